@@ -1,0 +1,263 @@
+//! The fold of environments and tokens: who may pull, and for which environment.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::event::{EnvironmentName, Event, Observation, TokenId, TokenKind};
+use super::time::Time;
+
+/// Every environment and token, as the log says. Cloning is cheap: what did not change is shared.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    environments: BTreeMap<EnvironmentName, Arc<Environment>>,
+    by_secret: Arc<HashMap<[u8; 32], (EnvironmentName, TokenId)>>,
+}
+
+/// An environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// What it is, for people.
+    pub description: String,
+    /// `#rrggbb`.
+    pub color: String,
+    /// When it was made.
+    pub created_at: Time,
+    tokens: BTreeMap<TokenId, Token>,
+}
+
+/// A token, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its public identifier.
+    pub id: TokenId,
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub kind: TokenKind,
+    /// When it was made.
+    pub created_at: Time,
+    /// From when on it is refused.
+    pub expires_at: Option<Time>,
+    /// Since when it is refused.
+    pub revoked_at: Option<Time>,
+    /// The last observation that it made.
+    pub last_used_at: Option<Time>,
+    /// The address of that observation.
+    pub last_used_from: Option<Arc<str>>,
+    /// How many manifest requests it made that were answered 2xx.
+    pub pulls: u64,
+    secret_sha256: [u8; 32],
+}
+
+/// Why a token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No environment has it.
+    Unknown,
+    /// It was revoked.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl Token {
+    /// Whether the token is accepted at `now`.
+    pub fn is_active(&self, now: Time) -> bool {
+        self.check(now).is_ok()
+    }
+
+    fn check(&self, now: Time) -> Result<(), Refused> {
+        if self.revoked_at.is_some() {
+            Err(Refused::Revoked)
+        } else if self.expires_at.is_some_and(|end| end <= now) {
+            Err(Refused::Expired)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Environment {
+    /// Its tokens, those revoked too, in the order of their identifiers.
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.values()
+    }
+
+    /// One token.
+    pub fn token(&self, id: &TokenId) -> Option<&Token> {
+        self.tokens.get(id)
+    }
+
+    /// How many tokens are accepted at `now`.
+    pub fn tokens_active(&self, now: Time) -> usize {
+        self.tokens.values().filter(|token| token.is_active(now)).count()
+    }
+}
+
+impl Directory {
+    /// Environments in the order of their names.
+    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+        self.environments.values().map(Arc::as_ref)
+    }
+
+    /// One environment.
+    pub fn environment(&self, name: &str) -> Option<&Environment> {
+        let name: EnvironmentName = name.parse().ok()?;
+        self.environments.get(&name).map(Arc::as_ref)
+    }
+
+    /// Whose secret has this SHA-256, and whether it is accepted at `now`.
+    ///
+    /// The table is keyed by the hash of 190 random bits, so the time of a look-up tells nothing of a secret.
+    pub fn authenticate(
+        &self,
+        secret_sha256: &[u8; 32],
+        now: Time,
+    ) -> Result<(&Environment, &Token), Refused> {
+        let (name, id) = self.by_secret.get(secret_sha256).ok_or(Refused::Unknown)?;
+        let environment = self.environments.get(name).ok_or(Refused::Unknown)?;
+        let token = environment.tokens.get(id).ok_or(Refused::Unknown)?;
+        if !bool::from(subtle::ConstantTimeEq::ct_eq(&token.secret_sha256[..], &secret_sha256[..])) {
+            return Err(Refused::Unknown);
+        }
+        token.check(now).map(|()| (environment.as_ref(), token))
+    }
+
+    /// Takes the log's next event into account. Events that name what does not exist change nothing.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Observed(observation) => self.used(observation),
+            Event::EnvironmentCreated { at, name, description, color } => {
+                let environment = Environment {
+                    name: name.clone(),
+                    description: description.clone(),
+                    color: color.clone(),
+                    created_at: *at,
+                    tokens: BTreeMap::new(),
+                };
+                self.environments.entry(name.clone()).or_insert_with(|| Arc::new(environment));
+            }
+            Event::EnvironmentUpdated { name, description, color, .. } => {
+                if let Some(environment) = self.environments.get_mut(name).map(Arc::make_mut) {
+                    environment
+                        .description
+                        .clone_from(description.as_ref().unwrap_or(&environment.description.clone()));
+                    environment.color.clone_from(color.as_ref().unwrap_or(&environment.color.clone()));
+                }
+            }
+            Event::EnvironmentDeleted { name, .. } => {
+                if self.environments.remove(name).is_some() {
+                    Arc::make_mut(&mut self.by_secret).retain(|_, (owner, _)| owner != name);
+                }
+            }
+            Event::TokenCreated { at, environment, id, name, kind, secret_sha256, expires_at } => {
+                let Some(owner) = self.environments.get_mut(environment).map(Arc::make_mut) else { return };
+                let token = Token {
+                    id: id.clone(),
+                    name: name.clone(),
+                    kind: *kind,
+                    created_at: *at,
+                    expires_at: *expires_at,
+                    revoked_at: None,
+                    last_used_at: None,
+                    last_used_from: None,
+                    pulls: 0,
+                    secret_sha256: *secret_sha256,
+                };
+                owner.tokens.insert(id.clone(), token);
+                Arc::make_mut(&mut self.by_secret).insert(*secret_sha256, (environment.clone(), id.clone()));
+            }
+            Event::TokenRevoked { at, environment, id } => {
+                let owner = self.environments.get_mut(environment).map(Arc::make_mut);
+                if let Some(token) = owner.and_then(|owner| owner.tokens.get_mut(id)) {
+                    token.revoked_at.get_or_insert(*at);
+                }
+            }
+            Event::Learned { .. } | Event::Gap { .. } => {}
+        }
+    }
+
+    fn used(&mut self, observation: &Observation) {
+        let owner = self.environments.get_mut(&observation.environment).map(Arc::make_mut);
+        let Some(token) = owner.and_then(|owner| owner.tokens.get_mut(&observation.token)) else { return };
+        token.last_used_at = Some(observation.at);
+        if token.last_used_from.as_ref() != Some(&observation.client) {
+            token.last_used_from = Some(observation.client.clone());
+        }
+        if observation.object == super::event::Object::Manifest && observation.digest.is_some() {
+            token.pulls += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Time {
+        Time::from_ms(ms)
+    }
+
+    fn with_token(expires_at: Option<Time>) -> (Directory, EnvironmentName, TokenId) {
+        let mut directory = Directory::default();
+        let name: EnvironmentName = "production".parse().unwrap();
+        let id = TokenId::new("tok_1");
+        directory.apply(&Event::EnvironmentCreated {
+            at: at(0),
+            name: name.clone(),
+            description: String::new(),
+            color: String::new(),
+        });
+        directory.apply(&Event::TokenCreated {
+            at: at(1),
+            environment: name.clone(),
+            id: id.clone(),
+            name: "cluster".into(),
+            kind: TokenKind::Cluster,
+            secret_sha256: [7; 32],
+            expires_at,
+        });
+        (directory, name, id)
+    }
+
+    #[test]
+    fn a_token_is_accepted_until_it_expires() {
+        let (directory, ..) = with_token(Some(at(100)));
+        assert!(directory.authenticate(&[7; 32], at(99)).is_ok());
+        assert_eq!(directory.authenticate(&[7; 32], at(100)).unwrap_err(), Refused::Expired);
+        assert_eq!(directory.authenticate(&[8; 32], at(99)).unwrap_err(), Refused::Unknown);
+    }
+
+    #[test]
+    fn a_revoked_token_is_refused_and_keeps_its_first_revocation() {
+        let (mut directory, environment, id) = with_token(None);
+        for ms in [10, 20] {
+            directory.apply(&Event::TokenRevoked {
+                at: at(ms),
+                environment: environment.clone(),
+                id: id.clone(),
+            });
+        }
+        assert_eq!(directory.authenticate(&[7; 32], at(30)).unwrap_err(), Refused::Revoked);
+        let token = directory.environment("production").unwrap().token(&id).unwrap();
+        assert_eq!(token.revoked_at, Some(at(10)));
+    }
+
+    #[test]
+    fn a_deleted_environment_takes_its_tokens_with_it() {
+        let (mut directory, name, _) = with_token(None);
+        directory.apply(&Event::EnvironmentDeleted { at: at(5), name });
+        assert_eq!(directory.authenticate(&[7; 32], at(6)).unwrap_err(), Refused::Unknown);
+        assert!(directory.environment("production").is_none());
+    }
+
+    #[test]
+    fn a_clone_does_not_see_what_comes_later() {
+        let (mut directory, environment, id) = with_token(None);
+        let before = directory.clone();
+        directory.apply(&Event::TokenRevoked { at: at(10), environment, id });
+        assert!(before.authenticate(&[7; 32], at(30)).is_ok());
+    }
+}

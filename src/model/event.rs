@@ -1,0 +1,293 @@
+//! Everything the log can hold. The byte form is `log::codec`'s matter; the JSON form of an observation is a line
+//! of a trace.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::oci::{Digest, Reference, Repository};
+use super::time::Time;
+
+/// Longest name of an environment, in bytes: that of a DNS label, so that it can be a Kubernetes name.
+const ENVIRONMENT_BYTES_MAX: usize = 63;
+
+/// An environment's name: lower-case letters, digits and inner dashes, at most 63.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct EnvironmentName(Arc<str>);
+
+/// A text that is no name of an environment.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` is not an environment name: use 1 to 63 lower-case letters, digits and inner dashes, e.g. production"
+)]
+pub struct BadEnvironmentName(String);
+
+/// The public identifier of a token, e.g. `tok_f147a6a9931f`. It is no secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenId(Arc<str>);
+
+/// What a token was made for; it decides what its pulls can prove.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenKind {
+    /// Image pull secrets of a cluster: its pulls are evidence for deployments.
+    #[default]
+    Cluster,
+    /// People's machines: always "pulled locally".
+    Local,
+    /// A pre-pull DaemonSet: images arrive before they run.
+    Prepull,
+    /// Scanners and update bots: presence only.
+    Scanner,
+}
+
+/// The two ways of asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// The head alone: what containerd sends when the node already has the image.
+    Head,
+    /// With the body.
+    Get,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Object {
+    /// A manifest or an index.
+    Manifest,
+    /// A config or a layer.
+    Blob,
+}
+
+/// One answered manifest request, or one finished (or refused) blob transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When the answer was ready, by this machine's clock. Order is the log's order, never this.
+    pub at: Time,
+    /// The environment of the token.
+    pub environment: EnvironmentName,
+    /// Which token.
+    pub token: TokenId,
+    /// What the token was made for.
+    pub token_kind: TokenKind,
+    /// The address that the request came from, without the port.
+    pub client: Arc<str>,
+    /// The request's `User-Agent`, as it was sent; empty without one.
+    pub agent: Arc<str>,
+    /// HEAD or GET.
+    pub method: Method,
+    /// The repository as the client names it.
+    pub repository: Repository,
+    /// What was asked for: a tag or a digest.
+    pub reference: Reference,
+    /// What the registry answered with; none where it refused.
+    pub digest: Option<Digest>,
+    /// Manifest or blob.
+    pub object: Object,
+    /// The answer's `Content-Type`.
+    pub media_type: Option<Arc<str>>,
+    /// The answer's status.
+    pub status: u16,
+    /// Body bytes handed to the client.
+    pub bytes: u64,
+    /// The index that a platform manifest belongs to, where it is known.
+    pub parent: Option<Digest>,
+}
+
+/// What an index, a manifest or an image config says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Facts {
+    /// An image index or manifest list.
+    Index {
+        /// Its platform manifests.
+        children: Vec<Digest>,
+        /// Its `org.opencontainers.image.*` annotations, without that prefix.
+        labels: BTreeMap<String, String>,
+    },
+    /// An image manifest.
+    Manifest {
+        /// Its image config.
+        config: Digest,
+        /// Its `org.opencontainers.image.*` annotations, without that prefix.
+        labels: BTreeMap<String, String>,
+    },
+    /// An image config.
+    Config {
+        /// Its `org.opencontainers.image.*` labels, without that prefix.
+        labels: BTreeMap<String, String>,
+    },
+}
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// Something was pulled, or could not be.
+    Observed(Observation),
+    /// Content passed, or was asked for, and said this about itself.
+    Learned {
+        /// When.
+        at: Time,
+        /// Where it was seen.
+        repository: Repository,
+        /// Of what.
+        digest: Digest,
+        /// What it says.
+        facts: Facts,
+    },
+    /// An environment was made.
+    EnvironmentCreated {
+        /// When.
+        at: Time,
+        /// Its name.
+        name: EnvironmentName,
+        /// What it is, for people.
+        description: String,
+        /// `#rrggbb`, for the badge.
+        color: String,
+    },
+    /// An environment's description or colour was changed.
+    EnvironmentUpdated {
+        /// When.
+        at: Time,
+        /// Which.
+        name: EnvironmentName,
+        /// The new description, if it changed.
+        description: Option<String>,
+        /// The new colour, if it changed.
+        color: Option<String>,
+    },
+    /// An environment was deleted: its tokens are refused and it is tracked no more.
+    EnvironmentDeleted {
+        /// When.
+        at: Time,
+        /// Which.
+        name: EnvironmentName,
+    },
+    /// A token was made.
+    TokenCreated {
+        /// When.
+        at: Time,
+        /// For which environment.
+        environment: EnvironmentName,
+        /// Its public identifier.
+        id: TokenId,
+        /// What people call it.
+        name: String,
+        /// What it is for.
+        kind: TokenKind,
+        /// The SHA-256 of the secret. The secret itself is kept nowhere.
+        secret_sha256: [u8; 32],
+        /// From when on it is refused.
+        expires_at: Option<Time>,
+    },
+    /// A token was revoked.
+    TokenRevoked {
+        /// When.
+        at: Time,
+        /// Of which environment.
+        environment: EnvironmentName,
+        /// Which.
+        id: TokenId,
+    },
+    /// Observations are missing here: the log could not be written, or could not keep up.
+    Gap {
+        /// When the first one was lost.
+        from: Time,
+        /// When the log could be written again.
+        until: Time,
+        /// How many were lost.
+        lost: u64,
+    },
+}
+
+impl EnvironmentName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EnvironmentName {
+    type Err = BadEnvironmentName;
+    fn from_str(text: &str) -> Result<Self, BadEnvironmentName> {
+        let bytes = text.as_bytes();
+        let fits = !bytes.is_empty()
+            && bytes.len() <= ENVIRONMENT_BYTES_MAX
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+            && bytes.iter().all(|&byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if fits { Ok(Self(text.into())) } else { Err(BadEnvironmentName(text.to_owned())) }
+    }
+}
+
+impl<'de> Deserialize<'de> for EnvironmentName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Arc::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for EnvironmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TokenId {
+    /// An identifier that was made before.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The identifier.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TokenKind {
+    /// The kind as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::Local => "local",
+            Self::Prepull => "prepull",
+            Self::Scanner => "scanner",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observation_is_a_line_of_a_trace() {
+        let line = r#"{"at":"2026-03-02T06:00:48.032Z","environment":"production","token":"tok_f147a6a9931f","token_kind":"cluster","client":"10.10.0.7","agent":"containerd/v1.7.22","method":"HEAD","repository":"docker/app","reference":"v1","digest":"sha256:24d085704ac93832b137db39ec4f3ce435ffd4a4e01b53e1fbec4af60eff0227","object":"manifest","media_type":null,"status":200,"bytes":0,"parent":null}"#;
+        let observation: Observation = serde_json::from_str(line).unwrap();
+        assert_eq!(serde_json::to_string(&observation).unwrap(), line);
+    }
+
+    #[test]
+    fn environment_names_are_dns_labels() {
+        for name in ["production", "eu-1", "a", "1"] {
+            assert!(name.parse::<EnvironmentName>().is_ok(), "{name}");
+        }
+        for name in ["", "-a", "a-", "A", "a_b", "a/b", "a.b", &"a".repeat(64)] {
+            assert!(name.parse::<EnvironmentName>().is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The pure core: what the words mean.
+//!
+//! Deliberately absent here: a clock, I/O, async, randomness. Time is an argument, so the same log gives
+//! the same answer on every machine and on every day.
+
+pub mod directory;
+pub mod event;
+pub mod oci;
+pub mod time;

@@ -1,0 +1,127 @@
+//! Points in time and spans, in milliseconds; RFC 3339 in text.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Milliseconds since the Unix epoch, UTC. RFC 3339 with milliseconds in text and JSON, an integer in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(i64);
+
+/// A length of time in milliseconds; may be negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Span(i64);
+
+/// A text that is no RFC 3339 timestamp.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a time; write it as 2026-03-02T06:00:48Z")]
+pub struct BadTime(String);
+
+impl Time {
+    /// The time `ms` milliseconds after the Unix epoch.
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// The span from `earlier` to `self`; negative when `earlier` is later.
+    pub const fn since(self, earlier: Time) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Span {
+    /// `ms` milliseconds.
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// `s` seconds.
+    pub const fn from_secs(s: i64) -> Self {
+        Self(s * 1000)
+    }
+
+    /// `m` minutes.
+    pub const fn from_mins(m: i64) -> Self {
+        Self::from_secs(m * 60)
+    }
+
+    /// Length in milliseconds.
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+}
+
+impl Add<Span> for Time {
+    type Output = Time;
+    fn add(self, span: Span) -> Time {
+        Time(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub<Span> for Time {
+    type Output = Time;
+    fn sub(self, span: Span) -> Time {
+        Time(self.0.saturating_sub(span.0))
+    }
+}
+
+impl FromStr for Time {
+    type Err = BadTime;
+    fn from_str(text: &str) -> Result<Self, BadTime> {
+        let at: jiff::Timestamp = text.parse().map_err(|_| BadTime(text.to_owned()))?;
+        Ok(Self(at.as_millisecond()))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A time outside jiff's range (±9999 years) can only come from a damaged input; it shows as the nearest.
+        let at = jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        });
+        write!(f, "{at:.3}")
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+            text.parse().map_err(serde::de::Error::custom)
+        } else {
+            i64::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_both_ways_with_milliseconds() {
+        let time: Time = "2026-03-02T07:00:48.032+01:00".parse().unwrap();
+        assert_eq!(time.to_string(), "2026-03-02T06:00:48.032Z");
+        assert_eq!(time.since("2026-03-02T06:00:40Z".parse().unwrap()), Span::from_ms(8032));
+        assert!("yesterday".parse::<Time>().is_err());
+    }
+}
