@@ -320,9 +320,35 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// The form of a [`Reference`] in the log, where a digest takes 32 bytes and not 71.
+#[derive(Serialize, Deserialize)]
+enum CompactReference<'a> {
+    Tag(std::borrow::Cow<'a, str>),
+    Digest(Digest),
+}
+
 impl Serialize for Reference {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            return serializer.collect_str(self);
+        }
+        match self {
+            Self::Tag(tag) => CompactReference::Tag(tag.as_str().into()),
+            Self::Digest(digest) => CompactReference::Digest(*digest),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return from_text(deserializer);
+        }
+        match CompactReference::deserialize(deserializer)? {
+            CompactReference::Tag(tag) => tag.parse().map(Self::Tag).map_err(serde::de::Error::custom),
+            CompactReference::Digest(digest) => Ok(Self::Digest(digest)),
+        }
     }
 }
 
@@ -335,7 +361,7 @@ macro_rules! deserialize_from_text {
         }
     )*};
 }
-deserialize_from_text!(Repository, Tag, Reference);
+deserialize_from_text!(Repository, Tag);
 
 fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err = Malformed>>(deserializer: D) -> Result<T, D::Error> {
     struct Text<T>(std::marker::PhantomData<T>);

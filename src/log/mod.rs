@@ -1,0 +1,120 @@
+//! The durable log: one writer, group commit, and what is folded from it.
+//!
+//! ```text
+//! record/append → bounded queue → recorder (one thread, one commit for all that wait) → view (fold, publish)
+//! ```
+//!
+//! The log is the ground state. Everything that is folded from it can be thrown away and folded again.
+
+mod codec;
+mod recorder;
+mod store;
+mod view;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use prometheus_client::registry::Registry;
+
+pub use recorder::{AppendError, Durability, Receipt};
+pub use store::{Events, OpenError, ReadError};
+pub use view::View;
+
+use crate::model::deployments::Rules;
+use crate::model::event::{Event, Observation};
+use recorder::Recorder;
+use store::Store;
+use view::Views;
+
+/// A handle to the log. Cloning it is cheap; the log lives until [`Log::close`] or until its last handle is gone.
+#[derive(Clone)]
+pub struct Log {
+    recorder: Recorder,
+    views: Views,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Log {
+    /// Opens the log in the folder `dir`, which is made if it does not exist, and folds what it holds.
+    ///
+    /// # Errors
+    /// Another process has it open, its format is newer than this program's, or it is damaged. Nothing is ever
+    /// overwritten.
+    pub fn open(dir: &Path, rules: Rules) -> Result<Self, OpenError> {
+        Self::start(Store::open(dir)?, rules)
+    }
+
+    fn start(store: Store, rules: Rules) -> Result<Self, OpenError> {
+        let path = store.path().to_owned();
+        let (views, follower, follow) = view::replay(&store, rules)?;
+        let (recorder, record) =
+            recorder::start(store, follower).map_err(|source| OpenError::Io { path, source })?;
+        Ok(Self { recorder, views, threads: Arc::new(Mutex::new(vec![record, follow])) })
+    }
+
+    /// Appends a change that an administrator made. When this returns `Ok`, the change is durable and in
+    /// [`Log::view`].
+    ///
+    /// # Errors
+    /// The change is not in the log: the disk refused it, or the queue is full.
+    pub async fn append(&self, event: Event) -> Result<(), AppendError> {
+        self.recorder.append(event).await
+    }
+
+    /// Hands over what passed. Never blocks; what cannot be kept is counted and becomes a gap event.
+    pub fn record(&self, observation: Observation) -> Receipt {
+        self.recorder.record(observation)
+    }
+
+    /// Hands over what content said about itself. Never blocks; nobody waits for it.
+    pub fn learn(&self, event: Event) {
+        self.recorder.learn(event);
+    }
+
+    /// Everything folded so far; immutable, at most a moment old.
+    pub fn view(&self) -> Arc<View> {
+        self.views.latest()
+    }
+
+    /// Every event in log order, with its sequence number, as it stands now.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn events(&self) -> Result<Events, ReadError> {
+        self.recorder.store()?.events()
+    }
+
+    /// Registers the log's counters.
+    pub fn register(&self, registry: &mut Registry) {
+        self.recorder.counters().register(registry);
+    }
+
+    /// Whether events can be written; if not, why, in words for an operator.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn health(&self) -> Result<(), String> {
+        self.recorder.health()
+    }
+
+    /// How many observations went out before they were durable, and how many were lost.
+    pub fn late_and_lost(&self) -> (u64, u64) {
+        let counters = self.recorder.counters();
+        (counters.late.get(), counters.lost.get())
+    }
+
+    /// Writes everything that was handed over, then stops. Later calls on other handles are refused or counted.
+    pub fn close(self) {
+        self.recorder.stop();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for thread in threads {
+            // A thread that panicked has said so already; closing goes on.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

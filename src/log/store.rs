@@ -1,0 +1,209 @@
+//! The redb tables. The only place that knows redb.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::codec::{self, CodecError};
+use crate::model::event::Event;
+
+/// Every event by its sequence number, from 1, without holes.
+const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
+/// Facts about the store itself.
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+/// In [`META`]: which layout of tables this is.
+const META_LAYOUT: &str = "layout";
+/// The layout that this release reads and writes.
+const LAYOUT: u64 = 1;
+/// The database's name in the data folder.
+const FILE_NAME: &str = "landfall.redb";
+
+/// Why the log does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or entered.
+    #[error("the data folder {path} cannot be used: {source}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody else has it.
+    #[error(
+        "{path} is in use by another landfall; stop that one, or give this one a folder of its own with --data"
+    )]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A newer release wrote it.
+    #[error(
+        "{path} has layout {found}, this release knows up to {LAYOUT}; run the newer release, or restore an older backup"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its layout.
+        found: u64,
+    },
+    /// It is not what was written.
+    #[error(
+        "{path} is damaged or no landfall database ({reason}); nothing was changed. Move it away and restore a backup, \
+         or start with an empty folder"
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What redb or the codec says.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("{path} cannot be opened: {source}")]
+    Io {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why events cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The store is closed for the moment, after a failure to write.
+    #[error("the log is closed after a failed write and will be opened again")]
+    Closed,
+    /// redb says so.
+    #[error("the log cannot be read: {0}")]
+    Storage(#[from] redb::Error),
+    /// The entry is not an event.
+    #[error("entry {sequence}: {source}")]
+    Entry {
+        /// Its sequence number.
+        sequence: u64,
+        /// What is wrong with it.
+        source: CodecError,
+    },
+}
+
+/// Why events were not written; none of the batch was.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error(transparent)]
+    Storage(#[from] redb::Error),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// An open database.
+#[derive(Clone)]
+pub(super) struct Store {
+    database: Arc<Database>,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the database in `dir`, making both where they do not exist.
+    pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
+        let path = dir.join(FILE_NAME);
+        let database = Database::create(&path).map_err(|error| open_error(&path, error))?;
+        Self::prepare(database, path)
+    }
+
+    /// Makes the tables of a new database, and refuses one whose layout is not known.
+    pub(super) fn prepare(database: Database, path: PathBuf) -> Result<Self, OpenError> {
+        let damaged =
+            |error: redb::Error| OpenError::Damaged { path: path.clone(), reason: error.to_string() };
+        let found = layout(&database).map_err(damaged)?;
+        match found {
+            Some(LAYOUT) => {}
+            Some(found) => return Err(OpenError::Newer { path, found }),
+            None => create_tables(&database).map_err(damaged)?,
+        }
+        Ok(Self { database: Arc::new(database), path })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends all of `events` in one durable commit and returns the sequence number of the first.
+    pub(super) fn append<'a>(&self, events: impl Iterator<Item = &'a Event>) -> Result<u64, WriteError> {
+        let transaction = self.database.begin_write().map_err(redb::Error::from)?;
+        let first = {
+            let mut table = transaction.open_table(EVENTS).map_err(redb::Error::from)?;
+            let last = table.last().map_err(redb::Error::from)?.map_or(0, |(sequence, _)| sequence.value());
+            let mut buffer = Vec::new();
+            for (sequence, event) in (last + 1..).zip(events) {
+                codec::encode(event, &mut buffer)?;
+                table.insert(sequence, buffer.as_slice()).map_err(redb::Error::from)?;
+            }
+            last + 1
+        };
+        transaction.commit().map_err(redb::Error::from)?;
+        Ok(first)
+    }
+
+    /// Every event in order, as the database stands now.
+    pub(super) fn events(&self) -> Result<Events, ReadError> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
+        let table = transaction.open_table(EVENTS).map_err(redb::Error::from)?;
+        let range = table.range::<u64>(..).map_err(redb::Error::from)?;
+        Ok(Events { range })
+    }
+}
+
+/// Events in log order, each with its sequence number.
+pub struct Events {
+    range: redb::Range<'static, u64, &'static [u8]>,
+}
+
+impl Iterator for Events {
+    type Item = Result<(u64, Event), ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(match self.range.next()? {
+            Ok((sequence, bytes)) => {
+                let sequence = sequence.value();
+                codec::decode(bytes.value())
+                    .map(|event| (sequence, event))
+                    .map_err(|source| ReadError::Entry { sequence, source })
+            }
+            Err(error) => Err(ReadError::Storage(error.into())),
+        })
+    }
+}
+
+fn layout(database: &Database) -> Result<Option<u64>, redb::Error> {
+    match database.begin_read()?.open_table(META) {
+        Ok(meta) => Ok(meta.get(META_LAYOUT)?.map(|layout| layout.value())),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn create_tables(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert(META_LAYOUT, LAYOUT)?;
+    transaction.open_table(EVENTS)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn open_error(path: &Path, error: DatabaseError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path },
+        DatabaseError::Storage(redb::StorageError::Io(source))
+            if source.kind() != io::ErrorKind::InvalidData =>
+        {
+            OpenError::Io { path, source }
+        }
+        other => OpenError::Damaged { path, reason: other.to_string() },
+    }
+}

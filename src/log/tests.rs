@@ -1,0 +1,177 @@
+use std::time::Duration;
+
+use super::*;
+use crate::model::event::{Method, Object, TokenId, TokenKind};
+use crate::model::oci::Digest;
+use crate::model::time::Time;
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn observation(number: u64) -> Observation {
+    Observation {
+        at: Time::from_ms(number.try_into().unwrap()),
+        environment: "production".parse().unwrap(),
+        token: TokenId::new("tok_1"),
+        token_kind: TokenKind::Cluster,
+        client: "10.0.0.1".into(),
+        agent: "containerd/1.7.22".into(),
+        method: Method::Head,
+        repository: "docker/app".parse().unwrap(),
+        reference: "v1".parse().unwrap(),
+        digest: Some(Digest::of(&number.to_be_bytes())),
+        object: Object::Manifest,
+        media_type: None,
+        status: 200,
+        bytes: 0,
+        parent: None,
+    }
+}
+
+fn created(name: &str) -> Event {
+    Event::EnvironmentCreated {
+        at: Time::from_ms(0),
+        name: name.parse().unwrap(),
+        description: String::new(),
+        color: String::new(),
+    }
+}
+
+fn open(dir: &Path) -> Log {
+    Log::open(dir, Rules::default()).unwrap()
+}
+
+fn stored(log: &Log) -> Vec<Event> {
+    log.events().unwrap().map(|entry| entry.unwrap().1).collect()
+}
+
+#[tokio::test]
+async fn what_was_called_durable_is_there_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    let receipts: Vec<_> = (0..100).map(|number| log.record(observation(number))).collect();
+    for receipt in receipts {
+        assert_eq!(receipt.durable(LONG).await, Durability::Durable);
+    }
+    log.close();
+    let log = open(dir.path());
+    let expected: Vec<_> = (0..100).map(|number| Event::Observed(observation(number))).collect();
+    assert_eq!(stored(&log), expected);
+    assert_eq!(log.view().applied, 100);
+}
+
+#[tokio::test]
+async fn a_change_is_in_the_view_when_append_returns() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    for number in 0..50 {
+        let name = format!("env-{number}");
+        log.append(created(&name)).await.unwrap();
+        assert!(log.view().directory.environment(&name).is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_second_opening_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let _log = open(dir.path());
+    assert!(matches!(Log::open(dir.path(), Rules::default()), Err(OpenError::InUse { .. })));
+}
+
+#[test]
+fn what_is_no_database_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("landfall.redb");
+    let content = b"these are somebody's notes, not a database\n".repeat(100);
+    std::fs::write(&path, &content).unwrap();
+    assert!(matches!(Log::open(dir.path(), Rules::default()), Err(OpenError::Damaged { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), content);
+}
+
+#[test]
+fn a_newer_layout_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("landfall.redb");
+    let database = redb::Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
+    transaction.open_table(meta).unwrap().insert("layout", 2).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let Err(error) = Log::open(dir.path(), Rules::default()) else { panic!("opened a newer layout") };
+    assert!(error.to_string().contains("has layout 2"), "{error}");
+}
+
+/// A disk that refuses to be written on demand: real ones do not.
+mod failing_disk {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[derive(Debug)]
+    pub(super) struct FailingDisk {
+        pub(super) file: redb::backends::FileBackend,
+        pub(super) full: Arc<AtomicBool>,
+    }
+
+    impl FailingDisk {
+        fn check(&self) -> io::Result<()> {
+            if self.full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+    }
+
+    impl redb::StorageBackend for FailingDisk {
+        fn len(&self) -> io::Result<u64> {
+            self.file.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.file.read(offset, out)
+        }
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.check()?;
+            self.file.set_len(len)
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            self.check()?;
+            self.file.sync_data()
+        }
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.check()?;
+            self.file.write(offset, data)
+        }
+        fn close(&self) -> io::Result<()> {
+            self.file.close()
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_holds_nobody_up_and_leaves_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("landfall.redb");
+    let full = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    let disk = failing_disk::FailingDisk {
+        file: redb::backends::FileBackend::new(file).unwrap(),
+        full: full.clone(),
+    };
+    let database = redb::Database::builder().create_with_backend(disk).unwrap();
+    let log = Log::start(Store::prepare(database, path).unwrap(), Rules::default()).unwrap();
+    assert_eq!(log.record(observation(1)).durable(LONG).await, Durability::Durable);
+
+    full.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(log.record(observation(2)).durable(LONG).await, Durability::Lost);
+    assert_eq!(log.append(created("staging")).await, Err(AppendError::Unwritable));
+    assert!(log.health().is_err());
+
+    // The file itself is sound, so the store opens again, and the first thing in it is what it missed.
+    let mut lost = 1;
+    while log.record(observation(3)).durable(LONG).await != Durability::Durable {
+        lost += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    log.health().unwrap();
+    let events = stored(&log);
+    assert_eq!(events.len(), 3);
+    assert!(matches!(events[1], Event::Gap { lost: counted, .. } if counted == lost), "{events:?}");
+    assert_eq!(log.late_and_lost(), (0, lost));
+}

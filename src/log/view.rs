@@ -1,0 +1,148 @@
+//! Replay, then follow: folds every event once, and publishes immutable snapshots to readers.
+//!
+//! A snapshot is published at once after a change that somebody waits for, else at most every [`PUBLISH_PAUSE`]:
+//! what changed is copied once per snapshot, not once per pull.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use prometheus_client::metrics::counter::Counter;
+use tokio::sync::oneshot;
+
+use super::recorder::AppendError;
+use super::store::{OpenError, ReadError, Store};
+use crate::model::deployments::{Rules, State};
+use crate::model::directory::Directory;
+use crate::model::event::Event;
+
+/// Commits that may wait for the fold before the writer waits for it.
+const COMMITS_WAITING_MAX: usize = 1_024;
+/// How old a snapshot may be while pulls pour in.
+const PUBLISH_PAUSE: Duration = Duration::from_millis(50);
+
+/// Everything that was folded from the log up to one event.
+#[derive(Clone)]
+pub struct View {
+    /// Environments and tokens.
+    pub directory: Directory,
+    /// Deployments.
+    pub state: State,
+    /// The sequence number of the last event in it; 0 for none.
+    pub applied: u64,
+}
+
+/// The reading end.
+#[derive(Clone)]
+pub(super) struct Views(Arc<ArcSwap<View>>);
+
+impl Views {
+    pub(super) fn latest(&self) -> Arc<View> {
+        self.0.load_full()
+    }
+}
+
+/// One commit, on its way to the fold.
+pub(super) struct Committed {
+    /// The sequence number of its first event.
+    pub(super) first: u64,
+    pub(super) events: Vec<Event>,
+    /// Who waits until it shows.
+    pub(super) changers: Vec<oneshot::Sender<Result<(), AppendError>>>,
+}
+
+/// The writer's end.
+pub(super) struct Follower {
+    commits: SyncSender<Committed>,
+    panics: Counter,
+}
+
+impl Follower {
+    pub(super) fn follow(&self, commit: Committed) {
+        // Only at shutdown is nobody there any more.
+        let _ = self.commits.send(commit);
+    }
+
+    pub(super) fn panics(&self) -> Counter {
+        self.panics.clone()
+    }
+}
+
+/// Folds what the store holds and starts the thread that folds what follows.
+pub(super) fn replay(store: &Store, rules: Rules) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
+    let damaged =
+        |error: ReadError| OpenError::Damaged { path: store.path().to_owned(), reason: error.to_string() };
+    let view = View { directory: Directory::default(), state: State::new(rules), applied: 0 };
+    let mut fold = Fold { view, panics: Counter::default() };
+    for entry in store.events().map_err(damaged)? {
+        let (sequence, event) = entry.map_err(damaged)?;
+        fold.apply(sequence, &event);
+    }
+    let views = Views(Arc::new(ArcSwap::from_pointee(fold.view.clone())));
+    let (commits, incoming) = sync_channel(COMMITS_WAITING_MAX);
+    let follower = Follower { commits, panics: fold.panics.clone() };
+    let published = views.clone();
+    let thread = std::thread::Builder::new()
+        .name("log-fold".to_owned())
+        .spawn(move || follow(fold, &incoming, &published))
+        .map_err(|source| OpenError::Io { path: store.path().to_owned(), source })?;
+    Ok((views, follower, thread))
+}
+
+fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
+    let mut published_at = Instant::now();
+    let mut dirty = false;
+    loop {
+        let next = if dirty {
+            incoming.recv_timeout(PUBLISH_PAUSE.saturating_sub(published_at.elapsed()))
+        } else {
+            incoming.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        let mut changers = Vec::new();
+        match next {
+            Ok(commit) => {
+                for (sequence, event) in (commit.first..).zip(&commit.events) {
+                    fold.apply(sequence, event);
+                }
+                dirty = true;
+                changers = commit.changers;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if dirty && (!changers.is_empty() || published_at.elapsed() >= PUBLISH_PAUSE) {
+            published.0.store(Arc::new(fold.view.clone()));
+            published_at = Instant::now();
+            dirty = false;
+        }
+        for told in changers {
+            // Whoever asked may have gone; the change stands.
+            let _ = told.send(Ok(()));
+        }
+    }
+    published.0.store(Arc::new(fold.view));
+}
+
+struct Fold {
+    view: View,
+    panics: Counter,
+}
+
+impl Fold {
+    fn apply(&mut self, sequence: u64, event: &Event) {
+        self.view.directory.apply(event);
+        let state = &mut self.view.state;
+        // A fault in the fold must never take tokens, and so pulls, with it.
+        if catch_unwind(AssertUnwindSafe(|| state.apply(event))).is_err() {
+            tracing::error!(
+                sequence,
+                "the fold could not take an event; please report it with `landfall export`"
+            );
+            self.panics.inc();
+        }
+        self.view.applied = sequence;
+    }
+}
