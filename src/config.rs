@@ -1,0 +1,563 @@
+//! Flags, variables and a file, made into one [`Config`]; a flag beats a variable beats the file.
+//!
+//! Everything is checked here, before anything is opened. Every complaint is one line that names the key, what is
+//! wrong with it and what is allowed.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::model::deployments::Rules;
+use crate::model::oci::Repository;
+use crate::model::time::Span;
+
+/// Where the proxy listens unless told otherwise.
+const PROXY_LISTEN: &str = "0.0.0.0:8080";
+/// Where the admin server listens unless told otherwise: not beyond this machine.
+const ADMIN_LISTEN: &str = "127.0.0.1:8081";
+/// Where the log lives unless told otherwise.
+const DATA: &str = "./landfall-data";
+/// How long an answer waits for its observation to be durable, unless told otherwise.
+const MAX_WAIT: Duration = Duration::from_millis(25);
+/// Longest such wait that may be set: a longer one would slow pulls down noticeably.
+const MAX_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Longest settle time that may be set.
+const SETTLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Everything that `landfall serve` can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data plane.
+    pub proxy: Proxy,
+    /// The registries behind it, at least one; prefixes are unique.
+    pub upstreams: Vec<Upstream>,
+    /// The control plane.
+    pub admin: Admin,
+    /// The folder that the log lives in.
+    pub data: PathBuf,
+    /// How long an answer waits for its observation to be durable.
+    pub max_wait: Duration,
+    /// How deployments are derived.
+    pub rules: Rules,
+}
+
+/// The data plane's settings.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Where it listens; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// The `host[:port]` that pull secrets and commands name; the listen address without one.
+    pub public_host: Option<String>,
+    /// Its certificate; plain HTTP without one.
+    pub tls: Option<Tls>,
+    /// Which blob transfers have their digest verified.
+    pub verify: Verify,
+}
+
+/// A certificate chain and its key, both PEM. Read again when either file changes.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The chain, the server's own certificate first.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Which blob transfers have their digest verified as they stream. Clients verify every one in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// Until a digest was found right once; again after an hour, after a broken transfer, and after a restart.
+    #[default]
+    First,
+    /// Each one.
+    Always,
+}
+
+/// The control plane's settings.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where it listens; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Where its token is read from; without one it is made on first start, in the data folder.
+    pub token_file: Option<PathBuf>,
+}
+
+/// One registry behind the proxy.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Repositories under this path are asked for here; the longest match wins; empty serves every repository.
+    pub prefix: String,
+    /// `http` or `https`, host and port.
+    pub url: Url,
+    /// Whether the prefix is taken off the repository's name before it is asked for.
+    pub strip_prefix: bool,
+    /// The user that Landfall pulls as.
+    pub username: Option<String>,
+    /// That user's password.
+    pub password: Option<Secret>,
+    /// Certificates that are trusted beside the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// What happens when the registry redirects to a blob store.
+    pub redirects: Redirects,
+}
+
+/// What happens when a registry redirects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// The proxy follows, and streams what it finds.
+    #[default]
+    Follow,
+    /// The client is redirected.
+    Pass,
+}
+
+/// A text that no log line, no error and no debug output shows.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text`.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A value that is not allowed.
+    #[error("{key}: {problem}")]
+    Value {
+        /// Which key (and flag).
+        key: String,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+    /// A file that cannot be read.
+    #[error("{key}: cannot read {path}: {source}")]
+    File {
+        /// The key that names it.
+        key: String,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl ConfigError {
+    fn value(key: impl Into<String>, problem: impl fmt::Display) -> Self {
+        Self::Value { key: key.into(), problem: problem.to_string() }
+    }
+}
+
+/// The flags of `serve`, each with its variable.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Configuration file (TOML)
+    #[arg(long, env = "LANDFALL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where clients pull from [default: 0.0.0.0:8080]
+    #[arg(long, env = "LANDFALL_LISTEN", value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Where the admin API listens [default: 127.0.0.1:8081]
+    #[arg(long, env = "LANDFALL_ADMIN_LISTEN", value_name = "ADDR")]
+    pub admin_listen: Option<String>,
+    /// The registry behind the proxy, e.g. https://registry.internal:5000
+    #[arg(long, env = "LANDFALL_UPSTREAM", value_name = "URL")]
+    pub upstream: Option<String>,
+    /// Folder for the log [default: ./landfall-data]
+    #[arg(long, env = "LANDFALL_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Certificate chain of the proxy (PEM); read again when it changes
+    #[arg(long, env = "LANDFALL_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the proxy (PEM)
+    #[arg(long, env = "LANDFALL_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// File that holds the admin token [default: made in the data folder on first start]
+    #[arg(long, env = "LANDFALL_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+    /// The host that pull secrets and commands name [default: the listen address]
+    #[arg(long, env = "LANDFALL_PUBLIC_HOST", value_name = "HOST[:PORT]")]
+    pub public_host: Option<String>,
+    /// Which blob transfers have their digest verified: first or always [default: first]
+    #[arg(long, env = "LANDFALL_VERIFY", value_name = "WHICH")]
+    pub verify: Option<String>,
+    /// How long an answer waits for its observation to be durable [default: 25ms]
+    #[arg(long, env = "LANDFALL_MAX_WAIT", value_name = "DURATION")]
+    pub max_wait: Option<String>,
+    /// Quiet time after which a rollout counts as settled [default: 10m]
+    #[arg(long, env = "LANDFALL_SETTLE", value_name = "DURATION")]
+    pub settle: Option<String>,
+}
+
+/// The file as it is written; every value is checked later, with its key at hand.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data: Option<PathBuf>,
+    proxy: ProxyTable,
+    upstream: Vec<UpstreamTable>,
+    admin: AdminTable,
+    log: LogTable,
+    derive: DeriveTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ProxyTable {
+    listen: Option<String>,
+    public_host: Option<String>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    verify: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct UpstreamTable {
+    prefix: String,
+    url: Option<String>,
+    strip_prefix: bool,
+    username: Option<String>,
+    password_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+    redirects: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AdminTable {
+    listen: Option<String>,
+    token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogTable {
+    max_wait: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeriveTable {
+    settle: Option<String>,
+}
+
+impl Config {
+    /// Reads the file that the flags name, if any, and lays the flags over it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn load(flags: Flags) -> Result<Self, ConfigError> {
+        let file = match &flags.config {
+            Some(path) => parse(&read("--config", path)?).map_err(|problem| in_file(path, problem))?,
+            None => File::default(),
+        };
+        Self::merge(flags, file)
+    }
+
+    fn merge(flags: Flags, file: File) -> Result<Self, ConfigError> {
+        let listen = pick("proxy.listen (--listen)", flags.listen, file.proxy.listen, PROXY_LISTEN);
+        let admin_listen =
+            pick("admin.listen (--admin-listen)", flags.admin_listen, file.admin.listen, ADMIN_LISTEN);
+        let upstreams = match flags.upstream {
+            Some(url) => vec![UpstreamTable { url: Some(url), ..UpstreamTable::default() }],
+            None => file.upstream,
+        };
+        Ok(Self {
+            proxy: Proxy {
+                listen: address(listen)?,
+                public_host: flags.public_host.or(file.proxy.public_host).map(public_host).transpose()?,
+                tls: tls(flags.tls_cert.or(file.proxy.tls_cert), flags.tls_key.or(file.proxy.tls_key))?,
+                verify: verify(flags.verify.or(file.proxy.verify))?,
+            },
+            upstreams: upstreams_of(upstreams)?,
+            admin: Admin {
+                listen: address(admin_listen)?,
+                token_file: flags.admin_token_file.or(file.admin.token_file),
+            },
+            data: flags.data.or(file.data).unwrap_or_else(|| DATA.into()),
+            max_wait: duration(
+                "log.max_wait (--max-wait)",
+                flags.max_wait.or(file.log.max_wait),
+                MAX_WAIT,
+                Duration::ZERO..=MAX_WAIT_MAX,
+            )?,
+            rules: rules(flags.settle.or(file.derive.settle))?,
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<File, String> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        let what = text.lines().nth(line - 1).unwrap_or_default();
+        let key = what.split('=').next().unwrap_or_default().trim();
+        format!("line {line}, `{key}`: {}", error.message().replace('\n', " "))
+    })
+}
+
+fn in_file(path: &Path, problem: String) -> ConfigError {
+    ConfigError::value(format!("--config {}", path.display()), problem)
+}
+
+fn read(key: &str, path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::File {
+        key: key.to_owned(),
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn pick(
+    key: &'static str,
+    flag: Option<String>,
+    file: Option<String>,
+    default: &str,
+) -> (&'static str, String) {
+    (key, flag.or(file).unwrap_or_else(|| default.to_owned()))
+}
+
+fn address((key, text): (&'static str, String)) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| {
+        ConfigError::value(key, format_args!("`{text}` is not an address; write IP:PORT, e.g. 0.0.0.0:8080"))
+    })
+}
+
+fn public_host(text: String) -> Result<String, ConfigError> {
+    let is_host = Url::parse(&format!("http://{text}/")).is_ok_and(|url| {
+        url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.has_host()
+    });
+    if is_host && !text.contains(['/', '\\', ' ', '@']) {
+        Ok(text)
+    } else {
+        let problem = format_args!("`{text}` is not a host; write HOST or HOST:PORT, without a scheme");
+        Err(ConfigError::value("proxy.public_host (--public-host)", problem))
+    }
+}
+
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(Tls { cert, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::value(
+            "proxy.tls_key (--tls-key)",
+            "missing: proxy.tls_cert is set, so the key must be, too",
+        )),
+        (None, Some(_)) => Err(ConfigError::value(
+            "proxy.tls_cert (--tls-cert)",
+            "missing: proxy.tls_key is set, so the certificate must be, too",
+        )),
+    }
+}
+
+fn verify(text: Option<String>) -> Result<Verify, ConfigError> {
+    match text.as_deref() {
+        None => Ok(Verify::default()),
+        Some("first") => Ok(Verify::First),
+        Some("always") => Ok(Verify::Always),
+        Some(other) => {
+            Err(ConfigError::value("proxy.verify (--verify)", format_args!("`{other}`: use first or always")))
+        }
+    }
+}
+
+fn rules(settle: Option<String>) -> Result<Rules, ConfigError> {
+    let default = Rules::default();
+    let default_settle = Duration::from_millis(default.settle.ms().unsigned_abs());
+    let range = Duration::from_millis(1)..=SETTLE_MAX;
+    let settle = duration("derive.settle (--settle)", settle, default_settle, range)?;
+    let mut rules = default;
+    rules.settle = Span::from_ms(i64::try_from(settle.as_millis()).unwrap_or(i64::MAX));
+    Ok(rules)
+}
+
+fn duration(
+    key: &str,
+    text: Option<String>,
+    default: Duration,
+    range: std::ops::RangeInclusive<Duration>,
+) -> Result<Duration, ConfigError> {
+    let Some(text) = text else { return Ok(default) };
+    jiff::SignedDuration::from_str(&text)
+        .ok()
+        .and_then(|signed| Duration::try_from(signed).ok())
+        .filter(|duration| range.contains(duration))
+        .ok_or_else(|| {
+            let problem = format_args!(
+                "`{text}` is not a duration from {:?} to {:?}; e.g. 25ms or 10m",
+                range.start(),
+                range.end()
+            );
+            ConfigError::value(key, problem)
+        })
+}
+
+fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, ConfigError> {
+    if tables.is_empty() {
+        return Err(ConfigError::value(
+            "upstream (--upstream)",
+            "missing: name the registry to stand in front of, e.g. --upstream https://registry.internal:5000",
+        ));
+    }
+    let mut upstreams: Vec<Upstream> = Vec::with_capacity(tables.len());
+    for (index, table) in tables.into_iter().enumerate() {
+        let upstream = upstream(index, table)?;
+        if upstreams.iter().any(|other| other.prefix == upstream.prefix) {
+            let problem = format_args!("`{}` is there twice; each upstream needs its own", upstream.prefix);
+            return Err(ConfigError::value(format!("upstream[{index}].prefix"), problem));
+        }
+        upstreams.push(upstream);
+    }
+    Ok(upstreams)
+}
+
+fn upstream(index: usize, table: UpstreamTable) -> Result<Upstream, ConfigError> {
+    let key = |name: &str| format!("upstream[{index}].{name}");
+    let prefix = table.prefix.trim_end_matches('/').to_owned();
+    if !prefix.is_empty() && prefix.parse::<Repository>().is_err() {
+        let problem = format_args!("`{prefix}` is no repository path; e.g. docker or team/images");
+        return Err(ConfigError::value(key("prefix"), problem));
+    }
+    if table.strip_prefix && prefix.is_empty() {
+        return Err(ConfigError::value(key("strip_prefix"), "true needs a prefix to strip"));
+    }
+    let url = table
+        .url
+        .ok_or_else(|| ConfigError::value(key("url"), "missing; e.g. https://registry.internal:5000"))?;
+    let password = match (&table.username, &table.password_file) {
+        (_, None) => None,
+        (None, Some(_)) => return Err(ConfigError::value(key("username"), "missing: password_file is set")),
+        (Some(_), Some(path)) => {
+            Some(Secret::new(read(&key("password_file"), path)?.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+    };
+    if table.username.is_some() && password.is_none() {
+        return Err(ConfigError::value(key("password_file"), "missing: username is set"));
+    }
+    let redirects = match table.redirects.as_deref() {
+        None | Some("follow") => Redirects::Follow,
+        Some("pass") => Redirects::Pass,
+        Some(other) => {
+            return Err(ConfigError::value(key("redirects"), format_args!("`{other}`: use follow or pass")));
+        }
+    };
+    Ok(Upstream {
+        prefix,
+        url: upstream_url(key("url"), &url)?,
+        strip_prefix: table.strip_prefix,
+        username: table.username,
+        password,
+        ca_file: table.ca_file,
+        redirects,
+    })
+}
+
+fn upstream_url(key: String, text: &str) -> Result<Url, ConfigError> {
+    let complain = |problem: &str| ConfigError::value(&key, format_args!("`{}`: {problem}", redacted(text)));
+    let url =
+        Url::parse(text).map_err(|_| complain("not a URL; write http:// or https://, a host and a port"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(complain("write http:// or https://, a host and a port"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(complain("credentials do not belong into the URL; use username and password_file"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(complain("only scheme, host and port; a path belongs into prefix"));
+    }
+    Ok(url)
+}
+
+/// A URL in a complaint, without what stands before its `@`.
+fn redacted(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: Flags, file: &str) -> Result<Config, String> {
+        let file = parse(file)?;
+        Config::merge(flags, file).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_flag_beats_the_file_beats_the_default() {
+        let file = "[proxy]\nlisten = \"127.0.0.1:1\"\n[[upstream]]\nurl = \"http://a:1\"\n[log]\nmax_wait = \"40ms\"";
+        let config = load(Flags::default(), file).unwrap();
+        assert_eq!(config.proxy.listen.port(), 1);
+        assert_eq!(config.admin.listen.to_string(), ADMIN_LISTEN);
+        assert_eq!(config.max_wait, Duration::from_millis(40));
+        let flags = Flags {
+            listen: Some("127.0.0.1:2".into()),
+            upstream: Some("https://b".into()),
+            settle: Some("2s".into()),
+            ..Flags::default()
+        };
+        let config = load(flags, file).unwrap();
+        assert_eq!(config.proxy.listen.port(), 2);
+        assert_eq!(config.upstreams[0].url.as_str(), "https://b/");
+        assert_eq!(config.rules.settle, Span::from_secs(2));
+    }
+
+    #[test]
+    fn every_complaint_is_one_line_that_names_the_key() {
+        let upstream = "[[upstream]]\nurl = \"http://a:1\"\n";
+        let cases = [
+            ("", "upstream (--upstream): missing"),
+            ("[proxy]\nlisten = \"here\"", "proxy.listen (--listen): `here` is not an address"),
+            ("[proxy]\nlisten = 8080", "line 2, `listen`: invalid type"),
+            ("[proxy]\nport = 8080", "line 2, `port`: unknown field"),
+            ("[proxy\n", "line 1"),
+            ("[[upstream]]\nurl = \"ftp://a\"", "upstream[0].url: `ftp://a`: write http:// or https://"),
+            ("[[upstream]]\nurl = \"http://u:hunter2@a\"", "upstream[0].url: `http://…@a`: credentials"),
+            ("[[upstream]]\nurl = \"http://a/path\"", "upstream[0].url"),
+            ("[[upstream]]\nprefix = \"Up\"\nurl = \"http://a\"", "upstream[0].prefix: `Up`"),
+            ("[[upstream]]\nstrip_prefix = true\nurl = \"http://a\"", "upstream[0].strip_prefix"),
+            ("[[upstream]]\nusername = \"u\"\nurl = \"http://a\"", "upstream[0].password_file: missing"),
+            ("[[upstream]]\nurl = \"http://a\"\nredirects = \"maybe\"", "upstream[0].redirects: `maybe`"),
+            (&format!("{upstream}{upstream}"), "upstream[1].prefix: `` is there twice"),
+            (
+                &format!("{upstream}[log]\nmax_wait = \"1h\""),
+                "log.max_wait (--max-wait): `1h` is not a duration",
+            ),
+            (&format!("{upstream}[proxy]\ntls_cert = \"c\""), "proxy.tls_key (--tls-key): missing"),
+            (&format!("{upstream}[proxy]\nverify = \"no\""), "proxy.verify (--verify): `no`"),
+            (&format!("{upstream}[proxy]\npublic_host = \"http://x\""), "proxy.public_host (--public-host)"),
+            (&format!("{upstream}[derive]\nsettle = \"soon\""), "derive.settle (--settle): `soon`"),
+        ];
+        for (file, expected) in cases {
+            let complaint = load(Flags::default(), file).unwrap_err();
+            assert!(complaint.starts_with(expected), "{file:?} gave {complaint:?}");
+            assert!(!complaint.contains('\n') && !complaint.contains("hunter2"), "{complaint:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_does_not_show() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2".into())), "Secret(…)");
+    }
+}
