@@ -127,7 +127,7 @@ impl Secret {
     }
 
     /// The text, for the one place that sends it.
-    pub fn expose(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

@@ -1,0 +1,1 @@
+//! A blob on its way to a client.
