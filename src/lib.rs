@@ -9,5 +9,5 @@
 pub mod clock; // the one place where the time of day is read
 pub mod config; // flags, variables, file → Config
 pub mod log; // the durable log, and what is folded from it
-pub mod model; // pure: what a pull, a deployment, a rollback is
-pub mod proxy; // the data plane: what passes between clients and registries
+pub mod model;
+pub mod proxy; // the data plane: wire, auth, route, forward, observe // pure: what a pull, a deployment, a rollback is
