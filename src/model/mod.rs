@@ -7,4 +7,6 @@ pub mod deployments;
 pub mod directory;
 pub mod event;
 pub mod oci;
+pub mod questions;
+pub mod secret;
 pub mod time;

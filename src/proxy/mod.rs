@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use counters::Counters;
 pub use forward::Proxy;
-pub use listener::{Listener, serve};
+pub use listener::{BindError, Listener, serve};
 pub use tls::{Certificate, TlsError};
 
 use crate::config::Verify;
