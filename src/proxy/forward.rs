@@ -13,35 +13,30 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, LINK};
+use http::header::{HeaderName, LINK};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use super::auth::{self, Permit};
 use super::counters::{Answer, Counters};
-use super::learn::{CONFIG_BYTES_MAX, Learner, MANIFEST_BYTES_MAX};
-use super::observe::{Answered, Asker, Pull, digest_in, media_type_in};
+use super::learn::Learner;
+use super::observe::{Answered, Asker, Pull};
 use super::recent::Recent;
 use super::respond::{Body, Refusal, empty, full, version_check};
-use super::transfer::{Outcome, Transfer, TransferError};
+use super::transfer::TransferError;
 use super::upstream::{Ask, Carried, Target, UpstreamError, Upstreams, What};
 use super::{Settings, links};
 use crate::clock;
-use crate::config::Verify;
 use crate::log::Log;
-use crate::model::oci::{Digest, ErrorCode, Reference, Route};
+use crate::model::oci::{Digest, ErrorCode, Route};
 
 /// Largest body of an error that is handed on, in bytes.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
 /// Time in which a body that is read whole must have come.
 const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Times that a manifest is asked for when its body breaks off.
-const MANIFEST_TRIES: usize = 3;
 /// Digests remembered as found right, at least.
 const VERIFIED_MIN: usize = 20_000;
-/// How long a digest that was found right is not computed again.
-const VERIFIED_FOR: Duration = Duration::from_secs(3600);
 
 /// Headers that belong to one connection and not to the answer (RFC 9110 §7.6.1), and those by which the upstream
 /// speaks to Landfall.
@@ -60,12 +55,12 @@ const NOT_FORWARDED: [HeaderName; 10] = [
 
 /// The data plane: what is behind every listener.
 pub struct Proxy {
-    log: Log,
+    pub(super) log: Log,
     upstreams: Upstreams,
-    learner: Learner,
-    counters: Counters,
-    settings: Settings,
-    verified: Arc<Recent<Digest, Instant>>,
+    pub(super) learner: Learner,
+    pub(super) counters: Counters,
+    pub(super) settings: Settings,
+    pub(super) verified: Arc<Recent<Digest, Instant>>,
 }
 
 impl Proxy {
@@ -156,20 +151,20 @@ impl Proxy {
     }
 
     /// Records what nobody waits for.
-    fn note(&self, pull: Option<Pull>, answered: Answered) {
+    pub(super) fn note(&self, pull: Option<Pull>, answered: Answered) {
         if let Some(pull) = pull {
             drop(self.log.record(pull.observed(answered)));
         }
     }
 
     /// Records what the client's answer waits for.
-    async fn observe(&self, pull: Pull, answered: Answered) {
+    pub(super) async fn observe(&self, pull: Pull, answered: Answered) {
         // What became of it is counted by the log; the answer goes out in any case.
         let _ = self.log.record(pull.observed(answered)).durable(self.settings.max_wait).await;
     }
 
     /// Asks the upstream. Its refusal of Landfall's own credentials is no answer for a client, whose token is good.
-    async fn ask(&self, target: &Target, ask: &Ask) -> Result<Response<Incoming>, Refusal> {
+    pub(super) async fn ask(&self, target: &Target, ask: &Ask) -> Result<Response<Incoming>, Refusal> {
         let response = target.send(ask).await.map_err(|error| {
             self.counters.upstream_errors.inc();
             self.no_answer(&error)
@@ -189,221 +184,6 @@ impl Proxy {
         Refusal::new(error.status(), ErrorCode::Unknown, error.public())
     }
 
-    async fn manifest(&self, pull: Pull, target: Target, ask: Ask) -> Result<Response<Body>, Refusal> {
-        let outcome = self.manifest_answer(&pull, &target, &ask).await;
-        match outcome {
-            Ok((response, answered)) => {
-                self.observe(pull, answered).await;
-                Ok(response)
-            }
-            Err(refusal) => {
-                self.observe(pull, Answered::refused(refusal.status)).await;
-                Err(refusal)
-            }
-        }
-    }
-
-    async fn manifest_answer(
-        &self,
-        pull: &Pull,
-        target: &Target,
-        ask: &Ask,
-    ) -> Result<(Response<Body>, Answered), Refusal> {
-        let mut tries = 0;
-        let (head, body) = loop {
-            tries += 1;
-            let (head, body) = self.ask(target, ask).await?.into_parts();
-            if ask.method == Method::HEAD || head.status != StatusCode::OK {
-                let answered = self.answered_without_body(pull, target, &head, &ask.method);
-                return Ok((self.small(head, body, &ask.method).await, answered));
-            }
-            match whole(body, MANIFEST_BYTES_MAX).await {
-                Ok(body) => break (head, body),
-                Err(_) if tries < MANIFEST_TRIES => {}
-                Err(reason) => {
-                    tracing::warn!(repository = target.name(), reason, "a manifest could not be read");
-                    return Err(Refusal::bad_gateway(
-                        "the upstream registry broke off in the middle of the manifest",
-                    ));
-                }
-            }
-        };
-        let digest = self.checked(pull, &head.headers, &body)?;
-        self.learner.manifest(target, &pull.repository, digest, &body);
-        let answered = Answered {
-            status: head.status,
-            digest: Some(digest),
-            media_type: media_type_in(&head.headers),
-            bytes: body.len() as u64,
-            parent: self.learner.parent(&digest),
-        };
-        Ok((forwarded(head, full(body)), answered))
-    }
-
-    /// What a HEAD, a redirect, a 304 or an error tells.
-    fn answered_without_body(
-        &self,
-        pull: &Pull,
-        target: &Target,
-        head: &http::response::Parts,
-        method: &Method,
-    ) -> Answered {
-        let asked_for = match &pull.reference {
-            Reference::Digest(digest) => Some(*digest),
-            Reference::Tag(_) => None,
-        };
-        let found = head.status.is_success() || head.status == StatusCode::NOT_MODIFIED;
-        let digest = digest_in(&head.headers).or(asked_for).filter(|_| found);
-        if let (Some(digest), &Method::HEAD) = (digest, method) {
-            self.learner.seen(target, &pull.repository, digest);
-        }
-        Answered {
-            status: head.status,
-            digest,
-            media_type: media_type_in(&head.headers).filter(|_| found),
-            bytes: 0,
-            parent: digest.and_then(|digest| self.learner.parent(&digest)),
-        }
-    }
-
-    /// The digest of a manifest's body, which must be the one that was asked for, and the one that the upstream
-    /// says it is. The digest of a signed schema 1 manifest is not that of its bytes; no image has had one for years.
-    fn checked(&self, pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
-        let stated = digest_in(headers);
-        if media_type_in(headers).is_some_and(|media_type| media_type.contains("manifest.v1+prettyjws")) {
-            return stated
-                .ok_or_else(|| Refusal::bad_gateway("the upstream registry does not state a digest"));
-        }
-        let digest = Digest::of(body);
-        let asked_for = match &pull.reference {
-            Reference::Digest(asked_for) => Some(*asked_for),
-            Reference::Tag(_) => None,
-        };
-        if [stated, asked_for].into_iter().flatten().all(|expected| expected == digest) {
-            return Ok(digest);
-        }
-        self.counters.digest_mismatches.inc();
-        tracing::error!(repository = %pull.repository, reference = %pull.reference, %digest, "a manifest has another digest");
-        Err(Refusal::new(
-            StatusCode::BAD_GATEWAY,
-            ErrorCode::DigestInvalid,
-            "the upstream registry's manifest does not have its digest",
-        ))
-    }
-
-    async fn blob(&self, pull: Pull, target: Target, ask: Ask) -> Result<Response<Body>, Refusal> {
-        let response = match self.ask(&target, &ask).await {
-            Ok(response) => response,
-            Err(refusal) => {
-                self.note((ask.method == Method::GET).then_some(pull), Answered::refused(refusal.status));
-                return Err(refusal);
-            }
-        };
-        let What::Blob(digest) = ask.what else { return Err(Refusal::bad_gateway("not a blob")) };
-        match response.status() {
-            _ if ask.method == Method::HEAD => Ok(forwarded(response.into_parts().0, empty())),
-            StatusCode::OK if self.is_wanted_config(digest, response.headers()) => {
-                self.config(pull, target, ask, digest, response).await
-            }
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-                Ok(self.transfer(pull, target, ask, digest, response))
-            }
-            StatusCode::RANGE_NOT_SATISFIABLE => Ok(unsatisfiable(response.headers())),
-            status => {
-                if status.is_client_error() || status.is_server_error() {
-                    self.note(Some(pull), Answered::refused(status));
-                }
-                let (head, body) = response.into_parts();
-                Ok(self.small(head, body, &ask.method).await)
-            }
-        }
-    }
-
-    fn transfer(
-        &self,
-        pull: Pull,
-        target: Target,
-        ask: Ask,
-        digest: Digest,
-        response: Response<Incoming>,
-    ) -> Response<Body> {
-        let status = response.status();
-        let media_type = media_type_in(response.headers());
-        let verify = (status == StatusCode::OK && self.must_verify(&digest)).then_some(digest);
-        let (log, counters, verified) = (self.log.clone(), self.counters.clone(), self.verified.clone());
-        let done = move |outcome: Outcome| match outcome {
-            Outcome::Finished { bytes, resumed, verified: was_verified } => {
-                counters.blob_bytes.inc_by(bytes);
-                counters.resumed.inc_by(u64::from(resumed));
-                if was_verified {
-                    verified.insert(digest, Instant::now());
-                }
-                let answered = Answered { status, digest: Some(digest), media_type, bytes, parent: None };
-                drop(log.record(pull.observed(answered)));
-            }
-            Outcome::Broken { bytes } => {
-                counters.blob_bytes.inc_by(bytes);
-                counters.broken.inc();
-                verified.remove(&digest);
-                drop(log.record(pull.observed(Answered::refused(StatusCode::BAD_GATEWAY))));
-            }
-            Outcome::DigestMismatch => {
-                counters.digest_mismatches.inc();
-                tracing::error!(repository = %pull.repository, %digest, "the upstream's blob has another digest");
-                drop(log.record(pull.observed(Answered::refused(StatusCode::BAD_GATEWAY))));
-            }
-            Outcome::ClientGone { bytes } => {
-                counters.blob_bytes.inc_by(bytes);
-            }
-        };
-        let (head, body) = Transfer::wrap(response, target, ask, verify, done).into_parts();
-        forwarded(head, body.boxed_unsync())
-    }
-
-    fn must_verify(&self, digest: &Digest) -> bool {
-        match self.settings.verify {
-            Verify::Always => true,
-            Verify::First => self.verified.get(digest).is_none_or(|at| at.elapsed() > VERIFIED_FOR),
-        }
-    }
-
-    fn is_wanted_config(&self, digest: Digest, headers: &HeaderMap) -> bool {
-        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        length.is_some_and(|length| length <= CONFIG_BYTES_MAX) && self.learner.wants_config(&digest)
-    }
-
-    /// An image config that is not known yet: small, and read whole on its way.
-    async fn config(
-        &self,
-        pull: Pull,
-        target: Target,
-        ask: Ask,
-        digest: Digest,
-        response: Response<Incoming>,
-    ) -> Result<Response<Body>, Refusal> {
-        let (head, body) = response.into_parts();
-        match whole(body, CONFIG_BYTES_MAX).await {
-            Ok(body) if Digest::of(&body) == digest => {
-                self.learner.config(&pull.repository, digest, &body);
-                let answered = Answered {
-                    status: head.status,
-                    digest: Some(digest),
-                    media_type: media_type_in(&head.headers),
-                    bytes: body.len() as u64,
-                    parent: None,
-                };
-                self.counters.blob_bytes.inc_by(answered.bytes);
-                self.note(Some(pull), answered);
-                Ok(forwarded(head, full(body)))
-            }
-            // Whatever is wrong with it, the ordinary way resumes, checks and counts.
-            _ => {
-                let response = self.ask(&target, &ask).await?;
-                Ok(self.transfer(pull, target, ask, digest, response))
-            }
-        }
-    }
-
     /// Tags and referrers.
     async fn list(&self, target: Target, ask: Ask, route: &Route) -> Result<Response<Body>, Refusal> {
         let (mut head, body) = self.ask(&target, &ask).await?.into_parts();
@@ -417,7 +197,12 @@ impl Proxy {
     }
 
     /// Hands on an answer that has no body, or a small one.
-    async fn small(&self, head: http::response::Parts, body: Incoming, method: &Method) -> Response<Body> {
+    pub(super) async fn small(
+        &self,
+        head: http::response::Parts,
+        body: Incoming,
+        method: &Method,
+    ) -> Response<Body> {
         if method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
             return forwarded(head, empty());
         }
@@ -458,7 +243,7 @@ fn namespace(query: &str) -> Option<&str> {
 }
 
 /// Reads a body whole, within a bound and a time.
-async fn whole(body: Incoming, bytes_max: u64) -> Result<Bytes, String> {
+pub(super) async fn whole(body: Incoming, bytes_max: u64) -> Result<Bytes, String> {
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     match tokio::time::timeout(WHOLE_BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -468,7 +253,7 @@ async fn whole(body: Incoming, bytes_max: u64) -> Result<Bytes, String> {
 }
 
 /// The upstream's answer as it goes to the client: its status and its headers, but for those of one connection.
-fn forwarded(head: http::response::Parts, body: Body) -> Response<Body> {
+pub(super) fn forwarded(head: http::response::Parts, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     let mut headers = head.headers;
@@ -484,21 +269,6 @@ fn forwarded(head: http::response::Parts, body: Body) -> Response<Body> {
         headers.remove(name);
     }
     *response.headers_mut() = headers;
-    response
-}
-
-/// Made here and not handed on: docker-registry declares the whole blob's length and then closes, and a client on a
-/// connection that is kept would wait for the rest for ever.
-fn unsatisfiable(upstream: &HeaderMap) -> Response<Body> {
-    let refusal = Refusal::new(
-        StatusCode::RANGE_NOT_SATISFIABLE,
-        ErrorCode::Unknown,
-        "the blob has no bytes in the range that was asked for",
-    );
-    let mut response = refusal.into_response();
-    if let Some(value) = upstream.get(CONTENT_RANGE) {
-        response.headers_mut().insert(CONTENT_RANGE, value.clone());
-    }
     response
 }
 

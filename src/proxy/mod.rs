@@ -3,12 +3,14 @@
 //! It never waits for a question, and for the log only [`Settings::max_wait`].
 
 mod auth;
+mod blob;
 mod counters;
 mod facts;
 mod forward;
 mod learn;
 mod links;
 mod listener;
+mod manifest;
 mod observe;
 mod recent;
 mod respond;
