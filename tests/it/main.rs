@@ -1,0 +1,6 @@
+//! Landfall with real parts around it: a registry, containerd, Docker and skopeo. `tests/run` installs them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and says where")]
+#![allow(unreachable_pub, dead_code)]
+
+mod parts;
+mod rig;
