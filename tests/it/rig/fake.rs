@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -13,6 +13,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use super::images::Image;
 
 /// An answer's body; its error breaks the connection off.
 pub type Body = BoxBody<Bytes, std::io::Error>;
@@ -55,9 +57,32 @@ impl Fake {
         Self { address, asked, task }
     }
 
+    /// A registry that has one image, under whatever name and tag it is asked for.
+    pub async fn holding(image: Image) -> Self {
+        Self::start(move |request| {
+            let asked = request.uri().path().rsplit('/').next().unwrap();
+            let blob = image.blobs.iter().find(|blob| blob.digest == asked);
+            let is_manifest = request.uri().path().contains("/manifests/");
+            let Some(content) = is_manifest.then_some(&image.manifest).or(blob) else {
+                return Response::builder().status(404).body(full("")).unwrap();
+            };
+            let is_head = request.method() == Method::HEAD;
+            let body = if is_head { Bytes::new() } else { content.bytes.clone() };
+            let answer = Response::builder().header("content-type", content.media_type);
+            let answer = answer.header("docker-content-digest", &content.digest);
+            answer.header("content-length", content.bytes.len()).body(full(body)).unwrap()
+        })
+        .await
+    }
+
     /// `127.0.0.1:PORT`
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Every request so far, as `METHOD /path?query`.

@@ -60,11 +60,6 @@ impl Client {
         self.ask(Method::GET, path, &[]).await
     }
 
-    /// HEAD.
-    pub async fn head(&self, path: &str) -> Answer {
-        self.ask(Method::HEAD, path, &[]).await
-    }
-
     /// A request without a body; panics where no whole answer comes.
     pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
         let what = format!("{method} {path} {headers:?}");

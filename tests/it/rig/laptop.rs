@@ -25,13 +25,13 @@ impl Laptop {
         let path = |name: &str| dir.path().join(name);
         let mut containerd = Command::new("containerd");
         containerd.arg("--config").arg(containerd_config(&dir, false));
-        let mut containerd = Process::start(&mut containerd, &path("containerd.log"));
+        let mut containerd = Process::start(&containerd, &path("containerd.log"));
         super::until("containerd opens its socket", async || {
             containerd.assert_running("containerd");
             path("sock").exists().then_some(())
         })
         .await;
-        let mut dockerd = Process::start(&mut dockerd(dir.path()), &path("dockerd.log"));
+        let mut dockerd = Process::start(&dockerd(dir.path()), &path("dockerd.log"));
         super::until("dockerd answers", async || {
             dockerd.assert_running("dockerd");
             (docker(dir.path(), &["version"]).code == Some(0)).then_some(())

@@ -17,15 +17,16 @@ pub mod relay;
 pub mod signer;
 pub mod skip;
 pub mod skopeo;
+pub mod tls;
 
 use std::time::{Duration, Instant};
 
 /// How long anything may take to become true before a test gives up. Generous: two cores run everything.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A new empty directory with a path short enough for Unix sockets below it (107 bytes).
+/// A new empty directory. Unix sockets lie below it, and their paths end at 107 bytes: `TMPDIR` must be short.
 pub fn directory() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("lf-").rand_bytes(5).tempdir_in("/tmp").unwrap()
+    tempfile::Builder::new().prefix("lf-").rand_bytes(5).tempdir().unwrap()
 }
 
 /// Asks again until there is an answer; panics with `what` when that takes longer than [`PATIENCE`].

@@ -53,7 +53,7 @@ impl Node {
         let mut command =
             netns.as_ref().map_or_else(|| Command::new("containerd"), |it| it.command("containerd"));
         command.arg("--config").arg(containerd_config(&dir, true));
-        let mut containerd = Process::start(&mut command, &dir.path().join("log"));
+        let mut containerd = Process::start(&command, &dir.path().join("log"));
         let cri = Cri::new(format!("{}/sock", dir.path().display()));
         super::until("containerd's CRI service answers", async || {
             containerd.assert_running("containerd");

@@ -18,21 +18,19 @@ pub struct Process {
 
 impl Process {
     /// Starts the command with all of its output in `log`.
-    pub fn start(command: &mut Command, log: &Path) -> Self {
+    pub fn start(command: &Command, log: &Path) -> Self {
         let out = File::create(log).unwrap();
-        command.stdout(out.try_clone().unwrap());
-        Self::with_stdout_as_set(command, log, out)
+        Self::spawn(ending_with_us(command), log, out.try_clone().unwrap().into(), out)
     }
 
     /// Starts the command with its errors in `log` and its output in a pipe.
-    pub fn piped(command: &mut Command, log: &Path) -> Self {
-        let out = File::options().create(true).append(true).open(log).unwrap();
-        command.stdout(Stdio::piped());
-        Self::with_stdout_as_set(command, log, out)
+    pub fn piped(command: &Command, log: &Path) -> Self {
+        let errors = File::options().create(true).append(true).open(log).unwrap();
+        Self::spawn(ending_with_us(command), log, Stdio::piped(), errors)
     }
 
-    fn with_stdout_as_set(command: &mut Command, log: &Path, errors: File) -> Self {
-        let child = command.stdin(Stdio::null()).stderr(errors).spawn();
+    fn spawn(mut command: Command, log: &Path, stdout: Stdio, errors: File) -> Self {
+        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(errors).spawn();
         let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { child, log: log.to_owned() }
     }
@@ -85,6 +83,19 @@ impl Process {
     fn id(&self) -> Pid {
         Pid::from_child(&self.child)
     }
+}
+
+/// The same command, ended by the kernel should the test be killed, e.g. because it took too long.
+fn ending_with_us(command: &Command) -> Command {
+    let mut ending = Command::new("setpriv");
+    ending.args(["--pdeathsig", "TERM", "--"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => ending.env(name, value),
+            None => ending.env_remove(name),
+        };
+    }
+    ending
 }
 
 impl Drop for Process {

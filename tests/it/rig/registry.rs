@@ -58,16 +58,9 @@ impl Registry {
         loop {
             // The port is free now and may be taken a moment later: then the registry ends, and another is tried.
             let address = free_address();
-            let mut process = serve(&dir, &check, &address);
-            let client = Client::new(address.clone());
-            let is_up = super::until("docker-registry answers", async || {
-                if process.child().try_wait().unwrap().is_some() {
-                    return Some(false);
-                }
-                let answer = client.send(http::Method::GET, "/v2/", &[], bytes::Bytes::new()).await;
-                answer.is_ok().then_some(true)
-            });
-            if is_up.await {
+            configure(&dir, &check, &address);
+            let mut process = serve(&dir);
+            if is_up(&mut process, &address).await {
                 return Self { process, address, auth, tokens, dir };
             }
             assert!(process.log().contains("address already in use"), "{}", process.log());
@@ -99,28 +92,43 @@ impl Registry {
         self.tokens.as_ref().unwrap()
     }
 
-    /// The log so far, with a line for each answered request.
-    pub fn log(&self) -> String {
-        self.process.log()
-    }
-
-    /// How many requests with this method and path prefix were answered so far.
-    pub fn answered(&self, request: &str) -> usize {
-        let request = format!("\"{request}");
-        self.log().lines().filter(|line| line.contains(&request)).count()
-    }
-
-    /// The file that holds a blob.
-    pub fn blob_path(&self, digest: &str) -> PathBuf {
-        let hex = digest.strip_prefix("sha256:").unwrap();
-        let blobs = self.dir.path().join("data/docker/registry/v2/blobs/sha256");
-        blobs.join(&hex[..2]).join(hex).join("data")
+    /// Gives a blob's place in a repository to content of another digest, and returns the file to write that to.
+    /// For content that is too large to be pushed.
+    pub fn adopt_blob(&self, repository: &str, pushed: &str, digest: &str) -> PathBuf {
+        let root = self.dir.path().join("data/docker/registry/v2");
+        let (_, hex) = digest.split_once(':').unwrap();
+        let (_, pushed) = pushed.split_once(':').unwrap();
+        let layers = root.join("repositories").join(repository).join("_layers/sha256");
+        std::fs::rename(layers.join(pushed), layers.join(hex)).unwrap();
+        std::fs::write(layers.join(hex).join("link"), digest).unwrap();
+        let blob = root.join("blobs/sha256").join(&hex[..2]).join(hex);
+        std::fs::create_dir_all(&blob).unwrap();
+        blob.join("data")
     }
 
     /// Stops the registry, as when it is down; its content stays.
     pub fn stop(&mut self) {
         self.process.kill();
     }
+
+    /// Starts it again at its old address.
+    pub async fn start_again(&mut self) {
+        self.process = serve(&self.dir);
+        assert!(is_up(&mut self.process, &self.address).await, "{}", self.process.log());
+    }
+}
+
+/// Waits until the registry answers; false where it ended instead.
+async fn is_up(process: &mut Process, address: &str) -> bool {
+    let client = Client::new(address);
+    super::until("docker-registry answers", async || {
+        if process.child().try_wait().unwrap().is_some() {
+            return Some(false);
+        }
+        let answer = client.send(http::Method::GET, "/v2/", &[], bytes::Bytes::new()).await;
+        answer.is_ok().then_some(true)
+    })
+    .await
 }
 
 fn htpasswd(dir: &TempDir) -> String {
@@ -131,17 +139,21 @@ fn htpasswd(dir: &TempDir) -> String {
     format!("auth: {{htpasswd: {{realm: registry, path: {}}}}}\n", path.display())
 }
 
-fn serve(dir: &TempDir, check: &str, address: &str) -> Process {
+fn configure(dir: &TempDir, check: &str, address: &str) {
     let data = dir.path().join("data");
-    let config = dir.path().join("config.yml");
     let text = format!(
         "version: 0.1\nlog: {{level: info, accesslog: {{disabled: false}}}}\n\
          storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
          {check}http: {{addr: '{address}'}}\n",
         data.display()
     );
-    std::fs::write(&config, text).unwrap();
-    Process::start(Command::new("docker-registry").arg("serve").arg(&config), &dir.path().join("log"))
+    std::fs::write(dir.path().join("config.yml"), text).unwrap();
+}
+
+fn serve(dir: &TempDir) -> Process {
+    let mut command = Command::new("docker-registry");
+    command.arg("serve").arg(dir.path().join("config.yml"));
+    Process::start(&command, &dir.path().join("log"))
 }
 
 fn free_address() -> String {

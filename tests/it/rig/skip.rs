@@ -5,12 +5,11 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
-/// Returns from the test unless every program is installed.
+/// Returns from the test unless every program can be run.
 macro_rules! need {
     ($($program:literal),+) => {
-        $(if !$crate::rig::skip::is_installed($program) {
-            $crate::rig::skip::skipped(module_path!(), concat!($program, " is not installed"));
-            return;
+        $(if let Some(why) = $crate::rig::skip::hindrance($program) {
+            return $crate::rig::skip::skipped(module_path!(), &why);
         })+
     };
 }
@@ -24,9 +23,13 @@ pub fn is_installed(program: &str) -> bool {
         .any(|dir| dir.join(program).is_file())
 }
 
-/// Whether the tests run as root, which containerd, dockerd and network namespaces need.
-pub fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+/// Why a program cannot be run here; none if it can.
+pub fn hindrance(program: &str) -> Option<String> {
+    if !is_installed(program) {
+        return Some(format!("{program} is not installed"));
+    }
+    let needs_root = ["containerd", "dockerd"].contains(&program);
+    (needs_root && !rustix::process::geteuid().is_root()).then(|| format!("{program} needs root"))
 }
 
 /// Says that something was not tested, and why.
