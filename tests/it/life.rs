@@ -85,7 +85,9 @@ async fn an_upstream_that_is_down_is_said_to_be_and_heals() {
     Recipe::app(Format::Oci, "1.0.0").build().push(&registry.client().await, "docker/app", "v1").await;
     let landfall = Setup::before(&registry.url()).start();
     landfall.environment("production").await;
-    let client = landfall.client(&landfall.token("production").await).with("accept", "application/vnd.oci.image.manifest.v1+json");
+    let client = landfall
+        .client(&landfall.token("production").await)
+        .with("accept", "application/vnd.oci.image.manifest.v1+json");
     let by_tag = || client.get("/v2/docker/app/manifests/v1");
     by_tag().await.expect(200);
     registry.stop();

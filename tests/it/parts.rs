@@ -1,10 +1,14 @@
 //! The rig itself: each real part works with the registry directly, so that a red test elsewhere points at Landfall.
 
+use bytes::Bytes;
+use http::Method;
+
 use crate::rig::http::Client;
-use crate::rig::images::{Format, Recipe};
+use crate::rig::images::{Format, Recipe, digest_of, push_blob};
 use crate::rig::laptop::Laptop;
 use crate::rig::node::Node;
 use crate::rig::registry::{Auth, PASSWORD, Registry, USER};
+use crate::rig::relay::Relay;
 use crate::rig::skip::need;
 use crate::rig::skopeo;
 
@@ -39,7 +43,7 @@ async fn a_node_pulls_by_cri_and_ctr() {
     let index = Recipe::app(Format::Docker, "2.0.0").build_index();
     index.push(&push, "docker/app", "v2").await;
     // The registry listens on 127.0.0.1 only, so the node's namespace must not matter here.
-    let relay = crate::rig::relay::Relay::on_every_address(registry.address()).await;
+    let relay = Relay::on_every_address(registry.address()).await;
     let node = Node::start().await;
     let host = node.host(relay.port());
     for (tag, image) in [("v1", &image), ("v2", &index)] {
@@ -80,4 +84,21 @@ async fn skopeo_copies() {
     skopeo::copy(&image, USER, PASSWORD, dir.path()).succeeded();
     assert_eq!(std::fs::read(dir.path().join("manifest.json")).unwrap(), index.manifest.bytes);
     skopeo::copy(&image, USER, "wrong", dir.path()).failed_with("unauthorized");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_cuts_an_answer_off() {
+    need!("docker-registry");
+    let registry = Registry::start(Auth::Open).await;
+    let client = registry.client().await;
+    let (small, large) = (digest_of(b"small"), vec![7; 1 << 20]);
+    push_blob(&client, "docker/large", &small, Bytes::from_static(b"small")).await;
+    let path = format!("/v2/docker/large/blobs/{}", digest_of(&large));
+    std::fs::write(registry.adopt_blob("docker/large", &small, &digest_of(&large)), &large).unwrap();
+    let relay = Relay::to(registry.address()).await;
+    let client = Client::new(format!("127.0.0.1:{}", relay.port()));
+    relay.cut(1, 300_000);
+    client.send(Method::GET, &path, &[], Bytes::new()).await.unwrap_err();
+    assert_eq!(relay.cuts(), 1);
+    assert_eq!(client.get(&path).await.expect(200).body, large);
 }
