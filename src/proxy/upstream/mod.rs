@@ -200,14 +200,16 @@ mod tests {
         assert!(upstreams.select(&"other/app".parse().unwrap(), None).is_none());
     }
 
+    type Change = fn(&mut config::Upstream);
+
     #[test]
     fn settings_that_cannot_work_are_named() {
-        let with = |change: fn(&mut config::Upstream)| {
+        let with = |change: Change| {
             let mut setting = upstream("docker", "https://r.example", false);
             change(&mut setting);
             Upstreams::new(&[setting], Limits::default()).err().map(|error| error.to_string())
         };
-        let cases: [(fn(&mut config::Upstream), &str); 6] = [
+        let cases: [(Change, &str); 6] = [
             (
                 |s| s.ca_file = Some("/nowhere/ca.crt".into()),
                 "upstream \"docker\": ca_file /nowhere/ca.crt: ",

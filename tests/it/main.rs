@@ -1,0 +1,7 @@
+//! Landfall with real parts around it: a registry, containerd, Docker and skopeo. `tests/run` installs them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and says where")]
+#![allow(unreachable_pub, reason = "one crate of tests, in modules")]
+
+mod fake;
+mod transfer;
+mod upstream;
