@@ -4,6 +4,7 @@
 
 mod clients;
 mod crash;
+mod fake;
 mod headers;
 mod large;
 mod life;
@@ -11,3 +12,5 @@ mod parts;
 mod refusals;
 mod rig;
 mod story;
+mod transfer;
+mod upstream;

@@ -200,9 +200,10 @@ mod tests {
         assert!(upstreams.select(&"other/app".parse().unwrap(), None).is_none());
     }
 
+    type Change = fn(&mut config::Upstream);
+
     #[test]
     fn settings_that_cannot_work_are_named() {
-        type Change = fn(&mut config::Upstream);
         let with = |change: Change| {
             let mut setting = upstream("docker", "https://r.example", false);
             change(&mut setting);
