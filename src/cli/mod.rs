@@ -6,6 +6,7 @@ pub mod env;
 pub mod error;
 pub mod export;
 pub mod output;
+pub mod replay;
 pub mod serve;
 pub mod status;
 pub mod timeline;
@@ -39,6 +40,8 @@ enum Command {
     Timeline(Remote<timeline::TimelineArgs>),
     /// Print every recorded pull as JSON Lines, in log order; `landfall replay` reads them
     Export(Remote<export::ExportArgs>),
+    /// Derive deployments from recorded observations, without a server
+    Replay(replay::Args),
 }
 
 /// A command that asks a server.
@@ -59,6 +62,7 @@ impl Cli {
             Command::Token(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Status(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Timeline(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Replay(args) => Ok(replay::run(&args)?),
             Command::Export(remote) => remote.command.run(&Client::new(remote.client)?).await,
         }
     }

@@ -3,10 +3,12 @@
 //! Deliberately absent here: a clock, I/O, async, randomness. Time is an argument, so the same log gives
 //! the same answer on every machine and on every day.
 
+pub mod agent;
 pub mod deployments;
 pub mod directory;
 pub mod event;
 pub mod oci;
 pub mod questions;
+pub mod releases;
 pub mod secret;
 pub mod time;

@@ -1,0 +1,141 @@
+//! `landfall replay`: the deriver over recorded observations, without a server.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::model::deployments::{Rules, State};
+use crate::model::event::Observation;
+use crate::model::questions::{self, Replayed};
+use crate::model::releases::{Catalogue, Release};
+use crate::model::time::Time;
+
+/// Bytes of a line that are read before it is refused: an observation has some hundred.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// Arguments of `landfall replay`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Observations, one JSON object a line, in log order; `-` reads from the standard input
+    trace: PathBuf,
+    /// The release catalogue: a JSON list in publishing order
+    #[arg(long, value_name = "FILE")]
+    releases: Option<PathBuf>,
+    /// Answer as of this time, from the lines up to it alone [default: the last observation]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
+}
+
+/// Why a replay could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is no observation.
+    #[error("{path}:{line}: not an observation: {source}")]
+    Line {
+        /// In which file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The catalogue is no list of releases.
+    #[error("{path}: not a list of releases ({{repository, digest, version, …}}): {source}")]
+    Releases {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The answer could not be written.
+    #[error("cannot write the answer: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl ReplayError {
+    /// The exit code, as in sysexits: 66 no input, 65 bad data, 74 output.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Read { .. } => 66,
+            Self::Line { .. } | Self::Releases { .. } => 65,
+            Self::Write(_) => 74,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    environments: BTreeMap<&'a str, Replayed>,
+}
+
+/// Folds the trace and prints what it says.
+pub fn run(args: &Args) -> Result<ExitCode, ReplayError> {
+    let mut state = State::new(Rules::default());
+    if let Some(path) = &args.releases {
+        state.set_catalogue(catalogue(path)?);
+    }
+    fold(&args.trace, args.at, &mut state)?;
+    let now = args.at.or(state.last_at()).unwrap_or_default();
+    let environments =
+        state.environments().map(|(name, _)| (name.as_str(), questions::replayed(&state, name, now)));
+    let answer = Answer { environments: environments.collect() };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, &answer).map_err(io::Error::from)?;
+    writeln!(out)?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn catalogue(path: &Path) -> Result<Catalogue, ReplayError> {
+    let text = std::fs::read(path).map_err(|source| ReplayError::Read { path: path.into(), source })?;
+    let releases: Vec<Release> = serde_json::from_slice(&text)
+        .map_err(|source| ReplayError::Releases { path: path.into(), source })?;
+    let mut catalogue = Catalogue::default();
+    for release in releases {
+        catalogue.add(release);
+    }
+    Ok(catalogue)
+}
+
+/// Folds the lines whose time is not after `until`: the log's order is not that of the times, so a later line may
+/// belong to the answer although one before it does not.
+fn fold(path: &Path, until: Option<Time>, state: &mut State) -> Result<(), ReplayError> {
+    let read = |source| ReplayError::Read { path: path.into(), source };
+    let mut lines: Box<dyn BufRead> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::with_capacity(1 << 20, File::open(path).map_err(read)?))
+    };
+    let mut text = Vec::new();
+    for line in 1.. {
+        text.clear();
+        let length = io::Read::take(&mut lines, LINE_BYTES_MAX).read_until(b'\n', &mut text).map_err(read)?;
+        if length == 0 {
+            break;
+        }
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let observation: Observation = serde_json::from_slice(&text).map_err(|source| ReplayError::Line {
+            path: path.into(),
+            line,
+            source,
+        })?;
+        if until.is_none_or(|until| observation.at <= until) {
+            state.observe(&observation);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! How one image came to a service: when it was first shown, by how many nodes, how fast.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::oci::{Digest, Tag};
+use crate::model::time::{Span, Time};
+
+use super::pull::{Grade, Pull};
+
+/// Arrivals that are kept apart; more than that, and each stands for several.
+const ARRIVALS_MAX: usize = 256;
+
+/// Pulls that are kept as evidence: so many from the beginning, and as many from the end.
+const EVIDENCE_MAX: usize = 24;
+
+/// The course of one image through a service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Course {
+    /// The top-level digest.
+    pub digest: Digest,
+    /// The first evidence.
+    pub opened_at: Time,
+    /// The latest pull.
+    pub last_at: Time,
+    /// How many nodes showed it. Behind a shared address each start counts, for the nodes cannot be told apart.
+    pub nodes: u32,
+    /// How many pulls there were.
+    pub pulls: u32,
+    /// How many pulls came from nodes that held the image already: they ask every time.
+    pub checks: u32,
+    /// The tag it was pulled by last.
+    pub tag: Option<Tag>,
+    /// Some of the pulls: the first and the last of them.
+    pub evidence: Evidence,
+    pub(crate) arrivals: Arrivals,
+}
+
+/// The first and the last pulls of a course.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Evidence {
+    first: Vec<Seen>,
+    last: VecDeque<Seen>,
+}
+
+/// One pull, as evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// When it began.
+    pub at: Time,
+    /// From where.
+    pub client: Arc<str>,
+    /// What was pulled.
+    pub digest: Digest,
+    /// The tag, where one was named.
+    pub tag: Option<Tag>,
+    /// What it proves.
+    pub grade: Grade,
+    /// Whether the node came to the image with this pull.
+    pub arrived: bool,
+}
+
+/// When nodes came to an image, in bounded space.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Arrivals {
+    times: Vec<Time>,
+    /// For how many arrivals each time stands.
+    weight: u32,
+    pending: u32,
+}
+
+impl Course {
+    pub(crate) fn new(digest: Digest, opened_at: Time) -> Self {
+        Self {
+            digest,
+            opened_at,
+            last_at: opened_at,
+            nodes: 0,
+            pulls: 0,
+            checks: 0,
+            tag: None,
+            evidence: Evidence::default(),
+            arrivals: Arrivals { times: Vec::new(), weight: 1, pending: 0 },
+        }
+    }
+
+    /// Adds a pull with which `arrived` nodes came to the image.
+    pub(crate) fn add(&mut self, pull: &Pull, arrived: u32, held_before: bool) {
+        self.opened_at = self.opened_at.min(pull.at);
+        self.last_at = self.last_at.max(pull.at);
+        self.nodes = self.nodes.saturating_add(arrived);
+        self.pulls = self.pulls.saturating_add(pull.starts);
+        self.checks = self.checks.saturating_add(u32::from(held_before && pull.grade != Grade::Transfer));
+        if pull.tag.is_some() && self.tag != pull.tag {
+            self.tag.clone_from(&pull.tag);
+        }
+        self.arrivals.add(pull.at, arrived);
+        self.evidence.add(pull, arrived > 0);
+    }
+
+    /// The latest arrival of a node.
+    pub(crate) fn last_arrival(&self) -> Time {
+        self.arrivals.times.last().copied().unwrap_or(self.opened_at)
+    }
+}
+
+impl Evidence {
+    fn add(&mut self, pull: &Pull, arrived: bool) {
+        let seen = Seen {
+            at: pull.at,
+            client: pull.node.client.clone(),
+            digest: pull.digest,
+            tag: pull.tag.clone(),
+            grade: pull.grade,
+            arrived,
+        };
+        self.note(seen);
+    }
+
+    pub(crate) fn note(&mut self, seen: Seen) {
+        if self.first.len() < EVIDENCE_MAX {
+            self.first.push(seen);
+            return;
+        }
+        if self.last.len() == EVIDENCE_MAX {
+            self.last.pop_front();
+        }
+        self.last.push_back(seen);
+    }
+
+    /// The pulls that are kept, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Seen> {
+        self.first.iter().chain(&self.last)
+    }
+}
+
+impl Arrivals {
+    fn add(&mut self, at: Time, nodes: u32) {
+        for _ in 0..nodes.min(ARRIVALS_MAX as u32) {
+            self.pending += 1;
+            if self.pending < self.weight {
+                continue;
+            }
+            self.pending = 0;
+            self.times.push(at);
+            if self.times.len() == ARRIVALS_MAX {
+                let mut place = 0;
+                self.times.retain(|_| {
+                    place += 1;
+                    place % 2 == 0
+                });
+                self.weight *= 2;
+            }
+        }
+    }
+
+    /// The most nodes that came within any stretch of `length`.
+    pub(crate) fn best(&self, length: Span) -> u32 {
+        let (mut start, mut most) = (0, 0);
+        for (end, &at) in self.times.iter().enumerate() {
+            while at.since(self.times[start]) > length {
+                start += 1;
+            }
+            most = most.max(end + 1 - start);
+        }
+        u32::try_from(most).unwrap_or(u32::MAX).saturating_mul(self.weight)
+    }
+
+    /// The longest pause between two arrivals.
+    pub(crate) fn longest_pause(&self) -> Span {
+        let pauses = self.times.windows(2).map(|pair| pair[1].since(pair[0]));
+        pauses.max().unwrap_or_default()
+    }
+}

@@ -1,0 +1,301 @@
+//! The fold from observations to deployments.
+//!
+//! Words and rules: ARCHITECTURE.md, "How deployments are derived". In the code: requests become pulls
+//! ([`pull`]), pulls of one image by several nodes a course ([`course`]), and courses compete for a service
+//! ([`service`]). Everything is bounded; every bound is a named constant in its file.
+
+pub mod course;
+pub mod pull;
+pub mod service;
+mod shards;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::agent::{Puller, puller};
+use super::event::{EnvironmentName, Event, Facts, Method, Object, Observation};
+use super::oci::{Digest, Reference, Repository, Tag};
+use super::releases::Catalogue;
+use super::time::{Span, Time};
+use pull::PULL;
+use service::Service;
+use shards::{Shards, Spread};
+
+/// The version of the rules. A change of them that may change an answer raises it.
+pub const RULES_VERSION: u32 = 1;
+
+/// Most pulls by people's machines that are remembered for an environment.
+const LOCAL_MAX: usize = 1_024;
+
+/// Most manifests, indexes and configs whose content is remembered.
+const CONTENT_MAX: usize = 65_536;
+
+/// How far a version is looked for: index → manifest → config.
+const HOPS_MAX: usize = 3;
+
+/// What the fold can be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Quiet time after which a rollout counts as settled.
+    pub settle: Span,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { settle: Span::from_mins(10) }
+    }
+}
+
+/// What the log says so far. A clone is cheap: what did not change is shared.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    rules: Rules,
+    environments: BTreeMap<EnvironmentName, Arc<Tracked>>,
+    content: Shards<Digest, Content>,
+    catalogue: Arc<Catalogue>,
+    last_at: Option<Time>,
+}
+
+/// An environment, as its pulls tell.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Tracked {
+    services: BTreeMap<Repository, Arc<Service>>,
+    local: Arc<VecDeque<Local>>,
+}
+
+/// A pull by a person's machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    /// What was pulled.
+    pub repository: Repository,
+    /// Its top-level digest.
+    pub digest: Digest,
+    /// The tag, where one was named.
+    pub tag: Option<Tag>,
+    /// When it began.
+    pub at: Time,
+    /// From where.
+    pub client: Arc<str>,
+    /// By which program.
+    pub agent: Arc<str>,
+    /// Why it counts as local.
+    pub reason: Arc<str>,
+    /// The index was fetched: platform manifests follow it by digest.
+    reads_index: bool,
+}
+
+/// What a digest is said to be.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Content {
+    at: Time,
+    index: Option<Digest>,
+    leads_to: Option<Digest>,
+    version: Option<Arc<str>>,
+}
+
+impl Spread for Digest {
+    fn spread(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = *self.as_bytes();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl State {
+    /// Nothing seen yet.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// Takes the log's next event into account.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Observed(observation) => self.observe(observation),
+            Event::Learned { at, digest, facts, .. } => self.learn(*at, *digest, facts),
+            Event::EnvironmentCreated { name, .. } => {
+                self.environments.insert(name.clone(), Arc::default());
+            }
+            Event::EnvironmentDeleted { name, .. } => {
+                self.environments.remove(name);
+            }
+            Event::Gap { until, .. } => self.gap(*until),
+            Event::EnvironmentUpdated { .. } | Event::TokenCreated { .. } | Event::TokenRevoked { .. } => {}
+        }
+    }
+
+    /// Takes one observation into account.
+    pub fn observe(&mut self, observation: &Observation) {
+        self.last_at = self.last_at.max(Some(observation.at));
+        let index = self.index_of(observation);
+        let settle = self.rules.settle;
+        let environment =
+            Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
+        match puller(observation.token_kind, &observation.agent) {
+            Puller::Node(runtime) => {
+                let guessed =
+                    environment.service(&observation.repository).node(observation, runtime, index, settle);
+                if let (Some(child), Some(_)) = (observation.digest, guessed) {
+                    self.place(observation.at, child, guessed);
+                }
+            }
+            Puller::Prepull(runtime) => {
+                environment.service(&observation.repository).prepull(observation, runtime, index);
+            }
+            Puller::Laptop(reason) => environment.pulled_locally(observation, index, reason),
+            Puller::Other => {}
+        }
+    }
+
+    /// The index that a manifest belongs to, where it is known.
+    fn index_of(&mut self, observation: &Observation) -> Option<Digest> {
+        let (Object::Manifest, Some(digest)) = (observation.object, observation.digest) else { return None };
+        if observation.parent.is_none() {
+            let by_digest = matches!(observation.reference, Reference::Digest(_));
+            return if by_digest { self.content.get(&digest)?.index } else { None };
+        }
+        if self.content.get(&digest).is_none_or(|content| content.index != observation.parent) {
+            self.place(observation.at, digest, observation.parent);
+        }
+        observation.parent
+    }
+
+    fn place(&mut self, at: Time, child: Digest, index: Option<Digest>) {
+        let content = self.content(at, child);
+        content.index = index;
+    }
+
+    fn content(&mut self, at: Time, digest: Digest) -> &mut Content {
+        self.content.make_room(&digest, CONTENT_MAX, |content| content.at);
+        let content = self.content.entry(&digest, Content::default);
+        content.at = content.at.max(at);
+        content
+    }
+
+    fn learn(&mut self, at: Time, digest: Digest, facts: &Facts) {
+        let (labels, leads_to) = match facts {
+            Facts::Index { children, labels } => {
+                for &child in children.iter().take(CONTENT_MAX / 64) {
+                    self.place(at, child, Some(digest));
+                }
+                (labels, children.first().copied())
+            }
+            Facts::Manifest { config, labels } => (labels, Some(*config)),
+            Facts::Config { labels } => (labels, None),
+        };
+        let version = labels.get("version").map(|version| Arc::from(version.as_str()));
+        let content = self.content(at, digest);
+        content.leads_to = leads_to.or(content.leads_to);
+        content.version = version.or_else(|| content.version.take());
+    }
+
+    fn gap(&mut self, until: Time) {
+        for environment in self.environments.values_mut() {
+            for service in Arc::make_mut(environment).services.values_mut() {
+                Arc::make_mut(service).gap(until);
+            }
+        }
+    }
+
+    /// Tells the releases that are known; they name versions and order.
+    pub fn set_catalogue(&mut self, catalogue: Catalogue) {
+        self.catalogue = Arc::new(catalogue);
+    }
+
+    /// The releases that are known.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The rules in use.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The latest observation's time.
+    pub fn last_at(&self) -> Option<Time> {
+        self.last_at
+    }
+
+    /// Every environment that pulled, in the order of the names.
+    pub fn environments(&self) -> impl Iterator<Item = (&EnvironmentName, &Tracked)> {
+        self.environments.iter().map(|(name, tracked)| (name, tracked.as_ref()))
+    }
+
+    /// One environment.
+    pub fn environment(&self, name: &EnvironmentName) -> Option<&Tracked> {
+        self.environments.get(name).map(Arc::as_ref)
+    }
+
+    /// The version that an image's labels name.
+    pub fn labelled_version(&self, digest: &Digest) -> Option<&str> {
+        let mut content = self.content.get(digest)?;
+        for _ in 0..HOPS_MAX {
+            if let Some(version) = &content.version {
+                return Some(version);
+            }
+            content = self.content.get(&content.leads_to?)?;
+        }
+        None
+    }
+
+    /// How many nodes were forgotten to stay within bounds.
+    pub fn forgotten(&self) -> u64 {
+        let services = self.environments.values().flat_map(|environment| environment.services.values());
+        services.map(|service| service.forgotten()).sum()
+    }
+}
+
+impl Tracked {
+    fn service(&mut self, repository: &Repository) -> &mut Service {
+        Arc::make_mut(self.services.entry(repository.clone()).or_default())
+    }
+
+    fn pulled_locally(&mut self, observation: &Observation, index: Option<Digest>, reason: &str) {
+        let (Object::Manifest, Some(digest)) = (observation.object, observation.digest) else { return };
+        if !(200..300).contains(&observation.status) {
+            return;
+        }
+        let tag = match &observation.reference {
+            Reference::Tag(tag) => Some(tag),
+            Reference::Digest(_) => None,
+        };
+        let digest = index.unwrap_or(digest);
+        let recent = self.local.iter().rposition(|local| {
+            local.client == observation.client
+                && local.repository == observation.repository
+                && observation.at.since(local.at) <= PULL
+                && (local.digest == digest
+                    || tag.is_none() && local.reads_index && !pull::is_index(observation))
+        });
+        let reads_index = observation.method == Method::Get && pull::is_index(observation);
+        let local = Arc::make_mut(&mut self.local);
+        if let Some(place) = recent {
+            local[place].reads_index |= reads_index;
+            return;
+        }
+        if local.len() == LOCAL_MAX {
+            local.pop_front();
+        }
+        local.push_back(Local {
+            repository: observation.repository.clone(),
+            digest,
+            tag: tag.cloned(),
+            at: observation.at,
+            client: observation.client.clone(),
+            agent: observation.agent.clone(),
+            reason: reason.into(),
+            reads_index,
+        });
+    }
+
+    /// The services, in the order of the repositories.
+    pub fn services(&self) -> impl Iterator<Item = (&Repository, &Service)> {
+        self.services.iter().map(|(repository, service)| (repository, service.as_ref()))
+    }
+
+    /// The pulls by people's machines, in log order.
+    pub fn local(&self) -> impl Iterator<Item = &Local> {
+        self.local.iter()
+    }
+}

@@ -1,0 +1,91 @@
+//! A map that is cheap to clone and cheap to change: parts that did not change are shared.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// How many parts a map has. A change copies at most one of them.
+const PARTS: usize = 64;
+
+/// A key that says in which part it belongs, the same on every machine.
+pub(crate) trait Spread: Ord + Clone {
+    /// Any number that differs between keys.
+    fn spread(&self) -> u64;
+}
+
+/// A bounded map in [`PARTS`] parts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "K: Ord + Serialize, V: Serialize",
+    deserialize = "K: Ord + serde::de::DeserializeOwned, V: serde::de::DeserializeOwned"
+))]
+pub(crate) struct Shards<K, V> {
+    parts: Vec<Arc<BTreeMap<K, V>>>,
+}
+
+impl<K, V> Default for Shards<K, V> {
+    fn default() -> Self {
+        Self { parts: Vec::new() }
+    }
+}
+
+impl<K: Spread, V: Clone> Shards<K, V> {
+    fn part(key: &K) -> usize {
+        usize::try_from(key.spread() % PARTS as u64).unwrap_or(0)
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.parts.get(Self::part(key))?.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let part = self.parts.get_mut(Self::part(key))?;
+        if !part.contains_key(key) {
+            return None; // do not copy a shared part for nothing
+        }
+        Arc::make_mut(part).get_mut(key)
+    }
+
+    /// The value of `key`, made by `make` where there is none.
+    pub(crate) fn entry(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V {
+        if self.parts.is_empty() {
+            self.parts = vec![Arc::default(); PARTS];
+        }
+        Arc::make_mut(&mut self.parts[Self::part(key)]).entry(key.clone()).or_insert_with(make)
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.parts.iter().flat_map(|part| part.values())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.len()).sum()
+    }
+
+    /// Makes room in the part of `key` once it holds `max / PARTS` values: the half with the lowest `age` goes.
+    /// Returns how many went.
+    pub(crate) fn make_room<A: Ord>(&mut self, key: &K, max: usize, age: impl Fn(&V) -> A) -> usize {
+        let Some(part) = self.parts.get_mut(Self::part(key)) else { return 0 };
+        let full = max / PARTS;
+        if part.len() < full || part.contains_key(key) {
+            return 0;
+        }
+        let mut ages: Vec<(A, K)> = part.iter().map(|(key, value)| (age(value), key.clone())).collect();
+        ages.sort_unstable_by(|a, b| a.cmp(b));
+        let part = Arc::make_mut(part);
+        let leaving = ages.len().div_ceil(2);
+        for (_, key) in ages.into_iter().take(leaving) {
+            part.remove(&key);
+        }
+        leaving
+    }
+}
+
+/// FNV-1a: quick for the short texts that keys are made of; no defence is needed, for parts are ordered maps.
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
