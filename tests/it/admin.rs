@@ -385,3 +385,28 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
     idle.read_to_end(&mut rest).await.unwrap();
     assert!(tokio::net::TcpStream::connect(&address).await.is_err());
 }
+
+#[tokio::test]
+async fn a_change_under_way_is_finished_before_the_end() {
+    let mut server = Server::start().await;
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let body = r#"{"name": "production"}"#;
+    let head = format!(
+        "POST {ENVIRONMENTS} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        server.token,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The handler asks for the body, so it is under way.
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    server.ask_to_stop();
+    assert!(!server.has_ended().await);
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
+    server.stop().await;
+}

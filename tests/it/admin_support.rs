@@ -86,9 +86,19 @@ impl Server {
         Self { dir, log, token, url, http, stop: Some(stop), served }
     }
 
+    /// Asks the server to stop.
+    pub fn ask_to_stop(&mut self) {
+        self.stop.take();
+    }
+
+    /// Whether the server has ended, after a moment in which it could have.
+    pub async fn has_ended(&mut self) -> bool {
+        tokio::time::timeout(Duration::from_millis(50), &mut self.served).await.is_ok()
+    }
+
     /// Stops serving, and waits until the listener is gone.
     pub async fn stop(mut self) -> TempDir {
-        self.stop.take();
+        self.ask_to_stop();
         tokio::time::timeout(Duration::from_secs(20), self.served).await.unwrap().unwrap();
         self.log.close();
         self.dir
