@@ -8,7 +8,7 @@ use landfall::model::time::Span;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::admin_support::{Server, digest, pull};
+use crate::admin_support::{Server, pull};
 
 /// Runs `landfall` with these arguments, away from any server's data and without variables of its own.
 async fn landfall(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
