@@ -23,7 +23,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -107,7 +107,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/export", get(export::export))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard));
+        .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
+        .layer(axum::middleware::map_response(uncached));
     Router::new()
         .route("/healthz", get(open::healthz))
         .route("/readyz", get(open::readyz))
@@ -117,6 +118,12 @@ fn router(app: Arc<App>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app)
+}
+
+/// Answers change with every pull, and one of them holds a secret: no cache keeps them (RFC 9111 section 5.2.2.5).
+async fn uncached(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn not_found() -> Problem {

@@ -174,16 +174,19 @@ pub fn ago(now: Time, then: Time) -> String {
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
-    let seconds = now.since(then).ms() / 1000;
-    let length = match seconds.abs() {
+    let ms = now.since(then).ms();
+    let seconds = ms.abs() / 1000;
+    // What is to come is rounded up: a token made for 30 days ends "in 30 d", not in 29.
+    let count = |unit: i64| if ms < 0 { (seconds + unit - 1) / unit } else { seconds / unit };
+    let length = match seconds {
         0..=4 => return "just now".to_owned(),
-        s @ 5..MINUTE => format!("{s} s"),
-        s @ MINUTE..HOUR => format!("{} min", s / MINUTE),
-        s @ HOUR..DAY => format!("{} h", s / HOUR),
-        s if s < 60 * DAY => format!("{} d", s / DAY),
+        5..MINUTE => format!("{seconds} s"),
+        MINUTE..HOUR => format!("{} min", count(MINUTE)),
+        HOUR..DAY => format!("{} h", count(HOUR)),
+        _ if seconds < 60 * DAY => format!("{} d", count(DAY)),
         _ => return then.to_string().chars().take("2026-03-02".len()).collect(),
     };
-    if seconds < 0 { format!("in {length}") } else { format!("{length} ago") }
+    if ms < 0 { format!("in {length}") } else { format!("{length} ago") }
 }
 
 #[cfg(test)]
@@ -226,7 +229,8 @@ mod tests {
             (150, "2 min ago"),
             (7_300, "2 h ago"),
             (200_000, "2 d ago"),
-            (-200_000, "in 2 d"),
+            (-200_000, "in 3 d"),
+            (-86_400 * 30 + 1, "in 30 d"),
             (100 * 86_400, "2026-10-07"),
         ];
         for (seconds, spoken) in cases {

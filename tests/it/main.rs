@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and says where")]
 #![allow(unreachable_pub, reason = "one crate of tests, in modules")]
 
+mod admin;
+mod admin_cli;
+mod admin_support;
 mod clients;
 mod crash;
 mod fake;
