@@ -8,13 +8,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use hyper::body::Body;
+use landfall::config;
 use landfall::model::oci::Digest;
 use landfall::proxy::transfer::{Outcome, Transfer, TransferError};
-use landfall::proxy::upstream::{Ask, Limits, What};
+use landfall::proxy::upstream::{Ask, Limits, Target, What};
 use tokio::sync::oneshot;
 
 use crate::fake::{Fake, Reply, Seen, serve_range};
-use crate::upstream::{limits, setting, target};
+use crate::upstream::{certificate, limits, setting, target};
 
 const ETAG: &str = "\"sha256:of-the-blob\"";
 
@@ -44,7 +45,10 @@ async fn begin(
     }
     headers.insert("accept", "a/b".parse().unwrap());
     let ask = Ask::new(Method::GET, What::Blob(Digest::of(&content())), &headers);
-    let target = target(setting(&fake.url()), limits);
+    wrap(target(setting(&fake.url()), limits), ask, verify).await
+}
+
+async fn wrap(target: Target, ask: Ask, verify: Option<Digest>) -> (Transfer, oneshot::Receiver<Outcome>) {
     let response = target.send(&ask).await.unwrap();
     let (report, outcome) = oneshot::channel();
     let wrapped = Transfer::wrap(response, target, ask, verify, move |outcome| report.send(outcome).unwrap());
@@ -52,7 +56,11 @@ async fn begin(
 }
 
 async fn get_with(fake: &Fake, range: Option<&str>, verify: Option<Digest>, limits: Limits) -> Got {
-    let (mut body, outcome) = begin(fake, range, verify, limits).await;
+    let (body, outcome) = begin(fake, range, verify, limits).await;
+    read(body, outcome).await
+}
+
+async fn read(mut body: Transfer, outcome: oneshot::Receiver<Outcome>) -> Got {
     let declared = body.size_hint().exact();
     let (mut bytes, mut error) = (Vec::new(), None);
     while let Some(frame) = body.frame().await {
@@ -122,6 +130,27 @@ async fn a_blob_that_is_cut_twice_arrives_whole() {
             .iter()
             .all(|seen| { seen.header("if-range") == Some(ETAG) && seen.header("accept") == Some("a/b") })
     );
+}
+
+#[tokio::test]
+async fn a_blob_that_is_cut_under_tls_arrives_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tls, ca_file) = certificate(directory.path());
+    let fake = Fake::start_tls(
+        tls,
+        nth(|count, seen| match count {
+            0 => Reply::new(200).cut(&content(), 70_000),
+            _ => serve_range(seen, &content(), ETAG),
+        }),
+    )
+    .await;
+    let setting =
+        config::Upstream { ca_file: Some(ca_file), ..setting(&format!("https://{}", fake.address)) };
+    let ask = Ask::new(Method::GET, What::Blob(Digest::of(&content())), &HeaderMap::new());
+    let (body, outcome) = wrap(target(setting, limits()), ask, Some(Digest::of(&content()))).await;
+    let got = read(body, outcome).await;
+    assert_eq!((got.error, got.outcome), (None, finished(content().len(), 1, true)));
+    assert!(got.bytes == content());
 }
 
 #[tokio::test]

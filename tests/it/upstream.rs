@@ -433,9 +433,11 @@ async fn what_is_not_http_is_a_bad_response() {
     assert!(matches!(error, UpstreamError::BadResponse { .. }), "{error}");
 }
 
-#[tokio::test]
-async fn a_registry_is_trusted_by_its_own_ca_alone() {
+/// TLS for 127.0.0.1, and the file that makes it trusted.
+pub fn certificate(directory: &std::path::Path) -> (tokio_rustls::TlsAcceptor, std::path::PathBuf) {
     let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let ca_file = directory.join("ca.crt");
+    std::fs::write(&ca_file, key.cert.pem()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -443,12 +445,15 @@ async fn a_registry_is_trusted_by_its_own_ca_alone() {
         .with_no_client_auth()
         .with_single_cert(vec![key.cert.der().clone()], key.signing_key.into())
         .unwrap();
-    let fake = Fake::start_tls(Arc::new(config).into(), |_| Reply::new(200).body("secure")).await;
-    let url = format!("https://{}", fake.address);
-    let directory = tempfile::tempdir().unwrap();
-    let ca_file = directory.path().join("ca.crt");
-    std::fs::write(&ca_file, key.cert.pem()).unwrap();
+    (Arc::new(config).into(), ca_file)
+}
 
+#[tokio::test]
+async fn a_registry_is_trusted_by_its_own_ca_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tls, ca_file) = certificate(directory.path());
+    let fake = Fake::start_tls(tls, |_| Reply::new(200).body("secure")).await;
+    let url = format!("https://{}", fake.address);
     let trusting = config::Upstream { ca_file: Some(ca_file), ..setting(&url) };
     assert_eq!(text(target(trusting, limits()).send(&manifest()).await.unwrap()).await, "secure");
     let error = target(setting(&url), limits()).send(&manifest()).await.unwrap_err();

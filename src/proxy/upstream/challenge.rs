@@ -159,6 +159,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_to_its_end(text in r#"[a-zé =,"\\\\;]{0,40}"#) {
+            parse(&text, &mut Vec::new());
+        }
+    }
+
     #[test]
     fn no_more_challenges_are_kept_than_the_bound() {
         assert_eq!(read(&[&"Basic, ".repeat(1000)]).len(), CHALLENGES_MAX);

@@ -160,8 +160,33 @@ macro_rules! either {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self, io => Pin::new(io).poll_read(cx, buf))
+        match &mut self.get_mut().io {
+            Io::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Io::Tls(tls) => fill(Pin::new(&mut **tls), cx, buf),
+        }
     }
+}
+
+/// Reads until the buffer is full or nothing more is there: TLS gives one record of 16 KiB at a time, and each read
+/// of a blob has a large buffer of its own.
+fn fill<R: AsyncRead>(
+    mut tls: Pin<&mut R>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let before = buf.filled().len();
+    while buf.remaining() > 0 {
+        let filled = buf.filled().len();
+        let read = tls.as_mut().poll_read(cx, buf);
+        if !matches!(read, Poll::Ready(Ok(()))) && filled == before {
+            return read;
+        }
+        // The end, an error or a wait after some bytes shows again at the next read.
+        if buf.filled().len() == filled {
+            break;
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 impl AsyncWrite for Stream {
@@ -175,5 +200,40 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tower_service::Service;
+
+    #[tokio::test]
+    async fn a_named_host_is_connected_to_only_where_its_addresses_permit() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tls = super::super::tls::client_config(&rustls::RootCertStore::empty(), "", None).unwrap();
+        let named = Reach::AtMost;
+        for (reach, is_reached) in [
+            (Reach::Own, true),
+            (named(Nearness::Loopback), true),
+            (named(Nearness::Private), false),
+            (named(Nearness::Public), false),
+        ] {
+            for host in ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"] {
+                let mut connector = Connector { tls: tls.clone(), reach, limit: Duration::from_secs(5) };
+                let uri = format!("http://{host}:{port}/").parse().unwrap();
+                match connector.call(uri).await {
+                    Ok(stream) => {
+                        assert!(is_reached, "{host} {reach:?}");
+                        assert!(stream.inner().peer.0.to_canonical().is_loopback());
+                    }
+                    Err(error) => {
+                        assert!(!is_reached && matches!(error, ConnectError::Refused), "{host} {reach:?}");
+                    }
+                }
+            }
+        }
     }
 }
