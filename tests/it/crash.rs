@@ -15,8 +15,8 @@ use crate::rig::http::Client;
 use crate::rig::images::{Format, Image, Recipe};
 use crate::rig::landfall::Setup;
 
-/// How long an answer waits for its observation. An answer that came sooner cannot have been late.
-const MAX_WAIT: Duration = Duration::from_secs(5);
+/// An answer that came sooner than [`crate::rig::landfall::MAX_WAIT`] cannot have been late.
+const SURELY_IN_TIME: Duration = Duration::from_secs(5);
 const CLIENTS: usize = 16;
 const KILLS: u64 = 3;
 
@@ -25,8 +25,7 @@ async fn a_pull_that_was_seen_survives_kill_9() {
     let kills = std::env::var("LANDFALL_TEST_KILLS").map_or(KILLS, |text| text.parse().unwrap());
     let image = Recipe::app(Format::Oci, "1.0.0").build();
     let upstream = Fake::holding(image.clone()).await;
-    let setup = Setup::before(&upstream.url());
-    let mut landfall = setup.line(&format!("[log]\nmax_wait = \"{}s\"", MAX_WAIT.as_secs())).start();
+    let mut landfall = Setup::before(&upstream.url()).start();
     landfall.environment("production").await;
     let token = landfall.token("production").await;
     let serial = Arc::<AtomicU64>::default();
@@ -80,7 +79,7 @@ async fn pull_until_it_dies(client: Client, image: Image, serial: Arc<AtomicU64>
         let answer = answer.expect(200);
         assert_eq!(answer.header("docker-content-digest"), Some(image.digest()));
         // A later one may have been counted as late: that is the other half of the promise.
-        if asked.elapsed() < MAX_WAIT {
+        if asked.elapsed() < SURELY_IN_TIME {
             seen.push(agent);
         }
     }

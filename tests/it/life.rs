@@ -107,7 +107,7 @@ async fn a_second_process_on_the_same_data_says_so_and_ends() {
     let token = landfall.token("production").await;
     let said = run(&mut landfall.setup().command());
     assert_refused(&said, &landfall.setup().data().display().to_string());
-    assert_refused(&said, "another process");
+    assert_refused(&said, "in use");
     landfall.client(&token).get(MANIFEST).await.expect(200);
 }
 

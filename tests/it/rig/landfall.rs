@@ -15,6 +15,9 @@ use super::http::{Answer, Client};
 use super::process::{Process, Said, run};
 use super::registry::{PASSWORD, Registry, USER};
 
+/// How long an answer waits for its observation. An answer that came sooner was not late.
+pub const MAX_WAIT: &str = "5s";
+
 /// How `landfall serve` is to be started.
 pub struct Setup {
     dir: TempDir,
@@ -54,6 +57,8 @@ impl Setup {
     /// In front of an open registry at this URL.
     pub fn before(url: &str) -> Self {
         let setup = Self { dir: super::directory(), config: String::new(), flags: Vec::new() };
+        // An answer that came is in the log, however busy the disk is: no test has to wait for that.
+        let setup = setup.flag("--max-wait", MAX_WAIT);
         setup.line(&format!("[[upstream]]\nurl = \"{url}\""))
     }
 
