@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and says where")]
 #![allow(unreachable_pub, reason = "one crate of tests, in modules")]
 
+mod architecture;
 mod clients;
 mod crash;
+mod deploy;
 mod fake;
 mod headers;
 mod large;
