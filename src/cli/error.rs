@@ -11,6 +11,9 @@ pub enum CliError {
     /// The server does not start.
     #[error(transparent)]
     Serve(#[from] super::serve::ServeError),
+    /// The demo does not end as it should.
+    #[error(transparent)]
+    Demo(#[from] super::demo::DemoError),
     /// Nobody answers at the address.
     #[error(
         "no Landfall server answers at {address} ({reason})\n  start one with `landfall serve`, or name the address of \
@@ -79,6 +82,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Serve(error) => error.exit_code(),
+            Self::Demo(error) => error.exit_code(),
             Self::Refused { .. } | Self::Unauthorized { .. } => 1,
             Self::TokenFile { .. } => 66,                           // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE

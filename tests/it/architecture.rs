@@ -117,11 +117,11 @@ fn names(statement: &str, path: &str) -> bool {
 }
 
 fn has_word(line: &str, word: &str) -> bool {
-    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    let is_part = |character: &char| character.is_alphanumeric() || *character == '_';
     line.match_indices(word).any(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        let after = line[at + word.len()..].chars().next();
-        !before.is_some_and(is_part) && !(word.ends_with(is_part) && after.is_some_and(is_part))
+        let starts = line[..at].chars().next_back().filter(is_part).is_none();
+        let ends = line[at + word.len()..].chars().next().filter(is_part).is_none();
+        starts && (ends || word.ends_with('!'))
     })
 }
 
