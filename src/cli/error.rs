@@ -14,6 +14,9 @@ pub enum CliError {
     /// The trace cannot be replayed.
     #[error(transparent)]
     Replay(#[from] super::replay::ReplayError),
+    /// The demo does not end as it should.
+    #[error(transparent)]
+    Demo(#[from] super::demo::DemoError),
     /// Nobody answers at the address.
     #[error(
         "no Landfall server answers at {address} ({reason})\n  start one with `landfall serve`, or name the address of \
@@ -83,6 +86,7 @@ impl CliError {
         match self {
             Self::Serve(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
+            Self::Demo(error) => error.exit_code(),
             Self::Refused { .. } | Self::Unauthorized { .. } => 1,
             Self::TokenFile { .. } => 66,                           // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE

@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod client;
+pub mod demo;
 pub mod env;
 pub mod error;
 pub mod export;
@@ -30,6 +31,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Demo(demo::DemoArgs),
     /// Make, show, change and delete environments
     Env(Remote<env::EnvArgs>),
     /// Make, list and revoke an environment's tokens
@@ -58,6 +60,7 @@ impl Cli {
     pub async fn run(self) -> Result<ExitCode, CliError> {
         match self.command {
             Command::Serve(serve) => Ok(serve.run().await?),
+            Command::Demo(demo) => demo.run().await,
             Command::Env(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Token(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Status(remote) => remote.command.run(&Client::new(remote.client)?).await,

@@ -15,7 +15,7 @@ use crate::model::event::EnvironmentName;
 use crate::model::time::Time;
 
 /// Shows what runs in an environment, or in all of them
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct StatusArgs {
     /// The environment; all of them without it
     env: Option<EnvironmentName>,

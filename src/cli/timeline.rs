@@ -14,6 +14,9 @@ use crate::clock::now;
 use crate::model::event::EnvironmentName;
 use crate::model::time::Time;
 
+/// Deployments that are shown unless told otherwise.
+const LIMIT: u16 = 20;
+
 /// Shows an environment's deployments and rollbacks, newest first
 #[derive(Debug, Args)]
 pub struct TimelineArgs {
@@ -23,7 +26,7 @@ pub struct TimelineArgs {
     #[arg(long)]
     evidence: bool,
     /// How many deployments
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
     /// Only those before this one, to go on where the last page ended
     #[arg(long, value_name = "ID")]
@@ -52,6 +55,11 @@ struct Pull {
 }
 
 impl TimelineArgs {
+    /// As if only the environment had been named.
+    pub fn of(env: EnvironmentName) -> Self {
+        Self { env, evidence: false, limit: LIMIT, before: None }
+    }
+
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
         let limit = self.limit.to_string();

@@ -5,8 +5,10 @@
 mod admin;
 mod admin_cli;
 mod admin_support;
+mod architecture;
 mod clients;
 mod crash;
+mod deploy;
 mod fake;
 mod headers;
 mod large;
