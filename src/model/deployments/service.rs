@@ -13,7 +13,7 @@ use crate::model::oci::{Digest, Reference, Tag};
 use crate::model::time::{Span, Time};
 
 use super::course::Course;
-use super::pull::{COMPLETE, Node, NodeKey, PULL, Pull};
+use super::pull::{COMPLETE, Grade, Node, NodeKey, PULL, Pull};
 use super::shards::Shards;
 
 /// A part of the nodes that is too small to speak for the service: less than one in so many.
@@ -86,6 +86,8 @@ pub struct Rival {
     /// How many of `nodes_then` held it already when it opened.
     held_by: u32,
     nodes_then: u32,
+    /// A node that held it fetched it again: caches were emptied, and cannot explain who did not ask.
+    refetched: bool,
     /// Nodes that pulled it since the last pull of the main image.
     run: u32,
     run_from: Option<Time>,
@@ -104,6 +106,8 @@ pub struct Past {
     pub from: Option<Digest>,
     /// How it ended.
     pub end: End,
+    /// The last arrival that belongs to the rollout.
+    pub progressed_at: Time,
     /// When quiet time had passed without a new node, if it came to that.
     pub settled_at: Option<Time>,
     /// When it was over.
@@ -235,7 +239,6 @@ impl Service {
         let main = self.main.as_ref().map(|main| (main.course.digest, main.course.opened_at));
         let node = self.nodes.entry(&pull.node, Node::default);
         let before = node.clone();
-        node.hold(pull.digest, Some(pull.at));
         self.clear(&pull);
         let held = before.holds(&pull.digest);
         let arrived = |since: Time| match before.shared {
@@ -252,6 +255,7 @@ impl Service {
                 self.support(&pull, arrived(opened_at), held, &before, settle);
             }
             Some((digest, opened_at)) => {
+                let refetched = held && pull.grade == Grade::Transfer;
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
                 let since = rival.course.opened_at;
@@ -260,8 +264,10 @@ impl Service {
                 rival.run = rival.run.saturating_add(in_run);
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
+                rival.refetched |= refetched;
             }
         }
+        self.nodes.entry(&pull.node, Node::default).hold(pull.digest, Some(pull.at));
         self.decide(pull.at, settle);
     }
 
@@ -328,6 +334,7 @@ impl Service {
             was_live,
             held_by,
             nodes_then,
+            refetched: false,
             run: 0,
             run_from: None,
             returned: 0,
@@ -471,7 +478,7 @@ impl Main {
 
     fn follow(old: &Main, rival: Rival, settle: Span) -> Self {
         let full = old.nodes(rival.stretch(settle));
-        let longest_pause = rival.course.arrivals.longest_pause();
+        let longest_pause = rival.course.arrivals.longest_pause().min(settle);
         Self {
             from: Some(old.course.digest),
             settled_at: None,
@@ -489,26 +496,31 @@ impl Main {
         if arrived == 0 || self.settled_at.is_some() {
             return;
         }
-        let pause = at.since(self.last_progress);
-        if pause > settle {
+        if at > self.over_at(settle).max(self.last_progress + settle) {
             self.settled_at = Some(self.last_progress + settle);
         } else {
-            self.longest_pause = self.longest_pause.max(pause);
+            self.longest_pause = self.longest_pause.max(at.since(self.last_progress)).min(settle);
             self.last_progress = self.last_progress.max(at);
         }
     }
 
     /// When the rollout is over, if no further node comes: after twice its longest pause. Before a second node
-    /// came, the pace is unknown and the settle time stands for it, unless one node is all there is.
+    /// came, the pace is unknown and the settle time stands for it, unless one node is all there is. No pause counts
+    /// for more than the settle time.
     fn over_at(&self, settle: Span) -> Time {
         let is_pace_known = self.course.nodes > 1 || self.expected <= 1;
         let pause = Span::from_ms(self.longest_pause.ms().saturating_mul(PAUSES));
-        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN).min(settle) } else { settle }
+        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN) } else { settle }
     }
 
     /// When it settled, or will have if no further node comes.
     pub fn settles_at(&self, settle: Span) -> Time {
         self.settled_at.unwrap_or(self.last_progress + settle)
+    }
+
+    /// The last arrival that belongs to the rollout, not to later scaling.
+    pub fn progressed_at(&self) -> Time {
+        self.last_progress
     }
 
     /// How many nodes were to be expected when it took over.
@@ -526,6 +538,7 @@ impl Main {
         Past {
             from: self.from,
             end: End::Replaced,
+            progressed_at: self.last_progress,
             settled_at: (settles_at <= at).then_some(settles_at),
             ended_at: at,
             was_live: self.was_live,
@@ -567,7 +580,7 @@ impl Rival {
 
     /// Whether nodes that hold it need not ask for it: none of them was seen to ask nevertheless.
     fn is_cached(&self) -> bool {
-        self.held_by > 0 && self.course.checks == 0
+        self.held_by > 0 && self.course.checks == 0 && !self.refetched
     }
 
     /// How many of `nodes` would ask for it in a rollout.
@@ -609,6 +622,7 @@ impl Rival {
         Past {
             from: Some(main.course.digest),
             end,
+            progressed_at: self.course.last_arrival(),
             settled_at: None,
             ended_at: at,
             was_live: self.was_live,
