@@ -120,6 +120,14 @@ pub struct Past {
     pub expected: u32,
 }
 
+/// How soon a way back during a rollout is believed: shown as soon as the rollout seems over, kept only after the
+/// settle time more, for until then it may turn out to have been stragglers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    Show,
+    Keep,
+}
+
 /// How a deployment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
@@ -215,7 +223,7 @@ impl Service {
                 then.take(pull, settle);
             }
         }
-        then.decide(now, settle);
+        then.decide(now, settle, Haste::Show);
         then
     }
 
@@ -235,7 +243,10 @@ impl Service {
 
     /// Takes a complete pull into account.
     fn take(&mut self, pull: Pull, settle: Span) {
-        self.decide(pull.at, settle);
+        // A third image ends the race between two: what looks decided then is.
+        let is_third = self.main.as_ref().is_some_and(|main| main.course.digest != pull.digest)
+            && self.rivals.iter().all(|rival| rival.course.digest != pull.digest);
+        self.decide(pull.at, settle, if is_third { Haste::Show } else { Haste::Keep });
         let main = self.main.as_ref().map(|main| (main.course.digest, main.course.opened_at));
         let node = self.nodes.entry(&pull.node, Node::default);
         let before = node.clone();
@@ -268,7 +279,7 @@ impl Service {
             }
         }
         self.nodes.entry(&pull.node, Node::default).hold(pull.digest, Some(pull.at));
-        self.decide(pull.at, settle);
+        self.decide(pull.at, settle, Haste::Keep);
     }
 
     /// A pull of the image that runs.
@@ -280,11 +291,15 @@ impl Service {
         let mut stragglers = 0;
         self.rivals.retain_mut(|rival| {
             rival.left += u32::from(node.showed(&rival.course.digest, rival.course.opened_at));
-            let straggles = rival.was_live && rival.course.opened_at <= over_at;
+            // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
+            rival.run = if arrived > 0 { 0 } else { rival.run.saturating_sub(1) };
+            if rival.run == 0 {
+                rival.run_from = None;
+            }
+            let straggles = rival.run == 0 && rival.was_live && rival.course.opened_at <= over_at;
             if straggles {
                 stragglers += rival.course.pulls;
             }
-            (rival.run, rival.run_from) = (0, None);
             !straggles
         });
         main.stragglers = main.stragglers.saturating_add(stragglers);
@@ -297,7 +312,7 @@ impl Service {
             let rival = &self.rivals[place];
             let is_new = before.shared || !before.showed(&pull.digest, rival.course.opened_at);
             let straggled = rival.straggles(main, settle);
-            if straggled && pull.at <= main.over_at(settle) {
+            if straggled && (pull.at <= main.over_at(settle) || rival.run > 1) {
                 return place;
             }
             let paused = pull.at.since(rival.course.last_arrival()) > settle;
@@ -348,9 +363,12 @@ impl Service {
     }
 
     /// Lets the strongest claim win, if one does.
-    fn decide(&mut self, now: Time, settle: Span) {
+    fn decide(&mut self, now: Time, settle: Span, haste: Haste) {
         while let Some(main) = &self.main {
-            let wins = |rival: &Rival| rival.claims(main, now, settle) && rival.is_majority(main, settle);
+            let wins = |rival: &Rival| {
+                let claims = !rival.straggles(main, settle) || rival.came_back(main, now, settle, haste);
+                claims && rival.is_majority(main, settle)
+            };
             let Some(place) = self.rivals.iter().position(wins) else { return };
             let rival = self.rivals.remove(place);
             self.succeed(rival, settle);
@@ -559,18 +577,18 @@ impl Rival {
 
     /// Whether it may be the way back although its claim began during the rollout: the rollout stopped, and since
     /// its last pull several nodes showed this image and none the other.
-    fn came_back(&self, main: &Main, now: Time, settle: Span) -> bool {
-        now > main.over_at(settle) && self.run > 1
-    }
-
-    fn claims(&self, main: &Main, now: Time, settle: Span) -> bool {
-        !self.straggles(main, settle) || self.came_back(main, now, settle)
+    fn came_back(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> bool {
+        let over_at = match haste {
+            Haste::Show => main.over_at(settle),
+            Haste::Keep => main.over_at(settle) + settle,
+        };
+        now > over_at && self.run > 1
     }
 
     /// Whether people see it: as a claim, or as a way back that just opened.
     fn shows(&self, main: &Main, now: Time, settle: Span) -> bool {
         let just_opened = self.returned > 0 && now <= main.over_at(settle);
-        self.claims(main, now, settle) || just_opened
+        !self.straggles(main, settle) || self.came_back(main, now, settle, Haste::Show) || just_opened
     }
 
     /// The stretch in which it is compared with the image that runs: as long as its nodes took to come.
