@@ -427,6 +427,7 @@ struct Step {
     course: Course,
     from: Option<(Digest, Option<String>)>,
     state: Phase,
+    progressed_at: Time,
     settled_at: Option<Time>,
     was_live: bool,
     stragglers: u32,
@@ -475,6 +476,7 @@ impl Asked<'_> {
                 course: main.course.clone(),
                 from: main.from.map(|from| (from, self.tag_of(&from))),
                 state,
+                progressed_at: main.progressed_at(),
                 settled_at: (state == Phase::Settled).then(|| main.settles_at(settle)),
                 was_live: main.was_live,
                 stragglers: main.stragglers,
@@ -495,6 +497,7 @@ impl Asked<'_> {
                 End::Mixed => Phase::Mixed,
                 End::Aborted => Phase::Aborted,
             },
+            progressed_at: past.progressed_at,
             settled_at: past.settled_at,
             was_live: past.was_live,
             stragglers: past.stragglers,
@@ -513,6 +516,7 @@ impl Asked<'_> {
                 Some(End::Mixed) => Phase::Mixed,
                 Some(End::Aborted) => Phase::Aborted,
             },
+            progressed_at: rival.course.last_arrival(),
             settled_at: None,
             was_live: rival.was_live,
             stragglers: 0,
@@ -582,7 +586,7 @@ impl Step {
     /// "9 of 12 nodes within 6 min; 2 stragglers".
     fn reason(&self) -> String {
         let course = &self.course;
-        let took = course.last_arrival().since(course.opened_at);
+        let took = self.progressed_at.since(course.opened_at);
         let mut text = match self.expected.max(course.nodes) {
             _ if course.pulls <= 1 => "a single pull".to_owned(),
             whole if whole > course.nodes => format!("{} of about {whole} nodes", course.nodes),

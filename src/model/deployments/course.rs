@@ -101,7 +101,7 @@ impl Course {
     }
 
     /// The latest arrival of a node.
-    pub(crate) fn last_arrival(&self) -> Time {
+    pub fn last_arrival(&self) -> Time {
         self.arrivals.times.last().copied().unwrap_or(self.opened_at)
     }
 }

@@ -13,7 +13,7 @@ use crate::model::oci::{Digest, Reference, Tag};
 use crate::model::time::{Span, Time};
 
 use super::course::Course;
-use super::pull::{COMPLETE, Node, NodeKey, PULL, Pull};
+use super::pull::{COMPLETE, Grade, Node, NodeKey, PULL, Pull};
 use super::shards::Shards;
 
 /// A part of the nodes that is too small to speak for the service: less than one in so many.
@@ -86,6 +86,8 @@ pub struct Rival {
     /// How many of `nodes_then` held it already when it opened.
     held_by: u32,
     nodes_then: u32,
+    /// A node that held it fetched it again: caches were emptied, and cannot explain who did not ask.
+    refetched: bool,
     /// Nodes that pulled it since the last pull of the main image.
     run: u32,
     run_from: Option<Time>,
@@ -104,6 +106,8 @@ pub struct Past {
     pub from: Option<Digest>,
     /// How it ended.
     pub end: End,
+    /// The last arrival that belongs to the rollout.
+    pub progressed_at: Time,
     /// When quiet time had passed without a new node, if it came to that.
     pub settled_at: Option<Time>,
     /// When it was over.
@@ -114,6 +118,14 @@ pub struct Past {
     pub stragglers: u32,
     /// The nodes that would have made it whole.
     pub expected: u32,
+}
+
+/// How soon a way back during a rollout is believed: shown as soon as the rollout seems over, kept only after the
+/// settle time more, for until then it may turn out to have been stragglers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    Show,
+    Keep,
 }
 
 /// How a deployment ended.
@@ -211,7 +223,7 @@ impl Service {
                 then.take(pull, settle);
             }
         }
-        then.decide(now, settle);
+        then.decide(now, settle, Haste::Show);
         then
     }
 
@@ -231,11 +243,13 @@ impl Service {
 
     /// Takes a complete pull into account.
     fn take(&mut self, pull: Pull, settle: Span) {
-        self.decide(pull.at, settle);
+        // A third image ends the race between two: what looks decided then is.
+        let is_third = self.main.as_ref().is_some_and(|main| main.course.digest != pull.digest)
+            && self.rivals.iter().all(|rival| rival.course.digest != pull.digest);
+        self.decide(pull.at, settle, if is_third { Haste::Show } else { Haste::Keep });
         let main = self.main.as_ref().map(|main| (main.course.digest, main.course.opened_at));
         let node = self.nodes.entry(&pull.node, Node::default);
         let before = node.clone();
-        node.hold(pull.digest, Some(pull.at));
         self.clear(&pull);
         let held = before.holds(&pull.digest);
         let arrived = |since: Time| match before.shared {
@@ -252,6 +266,7 @@ impl Service {
                 self.support(&pull, arrived(opened_at), held, &before, settle);
             }
             Some((digest, opened_at)) => {
+                let refetched = held && pull.grade == Grade::Transfer;
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
                 let since = rival.course.opened_at;
@@ -260,9 +275,11 @@ impl Service {
                 rival.run = rival.run.saturating_add(in_run);
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
+                rival.refetched |= refetched;
             }
         }
-        self.decide(pull.at, settle);
+        self.nodes.entry(&pull.node, Node::default).hold(pull.digest, Some(pull.at));
+        self.decide(pull.at, settle, Haste::Keep);
     }
 
     /// A pull of the image that runs.
@@ -274,11 +291,15 @@ impl Service {
         let mut stragglers = 0;
         self.rivals.retain_mut(|rival| {
             rival.left += u32::from(node.showed(&rival.course.digest, rival.course.opened_at));
-            let straggles = rival.was_live && rival.course.opened_at <= over_at;
+            // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
+            rival.run = if arrived > 0 { 0 } else { rival.run.saturating_sub(1) };
+            if rival.run == 0 {
+                rival.run_from = None;
+            }
+            let straggles = rival.run == 0 && rival.was_live && rival.course.opened_at <= over_at;
             if straggles {
                 stragglers += rival.course.pulls;
             }
-            (rival.run, rival.run_from) = (0, None);
             !straggles
         });
         main.stragglers = main.stragglers.saturating_add(stragglers);
@@ -291,7 +312,7 @@ impl Service {
             let rival = &self.rivals[place];
             let is_new = before.shared || !before.showed(&pull.digest, rival.course.opened_at);
             let straggled = rival.straggles(main, settle);
-            if straggled && pull.at <= main.over_at(settle) {
+            if straggled && (pull.at <= main.over_at(settle) || rival.run > 1) {
                 return place;
             }
             let paused = pull.at.since(rival.course.last_arrival()) > settle;
@@ -328,6 +349,7 @@ impl Service {
             was_live,
             held_by,
             nodes_then,
+            refetched: false,
             run: 0,
             run_from: None,
             returned: 0,
@@ -341,9 +363,12 @@ impl Service {
     }
 
     /// Lets the strongest claim win, if one does.
-    fn decide(&mut self, now: Time, settle: Span) {
+    fn decide(&mut self, now: Time, settle: Span, haste: Haste) {
         while let Some(main) = &self.main {
-            let wins = |rival: &Rival| rival.claims(main, now, settle) && rival.is_majority(main, settle);
+            let wins = |rival: &Rival| {
+                let claims = !rival.straggles(main, settle) || rival.came_back(main, now, settle, haste);
+                claims && rival.is_majority(main, settle)
+            };
             let Some(place) = self.rivals.iter().position(wins) else { return };
             let rival = self.rivals.remove(place);
             self.succeed(rival, settle);
@@ -478,7 +503,7 @@ impl Main {
 
     fn follow(old: &Main, rival: Rival, settle: Span) -> Self {
         let full = old.nodes(rival.stretch(settle));
-        let longest_pause = rival.course.arrivals.longest_pause();
+        let longest_pause = rival.course.arrivals.longest_pause().min(settle);
         Self {
             from: Some(old.course.digest),
             settled_at: None,
@@ -496,26 +521,31 @@ impl Main {
         if arrived == 0 || self.settled_at.is_some() {
             return;
         }
-        let pause = at.since(self.last_progress);
-        if pause > settle {
+        if at > self.over_at(settle).max(self.last_progress + settle) {
             self.settled_at = Some(self.last_progress + settle);
         } else {
-            self.longest_pause = self.longest_pause.max(pause);
+            self.longest_pause = self.longest_pause.max(at.since(self.last_progress)).min(settle);
             self.last_progress = self.last_progress.max(at);
         }
     }
 
     /// When the rollout is over, if no further node comes: after twice its longest pause. Before a second node
-    /// came, the pace is unknown and the settle time stands for it, unless one node is all there is.
+    /// came, the pace is unknown and the settle time stands for it, unless one node is all there is. No pause counts
+    /// for more than the settle time.
     fn over_at(&self, settle: Span) -> Time {
         let is_pace_known = self.course.nodes > 1 || self.expected <= 1;
         let pause = Span::from_ms(self.longest_pause.ms().saturating_mul(PAUSES));
-        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN).min(settle) } else { settle }
+        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN) } else { settle }
     }
 
     /// When it settled, or will have if no further node comes.
     pub fn settles_at(&self, settle: Span) -> Time {
         self.settled_at.unwrap_or(self.last_progress + settle)
+    }
+
+    /// The last arrival that belongs to the rollout, not to later scaling.
+    pub fn progressed_at(&self) -> Time {
+        self.last_progress
     }
 
     /// How many nodes were to be expected when it took over.
@@ -533,6 +563,7 @@ impl Main {
         Past {
             from: self.from,
             end: End::Replaced,
+            progressed_at: self.last_progress,
             settled_at: (settles_at <= at).then_some(settles_at),
             ended_at: at,
             was_live: self.was_live,
@@ -553,18 +584,18 @@ impl Rival {
 
     /// Whether it may be the way back although its claim began during the rollout: the rollout stopped, and since
     /// its last pull several nodes showed this image and none the other.
-    fn came_back(&self, main: &Main, now: Time, settle: Span) -> bool {
-        now > main.over_at(settle) && self.run > 1
-    }
-
-    fn claims(&self, main: &Main, now: Time, settle: Span) -> bool {
-        !self.straggles(main, settle) || self.came_back(main, now, settle)
+    fn came_back(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> bool {
+        let over_at = match haste {
+            Haste::Show => main.over_at(settle),
+            Haste::Keep => main.over_at(settle) + settle,
+        };
+        now > over_at && self.run > 1
     }
 
     /// Whether people see it: as a claim, or as a way back that just opened.
     fn shows(&self, main: &Main, now: Time, settle: Span) -> bool {
         let just_opened = self.returned > 0 && now <= main.over_at(settle);
-        self.claims(main, now, settle) || just_opened
+        !self.straggles(main, settle) || self.came_back(main, now, settle, Haste::Show) || just_opened
     }
 
     /// The stretch in which it is compared with the image that runs: as long as its nodes took to come.
@@ -574,7 +605,7 @@ impl Rival {
 
     /// Whether nodes that hold it need not ask for it: none of them was seen to ask nevertheless.
     fn is_cached(&self) -> bool {
-        self.held_by > 0 && self.course.checks == 0
+        self.held_by > 0 && self.course.checks == 0 && !self.refetched
     }
 
     /// How many of `nodes` would ask for it in a rollout.
@@ -616,6 +647,7 @@ impl Rival {
         Past {
             from: Some(main.course.digest),
             end,
+            progressed_at: self.course.last_arrival(),
             settled_at: None,
             ended_at: at,
             was_live: self.was_live,
