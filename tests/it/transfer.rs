@@ -133,6 +133,28 @@ async fn a_blob_that_is_cut_twice_arrives_whole() {
 }
 
 #[tokio::test]
+async fn a_blob_that_is_cut_often_arrives_as_long_as_each_try_brings_something() {
+    let fake = Fake::start(nth(|count, seen| match count {
+        0 => Reply::new(200).cut(&content(), 1),
+        1..=9 => cut_range(seen, 1),
+        _ => serve_range(seen, &content(), ETAG),
+    }))
+    .await;
+    let got = get(&fake, None, Some(Digest::of(&content()))).await;
+    assert_eq!((got.error, got.outcome), (None, finished(content().len(), 10, true)));
+}
+
+#[tokio::test]
+async fn the_end_is_told_with_the_last_byte() {
+    let fake = Fake::start(|_| Reply::new(200).body("a")).await;
+    let (mut body, outcome) = begin(&fake, None, None, limits()).await;
+    assert!(!body.is_end_stream());
+    body.frame().await.unwrap().unwrap();
+    assert!(body.is_end_stream());
+    assert_eq!(outcome.await.unwrap(), finished(1, 0, false));
+}
+
+#[tokio::test]
 async fn a_blob_that_is_cut_under_tls_arrives_whole() {
     let directory = tempfile::tempdir().unwrap();
     let (tls, ca_file) = certificate(directory.path());
