@@ -51,7 +51,9 @@ async fn begin(
 async fn wrap(target: Target, ask: Ask, verify: Option<Digest>) -> (Transfer, oneshot::Receiver<Outcome>) {
     let response = target.send(&ask).await.unwrap();
     let (report, outcome) = oneshot::channel();
-    let wrapped = Transfer::wrap(response, target, ask, verify, move |outcome| report.send(outcome).unwrap());
+    let wrapped = Transfer::wrap(response, target, ask, verify, move |outcome| {
+        let _ = report.send(outcome);
+    });
     (wrapped.into_body(), outcome)
 }
 
@@ -130,6 +132,43 @@ async fn a_blob_that_is_cut_twice_arrives_whole() {
             .iter()
             .all(|seen| { seen.header("if-range") == Some(ETAG) && seen.header("accept") == Some("a/b") })
     );
+}
+
+#[tokio::test]
+async fn a_blob_that_is_cut_often_arrives_as_long_as_each_try_brings_something() {
+    let fake = Fake::start(nth(|count, seen| match count {
+        0 => Reply::new(200).cut(&content(), 1),
+        1..=9 => cut_range(seen, 1),
+        _ => serve_range(seen, &content(), ETAG),
+    }))
+    .await;
+    let got = get(&fake, None, Some(Digest::of(&content()))).await;
+    assert_eq!((got.error, got.outcome), (None, finished(content().len(), 10, true)));
+}
+
+#[tokio::test]
+async fn a_range_shorter_than_asked_for_is_asked_on() {
+    let fake = Fake::start(nth(|count, seen| match count {
+        0 => Reply::new(200).cut(&content(), 70_000),
+        1 => Reply::new(206)
+            .header("content-range", "bytes 70000-79999/200000")
+            .body(&content()[70_000..80_000]),
+        _ => serve_range(seen, &content(), ETAG),
+    }))
+    .await;
+    let got = get(&fake, None, Some(Digest::of(&content()))).await;
+    assert_eq!((got.error, got.outcome), (None, finished(content().len(), 2, true)));
+    assert_eq!(fake.seen()[2].header("range"), Some("bytes=80000-199999"));
+}
+
+#[tokio::test]
+async fn the_end_is_told_with_the_last_byte() {
+    let fake = Fake::start(|_| Reply::new(200).body("a")).await;
+    let (mut body, outcome) = begin(&fake, None, None, limits()).await;
+    assert!(!body.is_end_stream());
+    body.frame().await.unwrap().unwrap();
+    assert!(body.is_end_stream());
+    assert_eq!(outcome.await.unwrap(), finished(1, 0, false));
 }
 
 #[tokio::test]
