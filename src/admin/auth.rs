@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 use super::App;
 use super::problem::Problem;
 use super::random;
+use crate::clock::now;
 use crate::model::secret;
 
 /// The file in the data directory that holds a token made by Landfall itself.
@@ -104,11 +105,15 @@ impl AdminToken {
         Ok(Self { sha256: secret::sha256(token) })
     }
 
-    /// Whether a request shows this token. The comparison takes the same time wherever the hashes differ.
+    /// Whether this is it. The comparison takes the same time wherever the hashes differ.
+    pub(super) fn is(&self, token: &str) -> bool {
+        secret::sha256(token.trim()).ct_eq(&self.sha256).into()
+    }
+
     fn is_shown_by(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some((scheme, token)) = shown.and_then(|value| value.split_once(' ')) else { return false };
-        scheme.eq_ignore_ascii_case("Bearer") && bool::from(secret::sha256(token.trim()).ct_eq(&self.sha256))
+        scheme.eq_ignore_ascii_case("Bearer") && self.is(token)
     }
 }
 
@@ -127,12 +132,17 @@ fn write_new(path: &Path, token: &str) -> io::Result<()> {
     fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Lets a request through that shows the administrator's token and, if it changes something, comes from no other site.
+/// Lets a request through that shows the administrator's token or comes from a page that was logged in with it, and
+/// that, if it changes something, comes from no other site.
 pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if !app.settings.admin_token.is_shown_by(request.headers()) {
+    let headers = request.headers();
+    let with_token = app.settings.admin_token.is_shown_by(headers);
+    if !with_token && !app.sessions.holds(headers, now()) {
         return Problem::unauthorized().into_response();
     }
-    if is_change(request.method()) && has_foreign_origin(request.headers()) {
+    // A browser adds its cookie to whatever a page asks for, but it also names the page's origin on every change.
+    let unnamed = !with_token && !headers.contains_key(header::ORIGIN);
+    if is_change(request.method()) && (unnamed || has_foreign_origin(headers)) {
         return Problem::foreign_origin().into_response();
     }
     next.run(request).await
@@ -143,7 +153,7 @@ fn is_change(method: &Method) -> bool {
 }
 
 /// RFC 6454: browsers name the page's origin on every change; other clients send none.
-fn has_foreign_origin(headers: &HeaderMap) -> bool {
+pub(super) fn has_foreign_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
     let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);

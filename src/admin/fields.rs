@@ -1,9 +1,10 @@
-//! A request's JSON body or query, read field by field, so that every refusal names its field.
+//! A request's JSON body, form or query, read field by field, so that every refusal names its field.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::Uri;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
@@ -23,19 +24,17 @@ pub(super) struct Fields(BTreeMap<String, Value>);
 impl Fields {
     /// Reads a JSON object with no other fields than the `known` ones; `null` counts as absent.
     pub(super) async fn from_body(body: Body, known: &[&str]) -> Result<Self, Problem> {
-        let collected =
-            tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-        let bytes = match collected {
-            Err(_) => return Err(Problem::body_timeout()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                return Err(Problem::too_large(BODY_BYTES_MAX));
-            }
-            Ok(Err(_)) => return Err(Problem::malformed("the body ended early")),
-            Ok(Ok(collected)) => collected.to_bytes(),
-        };
+        let bytes = whole(body).await?;
         let fields: BTreeMap<String, Value> = serde_json::from_slice(&bytes)
             .map_err(|error| Problem::malformed(format!("the body is not a JSON object: {error}")))?;
         Self::known(fields, known)
+    }
+
+    /// Reads an HTML form (`application/x-www-form-urlencoded`) with no other fields than the `known` ones.
+    pub(super) async fn from_form(body: Body, known: &[&str]) -> Result<Self, Problem> {
+        let bytes = whole(body).await?;
+        let pairs = url::form_urlencoded::parse(&bytes);
+        Self::known(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))).collect(), known)
     }
 
     /// Reads the query, with no other parameters than the `known` ones.
@@ -93,6 +92,16 @@ impl Fields {
             Ok(number @ 1..) if number <= max => Ok(Some(number)),
             _ => Err(Problem::invalid(field, format!("must be a number from 1 to {max}"))),
         }
+    }
+}
+
+/// A body in one piece, within bounds of size and time.
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+        Err(_) => Err(Problem::body_timeout()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(BODY_BYTES_MAX)),
+        Ok(Err(_)) => Err(Problem::malformed("the body ended early")),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }
 }
 

@@ -15,7 +15,9 @@ mod params;
 mod problem;
 mod questions;
 mod random;
+mod sessions;
 mod tokens;
+mod web;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -65,6 +67,7 @@ pub struct App {
     changes: Mutex<()>,
     /// Held while the past is folded again, so that many such questions take one core, not all.
     refolds: Mutex<()>,
+    sessions: sessions::Sessions,
 }
 
 impl App {
@@ -78,6 +81,7 @@ impl App {
             started: Instant::now(),
             changes: Mutex::new(()),
             refolds: Mutex::new(()),
+            sessions: sessions::Sessions::default(),
         }
     }
 
@@ -115,6 +119,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(open::metrics))
         .route("/status", get(open::status))
         .nest("/api/v1", api)
+        .merge(web::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app)

@@ -35,9 +35,15 @@ pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Ur
 pub(super) async fn timeline(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["limit", "before"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
-    let view = app.log.view();
+    let before = query.text("before")?;
+    let (view, now) = (app.log.view(), now());
     let name = &params.environment(&view.directory)?.name;
-    json(StatusCode::OK, &questions::timeline(&view.state, name, now(), limit, query.text("before")?))
+    let is_known =
+        |id| questions::deployment(&view.state, id, now).is_some_and(|found| found.environment == *name);
+    if before.is_some_and(|id| !is_known(id)) {
+        return Err(Problem::invalid("before", format!("must be a deployment of {name}")));
+    }
+    json(StatusCode::OK, &questions::timeline(&view.state, name, now, limit, before))
 }
 
 /// `GET /api/v1/deployments/{id}`

@@ -41,6 +41,15 @@ struct Timeline {
 
 #[derive(Deserialize)]
 struct Evidence {
+    changes: Vec<ChangeEvidence>,
+}
+
+#[derive(Deserialize)]
+struct ChangeEvidence {
+    repository: String,
+    digest: String,
+    reason: String,
+    pulls_total: usize,
     pulls: Vec<Pull>,
 }
 
@@ -48,10 +57,9 @@ struct Evidence {
 struct Pull {
     at: Time,
     client: String,
-    agent: String,
-    method: String,
-    repository: String,
-    reference: String,
+    tag: Option<String>,
+    grade: String,
+    arrived: bool,
 }
 
 impl TimelineArgs {
@@ -90,7 +98,7 @@ impl TimelineArgs {
             text.push_str(&changes(client, &deployment.changes));
             if self.evidence {
                 let answer = client.get(&["deployments", &deployment.id, "evidence"], &[]).await?;
-                text.push_str(&pulls(client, &answer.parse()?));
+                text.push_str(&evidence(client, &answer.parse()?));
             }
             text.push('\n');
         }
@@ -139,16 +147,26 @@ fn changes(client: &Client, changes: &[Change]) -> String {
     table.render(&client.output)
 }
 
-fn pulls(client: &Client, evidence: &Evidence) -> String {
-    let mut table = Table::indented(4);
-    for pull in &evidence.pulls {
-        table.row([
-            dim(pull.at.to_string()),
-            plain(pull.client.clone()),
-            plain(pull.method.clone()),
-            plain(format!("{}@{}", pull.repository, pull.reference)),
-            dim(pull.agent.clone()),
-        ]);
+/// The pulls behind each change, and the rule that spoke.
+fn evidence(client: &Client, evidence: &Evidence) -> String {
+    let mut text = String::new();
+    for change in &evidence.changes {
+        let title = format!("{} {}: {}", change.repository, short(&change.digest), change.reason);
+        text.push_str(&format!("\n    {}\n", client.output.paint(&title, Style::Plain)));
+        let mut table = Table::indented(4);
+        for pull in &change.pulls {
+            table.row([
+                dim(pull.at.to_string()),
+                plain(pull.client.clone()),
+                plain(pull.grade.replace('_', " ")),
+                plain(pull.tag.clone().unwrap_or_else(|| "by digest".to_owned())),
+                dim(if pull.arrived { "first on this node" } else { "" }),
+            ]);
+        }
+        text.push_str(&table.render(&client.output));
+        if change.pulls.len() < change.pulls_total {
+            text.push_str(&format!("    the first and the last of {} pulls\n", change.pulls_total));
+        }
     }
-    table.render(&client.output)
+    text
 }

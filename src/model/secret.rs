@@ -11,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 pub const PULL_PREFIX: &str = "lfl_";
 /// Prefix of the administrator's token, which never pulls.
 pub const ADMIN_PREFIX: &str = "lfa_";
+/// Prefix of what a browser holds while it is logged in.
+pub const SESSION_PREFIX: &str = "lfs_";
 /// Random bytes to offer to [`Secret::from_random`]: fewer than 32 usable ones of 64 come once in 10^20 draws.
 pub const RANDOM_BYTES: usize = 64;
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::admin_support::{Answer, HOST, Server, pull};
+use crate::admin_support::{Answer, HOST, Server, digest, pull, upgrade_and_rollback};
 
 const ENVIRONMENTS: &str = "/api/v1/environments";
 
@@ -256,6 +256,58 @@ async fn a_new_token_pulls_until_it_is_revoked() {
     assert_eq!((&listed["pulls"], &listed["last_used_from"]), (&json!(1), &json!("10.0.0.7")));
     assert!(listed["last_used_at"].is_string() && listed["revoked_at"].is_string());
     assert_eq!(server.get(ENVIRONMENTS).await.json()[0]["tokens_active"], 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_landed_is_told_now_and_as_of_then() {
+    let server = Server::start().await;
+    let (id, _) = server.environment("production").await;
+    let settled = upgrade_and_rollback(&server, &id).await;
+    let path = "/api/v1/environments/production";
+    let running = server.get(&format!("{path}/running")).await.json();
+    assert_eq!(running["environment"], "production");
+    let service = &running["services"][0];
+    assert_eq!((&service["repository"], &service["version"]), (&json!("docker/payment"), &json!("v1")));
+    assert_eq!((&service["digest"], &service["clients"]), (&json!(digest(1).to_string()), &json!(3)));
+    let member_is_text = |member: &str| service[member].is_string();
+    assert!(["since", "state", "confidence", "last_seen_at"].into_iter().all(member_is_text), "{service}");
+
+    let then = server.get(&format!("{path}/running?at={settled}")).await.json();
+    assert_eq!((&then["at"], &then["services"][0]["version"]), (&json!(settled.to_string()), &json!("v2")));
+    let before = server.get(&format!("{path}/running?at=2020-01-01T00:00:00Z")).await.json();
+    assert_eq!(before["services"], json!([]));
+    let to_come = server.get(&format!("{path}/running?at=2999-01-01T00:00:00Z")).await.json();
+    assert_eq!(to_come["services"], running["services"]);
+    assert!(to_come["at"].as_str().unwrap() < "2999");
+
+    let timeline = server.get(&format!("{path}/deployments")).await.json();
+    let deployments = timeline["deployments"].as_array().unwrap();
+    let kinds: Vec<_> = deployments.iter().map(|deployment| &deployment["kind"]).collect();
+    assert_eq!(kinds, ["rollback", "upgrade", "initial"]);
+    assert!(timeline.get("next").is_none());
+    assert_eq!(server.get(path).await.json()["latest_deployment"], deployments[0]);
+    let first = server.get(&format!("{path}/deployments?limit=2")).await.json();
+    let next = first["next"].as_str().unwrap();
+    let second = server.get(&format!("{path}/deployments?limit=2&before={next}")).await.json();
+    assert_eq!((&first["deployments"][1], &second["deployments"][0]), (&deployments[1], &deployments[2]));
+    assert!(second.get("next").is_none());
+    server.environment("staging").await;
+    for unknown in [
+        format!("{path}/deployments?before=none"),
+        format!("/api/v1/environments/staging/deployments?before={next}"),
+    ] {
+        check_problem(&server.get(&unknown).await, 422, Some("before"));
+    }
+
+    let id = deployments[0]["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/api/v1/deployments/{id}")).await.json(), deployments[0]);
+    let evidence = server.get(&format!("/api/v1/deployments/{id}/evidence")).await.json();
+    let clients = evidence["changes"][0]["pulls"].as_array().unwrap().iter().map(|pull| &pull["client"]);
+    assert_eq!(clients.collect::<Vec<_>>(), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+
+    let local = server.get(&format!("{path}/local")).await.json();
+    assert_eq!((&local[0]["client"], local.as_array().unwrap().len()), (&json!("192.0.2.1"), 1));
     server.stop().await;
 }
 

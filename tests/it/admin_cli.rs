@@ -3,12 +3,10 @@
 use std::process::{Command, Output, Stdio};
 
 use landfall::clock::now;
-use landfall::model::event::TokenId;
-use landfall::model::time::Span;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::admin_support::{Server, pull};
+use crate::admin_support::{Server, pull, upgrade_and_rollback};
 
 /// Runs `landfall` with these arguments, away from any server's data and without variables of its own.
 async fn landfall(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -168,12 +166,37 @@ async fn an_export_is_a_trace_on_the_standard_output() {
     server.stop().await;
 }
 
-/// Three nodes go from v1 to v2, an hour later and settled.
-async fn upgrade(server: &Server, token: &TokenId) {
-    for (version, hours) in [(1, 5), (2, 3)] {
-        for node in 1..=3 {
-            let at = now() - Span::from_mins(hours * 60) + Span::from_secs(node * 5);
-            server.pulled(pull("production", token, at, &format!("10.0.0.{node}"), version)).await;
-        }
+#[tokio::test]
+async fn the_timeline_tells_the_upgrade_and_the_rollback() {
+    let server = Server::start().await;
+    let (id, _) = server.environment("production").await;
+    let settled = upgrade_and_rollback(&server, &id).await;
+    let timeline = says(&server, &["timeline", "production"]).await;
+    let kinds = ["rollback", "upgrade", "initial"];
+    let places = kinds.map(|kind| timeline.find(&format!("\n  docker/payment  {kind}")).unwrap());
+    assert!(places.is_sorted(), "{timeline}");
+    for words in ["v2 → v1", "v1 → v2", "2 h ago", "010101010101  3 clients"] {
+        assert!(timeline.contains(words), "`{words}` is not in: {timeline}");
     }
+    let evidence = says(&server, &["timeline", "production", "--evidence", "--limit", "1"]).await;
+    for node in 1..=3 {
+        assert!(evidence.contains(&format!("10.0.0.{node}  check  v1  first on this node")), "{evidence}");
+    }
+    let older = evidence.lines().last().unwrap().split_once("landfall ").unwrap().1;
+    let older = says(&server, &older.split(' ').collect::<Vec<_>>()).await;
+    assert_eq!(
+        older,
+        timeline[timeline.find("upgrade").unwrap()..],
+        "the next page goes on where this one ended"
+    );
+    let json = says(&server, &["timeline", "production", "--evidence", "--json"]).await;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["deployments"][0]["evidence"]["changes"][0]["pulls_total"], 3);
+
+    let status = says(&server, &["status", "production"]).await;
+    assert!(status.lines().last().unwrap().starts_with("docker/payment  v1       010101010101"), "{status}");
+    let then = says(&server, &["status", "production", "--at", &settled.to_string()]).await;
+    assert!(then.lines().last().unwrap().starts_with("docker/payment  v2       020202020202"), "{then}");
+    assert!(says(&server, &["env", "list"]).await.contains("rolled back"));
+    server.stop().await;
 }

@@ -13,7 +13,7 @@ use landfall::clock::now;
 use landfall::log::{Durability, Log};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{Method as PullMethod, Object, Observation, TokenId, TokenKind};
-use landfall::model::time::Time;
+use landfall::model::time::{Span, Time};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -148,10 +148,14 @@ impl Server {
         (TokenId::new(token["id"].as_str().unwrap()), token["secret"].as_str().unwrap().to_owned())
     }
 
-    /// Records a pull as the proxy would, and waits until it is durable.
+    /// Records a pull as the proxy would, and waits until it is durable and questions see it.
     pub async fn pulled(&self, observation: Observation) {
         let durability = self.log.record(observation).durable(Duration::from_secs(20)).await;
         assert_eq!(durability, Durability::Durable);
+        let logged = self.log.events().unwrap().count() as u64;
+        while self.log.view().applied < logged {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
@@ -178,4 +182,21 @@ pub fn pull(environment: &str, token: &TokenId, at: Time, client: &str, version:
 
 pub fn digest(version: u8) -> landfall::model::oci::Digest {
     landfall::model::oci::Digest::from_bytes([version; 32])
+}
+
+/// A history of three nodes: v1 hours ago, v2 later, v1 again half an hour ago; and a laptop's pull.
+/// Returns when v2 had settled.
+pub async fn upgrade_and_rollback(server: &Server, token: &TokenId) -> Time {
+    let minutes_ago = |minutes: i64| now() - Span::from_mins(minutes);
+    for (version, minutes) in [(1, 270), (2, 150), (1, 30)] {
+        for node in 1..=3 {
+            let at = minutes_ago(minutes) + Span::from_secs(node * 5);
+            server.pulled(pull("production", token, at, &format!("10.0.0.{node}"), version)).await;
+        }
+    }
+    let laptop = pull("production", token, minutes_ago(20), "192.0.2.1", 2);
+    let agent =
+        "docker/28.2.2 go/go1.24 kernel/6.10-linuxkit UpstreamClient(Docker-Client/28.2.2 \\(darwin\\))";
+    server.pulled(Observation { agent: agent.into(), ..laptop }).await;
+    minutes_ago(90)
 }

@@ -8,6 +8,7 @@ mod admin_support;
 mod architecture;
 mod clients;
 mod crash;
+mod dashboard;
 mod deploy;
 mod fake;
 mod headers;
