@@ -9,7 +9,6 @@ mod architecture;
 mod clients;
 mod crash;
 mod deploy;
-mod fake;
 mod headers;
 mod large;
 mod life;
