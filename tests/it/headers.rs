@@ -1,10 +1,9 @@
 //! What the registry says arrives unchanged (promise 3 of ARCHITECTURE.md): every header that matters, through HEAD
 //! and GET, against the registry's own answers.
 
-use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 
-use crate::rig::fake::{Fake, full};
+use crate::rig::fake::{Fake, Reply};
 use crate::rig::http::{Answer, Client};
 use crate::rig::images::{Format, Recipe, digest_of};
 use crate::rig::landfall::{Landfall, Setup};
@@ -150,22 +149,24 @@ async fn lists_are_handed_on() {
 /// registries use, and must lead to the proxy instead.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_page_is_found_through_the_proxy() {
-    let registry = Fake::start(|request| {
-        let host = request.headers()["host"].to_str().unwrap();
-        let (tags, next) = match request.uri().query() {
-            Some("n=2") => ("a\", \"b", Some(format!("http://{host}/v2/docker/app/tags/list?n=2&last=b"))),
-            Some("n=2&last=b") => ("c\", \"d", Some("/v2/docker/app/tags/list?last=d&n=2".to_owned())),
-            Some("last=d&n=2") => ("e", None),
-            query => panic!("nobody asked for {query:?}"),
+    let registry = Fake::start(|seen| {
+        let host = seen.header("host").unwrap();
+        let (_, query) = seen.target.split_once('?').unwrap();
+        let (tags, next) = match query {
+            "n=2" => (r#""a", "b""#, Some(format!("http://{host}/v2/docker/app/tags/list?n=2&last=b"))),
+            "n=2&last=b" => (r#""c", "d""#, Some("/v2/docker/app/tags/list?last=d&n=2".to_owned())),
+            "last=d&n=2" => (r#""e""#, None),
+            _ => panic!("nobody asked for {query}"),
         };
-        let mut answer = Response::new(full(format!("{{\"name\": \"docker/app\", \"tags\": [\"{tags}\"]}}")));
-        if let Some(next) = next {
-            answer.headers_mut().insert("link", format!("<{next}>; rel=\"next\"").parse().unwrap());
-        }
-        answer
+        let page = Reply::new(200).header("content-type", "application/json");
+        let page = match next {
+            Some(next) => page.header("link", format!("<{next}>; rel=\"next\"")),
+            None => page,
+        };
+        page.body(format!(r#"{{"name": "docker/app", "tags": [{tags}]}}"#))
     })
     .await;
-    let both = Both::new(Client::new(registry.address().to_string()), Setup::before(&registry.url())).await;
+    let both = Both::new(Client::new(registry.address.to_string()), Setup::before(&registry.url())).await;
     let (mut tags, mut next) = (Vec::new(), Some("/v2/docker/app/tags/list?n=2".to_owned()));
     while let Some(path) = next {
         let page = both.proxy.get(&path).await.expect(200);
@@ -208,27 +209,25 @@ async fn a_range_that_cannot_be_is_refused_without_a_wait() {
 /// What docker-registry does not say, said by a scripted one: throttling, referrers, links with a host, redirects.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_other_registries_say_arrives_too() {
-    let store = Fake::start(|_| Response::new(full("a layer of eighteen"))).await;
+    let store = Fake::start(|_| Reply::new(200).body("a layer of eighteen")).await;
     let (digest, elsewhere) = (digest_of(b"a layer of eighteen"), store.url());
-    let registry = Fake::start(move |request| {
-        let answer = Response::builder();
-        let answer = match request.uri().path() {
-            "/v2/docker/app/manifests/throttled" => answer.status(429).header("retry-after", "17"),
-            "/v2/docker/app/manifests/down" => answer.status(503).header("retry-after", "3"),
-            path if path.contains("/referrers/") => answer
+    let registry = Fake::start(move |seen| {
+        let answer = match seen.target.split('?').next().unwrap() {
+            "/v2/docker/app/manifests/throttled" => Reply::new(429).header("retry-after", "17"),
+            "/v2/docker/app/manifests/down" => Reply::new(503).header("retry-after", "3"),
+            path if path.contains("/referrers/") => Reply::new(200)
                 .header("content-type", "application/vnd.oci.image.index.v1+json")
                 .header("oci-filters-applied", "artifactType")
                 .header("link", format!("<{path}?artifactType=x&next=2>; rel=\"next\"")),
             path if path.contains("/blobs/") => {
-                answer.status(307).header("location", format!("{elsewhere}/bucket/layer?signature=s3cr3t"))
+                Reply::new(307).header("location", format!("{elsewhere}/bucket/layer?signature=s3cr3t"))
             }
-            _ => answer.status(404),
+            _ => Reply::new(404),
         };
-        let body = if request.method() == Method::HEAD { Bytes::new() } else { Bytes::from_static(b"{}") };
-        answer.header("content-length", 2).body(full(body)).unwrap()
+        answer.body("{}")
     })
     .await;
-    let both = Both::new(Client::new(registry.address().to_string()), Setup::before(&registry.url())).await;
+    let both = Both::new(Client::new(registry.address.to_string()), Setup::before(&registry.url())).await;
     let referrers = format!("/v2/docker/app/referrers/{digest}?artifactType=x");
     let rows: Vec<Row<'_>> = vec![
         ("/v2/docker/app/manifests/throttled", vec![ANY], 429),
@@ -244,7 +243,7 @@ async fn what_other_registries_say_arrives_too() {
     let answer = both.proxy.get(&format!("/v2/docker/app/blobs/{digest}")).await.expect(200);
     assert_eq!(answer.text(), "a layer of eighteen");
     assert_eq!(answer.header("location"), None);
-    let asked = &store.requests()[0];
-    assert_eq!(asked.uri().query(), Some("signature=s3cr3t"));
-    assert_eq!(asked.headers().get("authorization"), None, "credentials go to nobody else");
+    let asked = &store.seen()[0];
+    assert_eq!(asked.target, "/bucket/layer?signature=s3cr3t");
+    assert_eq!(asked.header("authorization"), None, "credentials go to nobody else");
 }

@@ -2,15 +2,15 @@
 //! what it was started wrongly with.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Response, Version};
+use http::{Method, Version};
 use http_body_util::BodyExt as _;
-use http_body_util::channel::{Channel, Sender};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
-use crate::rig::fake::{Fake, full};
+use crate::rig::fake::{Fake, Reply};
 use crate::rig::http::basic;
 use crate::rig::images::{Format, Recipe, digest_of};
 use crate::rig::landfall::{Setup, command};
@@ -25,30 +25,18 @@ const MANIFEST: &str = "/v2/docker/app/manifests/v1";
 /// Exit codes of sysexits start here: what is wrong is the configuration, or a file.
 const SYSEXITS: i32 = 64;
 
-/// A registry whose one blob the test hands out piece by piece.
-async fn slow_registry(length: usize) -> (Fake, Sender<Bytes, std::io::Error>) {
-    let (sender, body) = Channel::new(1);
-    let body = Mutex::new(Some(body));
-    let fake = Fake::start(move |request| {
-        let is_blob = request.uri().path().contains("/blobs/");
-        match is_blob.then(|| body.lock().unwrap().take()).flatten() {
-            Some(body) => Response::builder().header("content-length", length).body(body.boxed()).unwrap(),
-            None => Response::builder().status(404).body(full("")).unwrap(),
-        }
-    })
-    .await;
-    (fake, sender)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_lets_a_transfer_finish() {
-    let layer = b"the beginning, and the end";
-    let (upstream, mut pieces) = slow_registry(layer.len()).await;
+    let (beginning, end) = ("the beginning, ", "and the end");
+    let layer = format!("{beginning}{end}");
+    let (go_on, length) = (Arc::<Notify>::default(), layer.len());
+    let gate = go_on.clone();
+    let upstream =
+        Fake::start(move |_| Reply::new(200).length(length).send(beginning).wait(&gate).send(end)).await;
     let mut landfall = Setup::before(&upstream.url()).start();
     landfall.environment("production").await;
     let client = landfall.client(&landfall.token("production").await);
-    let path = format!("/v2/docker/app/blobs/{}", digest_of(layer));
-    pieces.send_data(Bytes::from_static(&layer[..14])).await.unwrap();
+    let path = format!("/v2/docker/app/blobs/{}", digest_of(layer.as_bytes()));
     let mut answer = client.open(Method::GET, &path, &[], Bytes::new()).await.unwrap().into_body();
     let begun = answer.frame().await.unwrap().unwrap().into_data().unwrap();
 
@@ -56,10 +44,9 @@ async fn sigterm_lets_a_transfer_finish() {
     let address = landfall.proxy().to_owned();
     until("nobody new is let in", async || TcpStream::connect(&address).await.is_err().then_some(())).await;
     landfall.process().assert_running("landfall, with a transfer under way,");
-    pieces.send_data(Bytes::from_static(&layer[14..])).await.unwrap();
-    drop(pieces);
+    go_on.notify_one();
     let rest = answer.collect().await.unwrap().to_bytes();
-    assert_eq!([begun, rest].concat(), layer);
+    assert_eq!([begun, rest].concat(), layer.as_bytes());
     let (status, _) = landfall.stop();
     assert_eq!(status.code(), Some(0));
 }

@@ -10,7 +10,6 @@ mod clients;
 mod crash;
 mod dashboard;
 mod deploy;
-mod fake;
 mod headers;
 mod large;
 mod life;

@@ -35,7 +35,7 @@ fn assert_refusal(answer: &Answer, method: &Method, status: u16, code: &str, wha
 
 /// What of the distribution API the upstream was asked for; Landfall may ask for the version check by itself.
 fn reached(upstream: &Fake) -> Vec<String> {
-    upstream.asked().into_iter().filter(|asked| !asked.ends_with(" /v2/")).collect()
+    upstream.seen().into_iter().map(|seen| seen.target).filter(|target| target != "/v2/").collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use landfall::proxy::transfer::{Outcome, Transfer, TransferError};
 use landfall::proxy::upstream::{Ask, Limits, Target, What};
 use tokio::sync::oneshot;
 
-use crate::fake::{Fake, Reply, Seen, serve_range};
+use crate::rig::fake::{Fake, Reply, Seen, serve_range};
 use crate::upstream::{certificate, limits, setting, target};
 
 const ETAG: &str = "\"sha256:of-the-blob\"";

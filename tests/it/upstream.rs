@@ -12,7 +12,7 @@ use landfall::model::oci::Digest;
 use landfall::proxy::upstream::{Ask, Carried, Limits, Refusal, Target, UpstreamError, Upstreams, What};
 use tokio::sync::Notify;
 
-use crate::fake::{Fake, Reply, Seen, serve_range};
+use crate::rig::fake::{Fake, Reply, Seen, serve_range};
 
 /// `me:word` by Basic.
 const BASIC: &str = "Basic bWU6d29yZA==";

@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use http::{Request, Response, StatusCode};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 
-use super::fake::{Body, Fake, full};
+use super::fake::{Fake, Reply, Seen};
 use super::http::basic;
 
 /// Where a push with this token may go.
@@ -68,13 +67,13 @@ impl TokenServer {
         let (signer, given) = (Arc::new(signer), Arc::new(AtomicUsize::new(0)));
         let known = basic(user, password);
         let (of_server, counter) = (signer.clone(), given.clone());
-        let server = Fake::start(move |request| answer(&of_server, &counter, &known, request)).await;
+        let server = Fake::start(move |seen| answer(&of_server, &counter, &known, seen)).await;
         Self { server, signer, given }
     }
 
     /// The address that the registry's challenge names.
     pub fn realm(&self) -> String {
-        format!("http://{}/token", self.server.address())
+        format!("{}/token", self.server.url())
     }
 
     /// How many tokens were given.
@@ -90,17 +89,17 @@ impl TokenServer {
     }
 }
 
-fn answer<B>(signer: &Signer, given: &AtomicUsize, known: &str, request: &Request<B>) -> Response<Body> {
-    if request.headers().get("authorization").is_none_or(|sent| sent != known) {
-        return Response::builder().status(StatusCode::UNAUTHORIZED).body(full("{}")).unwrap();
+fn answer(signer: &Signer, given: &AtomicUsize, known: &str, seen: &Seen) -> Reply {
+    if seen.header("authorization") != Some(known) {
+        return Reply::new(401).body("{}");
     }
     given.fetch_add(1, Ordering::Relaxed);
-    let query = request.uri().query().unwrap_or_default();
+    let (_, query) = seen.target.split_once('?').unwrap_or_default();
     let scopes = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "scope");
     let access: Vec<_> = scopes.filter_map(|(_, scope)| granted(&scope)).collect();
     let token = signer.sign(&json!(access), Duration::from_secs(300));
     let body = json!({"token": token, "expires_in": 300}).to_string();
-    Response::builder().header("content-type", "application/json").body(full(body)).unwrap()
+    Reply::new(200).header("content-type", "application/json").body(body)
 }
 
 /// `repository:docker/app:pull,push` as the token's claim.
