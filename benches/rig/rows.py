@@ -74,7 +74,8 @@ class Row:
 
 
 def _steady(m: Measuring, server: Server, path: str, **options) -> dict:
-    return m.client.steady(
+    untracked_before = server.untracked()
+    report = m.client.steady(
         server,
         path,
         pids=",".join(map(str, server.pids())),
@@ -83,6 +84,8 @@ def _steady(m: Measuring, server: Server, path: str, **options) -> dict:
         warm_up_seconds=0.3,
         **options,
     )
+    report["untracked"] = server.untracked() - untracked_before
+    return report
 
 
 def blobs(connections: int) -> Callable[[Measuring, Server], Figure]:

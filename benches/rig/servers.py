@@ -20,6 +20,7 @@ READY_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 15
 # As many as the listener of Landfall allows; the kernel caps it at net.core.somaxconn.
 BACKLOG = 4096
+UNTRACKED = ("landfall_log_late_total", "landfall_log_lost_total")
 
 
 class RigError(Exception):
@@ -42,9 +43,21 @@ class Server:
         self.address = ""
         self.user: User | None = None
         self.tls = False
+        self.admin = ""
 
     def pids(self) -> list[int]:
         return procfs.tree(self.process.pid)
+
+    def untracked(self) -> int:
+        """Answers that did not wait for their observation to be durable, or lost it; only Landfall counts them."""
+        if not self.admin:
+            return 0
+        with urllib.request.urlopen(f"{self.admin}/metrics", timeout=10) as answer:
+            lines = [line.split() for line in answer.read().decode().splitlines()]
+        counts = [float(words[1]) for words in lines if words[0] in UNTRACKED]
+        if len(counts) != len(UNTRACKED):
+            raise RigError(f"{self.admin}/metrics lacks one of {', '.join(UNTRACKED)}")
+        return int(sum(counts))
 
     def require_alive(self) -> None:
         if self.process.poll() is not None:

@@ -52,6 +52,9 @@ def notes(row: Row, rounds: Rounds, candidate: str, cpu_seconds: float) -> list[
             found.append(f"{side} spent only {min(spent):.2f} CPU s in a round: read its figure as coarse")
         if reconnects := sum(extra.get("reconnects", 0) for extra in extras):
             found.append(f"{side} closed {reconnects} keep-alive connections")
+        if untracked := sum(extra.get("untracked", 0) for extra in extras):
+            answers = sum(extra["requests"] for extra in extras)
+            found.append(f"{side}: {untracked} of about {answers} answers did not wait for their durable record")
         if "late" in extras[0]:
             late, drops = (sum(extra[name] for extra in extras) for name in ("late", "dropped_syns"))
             p50 = statistics.median(extra["latency_us"]["p50"] for extra in extras) / 1e3
