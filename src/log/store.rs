@@ -1,6 +1,7 @@
 //! The redb tables. The only place that knows redb.
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ const META_LAYOUT: &str = "layout";
 const LAYOUT: u64 = 1;
 /// The database's name in the data folder.
 const FILE_NAME: &str = "landfall.redb";
+/// Pages that redb keeps in memory. The log is written at its end and read from its beginning to its end, so a
+/// larger cache would only be larger.
+const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Why the log does not open.
 #[derive(Debug, thiserror::Error)]
@@ -108,9 +112,12 @@ pub(super) struct Store {
 impl Store {
     /// Opens the database in `dir`, making both where they do not exist.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
+        // Who pulls what is nobody else's business on this machine, and the admin token lies here, too.
+        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        private.map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
         let path = dir.join(FILE_NAME);
-        let database = Database::create(&path).map_err(|error| open_error(&path, error))?;
+        let opened = Database::builder().set_cache_size(CACHE_BYTES_MAX).create(&path);
+        let database = opened.map_err(|error| open_error(&path, error))?;
         Self::prepare(database, path)
     }
 

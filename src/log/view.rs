@@ -23,6 +23,8 @@ use crate::model::event::Event;
 const COMMITS_WAITING_MAX: usize = 1_024;
 /// How old a snapshot may be while pulls pour in.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(50);
+/// How often a long opening says how far it is.
+const PROGRESS_EVENTS: u64 = 1_000_000;
 
 /// Everything that was folded from the log up to one event.
 #[derive(Clone)]
@@ -80,6 +82,9 @@ pub(super) fn replay(store: &Store, rules: Rules) -> Result<(Views, Follower, Jo
     for entry in store.events().map_err(damaged)? {
         let (sequence, event) = entry.map_err(damaged)?;
         fold.apply(sequence, &event);
+        if sequence % PROGRESS_EVENTS == 0 {
+            tracing::info!(events = sequence, "reading the log");
+        }
     }
     let views = Views(Arc::new(ArcSwap::from_pointee(fold.view.clone())));
     let (commits, incoming) = sync_channel(COMMITS_WAITING_MAX);
