@@ -83,11 +83,15 @@ pub struct Rival {
     pub course: Course,
     /// It was up before.
     pub was_live: bool,
+    /// Nodes that showed it before it stood still.
+    nodes_before: u32,
     /// How many of `nodes_then` held it already when it opened.
     held_by: u32,
     nodes_then: u32,
     /// A node that held it fetched it again: caches were emptied, and cannot explain who did not ask.
     refetched: bool,
+    /// A node came to the main image after the last one came to this.
+    is_given_up: bool,
     /// Nodes that pulled it since the last pull of the main image.
     run: u32,
     run_from: Option<Time>,
@@ -120,8 +124,8 @@ pub struct Past {
     pub expected: u32,
 }
 
-/// How soon a way back during a rollout is believed: shown as soon as the rollout seems over, kept only after the
-/// settle time more, for until then it may turn out to have been stragglers.
+/// How soon a way back is believed that began during a rollout, or that a single pull shows: shown as soon as it may
+/// be true, kept only when the settle time passed in which it could have turned out to be a straggler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Haste {
     Show,
@@ -276,6 +280,7 @@ impl Service {
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
                 rival.refetched |= refetched;
+                rival.is_given_up &= in_run == 0;
             }
         }
         self.nodes.entry(&pull.node, Node::default).hold(pull.digest, Some(pull.at));
@@ -287,20 +292,23 @@ impl Service {
         let Some(main) = &mut self.main else { return };
         main.progress(pull.at, arrived, settle);
         main.course.add(pull, arrived, held);
-        let over_at = main.over_at(settle);
+        let (over_at, hold) = (main.over_at(settle), main.hold(settle));
         let mut stragglers = 0;
         self.rivals.retain_mut(|rival| {
+            rival.is_given_up |= arrived > 0;
             rival.left += u32::from(node.showed(&rival.course.digest, rival.course.opened_at));
             // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
             rival.run = if arrived > 0 { 0 } else { rival.run.saturating_sub(1) };
             if rival.run == 0 {
                 rival.run_from = None;
             }
-            let straggles = rival.run == 0 && rival.was_live && rival.course.opened_at <= over_at;
-            if straggles {
+            let in_time = rival.course.opened_at <= over_at || main.asks_always();
+            let straggled = rival.run == 0 && rival.was_live && in_time;
+            let strayed = arrived > 0 && rival.is_doubtful(main, settle) && pull.at <= rival.course.opened_at + hold;
+            if straggled || strayed {
                 stragglers += rival.course.pulls;
             }
-            !straggles
+            !(straggled || strayed)
         });
         main.stragglers = main.stragglers.saturating_add(stragglers);
     }
@@ -315,7 +323,8 @@ impl Service {
             if straggled && (pull.at <= main.over_at(settle) || rival.run > 1) {
                 return place;
             }
-            let paused = pull.at.since(rival.course.last_arrival()) > settle;
+            let pause = Span::from_ms(settle.ms().saturating_mul(PAUSES));
+            let paused = pull.at.since(rival.course.last_arrival()) > pause;
             if !straggled && !(paused && is_new) {
                 return place;
             }
@@ -324,15 +333,17 @@ impl Service {
             if straggled {
                 main.stragglers = main.stragglers.saturating_add(rival.course.pulls);
             } else {
-                let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
+                let end = if rival.left > 0 || rival.is_given_up { End::Aborted } else { End::Mixed };
+                let nodes = if rival.is_given_up { 0 } else { rival.nodes() };
                 let past = rival.into_past(main, end, pull.at, settle);
                 self.remember(past);
+                return self.open_rival(pull, nodes);
             }
         }
-        self.open_rival(pull)
+        self.open_rival(pull, 0)
     }
 
-    fn open_rival(&mut self, pull: &Pull) -> usize {
+    fn open_rival(&mut self, pull: &Pull, nodes_before: u32) -> usize {
         let Some(main) = &self.main else { return 0 };
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
         let (mut nodes_then, mut held_by) = (0, 0);
@@ -347,9 +358,11 @@ impl Service {
         self.rivals.push(Rival {
             course: Course::new(pull.digest, pull.at),
             was_live,
+            nodes_before,
             held_by,
             nodes_then,
             refetched: false,
+            is_given_up: false,
             run: 0,
             run_from: None,
             returned: 0,
@@ -366,8 +379,7 @@ impl Service {
     fn decide(&mut self, now: Time, settle: Span, haste: Haste) {
         while let Some(main) = &self.main {
             let wins = |rival: &Rival| {
-                let claims = !rival.straggles(main, settle) || rival.came_back(main, now, settle, haste);
-                claims && rival.is_majority(main, settle)
+                rival.claims(main, now, settle, haste) && rival.is_majority(main, settle)
             };
             let Some(place) = self.rivals.iter().position(wins) else { return };
             let rival = self.rivals.remove(place);
@@ -531,6 +543,16 @@ impl Main {
         self.last_progress + if is_pace_known { pause.max(PAUSE_MIN) } else { settle }
     }
 
+    /// Whether its nodes were seen to ask although they hold it: then silence means something.
+    fn asks_always(&self) -> bool {
+        self.course.checks > 0
+    }
+
+    /// How long a way back may turn out to have been a straggler.
+    fn hold(&self, settle: Span) -> Span {
+        self.over_at(settle).since(self.last_progress).max(settle)
+    }
+
     /// When it settled, or will have if no further node comes.
     pub fn settles_at(&self, settle: Span) -> Time {
         self.settled_at.unwrap_or(self.last_progress + settle)
@@ -575,20 +597,26 @@ impl Rival {
         self.was_live && !is_tag_moved && self.course.opened_at <= main.over_at(settle)
     }
 
-    /// Whether it may be the way back although its claim began during the rollout: the rollout stopped, and since
-    /// its last pull several nodes showed this image and none the other.
-    fn came_back(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> bool {
-        let over_at = match haste {
-            Haste::Show => main.over_at(settle),
-            Haste::Keep => main.over_at(settle) + settle,
-        };
-        now > over_at && self.run > 1
+    /// Whether a single pull is all that speaks for a way back.
+    fn is_doubtful(&self, main: &Main, settle: Span) -> bool {
+        self.was_live && self.nodes() <= 1 && main.nodes(self.stretch(settle)) > 1
+    }
+
+    /// Whether it may follow the image that runs, or be the way back. What began during the rollout does if the
+    /// rollout stopped, and since its last pull several nodes showed this image and none came to the other.
+    fn claims(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> bool {
+        let hold = if haste == Haste::Keep { main.hold(settle) } else { Span::default() };
+        if self.straggles(main, settle) {
+            return self.run > 1 && now > main.over_at(settle) + hold;
+        }
+        let is_answered = self.was_live && main.asks_always() && self.run == 0;
+        !is_answered && (!self.is_doubtful(main, settle) || now >= self.course.opened_at + hold)
     }
 
     /// Whether people see it: as a claim, or as a way back that just opened.
     fn shows(&self, main: &Main, now: Time, settle: Span) -> bool {
         let just_opened = self.returned > 0 && now <= main.over_at(settle);
-        !self.straggles(main, settle) || self.came_back(main, now, settle, Haste::Show) || just_opened
+        just_opened || self.claims(main, now, settle, Haste::Show)
     }
 
     /// The stretch in which it is compared with the image that runs: as long as its nodes took to come.
@@ -599,6 +627,11 @@ impl Rival {
     /// Whether nodes that hold it need not ask for it: none of them was seen to ask nevertheless.
     fn is_cached(&self) -> bool {
         self.held_by > 0 && self.course.checks == 0 && !self.refetched
+    }
+
+    /// How many nodes showed it, before it stood still too.
+    fn nodes(&self) -> u32 {
+        self.course.nodes.saturating_add(self.nodes_before)
     }
 
     /// How many of `nodes` would ask for it in a rollout.
@@ -612,12 +645,12 @@ impl Rival {
 
     /// Whether it speaks for the service: at least a third of the nodes that would ask for it did.
     fn is_majority(&self, main: &Main, settle: Span) -> bool {
-        let expected = if main.course.checks > 0 {
+        let expected = if main.asks_always() {
             main.nodes(self.stretch(settle))
         } else {
             self.expected(main.nodes(self.stretch(settle)))
         };
-        u64::from(self.course.nodes) * MINORITY >= u64::from(expected)
+        u64::from(self.nodes()) * MINORITY >= u64::from(expected)
     }
 
     /// How many nodes would have made it whole.
