@@ -86,8 +86,8 @@ impl Course {
         }
     }
 
-    /// Adds a pull with which `arrived` nodes came to the image.
-    pub(crate) fn add(&mut self, pull: &Pull, arrived: u32, held_before: bool) {
+    /// Adds a pull with which `arrived` nodes came to the image, as a part of its rollout or later.
+    pub(crate) fn add(&mut self, pull: &Pull, arrived: u32, held_before: bool, in_rollout: bool) {
         self.opened_at = self.opened_at.min(pull.at);
         self.last_at = self.last_at.max(pull.at);
         self.nodes = self.nodes.saturating_add(arrived);
@@ -96,7 +96,9 @@ impl Course {
         if pull.tag.is_some() && self.tag != pull.tag {
             self.tag.clone_from(&pull.tag);
         }
-        self.arrivals.add(pull.at, arrived);
+        if in_rollout {
+            self.arrivals.add(pull.at, arrived);
+        }
         self.evidence.add(pull, arrived > 0);
     }
 

@@ -16,8 +16,12 @@ use super::course::Course;
 use super::pull::{COMPLETE, Grade, Node, NodeKey, PULL, Pull};
 use super::shards::Shards;
 
-/// A part of the nodes that is too small to speak for the service: less than one in so many.
-const MINORITY: u64 = 3;
+/// The part of the nodes that speaks for the service: two fifths of those that would ask. A canary has less; a whole
+/// rollout may show less than all, for several pods may find place on one node.
+const PART: (u64, u64) = (2, 5);
+
+/// The same where caches hide most nodes, and nobody canaries what ran before: a third of the few that would ask.
+const PART_CACHED: (u64, u64) = (1, 3);
 
 /// A rollout is over after a pause of so many times its longest pause …
 const PAUSES: i64 = 2;
@@ -263,7 +267,7 @@ impl Service {
         match main {
             None => {
                 let mut course = Course::new(pull.digest, pull.at);
-                course.add(&pull, arrived(pull.at), held);
+                course.add(&pull, arrived(pull.at), held, true);
                 self.main = Some(Main::first(course));
             }
             Some((digest, opened_at)) if digest == pull.digest => {
@@ -275,7 +279,7 @@ impl Service {
                 let rival = &mut self.rivals[place];
                 let since = rival.course.opened_at;
                 let in_run = arrived(rival.run_from.unwrap_or(pull.at));
-                rival.course.add(&pull, arrived(since), held);
+                rival.course.add(&pull, arrived(since), held, true);
                 rival.run = rival.run.saturating_add(in_run);
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
@@ -291,7 +295,7 @@ impl Service {
     fn support(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
         let Some(main) = &mut self.main else { return };
         main.progress(pull.at, arrived, settle);
-        main.course.add(pull, arrived, held);
+        main.course.add(pull, arrived, held, main.settled_at.is_none());
         let (over_at, hold) = (main.over_at(settle), main.hold(settle));
         let mut stragglers = 0;
         self.rivals.retain_mut(|rival| {
@@ -346,12 +350,12 @@ impl Service {
     fn open_rival(&mut self, pull: &Pull, nodes_before: u32) -> usize {
         let Some(main) = &self.main else { return 0 };
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
+        let was_live = self.was_live(&pull.digest);
         let (mut nodes_then, mut held_by) = (0, 0);
         for node in self.nodes.values().filter(|node| node.showed(&digest, opened_at)) {
             nodes_then += 1;
-            held_by += u32::from(node.holds(&pull.digest));
+            held_by += u32::from(node.caches(&pull.digest, was_live));
         }
-        let was_live = self.was_live(&pull.digest);
         if self.rivals.len() == RIVALS_MAX {
             self.rivals.remove(0);
         }
@@ -643,14 +647,13 @@ impl Rival {
         u32::try_from(asking.div_ceil(u64::from(self.nodes_then))).unwrap_or(nodes)
     }
 
-    /// Whether it speaks for the service: at least a third of the nodes that would ask for it did.
+    /// Whether it speaks for the service: enough of the nodes that would ask for it did.
     fn is_majority(&self, main: &Main, settle: Span) -> bool {
-        let expected = if main.asks_always() {
-            main.nodes(self.stretch(settle))
-        } else {
-            self.expected(main.nodes(self.stretch(settle)))
-        };
-        u64::from(self.nodes()) * MINORITY >= u64::from(expected)
+        let nodes = main.nodes(self.stretch(settle));
+        let is_cached = self.is_cached() && !main.asks_always();
+        let (expected, (part, whole)) =
+            if is_cached { (self.expected(nodes), PART_CACHED) } else { (nodes, PART) };
+        u64::from(self.nodes()) * whole >= u64::from(expected) * part
     }
 
     /// How many nodes would have made it whole.
