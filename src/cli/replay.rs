@@ -88,7 +88,8 @@ pub fn run(args: &Args) -> Result<ExitCode, ReplayError> {
     }
     fold(&args.trace, args.at, &mut state)?;
     let now = args.at.or(state.last_at()).unwrap_or_default();
-    let environments = state.environments().map(|(name, _)| (name.as_str(), questions::replayed(&state, name, now)));
+    let environments =
+        state.environments().map(|(name, _)| (name.as_str(), questions::replayed(&state, name, now)));
     let answer = Answer { environments: environments.collect() };
     let mut out = io::BufWriter::new(io::stdout().lock());
     serde_json::to_writer_pretty(&mut out, &answer).map_err(io::Error::from)?;
@@ -99,8 +100,8 @@ pub fn run(args: &Args) -> Result<ExitCode, ReplayError> {
 
 fn catalogue(path: &Path) -> Result<Catalogue, ReplayError> {
     let text = std::fs::read(path).map_err(|source| ReplayError::Read { path: path.into(), source })?;
-    let releases: Vec<Release> =
-        serde_json::from_slice(&text).map_err(|source| ReplayError::Releases { path: path.into(), source })?;
+    let releases: Vec<Release> = serde_json::from_slice(&text)
+        .map_err(|source| ReplayError::Releases { path: path.into(), source })?;
     let mut catalogue = Catalogue::default();
     for release in releases {
         catalogue.add(release);
@@ -127,8 +128,11 @@ fn fold(path: &Path, until: Option<Time>, state: &mut State) -> Result<(), Repla
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let observation: Observation = serde_json::from_slice(&text)
-            .map_err(|source| ReplayError::Line { path: path.into(), line, source })?;
+        let observation: Observation = serde_json::from_slice(&text).map_err(|source| ReplayError::Line {
+            path: path.into(),
+            line,
+            source,
+        })?;
         if until.is_none_or(|until| observation.at <= until) {
             state.observe(&observation);
         }

@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn the_token_decides_and_the_agent_hints() {
         let desktop = r"docker/27.3.1 go/go1.22.7 kernel/6.10.14-linuxkit UpstreamClient(Docker-Client/27.3.1 \(darwin\))";
-        let daemon = "docker/24.0.7 go/go1.20 kernel/5.15.0 os/linux arch/amd64 UpstreamClient(Go-http-client/1.1)";
+        let daemon =
+            "docker/24.0.7 go/go1.20 kernel/5.15.0 os/linux arch/amd64 UpstreamClient(Go-http-client/1.1)";
         let cases = [
             (TokenKind::Cluster, "containerd/v1.7.22", Puller::Node(Runtime::Containerd)),
             (TokenKind::Cluster, "cri-o/1.31.0 go/go1.22 os/linux arch/amd64", Puller::Node(Runtime::Crio)),
@@ -109,7 +110,11 @@ mod tests {
             (TokenKind::Local, "", Puller::Laptop("a token of kind local")),
             (TokenKind::Prepull, "containerd/v1.7.22", Puller::Prepull(Runtime::Containerd)),
             (TokenKind::Scanner, "containerd/v1.7.22", Puller::Other),
-            (TokenKind::Cluster, "containers/5.23.1 (github.com/containers/image)", Puller::Laptop("podman or buildah")),
+            (
+                TokenKind::Cluster,
+                "containers/5.23.1 (github.com/containers/image)",
+                Puller::Laptop("podman or buildah"),
+            ),
             (TokenKind::Cluster, "trivy/0.57", Puller::Other),
             (TokenKind::Cluster, "skopeo/1.9.3", Puller::Other),
             (TokenKind::Cluster, "", Puller::Other),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::deployments::course::Course;
 use super::deployments::pull::Grade;
-use super::deployments::service::{End, Main, Past, Rival, Service};
+use super::deployments::service::{Attempt, End, Main, Past, Rival, Service};
 use super::deployments::{Local, State};
 use super::event::EnvironmentName;
 use super::oci::{Digest, Reference, Repository};
@@ -315,7 +315,8 @@ pub fn timeline(
     before: Option<&str>,
 ) -> Timeline {
     let groups = grouped(state, asked(state, env, now));
-    let end = before.and_then(|id| groups.iter().position(|group| group.id(env) == id)).unwrap_or(groups.len());
+    let end =
+        before.and_then(|id| groups.iter().position(|group| group.id(env) == id)).unwrap_or(groups.len());
     let start = end.saturating_sub(limit);
     let page = groups[start..end].iter().rev().map(|group| group.view(state, env)).collect();
     let next = (start > 0 && start < end).then(|| groups[start].id(env));
@@ -350,22 +351,9 @@ pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
     tracked.local().map(view).collect()
 }
 
-/// The references of `env` that could not be pulled, in the order of the repositories.
-pub fn attempts(state: &State, env: &EnvironmentName) -> Vec<FailedAttempt> {
-    let Some(tracked) = state.environment(env) else { return Vec::new() };
-    let of = |(repository, service): (&Repository, &Service)| -> Vec<FailedAttempt> {
-        let view = |attempt: &super::deployments::service::Attempt| FailedAttempt {
-            repository: repository.clone(),
-            reference: attempt.reference.clone(),
-            status: attempt.status,
-            first_at: attempt.first_at,
-            last_at: attempt.last_at,
-            count: attempt.count,
-            cleared_at: attempt.cleared_at,
-        };
-        service.attempts().map(view).collect()
-    };
-    tracked.services().flat_map(of).collect()
+/// The references of `env` that could not be pulled, as it looks at `now`, in the order of the repositories.
+pub fn attempts(state: &State, env: &EnvironmentName, now: Time) -> Vec<FailedAttempt> {
+    asked(state, env, now).iter().flat_map(Asked::attempts).collect()
 }
 
 /// What `replay` prints of `env`.
@@ -399,8 +387,9 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
         (asked.repository.clone(), ReplayedService { current, deployments })
     };
     let asked = asked(state, env, now);
+    let attempts = asked.iter().flat_map(Asked::attempts).collect();
     let services = asked.iter().map(service).filter(|(_, service)| service.current.is_some()).collect();
-    Replayed { services, local: local(state, env), attempts: attempts(state, env) }
+    Replayed { services, local: local(state, env), attempts }
 }
 
 /// A service as it looks at a time.
@@ -434,11 +423,27 @@ struct Step {
 }
 
 impl Asked<'_> {
+    fn attempts(&self) -> Vec<FailedAttempt> {
+        let view = |attempt: &Attempt| FailedAttempt {
+            repository: self.repository.clone(),
+            reference: attempt.reference.clone(),
+            status: attempt.status,
+            first_at: attempt.first_at,
+            last_at: attempt.last_at,
+            count: attempt.count,
+            cleared_at: attempt.cleared_at,
+        };
+        self.service.attempts().map(view).collect()
+    }
+
     fn running(&self) -> Option<RunningService> {
         let settle = self.state.rules().settle;
         let main = self.service.main()?;
         let course = &main.course;
-        let is_mixed = self.service.rivals(self.now, settle).any(|rival| rival.end(self.now, settle) == Some(End::Mixed));
+        let is_mixed = self
+            .service
+            .rivals(self.now, settle)
+            .any(|rival| rival.end(self.now, settle) == Some(End::Mixed));
         let state = if is_mixed { Phase::Mixed } else { self.phase(main) };
         let image = image(self.state, self.repository, &course.digest, tag(course));
         Some(RunningService {
@@ -746,7 +751,12 @@ fn version(state: &State, repository: &Repository, digest: &Digest, tag: Option<
 }
 
 /// A version that can tell an order: a tag such as `latest` names no version.
-fn ordered_version(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Option<String> {
+fn ordered_version(
+    state: &State,
+    repository: &Repository,
+    digest: &Digest,
+    tag: Option<&str>,
+) -> Option<String> {
     let tag = tag.filter(|tag| tag.bytes().any(|byte| byte.is_ascii_digit()));
     version(state, repository, digest, tag)
 }

@@ -102,9 +102,8 @@ impl Catalogue {
             return Relation::Same;
         }
         let line = self.repositories.get(repository);
-        let places = line.and_then(|line| {
-            Some((line, *line.by_digest.get(from.0)?, *line.by_digest.get(to.0)?))
-        });
+        let places =
+            line.and_then(|line| Some((line, *line.by_digest.get(from.0)?, *line.by_digest.get(to.0)?)));
         if let Some((line, a, b)) = places {
             match line.by_ancestry(a, b) {
                 Relation::Unknown => {}
@@ -210,7 +209,8 @@ struct Number {
 impl Number {
     fn parse(version: &str) -> Option<Self> {
         let start = version.find(|letter: char| letter.is_ascii_digit())?;
-        let is_prefix = version[..start].bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_/.".contains(&byte));
+        let is_prefix =
+            version[..start].bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_/.".contains(&byte));
         let rest = version[start..].split('+').next()?;
         if !is_prefix {
             return None;
@@ -279,7 +279,8 @@ mod tests {
 
     #[test]
     fn ancestry_comes_before_numbers_and_numbers_before_publishing() {
-        let lines: &[(&str, &[&str])] = &[("1.0", &[]), ("3.0", &["1.0"]), ("2.0", &["3.0"]), ("1.1", &["1.0"])];
+        let lines: &[(&str, &[&str])] =
+            &[("1.0", &[]), ("3.0", &["1.0"]), ("2.0", &["3.0"]), ("1.1", &["1.0"])];
         assert_eq!(relation(lines, "3.0", "2.0"), Relation::Later);
         assert_eq!(relation(lines, "2.0", "1.1"), Relation::Incomparable);
         assert_eq!(relation(&[("1.1", &[]), ("1.0", &[])], "1.0", "1.1"), Relation::Later);
@@ -288,8 +289,13 @@ mod tests {
 
     #[test]
     fn between_names_each_version_once() {
-        let (catalogue, repository) =
-            catalogue(&[("1.0", &[]), ("1.1", &["1.0"]), ("1.2", &["1.1"]), ("9.9", &["1.0"]), ("1.3", &["1.2"])]);
+        let (catalogue, repository) = catalogue(&[
+            ("1.0", &[]),
+            ("1.1", &["1.0"]),
+            ("1.2", &["1.1"]),
+            ("9.9", &["1.0"]),
+            ("1.3", &["1.2"]),
+        ]);
         let between = |low: &str, high: &str| -> Vec<String> {
             let found = catalogue.between(&repository, &digest(low), &digest(high));
             found.into_iter().map(|release| release.version.clone()).collect()

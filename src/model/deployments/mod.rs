@@ -8,6 +8,8 @@ pub mod course;
 pub mod pull;
 pub mod service;
 mod shards;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -129,10 +131,12 @@ impl State {
         self.last_at = self.last_at.max(Some(observation.at));
         let index = self.index_of(observation);
         let settle = self.rules.settle;
-        let environment = Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
+        let environment =
+            Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
         match puller(observation.token_kind, &observation.agent) {
             Puller::Node(runtime) => {
-                let guessed = environment.service(&observation.repository).node(observation, runtime, index, settle);
+                let guessed =
+                    environment.service(&observation.repository).node(observation, runtime, index, settle);
                 if let (Some(child), Some(_)) = (observation.digest, guessed) {
                     self.place(observation.at, child, guessed);
                 }
@@ -263,7 +267,8 @@ impl Tracked {
             local.client == observation.client
                 && local.repository == observation.repository
                 && observation.at.since(local.at) <= PULL
-                && (local.digest == digest || tag.is_none() && local.reads_index && !pull::is_index(observation))
+                && (local.digest == digest
+                    || tag.is_none() && local.reads_index && !pull::is_index(observation))
         });
         let reads_index = observation.method == Method::Get && pull::is_index(observation);
         let local = Arc::make_mut(&mut self.local);

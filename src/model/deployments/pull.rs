@@ -271,7 +271,14 @@ impl Open {
             (0, true) => Grade::Pull,
             (0, false) => Grade::Check,
         };
-        Pull { node, digest: self.digest, at: self.first_at, tag: self.tag, starts: self.starts.max(1), grade }
+        Pull {
+            node,
+            digest: self.digest,
+            at: self.first_at,
+            tag: self.tag,
+            starts: self.starts.max(1),
+            grade,
+        }
     }
 }
 

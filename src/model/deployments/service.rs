@@ -20,8 +20,14 @@ use super::shards::Shards;
 /// rollout may show less than all, for several pods may find place on one node.
 const PART: (u64, u64) = (2, 5);
 
+/// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
+const FEW: u32 = 3;
+
 /// The same where caches hide most nodes, and nobody canaries what ran before: a third of the few that would ask.
 const PART_CACHED: (u64, u64) = (1, 3);
+
+/// A claim that stood still for so many settle times, while another image ran, begins anew with its next node.
+const STANDSTILL: i64 = 6;
 
 /// A rollout is over after a pause of so many times its longest pause …
 const PAUSES: i64 = 2;
@@ -87,15 +93,11 @@ pub struct Rival {
     pub course: Course,
     /// It was up before.
     pub was_live: bool,
-    /// Nodes that showed it before it stood still.
-    nodes_before: u32,
     /// How many of `nodes_then` held it already when it opened.
     held_by: u32,
     nodes_then: u32,
     /// A node that held it fetched it again: caches were emptied, and cannot explain who did not ask.
     refetched: bool,
-    /// A node came to the main image after the last one came to this.
-    is_given_up: bool,
     /// Nodes that pulled it since the last pull of the main image.
     run: u32,
     run_from: Option<Time>,
@@ -274,7 +276,7 @@ impl Service {
                 self.support(&pull, arrived(opened_at), held, &before, settle);
             }
             Some((digest, opened_at)) => {
-                let refetched = held && pull.grade == Grade::Transfer;
+                let refetched = held && !before.shared && pull.grade == Grade::Transfer;
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
                 let since = rival.course.opened_at;
@@ -284,7 +286,6 @@ impl Service {
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
                 rival.refetched |= refetched;
-                rival.is_given_up &= in_run == 0;
             }
         }
         self.nodes.entry(&pull.node, Node::default).hold(pull.digest, Some(pull.at));
@@ -299,7 +300,6 @@ impl Service {
         let (over_at, hold) = (main.over_at(settle), main.hold(settle));
         let mut stragglers = 0;
         self.rivals.retain_mut(|rival| {
-            rival.is_given_up |= arrived > 0;
             rival.left += u32::from(node.showed(&rival.course.digest, rival.course.opened_at));
             // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
             rival.run = if arrived > 0 { 0 } else { rival.run.saturating_sub(1) };
@@ -308,7 +308,7 @@ impl Service {
             }
             let in_time = rival.course.opened_at <= over_at || main.asks_always();
             let straggled = rival.run == 0 && rival.was_live && in_time;
-            let strayed = arrived > 0 && rival.is_doubtful(main, settle) && pull.at <= rival.course.opened_at + hold;
+            let strayed = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
             if straggled || strayed {
                 stragglers += rival.course.pulls;
             }
@@ -327,7 +327,7 @@ impl Service {
             if straggled && (pull.at <= main.over_at(settle) || rival.run > 1) {
                 return place;
             }
-            let pause = Span::from_ms(settle.ms().saturating_mul(PAUSES));
+            let pause = Span::from_ms(settle.ms().saturating_mul(STANDSTILL));
             let paused = pull.at.since(rival.course.last_arrival()) > pause;
             if !straggled && !(paused && is_new) {
                 return place;
@@ -337,17 +337,15 @@ impl Service {
             if straggled {
                 main.stragglers = main.stragglers.saturating_add(rival.course.pulls);
             } else {
-                let end = if rival.left > 0 || rival.is_given_up { End::Aborted } else { End::Mixed };
-                let nodes = if rival.is_given_up { 0 } else { rival.nodes() };
+                let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
                 let past = rival.into_past(main, end, pull.at, settle);
                 self.remember(past);
-                return self.open_rival(pull, nodes);
             }
         }
-        self.open_rival(pull, 0)
+        self.open_rival(pull)
     }
 
-    fn open_rival(&mut self, pull: &Pull, nodes_before: u32) -> usize {
+    fn open_rival(&mut self, pull: &Pull) -> usize {
         let Some(main) = &self.main else { return 0 };
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
         let was_live = self.was_live(&pull.digest);
@@ -362,11 +360,9 @@ impl Service {
         self.rivals.push(Rival {
             course: Course::new(pull.digest, pull.at),
             was_live,
-            nodes_before,
             held_by,
             nodes_then,
             refetched: false,
-            is_given_up: false,
             run: 0,
             run_from: None,
             returned: 0,
@@ -382,9 +378,8 @@ impl Service {
     /// Lets the strongest claim win, if one does.
     fn decide(&mut self, now: Time, settle: Span, haste: Haste) {
         while let Some(main) = &self.main {
-            let wins = |rival: &Rival| {
-                rival.claims(main, now, settle, haste) && rival.is_majority(main, settle)
-            };
+            let wins =
+                |rival: &Rival| rival.claims(main, now, settle, haste) && rival.is_majority(main, settle);
             let Some(place) = self.rivals.iter().position(wins) else { return };
             let rival = self.rivals.remove(place);
             self.succeed(rival, settle);
@@ -436,7 +431,14 @@ impl Service {
             self.attempts.pop_front();
         }
         let status = observation.status;
-        self.attempts.push_back(Attempt { reference, status, first_at: at, last_at: at, count: 1, cleared_at: None });
+        self.attempts.push_back(Attempt {
+            reference,
+            status,
+            first_at: at,
+            last_at: at,
+            count: 1,
+            cleared_at: None,
+        });
     }
 
     /// What failed before works now.
@@ -476,6 +478,11 @@ impl Service {
     /// How many nodes were forgotten to stay within bounds.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
+    }
+
+    /// How many nodes are remembered.
+    pub fn nodes_remembered(&self) -> usize {
+        self.nodes.len()
     }
 
     /// The end of the latest gap in the log.
@@ -602,8 +609,8 @@ impl Rival {
     }
 
     /// Whether a single pull is all that speaks for a way back.
-    fn is_doubtful(&self, main: &Main, settle: Span) -> bool {
-        self.was_live && self.nodes() <= 1 && main.nodes(self.stretch(settle)) > 1
+    fn is_doubtful(&self, main: &Main) -> bool {
+        self.was_live && self.course.nodes <= 1 && main.course.nodes > 1
     }
 
     /// Whether it may follow the image that runs, or be the way back. What began during the rollout does if the
@@ -614,7 +621,7 @@ impl Rival {
             return self.run > 1 && now > main.over_at(settle) + hold;
         }
         let is_answered = self.was_live && main.asks_always() && self.run == 0;
-        !is_answered && (!self.is_doubtful(main, settle) || now >= self.course.opened_at + hold)
+        !is_answered && (!self.is_doubtful(main) || now >= self.course.opened_at + hold)
     }
 
     /// Whether people see it: as a claim, or as a way back that just opened.
@@ -633,11 +640,6 @@ impl Rival {
         self.held_by > 0 && self.course.checks == 0 && !self.refetched
     }
 
-    /// How many nodes showed it, before it stood still too.
-    fn nodes(&self) -> u32 {
-        self.course.nodes.saturating_add(self.nodes_before)
-    }
-
     /// How many of `nodes` would ask for it in a rollout.
     fn expected(&self, nodes: u32) -> u32 {
         if !self.is_cached() || self.nodes_then == 0 {
@@ -653,7 +655,7 @@ impl Rival {
         let is_cached = self.is_cached() && !main.asks_always();
         let (expected, (part, whole)) =
             if is_cached { (self.expected(nodes), PART_CACHED) } else { (nodes, PART) };
-        u64::from(self.nodes()) * whole >= u64::from(expected) * part
+        expected <= FEW || u64::from(self.course.nodes) * whole >= u64::from(expected) * part
     }
 
     /// How many nodes would have made it whole.

@@ -59,7 +59,6 @@ impl<K: Spread, V: Clone> Shards<K, V> {
         self.parts.iter().flat_map(|part| part.values())
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.parts.iter().map(|part| part.len()).sum()
     }
