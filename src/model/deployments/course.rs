@@ -16,6 +16,9 @@ const ARRIVALS_MAX: usize = 256;
 /// Pulls that are kept as evidence: so many from the beginning, and as many from the end.
 const EVIDENCE_MAX: usize = 24;
 
+/// The same once the course is over.
+const EVIDENCE_MAX_CLOSED: usize = 8;
+
 /// The course of one image through a service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Course {
@@ -52,8 +55,6 @@ pub struct Seen {
     pub at: Time,
     /// From where.
     pub client: Arc<str>,
-    /// What was pulled.
-    pub digest: Digest,
     /// The tag, where one was named.
     pub tag: Option<Tag>,
     /// What it proves.
@@ -102,6 +103,19 @@ impl Course {
         self.evidence.add(pull, arrived > 0);
     }
 
+    /// What is kept of it when it is over.
+    pub(crate) fn closed(mut self) -> Self {
+        self.arrivals.times = self.arrivals.times.last().copied().into_iter().collect();
+        let Evidence { first, last } = &mut self.evidence;
+        last.extend(first.iter().skip(EVIDENCE_MAX_CLOSED).cloned());
+        last.make_contiguous().sort_by_key(|seen| seen.at);
+        last.drain(..last.len().saturating_sub(EVIDENCE_MAX_CLOSED));
+        last.shrink_to_fit();
+        first.truncate(EVIDENCE_MAX_CLOSED);
+        first.shrink_to_fit();
+        self
+    }
+
     /// The latest arrival of a node.
     pub fn last_arrival(&self) -> Time {
         self.arrivals.times.last().copied().unwrap_or(self.opened_at)
@@ -113,7 +127,6 @@ impl Evidence {
         let seen = Seen {
             at: pull.at,
             client: pull.node.client.clone(),
-            digest: pull.digest,
             tag: pull.tag.clone(),
             grade: pull.grade,
             arrived,

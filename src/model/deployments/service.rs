@@ -60,6 +60,7 @@ pub struct Service {
     past: Vec<Arc<Past>>,
     attempts: VecDeque<Attempt>,
     forgotten: u64,
+    is_prepulled: bool,
     /// When the service was last seen to lack observations.
     gap_at: Option<Time>,
 }
@@ -178,9 +179,8 @@ impl Service {
         self.clock = self.clock.max(observation.at);
         self.end_pulls(self.clock, settle);
         let key = NodeKey { client: observation.client.clone(), runtime };
-        let gone = self.nodes.make_room(&key, NODES_MAX, |node| node.last_at);
-        self.forgotten = self.forgotten.saturating_add(gone as u64);
-        let node = self.nodes.entry(&key, Node::default);
+        let (node, gone) = self.nodes.bounded(&key, NODES_MAX, |node| node.last_at);
+        self.forgotten = self.forgotten.saturating_add(gone);
         node.last_at = node.last_at.max(observation.at);
         let Some(digest) = arrived(observation) else {
             let tag = node.refused(observation);
@@ -211,9 +211,10 @@ impl Service {
         self.clock = self.clock.max(observation.at);
         let (Some(digest), Object::Manifest) = (arrived(observation), observation.object) else { return };
         let key = NodeKey { client: observation.client.clone(), runtime };
-        let gone = self.nodes.make_room(&key, NODES_MAX, |node| node.last_at);
-        self.forgotten = self.forgotten.saturating_add(gone as u64);
-        self.nodes.entry(&key, Node::default).hold(index.unwrap_or(digest), None);
+        let (node, gone) = self.nodes.bounded(&key, NODES_MAX, |node| node.last_at);
+        self.forgotten = self.forgotten.saturating_add(gone);
+        self.is_prepulled = true;
+        node.hold(index.unwrap_or(digest), None);
     }
 
     /// Notes that observations are missing.
@@ -258,8 +259,7 @@ impl Service {
             && self.rivals.iter().all(|rival| rival.course.digest != pull.digest);
         self.decide(pull.at, settle, if is_third { Haste::Show } else { Haste::Keep });
         let main = self.main.as_ref().map(|main| (main.course.digest, main.course.opened_at));
-        let node = self.nodes.entry(&pull.node, Node::default);
-        let before = node.clone();
+        let before = self.nodes.get(&pull.node).cloned().unwrap_or_default();
         self.clear(&pull);
         let held = before.holds(&pull.digest);
         let arrived = |since: Time| match before.shared {
@@ -288,7 +288,9 @@ impl Service {
                 rival.refetched |= refetched;
             }
         }
-        self.nodes.entry(&pull.node, Node::default).hold(pull.digest, Some(pull.at));
+        if let Some(node) = self.nodes.get_mut(&pull.node) {
+            node.hold(pull.digest, Some(pull.at));
+        }
         self.decide(pull.at, settle, Haste::Keep);
     }
 
@@ -350,7 +352,10 @@ impl Service {
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
         let was_live = self.was_live(&pull.digest);
         let (mut nodes_then, mut held_by) = (0, 0);
-        for node in self.nodes.values().filter(|node| node.showed(&digest, opened_at)) {
+        // Only these can be in caches, and only then is every node asked.
+        let may_be_cached = was_live || self.is_prepulled;
+        let nodes = self.nodes.values().filter(|node| may_be_cached && node.showed(&digest, opened_at));
+        for node in nodes {
             nodes_then += 1;
             held_by += u32::from(node.caches(&pull.digest, was_live));
         }
@@ -595,7 +600,7 @@ impl Main {
             was_live: self.was_live,
             stragglers: self.stragglers,
             expected: self.expected,
-            course: self.course,
+            course: self.course.closed(),
         }
     }
 }
@@ -684,7 +689,7 @@ impl Rival {
             was_live: self.was_live,
             stragglers: 0,
             expected: self.whole(main, settle),
-            course: self.course,
+            course: self.course.closed(),
         }
     }
 }
