@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::deployments::course::Course;
 use super::deployments::pull::Grade;
-use super::deployments::service::{End, Main, Past, Rival, Service};
+use super::deployments::service::{Attempt, End, Main, Past, Rival, Service};
 use super::deployments::{Local, State};
 use super::event::EnvironmentName;
 use super::oci::{Digest, Reference, Repository};
@@ -351,22 +351,9 @@ pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
     tracked.local().map(view).collect()
 }
 
-/// The references of `env` that could not be pulled, in the order of the repositories.
-pub fn attempts(state: &State, env: &EnvironmentName) -> Vec<FailedAttempt> {
-    let Some(tracked) = state.environment(env) else { return Vec::new() };
-    let of = |(repository, service): (&Repository, &Service)| -> Vec<FailedAttempt> {
-        let view = |attempt: &super::deployments::service::Attempt| FailedAttempt {
-            repository: repository.clone(),
-            reference: attempt.reference.clone(),
-            status: attempt.status,
-            first_at: attempt.first_at,
-            last_at: attempt.last_at,
-            count: attempt.count,
-            cleared_at: attempt.cleared_at,
-        };
-        service.attempts().map(view).collect()
-    };
-    tracked.services().flat_map(of).collect()
+/// The references of `env` that could not be pulled, as it looks at `now`, in the order of the repositories.
+pub fn attempts(state: &State, env: &EnvironmentName, now: Time) -> Vec<FailedAttempt> {
+    asked(state, env, now).iter().flat_map(Asked::attempts).collect()
 }
 
 /// What `replay` prints of `env`.
@@ -400,8 +387,9 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
         (asked.repository.clone(), ReplayedService { current, deployments })
     };
     let asked = asked(state, env, now);
+    let attempts = asked.iter().flat_map(Asked::attempts).collect();
     let services = asked.iter().map(service).filter(|(_, service)| service.current.is_some()).collect();
-    Replayed { services, local: local(state, env), attempts: attempts(state, env) }
+    Replayed { services, local: local(state, env), attempts }
 }
 
 /// A service as it looks at a time.
@@ -435,6 +423,19 @@ struct Step {
 }
 
 impl Asked<'_> {
+    fn attempts(&self) -> Vec<FailedAttempt> {
+        let view = |attempt: &Attempt| FailedAttempt {
+            repository: self.repository.clone(),
+            reference: attempt.reference.clone(),
+            status: attempt.status,
+            first_at: attempt.first_at,
+            last_at: attempt.last_at,
+            count: attempt.count,
+            cleared_at: attempt.cleared_at,
+        };
+        self.service.attempts().map(view).collect()
+    }
+
     fn running(&self) -> Option<RunningService> {
         let settle = self.state.rules().settle;
         let main = self.service.main()?;

@@ -16,6 +16,9 @@ const ARRIVALS_MAX: usize = 256;
 /// Pulls that are kept as evidence: so many from the beginning, and as many from the end.
 const EVIDENCE_MAX: usize = 24;
 
+/// The same once the course is over.
+const EVIDENCE_MAX_CLOSED: usize = 8;
+
 /// The course of one image through a service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Course {
@@ -52,8 +55,6 @@ pub struct Seen {
     pub at: Time,
     /// From where.
     pub client: Arc<str>,
-    /// What was pulled.
-    pub digest: Digest,
     /// The tag, where one was named.
     pub tag: Option<Tag>,
     /// What it proves.
@@ -86,8 +87,8 @@ impl Course {
         }
     }
 
-    /// Adds a pull with which `arrived` nodes came to the image.
-    pub(crate) fn add(&mut self, pull: &Pull, arrived: u32, held_before: bool) {
+    /// Adds a pull with which `arrived` nodes came to the image, as a part of its rollout or later.
+    pub(crate) fn add(&mut self, pull: &Pull, arrived: u32, held_before: bool, in_rollout: bool) {
         self.opened_at = self.opened_at.min(pull.at);
         self.last_at = self.last_at.max(pull.at);
         self.nodes = self.nodes.saturating_add(arrived);
@@ -96,8 +97,23 @@ impl Course {
         if pull.tag.is_some() && self.tag != pull.tag {
             self.tag.clone_from(&pull.tag);
         }
-        self.arrivals.add(pull.at, arrived);
+        if in_rollout {
+            self.arrivals.add(pull.at, arrived);
+        }
         self.evidence.add(pull, arrived > 0);
+    }
+
+    /// What is kept of it when it is over.
+    pub(crate) fn closed(mut self) -> Self {
+        self.arrivals.times = self.arrivals.times.last().copied().into_iter().collect();
+        let Evidence { first, last } = &mut self.evidence;
+        last.extend(first.iter().skip(EVIDENCE_MAX_CLOSED).cloned());
+        last.make_contiguous().sort_by_key(|seen| seen.at);
+        last.drain(..last.len().saturating_sub(EVIDENCE_MAX_CLOSED));
+        last.shrink_to_fit();
+        first.truncate(EVIDENCE_MAX_CLOSED);
+        first.shrink_to_fit();
+        self
     }
 
     /// The latest arrival of a node.
@@ -111,7 +127,6 @@ impl Evidence {
         let seen = Seen {
             at: pull.at,
             client: pull.node.client.clone(),
-            digest: pull.digest,
             tag: pull.tag.clone(),
             grade: pull.grade,
             arrived,

@@ -8,6 +8,8 @@ pub mod course;
 pub mod pull;
 pub mod service;
 mod shards;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -166,8 +168,7 @@ impl State {
     }
 
     fn content(&mut self, at: Time, digest: Digest) -> &mut Content {
-        self.content.make_room(&digest, CONTENT_MAX, |content| content.at);
-        let content = self.content.entry(&digest, Content::default);
+        let (content, _) = self.content.bounded(&digest, CONTENT_MAX, |content| content.at);
         content.at = content.at.max(at);
         content
     }

@@ -112,6 +112,11 @@ impl Node {
         self.held.iter().any(|held| held.digest == *digest)
     }
 
+    /// Whether the node has `digest` in its cache because it ran there, or was pre-pulled.
+    pub(crate) fn caches(&self, digest: &Digest, was_live: bool) -> bool {
+        self.held.iter().any(|held| held.digest == *digest && (was_live || held.shown_at.is_none()))
+    }
+
     /// Whether the node showed `digest` at or after `since`.
     pub(crate) fn showed(&self, digest: &Digest, since: Time) -> bool {
         self.held.iter().any(|held| held.digest == *digest && held.shown_at.is_some_and(|at| at >= since))

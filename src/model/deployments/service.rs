@@ -16,8 +16,18 @@ use super::course::Course;
 use super::pull::{COMPLETE, Grade, Node, NodeKey, PULL, Pull};
 use super::shards::Shards;
 
-/// A part of the nodes that is too small to speak for the service: less than one in so many.
-const MINORITY: u64 = 3;
+/// The part of the nodes that speaks for the service: two fifths of those that would ask. A canary has less; a whole
+/// rollout may show less than all, for several pods may find place on one node.
+const PART: (u64, u64) = (2, 5);
+
+/// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
+const FEW: u32 = 3;
+
+/// The same where caches hide most nodes, and nobody canaries what ran before: a third of the few that would ask.
+const PART_CACHED: (u64, u64) = (1, 3);
+
+/// A claim that stood still for so many settle times, while another image ran, begins anew with its next node.
+const STANDSTILL: i64 = 6;
 
 /// A rollout is over after a pause of so many times its longest pause …
 const PAUSES: i64 = 2;
@@ -50,6 +60,7 @@ pub struct Service {
     past: Vec<Arc<Past>>,
     attempts: VecDeque<Attempt>,
     forgotten: u64,
+    is_prepulled: bool,
     /// When the service was last seen to lack observations.
     gap_at: Option<Time>,
 }
@@ -120,8 +131,8 @@ pub struct Past {
     pub expected: u32,
 }
 
-/// How soon a way back during a rollout is believed: shown as soon as the rollout seems over, kept only after the
-/// settle time more, for until then it may turn out to have been stragglers.
+/// How soon a way back is believed that began during a rollout, or that a single pull shows: shown as soon as it may
+/// be true, kept only when the settle time passed in which it could have turned out to be a straggler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Haste {
     Show,
@@ -168,9 +179,8 @@ impl Service {
         self.clock = self.clock.max(observation.at);
         self.end_pulls(self.clock, settle);
         let key = NodeKey { client: observation.client.clone(), runtime };
-        let gone = self.nodes.make_room(&key, NODES_MAX, |node| node.last_at);
-        self.forgotten = self.forgotten.saturating_add(gone as u64);
-        let node = self.nodes.entry(&key, Node::default);
+        let (node, gone) = self.nodes.bounded(&key, NODES_MAX, |node| node.last_at);
+        self.forgotten = self.forgotten.saturating_add(gone);
         node.last_at = node.last_at.max(observation.at);
         let Some(digest) = arrived(observation) else {
             let tag = node.refused(observation);
@@ -201,9 +211,10 @@ impl Service {
         self.clock = self.clock.max(observation.at);
         let (Some(digest), Object::Manifest) = (arrived(observation), observation.object) else { return };
         let key = NodeKey { client: observation.client.clone(), runtime };
-        let gone = self.nodes.make_room(&key, NODES_MAX, |node| node.last_at);
-        self.forgotten = self.forgotten.saturating_add(gone as u64);
-        self.nodes.entry(&key, Node::default).hold(index.unwrap_or(digest), None);
+        let (node, gone) = self.nodes.bounded(&key, NODES_MAX, |node| node.last_at);
+        self.forgotten = self.forgotten.saturating_add(gone);
+        self.is_prepulled = true;
+        node.hold(index.unwrap_or(digest), None);
     }
 
     /// Notes that observations are missing.
@@ -248,8 +259,7 @@ impl Service {
             && self.rivals.iter().all(|rival| rival.course.digest != pull.digest);
         self.decide(pull.at, settle, if is_third { Haste::Show } else { Haste::Keep });
         let main = self.main.as_ref().map(|main| (main.course.digest, main.course.opened_at));
-        let node = self.nodes.entry(&pull.node, Node::default);
-        let before = node.clone();
+        let before = self.nodes.get(&pull.node).cloned().unwrap_or_default();
         self.clear(&pull);
         let held = before.holds(&pull.digest);
         let arrived = |since: Time| match before.shared {
@@ -259,26 +269,28 @@ impl Service {
         match main {
             None => {
                 let mut course = Course::new(pull.digest, pull.at);
-                course.add(&pull, arrived(pull.at), held);
+                course.add(&pull, arrived(pull.at), held, true);
                 self.main = Some(Main::first(course));
             }
             Some((digest, opened_at)) if digest == pull.digest => {
                 self.support(&pull, arrived(opened_at), held, &before, settle);
             }
             Some((digest, opened_at)) => {
-                let refetched = held && pull.grade == Grade::Transfer;
+                let refetched = held && !before.shared && pull.grade == Grade::Transfer;
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
                 let since = rival.course.opened_at;
                 let in_run = arrived(rival.run_from.unwrap_or(pull.at));
-                rival.course.add(&pull, arrived(since), held);
+                rival.course.add(&pull, arrived(since), held, true);
                 rival.run = rival.run.saturating_add(in_run);
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
                 rival.refetched |= refetched;
             }
         }
-        self.nodes.entry(&pull.node, Node::default).hold(pull.digest, Some(pull.at));
+        if let Some(node) = self.nodes.get_mut(&pull.node) {
+            node.hold(pull.digest, Some(pull.at));
+        }
         self.decide(pull.at, settle, Haste::Keep);
     }
 
@@ -286,8 +298,8 @@ impl Service {
     fn support(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
         let Some(main) = &mut self.main else { return };
         main.progress(pull.at, arrived, settle);
-        main.course.add(pull, arrived, held);
-        let over_at = main.over_at(settle);
+        main.course.add(pull, arrived, held, main.settled_at.is_none());
+        let (over_at, hold) = (main.over_at(settle), main.hold(settle));
         let mut stragglers = 0;
         self.rivals.retain_mut(|rival| {
             rival.left += u32::from(node.showed(&rival.course.digest, rival.course.opened_at));
@@ -296,11 +308,13 @@ impl Service {
             if rival.run == 0 {
                 rival.run_from = None;
             }
-            let straggles = rival.run == 0 && rival.was_live && rival.course.opened_at <= over_at;
-            if straggles {
+            let in_time = rival.course.opened_at <= over_at || main.asks_always();
+            let straggled = rival.run == 0 && rival.was_live && in_time;
+            let strayed = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
+            if straggled || strayed {
                 stragglers += rival.course.pulls;
             }
-            !straggles
+            !(straggled || strayed)
         });
         main.stragglers = main.stragglers.saturating_add(stragglers);
     }
@@ -315,7 +329,8 @@ impl Service {
             if straggled && (pull.at <= main.over_at(settle) || rival.run > 1) {
                 return place;
             }
-            let paused = pull.at.since(rival.course.last_arrival()) > settle;
+            let pause = Span::from_ms(settle.ms().saturating_mul(STANDSTILL));
+            let paused = pull.at.since(rival.course.last_arrival()) > pause;
             if !straggled && !(paused && is_new) {
                 return place;
             }
@@ -335,12 +350,15 @@ impl Service {
     fn open_rival(&mut self, pull: &Pull) -> usize {
         let Some(main) = &self.main else { return 0 };
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
-        let (mut nodes_then, mut held_by) = (0, 0);
-        for node in self.nodes.values().filter(|node| node.showed(&digest, opened_at)) {
-            nodes_then += 1;
-            held_by += u32::from(node.holds(&pull.digest));
-        }
         let was_live = self.was_live(&pull.digest);
+        let (mut nodes_then, mut held_by) = (0, 0);
+        // Only these can be in caches, and only then is every node asked.
+        let may_be_cached = was_live || self.is_prepulled;
+        let nodes = self.nodes.values().filter(|node| may_be_cached && node.showed(&digest, opened_at));
+        for node in nodes {
+            nodes_then += 1;
+            held_by += u32::from(node.caches(&pull.digest, was_live));
+        }
         if self.rivals.len() == RIVALS_MAX {
             self.rivals.remove(0);
         }
@@ -365,10 +383,8 @@ impl Service {
     /// Lets the strongest claim win, if one does.
     fn decide(&mut self, now: Time, settle: Span, haste: Haste) {
         while let Some(main) = &self.main {
-            let wins = |rival: &Rival| {
-                let claims = !rival.straggles(main, settle) || rival.came_back(main, now, settle, haste);
-                claims && rival.is_majority(main, settle)
-            };
+            let wins =
+                |rival: &Rival| rival.claims(main, now, settle, haste) && rival.is_majority(main, settle);
             let Some(place) = self.rivals.iter().position(wins) else { return };
             let rival = self.rivals.remove(place);
             self.succeed(rival, settle);
@@ -469,6 +485,11 @@ impl Service {
         self.forgotten
     }
 
+    /// How many nodes are remembered.
+    pub fn nodes_remembered(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The end of the latest gap in the log.
     pub fn gap_at(&self) -> Option<Time> {
         self.gap_at
@@ -538,6 +559,16 @@ impl Main {
         self.last_progress + if is_pace_known { pause.max(PAUSE_MIN) } else { settle }
     }
 
+    /// Whether its nodes were seen to ask although they hold it: then silence means something.
+    fn asks_always(&self) -> bool {
+        self.course.checks > 0
+    }
+
+    /// How long a way back may turn out to have been a straggler.
+    fn hold(&self, settle: Span) -> Span {
+        self.over_at(settle).since(self.last_progress).max(settle)
+    }
+
     /// When it settled, or will have if no further node comes.
     pub fn settles_at(&self, settle: Span) -> Time {
         self.settled_at.unwrap_or(self.last_progress + settle)
@@ -569,7 +600,7 @@ impl Main {
             was_live: self.was_live,
             stragglers: self.stragglers,
             expected: self.expected,
-            course: self.course,
+            course: self.course.closed(),
         }
     }
 }
@@ -582,20 +613,26 @@ impl Rival {
         self.was_live && !is_tag_moved && self.course.opened_at <= main.over_at(settle)
     }
 
-    /// Whether it may be the way back although its claim began during the rollout: the rollout stopped, and since
-    /// its last pull several nodes showed this image and none the other.
-    fn came_back(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> bool {
-        let over_at = match haste {
-            Haste::Show => main.over_at(settle),
-            Haste::Keep => main.over_at(settle) + settle,
-        };
-        now > over_at && self.run > 1
+    /// Whether a single pull is all that speaks for a way back.
+    fn is_doubtful(&self, main: &Main) -> bool {
+        self.was_live && self.course.nodes <= 1 && main.course.nodes > 1
+    }
+
+    /// Whether it may follow the image that runs, or be the way back. What began during the rollout does if the
+    /// rollout stopped, and since its last pull several nodes showed this image and none came to the other.
+    fn claims(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> bool {
+        let hold = if haste == Haste::Keep { main.hold(settle) } else { Span::default() };
+        if self.straggles(main, settle) {
+            return self.run > 1 && now > main.over_at(settle) + hold;
+        }
+        let is_answered = self.was_live && main.asks_always() && self.run == 0;
+        !is_answered && (!self.is_doubtful(main) || now >= self.course.opened_at + hold)
     }
 
     /// Whether people see it: as a claim, or as a way back that just opened.
     fn shows(&self, main: &Main, now: Time, settle: Span) -> bool {
         let just_opened = self.returned > 0 && now <= main.over_at(settle);
-        !self.straggles(main, settle) || self.came_back(main, now, settle, Haste::Show) || just_opened
+        just_opened || self.claims(main, now, settle, Haste::Show)
     }
 
     /// The stretch in which it is compared with the image that runs: as long as its nodes took to come.
@@ -617,14 +654,13 @@ impl Rival {
         u32::try_from(asking.div_ceil(u64::from(self.nodes_then))).unwrap_or(nodes)
     }
 
-    /// Whether it speaks for the service: at least a third of the nodes that would ask for it did.
+    /// Whether it speaks for the service: enough of the nodes that would ask for it did.
     fn is_majority(&self, main: &Main, settle: Span) -> bool {
-        let expected = if main.course.checks > 0 {
-            main.nodes(self.stretch(settle))
-        } else {
-            self.expected(main.nodes(self.stretch(settle)))
-        };
-        u64::from(self.course.nodes) * MINORITY >= u64::from(expected)
+        let nodes = main.nodes(self.stretch(settle));
+        let is_cached = self.is_cached() && !main.asks_always();
+        let (expected, (part, whole)) =
+            if is_cached { (self.expected(nodes), PART_CACHED) } else { (nodes, PART) };
+        expected <= FEW || u64::from(self.course.nodes) * whole >= u64::from(expected) * part
     }
 
     /// How many nodes would have made it whole.
@@ -653,7 +689,7 @@ impl Rival {
             was_live: self.was_live,
             stragglers: 0,
             expected: self.whole(main, settle),
-            course: self.course,
+            course: self.course.closed(),
         }
     }
 }

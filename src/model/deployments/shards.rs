@@ -47,39 +47,35 @@ impl<K: Spread, V: Clone> Shards<K, V> {
         Arc::make_mut(part).get_mut(key)
     }
 
-    /// The value of `key`, made by `make` where there is none.
-    pub(crate) fn entry(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V {
-        if self.parts.is_empty() {
-            self.parts = vec![Arc::default(); PARTS];
-        }
-        Arc::make_mut(&mut self.parts[Self::part(key)]).entry(key.clone()).or_insert_with(make)
-    }
-
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.parts.iter().flat_map(|part| part.values())
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.parts.iter().map(|part| part.len()).sum()
     }
 
-    /// Makes room in the part of `key` once it holds `max / PARTS` values: the half with the lowest `age` goes.
-    /// Returns how many went.
-    pub(crate) fn make_room<A: Ord>(&mut self, key: &K, max: usize, age: impl Fn(&V) -> A) -> usize {
-        let Some(part) = self.parts.get_mut(Self::part(key)) else { return 0 };
-        let full = max / PARTS;
-        if part.len() < full || part.contains_key(key) {
-            return 0;
+    /// The value of `key`, made by default where there is none. Once the part of a new key holds `max / PARTS`
+    /// values, the half with the lowest `age` goes first. Says how many went.
+    pub(crate) fn bounded<A: Ord>(&mut self, key: &K, max: usize, age: impl Fn(&V) -> A) -> (&mut V, u64)
+    where
+        V: Default,
+    {
+        if self.parts.is_empty() {
+            self.parts = vec![Arc::default(); PARTS];
         }
-        let mut ages: Vec<(A, K)> = part.iter().map(|(key, value)| (age(value), key.clone())).collect();
-        ages.sort_unstable_by(|a, b| a.cmp(b));
-        let part = Arc::make_mut(part);
-        let leaving = ages.len().div_ceil(2);
-        for (_, key) in ages.into_iter().take(leaving) {
-            part.remove(&key);
+        let part = Arc::make_mut(&mut self.parts[Self::part(key)]);
+        let mut gone = 0;
+        if part.len() >= max / PARTS && !part.contains_key(key) {
+            let mut ages: Vec<(A, K)> = part.iter().map(|(key, value)| (age(value), key.clone())).collect();
+            ages.sort_unstable();
+            ages.truncate(ages.len().div_ceil(2));
+            gone = ages.len() as u64;
+            for (_, key) in ages {
+                part.remove(&key);
+            }
         }
-        leaving
+        (part.entry(key.clone()).or_default(), gone)
     }
 }
 

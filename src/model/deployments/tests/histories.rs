@@ -1,0 +1,180 @@
+//! The sentences of the design, as histories: given these pulls, asked then, this is the answer.
+
+use super::story::{answer, at, check, environment, folded, told};
+use crate::model::questions;
+
+const FIVE_ON_1_0: &str = "0:00 a b c d e pull 1.0";
+
+#[test]
+fn a_rollout_settles_when_no_new_node_came_for_the_settle_time() {
+    let story = format!("{FIVE_ON_1_0}\n2:00:00 a b c d e pull 1.1 every 60s");
+    check(&story, "2:05:00", "initial 1.0 settled\n upgrade 1.1 rolling_out\n now 1.1 rolling_out");
+    check(&story, "2:14:01", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+}
+
+#[test]
+fn a_pull_of_the_old_image_during_a_rollout_is_a_straggler() {
+    let story = format!(
+        "{FIVE_ON_1_0}
+        2:00:00 a b pull 1.1 every 60s
+        2:02:00 f pull 1.0
+        2:02:30 c d pull 1.1 every 60s
+        2:04:00 a check 1.0
+        2:04:30 e pull 1.1"
+    );
+    check(&story, "3:00:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+}
+
+#[test]
+fn a_rollback_in_the_middle_of_a_rollout_is_seen_when_the_rollout_stops() {
+    let story = format!(
+        "{FIVE_ON_1_0}
+        2:00:00 a b c d pull 1.1 every 20s
+        2:01:20 a b c d check 1.0 every 20s"
+    );
+    let expected =
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled";
+    check(&story, "3:00:00", expected);
+}
+
+#[test]
+fn a_node_that_comes_back_is_shown_at_once_and_taken_back_when_it_was_a_straggler() {
+    let begun = format!("{FIVE_ON_1_0}\n2:00:00 a b c pull 1.1 every 30s\n2:01:30 a check 1.0");
+    check(
+        &begun,
+        "2:01:40",
+        "initial 1.0 settled\n upgrade 1.1 rolling_out\n rollback 1.0 rolling_out without 1.1\n now 1.1 rolling_out",
+    );
+    let story = format!("{begun}\n2:02:00 d e pull 1.1 every 30s");
+    check(&story, "2:20:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+}
+
+#[test]
+fn a_rollback_to_what_the_nodes_hold_is_one_head_each() {
+    let story = format!(
+        "{FIVE_ON_1_0}
+        2:00:00 a b c d e pull 1.1 every 20s
+        9:00:00 a b c d e check 1.0 every 20s"
+    );
+    let expected =
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled";
+    check(&story, "10:00:00", expected);
+}
+
+#[test]
+fn where_caches_hide_a_rollback_the_one_node_that_lacks_the_image_shows_it() {
+    let story = format!(
+        "{FIVE_ON_1_0}
+        2:00:00 a b c f g pull 1.1 every 20s
+        9:00:00 f pull 1.0"
+    );
+    check(
+        &story,
+        "9:30:00",
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled",
+    );
+}
+
+#[test]
+fn up_again_is_a_restore_and_down_two_releases_reverts_both() {
+    let story = format!(
+        "{FIVE_ON_1_0}
+        2:00:00 a b c d e pull 1.1
+        4:00:00 a b c d e pull 1.2
+        6:00:00 a b c d e check 1.0
+        8:00:00 a b c d e check 1.2"
+    );
+    check(
+        &story,
+        "9:00:00",
+        "initial 1.0 settled\n upgrade 1.1 settled\n upgrade 1.2 settled
+        rollback 1.0 settled without 1.1 1.2\n restore 1.2 settled\n now 1.2 settled",
+    );
+}
+
+#[test]
+fn an_earlier_release_is_a_rollback_although_it_never_ran_here() {
+    let story = "0:00 a b c pull 1.4\n 2:00:00 a b c pull 1.2";
+    check(story, "3:00:00", "initial 1.4 settled\n rollback 1.2 settled without 1.3 1.4\n now 1.2 settled");
+}
+
+#[test]
+fn the_same_version_under_another_digest_is_a_rebuild() {
+    let story = "0:00 a b c pull 1.1\n 2:00:00 a b c pull 1.1+b as 1.1";
+    check(story, "3:00:00", "initial 1.1 settled\n rebuild 1.1 settled\n now 1.1 settled");
+}
+
+#[test]
+fn a_canary_is_not_the_service_until_it_is_promoted() {
+    let canary = "0:00 a b c d e f g h i j pull 1.0\n 5:00:00 a pull 1.1";
+    check(canary, "5:05:00", "initial 1.0 settled\n upgrade 1.1 rolling_out\n now 1.0 settled");
+    check(canary, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let promoted = format!("{canary}\n 5:40:00 b c d e f g h i j pull 1.1 every 20s");
+    check(&promoted, "7:00:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+}
+
+#[test]
+fn a_canary_that_its_node_left_was_given_up() {
+    let story = "0:00 a b c d e f g h i j pull 1.0\n 5:00:00 a pull 1.1\n 5:40:00 a check 1.0";
+    check(story, "6:30:00", "initial 1.0 settled\n upgrade 1.1 aborted\n now 1.0 settled");
+}
+
+#[test]
+fn many_nodes_behind_one_address_are_counted_by_what_they_fetch() {
+    let story = "0:00 nat nat nat nat nat nat pull 1.0\n 5:00:00 nat pull 1.1";
+    check(story, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let whole = "0:00 nat nat nat nat nat nat pull 1.0\n 5:00:00 nat nat nat nat pull 1.1";
+    check(whole, "5:30:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+}
+
+#[test]
+fn a_tag_that_was_moved_back_is_no_straggler() {
+    let story = "0:00 a b c d pull 1.0 as latest
+        2:00:00 a b c pull 1.1 as latest every 20s
+        2:01:00 a b c d check 1.0 as latest every 5s";
+    let expected =
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled";
+    check(story, "2:20:00", expected);
+}
+
+#[test]
+fn presence_changes_nothing() {
+    let story = format!(
+        "{FIVE_ON_1_0}
+        1:00:00 x pull 1.0
+        1:10:00 a b check 1.0
+        1:20:00 s scan 1.3
+        1:30:00 l laptop 1.2
+        1:40:00 a b c prepull 1.1"
+    );
+    check(&story, "3:00:00", "initial 1.0 settled\n now 1.0 settled");
+    let local = questions::local(&folded(&told(&story)), &environment());
+    let local: Vec<_> =
+        local.iter().map(|pull| (pull.version.as_deref(), &*pull.client, &*pull.reason)).collect();
+    assert_eq!(local, [(Some("1.2"), "l", "the docker command")]);
+}
+
+#[test]
+fn what_could_not_be_pulled_is_an_attempt_until_it_works() {
+    for verb in ["fail", "break"] {
+        let story = format!("{FIVE_ON_1_0}\n 2:00:00 a b {verb} 1.1\n 2:05:00 a b {verb} 1.1");
+        let state = folded(&told(&story));
+        check(&story, "3:00:00", "initial 1.0 settled\n now 1.0 settled");
+        let attempts = &answer(&state, at(3 * 3600))["attempts"][0];
+        assert_eq!((&attempts["reference"], &attempts["count"]), (&"1.1".into(), &4.into()), "{verb}");
+        assert!(attempts.get("cleared_at").is_none());
+
+        let story = format!("{story}\n 2:10:00 a b c d e pull 1.1");
+        check(&story, "3:00:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+        let attempts = &answer(&folded(&told(&story)), at(3 * 3600))["attempts"][0];
+        assert!(attempts.get("cleared_at").is_some(), "{verb}");
+    }
+}
+
+#[test]
+fn a_head_alone_counts_when_no_get_followed() {
+    let story = format!("{FIVE_ON_1_0}\n 2:00:00 x check 1.0");
+    check(&story, "2:00:01", "initial 1.0 settled\n now 1.0 settled");
+    check("0:00 a check 1.0", "0:02", "now - -");
+    check("0:00 a check 1.0", "0:06", "initial 1.0 rolling_out\n now 1.0 rolling_out");
+}

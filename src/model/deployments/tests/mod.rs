@@ -1,0 +1,5 @@
+//! Histories as sentences, and properties of any history.
+
+mod histories;
+mod properties;
+mod story;
