@@ -420,6 +420,20 @@ struct Step {
     was_live: bool,
     stragglers: u32,
     expected: u32,
+    ran: Arc<[Ran]>,
+}
+
+/// An image that ran in a service, since when, and the tag that it was pulled by.
+struct Ran {
+    digest: Digest,
+    opened_at: Time,
+    tag: Option<String>,
+}
+
+impl From<&Course> for Ran {
+    fn from(course: &Course) -> Self {
+        Self { digest: course.digest, opened_at: course.opened_at, tag: tag(course).map(str::to_owned) }
+    }
 }
 
 impl Asked<'_> {
@@ -468,9 +482,10 @@ impl Asked<'_> {
     /// Every change, in the order in which they opened.
     fn steps(&self) -> Vec<Step> {
         let settle = self.state.rules().settle;
-        let mut steps: Vec<Step> = self.service.past().iter().map(|past| self.past(past)).collect();
+        let ran = self.ran();
+        let mut steps: Vec<Step> = self.service.past().iter().map(|past| self.past(past, &ran)).collect();
         if let Some(main) = self.service.main() {
-            steps.extend(self.service.rivals(self.now, settle).map(|rival| self.rival(main, rival)));
+            steps.extend(self.service.rivals(self.now, settle).map(|rival| self.rival(main, rival, &ran)));
             let state = self.phase(main);
             steps.push(Step {
                 repository: self.repository.clone(),
@@ -482,13 +497,23 @@ impl Asked<'_> {
                 was_live: main.was_live,
                 stragglers: main.stragglers,
                 expected: main.expected(),
+                ran,
             });
         }
         steps.sort_by_key(|step| (step.course.opened_at, step.course.digest));
         steps
     }
 
-    fn past(&self, past: &Past) -> Step {
+    /// The images that ran, in the order in which they did.
+    fn ran(&self) -> Arc<[Ran]> {
+        let past = self.service.past().iter().filter(|past| past.end == End::Replaced);
+        past.map(|past| &past.course)
+            .chain(self.service.main().map(|main| &main.course))
+            .map(Ran::from)
+            .collect()
+    }
+
+    fn past(&self, past: &Past, ran: &Arc<[Ran]>) -> Step {
         Step {
             repository: self.repository.clone(),
             course: past.course.clone(),
@@ -503,10 +528,11 @@ impl Asked<'_> {
             was_live: past.was_live,
             stragglers: past.stragglers,
             expected: past.expected,
+            ran: ran.clone(),
         }
     }
 
-    fn rival(&self, main: &Main, rival: &Rival) -> Step {
+    fn rival(&self, main: &Main, rival: &Rival, ran: &Arc<[Ran]>) -> Step {
         let settle = self.state.rules().settle;
         Step {
             repository: self.repository.clone(),
@@ -522,6 +548,7 @@ impl Asked<'_> {
             was_live: rival.was_live,
             stragglers: 0,
             expected: rival.whole(main, settle),
+            ran: ran.clone(),
         }
     }
 
@@ -560,12 +587,9 @@ impl Step {
     fn view(&self, state: &State) -> Change {
         let kind = self.kind(state);
         let to = self.course.digest;
-        let between = |low: &Digest, high: &Digest| -> Vec<Release> {
-            state.catalogue().between(&self.repository, low, high).into_iter().cloned().collect()
-        };
         let (releases, reverted) = match (&self.from, kind) {
-            (Some((from, _)), Kind::Rollback) => (Vec::new(), between(&to, from)),
-            (Some((from, _)), Kind::Upgrade | Kind::Restore) => (between(from, &to), Vec::new()),
+            (Some((from, _)), Kind::Rollback) => (Vec::new(), self.between(state, &to, from)),
+            (Some((from, _)), Kind::Upgrade | Kind::Restore) => (self.between(state, from, &to), Vec::new()),
             _ => (state.catalogue().find(&self.repository, &to).cloned().into_iter().collect(), Vec::new()),
         };
         Change {
@@ -582,6 +606,43 @@ impl Step {
             clients: self.course.nodes,
             reason: self.reason(),
         }
+    }
+
+    /// The releases after `low` up to and with `high`. Where nobody registered these two, the images that ran here
+    /// stand for releases, by the versions that they name.
+    fn between(&self, state: &State, low: &Digest, high: &Digest) -> Vec<Release> {
+        let (catalogue, repository) = (state.catalogue(), &self.repository);
+        if [low, high].into_iter().all(|digest| catalogue.find(repository, digest).is_some()) {
+            return catalogue.between(repository, low, high).into_iter().cloned().collect();
+        }
+        let version_of = |digest: &Digest| {
+            let ran = self.ran.iter().rev().find(|ran| ran.digest == *digest);
+            ordered_version(state, repository, digest, ran.and_then(|ran| ran.tag.as_deref()))
+        };
+        let (low_version, high_version) = (version_of(low), version_of(high));
+        let lies_between = |digest: &Digest, version: Option<&str>| {
+            let seen_from = |other, other_version: &Option<String>| {
+                catalogue.relation(repository, (other, other_version.as_deref()), (digest, version))
+            };
+            seen_from(low, &low_version) == Relation::Later
+                && seen_from(high, &high_version) == Relation::Earlier
+        };
+        let mut releases: Vec<Release> = Vec::new();
+        for ran in self.ran.iter().take_while(|ran| ran.opened_at <= self.course.opened_at) {
+            let version = version_of(&ran.digest);
+            let is_new = releases.iter().all(|release| release.digest != ran.digest);
+            if is_new && (ran.digest == *high || lies_between(&ran.digest, version.as_deref())) {
+                releases.push(Release {
+                    repository: repository.clone(),
+                    digest: ran.digest,
+                    version: version.unwrap_or_else(|| ran.digest.short()),
+                    revision: None,
+                    created_at: None,
+                    parents: Vec::new(),
+                });
+            }
+        }
+        releases
     }
 
     /// "9 of 12 nodes within 6 min; 2 stragglers".

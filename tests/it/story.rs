@@ -27,8 +27,13 @@ async fn start() -> (Registry, Landfall, Token) {
 
 /// Waits until the one service runs this digest, settled.
 async fn settled(landfall: &Landfall, digest: &str) -> Value {
+    let mut last = Value::Null;
     until("the rollout settles", async || {
         let service = landfall.admin_get(RUNNING).await["services"][0].clone();
+        if service != last {
+            println!("running: {service}");
+            last = service.clone();
+        }
         (service["digest"] == digest && service["state"] == "settled").then_some(service)
     })
     .await
