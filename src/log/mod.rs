@@ -8,6 +8,7 @@
 
 mod codec;
 mod recorder;
+mod snapshot;
 mod store;
 mod view;
 
@@ -24,7 +25,7 @@ pub use view::View;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use recorder::Recorder;
-use store::Store;
+use store::{Slot, Store};
 use view::Views;
 
 /// A handle to the log. Cloning it is cheap; the log lives until [`Log::close`] or until its last handle is gone.
@@ -47,9 +48,11 @@ impl Log {
 
     fn start(store: Store, rules: Rules) -> Result<Self, OpenError> {
         let path = store.path().to_owned();
-        let (views, follower, follow) = view::replay(&store, rules)?;
-        let (recorder, record) =
-            recorder::start(store, follower).map_err(|source| OpenError::Io { path, source })?;
+        let dir = path.parent().map(Path::to_owned).unwrap_or_default();
+        let slot = Slot::new(store.clone());
+        let (views, follower, follow) = view::replay(&store, slot.clone(), rules)?;
+        let started = recorder::start(dir, slot, follower);
+        let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         Ok(Self { recorder, views, threads: Arc::new(Mutex::new(vec![record, follow])) })
     }
 
@@ -82,7 +85,7 @@ impl Log {
     /// # Errors
     /// The store cannot be read.
     pub fn events(&self) -> Result<Events, ReadError> {
-        self.recorder.store()?.events()
+        self.recorder.store()?.events_after(0)
     }
 
     /// Registers the log's counters.
@@ -113,6 +116,7 @@ impl Log {
             // A thread that panicked has said so already; closing goes on.
             let _ = thread.join();
         }
+        self.recorder.close_store();
     }
 }
 

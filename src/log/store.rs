@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -14,6 +14,10 @@ use crate::model::event::Event;
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 /// Facts about the store itself.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+/// What was folded from the events, by [`SNAPSHOT_KEY`].
+const SNAPSHOT: TableDefinition<&str, &[u8]> = TableDefinition::new("snapshot");
+/// In [`SNAPSHOT`]: the latest one.
+const SNAPSHOT_KEY: &str = "latest";
 /// In [`META`]: which layout of tables this is.
 const META_LAYOUT: &str = "layout";
 /// The layout that this release reads and writes.
@@ -156,12 +160,51 @@ impl Store {
         Ok(first)
     }
 
-    /// Every event in order, as the database stands now.
-    pub(super) fn events(&self) -> Result<Events, ReadError> {
+    /// Every event after the one with the sequence number `after`, in order, as the database stands now.
+    pub(super) fn events_after(&self, after: u64) -> Result<Events, ReadError> {
         let transaction = self.database.begin_read().map_err(redb::Error::from)?;
         let table = transaction.open_table(EVENTS).map_err(redb::Error::from)?;
-        let range = table.range::<u64>(..).map_err(redb::Error::from)?;
+        let range = table.range(after + 1..).map_err(redb::Error::from)?;
         Ok(Events { range })
+    }
+
+    /// The latest snapshot's bytes.
+    pub(super) fn snapshot(&self) -> Result<Option<Vec<u8>>, ReadError> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
+        let table = transaction.open_table(SNAPSHOT).map_err(redb::Error::from)?;
+        let bytes = table.get(SNAPSHOT_KEY).map_err(redb::Error::from)?;
+        Ok(bytes.map(|bytes| bytes.value().to_vec()))
+    }
+
+    /// Keeps a snapshot in place of the one before.
+    pub(super) fn keep_snapshot(&self, bytes: &[u8]) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        transaction.open_table(SNAPSHOT)?.insert(SNAPSHOT_KEY, bytes)?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// The store, or nothing while it is closed after a failure. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Slot(Arc<Mutex<Option<Store>>>);
+
+impl Slot {
+    pub(super) fn new(store: Store) -> Self {
+        Self(Arc::new(Mutex::new(Some(store))))
+    }
+
+    pub(super) fn get(&self) -> Option<Store> {
+        self.lock().clone()
+    }
+
+    pub(super) fn set(&self, store: Option<Store>) {
+        *self.lock() = store;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Store>> {
+        // What it guards is whole at every instant, whoever panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -198,6 +241,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(META)?.insert(META_LAYOUT, LAYOUT)?;
     transaction.open_table(EVENTS)?;
+    transaction.open_table(SNAPSHOT)?;
     transaction.commit()?;
     Ok(())
 }

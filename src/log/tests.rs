@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::model::deployments::State;
 use crate::model::event::{Method, Object, TokenId, TokenKind};
 use crate::model::oci::Digest;
 use crate::model::time::Time;
@@ -174,4 +175,60 @@ async fn a_full_disk_holds_nobody_up_and_leaves_a_gap() {
     assert_eq!(events.len(), 3);
     assert!(matches!(events[1], Event::Gap { lost: counted, .. } if counted == lost), "{events:?}");
     assert_eq!(log.late_and_lost(), (0, lost));
+}
+
+#[tokio::test]
+async fn an_opening_from_a_snapshot_sees_what_a_whole_one_sees() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    log.append(created("production")).await.unwrap();
+    for number in 0..20 {
+        let _ = log.record(observation(number));
+    }
+    log.close();
+    let folded = open(dir.path());
+    assert!(matches!(folded.recorder.store().unwrap().snapshot(), Ok(Some(_))));
+    // What follows a snapshot is folded on top of it.
+    assert_eq!(folded.record(observation(20)).durable(LONG).await, Durability::Durable);
+    folded.close();
+
+    let from_snapshot = open(dir.path());
+    let (short, whole) = (from_snapshot.view(), {
+        let mut view =
+            View { directory: Default::default(), state: State::new(Rules::default()), applied: 0 };
+        for event in stored(&from_snapshot) {
+            view.directory.apply(&event);
+            view.state.apply(&event);
+        }
+        view
+    });
+    assert_eq!(short.applied, 22);
+    assert_eq!(short.directory, whole.directory);
+    assert_eq!(
+        postcard::to_stdvec(&short.state).unwrap(),
+        postcard::to_stdvec(&whole.state).unwrap(),
+        "the fold from a snapshot differs"
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_that_does_not_fit_is_left_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    assert_eq!(log.record(observation(1)).durable(LONG).await, Durability::Durable);
+    log.close();
+    let log = open(dir.path());
+    let bytes = log.recorder.store().unwrap().snapshot().unwrap().unwrap();
+    let rules = Rules::default();
+    assert!(snapshot::decode(&bytes, &rules).is_some());
+    let other = Rules { settle: crate::model::time::Span::from_secs(7), ..rules.clone() };
+    assert!(snapshot::decode(&bytes, &other).is_none(), "made under other rules");
+    for place in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 1;
+        assert!(snapshot::decode(&damaged, &rules).is_none(), "byte {place}");
+    }
+    log.recorder.store().unwrap().keep_snapshot(b"nonsense").unwrap();
+    log.close();
+    assert_eq!(open(dir.path()).view().applied, 1);
 }

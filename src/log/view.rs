@@ -14,7 +14,8 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 
 use super::recorder::AppendError;
-use super::store::{OpenError, ReadError, Store};
+use super::snapshot;
+use super::store::{OpenError, ReadError, Slot, Store};
 use crate::model::deployments::{Rules, State};
 use crate::model::directory::Directory;
 use crate::model::event::Event;
@@ -23,6 +24,8 @@ use crate::model::event::Event;
 const COMMITS_WAITING_MAX: usize = 1_024;
 /// How old a snapshot may be while pulls pour in.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(50);
+/// Events after which a snapshot is kept: what an opening after a crash has to fold at most takes a blink.
+const SNAPSHOT_EVENTS: u64 = 100_000;
 /// How often a long opening says how far it is.
 const PROGRESS_EVENTS: u64 = 1_000_000;
 
@@ -73,13 +76,20 @@ impl Follower {
     }
 }
 
-/// Folds what the store holds and starts the thread that folds what follows.
-pub(super) fn replay(store: &Store, rules: Rules) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
+/// Folds what the store holds, from its snapshot on, and starts the thread that folds what follows.
+pub(super) fn replay(
+    store: &Store,
+    slot: Slot,
+    rules: Rules,
+) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
     let damaged =
         |error: ReadError| OpenError::Damaged { path: store.path().to_owned(), reason: error.to_string() };
-    let view = View { directory: Directory::default(), state: State::new(rules), applied: 0 };
-    let mut fold = Fold { view, panics: Counter::default() };
-    for entry in store.events().map_err(damaged)? {
+    let snapshot = store.snapshot().map_err(damaged)?.and_then(|bytes| snapshot::decode(&bytes, &rules));
+    let from_nothing = || View { directory: Directory::default(), state: State::new(rules), applied: 0 };
+    let view = snapshot.unwrap_or_else(from_nothing);
+    let kept = view.applied;
+    let mut fold = Fold { view, panics: Counter::default(), slot, kept };
+    for entry in store.events_after(kept).map_err(damaged)? {
         let (sequence, event) = entry.map_err(damaged)?;
         fold.apply(sequence, &event);
         if sequence % PROGRESS_EVENTS == 0 {
@@ -127,6 +137,12 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
             // Whoever asked may have gone; the change stands.
             let _ = told.send(Ok(()));
         }
+        if fold.view.applied - fold.kept >= SNAPSHOT_EVENTS {
+            fold.keep();
+        }
+    }
+    if fold.view.applied > fold.kept {
+        fold.keep();
     }
     published.0.store(Arc::new(fold.view));
 }
@@ -134,6 +150,9 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
 struct Fold {
     view: View,
     panics: Counter,
+    slot: Slot,
+    /// The last event in the latest snapshot, or in the latest attempt to keep one.
+    kept: u64,
 }
 
 impl Fold {
@@ -149,5 +168,20 @@ impl Fold {
             self.panics.inc();
         }
         self.view.applied = sequence;
+    }
+
+    /// Keeps a snapshot. Without one the next opening takes longer, and that is all.
+    fn keep(&mut self) {
+        self.kept = self.view.applied;
+        // What the fold stumbled over may be in it; the next opening is to see it again.
+        let Some(store) = self.slot.get().filter(|_| self.panics.get() == 0) else { return };
+        match snapshot::encode(&self.view) {
+            Ok(bytes) => {
+                if let Err(error) = store.keep_snapshot(&bytes) {
+                    tracing::warn!(%error, "a snapshot of the log could not be kept; the next start takes longer");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "a snapshot of the log could not be made"),
+        }
     }
 }

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{EnvironmentName, Event, Observation, TokenId, TokenKind};
 use super::time::Time;
 
 /// Every environment and token, as the log says. Cloning is cheap: what did not change is shared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
     environments: BTreeMap<EnvironmentName, Arc<Environment>>,
     by_secret: Arc<HashMap<[u8; 32], (EnvironmentName, TokenId)>>,
 }
 
 /// An environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// Its name.
     pub name: EnvironmentName,
@@ -28,7 +30,7 @@ pub struct Environment {
 }
 
 /// A token, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     /// Its public identifier.
     pub id: TokenId,
