@@ -41,6 +41,21 @@ pub struct Course {
     pub(crate) arrivals: Arrivals,
 }
 
+/// What a course is named by.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Named {
+    /// The top-level digest.
+    pub digest: Digest,
+    tag: Option<Tag>,
+}
+
+impl Named {
+    /// The tag it was pulled by last.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_ref().map(Tag::as_str)
+    }
+}
+
 /// The first and the last pulls of a course.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Evidence {
@@ -85,6 +100,11 @@ impl Course {
             evidence: Evidence::default(),
             arrivals: Arrivals { times: Vec::new(), weight: 1, pending: 0 },
         }
+    }
+
+    /// Its digest and tag.
+    pub(crate) fn named(&self) -> Named {
+        Named { digest: self.digest, tag: self.tag.clone() }
     }
 
     /// Adds a pull with which `arrived` nodes came to the image, as a part of its rollout or later.

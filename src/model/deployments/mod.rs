@@ -1,9 +1,10 @@
 //! The fold from observations to deployments.
 //!
 //! Words and rules: ARCHITECTURE.md, "How deployments are derived". In the code: requests become pulls
-//! ([`pull`]), pulls of one image by several nodes a course ([`course`]), and courses compete for a service
-//! ([`service`]). Everything is bounded; every bound is a named constant in its file.
+//! ([`pull`]), pulls of one image by several nodes a course ([`course`]), and courses claim a service ([`claim`],
+//! [`service`]). Everything is bounded; every bound is a named constant in its file.
 
+pub mod claim;
 pub mod course;
 pub mod pull;
 pub mod service;

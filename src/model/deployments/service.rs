@@ -2,6 +2,7 @@
 //!
 //! The rules, by number, are those of ARCHITECTURE.md, "How deployments are derived".
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -12,28 +13,13 @@ use crate::model::event::{Object, Observation};
 use crate::model::oci::{Digest, Reference, Tag};
 use crate::model::time::{Span, Time};
 
+use super::claim::{End, Haste, Main, Past, Rival};
 use super::course::Course;
-use super::pull::{COMPLETE, Grade, Node, NodeKey, PULL, Pull};
+use super::pull::{COMPLETE, Grade, Node, NodeKey, Pull};
 use super::shards::Shards;
-
-/// The part of the nodes that speaks for the service: two fifths of those that would ask. A canary has less; a whole
-/// rollout may show less than all, for several pods may find place on one node.
-const PART: (u64, u64) = (2, 5);
-
-/// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
-const FEW: u32 = 3;
-
-/// The same where caches hide most nodes, and nobody canaries what ran before: a third of the few that would ask.
-const PART_CACHED: (u64, u64) = (1, 3);
 
 /// A claim that stood still for so many settle times, while another image ran, begins anew with its next node.
 const STANDSTILL: i64 = 6;
-
-/// A rollout is over after a pause of so many times its longest pause …
-const PAUSES: i64 = 2;
-
-/// … though never before this has passed: pods do not start faster than they pull.
-const PAUSE_MIN: Span = PULL;
 
 /// Most nodes that are remembered for a service.
 const NODES_MAX: usize = 16_384;
@@ -57,97 +43,14 @@ pub struct Service {
     clock: Time,
     main: Option<Main>,
     rivals: Vec<Rival>,
-    past: Vec<Arc<Past>>,
+    past: Arc<VecDeque<Arc<Past>>>,
+    /// What ran before, as far as `past` goes.
+    lived: Arc<BTreeSet<Digest>>,
     attempts: VecDeque<Attempt>,
     forgotten: u64,
     is_prepulled: bool,
     /// When the service was last seen to lack observations.
     gap_at: Option<Time>,
-}
-
-/// The image that runs, as far as the pulls tell.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Main {
-    /// Its course.
-    pub course: Course,
-    /// The image that it replaced.
-    pub from: Option<Digest>,
-    /// When quiet time had passed without a new node.
-    pub settled_at: Option<Time>,
-    /// Pulls of the image it replaced, while it rolled out.
-    pub stragglers: u32,
-    /// It was up before.
-    pub was_live: bool,
-    /// The last arrival that belongs to the rollout, not to later scaling.
-    last_progress: Time,
-    longest_pause: Span,
-    /// How many nodes were to be expected when it took over.
-    expected: u32,
-    /// How many nodes its predecessor had, where the nodes' caches hid most of this one's.
-    hidden: u32,
-}
-
-/// An image that claims to follow the one that runs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Rival {
-    /// Its course.
-    pub course: Course,
-    /// It was up before.
-    pub was_live: bool,
-    /// How many of `nodes_then` held it already when it opened.
-    held_by: u32,
-    nodes_then: u32,
-    /// A node that held it fetched it again: caches were emptied, and cannot explain who did not ask.
-    refetched: bool,
-    /// Nodes that pulled it since the last pull of the main image.
-    run: u32,
-    run_from: Option<Time>,
-    /// Nodes that had moved to the main image and now show this one.
-    returned: u32,
-    /// Pulls of the main image by nodes that had shown this one.
-    left: u32,
-}
-
-/// A deployment that is over.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Past {
-    /// Its course.
-    pub course: Course,
-    /// The image that ran before.
-    pub from: Option<Digest>,
-    /// How it ended.
-    pub end: End,
-    /// The last arrival that belongs to the rollout.
-    pub progressed_at: Time,
-    /// When quiet time had passed without a new node, if it came to that.
-    pub settled_at: Option<Time>,
-    /// When it was over.
-    pub ended_at: Time,
-    /// It was up before.
-    pub was_live: bool,
-    /// Pulls of the image it replaced, while it rolled out.
-    pub stragglers: u32,
-    /// The nodes that would have made it whole.
-    pub expected: u32,
-}
-
-/// How soon a way back is believed that began during a rollout, or that a single pull shows: shown as soon as it may
-/// be true, kept only when the settle time passed in which it could have turned out to be a straggler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Haste {
-    Show,
-    Keep,
-}
-
-/// How a deployment ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum End {
-    /// It ran until another took over.
-    Replaced,
-    /// It stayed a minority, and was not seen to be given up.
-    Mixed,
-    /// It was given up.
-    Aborted,
 }
 
 /// A reference that could not be pulled.
@@ -224,7 +127,10 @@ impl Service {
 
     /// The service as it looks at `now`, should nothing more happen: open pulls that look well count, and what
     /// waits for time to pass is decided.
-    pub(crate) fn at(&self, now: Time, settle: Span) -> Self {
+    pub(crate) fn at(&self, now: Time, settle: Span) -> Cow<'_, Self> {
+        if self.open.is_empty() && self.rivals.is_empty() {
+            return Cow::Borrowed(self); // nothing waits
+        }
         let mut then = self.clone();
         then.end_pulls(now, settle);
         for (first_at, key, digest) in std::mem::take(&mut then.open) {
@@ -235,7 +141,7 @@ impl Service {
             }
         }
         then.decide(now, settle, Haste::Show);
-        then
+        Cow::Owned(then)
     }
 
     /// Ends the pulls that began long enough before `now`, in the order in which they began.
@@ -331,7 +237,8 @@ impl Service {
             }
             let pause = Span::from_ms(settle.ms().saturating_mul(STANDSTILL));
             let paused = pull.at.since(rival.course.last_arrival()) > pause;
-            if !straggled && !(paused && is_new) {
+            let begins_anew = straggled || paused && is_new;
+            if !begins_anew {
                 return place;
             }
             // What was said of it before is over; this begins anew.
@@ -377,7 +284,7 @@ impl Service {
     }
 
     fn was_live(&self, digest: &Digest) -> bool {
-        self.past.iter().any(|past| past.end == End::Replaced && past.course.digest == *digest)
+        self.lived.contains(digest)
     }
 
     /// Lets the strongest claim win, if one does.
@@ -414,10 +321,19 @@ impl Service {
     }
 
     fn remember(&mut self, past: Past) {
-        if self.past.len() == PAST_MAX {
-            self.past.remove(0);
+        let all = Arc::make_mut(&mut self.past);
+        if past.end == End::Replaced {
+            Arc::make_mut(&mut self.lived).insert(past.course.digest);
         }
-        self.past.push(Arc::new(past));
+        all.push_back(Arc::new(past));
+        if all.len() <= PAST_MAX {
+            return;
+        }
+        if let Some(oldest) = all.pop_front()
+            && !all.iter().any(|past| past.end == End::Replaced && past.course.digest == oldest.course.digest)
+        {
+            Arc::make_mut(&mut self.lived).remove(&oldest.course.digest);
+        }
     }
 
     /// Counts a refusal.
@@ -471,8 +387,8 @@ impl Service {
     }
 
     /// Deployments that are over, in the order in which they ended.
-    pub fn past(&self) -> &[Arc<Past>] {
-        &self.past
+    pub fn past(&self) -> impl DoubleEndedIterator<Item = &Past> {
+        self.past.iter().map(Arc::as_ref)
     }
 
     /// References that could not be pulled.
@@ -504,192 +420,4 @@ fn arrived(observation: &Observation) -> Option<Digest> {
     };
     let is_answer = (200..300).contains(&observation.status);
     if is_answer { observation.digest.or(asked) } else { None }
-}
-
-impl Main {
-    fn first(course: Course) -> Self {
-        let last_progress = course.opened_at;
-        Self {
-            course,
-            from: None,
-            settled_at: None,
-            stragglers: 0,
-            was_live: false,
-            last_progress,
-            longest_pause: Span::default(),
-            expected: 0,
-            hidden: 0,
-        }
-    }
-
-    fn follow(old: &Main, rival: Rival, settle: Span) -> Self {
-        let full = old.nodes(rival.stretch(settle));
-        let longest_pause = rival.course.arrivals.longest_pause().min(settle);
-        Self {
-            from: Some(old.course.digest),
-            settled_at: None,
-            stragglers: 0,
-            was_live: rival.was_live,
-            last_progress: rival.course.last_arrival(),
-            longest_pause,
-            expected: rival.expected(full),
-            hidden: if rival.is_cached() { full } else { 0 },
-            course: rival.course,
-        }
-    }
-
-    fn progress(&mut self, at: Time, arrived: u32, settle: Span) {
-        if arrived == 0 || self.settled_at.is_some() {
-            return;
-        }
-        if at > self.over_at(settle).max(self.last_progress + settle) {
-            self.settled_at = Some(self.last_progress + settle);
-        } else {
-            self.longest_pause = self.longest_pause.max(at.since(self.last_progress)).min(settle);
-            self.last_progress = self.last_progress.max(at);
-        }
-    }
-
-    /// When the rollout is over, if no further node comes: after twice its longest pause. Before a second node
-    /// came, the pace is unknown and the settle time stands for it, unless one node is all there is. No pause counts
-    /// for more than the settle time.
-    fn over_at(&self, settle: Span) -> Time {
-        let is_pace_known = self.course.nodes > 1 || self.expected <= 1;
-        let pause = Span::from_ms(self.longest_pause.ms().saturating_mul(PAUSES));
-        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN) } else { settle }
-    }
-
-    /// Whether its nodes were seen to ask although they hold it: then silence means something.
-    fn asks_always(&self) -> bool {
-        self.course.checks > 0
-    }
-
-    /// How long a way back may turn out to have been a straggler.
-    fn hold(&self, settle: Span) -> Span {
-        self.over_at(settle).since(self.last_progress).max(settle)
-    }
-
-    /// When it settled, or will have if no further node comes.
-    pub fn settles_at(&self, settle: Span) -> Time {
-        self.settled_at.unwrap_or(self.last_progress + settle)
-    }
-
-    /// The last arrival that belongs to the rollout, not to later scaling.
-    pub fn progressed_at(&self) -> Time {
-        self.last_progress
-    }
-
-    /// How many nodes were to be expected when it took over.
-    pub fn expected(&self) -> u32 {
-        self.expected
-    }
-
-    /// How many nodes came to it within the best stretch of such length.
-    fn nodes(&self, stretch: Span) -> u32 {
-        self.course.arrivals.best(stretch).max(self.hidden)
-    }
-
-    fn into_past(self, at: Time, settle: Span) -> Past {
-        let settles_at = self.settles_at(settle);
-        Past {
-            from: self.from,
-            end: End::Replaced,
-            progressed_at: self.last_progress,
-            settled_at: (settles_at <= at).then_some(settles_at),
-            ended_at: at,
-            was_live: self.was_live,
-            stragglers: self.stragglers,
-            expected: self.expected,
-            course: self.course.closed(),
-        }
-    }
-}
-
-impl Rival {
-    /// Whether all its pulls may come from pods that the running image has not replaced yet: it ran before, and its
-    /// claim began while the rollout went on. A tag that said otherwise before and says this now excludes that.
-    fn straggles(&self, main: &Main, settle: Span) -> bool {
-        let is_tag_moved = self.course.tag.is_some() && self.course.tag == main.course.tag;
-        self.was_live && !is_tag_moved && self.course.opened_at <= main.over_at(settle)
-    }
-
-    /// Whether a single pull is all that speaks for a way back.
-    fn is_doubtful(&self, main: &Main) -> bool {
-        self.was_live && self.course.nodes <= 1 && main.course.nodes > 1
-    }
-
-    /// Whether it may follow the image that runs, or be the way back. What began during the rollout does if the
-    /// rollout stopped, and since its last pull several nodes showed this image and none came to the other.
-    fn claims(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> bool {
-        let hold = if haste == Haste::Keep { main.hold(settle) } else { Span::default() };
-        if self.straggles(main, settle) {
-            return self.run > 1 && now > main.over_at(settle) + hold;
-        }
-        let is_answered = self.was_live && main.asks_always() && self.run == 0;
-        !is_answered && (!self.is_doubtful(main) || now >= self.course.opened_at + hold)
-    }
-
-    /// Whether people see it: as a claim, or as a way back that just opened.
-    fn shows(&self, main: &Main, now: Time, settle: Span) -> bool {
-        let just_opened = self.returned > 0 && now <= main.over_at(settle);
-        just_opened || self.claims(main, now, settle, Haste::Show)
-    }
-
-    /// The stretch in which it is compared with the image that runs: as long as its nodes took to come.
-    fn stretch(&self, settle: Span) -> Span {
-        self.course.last_arrival().since(self.course.opened_at).max(settle)
-    }
-
-    /// Whether nodes that hold it need not ask for it: none of them was seen to ask nevertheless.
-    fn is_cached(&self) -> bool {
-        self.held_by > 0 && self.course.checks == 0 && !self.refetched
-    }
-
-    /// How many of `nodes` would ask for it in a rollout.
-    fn expected(&self, nodes: u32) -> u32 {
-        if !self.is_cached() || self.nodes_then == 0 {
-            return nodes;
-        }
-        let asking = u64::from(self.nodes_then - self.held_by) * u64::from(nodes);
-        u32::try_from(asking.div_ceil(u64::from(self.nodes_then))).unwrap_or(nodes)
-    }
-
-    /// Whether it speaks for the service: enough of the nodes that would ask for it did.
-    fn is_majority(&self, main: &Main, settle: Span) -> bool {
-        let nodes = main.nodes(self.stretch(settle));
-        let is_cached = self.is_cached() && !main.asks_always();
-        let (expected, (part, whole)) =
-            if is_cached { (self.expected(nodes), PART_CACHED) } else { (nodes, PART) };
-        expected <= FEW || u64::from(self.course.nodes) * whole >= u64::from(expected) * part
-    }
-
-    /// How many nodes would have made it whole.
-    pub fn whole(&self, main: &Main, settle: Span) -> u32 {
-        self.expected(main.nodes(self.stretch(settle)))
-    }
-
-    /// Its state at `now`.
-    pub fn end(&self, now: Time, settle: Span) -> Option<End> {
-        if now.since(self.course.last_arrival()) <= settle {
-            None
-        } else if self.left > 0 {
-            Some(End::Aborted)
-        } else {
-            Some(End::Mixed)
-        }
-    }
-
-    fn into_past(self, main: &Main, end: End, at: Time, settle: Span) -> Past {
-        Past {
-            from: Some(main.course.digest),
-            end,
-            progressed_at: self.course.last_arrival(),
-            settled_at: None,
-            ended_at: at,
-            was_live: self.was_live,
-            stragglers: 0,
-            expected: self.whole(main, settle),
-            course: self.course.closed(),
-        }
-    }
 }

@@ -1,0 +1,299 @@
+//! Claims: the image that runs, the images that claim to follow it, and the rules by which one of them does.
+//!
+//! The rules, by number, are those of ARCHITECTURE.md, "How deployments are derived".
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::time::{Span, Time};
+
+use super::course::{Course, Named};
+use super::pull::PULL;
+
+/// The part of the nodes that speaks for the service: two fifths of those that would ask. A canary has less; a whole
+/// rollout may show less than all, for several pods may find place on one node.
+const PART: (u64, u64) = (2, 5);
+
+/// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
+const FEW: u32 = 3;
+
+/// The same where caches hide most nodes, and nobody canaries what ran before: a third of the few that would ask.
+const PART_CACHED: (u64, u64) = (1, 3);
+
+/// A rollout is over after a pause of so many times its longest pause …
+const PAUSES: i64 = 2;
+
+/// … though never before this has passed: pods do not start faster than they pull.
+const PAUSE_MIN: Span = PULL;
+
+/// The image that runs, as far as the pulls tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Main {
+    /// Its course.
+    pub course: Course,
+    /// The image that it replaced.
+    pub from: Option<Named>,
+    /// When quiet time had passed without a new node.
+    pub settled_at: Option<Time>,
+    /// Pulls of the image it replaced, while it rolled out.
+    pub stragglers: u32,
+    /// It was up before.
+    pub was_live: bool,
+    /// The last arrival that belongs to the rollout, not to later scaling.
+    last_progress: Time,
+    longest_pause: Span,
+    /// How many nodes were to be expected when it took over.
+    expected: u32,
+    /// How many nodes its predecessor had, where the nodes' caches hid most of this one's.
+    hidden: u32,
+}
+
+/// An image that claims to follow the one that runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rival {
+    /// Its course.
+    pub course: Course,
+    /// It was up before.
+    pub was_live: bool,
+    /// How many of `nodes_then` held it already when it opened.
+    pub(super) held_by: u32,
+    pub(super) nodes_then: u32,
+    /// A node that held it fetched it again: caches were emptied, and cannot explain who did not ask.
+    pub(super) refetched: bool,
+    /// Nodes that pulled it since the last pull of the main image.
+    pub(super) run: u32,
+    pub(super) run_from: Option<Time>,
+    /// Nodes that had moved to the main image and now show this one.
+    pub(super) returned: u32,
+    /// Pulls of the main image by nodes that had shown this one.
+    pub(super) left: u32,
+}
+
+/// A deployment that is over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Past {
+    /// Its course.
+    pub course: Course,
+    /// The image that ran before.
+    pub from: Option<Named>,
+    /// How it ended.
+    pub end: End,
+    /// The last arrival that belongs to the rollout.
+    pub progressed_at: Time,
+    /// When quiet time had passed without a new node, if it came to that.
+    pub settled_at: Option<Time>,
+    /// When it was over.
+    pub ended_at: Time,
+    /// It was up before.
+    pub was_live: bool,
+    /// Pulls of the image it replaced, while it rolled out.
+    pub stragglers: u32,
+    /// The nodes that would have made it whole.
+    pub expected: u32,
+}
+
+/// How soon a way back is believed that began during a rollout, or that a single pull shows: shown as soon as it may
+/// be true, kept only when the settle time passed in which it could have turned out to be a straggler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    Show,
+    Keep,
+}
+
+/// How a deployment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// It ran until another took over.
+    Replaced,
+    /// It stayed a minority, and was not seen to be given up.
+    Mixed,
+    /// It was given up.
+    Aborted,
+}
+
+impl Main {
+    pub(super) fn first(course: Course) -> Self {
+        let last_progress = course.opened_at;
+        Self {
+            course,
+            from: None,
+            settled_at: None,
+            stragglers: 0,
+            was_live: false,
+            last_progress,
+            longest_pause: Span::default(),
+            expected: 0,
+            hidden: 0,
+        }
+    }
+
+    pub(super) fn follow(old: &Main, rival: Rival, settle: Span) -> Self {
+        let full = old.nodes(rival.stretch(settle));
+        let longest_pause = rival.course.arrivals.longest_pause().min(settle);
+        Self {
+            from: Some(old.course.named()),
+            settled_at: None,
+            stragglers: 0,
+            was_live: rival.was_live,
+            last_progress: rival.course.last_arrival(),
+            longest_pause,
+            expected: rival.expected(full),
+            hidden: if rival.is_cached() { full } else { 0 },
+            course: rival.course,
+        }
+    }
+
+    pub(super) fn progress(&mut self, at: Time, arrived: u32, settle: Span) {
+        if arrived == 0 || self.settled_at.is_some() {
+            return;
+        }
+        if at > self.over_at(settle).max(self.last_progress + settle) {
+            self.settled_at = Some(self.last_progress + settle);
+        } else {
+            self.longest_pause = self.longest_pause.max(at.since(self.last_progress)).min(settle);
+            self.last_progress = self.last_progress.max(at);
+        }
+    }
+
+    /// When the rollout is over, if no further node comes: after twice its longest pause. Before a second node
+    /// came, the pace is unknown and the settle time stands for it, unless one node is all there is. No pause counts
+    /// for more than the settle time.
+    pub(super) fn over_at(&self, settle: Span) -> Time {
+        let is_pace_known = self.course.nodes > 1 || self.expected <= 1;
+        let pause = Span::from_ms(self.longest_pause.ms().saturating_mul(PAUSES));
+        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN) } else { settle }
+    }
+
+    /// Whether its nodes were seen to ask although they hold it: then silence means something.
+    pub(super) fn asks_always(&self) -> bool {
+        self.course.checks > 0
+    }
+
+    /// How long a way back may turn out to have been a straggler.
+    pub(super) fn hold(&self, settle: Span) -> Span {
+        self.over_at(settle).since(self.last_progress).max(settle)
+    }
+
+    /// When it settled, or will have if no further node comes.
+    pub fn settles_at(&self, settle: Span) -> Time {
+        self.settled_at.unwrap_or(self.last_progress + settle)
+    }
+
+    /// The last arrival that belongs to the rollout, not to later scaling.
+    pub fn progressed_at(&self) -> Time {
+        self.last_progress
+    }
+
+    /// How many nodes were to be expected when it took over.
+    pub fn expected(&self) -> u32 {
+        self.expected
+    }
+
+    /// How many nodes came to it within the best stretch of such length.
+    pub(super) fn nodes(&self, stretch: Span) -> u32 {
+        self.course.arrivals.best(stretch).max(self.hidden)
+    }
+
+    pub(super) fn into_past(self, at: Time, settle: Span) -> Past {
+        let settles_at = self.settles_at(settle);
+        Past {
+            from: self.from,
+            end: End::Replaced,
+            progressed_at: self.last_progress,
+            settled_at: (settles_at <= at).then_some(settles_at),
+            ended_at: at,
+            was_live: self.was_live,
+            stragglers: self.stragglers,
+            expected: self.expected,
+            course: self.course.closed(),
+        }
+    }
+}
+
+impl Rival {
+    /// Whether all its pulls may come from pods that the running image has not replaced yet: it ran before, and its
+    /// claim began while the rollout went on. A tag that said otherwise before and says this now excludes that.
+    pub(super) fn straggles(&self, main: &Main, settle: Span) -> bool {
+        let is_tag_moved = self.course.tag.is_some() && self.course.tag == main.course.tag;
+        self.was_live && !is_tag_moved && self.course.opened_at <= main.over_at(settle)
+    }
+
+    /// Whether a single pull is all that speaks for a way back.
+    pub(super) fn is_doubtful(&self, main: &Main) -> bool {
+        self.was_live && self.course.nodes <= 1 && main.course.nodes > 1
+    }
+
+    /// Whether it may follow the image that runs, or be the way back. What began during the rollout does if the
+    /// rollout stopped, and since its last pull several nodes showed this image and none came to the other.
+    pub(super) fn claims(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> bool {
+        let hold = if haste == Haste::Keep { main.hold(settle) } else { Span::default() };
+        if self.straggles(main, settle) {
+            return self.run > 1 && now > main.over_at(settle) + hold;
+        }
+        let is_answered = self.was_live && main.asks_always() && self.run == 0;
+        !is_answered && (!self.is_doubtful(main) || now >= self.course.opened_at + hold)
+    }
+
+    /// Whether people see it: as a claim, or as a way back that just opened.
+    pub(super) fn shows(&self, main: &Main, now: Time, settle: Span) -> bool {
+        let just_opened = self.returned > 0 && now <= main.over_at(settle);
+        just_opened || self.claims(main, now, settle, Haste::Show)
+    }
+
+    /// The stretch in which it is compared with the image that runs: as long as its nodes took to come.
+    pub(super) fn stretch(&self, settle: Span) -> Span {
+        self.course.last_arrival().since(self.course.opened_at).max(settle)
+    }
+
+    /// Whether nodes that hold it need not ask for it: none of them was seen to ask nevertheless.
+    pub(super) fn is_cached(&self) -> bool {
+        self.held_by > 0 && self.course.checks == 0 && !self.refetched
+    }
+
+    /// How many of `nodes` would ask for it in a rollout.
+    pub(super) fn expected(&self, nodes: u32) -> u32 {
+        if !self.is_cached() || self.nodes_then == 0 {
+            return nodes;
+        }
+        let asking = u64::from(self.nodes_then - self.held_by) * u64::from(nodes);
+        u32::try_from(asking.div_ceil(u64::from(self.nodes_then))).unwrap_or(nodes)
+    }
+
+    /// Whether it speaks for the service: enough of the nodes that would ask for it did.
+    pub(super) fn is_majority(&self, main: &Main, settle: Span) -> bool {
+        let nodes = main.nodes(self.stretch(settle));
+        let is_cached = self.is_cached() && !main.asks_always();
+        let (expected, (part, whole)) =
+            if is_cached { (self.expected(nodes), PART_CACHED) } else { (nodes, PART) };
+        expected <= FEW || u64::from(self.course.nodes) * whole >= u64::from(expected) * part
+    }
+
+    /// How many nodes would have made it whole.
+    pub fn whole(&self, main: &Main, settle: Span) -> u32 {
+        self.expected(main.nodes(self.stretch(settle)))
+    }
+
+    /// Its state at `now`.
+    pub fn end(&self, now: Time, settle: Span) -> Option<End> {
+        if now.since(self.course.last_arrival()) <= settle {
+            None
+        } else if self.left > 0 {
+            Some(End::Aborted)
+        } else {
+            Some(End::Mixed)
+        }
+    }
+
+    pub(super) fn into_past(self, main: &Main, end: End, at: Time, settle: Span) -> Past {
+        Past {
+            from: Some(main.course.named()),
+            end,
+            progressed_at: self.course.last_arrival(),
+            settled_at: None,
+            ended_at: at,
+            was_live: self.was_live,
+            stragglers: 0,
+            expected: self.whole(main, settle),
+            course: self.course.closed(),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! One change of one service, and what can be said of it.
+
+use crate::model::deployments::State;
+use crate::model::deployments::claim::End;
+use crate::model::deployments::course::{Course, Seen};
+use crate::model::deployments::service::Service;
+use crate::model::oci::{Digest, Repository, Tag};
+use crate::model::releases::{Relation, Release};
+use crate::model::time::Time;
+
+use super::view::{Change, ChangeEvidence, Confidence, Image, Kind, Phase, PullEvidence};
+
+/// One change of one service.
+#[derive(Clone)]
+pub(super) struct Step<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) service: &'a Service,
+    pub(super) course: &'a Course,
+    pub(super) from: Option<(Digest, Option<&'a str>)>,
+    pub(super) state: Phase,
+    pub(super) progressed_at: Time,
+    pub(super) settled_at: Option<Time>,
+    pub(super) was_live: bool,
+    pub(super) stragglers: u32,
+    pub(super) expected: u32,
+}
+
+impl Step<'_> {
+    pub(super) fn kind(&self, state: &State) -> Kind {
+        let Some((from, from_tag)) = &self.from else { return Kind::Initial };
+        let to = &self.course.digest;
+        let from_version = ordered_version(state, self.repository, from, *from_tag);
+        let to_version = ordered_version(state, self.repository, to, tag(self.course));
+        let relation = state.catalogue().relation(
+            self.repository,
+            (from, from_version.as_deref()),
+            (to, to_version.as_deref()),
+        );
+        match (relation, self.was_live) {
+            (Relation::Earlier, _) => Kind::Rollback,
+            (Relation::Later, true) => Kind::Restore,
+            (Relation::Later, false) => Kind::Upgrade,
+            (Relation::Same, _) => Kind::Rebuild,
+            (Relation::Incomparable, _) => Kind::Changed,
+            // First-seen order is all there is: what ran before is earlier than what replaced it.
+            (Relation::Unknown, true) => Kind::Rollback,
+            (Relation::Unknown, false) => Kind::Upgrade,
+        }
+    }
+
+    pub(super) fn view(&self, state: &State) -> Change {
+        let kind = self.kind(state);
+        let to = self.course.digest;
+        let (releases, reverted) = match (&self.from, kind) {
+            (Some((from, _)), Kind::Rollback) => (Vec::new(), self.between(state, &to, from)),
+            (Some((from, _)), Kind::Upgrade | Kind::Restore) => (self.between(state, from, &to), Vec::new()),
+            _ => (state.catalogue().find(self.repository, &to).cloned().into_iter().collect(), Vec::new()),
+        };
+        Change {
+            repository: self.repository.clone(),
+            kind,
+            from: self.from.as_ref().map(|(from, tag)| image(state, self.repository, from, *tag)),
+            to: image(state, self.repository, &to, tag(self.course)),
+            state: self.state,
+            started_at: self.course.opened_at,
+            settled_at: self.settled_at,
+            confidence: confidence(self.state, self.course),
+            releases,
+            reverted,
+            clients: self.course.nodes,
+            reason: self.reason(),
+        }
+    }
+
+    /// The releases after `low` up to and with `high`. Where nobody registered these two, the images that ran here
+    /// stand for releases, by the versions that they name.
+    fn between(&self, state: &State, low: &Digest, high: &Digest) -> Vec<Release> {
+        let (catalogue, repository) = (state.catalogue(), self.repository);
+        if [low, high].into_iter().all(|digest| catalogue.find(repository, digest).is_some()) {
+            return catalogue.between(repository, low, high).into_iter().cloned().collect();
+        }
+        let ran: Vec<&Course> = self.ran().collect();
+        let version_of = |digest: &Digest| {
+            let latest = ran.iter().rev().find(|course| course.digest == *digest);
+            ordered_version(state, repository, digest, latest.and_then(|course| tag(course)))
+        };
+        let (low_version, high_version) = (version_of(low), version_of(high));
+        let lies_between = |digest: &Digest, version: Option<&str>| {
+            let seen_from = |other, other_version: &Option<String>| {
+                catalogue.relation(repository, (other, other_version.as_deref()), (digest, version))
+            };
+            seen_from(low, &low_version) == Relation::Later
+                && seen_from(high, &high_version) == Relation::Earlier
+        };
+        let mut releases: Vec<Release> = Vec::new();
+        for course in ran.iter().take_while(|course| course.opened_at <= self.course.opened_at) {
+            let version = version_of(&course.digest);
+            let is_new = releases.iter().all(|release| release.digest != course.digest);
+            if is_new && (course.digest == *high || lies_between(&course.digest, version.as_deref())) {
+                releases.push(Release {
+                    repository: repository.clone(),
+                    digest: course.digest,
+                    version: version.unwrap_or_else(|| course.digest.short()),
+                    revision: None,
+                    created_at: None,
+                    parents: Vec::new(),
+                });
+            }
+        }
+        releases
+    }
+
+    /// What ran here, in the order in which it did.
+    fn ran(&self) -> impl Iterator<Item = &Course> {
+        let past = self.service.past().filter(|past| past.end == End::Replaced).map(|past| &past.course);
+        past.chain(self.service.main().map(|main| &main.course))
+    }
+
+    /// "9 of 12 nodes within 6 min; 2 stragglers".
+    pub(super) fn reason(&self) -> String {
+        let course = self.course;
+        let took = self.progressed_at.since(course.opened_at);
+        let mut text = match self.expected.max(course.nodes) {
+            _ if course.pulls <= 1 => "a single pull".to_owned(),
+            whole if whole > course.nodes => format!("{} of about {whole} nodes", course.nodes),
+            _ => format!("{} nodes", course.nodes),
+        };
+        if course.nodes > 1 {
+            text.push_str(&format!(" within {}", in_words(took.ms())));
+        }
+        if self.stragglers > 0 {
+            let plural = if self.stragglers == 1 { "straggler" } else { "stragglers" };
+            text.push_str(&format!("; {} {plural}", self.stragglers));
+        }
+        match self.state {
+            Phase::Mixed => text.push_str("; the others did not follow"),
+            Phase::Aborted => text.push_str("; given up"),
+            Phase::RollingOut | Phase::Settled => {}
+        }
+        text
+    }
+
+    pub(super) fn evidence(&self) -> ChangeEvidence {
+        let mut pulls: Vec<PullEvidence> = self.course.evidence.iter().map(PullEvidence::from).collect();
+        pulls.sort_by_key(|pull| pull.at);
+        ChangeEvidence {
+            repository: self.repository.clone(),
+            digest: self.course.digest,
+            reason: self.reason(),
+            pulls_total: self.course.pulls,
+            pulls,
+        }
+    }
+}
+
+impl From<&Seen> for PullEvidence {
+    fn from(seen: &Seen) -> Self {
+        Self {
+            at: seen.at,
+            client: seen.client.clone(),
+            tag: seen.tag.as_ref().map(|tag| tag.as_str().to_owned()),
+            grade: seen.grade,
+            arrived: seen.arrived,
+        }
+    }
+}
+
+/// "payment rolled back from v2.3.1 to v2.3.0 (9 nodes within 6 min)".
+pub(super) fn sentence(change: &Change) -> String {
+    let name = change.repository.as_str().rsplit('/').next().unwrap_or_default();
+    let of = |image: &Image| image.version.clone().unwrap_or_else(|| image.digest.short());
+    let to = of(&change.to);
+    let from = change.from.as_ref().map(of).unwrap_or_default();
+    let what = match change.kind {
+        Kind::Initial => format!("{name} {to} appeared"),
+        Kind::Upgrade => format!("{name} upgraded from {from} to {to}"),
+        Kind::Rollback => format!("{name} rolled back from {from} to {to}"),
+        Kind::Restore => format!("{name} restored from {from} to {to}"),
+        Kind::Rebuild => format!("{name} {to} rebuilt"),
+        Kind::Changed => format!("{name} changed from {from} to {to}"),
+    };
+    format!("{what} ({})", change.reason)
+}
+
+pub(super) fn confidence(state: Phase, course: &Course) -> Confidence {
+    let is_settled = matches!(state, Phase::Settled | Phase::Aborted);
+    if is_settled && course.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
+}
+
+pub(super) fn tag(course: &Course) -> Option<&str> {
+    course.tag.as_ref().map(Tag::as_str)
+}
+
+pub(super) fn image(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Image {
+    Image {
+        digest: *digest,
+        version: version(state, repository, digest, tag),
+        release_id: state.catalogue().find(repository, digest).map(|_| release_id(repository, digest)),
+    }
+}
+
+/// The identifier of a release: derived from what it is.
+pub fn release_id(repository: &Repository, digest: &Digest) -> String {
+    format!("rel_{}", Digest::of(format!("{repository}\0{digest}").as_bytes()).short())
+}
+
+/// From the catalogue, else from the image's labels, else the tag it was pulled by.
+pub(super) fn version(
+    state: &State,
+    repository: &Repository,
+    digest: &Digest,
+    tag: Option<&str>,
+) -> Option<String> {
+    let released = state.catalogue().find(repository, digest).map(|release| release.version.as_str());
+    released.or_else(|| state.labelled_version(digest)).or(tag).map(str::to_owned)
+}
+
+/// A version that can tell an order: a tag such as `latest` names no version.
+fn ordered_version(
+    state: &State,
+    repository: &Repository,
+    digest: &Digest,
+    tag: Option<&str>,
+) -> Option<String> {
+    let tag = tag.filter(|tag| tag.bytes().any(|byte| byte.is_ascii_digit()));
+    version(state, repository, digest, tag)
+}
+
+/// "40 s", "6 min", "2 h".
+fn in_words(ms: i64) -> String {
+    match ms / 1000 {
+        s @ ..120 => format!("{s} s"),
+        s @ ..7200 => format!("{} min", s / 60),
+        s => format!("{} h", s / 3600),
+    }
+}

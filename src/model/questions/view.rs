@@ -1,0 +1,294 @@
+//! The views: plain structs that every surface only formats. Their JSON is the interface's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::model::deployments::pull::Grade;
+use crate::model::event::EnvironmentName;
+use crate::model::oci::{Digest, Reference, Repository};
+use crate::model::releases::Release;
+use crate::model::time::Time;
+
+/// Whether a deployment goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nodes are still coming to it.
+    RollingOut,
+    /// No new node for the settle time.
+    Settled,
+    /// Two images run beside each other: a canary, a blue-green switch.
+    Mixed,
+    /// It was given up.
+    Aborted,
+}
+
+/// What a deployment is, seen from what ran before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The first image of a service.
+    Initial,
+    /// To a later release.
+    Upgrade,
+    /// To an earlier release.
+    Rollback,
+    /// To a later release that ran before.
+    Restore,
+    /// The same version under another digest.
+    Rebuild,
+    /// To a release that cannot be compared.
+    Changed,
+}
+
+/// How sure an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// Rolling out, or a single pull is all the evidence.
+    Tentative,
+    /// Settled by pulls.
+    Likely,
+}
+
+/// An image of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// Its top-level digest.
+    pub digest: Digest,
+    /// Its version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its release, where the catalogue has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_id: Option<String>,
+}
+
+/// One service's part of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Which service.
+    pub repository: Repository,
+    /// What it is.
+    pub kind: Kind,
+    /// What ran before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Image>,
+    /// What runs now.
+    pub to: Image,
+    /// Its own state.
+    pub state: Phase,
+    /// Its own first evidence.
+    pub started_at: Time,
+    /// When it settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Time>,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// The releases that came with it.
+    pub releases: Vec<Release>,
+    /// The releases that it took back.
+    pub reverted: Vec<Release>,
+    /// How many nodes showed it.
+    pub clients: u32,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// An environment's deployment: service changes that went out together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Deployment {
+    /// Its identifier: the same for the same log.
+    pub id: String,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// The least settled state of its changes.
+    pub state: Phase,
+    /// The gravest kind of its changes.
+    pub kind: Kind,
+    /// The first evidence.
+    pub started_at: Time,
+    /// When the last change settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Time>,
+    /// The lowest confidence of its changes.
+    pub confidence: Confidence,
+    /// The changes, in the order in which they opened.
+    pub changes: Vec<Change>,
+    /// How many releases came with it.
+    pub releases_landed: usize,
+    /// How many releases it took back.
+    pub releases_reverted: usize,
+    /// What happened, in a sentence.
+    pub summary: String,
+}
+
+/// A page of deployments, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Timeline {
+    /// The deployments.
+    pub deployments: Vec<Deployment>,
+    /// What to ask for as `before` to get the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What runs in an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Running {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// As of when.
+    pub at: Time,
+    /// Service by service, in the order of the repositories.
+    pub services: Vec<RunningService>,
+}
+
+/// What runs of one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunningService {
+    /// Which.
+    pub repository: Repository,
+    /// The digest that most of it runs, as far as the pulls tell.
+    pub digest: Digest,
+    /// Its version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its release, where the catalogue has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_id: Option<String>,
+    /// Since when: the first evidence.
+    pub since: Time,
+    /// `mixed` where another image runs beside it.
+    pub state: Phase,
+    /// How sure that is.
+    pub confidence: Confidence,
+    /// The latest pull that showed it. A node that has the image may ask for nothing: this is "last seen".
+    pub last_seen_at: Time,
+    /// How many nodes showed it.
+    pub clients: u32,
+    /// Observations are missing up to then, and no pull has confirmed the answer since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_since: Option<Time>,
+}
+
+/// The pulls behind a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// The deployment.
+    pub deployment: String,
+    /// Change by change.
+    pub changes: Vec<ChangeEvidence>,
+}
+
+/// The pulls behind one service's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangeEvidence {
+    /// Which service.
+    pub repository: Repository,
+    /// To what.
+    pub digest: Digest,
+    /// Which rule spoke, in words.
+    pub reason: String,
+    /// How many pulls there were; the list has the first and the last of them.
+    pub pulls_total: u32,
+    /// Pulls, in the order of their times.
+    pub pulls: Vec<PullEvidence>,
+}
+
+/// One pull.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PullEvidence {
+    /// When it began.
+    pub at: Time,
+    /// From where.
+    pub client: Arc<str>,
+    /// The tag, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// What it proves.
+    pub grade: Grade,
+    /// Whether the node came to the image with it.
+    pub arrived: bool,
+}
+
+/// A pull by a person's machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LocalPull {
+    /// What.
+    pub repository: Repository,
+    /// Its top-level digest.
+    pub digest: Digest,
+    /// Its version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When.
+    pub at: Time,
+    /// From where.
+    pub client: Arc<str>,
+    /// By which program.
+    pub agent: Arc<str>,
+    /// Why it counts as local.
+    pub reason: Arc<str>,
+}
+
+/// What `replay` prints of an environment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replayed {
+    pub(super) services: BTreeMap<Repository, ReplayedService>,
+    pub(super) local: Vec<LocalPull>,
+    pub(super) attempts: Vec<FailedAttempt>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ReplayedService {
+    pub(super) current: Option<Current>,
+    pub(super) deployments: Vec<ReplayedDeployment>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Current {
+    pub(super) digest: Digest,
+    pub(super) version: Option<String>,
+    pub(super) state: Phase,
+    pub(super) confidence: Confidence,
+    pub(super) since: Time,
+    pub(super) last_seen_at: Time,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ReplayedDeployment {
+    pub(super) digest: Digest,
+    pub(super) version: Option<String>,
+    pub(super) from: Option<Digest>,
+    pub(super) kind: Kind,
+    pub(super) state: Phase,
+    pub(super) confidence: Confidence,
+    pub(super) started_at: Time,
+    pub(super) settled_at: Option<Time>,
+    pub(super) clients: u32,
+    pub(super) releases_reverted: Vec<String>,
+    pub(super) reason: String,
+}
+
+/// A reference that could not be pulled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailedAttempt {
+    /// Of which service.
+    pub repository: Repository,
+    /// What was asked for.
+    pub reference: Reference,
+    /// The latest refusal's status.
+    pub status: u16,
+    /// The first refusal.
+    pub first_at: Time,
+    /// The latest refusal.
+    pub last_at: Time,
+    /// How many there were.
+    pub count: u64,
+    /// When it worked after all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cleared_at: Option<Time>,
+}
