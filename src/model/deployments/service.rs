@@ -32,7 +32,7 @@ const STANDSTILL: i64 = 6;
 /// A rollout is over after a pause of so many times its longest pause …
 const PAUSES: i64 = 2;
 
-/// … though never before this has passed: pods do not start faster than they pull.
+/// … though never before this, or the settle time, has passed: pods do not start faster than they pull.
 const PAUSE_MIN: Span = PULL;
 
 /// Most nodes that are remembered for a service.
@@ -556,7 +556,7 @@ impl Main {
     fn over_at(&self, settle: Span) -> Time {
         let is_pace_known = self.course.nodes > 1 || self.expected <= 1;
         let pause = Span::from_ms(self.longest_pause.ms().saturating_mul(PAUSES));
-        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN) } else { settle }
+        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN.min(settle)) } else { settle }
     }
 
     /// Whether its nodes were seen to ask although they hold it: then silence means something.
