@@ -94,7 +94,7 @@ async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
 }
 
 async fn style() -> impl IntoResponse {
-    let css = include_str!("../../../templates/style.css");
+    let css = include_str!("templates/style.css");
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css)
 }
 
