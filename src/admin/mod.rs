@@ -35,7 +35,6 @@ pub use listener::serve;
 pub use open::Readiness;
 
 use crate::log::Log;
-use crate::model::deployments::Rules;
 use crate::model::event::Event;
 use crate::model::time::Time;
 use problem::Problem;
@@ -50,8 +49,6 @@ pub struct Settings {
     pub registry_tls: bool,
     /// When the process started.
     pub started_at: Time,
-    /// How the log is folded: an answer about the past folds it again.
-    pub rules: Rules,
     /// The proxy's figures for `/status`, without secrets.
     pub proxy_figures: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
 }

@@ -10,8 +10,8 @@ use super::params::Params;
 use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::clock::now;
-use crate::log::{Log, ReadError};
-use crate::model::deployments::{self, Rules};
+use crate::log::PastError;
+use crate::model::deployments;
 use crate::model::questions;
 use crate::model::time::Time;
 
@@ -71,13 +71,16 @@ fn unknown_deployment(id: &str) -> Problem {
     Problem::not_found(format!("there is no deployment `{id}`"))
 }
 
-/// What the log said at `at`: folded again from its start, on a thread that may block.
+/// What the log said at `at`: folded again, on a thread that may block.
 async fn state_at(app: &App, at: Time) -> Result<deployments::State, Problem> {
     let _refolding = app.refolds.lock().await;
-    let (log, rules) = (app.log.clone(), app.settings.rules.clone());
-    let folded = tokio::task::spawn_blocking(move || fold_until(&log, rules, at)).await;
-    match folded {
-        Ok(Ok(state)) => Ok(state),
+    let log = app.log.clone();
+    match tokio::task::spawn_blocking(move || log.view_at(at)).await {
+        Ok(Ok(view)) => Ok(view.state),
+        Ok(Err(PastError::Removed { before })) => Err(Problem::invalid(
+            "at",
+            format!("must not be before {before}: older observations were removed"),
+        )),
         Ok(Err(error)) => {
             tracing::error!(%error, "the log cannot be read for an answer about the past");
             Err(Problem::internal())
@@ -87,16 +90,4 @@ async fn state_at(app: &App, at: Time) -> Result<deployments::State, Problem> {
             Err(Problem::internal())
         }
     }
-}
-
-fn fold_until(log: &Log, rules: Rules, at: Time) -> Result<deployments::State, ReadError> {
-    let mut state = deployments::State::new(rules);
-    for entry in log.events()? {
-        let (_, event) = entry?;
-        // Clocks step back now and then, so a later entry can still be in time.
-        if event.at() <= at {
-            state.apply(&event);
-        }
-    }
-    Ok(state)
 }

@@ -147,6 +147,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let log = tokio::task::spawn_blocking(move || Log::open(&data, rules))
         .await
         .map_err(std::io::Error::other)??;
+    log.retain(config.keep)?;
     let (admin_token, written) = AdminToken::load(config.admin.token_file.as_deref(), &config.data)?;
 
     let listener = Listener::bind(config.proxy.listen, certificate.as_ref())?;
@@ -167,7 +168,6 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             registry_host: config.proxy.public_host.clone().unwrap_or_else(|| proxy_address.to_string()),
             registry_tls: certificate.is_some(),
             started_at: clock::now(),
-            rules: config.rules,
             proxy_figures: figures(proxy_address, &proxy),
         },
     );

@@ -171,6 +171,10 @@ impl Recorder {
         self.shared.store.get().ok_or(ReadError::Closed)
     }
 
+    pub(super) fn slot(&self) -> Slot {
+        self.shared.store.clone()
+    }
+
     pub(super) fn counters(&self) -> &Counters {
         &self.shared.counters
     }

@@ -1,7 +1,7 @@
 //! What is folded, as bytes: so that opening does not take longer the older the log is.
 //!
-//! A snapshot is a shortcut and nothing more: one that does not fit this release is left aside, and the log is folded
-//! again from its beginning.
+//! The latest one is a shortcut and nothing more: one that does not fit this release is left aside, and the log is
+//! folded again. The base holds what retention took from the log's beginning; folding begins with it.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,18 +42,27 @@ pub(super) fn encode(view: &View) -> Result<Vec<u8>, postcard::Error> {
     Ok(bytes)
 }
 
-/// The view that the bytes hold, if they were made by this release under these rules.
-pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<View> {
+/// What a snapshot's bytes hold.
+pub(super) struct Kept {
+    pub(super) view: View,
+    /// It was made by this release under these rules, so folding the log again would give the same.
+    pub(super) is_ours: bool,
+}
+
+/// The view that the bytes hold; nothing for bytes that were damaged or that have another layout.
+pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
     let (bytes, sum) = bytes.split_last_chunk()?;
     if crc32fast::hash(bytes) != u32::from_le_bytes(*sum) {
         return None;
     }
     let (maker, bytes) = postcard::take_from_bytes::<Maker>(bytes).ok()?;
-    if maker != Maker::this(rules) {
+    if maker.layout != LAYOUT {
         return None;
     }
     let (applied, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (directory, bytes) = postcard::take_from_bytes::<Directory>(bytes).ok()?;
-    let (state, rest) = postcard::take_from_bytes::<State>(bytes).ok()?;
-    rest.is_empty().then_some(View { directory, state, applied })
+    let (mut state, rest) = postcard::take_from_bytes::<State>(bytes).ok()?;
+    let is_ours = maker == Maker::this(rules);
+    state.set_rules(rules.clone());
+    rest.is_empty().then_some(Kept { view: View { directory, state, applied }, is_ours })
 }

@@ -14,10 +14,10 @@ use crate::model::event::Event;
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 /// Facts about the store itself.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
-/// What was folded from the events, by [`SNAPSHOT_KEY`].
-const SNAPSHOT: TableDefinition<&str, &[u8]> = TableDefinition::new("snapshot");
-/// In [`SNAPSHOT`]: the latest one.
-const SNAPSHOT_KEY: &str = "latest";
+/// What was folded from the events, by [`Snapshot`].
+const SNAPSHOTS: TableDefinition<&str, &[u8]> = TableDefinition::new("snapshots");
+/// In [`META`]: the last event up to which observations were removed.
+const META_THINNED: &str = "thinned";
 /// In [`META`]: which layout of tables this is.
 const META_LAYOUT: &str = "layout";
 /// The layout that this release reads and writes.
@@ -168,20 +168,55 @@ impl Store {
         Ok(Events { range })
     }
 
-    /// The latest snapshot's bytes.
-    pub(super) fn snapshot(&self) -> Result<Option<Vec<u8>>, ReadError> {
+    /// A snapshot's bytes.
+    pub(super) fn snapshot(&self, which: Snapshot) -> Result<Option<Vec<u8>>, ReadError> {
         let transaction = self.database.begin_read().map_err(redb::Error::from)?;
-        let table = transaction.open_table(SNAPSHOT).map_err(redb::Error::from)?;
-        let bytes = table.get(SNAPSHOT_KEY).map_err(redb::Error::from)?;
+        let table = transaction.open_table(SNAPSHOTS).map_err(redb::Error::from)?;
+        let bytes = table.get(which.key()).map_err(redb::Error::from)?;
         Ok(bytes.map(|bytes| bytes.value().to_vec()))
     }
 
     /// Keeps a snapshot in place of the one before.
-    pub(super) fn keep_snapshot(&self, bytes: &[u8]) -> Result<(), redb::Error> {
+    pub(super) fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
-        transaction.open_table(SNAPSHOT)?.insert(SNAPSHOT_KEY, bytes)?;
+        transaction.open_table(SNAPSHOTS)?.insert(which.key(), bytes)?;
         transaction.commit()?;
         Ok(())
+    }
+
+    /// Removes the observations up to the event `through`, at most `events_max` events at a time; returns whether
+    /// there are more. Everything else in the log stays.
+    pub(super) fn remove_observations(&self, through: u64, events_max: u64) -> Result<bool, redb::Error> {
+        let transaction = self.database.begin_write()?;
+        let end = {
+            let mut meta = transaction.open_table(META)?;
+            let thinned = meta.get(META_THINNED)?.map_or(0, |thinned| thinned.value());
+            let end = through.min(thinned.saturating_add(events_max));
+            let is_other = |_: u64, bytes: &[u8]| !matches!(codec::decode(bytes), Ok(Event::Observed(_)));
+            transaction.open_table(EVENTS)?.retain_in(thinned + 1..=end, is_other)?;
+            meta.insert(META_THINNED, end)?;
+            end
+        };
+        transaction.commit()?;
+        Ok(end < through)
+    }
+}
+
+/// Which snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Snapshot {
+    /// Of everything, as of some moment: a shortcut.
+    Latest,
+    /// Of everything that retention removed: what folding begins with.
+    Base,
+}
+
+impl Snapshot {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::Base => "base",
+        }
     }
 }
 
@@ -241,7 +276,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(META)?.insert(META_LAYOUT, LAYOUT)?;
     transaction.open_table(EVENTS)?;
-    transaction.open_table(SNAPSHOT)?;
+    transaction.open_table(SNAPSHOTS)?;
     transaction.commit()?;
     Ok(())
 }

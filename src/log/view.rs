@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::recorder::AppendError;
 use super::snapshot;
-use super::store::{OpenError, ReadError, Slot, Store};
+use super::store::{OpenError, ReadError, Slot, Snapshot, Store};
 use crate::model::deployments::{Rules, State};
 use crate::model::directory::Directory;
 use crate::model::event::Event;
@@ -76,21 +76,41 @@ impl Follower {
     }
 }
 
+/// What folding begins with: nothing, or what retention removed from the log's beginning.
+pub(super) fn base(store: &Store, rules: &Rules) -> Result<View, OpenError> {
+    match store.snapshot(Snapshot::Base).map_err(|error| unreadable(store, &error))? {
+        None => Ok(View { directory: Directory::default(), state: State::new(rules.clone()), applied: 0 }),
+        Some(bytes) => {
+            snapshot::decode(&bytes, rules).map(|kept| kept.view).ok_or_else(|| OpenError::Damaged {
+                path: store.path().to_owned(),
+                reason: "what retention kept of removed observations cannot be read by this release"
+                    .to_owned(),
+            })
+        }
+    }
+}
+
+fn unreadable(store: &Store, error: &ReadError) -> OpenError {
+    OpenError::Damaged { path: store.path().to_owned(), reason: error.to_string() }
+}
+
 /// Folds what the store holds, from its snapshot on, and starts the thread that folds what follows.
 pub(super) fn replay(
     store: &Store,
     slot: Slot,
     rules: Rules,
 ) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
-    let damaged =
-        |error: ReadError| OpenError::Damaged { path: store.path().to_owned(), reason: error.to_string() };
-    let snapshot = store.snapshot().map_err(damaged)?.and_then(|bytes| snapshot::decode(&bytes, &rules));
-    let from_nothing = || View { directory: Directory::default(), state: State::new(rules), applied: 0 };
-    let view = snapshot.unwrap_or_else(from_nothing);
+    let read = |error: ReadError| unreadable(store, &error);
+    let latest = store.snapshot(Snapshot::Latest).map_err(read)?;
+    let latest = latest.and_then(|bytes| snapshot::decode(&bytes, &rules)).filter(|kept| kept.is_ours);
+    let view = match latest {
+        Some(kept) => kept.view,
+        None => base(store, &rules)?,
+    };
     let kept = view.applied;
     let mut fold = Fold { view, panics: Counter::default(), slot, kept };
-    for entry in store.events_after(kept).map_err(damaged)? {
-        let (sequence, event) = entry.map_err(damaged)?;
+    for entry in store.events_after(kept).map_err(read)? {
+        let (sequence, event) = entry.map_err(read)?;
         fold.apply(sequence, &event);
         if sequence % PROGRESS_EVENTS == 0 {
             tracing::info!(events = sequence, "reading the log");
@@ -155,19 +175,29 @@ struct Fold {
     kept: u64,
 }
 
-impl Fold {
-    fn apply(&mut self, sequence: u64, event: &Event) {
-        self.view.directory.apply(event);
-        let state = &mut self.view.state;
+impl View {
+    /// Takes the log's next event into account. Returns whether the fold could.
+    pub(super) fn apply(&mut self, sequence: u64, event: &Event) -> bool {
+        self.directory.apply(event);
+        let state = &mut self.state;
         // A fault in the fold must never take tokens, and so pulls, with it.
-        if catch_unwind(AssertUnwindSafe(|| state.apply(event))).is_err() {
+        let applied = catch_unwind(AssertUnwindSafe(|| state.apply(event))).is_ok();
+        if !applied {
             tracing::error!(
                 sequence,
                 "the fold could not take an event; please report it with `landfall export`"
             );
+        }
+        self.applied = sequence;
+        applied
+    }
+}
+
+impl Fold {
+    fn apply(&mut self, sequence: u64, event: &Event) {
+        if !self.view.apply(sequence, event) {
             self.panics.inc();
         }
-        self.view.applied = sequence;
     }
 
     /// Keeps a snapshot. Without one the next opening takes longer, and that is all.
@@ -177,7 +207,7 @@ impl Fold {
         let Some(store) = self.slot.get().filter(|_| self.panics.get() == 0) else { return };
         match snapshot::encode(&self.view) {
             Ok(bytes) => {
-                if let Err(error) = store.keep_snapshot(&bytes) {
+                if let Err(error) = store.keep_snapshot(Snapshot::Latest, &bytes) {
                     tracing::warn!(%error, "a snapshot of the log could not be kept; the next start takes longer");
                 }
             }

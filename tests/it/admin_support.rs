@@ -73,7 +73,6 @@ impl Server {
             registry_host: HOST.to_owned(),
             registry_tls: false,
             started_at: now(),
-            rules: Rules::default(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),
         };
         let app = App::new(log.clone(), Arc::new(registry), readiness, settings);

@@ -27,10 +27,11 @@ fn read(path: &str) -> String {
 /// No field is left out with `..`: a key that is added to the configuration has to be added to the example.
 #[test]
 fn the_example_has_every_key_and_loads() {
-    let Config { proxy, upstreams, admin, data, max_wait, rules } =
+    let Config { proxy, upstreams, admin, data, max_wait, keep, rules } =
         load(&read("deploy/landfall.example.toml"));
     assert_eq!(data, Path::new("/var/lib/landfall"));
     assert_eq!(max_wait, Duration::from_millis(25));
+    assert_eq!(keep, Span::from_mins(400 * 24 * 60));
     assert_eq!(rules.settle, Span::from_mins(10));
 
     let Proxy { listen, public_host, tls, verify } = proxy;
