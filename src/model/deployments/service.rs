@@ -227,7 +227,7 @@ impl Service {
 
     /// The place of the rival that `pull` speaks for.
     fn rival(&mut self, pull: &Pull, before: &Node, settle: Span) -> usize {
-        let Some(main) = &mut self.main else { return 0 };
+        let Some(main) = &self.main else { return 0 };
         if let Some(place) = self.rivals.iter().position(|rival| rival.course.digest == pull.digest) {
             let rival = &self.rivals[place];
             let is_new = before.shared || !before.showed(&pull.digest, rival.course.opened_at);
@@ -243,18 +243,28 @@ impl Service {
             }
             // What was said of it before is over; this begins anew.
             let rival = self.rivals.remove(place);
-            if straggled {
-                main.stragglers = main.stragglers.saturating_add(rival.course.pulls);
-            } else {
-                let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
-                let past = rival.into_past(main, end, pull.at, settle);
-                self.remember(past);
-            }
+            self.give_up(rival, pull.at, settle);
         }
-        self.open_rival(pull)
+        self.open_rival(pull, settle)
     }
 
-    fn open_rival(&mut self, pull: &Pull) -> usize {
+    /// A claim that came to nothing: stragglers, or a deployment that stayed a minority.
+    fn give_up(&mut self, rival: Rival, at: Time, settle: Span) {
+        let Some(main) = &mut self.main else { return };
+        if rival.straggles(main, settle) {
+            main.stragglers = main.stragglers.saturating_add(rival.course.pulls);
+        } else {
+            let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
+            let past = rival.into_past(main, end, at, settle);
+            self.remember(past);
+        }
+    }
+
+    fn open_rival(&mut self, pull: &Pull, settle: Span) -> usize {
+        if self.rivals.len() == RIVALS_MAX {
+            let oldest = self.rivals.remove(0);
+            self.give_up(oldest, pull.at, settle);
+        }
         let Some(main) = &self.main else { return 0 };
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
         let was_live = self.was_live(&pull.digest);
@@ -265,9 +275,6 @@ impl Service {
         for node in nodes {
             nodes_then += 1;
             held_by += u32::from(node.caches(&pull.digest, was_live));
-        }
-        if self.rivals.len() == RIVALS_MAX {
-            self.rivals.remove(0);
         }
         self.rivals.push(Rival {
             course: Course::new(pull.digest, pull.at),
