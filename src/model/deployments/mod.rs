@@ -12,7 +12,7 @@ mod shards;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,8 @@ pub struct State {
     content: Shards<Digest, Content>,
     catalogue: Arc<Catalogue>,
     last_at: Option<Time>,
+    /// Services with open pulls, by when the first of them is complete.
+    due: BTreeSet<(Time, EnvironmentName, Repository)>,
 }
 
 /// An environment, as its pulls tell.
@@ -136,8 +138,13 @@ impl State {
             Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
         match puller(observation.token_kind, &observation.agent) {
             Puller::Node(runtime) => {
-                let guessed =
-                    environment.service(&observation.repository).node(observation, runtime, index, settle);
+                let service = environment.service(&observation.repository);
+                let was_idle = service.due_at().is_none();
+                let guessed = service.node(observation, runtime, index, settle);
+                if let Some(due_at) = service.due_at().filter(|_| was_idle) {
+                    let repository = observation.repository.clone();
+                    self.due.insert((due_at, observation.environment.clone(), repository));
+                }
                 if let (Some(child), Some(_)) = (observation.digest, guessed) {
                     self.place(observation.at, child, guessed);
                 }
@@ -147,6 +154,22 @@ impl State {
             }
             Puller::Laptop(reason) => environment.pulled_locally(observation, index, reason),
             Puller::Other => {}
+        }
+        self.wake();
+    }
+
+    /// Ends complete pulls of services that nobody asks for just now, so that a question finds little to do.
+    fn wake(&mut self) {
+        let Some(now) = self.last_at else { return };
+        while self.due.first().is_some_and(|(due_at, ..)| *due_at < now) {
+            let Some((_, name, repository)) = self.due.pop_first() else { return };
+            let environment = self.environments.get_mut(&name).map(Arc::make_mut);
+            let Some(service) = environment.and_then(|it| it.services.get_mut(&repository)) else { continue };
+            let service = Arc::make_mut(service);
+            service.wake(now, self.rules.settle);
+            if let Some(due_at) = service.due_at() {
+                self.due.insert((due_at, name, repository));
+            }
         }
     }
 

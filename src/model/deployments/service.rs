@@ -3,7 +3,8 @@
 //! The rules, by number, are those of ARCHITECTURE.md, "How deployments are derived".
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -44,8 +45,8 @@ pub struct Service {
     main: Option<Main>,
     rivals: Vec<Rival>,
     past: Arc<VecDeque<Arc<Past>>>,
-    /// What ran before, as far as `past` goes.
-    lived: Arc<BTreeSet<Digest>>,
+    /// What ran before, and how often, as far as `past` goes.
+    lived: Arc<BTreeMap<Digest, u32>>,
     attempts: VecDeque<Attempt>,
     forgotten: u64,
     is_prepulled: bool,
@@ -107,6 +108,17 @@ impl Service {
             self.open.insert((first_at, key, top));
         }
         guessed
+    }
+
+    /// When its next pull is complete.
+    pub(crate) fn due_at(&self) -> Option<Time> {
+        self.open.first().map(|(first_at, ..)| *first_at + COMPLETE)
+    }
+
+    /// Ends the pulls that are complete at `now`.
+    pub(crate) fn wake(&mut self, now: Time, settle: Span) {
+        self.clock = self.clock.max(now);
+        self.end_pulls(now, settle);
     }
 
     /// Notes that a node has an image that it need not run.
@@ -227,7 +239,7 @@ impl Service {
 
     /// The place of the rival that `pull` speaks for.
     fn rival(&mut self, pull: &Pull, before: &Node, settle: Span) -> usize {
-        let Some(main) = &mut self.main else { return 0 };
+        let Some(main) = &self.main else { return 0 };
         if let Some(place) = self.rivals.iter().position(|rival| rival.course.digest == pull.digest) {
             let rival = &self.rivals[place];
             let is_new = before.shared || !before.showed(&pull.digest, rival.course.opened_at);
@@ -243,18 +255,28 @@ impl Service {
             }
             // What was said of it before is over; this begins anew.
             let rival = self.rivals.remove(place);
-            if straggled {
-                main.stragglers = main.stragglers.saturating_add(rival.course.pulls);
-            } else {
-                let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
-                let past = rival.into_past(main, end, pull.at, settle);
-                self.remember(past);
-            }
+            self.give_up(rival, pull.at, settle);
         }
-        self.open_rival(pull)
+        self.open_rival(pull, settle)
     }
 
-    fn open_rival(&mut self, pull: &Pull) -> usize {
+    /// A claim that came to nothing: stragglers, or a deployment that stayed a minority.
+    fn give_up(&mut self, rival: Rival, at: Time, settle: Span) {
+        let Some(main) = &mut self.main else { return };
+        if rival.straggles(main, settle) {
+            main.stragglers = main.stragglers.saturating_add(rival.course.pulls);
+        } else {
+            let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
+            let past = rival.into_past(main, end, at, settle);
+            self.remember(past);
+        }
+    }
+
+    fn open_rival(&mut self, pull: &Pull, settle: Span) -> usize {
+        if self.rivals.len() == RIVALS_MAX {
+            let oldest = self.rivals.remove(0);
+            self.give_up(oldest, pull.at, settle);
+        }
         let Some(main) = &self.main else { return 0 };
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
         let was_live = self.was_live(&pull.digest);
@@ -265,9 +287,6 @@ impl Service {
         for node in nodes {
             nodes_then += 1;
             held_by += u32::from(node.caches(&pull.digest, was_live));
-        }
-        if self.rivals.len() == RIVALS_MAX {
-            self.rivals.remove(0);
         }
         self.rivals.push(Rival {
             course: Course::new(pull.digest, pull.at),
@@ -284,7 +303,7 @@ impl Service {
     }
 
     fn was_live(&self, digest: &Digest) -> bool {
-        self.lived.contains(digest)
+        self.lived.contains_key(digest)
     }
 
     /// Lets the strongest claim win, if one does.
@@ -321,18 +340,20 @@ impl Service {
     }
 
     fn remember(&mut self, past: Past) {
-        let all = Arc::make_mut(&mut self.past);
+        let (all, lived) = (Arc::make_mut(&mut self.past), Arc::make_mut(&mut self.lived));
         if past.end == End::Replaced {
-            Arc::make_mut(&mut self.lived).insert(past.course.digest);
+            *lived.entry(past.course.digest).or_default() += 1;
         }
         all.push_back(Arc::new(past));
         if all.len() <= PAST_MAX {
             return;
         }
-        if let Some(oldest) = all.pop_front()
-            && !all.iter().any(|past| past.end == End::Replaced && past.course.digest == oldest.course.digest)
-        {
-            Arc::make_mut(&mut self.lived).remove(&oldest.course.digest);
+        let Some(oldest) = all.pop_front().filter(|oldest| oldest.end == End::Replaced) else { return };
+        if let Entry::Occupied(mut times) = lived.entry(oldest.course.digest) {
+            *times.get_mut() -= 1;
+            if *times.get() == 0 {
+                times.remove();
+            }
         }
     }
 

@@ -132,9 +132,13 @@ fn a_tag_that_was_moved_back_is_no_straggler() {
     let story = "0:00 a b c d pull 1.0 as latest
         2:00:00 a b c pull 1.1 as latest every 20s
         2:01:00 a b c d check 1.0 as latest every 5s";
-    let expected =
-        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled";
-    check(story, "2:20:00", expected);
+    let now = |state: &str| {
+        format!(
+            "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 {state} without 1.1\n now 1.0 {state}"
+        )
+    };
+    check(story, "2:01:20", &now("rolling_out"));
+    check(story, "2:20:00", &now("settled"));
 }
 
 #[test]
