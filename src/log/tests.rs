@@ -221,7 +221,7 @@ async fn a_snapshot_that_does_not_fit_is_left_aside() {
     let bytes = log.recorder.store().unwrap().snapshot().unwrap().unwrap();
     let rules = Rules::default();
     assert!(snapshot::decode(&bytes, &rules).is_some());
-    let other = Rules { settle: crate::model::time::Span::from_secs(7), ..rules.clone() };
+    let other = Rules { settle: crate::model::time::Span::from_secs(7) };
     assert!(snapshot::decode(&bytes, &other).is_none(), "made under other rules");
     for place in 0..bytes.len() {
         let mut damaged = bytes.clone();
