@@ -9,6 +9,7 @@ mod architecture;
 mod clients;
 mod crash;
 mod dashboard;
+mod demo;
 mod deploy;
 mod headers;
 mod large;
