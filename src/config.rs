@@ -26,6 +26,12 @@ const DATA: &str = "./landfall-data";
 const MAX_WAIT: Duration = Duration::from_millis(25);
 /// Longest such wait that may be set: a longer one would slow pulls down noticeably.
 const MAX_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long observations stay in the log, unless told otherwise: a year and some weeks, so that years compare.
+const KEEP: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Shortest such time: what is asked about last week is answered from observations.
+const KEEP_MIN: Duration = Duration::from_secs(24 * 3600);
+/// Longest such time.
+const KEEP_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Longest settle time that may be set.
 const SETTLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -42,6 +48,8 @@ pub struct Config {
     pub data: PathBuf,
     /// How long an answer waits for its observation to be durable.
     pub max_wait: Duration,
+    /// How long observations stay in the log; what they proved stays for ever.
+    pub keep: Span,
     /// How deployments are derived.
     pub rules: Rules,
 }
@@ -127,7 +135,7 @@ impl Secret {
     }
 
     /// The text, for the one place that sends it.
-    pub fn expose(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -203,6 +211,9 @@ pub struct Flags {
     /// How long an answer waits for its observation to be durable [default: 25ms]
     #[arg(long, env = "LANDFALL_MAX_WAIT", value_name = "DURATION")]
     pub max_wait: Option<String>,
+    /// How long observations stay in the log; what they proved stays [default: 400d]
+    #[arg(long, env = "LANDFALL_KEEP", value_name = "DURATION")]
+    pub keep: Option<String>,
     /// Quiet time after which a rollout counts as settled [default: 10m]
     #[arg(long, env = "LANDFALL_SETTLE", value_name = "DURATION")]
     pub settle: Option<String>,
@@ -253,6 +264,7 @@ struct AdminTable {
 #[serde(deny_unknown_fields, default)]
 struct LogTable {
     max_wait: Option<String>,
+    keep: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -301,6 +313,12 @@ impl Config {
                 MAX_WAIT,
                 Duration::ZERO..=MAX_WAIT_MAX,
             )?,
+            keep: span(duration(
+                "log.keep (--keep)",
+                flags.keep.or(file.log.keep),
+                KEEP,
+                KEEP_MIN..=KEEP_MAX,
+            )?),
             rules: rules(flags.settle.or(file.derive.settle))?,
         })
     }
@@ -386,8 +404,12 @@ fn rules(settle: Option<String>) -> Result<Rules, ConfigError> {
     let range = Duration::from_millis(1)..=SETTLE_MAX;
     let settle = duration("derive.settle (--settle)", settle, default_settle, range)?;
     let mut rules = default;
-    rules.settle = Span::from_ms(i64::try_from(settle.as_millis()).unwrap_or(i64::MAX));
+    rules.settle = span(settle);
     Ok(rules)
+}
+
+fn span(duration: Duration) -> Span {
+    Span::from_ms(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn duration(
@@ -397,7 +419,8 @@ fn duration(
     range: std::ops::RangeInclusive<Duration>,
 ) -> Result<Duration, ConfigError> {
     let Some(text) = text else { return Ok(default) };
-    jiff::SignedDuration::from_str(&text)
+    jiff::Span::from_str(&text)
+        .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()))
         .ok()
         .and_then(|signed| Duration::try_from(signed).ok())
         .filter(|duration| range.contains(duration))
@@ -515,12 +538,14 @@ mod tests {
             listen: Some("127.0.0.1:2".into()),
             upstream: Some("https://b".into()),
             settle: Some("2s".into()),
+            keep: Some("30d".into()),
             ..Flags::default()
         };
         let config = load(flags, file).unwrap();
         assert_eq!(config.proxy.listen.port(), 2);
         assert_eq!(config.upstreams[0].url.as_str(), "https://b/");
         assert_eq!(config.rules.settle, Span::from_secs(2));
+        assert_eq!(config.keep, Span::from_mins(30 * 24 * 60));
     }
 
     #[test]
@@ -544,6 +569,7 @@ mod tests {
                 &format!("{upstream}[log]\nmax_wait = \"1h\""),
                 "log.max_wait (--max-wait): `1h` is not a duration",
             ),
+            (&format!("{upstream}[log]\nkeep = \"1h\""), "log.keep (--keep): `1h` is not a duration"),
             (&format!("{upstream}[proxy]\ntls_cert = \"c\""), "proxy.tls_key (--tls-key): missing"),
             (&format!("{upstream}[proxy]\nverify = \"no\""), "proxy.verify (--verify): `no`"),
             (&format!("{upstream}[proxy]\npublic_host = \"http://x\""), "proxy.public_host (--public-host)"),

@@ -4,10 +4,14 @@
 //! wire → auth → route → forward → observe → log → fold → query → surfaces
 //! ```
 //!
-//! The modules in reading order:
+//! In reading order: [`model`] (pure: what a pull, a deployment, a rollback is), [`log`] (the durable log, and what
+//! is folded from it), [`proxy`] (the data plane, from the wire to an observation), [`admin`] (the control plane),
+//! [`cli`] (the commands). Imports point from the last to the first. [`config`] and [`clock`] serve all of them.
 
-pub mod cli; // the commands
-pub mod clock; // the one place where the time of day is read
-pub mod config; // flags, variables, file → Config
-pub mod log; // the durable log, and what is folded from it
-pub mod model; // pure: what a pull, a deployment, a rollback is
+pub mod admin;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod log;
+pub mod model;
+pub mod proxy;

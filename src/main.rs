@@ -2,6 +2,13 @@
 
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    landfall::cli::main()
+use clap::Parser;
+use landfall::cli::Cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    Cli::parse().run().await.unwrap_or_else(|error| {
+        eprintln!("landfall: {error}");
+        ExitCode::from(error.exit_code())
+    })
 }

@@ -66,12 +66,12 @@ pub enum ReplayError {
 
 impl ReplayError {
     /// The exit code, as in sysexits: 66 no input, 65 bad data, 74 output.
-    pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    pub fn exit_code(&self) -> u8 {
+        match self {
             Self::Read { .. } => 66,
             Self::Line { .. } | Self::Releases { .. } => 65,
             Self::Write(_) => 74,
-        })
+        }
     }
 }
 

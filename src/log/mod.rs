@@ -8,23 +8,28 @@
 
 mod codec;
 mod recorder;
+mod retention;
+mod snapshot;
 mod store;
 mod view;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use prometheus_client::registry::Registry;
 
 pub use recorder::{AppendError, Durability, Receipt};
+pub use retention::PastError;
 pub use store::{Events, OpenError, ReadError};
 pub use view::View;
 
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
+use crate::model::time::{Span, Time};
 use recorder::Recorder;
-use store::Store;
+use store::{Slot, Store};
 use view::Views;
 
 /// A handle to the log. Cloning it is cheap; the log lives until [`Log::close`] or until its last handle is gone.
@@ -32,7 +37,10 @@ use view::Views;
 pub struct Log {
     recorder: Recorder,
     views: Views,
+    rules: Rules,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// Retention ends when this is gone.
+    retention: Arc<Mutex<Option<SyncSender<()>>>>,
 }
 
 impl Log {
@@ -45,12 +53,27 @@ impl Log {
         Self::start(Store::open(dir)?, rules)
     }
 
+    /// Begins to remove observations that are older than `keep`. What they proved stays.
+    ///
+    /// # Errors
+    /// The operating system refuses another thread.
+    pub fn retain(&self, keep: Span) -> std::io::Result<()> {
+        let (stop, stopped) = sync_channel(0);
+        let thread = retention::start(self.recorder.slot(), self.rules.clone(), keep, stopped)?;
+        *lock(&self.retention) = Some(stop);
+        lock(&self.threads).push(thread);
+        Ok(())
+    }
+
     fn start(store: Store, rules: Rules) -> Result<Self, OpenError> {
         let path = store.path().to_owned();
-        let (views, follower, follow) = view::replay(&store, rules)?;
-        let (recorder, record) =
-            recorder::start(store, follower).map_err(|source| OpenError::Io { path, source })?;
-        Ok(Self { recorder, views, threads: Arc::new(Mutex::new(vec![record, follow])) })
+        let dir = path.parent().map(Path::to_owned).unwrap_or_default();
+        let slot = Slot::new(store.clone());
+        let (views, follower, follow) = view::replay(&store, slot.clone(), rules.clone())?;
+        let started = recorder::start(dir, slot, follower);
+        let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
+        let threads = Arc::new(Mutex::new(vec![record, follow]));
+        Ok(Self { recorder, views, rules, threads, retention: Arc::default() })
     }
 
     /// Appends a change that an administrator made. When this returns `Ok`, the change is durable and in
@@ -82,7 +105,16 @@ impl Log {
     /// # Errors
     /// The store cannot be read.
     pub fn events(&self) -> Result<Events, ReadError> {
-        self.recorder.store()?.events()
+        self.recorder.store()?.events_after(0)
+    }
+
+    /// Everything that was folded by the time `at`, and nothing later. Reads the log from its beginning: seconds for
+    /// millions of events, on the calling thread.
+    ///
+    /// # Errors
+    /// Retention removed what would be needed, or the log cannot be read.
+    pub fn view_at(&self, at: Time) -> Result<View, PastError> {
+        retention::view_at(&self.recorder.store()?, &self.rules, at)
     }
 
     /// Registers the log's counters.
@@ -107,13 +139,19 @@ impl Log {
     /// Writes everything that was handed over, then stops. Later calls on other handles are refused or counted.
     pub fn close(self) {
         self.recorder.stop();
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        *lock(&self.retention) = None;
+        let threads = std::mem::take(&mut *lock(&self.threads));
         for thread in threads {
             // A thread that panicked has said so already; closing goes on.
             let _ = thread.join();
         }
+        self.recorder.close_store();
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A list of threads and a sender are whole at every instant, whoever panicked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! When a commit fails, who waits is told at once, the loss is counted, and the store is opened again from time to
 //! time. The first thing that is then written is the gap.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
-use super::store::{ReadError, Store};
+use super::store::{ReadError, Slot, Store};
 use super::view::{Committed, Follower};
 use crate::clock;
 use crate::model::event::{Event, Observation};
@@ -93,8 +94,7 @@ pub(super) struct Recorder {
 
 struct Shared {
     counters: Counters,
-    /// None while the store is closed after a failure.
-    store: Mutex<Option<Store>>,
+    store: Slot,
     /// Losses that are not in the log yet.
     gap: Mutex<Option<Gap>>,
     writable: AtomicBool,
@@ -168,7 +168,11 @@ impl Recorder {
     }
 
     pub(super) fn store(&self) -> Result<Store, ReadError> {
-        locked(&self.shared.store).clone().ok_or(ReadError::Closed)
+        self.shared.store.get().ok_or(ReadError::Closed)
+    }
+
+    pub(super) fn slot(&self) -> Slot {
+        self.shared.store.clone()
     }
 
     pub(super) fn counters(&self) -> &Counters {
@@ -187,18 +191,26 @@ impl Recorder {
         // A writer that has ended already needs no telling. Blocks while the queue is full; the writer empties it.
         let _ = self.queue.send(Entry::Stop);
     }
+
+    /// Closes the store, once nobody writes any more.
+    pub(super) fn close_store(&self) {
+        self.shared.store.set(None);
+    }
 }
 
 /// Starts the writer's thread over an open store.
-pub(super) fn start(store: Store, follower: Follower) -> std::io::Result<(Recorder, JoinHandle<()>)> {
+pub(super) fn start(
+    dir: PathBuf,
+    store: Slot,
+    follower: Follower,
+) -> std::io::Result<(Recorder, JoinHandle<()>)> {
     let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);
     let shared = Arc::new(Shared {
         counters: Counters { fold_panics: follower.panics(), ..Counters::default() },
-        store: Mutex::new(Some(store.clone())),
+        store,
         gap: Mutex::new(None),
         writable: AtomicBool::new(true),
     });
-    let dir = store.path().parent().map(std::path::Path::to_owned).unwrap_or_default();
     let writer = Writer { shared: shared.clone(), follower, dir, reopen_at: Instant::now() };
     let thread =
         std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&entries))?;
@@ -208,7 +220,7 @@ pub(super) fn start(store: Store, follower: Follower) -> std::io::Result<(Record
 struct Writer {
     shared: Arc<Shared>,
     follower: Follower,
-    dir: std::path::PathBuf,
+    dir: PathBuf,
     reopen_at: Instant,
 }
 
@@ -256,7 +268,6 @@ impl Writer {
                 self.write(batch);
             }
         }
-        *locked(&self.shared.store) = None;
     }
 
     fn write(&mut self, mut batch: Batch) {
@@ -313,7 +324,7 @@ impl Writer {
     }
 
     fn open_store(&mut self) -> Option<Store> {
-        if let Some(store) = locked(&self.shared.store).clone() {
+        if let Some(store) = self.shared.store.get() {
             return Some(store);
         }
         if Instant::now() < self.reopen_at {
@@ -322,7 +333,7 @@ impl Writer {
         match Store::open(&self.dir) {
             Ok(store) => {
                 tracing::info!("the log is open again");
-                *locked(&self.shared.store) = Some(store.clone());
+                self.shared.store.set(Some(store.clone()));
                 self.shared.writable.store(true, Ordering::Relaxed);
                 Some(store)
             }
@@ -337,7 +348,7 @@ impl Writer {
     fn fail(&mut self) {
         self.shared.counters.failures.inc();
         self.shared.writable.store(false, Ordering::Relaxed);
-        *locked(&self.shared.store) = None;
+        self.shared.store.set(None);
         self.reopen_at = Instant::now() + REOPEN_PAUSE;
     }
 }

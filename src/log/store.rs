@@ -1,8 +1,9 @@
 //! The redb tables. The only place that knows redb.
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -13,12 +14,19 @@ use crate::model::event::Event;
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 /// Facts about the store itself.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+/// What was folded from the events, by [`Snapshot`].
+const SNAPSHOTS: TableDefinition<&str, &[u8]> = TableDefinition::new("snapshots");
+/// In [`META`]: the last event up to which observations were removed.
+const META_THINNED: &str = "thinned";
 /// In [`META`]: which layout of tables this is.
 const META_LAYOUT: &str = "layout";
 /// The layout that this release reads and writes.
 const LAYOUT: u64 = 1;
 /// The database's name in the data folder.
 const FILE_NAME: &str = "landfall.redb";
+/// Pages that redb keeps in memory. The log is written at its end and read from its beginning to its end, so a
+/// larger cache would only be larger.
+const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Why the log does not open.
 #[derive(Debug, thiserror::Error)]
@@ -108,9 +116,12 @@ pub(super) struct Store {
 impl Store {
     /// Opens the database in `dir`, making both where they do not exist.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
+        // Who pulls what is nobody else's business on this machine, and the admin token lies here, too.
+        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        private.map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
         let path = dir.join(FILE_NAME);
-        let database = Database::create(&path).map_err(|error| open_error(&path, error))?;
+        let opened = Database::builder().set_cache_size(CACHE_BYTES_MAX).create(&path);
+        let database = opened.map_err(|error| open_error(&path, error))?;
         Self::prepare(database, path)
     }
 
@@ -149,12 +160,86 @@ impl Store {
         Ok(first)
     }
 
-    /// Every event in order, as the database stands now.
-    pub(super) fn events(&self) -> Result<Events, ReadError> {
+    /// Every event after the one with the sequence number `after`, in order, as the database stands now.
+    pub(super) fn events_after(&self, after: u64) -> Result<Events, ReadError> {
         let transaction = self.database.begin_read().map_err(redb::Error::from)?;
         let table = transaction.open_table(EVENTS).map_err(redb::Error::from)?;
-        let range = table.range::<u64>(..).map_err(redb::Error::from)?;
+        let range = table.range(after + 1..).map_err(redb::Error::from)?;
         Ok(Events { range })
+    }
+
+    /// A snapshot's bytes.
+    pub(super) fn snapshot(&self, which: Snapshot) -> Result<Option<Vec<u8>>, ReadError> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
+        let table = transaction.open_table(SNAPSHOTS).map_err(redb::Error::from)?;
+        let bytes = table.get(which.key()).map_err(redb::Error::from)?;
+        Ok(bytes.map(|bytes| bytes.value().to_vec()))
+    }
+
+    /// Keeps a snapshot in place of the one before.
+    pub(super) fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        transaction.open_table(SNAPSHOTS)?.insert(which.key(), bytes)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Removes the observations up to the event `through`, at most `events_max` events at a time; returns whether
+    /// there are more. Everything else in the log stays.
+    pub(super) fn remove_observations(&self, through: u64, events_max: u64) -> Result<bool, redb::Error> {
+        let transaction = self.database.begin_write()?;
+        let end = {
+            let mut meta = transaction.open_table(META)?;
+            let thinned = meta.get(META_THINNED)?.map_or(0, |thinned| thinned.value());
+            let end = through.min(thinned.saturating_add(events_max));
+            let is_other = |_: u64, bytes: &[u8]| !matches!(codec::decode(bytes), Ok(Event::Observed(_)));
+            transaction.open_table(EVENTS)?.retain_in(thinned + 1..=end, is_other)?;
+            meta.insert(META_THINNED, end)?;
+            end
+        };
+        transaction.commit()?;
+        Ok(end < through)
+    }
+}
+
+/// Which snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Snapshot {
+    /// Of everything, as of some moment: a shortcut.
+    Latest,
+    /// Of everything that retention removed: what folding begins with.
+    Base,
+}
+
+impl Snapshot {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::Base => "base",
+        }
+    }
+}
+
+/// The store, or nothing while it is closed after a failure. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Slot(Arc<Mutex<Option<Store>>>);
+
+impl Slot {
+    pub(super) fn new(store: Store) -> Self {
+        Self(Arc::new(Mutex::new(Some(store))))
+    }
+
+    pub(super) fn get(&self) -> Option<Store> {
+        self.lock().clone()
+    }
+
+    pub(super) fn set(&self, store: Option<Store>) {
+        *self.lock() = store;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Store>> {
+        // What it guards is whole at every instant, whoever panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,6 +276,7 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(META)?.insert(META_LAYOUT, LAYOUT)?;
     transaction.open_table(EVENTS)?;
+    transaction.open_table(SNAPSHOTS)?;
     transaction.commit()?;
     Ok(())
 }

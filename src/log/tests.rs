@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+use super::store::Snapshot;
 use super::*;
+use crate::model::deployments::State;
 use crate::model::event::{Method, Object, TokenId, TokenKind};
 use crate::model::oci::Digest;
 use crate::model::time::Time;
@@ -174,4 +176,96 @@ async fn a_full_disk_holds_nobody_up_and_leaves_a_gap() {
     assert_eq!(events.len(), 3);
     assert!(matches!(events[1], Event::Gap { lost: counted, .. } if counted == lost), "{events:?}");
     assert_eq!(log.late_and_lost(), (0, lost));
+}
+
+#[tokio::test]
+async fn an_opening_from_a_snapshot_sees_what_a_whole_one_sees() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    log.append(created("production")).await.unwrap();
+    for number in 0..20 {
+        let _ = log.record(observation(number));
+    }
+    log.close();
+    let folded = open(dir.path());
+    assert!(matches!(folded.recorder.store().unwrap().snapshot(Snapshot::Latest), Ok(Some(_))));
+    // What follows a snapshot is folded on top of it.
+    assert_eq!(folded.record(observation(20)).durable(LONG).await, Durability::Durable);
+    folded.close();
+
+    let from_snapshot = open(dir.path());
+    let (short, whole) = (from_snapshot.view(), {
+        let mut view =
+            View { directory: Default::default(), state: State::new(Rules::default()), applied: 0 };
+        for event in stored(&from_snapshot) {
+            view.directory.apply(&event);
+            view.state.apply(&event);
+        }
+        view
+    });
+    assert_eq!(short.applied, 22);
+    assert_eq!(short.directory, whole.directory);
+    assert_eq!(
+        postcard::to_stdvec(&short.state).unwrap(),
+        postcard::to_stdvec(&whole.state).unwrap(),
+        "the fold from a snapshot differs"
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_that_does_not_fit_is_left_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    assert_eq!(log.record(observation(1)).durable(LONG).await, Durability::Durable);
+    log.close();
+    let log = open(dir.path());
+    let bytes = log.recorder.store().unwrap().snapshot(Snapshot::Latest).unwrap().unwrap();
+    let rules = Rules::default();
+    assert!(snapshot::decode(&bytes, &rules).unwrap().is_ours);
+    let other = Rules { settle: crate::model::time::Span::from_secs(7) };
+    assert!(!snapshot::decode(&bytes, &other).unwrap().is_ours, "made under other rules");
+    for place in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 1;
+        assert!(snapshot::decode(&damaged, &rules).is_none(), "byte {place}");
+    }
+    log.recorder.store().unwrap().keep_snapshot(Snapshot::Latest, b"nonsense").unwrap();
+    log.close();
+    assert_eq!(open(dir.path()).view().applied, 1);
+}
+
+#[tokio::test]
+async fn retention_removes_observations_and_nothing_that_they_proved() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    log.append(created("production")).await.unwrap();
+    for minute in 0..100 {
+        let at = minute * 60_000;
+        let observation = Observation { at: Time::from_ms(at), ..observation(u64::from(at >= 3_000_000)) };
+        assert_eq!(log.record(observation).durable(LONG).await, Durability::Durable);
+    }
+    log.append(created("staging")).await.unwrap();
+    log.close();
+    let log = open(dir.path());
+    let whole = postcard::to_stdvec(&log.view().state).unwrap();
+    let past = |log: &Log, minute: i64| {
+        log.view_at(Time::from_ms(minute * 60_000)).map(|view| postcard::to_stdvec(&view.state).unwrap())
+    };
+    let at_80 = past(&log, 80).unwrap();
+
+    let (store, rules, until) = (log.recorder.store().unwrap(), Rules::default(), Time::from_ms(70 * 60_000));
+    assert_eq!(retention::thin(&store, &rules, until, 1_000).unwrap(), 0, "too few to be worth it");
+    assert_eq!(retention::thin(&store, &rules, until, 10).unwrap(), 71);
+    assert_eq!(retention::thin(&store, &rules, until, 10).unwrap(), 0, "nothing is left to do");
+    assert_eq!(stored(&log).len(), 102 - 70, "only observations go");
+
+    assert_eq!(past(&log, 80).unwrap(), at_80);
+    assert!(matches!(past(&log, 50), Err(PastError::Removed { .. })));
+    store.keep_snapshot(Snapshot::Latest, b"lost").unwrap();
+    drop(store);
+    log.close();
+    let log = open(dir.path());
+    assert_eq!(postcard::to_stdvec(&log.view().state).unwrap(), whole, "folded from the base on");
+    assert!(log.view().directory.environment("production").is_some());
+    assert!(log.view().directory.environment("staging").is_some());
 }

@@ -14,7 +14,8 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 
 use super::recorder::AppendError;
-use super::store::{OpenError, ReadError, Store};
+use super::snapshot;
+use super::store::{OpenError, ReadError, Slot, Snapshot, Store};
 use crate::model::deployments::{Rules, State};
 use crate::model::directory::Directory;
 use crate::model::event::Event;
@@ -23,6 +24,10 @@ use crate::model::event::Event;
 const COMMITS_WAITING_MAX: usize = 1_024;
 /// How old a snapshot may be while pulls pour in.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(50);
+/// Events after which a snapshot is kept: what an opening after a crash has to fold at most takes a blink.
+const SNAPSHOT_EVENTS: u64 = 100_000;
+/// How often a long opening says how far it is.
+const PROGRESS_EVENTS: u64 = 1_000_000;
 
 /// Everything that was folded from the log up to one event.
 #[derive(Clone)]
@@ -71,15 +76,45 @@ impl Follower {
     }
 }
 
-/// Folds what the store holds and starts the thread that folds what follows.
-pub(super) fn replay(store: &Store, rules: Rules) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
-    let damaged =
-        |error: ReadError| OpenError::Damaged { path: store.path().to_owned(), reason: error.to_string() };
-    let view = View { directory: Directory::default(), state: State::new(rules), applied: 0 };
-    let mut fold = Fold { view, panics: Counter::default() };
-    for entry in store.events().map_err(damaged)? {
-        let (sequence, event) = entry.map_err(damaged)?;
+/// What folding begins with: nothing, or what retention removed from the log's beginning.
+pub(super) fn base(store: &Store, rules: &Rules) -> Result<View, OpenError> {
+    match store.snapshot(Snapshot::Base).map_err(|error| unreadable(store, &error))? {
+        None => Ok(View { directory: Directory::default(), state: State::new(rules.clone()), applied: 0 }),
+        Some(bytes) => {
+            snapshot::decode(&bytes, rules).map(|kept| kept.view).ok_or_else(|| OpenError::Damaged {
+                path: store.path().to_owned(),
+                reason: "what retention kept of removed observations cannot be read by this release"
+                    .to_owned(),
+            })
+        }
+    }
+}
+
+fn unreadable(store: &Store, error: &ReadError) -> OpenError {
+    OpenError::Damaged { path: store.path().to_owned(), reason: error.to_string() }
+}
+
+/// Folds what the store holds, from its snapshot on, and starts the thread that folds what follows.
+pub(super) fn replay(
+    store: &Store,
+    slot: Slot,
+    rules: Rules,
+) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
+    let read = |error: ReadError| unreadable(store, &error);
+    let latest = store.snapshot(Snapshot::Latest).map_err(read)?;
+    let latest = latest.and_then(|bytes| snapshot::decode(&bytes, &rules)).filter(|kept| kept.is_ours);
+    let view = match latest {
+        Some(kept) => kept.view,
+        None => base(store, &rules)?,
+    };
+    let kept = view.applied;
+    let mut fold = Fold { view, panics: Counter::default(), slot, kept };
+    for entry in store.events_after(kept).map_err(read)? {
+        let (sequence, event) = entry.map_err(read)?;
         fold.apply(sequence, &event);
+        if sequence % PROGRESS_EVENTS == 0 {
+            tracing::info!(events = sequence, "reading the log");
+        }
     }
     let views = Views(Arc::new(ArcSwap::from_pointee(fold.view.clone())));
     let (commits, incoming) = sync_channel(COMMITS_WAITING_MAX);
@@ -122,6 +157,12 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
             // Whoever asked may have gone; the change stands.
             let _ = told.send(Ok(()));
         }
+        if fold.view.applied - fold.kept >= SNAPSHOT_EVENTS {
+            fold.keep();
+        }
+    }
+    if fold.view.applied > fold.kept {
+        fold.keep();
     }
     published.0.store(Arc::new(fold.view));
 }
@@ -129,20 +170,48 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
 struct Fold {
     view: View,
     panics: Counter,
+    slot: Slot,
+    /// The last event in the latest snapshot, or in the latest attempt to keep one.
+    kept: u64,
 }
 
-impl Fold {
-    fn apply(&mut self, sequence: u64, event: &Event) {
-        self.view.directory.apply(event);
-        let state = &mut self.view.state;
+impl View {
+    /// Takes the log's next event into account. Returns whether the fold could.
+    pub(super) fn apply(&mut self, sequence: u64, event: &Event) -> bool {
+        self.directory.apply(event);
+        let state = &mut self.state;
         // A fault in the fold must never take tokens, and so pulls, with it.
-        if catch_unwind(AssertUnwindSafe(|| state.apply(event))).is_err() {
+        let applied = catch_unwind(AssertUnwindSafe(|| state.apply(event))).is_ok();
+        if !applied {
             tracing::error!(
                 sequence,
                 "the fold could not take an event; please report it with `landfall export`"
             );
+        }
+        self.applied = sequence;
+        applied
+    }
+}
+
+impl Fold {
+    fn apply(&mut self, sequence: u64, event: &Event) {
+        if !self.view.apply(sequence, event) {
             self.panics.inc();
         }
-        self.view.applied = sequence;
+    }
+
+    /// Keeps a snapshot. Without one the next opening takes longer, and that is all.
+    fn keep(&mut self) {
+        self.kept = self.view.applied;
+        // What the fold stumbled over may be in it; the next opening is to see it again.
+        let Some(store) = self.slot.get().filter(|_| self.panics.get() == 0) else { return };
+        match snapshot::encode(&self.view) {
+            Ok(bytes) => {
+                if let Err(error) = store.keep_snapshot(Snapshot::Latest, &bytes) {
+                    tracing::warn!(%error, "a snapshot of the log could not be kept; the next start takes longer");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "a snapshot of the log could not be made"),
+        }
     }
 }

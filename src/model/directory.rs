@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{EnvironmentName, Event, Observation, TokenId, TokenKind};
 use super::time::Time;
 
 /// Every environment and token, as the log says. Cloning is cheap: what did not change is shared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
     environments: BTreeMap<EnvironmentName, Arc<Environment>>,
     by_secret: Arc<HashMap<[u8; 32], (EnvironmentName, TokenId)>>,
 }
 
 /// An environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// Its name.
     pub name: EnvironmentName,
@@ -28,7 +30,7 @@ pub struct Environment {
 }
 
 /// A token, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     /// Its public identifier.
     pub id: TokenId,
@@ -116,13 +118,17 @@ impl Directory {
         secret_sha256: &[u8; 32],
         now: Time,
     ) -> Result<(&Environment, &Token), Refused> {
-        let (name, id) = self.by_secret.get(secret_sha256).ok_or(Refused::Unknown)?;
-        let environment = self.environments.get(name).ok_or(Refused::Unknown)?;
-        let token = environment.tokens.get(id).ok_or(Refused::Unknown)?;
-        if !bool::from(subtle::ConstantTimeEq::ct_eq(&token.secret_sha256[..], &secret_sha256[..])) {
-            return Err(Refused::Unknown);
-        }
-        token.check(now).map(|()| (environment.as_ref(), token))
+        let (environment, token) = self.owner(secret_sha256).ok_or(Refused::Unknown)?;
+        token.check(now).map(|()| (environment, token))
+    }
+
+    /// Whose secret has this SHA-256, accepted or not.
+    pub fn owner(&self, secret_sha256: &[u8; 32]) -> Option<(&Environment, &Token)> {
+        let (name, id) = self.by_secret.get(secret_sha256)?;
+        let environment = self.environments.get(name)?;
+        let token = environment.tokens.get(id)?;
+        let same = subtle::ConstantTimeEq::ct_eq(&token.secret_sha256[..], &secret_sha256[..]);
+        bool::from(same).then_some((environment.as_ref(), token))
     }
 
     /// Takes the log's next event into account. Events that name what does not exist change nothing.

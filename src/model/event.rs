@@ -207,6 +207,22 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// When it happened, by this machine's clock; for a gap, when it ended.
+    pub fn at(&self) -> Time {
+        match self {
+            Self::Observed(observation) => observation.at,
+            Self::Gap { until, .. } => *until,
+            Self::Learned { at, .. }
+            | Self::EnvironmentCreated { at, .. }
+            | Self::EnvironmentUpdated { at, .. }
+            | Self::EnvironmentDeleted { at, .. }
+            | Self::TokenCreated { at, .. }
+            | Self::TokenRevoked { at, .. } => *at,
+        }
+    }
+}
+
 impl EnvironmentName {
     /// The name.
     pub fn as_str(&self) -> &str {
@@ -259,6 +275,9 @@ impl fmt::Display for TokenId {
 }
 
 impl TokenKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Cluster, Self::Local, Self::Prepull, Self::Scanner];
+
     /// The kind as it is written in text and JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,4 +10,5 @@ pub mod event;
 pub mod oci;
 pub mod questions;
 pub mod releases;
+pub mod secret;
 pub mod time;

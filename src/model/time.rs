@@ -113,6 +113,26 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
+/// How long ago `then` was, e.g. `2 min ago`; the date where that says more.
+pub fn ago(now: Time, then: Time) -> String {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    let ms = now.since(then).ms();
+    let seconds = ms.abs() / 1000;
+    // What is to come is rounded up: a token made for 30 days ends "in 30 d", not in 29.
+    let count = |unit: i64| if ms < 0 { (seconds + unit - 1) / unit } else { seconds / unit };
+    let length = match seconds {
+        0..=4 => return "just now".to_owned(),
+        5..MINUTE => format!("{seconds} s"),
+        MINUTE..HOUR => format!("{} min", count(MINUTE)),
+        HOUR..DAY => format!("{} h", count(HOUR)),
+        _ if seconds < 60 * DAY => format!("{} d", count(DAY)),
+        _ => return then.to_string().chars().take("2026-03-02".len()).collect(),
+    };
+    if ms < 0 { format!("in {length}") } else { format!("{length} ago") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +143,24 @@ mod tests {
         assert_eq!(time.to_string(), "2026-03-02T06:00:48.032Z");
         assert_eq!(time.since("2026-03-02T06:00:40Z".parse().unwrap()), Span::from_ms(8032));
         assert!("yesterday".parse::<Time>().is_err());
+    }
+
+    #[test]
+    fn times_are_spoken() {
+        let now = Time::from_ms(1_800_000_000_000);
+        let cases = [
+            (0, "just now"),
+            (-3, "just now"),
+            (42, "42 s ago"),
+            (150, "2 min ago"),
+            (7_300, "2 h ago"),
+            (200_000, "2 d ago"),
+            (-200_000, "in 3 d"),
+            (-86_400 * 30 + 1, "in 30 d"),
+            (100 * 86_400, "2026-10-07"),
+        ];
+        for (seconds, spoken) in cases {
+            assert_eq!(ago(now, now - Span::from_secs(seconds)), spoken);
+        }
     }
 }

@@ -22,7 +22,7 @@ const PART_CACHED: (u64, u64) = (1, 3);
 /// A rollout is over after a pause of so many times its longest pause …
 const PAUSES: i64 = 2;
 
-/// … though never before this has passed: pods do not start faster than they pull.
+/// … though never before this, or the settle time, has passed: pods do not start faster than they pull.
 const PAUSE_MIN: Span = PULL;
 
 /// The image that runs, as far as the pulls tell.
@@ -160,7 +160,7 @@ impl Main {
     pub(super) fn over_at(&self, settle: Span) -> Time {
         let is_pace_known = self.course.nodes > 1 || self.expected <= 1;
         let pause = Span::from_ms(self.longest_pause.ms().saturating_mul(PAUSES));
-        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN) } else { settle }
+        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN.min(settle)) } else { settle }
     }
 
     /// Whether its nodes were seen to ask although they hold it: then silence means something.

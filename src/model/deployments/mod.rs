@@ -232,6 +232,11 @@ impl State {
         &self.catalogue
     }
 
+    /// Applies other rules from here on; what was judged stays as it was judged.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     /// The rules in use.
     pub fn rules(&self) -> &Rules {
         &self.rules

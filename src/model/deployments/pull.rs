@@ -154,7 +154,12 @@ impl Node {
     pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest) -> Begun {
         let at = observation.at;
         let mut replaced = None;
-        let found = self.open.iter().position(|open| open.digest == top && at.since(open.first_at) <= PULL);
+        let found = self.open.iter().rposition(|open| open.digest == top && at.since(open.first_at) <= PULL);
+        // A HEAD that comes after the node went on to another image does not belong to the pull before that: the
+        // node came back. Behind a shared address it may as well be another node.
+        let found = found.filter(|&place| {
+            observation.method == Method::Get || self.shared || place + 1 == self.open.len()
+        });
         let place = match found {
             Some(place) if self.open[place].broken => {
                 replaced = Some(self.open.remove(place).first_at);

@@ -186,6 +186,7 @@ impl Asked<'_> {
             let state = self.phase(main);
             steps.push(Step {
                 repository: self.repository,
+                service: &self.service,
                 course: &main.course,
                 from: main.from.as_ref().map(|from| (from.digest, from.tag())),
                 state,
@@ -203,6 +204,7 @@ impl Asked<'_> {
     fn past<'b>(&'b self, past: &'b Past) -> Step<'b> {
         Step {
             repository: self.repository,
+            service: &self.service,
             course: &past.course,
             from: past.from.as_ref().map(|from| (from.digest, from.tag())),
             state: match past.end {
@@ -222,6 +224,7 @@ impl Asked<'_> {
         let settle = self.state.rules().settle;
         Step {
             repository: self.repository,
+            service: &self.service,
             course: &rival.course,
             from: Some((main.course.digest, tag(&main.course))),
             state: match rival.end(self.now, settle) {

@@ -1,7 +1,9 @@
 //! One change of one service, and what can be said of it.
 
 use crate::model::deployments::State;
+use crate::model::deployments::claim::End;
 use crate::model::deployments::course::{Course, Seen};
+use crate::model::deployments::service::Service;
 use crate::model::oci::{Digest, Repository, Tag};
 use crate::model::releases::{Relation, Release};
 use crate::model::time::Time;
@@ -12,6 +14,7 @@ use super::view::{Change, ChangeEvidence, Confidence, Image, Kind, Phase, PullEv
 #[derive(Clone)]
 pub(super) struct Step<'a> {
     pub(super) repository: &'a Repository,
+    pub(super) service: &'a Service,
     pub(super) course: &'a Course,
     pub(super) from: Option<(Digest, Option<&'a str>)>,
     pub(super) state: Phase,
@@ -48,12 +51,9 @@ impl Step<'_> {
     pub(super) fn view(&self, state: &State) -> Change {
         let kind = self.kind(state);
         let to = self.course.digest;
-        let between = |low: &Digest, high: &Digest| -> Vec<Release> {
-            state.catalogue().between(self.repository, low, high).into_iter().cloned().collect()
-        };
         let (releases, reverted) = match (&self.from, kind) {
-            (Some((from, _)), Kind::Rollback) => (Vec::new(), between(&to, from)),
-            (Some((from, _)), Kind::Upgrade | Kind::Restore) => (between(from, &to), Vec::new()),
+            (Some((from, _)), Kind::Rollback) => (Vec::new(), self.between(state, &to, from)),
+            (Some((from, _)), Kind::Upgrade | Kind::Restore) => (self.between(state, from, &to), Vec::new()),
             _ => (state.catalogue().find(self.repository, &to).cloned().into_iter().collect(), Vec::new()),
         };
         Change {
@@ -70,6 +70,50 @@ impl Step<'_> {
             clients: self.course.nodes,
             reason: self.reason(),
         }
+    }
+
+    /// The releases after `low` up to and with `high`. Where nobody registered these two, the images that ran here
+    /// stand for releases, by the versions that they name.
+    fn between(&self, state: &State, low: &Digest, high: &Digest) -> Vec<Release> {
+        let (catalogue, repository) = (state.catalogue(), self.repository);
+        if [low, high].into_iter().all(|digest| catalogue.find(repository, digest).is_some()) {
+            return catalogue.between(repository, low, high).into_iter().cloned().collect();
+        }
+        let ran: Vec<&Course> = self.ran().collect();
+        let version_of = |digest: &Digest| {
+            let latest = ran.iter().rev().find(|course| course.digest == *digest);
+            ordered_version(state, repository, digest, latest.and_then(|course| tag(course)))
+        };
+        let (low_version, high_version) = (version_of(low), version_of(high));
+        let lies_between = |digest: &Digest, version: Option<&str>| {
+            let seen_from = |other, other_version: &Option<String>| {
+                catalogue.relation(repository, (other, other_version.as_deref()), (digest, version))
+            };
+            seen_from(low, &low_version) == Relation::Later
+                && seen_from(high, &high_version) == Relation::Earlier
+        };
+        let mut releases: Vec<Release> = Vec::new();
+        for course in ran.iter().take_while(|course| course.opened_at <= self.course.opened_at) {
+            let version = version_of(&course.digest);
+            let is_new = releases.iter().all(|release| release.digest != course.digest);
+            if is_new && (course.digest == *high || lies_between(&course.digest, version.as_deref())) {
+                releases.push(Release {
+                    repository: repository.clone(),
+                    digest: course.digest,
+                    version: version.unwrap_or_else(|| course.digest.short()),
+                    revision: None,
+                    created_at: None,
+                    parents: Vec::new(),
+                });
+            }
+        }
+        releases
+    }
+
+    /// What ran here, in the order in which it did.
+    fn ran(&self) -> impl Iterator<Item = &Course> {
+        let past = self.service.past().filter(|past| past.end == End::Replaced).map(|past| &past.course);
+        past.chain(self.service.main().map(|main| &main.course))
     }
 
     /// "9 of 12 nodes within 6 min; 2 stragglers".

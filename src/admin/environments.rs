@@ -1,0 +1,149 @@
+//! Environments: made, shown, changed and deleted.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use http::{StatusCode, Uri};
+use serde::Serialize;
+
+use super::fields::Fields;
+use super::params::Params;
+use super::problem::Problem;
+use super::{Answer, App, json};
+use crate::clock::now;
+use crate::log::View;
+use crate::model::directory::Environment;
+use crate::model::event::{BadEnvironmentName, EnvironmentName, Event};
+use crate::model::questions::{self, Deployment};
+use crate::model::time::Time;
+
+/// How many environments there may be.
+const ENVIRONMENTS_MAX: usize = 1_000;
+/// Longest description.
+const DESCRIPTION_CHARS_MAX: usize = 500;
+/// Colours that can be told apart on light and on dark; an environment without a choice gets one by its name.
+const PALETTE: [&str; 10] = [
+    "#2563eb", "#16a34a", "#d97706", "#dc2626", "#7c3aed", "#0891b2", "#db2777", "#65a30d", "#ea580c",
+    "#475569",
+];
+
+/// An environment as the API shows it.
+#[derive(Serialize)]
+struct EnvironmentView<'a> {
+    name: &'a EnvironmentName,
+    description: &'a str,
+    color: &'a str,
+    created_at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_deployment: Option<Deployment>,
+    tokens_active: usize,
+}
+
+impl<'a> EnvironmentView<'a> {
+    fn new(environment: &'a Environment, view: &View, now: Time) -> Self {
+        let latest = questions::timeline(&view.state, &environment.name, now, 1, None);
+        Self {
+            name: &environment.name,
+            description: &environment.description,
+            color: &environment.color,
+            created_at: environment.created_at,
+            latest_deployment: latest.deployments.into_iter().next(),
+            tokens_active: environment.tokens_active(now),
+        }
+    }
+}
+
+/// `GET /api/v1/environments`
+pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
+    let (view, now) = (app.log.view(), now());
+    let environments = view.directory.environments();
+    let shown: Vec<_> = environments.map(|one| EnvironmentView::new(one, &view, now)).collect();
+    json(StatusCode::OK, &shown)
+}
+
+/// `GET /api/v1/environments/{env}`
+pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
+    answer(&app, StatusCode::OK, &params.environment(&app.log.view().directory)?.name)
+}
+
+/// `POST /api/v1/environments`
+pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
+    let fields = Fields::from_body(request.into_body(), &["name", "description", "color"]).await?;
+    let name: EnvironmentName = fields
+        .required_text("name")?
+        .parse()
+        .map_err(|error: BadEnvironmentName| Problem::invalid("name", error.to_string()))?;
+    let description = description(&fields)?.unwrap_or_default();
+    let color = color(&fields)?.unwrap_or_else(|| default_color(&name));
+
+    let _changing = app.changes.lock().await;
+    let view = app.log.view();
+    if view.directory.environment(name.as_str()).is_some() {
+        return Err(Problem::conflict(format!("the environment `{name}` exists already")));
+    }
+    if view.directory.environments().count() >= ENVIRONMENTS_MAX {
+        return Err(Problem::conflict(format!(
+            "there may be {ENVIRONMENTS_MAX} environments; delete one first"
+        )));
+    }
+    app.append(Event::EnvironmentCreated { at: now(), name: name.clone(), description, color }).await?;
+    tracing::info!(environment = %name, "environment created");
+    answer(&app, StatusCode::CREATED, &name)
+}
+
+/// `PATCH /api/v1/environments/{env}`: what is not named stays as it is.
+pub(super) async fn update(State(app): State<Arc<App>>, params: Params, request: Request) -> Answer {
+    let fields = Fields::from_body(request.into_body(), &["description", "color"]).await?;
+    let (description, color) = (description(&fields)?, color(&fields)?);
+
+    let _changing = app.changes.lock().await;
+    let name = params.environment(&app.log.view().directory)?.name.clone();
+    if description.is_some() || color.is_some() {
+        app.append(Event::EnvironmentUpdated { at: now(), name: name.clone(), description, color }).await?;
+        tracing::info!(environment = %name, "environment updated");
+    }
+    answer(&app, StatusCode::OK, &name)
+}
+
+/// `DELETE /api/v1/environments/{env}?confirm={env}`
+pub(super) async fn delete(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["confirm"])?;
+
+    let _changing = app.changes.lock().await;
+    let name = params.environment(&app.log.view().directory)?.name.clone();
+    if query.text("confirm")? != Some(name.as_str()) {
+        return Err(Problem::conflict(format!(
+            "nothing was deleted: deleting `{name}` ends every token of it and must be confirmed with ?confirm={name}"
+        )));
+    }
+    app.append(Event::EnvironmentDeleted { at: now(), name: name.clone() }).await?;
+    tracing::info!(environment = %name, "environment deleted");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn answer(app: &App, status: StatusCode, name: &EnvironmentName) -> Answer {
+    let view = app.log.view();
+    let gone = || Problem::not_found(format!("there is no environment `{name}`"));
+    let environment = view.directory.environment(name.as_str()).ok_or_else(gone)?;
+    json(status, &EnvironmentView::new(environment, &view, now()))
+}
+
+fn description(fields: &Fields) -> Result<Option<String>, Problem> {
+    Ok(fields.line("description", DESCRIPTION_CHARS_MAX)?.map(str::to_owned))
+}
+
+fn color(fields: &Fields) -> Result<Option<String>, Problem> {
+    let Some(text) = fields.text("color")? else { return Ok(None) };
+    let hex = text.strip_prefix('#').unwrap_or_default();
+    if hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(Some(text.to_ascii_lowercase()))
+    } else {
+        Err(Problem::invalid("color", "must be `#` and six hexadecimal digits, e.g. #16a34a"))
+    }
+}
+
+fn default_color(name: &EnvironmentName) -> String {
+    let index = crc32fast::hash(name.as_str().as_bytes()) as usize % PALETTE.len();
+    PALETTE[index].to_owned()
+}

@@ -1,0 +1,149 @@
+//! A request's JSON body, form or query, read field by field, so that every refusal names its field.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::Uri;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::Value;
+
+use super::problem::Problem;
+use crate::model::time::Time;
+
+/// Longest body that is read.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest wait for a whole body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The fields that a request named; every one of them is a known one.
+#[derive(Debug)]
+pub(super) struct Fields(BTreeMap<String, Value>);
+
+impl Fields {
+    /// Reads a JSON object with no other fields than the `known` ones; `null` counts as absent.
+    pub(super) async fn from_body(body: Body, known: &[&str]) -> Result<Self, Problem> {
+        let bytes = whole(body).await?;
+        let fields: BTreeMap<String, Value> = serde_json::from_slice(&bytes)
+            .map_err(|error| Problem::malformed(format!("the body is not a JSON object: {error}")))?;
+        Self::known(fields, known)
+    }
+
+    /// Reads an HTML form (`application/x-www-form-urlencoded`) with no other fields than the `known` ones.
+    pub(super) async fn from_form(body: Body, known: &[&str]) -> Result<Self, Problem> {
+        let bytes = whole(body).await?;
+        let pairs = url::form_urlencoded::parse(&bytes);
+        Self::known(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))).collect(), known)
+    }
+
+    /// Reads the query, with no other parameters than the `known` ones.
+    pub(super) fn from_query(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        Self::known(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))).collect(), known)
+    }
+
+    fn known(mut fields: BTreeMap<String, Value>, known: &[&str]) -> Result<Self, Problem> {
+        if let Some(unknown) = fields.keys().find(|field| !known.contains(&field.as_str())) {
+            let allowed = if known.is_empty() { "none is".to_owned() } else { known.join(", ") };
+            return Err(Problem::invalid(unknown, format!("there is no such field; allowed: {allowed}")));
+        }
+        fields.retain(|_, value| !value.is_null());
+        Ok(Self(fields))
+    }
+
+    /// A text, if it was given.
+    pub(super) fn text(&self, field: &str) -> Result<Option<&str>, Problem> {
+        self.0
+            .get(field)
+            .map(|value| value.as_str().ok_or_else(|| Problem::invalid(field, "must be a string")))
+            .transpose()
+    }
+
+    /// A text that has to be given.
+    pub(super) fn required_text(&self, field: &str) -> Result<&str, Problem> {
+        self.text(field)?.ok_or_else(|| Problem::invalid(field, "is missing"))
+    }
+
+    /// A text of `chars` characters at most that fits one line, if it was given.
+    pub(super) fn line(&self, field: &str, chars_max: usize) -> Result<Option<&str>, Problem> {
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        if text.chars().count() > chars_max {
+            return Err(Problem::invalid(field, format!("may be {chars_max} characters long")));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Problem::invalid(field, "must be one line without control characters"));
+        }
+        Ok(Some(text))
+    }
+
+    /// A time in RFC 3339, if it was given.
+    pub(super) fn time(&self, field: &str) -> Result<Option<Time>, Problem> {
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        text.parse()
+            .map(Some)
+            .map_err(|error: crate::model::time::BadTime| Problem::invalid(field, error.to_string()))
+    }
+
+    /// A number between 1 and `max`, if it was given.
+    pub(super) fn count(&self, field: &str, max: usize) -> Result<Option<usize>, Problem> {
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        match text.parse() {
+            Ok(number @ 1..) if number <= max => Ok(Some(number)),
+            _ => Err(Problem::invalid(field, format!("must be a number from 1 to {max}"))),
+        }
+    }
+}
+
+/// A body in one piece, within bounds of size and time.
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+        Err(_) => Err(Problem::body_timeout()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(BODY_BYTES_MAX)),
+        Ok(Err(_)) => Err(Problem::malformed("the body ended early")),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_names_only_known_fields_of_the_right_type() {
+        let read = |body: &'static str| Fields::from_body(Body::from(body), &["name", "kind"]);
+        let fields = read(r#"{"name": "a", "kind": null}"#).await.unwrap();
+        assert_eq!(fields.text("name"), Ok(Some("a")));
+        assert_eq!(fields.text("kind"), Ok(None));
+        assert_eq!(fields.required_text("kind"), Err(Problem::invalid("kind", "is missing")));
+        assert_eq!(
+            read(r#"{"nmae": "a"}"#).await.unwrap_err(),
+            Problem::invalid("nmae", "there is no such field; allowed: name, kind")
+        );
+        assert_eq!(
+            read(r#"{"name": 7}"#).await.unwrap().text("name"),
+            Err(Problem::invalid("name", "must be a string"))
+        );
+        for body in ["", "[]", "\"a\"", "{\"name\": ", "null"] {
+            assert!(read(body).await.is_err(), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_bounded() {
+        let long = format!("{{\"name\": \"{}\"}}", "a".repeat(BODY_BYTES_MAX));
+        let refused = Fields::from_body(Body::from(long), &["name"]).await.unwrap_err();
+        assert_eq!(refused, Problem::too_large(BODY_BYTES_MAX));
+    }
+
+    #[test]
+    fn a_query_is_unescaped_and_its_numbers_have_bounds() {
+        let uri: Uri = "/x?at=2026-03-02T07%3A00%3A48%2B01%3A00&limit=20".parse().unwrap();
+        let fields = Fields::from_query(&uri, &["at", "limit"]).unwrap();
+        assert_eq!(fields.time("at").unwrap().unwrap().to_string(), "2026-03-02T06:00:48.000Z");
+        assert_eq!(fields.count("limit", 20), Ok(Some(20)));
+        assert!(fields.count("limit", 19).is_err());
+        assert!(fields.time("limit").is_err());
+        assert!(Fields::from_query(&"/x?limti=1".parse().unwrap(), &["limit"]).is_err());
+    }
+}

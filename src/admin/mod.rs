@@ -1,0 +1,144 @@
+//! The control plane: reads snapshots of the log's fold, sends changes to the log, and never touches an image's bytes.
+//!
+//! ```text
+//! listener → guard → environments, tokens, questions, export → JSON, or a problem
+//! ```
+
+mod auth;
+mod environments;
+mod export;
+mod fields;
+mod instructions;
+mod listener;
+mod open;
+mod params;
+mod problem;
+mod questions;
+mod random;
+mod sessions;
+mod tokens;
+mod web;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use http::{HeaderValue, StatusCode, header};
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+pub use auth::{AdminToken, AdminTokenError, TOKEN_FILE};
+pub use listener::serve;
+pub use open::Readiness;
+
+use crate::log::Log;
+use crate::model::event::Event;
+use crate::model::time::Time;
+use problem::Problem;
+
+/// What the control plane is told at start.
+pub struct Settings {
+    /// Who may use it.
+    pub admin_token: AdminToken,
+    /// The host, with its port, under which clients reach the proxy: what pull secrets and commands name.
+    pub registry_host: String,
+    /// Whether the proxy speaks TLS there.
+    pub registry_tls: bool,
+    /// When the process started.
+    pub started_at: Time,
+    /// The proxy's figures for `/status`, without secrets.
+    pub proxy_figures: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+}
+
+/// The control plane's state.
+pub struct App {
+    log: Log,
+    registry: Arc<Registry>,
+    readiness: Readiness,
+    settings: Settings,
+    started: Instant,
+    /// Held from a change's check to its append, so that no other change comes between.
+    changes: Mutex<()>,
+    /// Held while the past is folded again, so that many such questions take one core, not all.
+    refolds: Mutex<()>,
+    sessions: sessions::Sessions,
+}
+
+impl App {
+    /// A control plane over this log; `registry` has the counters of every module, `readiness` what `/readyz` asks.
+    pub fn new(log: Log, registry: Arc<Registry>, readiness: Readiness, settings: Settings) -> Self {
+        Self {
+            log,
+            registry,
+            readiness,
+            settings,
+            started: Instant::now(),
+            changes: Mutex::new(()),
+            refolds: Mutex::new(()),
+            sessions: sessions::Sessions::default(),
+        }
+    }
+
+    /// Appends a change; the caller holds [`App::changes`].
+    async fn append(&self, event: Event) -> Result<(), Problem> {
+        self.log.append(event).await.map_err(|error| {
+            tracing::error!(%error, "an administrator's change was not written");
+            Problem::log_unavailable()
+        })
+    }
+}
+
+fn router(app: Arc<App>) -> Router {
+    let api = Router::new()
+        .route("/environments", get(environments::list).post(environments::create))
+        .route(
+            "/environments/{env}",
+            get(environments::show).patch(environments::update).delete(environments::delete),
+        )
+        .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
+        .route("/environments/{env}/tokens/{id}", delete(tokens::revoke))
+        .route("/environments/{env}/running", get(questions::running))
+        .route("/environments/{env}/deployments", get(questions::timeline))
+        .route("/environments/{env}/local", get(questions::local))
+        .route("/deployments/{id}", get(questions::deployment))
+        .route("/deployments/{id}/evidence", get(questions::evidence))
+        .route("/export", get(export::export))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
+        .layer(axum::middleware::map_response(uncached));
+    Router::new()
+        .route("/healthz", get(open::healthz))
+        .route("/readyz", get(open::readyz))
+        .route("/metrics", get(open::metrics))
+        .route("/status", get(open::status))
+        .nest("/api/v1", api)
+        .merge(web::router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app)
+}
+
+/// Answers change with every pull, and one of them holds a secret: no cache keeps them (RFC 9111 section 5.2.2.5).
+async fn uncached(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn not_found() -> Problem {
+    Problem::not_found("no such path")
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::method_not_allowed()
+}
+
+/// A handler's answer.
+type Answer = Result<Response, Problem>;
+
+fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    Ok((status, axum::Json(body)).into_response())
+}

@@ -1,0 +1,150 @@
+//! The control plane's one error shape: `application/problem+json` of RFC 9457.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// An answer that says no. Its texts are written for the client; nothing internal goes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+    field: Option<String>,
+}
+
+/// RFC 9457 section 3: the members of the JSON object; `field` is an extension (section 3.2).
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, title, detail: detail.into(), field: None }
+    }
+
+    /// 400: the request cannot be read at all.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed-request", "The request cannot be read", detail)
+    }
+
+    /// 401, without a hint whether a token was missing, wrong or old.
+    pub(super) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "An admin token is needed",
+            "send `Authorization: Bearer <admin token>`; the server wrote its token to admin.token in its data \
+             directory, or reads the file named by admin.token_file",
+        )
+    }
+
+    /// 403: a change that another site's page asked for.
+    pub(super) fn foreign_origin() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "foreign-origin",
+            "Changes from another origin are refused",
+            "the Origin header names another host than the Host header",
+        )
+    }
+
+    /// 404.
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+    }
+
+    /// 405. axum adds the `Allow` header that RFC 9110 section 15.5.6 demands.
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "The path does not take this method",
+            "the Allow header names the methods that it takes",
+        )
+    }
+
+    /// 408: the body did not arrive in time.
+    pub(super) fn body_timeout() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body-timeout",
+            "The body took too long",
+            "the request's body did not arrive in time",
+        )
+    }
+
+    /// 409: the change does not fit what is there; nothing was changed.
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "The change does not fit what is there", detail)
+    }
+
+    /// 413: the body is longer than `bytes_max`.
+    pub(super) fn too_large(bytes_max: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "The body is too large",
+            format!("a body may be {bytes_max} bytes long"),
+        )
+    }
+
+    /// 422: `field` is wrong, missing or unknown.
+    pub(super) fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        let problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-field",
+            "A field is not valid",
+            format!("{field}: {}", detail.into()),
+        );
+        Self { field: Some(field.to_owned()), ..problem }
+    }
+
+    /// 500: a fault of ours, logged where it happened.
+    pub(super) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The server failed",
+            "the server's log says more",
+        )
+    }
+
+    /// 503: the log cannot take a change now.
+    pub(super) fn log_unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "log-unavailable",
+            "The change could not be made durable",
+            "nothing was changed; /readyz says what is wrong with the log, and the server's log says more",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = Body {
+            r#type: format!("urn:landfall:problem:{}", self.kind),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            field: self.field.as_deref(),
+        };
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 6750 section 3.
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"landfall\""));
+        }
+        response
+    }
+}

@@ -1,0 +1,175 @@
+//! An environment's tokens: made, shown without their secret, revoked.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::fields::Fields;
+use super::instructions::Instructions;
+use super::params::Params;
+use super::problem::Problem;
+use super::{Answer, App, json, random};
+use crate::clock::now;
+use crate::model::directory::{Directory, Token};
+use crate::model::event::{EnvironmentName, Event, TokenId, TokenKind};
+use crate::model::secret::PULL_PREFIX;
+use crate::model::time::Time;
+
+/// How many tokens an environment may have, the revoked ones too.
+const TOKENS_MAX: usize = 10_000;
+/// Longest name of a token.
+const NAME_CHARS_MAX: usize = 100;
+
+/// A token as the API lists it.
+#[derive(Serialize)]
+struct TokenView<'a> {
+    id: &'a TokenId,
+    name: &'a str,
+    kind: TokenKind,
+    created_at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_from: Option<&'a str>,
+    pulls: u64,
+}
+
+impl<'a> From<&'a Token> for TokenView<'a> {
+    fn from(token: &'a Token) -> Self {
+        Self {
+            id: &token.id,
+            name: &token.name,
+            kind: token.kind,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            revoked_at: token.revoked_at,
+            last_used_at: token.last_used_at,
+            last_used_from: token.last_used_from.as_deref(),
+            pulls: token.pulls,
+        }
+    }
+}
+
+/// A new token: the one answer that shows its secret.
+#[derive(Serialize)]
+struct NewToken<'a> {
+    id: &'a TokenId,
+    name: &'a str,
+    kind: TokenKind,
+    username: &'a EnvironmentName,
+    secret: &'a str,
+    #[serde(flatten)]
+    instructions: Instructions,
+    created_at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Time>,
+}
+
+/// `GET /api/v1/environments/{env}/tokens`
+pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
+    let view = app.log.view();
+    let tokens = params.environment(&view.directory)?.tokens();
+    let mut shown: Vec<_> = tokens.map(TokenView::from).collect();
+    shown.sort_by_key(|token| token.created_at);
+    json(StatusCode::OK, &shown)
+}
+
+/// `POST /api/v1/environments/{env}/tokens`
+pub(super) async fn create(State(app): State<Arc<App>>, params: Params, request: Request) -> Answer {
+    let fields = Fields::from_body(request.into_body(), &["name", "kind", "expires_at"]).await?;
+    let name = name(&fields)?;
+    let kind = kind(&fields)?;
+    let expires_at = fields.time("expires_at")?;
+    let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
+
+    let _changing = app.changes.lock().await;
+    let (view, created_at) = (app.log.view(), now());
+    let environment = params.environment(&view.directory)?;
+    if expires_at.is_some_and(|end| end <= created_at) {
+        return Err(Problem::invalid("expires_at", "must lie in the future"));
+    }
+    if environment.tokens().count() >= TOKENS_MAX {
+        return Err(Problem::conflict(format!(
+            "an environment may have {TOKENS_MAX} tokens, the revoked too"
+        )));
+    }
+    let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
+    app.append(Event::TokenCreated {
+        at: created_at,
+        environment: environment.clone(),
+        id: id.clone(),
+        name: name.to_owned(),
+        kind,
+        secret_sha256: secret.sha256(),
+        expires_at,
+    })
+    .await?;
+    tracing::info!(%environment, token = %id, kind = kind.as_str(), "token created");
+    let instructions = Instructions::new(&app.settings, &environment, &secret);
+    let secret = secret.expose();
+    let token = NewToken {
+        id: &id,
+        name,
+        kind,
+        username: &environment,
+        secret,
+        instructions,
+        created_at,
+        expires_at,
+    };
+    json(StatusCode::CREATED, &token)
+}
+
+/// `DELETE /api/v1/environments/{env}/tokens/{id}`: refused from the next request on. Repeating it changes nothing.
+pub(super) async fn revoke(State(app): State<Arc<App>>, params: Params) -> Answer {
+    let _changing = app.changes.lock().await;
+    let view = app.log.view();
+    let environment = params.environment(&view.directory)?;
+    let id = TokenId::new(params.get("id"));
+    let unknown = || Problem::not_found(format!("`{}` has no token `{id}`", environment.name));
+    let token = environment.token(&id).ok_or_else(unknown)?;
+    if token.revoked_at.is_none() {
+        let environment = environment.name.clone();
+        tracing::info!(%environment, token = %id, "token revoked");
+        app.append(Event::TokenRevoked { at: now(), environment, id }).await?;
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn name(fields: &Fields) -> Result<&str, Problem> {
+    match fields.line("name", NAME_CHARS_MAX)?.map(str::trim) {
+        None => Err(Problem::invalid("name", "is missing")),
+        Some("") => Err(Problem::invalid("name", "must not be empty")),
+        Some(name) => Ok(name),
+    }
+}
+
+fn kind(fields: &Fields) -> Result<TokenKind, Problem> {
+    let Some(text) = fields.text("kind")? else { return Ok(TokenKind::default()) };
+    TokenKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == text)
+        .ok_or_else(|| Problem::invalid("kind", "must be cluster, local, prepull or scanner"))
+}
+
+/// An identifier that no token of any environment has: observations name tokens by it alone.
+fn new_id(directory: &Directory) -> Result<TokenId, Problem> {
+    loop {
+        let id = random::token_id().map_err(no_randomness)?;
+        if directory.environments().all(|environment| environment.token(&id).is_none()) {
+            return Ok(id);
+        }
+    }
+}
+
+fn no_randomness(error: random::NoRandomness) -> Problem {
+    tracing::error!(%error, "no token can be made");
+    Problem::internal()
+}

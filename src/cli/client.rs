@@ -1,0 +1,301 @@
+//! The client of the admin API, for every command that asks a server.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::error::CliError;
+use super::output::Output;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for an answer, and for each further piece of it: an answer about the past folds the whole log.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest answer that is read at once; an export is streamed.
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// How a client command finds its server.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Server")]
+pub struct ClientArgs {
+    /// Address of the admin server
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "LANDFALL_ADMIN",
+        default_value = "http://127.0.0.1:8081",
+        value_parser = admin_url
+    )]
+    pub admin: Url,
+    /// File with the admin token; else LANDFALL_ADMIN_TOKEN, else admin.token in a local server's data directory
+    #[arg(long, global = true, value_name = "FILE", env = "LANDFALL_ADMIN_TOKEN_FILE")]
+    pub admin_token_file: Option<PathBuf>,
+    /// Print the server's answer as it is
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+fn admin_url(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|error| format!("{error}; write it as http://127.0.0.1:8081"))?;
+    match (url.scheme(), url.has_host()) {
+        ("http", true) => Ok(url),
+        ("https", _) => {
+            Err("https is not spoken here; reach the admin server through a tunnel, with http://".into())
+        }
+        _ => Err("must be an address like http://127.0.0.1:8081".into()),
+    }
+}
+
+/// A connection to the admin server.
+pub struct Client {
+    /// How the command prints.
+    pub output: Output,
+    base: Url,
+    token: Option<Token>,
+    http: legacy::Client<HttpConnector, Full<Bytes>>,
+}
+
+struct Token {
+    header: http::HeaderValue,
+    origin: String,
+}
+
+/// What the server answered with, whole.
+pub struct Answer {
+    address: String,
+    body: Bytes,
+}
+
+/// RFC 9457.
+#[derive(Deserialize)]
+struct Problem {
+    title: Option<String>,
+    detail: Option<String>,
+}
+
+impl Client {
+    /// A client as the arguments and the environment say. Nothing is sent yet.
+    pub fn new(args: ClientArgs) -> Result<Self, CliError> {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        Ok(Self {
+            output: Output::detect(args.json),
+            token: find_token(&args)?,
+            base: args.admin,
+            http: legacy::Client::builder(TokioExecutor::new()).build(connector),
+        })
+    }
+
+    /// `GET /api/v1/<segments>?<query>`
+    pub async fn get(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Answer, CliError> {
+        self.send(Method::GET, segments, query, None).await
+    }
+
+    /// One request to the API, with a JSON body if there is one; the answer is read whole.
+    pub async fn send(
+        &self,
+        method: Method,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<Answer, CliError> {
+        let response = self.request(method, self.url(segments, query), body).await?;
+        let collected = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
+        let body = self.in_time(collected).await?.map_err(|error| self.broke_off(&*error))?.to_bytes();
+        Ok(Answer { address: self.address(), body })
+    }
+
+    /// `GET /api/v1/<segments>`, handed to `sink` piece by piece as it arrives.
+    pub async fn stream(
+        &self,
+        segments: &[&str],
+        mut sink: impl FnMut(&[u8]) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let mut body = self.request(Method::GET, self.url(segments, &[]), None).await?.into_body();
+        while let Some(frame) = self.in_time(body.frame()).await? {
+            let frame = frame.map_err(|error| self.broke_off(&error))?;
+            if let Some(data) = frame.data_ref() {
+                sink(data)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Response<Incoming>, CliError> {
+        let mut request = Request::builder().method(method).uri(url.as_str());
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, &token.header);
+        }
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let request = request.body(Full::new(body)).map_err(|error| self.protocol(&error.to_string()))?;
+        let response = self.in_time(self.http.request(request)).await?;
+        let response = response.map_err(|error| self.unavailable(root_cause(&error)))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    /// What a problem+json answer says, for the person who asked.
+    async fn refusal(&self, response: Response<Incoming>) -> CliError {
+        let status = response.status();
+        if status == StatusCode::UNAUTHORIZED {
+            let given = self.token.as_ref().map_or("none was given", |token| &token.origin);
+            return CliError::Unauthorized { address: self.address(), given: given.to_owned() };
+        }
+        let collected = self.in_time(Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect()).await;
+        let body =
+            collected.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let problem = serde_json::from_slice::<Problem>(&body).ok();
+        match problem.and_then(|problem| problem.detail.or(problem.title)) {
+            Some(detail) => CliError::Refused { status: status.as_u16(), detail },
+            None => self.protocol(&format!("status {status}")),
+        }
+    }
+
+    fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        // An http URL with a host always has a path that can be extended.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["api", "v1"]).extend(segments);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    async fn in_time<T>(&self, step: impl Future<Output = T>) -> Result<T, CliError> {
+        let late = |_| self.unavailable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
+        tokio::time::timeout(ANSWER_TIMEOUT, step).await.map_err(late)
+    }
+
+    fn address(&self) -> String {
+        self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    fn unavailable(&self, reason: String) -> CliError {
+        CliError::Unavailable { address: self.address(), reason }
+    }
+
+    fn broke_off(&self, error: &(dyn std::error::Error + 'static)) -> CliError {
+        CliError::BrokeOff { address: self.address(), reason: error.to_string() }
+    }
+
+    fn protocol(&self, reason: &str) -> CliError {
+        CliError::Protocol { address: self.address(), reason: reason.to_owned() }
+    }
+}
+
+impl Answer {
+    /// The answer as a type; members that the type does not name are ignored, so that a newer server can say more.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, CliError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| CliError::Protocol { address: self.address.clone(), reason: error.to_string() })
+    }
+
+    /// The answer as it came, and a line's end. JSON escapes control characters, so it is safe on a terminal.
+    pub fn as_json(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        format!("{}\n", text.trim_end())
+    }
+}
+
+fn root_cause(error: &legacy::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// The named file, else the variable, else what a server on this machine wrote for itself.
+fn find_token(args: &ClientArgs) -> Result<Option<Token>, CliError> {
+    if let Some(path) = &args.admin_token_file {
+        let failed = |reason: String| CliError::TokenFile { path: path.clone(), reason };
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let header =
+            bearer(&text).ok_or_else(|| failed("it holds no token of printable characters".into()))?;
+        return Ok(Some(Token { header, origin: format!("that of {}", path.display()) }));
+    }
+    if let Ok(text) = std::env::var("LANDFALL_ADMIN_TOKEN")
+        && let Some(header) = bearer(&text)
+    {
+        return Ok(Some(Token { header, origin: "that of LANDFALL_ADMIN_TOKEN".into() }));
+    }
+    if !is_local(&args.admin) {
+        return Ok(None);
+    }
+    let data =
+        std::env::var_os("LANDFALL_DATA").map_or_else(|| PathBuf::from("landfall-data"), PathBuf::from);
+    let path = data.join("admin.token");
+    let header = read_own(&path).and_then(|text| bearer(&text));
+    Ok(header.map(|header| Token { header, origin: format!("that of {}", path.display()) }))
+}
+
+/// A server's own token is there only for whoever may read it; for others it is as if there were none.
+fn read_own(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+fn bearer(token: &str) -> Option<http::HeaderValue> {
+    let token = token.trim();
+    let mut header =
+        http::HeaderValue::try_from(format!("Bearer {token}")).ok().filter(|_| !token.is_empty())?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_admin_address_is_http_with_a_host() {
+        for good in ["http://127.0.0.1:8081", "http://localhost:1/behind/a/path/", "http://[::1]:8081"] {
+            assert!(admin_url(good).is_ok(), "{good}");
+        }
+        for bad in ["127.0.0.1:8081", "https://a.example", "ftp://a.example", "", "unix:///run/x"] {
+            assert!(admin_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_escaped_in_the_address() {
+        let client = |admin: &str| {
+            let args = ClientArgs { admin: admin_url(admin).unwrap(), admin_token_file: None, json: false };
+            Client::new(args).unwrap()
+        };
+        let url = client("http://localhost:1/behind/").url(&["deployments", "../a b?c"], &[("at", "x&y+z")]);
+        assert_eq!(url.as_str(), "http://localhost:1/behind/api/v1/deployments/..%2Fa%20b%3Fc?at=x%26y%2Bz");
+        assert_eq!(
+            client("http://localhost:1").url(&["export"], &[]).as_str(),
+            "http://localhost:1/api/v1/export"
+        );
+    }
+}

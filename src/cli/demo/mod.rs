@@ -1,0 +1,114 @@
+//! `landfall demo`: everything in one process on loopback, with nothing to install.
+//!
+//! What is real: the proxy, the log, the fold, the admin API and every request over HTTP. What is made up: the images,
+//! and the machines that pull them.
+
+mod client;
+mod images;
+mod registry;
+mod setup;
+mod story;
+mod tell;
+
+use std::io;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::error::CliError;
+use super::serve::{self, Running, ServeError};
+use client::PullError;
+use registry::{Registry, Shelf};
+use setup::Watcher;
+use story::{Cast, say};
+
+/// See it work: a registry, two clusters and a laptop in one process, with nothing to install
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Print the timeline and exit instead of running on
+    #[arg(long)]
+    once: bool,
+}
+
+/// Why the demo did not work, where neither the server nor a client command says it.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The system refused something that the demo needs.
+    #[error("the demo cannot {doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// Why it did not work.
+        source: io::Error,
+    },
+    /// A pull did not work.
+    #[error("a pull of the demo failed: {0}")]
+    Pull(#[from] PullError),
+    /// What was pulled did not show.
+    #[error("{environment} did not settle on {repository} {version} within {waited_s} s")]
+    NotSettled {
+        /// In which environment.
+        environment: &'static str,
+        /// Of which repository.
+        repository: &'static str,
+        /// Which version was pulled.
+        version: &'static str,
+        /// For how long it was awaited, in seconds.
+        waited_s: u64,
+    },
+}
+
+impl DemoError {
+    /// As in `sysexits.h`.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::System { .. } => 71,                     // EX_OSERR
+            Self::Pull(_) | Self::NotSettled { .. } => 70, // EX_SOFTWARE
+        }
+    }
+}
+
+impl DemoArgs {
+    /// Runs the demo until it is over, or until SIGINT or SIGTERM. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// Something that it needs cannot be had, or it did not end as it should.
+    pub async fn run(self) -> Result<ExitCode, CliError> {
+        let failed = |doing| move |source| DemoError::System { doing, source };
+        let mut terminated = signal(SignalKind::terminate()).map_err(failed("listen for signals"))?;
+        let mut interrupted = signal(SignalKind::interrupt()).map_err(failed("listen for signals"))?;
+        let data = tempfile::Builder::new().prefix("landfall-demo-").tempdir();
+        let data = data.map_err(failed("make a temporary folder"))?;
+        let credentials = setup::registry_credentials();
+        let registry = Registry::start(Shelf::of(&images::RELEASES), &credentials).await;
+        let registry = registry.map_err(failed("start a registry"))?;
+        let config = setup::config(registry.address, &credentials, data.path()).map_err(ServeError::from)?;
+        let running = serve::start(config).await?;
+        let outcome = tokio::select! {
+            outcome = self.play(&registry, &running) => outcome,
+            _ = terminated.recv() => Ok(()),
+            _ = interrupted.recv() => Ok(()),
+        };
+        running.stop().await;
+        outcome.map(|()| ExitCode::SUCCESS)
+    }
+
+    async fn play(&self, registry: &Registry, running: &Running) -> Result<(), CliError> {
+        say("Landfall's demo: a registry, two clusters and a laptop, all in this process.");
+        eprintln!("  registry  http://{}   its password stays with Landfall", registry.address);
+        eprintln!("  proxy     {}   what the clusters pull from", running.proxy_url());
+        eprintln!("  admin     {}", running.admin_url());
+
+        let client = setup::client(running)?;
+        let (_, staging) = setup::environment(&client, "staging", "#d97706").await?;
+        let (name, production) = setup::environment(&client, "production", "#16a34a").await?;
+        Cast::new(running.proxy, &staging, &production).play(&Watcher(&client)).await?;
+
+        tell::print_answers(&client, &name).await?;
+        if !self.once {
+            tell::print_next_steps(&client, running, &production)?;
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}

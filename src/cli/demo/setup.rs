@@ -1,0 +1,134 @@
+//! What the demo tells and asks Landfall, by the same ways as anybody: a configuration, and the admin API.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::DemoError;
+use super::client::Credentials;
+use crate::cli::client::{Client, ClientArgs};
+use crate::cli::error::CliError;
+use crate::cli::serve::Running;
+use crate::config::{Config, ConfigError, Flags, Secret};
+use crate::model::event::EnvironmentName;
+
+/// Quiet time after which a rollout counts as settled: long enough for three nodes, short enough to watch.
+const SETTLE: &str = "2s";
+/// How long a rollout is awaited before the demo says that it went wrong.
+const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+/// Between two looks at what runs.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// What Landfall pulls with from the demo's registry.
+pub(super) fn registry_credentials() -> Credentials {
+    Credentials { username: "landfall".to_owned(), secret: "only-between-these-two".to_owned() }
+}
+
+/// `landfall serve` on free ports of the loopback interface, in front of `registry`.
+pub(super) fn config(
+    registry: SocketAddr,
+    credentials: &Credentials,
+    data: &Path,
+) -> Result<Config, ConfigError> {
+    let any_port = Some("127.0.0.1:0".to_owned());
+    let mut config = Config::load(Flags {
+        listen: any_port.clone(),
+        admin_listen: any_port,
+        upstream: Some(format!("http://{registry}")),
+        data: Some(data.to_owned()),
+        settle: Some(SETTLE.to_owned()),
+        ..Flags::default()
+    })?;
+    for upstream in &mut config.upstreams {
+        upstream.username = Some(credentials.username.clone());
+        upstream.password = Some(Secret::new(credentials.secret.clone()));
+    }
+    Ok(config)
+}
+
+/// The client that every command uses.
+pub(super) fn client(running: &Running) -> Result<Client, CliError> {
+    let address = running.admin_url();
+    let admin = address.parse().map_err(|error: url::ParseError| {
+        let reason = error.to_string();
+        CliError::Protocol { address, reason }
+    })?;
+    Client::new(ClientArgs { admin, admin_token_file: Some(running.admin_token_file.clone()), json: false })
+}
+
+/// Makes an environment and a token for its cluster.
+pub(super) async fn environment(
+    admin: &Client,
+    name: &str,
+    color: &str,
+) -> Result<(EnvironmentName, Credentials), CliError> {
+    #[derive(Deserialize)]
+    struct Made {
+        name: EnvironmentName,
+    }
+    #[derive(Deserialize)]
+    struct NewToken {
+        username: String,
+        secret: String,
+    }
+    let body = json!({ "name": name, "color": color, "description": "made by the demo" });
+    let Made { name } = admin.send(Method::POST, &["environments"], &[], Some(&body)).await?.parse()?;
+    let body = json!({ "name": "cluster", "kind": "cluster" });
+    let path = ["environments", name.as_str(), "tokens"];
+    let NewToken { username, secret } = admin.send(Method::POST, &path, &[], Some(&body)).await?.parse()?;
+    Ok((name, Credentials { username, secret }))
+}
+
+/// Looks at `GET …/running`.
+pub(super) struct Watcher<'a>(pub(super) &'a Client);
+
+impl Watcher<'_> {
+    /// Waits until the service runs this version, and that has settled.
+    pub(super) async fn until_settled(
+        &self,
+        environment: &'static str,
+        repository: &'static str,
+        version: &'static str,
+    ) -> Result<(), CliError> {
+        let end = Instant::now() + SETTLED_WITHIN;
+        while !self.has_settled(environment, repository, version).await? {
+            if Instant::now() > end {
+                let waited_s = SETTLED_WITHIN.as_secs();
+                return Err(DemoError::NotSettled { environment, repository, version, waited_s }.into());
+            }
+            sleep(LOOK_PAUSE).await;
+        }
+        eprintln!("  {environment} has settled on {repository} {version}");
+        Ok(())
+    }
+
+    async fn has_settled(
+        &self,
+        environment: &str,
+        repository: &str,
+        version: &str,
+    ) -> Result<bool, CliError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            services: Vec<Service>,
+        }
+        #[derive(Deserialize)]
+        struct Service {
+            repository: String,
+            version: Option<String>,
+            state: String,
+        }
+        let Answer { services } =
+            self.0.get(&["environments", environment, "running"], &[]).await?.parse()?;
+        Ok(services.iter().any(|service| {
+            service.repository == repository
+                && service.version.as_deref() == Some(version)
+                && service.state == "settled"
+        }))
+    }
+}

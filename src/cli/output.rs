@@ -1,0 +1,207 @@
+//! What people see: aligned tables, colour on a terminal only, times as they are spoken.
+//!
+//! Names, versions and agents come from whoever pulls: everything printed goes through [`clean`].
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+
+use super::error::CliError;
+
+pub use crate::model::time::ago;
+
+/// Columns are this far apart.
+const GAP: &str = "  ";
+/// Hexadecimal digits of a digest that people see.
+const DIGEST_CHARS: usize = 12;
+
+/// Where and how a command prints.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// Whether the server's answer is printed as it is.
+    pub json: bool,
+    color: bool,
+}
+
+/// How a text looks on a terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Less important.
+    Dim,
+    /// More important.
+    Bold,
+    /// Good.
+    Green,
+    /// Not certain, or not done.
+    Yellow,
+    /// Bad, or backwards.
+    Red,
+}
+
+impl Style {
+    /// ECMA-48, Select Graphic Rendition.
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Dim => Some("2"),
+            Self::Bold => Some("1"),
+            Self::Green => Some("32"),
+            Self::Yellow => Some("33"),
+            Self::Red => Some("31"),
+        }
+    }
+
+    /// The style of a deployment's kind or state, or of a current's confidence.
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "upgrade" | "initial" | "settled" | "confirmed" | "active" => Self::Green,
+            "rolling_out" | "restore" | "rebuild" | "changed" | "mixed" | "tentative" => Self::Yellow,
+            "rollback" | "aborted" | "revoked" | "expired" => Self::Red,
+            _ => Self::Plain,
+        }
+    }
+}
+
+impl Output {
+    /// The standard output as it is: colour on a terminal only, unless `NO_COLOR` says otherwise (no-color.org).
+    pub fn detect(json: bool) -> Self {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { json, color: io::stdout().is_terminal() && !is_set("NO_COLOR") && !dumb }
+    }
+
+    /// Writes `text` to the standard output. A reader that went away (`| head`) is no failure.
+    pub fn print(&self, text: &str) -> Result<(), CliError> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// `text`, cleaned, in this style.
+    pub fn paint(&self, text: &str, style: Style) -> String {
+        let text = clean(text);
+        match style.code().filter(|_| self.color) {
+            Some(code) => format!("\x1b[{code}m{text}\x1b[0m"),
+            None => text,
+        }
+    }
+}
+
+/// Cells in aligned columns.
+#[derive(Debug, Default)]
+pub struct Table {
+    indent: usize,
+    rows: Vec<Vec<(String, Style)>>,
+}
+
+impl Table {
+    /// A table that starts with these headings.
+    pub fn with_headings(headings: &[&str]) -> Self {
+        let headings = headings.iter().map(|heading| ((*heading).to_owned(), Style::Dim)).collect();
+        Self { indent: 0, rows: vec![headings] }
+    }
+
+    /// A table without headings, moved to the right.
+    pub fn indented(indent: usize) -> Self {
+        Self { indent, rows: Vec::new() }
+    }
+
+    /// Adds a row of cells.
+    pub fn row<const N: usize>(&mut self, cells: [(String, Style); N]) {
+        self.rows.push(cells.map(|(text, style)| (clean(&text), style)).into());
+    }
+
+    /// The table as lines of text.
+    pub fn render(&self, output: &Output) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
+        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(chars).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let last = row.iter().rposition(|(cell, _)| !cell.is_empty()).unwrap_or_default();
+            text.push_str(&" ".repeat(self.indent));
+            for (cell, width) in row.iter().zip(&widths).take(last) {
+                let padding = " ".repeat(width - chars(cell));
+                let _ = write!(text, "{}{padding}{GAP}", output.paint(&cell.0, cell.1));
+            }
+            if let Some((cell, style)) = row.get(last) {
+                text.push_str(&output.paint(cell, *style));
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn chars(cell: &(String, Style)) -> usize {
+    cell.0.chars().count()
+}
+
+/// A cell without a style of its own.
+pub fn plain(text: impl Into<String>) -> (String, Style) {
+    (text.into(), Style::Plain)
+}
+
+/// A cell of lesser importance.
+pub fn dim(text: impl Into<String>) -> (String, Style) {
+    (text.into(), Style::Dim)
+}
+
+/// A word of the domain in its style.
+pub fn word(text: &str) -> (String, Style) {
+    (text.replace('_', " "), Style::of_word(text))
+}
+
+/// `text` without what a terminal would obey: control characters, and those that turn the direction of writing.
+pub fn clean(text: &str) -> String {
+    let is_obeyed = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().filter(|&char| !is_obeyed(char)).collect()
+}
+
+/// The first digits of a digest, without its algorithm.
+pub fn short(digest: &str) -> String {
+    digest.split_once(':').map_or(digest, |(_, hex)| hex).chars().take(DIGEST_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BARE: Output = Output { json: false, color: false };
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_with_their_last_cell() {
+        let mut table = Table::with_headings(&["NAME", "PULLS"]);
+        table.row([plain("production"), plain("7")]);
+        table.row([plain("é"), plain("")]);
+        assert_eq!(table.render(&BARE), "NAME        PULLS\nproduction  7\né\n");
+    }
+
+    #[test]
+    fn colour_does_not_move_columns() {
+        let mut table = Table::indented(2);
+        table.row([word("rolling_out"), plain("a")]);
+        table.row([word("x"), plain("b")]);
+        let colored = table.render(&Output { json: false, color: true });
+        assert_eq!(colored, "  \x1b[33mrolling out\x1b[0m  a\n  x            b\n");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_not_printed() {
+        assert_eq!(clean("a\x1b[2Jb\r\nc\u{9b}d\u{202e}e\u{2066}f"), "a[2Jbcdef");
+        assert_eq!(BARE.paint("\x07bell", Style::Red), "bell");
+    }
+
+    #[test]
+    fn a_digest_is_short() {
+        assert_eq!(short("sha256:24d085704ac93832b137"), "24d085704ac9");
+        assert_eq!(short("odd"), "odd");
+    }
+}

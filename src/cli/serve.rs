@@ -1,0 +1,267 @@
+//! `landfall serve`: puts the log, the proxy and the admin server together, and takes them apart again in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tracing_subscriber::EnvFilter;
+
+use crate::admin::{self, AdminToken, AdminTokenError, App, Readiness};
+use crate::clock;
+use crate::config::{self, Config, ConfigError};
+use crate::log::{Log, OpenError};
+use crate::proxy::upstream::{Limits, SetupError, Upstreams};
+use crate::proxy::{self, BindError, Certificate, Listener, Proxy, TlsError};
+
+/// Run the proxy and the admin server
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    flags: config::Flags,
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An upstream's settings cannot work.
+    #[error(transparent)]
+    Upstream(#[from] SetupError),
+    /// The proxy's certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The log does not open.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// There is no admin token.
+    #[error(transparent)]
+    AdminToken(#[from] AdminTokenError),
+    /// The proxy's address cannot be had.
+    #[error(transparent)]
+    Proxy(#[from] BindError),
+    /// The admin server's address cannot be had.
+    #[error("admin.listen (--admin-listen): cannot listen on {address}: {source}")]
+    Admin {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operating system refuses something that every server needs.
+    #[error("the operating system refuses: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// The exit code, as in sysexits.
+    pub fn exit_code(&self) -> u8 {
+        const EX_DATAERR: u8 = 65;
+        const EX_NOINPUT: u8 = 66;
+        const EX_UNAVAILABLE: u8 = 69;
+        const EX_OSERR: u8 = 71;
+        const EX_IOERR: u8 = 74;
+        const EX_TEMPFAIL: u8 = 75;
+        const EX_CONFIG: u8 = 78;
+        match self {
+            Self::Config(ConfigError::File { .. }) => EX_NOINPUT,
+            Self::Config(_) | Self::Upstream(_) | Self::Tls(_) | Self::AdminToken(_) => EX_CONFIG,
+            Self::Log(OpenError::InUse { .. }) => EX_TEMPFAIL,
+            Self::Log(OpenError::Damaged { .. } | OpenError::Newer { .. }) => EX_DATAERR,
+            Self::Log(OpenError::Folder { .. } | OpenError::Io { .. }) => EX_IOERR,
+            Self::Proxy(_) | Self::Admin { .. } => EX_UNAVAILABLE,
+            Self::System(_) => EX_OSERR,
+        }
+    }
+}
+
+impl ServeArgs {
+    /// Runs until SIGTERM or SIGINT; then no connection is accepted any more, open transfers finish within a bound,
+    /// and what was seen is written.
+    ///
+    /// # Errors
+    /// The server does not start.
+    pub async fn run(self) -> Result<ExitCode, ServeError> {
+        init_tracing();
+        let config = Config::load(self.flags)?;
+        let mut terminated = signal(SignalKind::terminate())?;
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        let running = start(config).await?;
+        println!("ready proxy={} admin={}", running.proxy_url(), running.admin_url());
+        running.greet();
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        tracing::info!("stopping: open transfers may finish");
+        running.stop().await;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Logs go to stderr; `LANDFALL_LOG` says how much (tracing-subscriber's directives), `info` without it.
+fn init_tracing() {
+    let filter = EnvFilter::try_from_env("LANDFALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second initialisation, as by a test that runs two servers in one process, changes nothing.
+    let _ = subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init();
+}
+
+/// A server that accepts on both listeners.
+pub struct Running {
+    /// Where the proxy listens.
+    pub proxy: SocketAddr,
+    /// Where the admin server listens.
+    pub admin: SocketAddr,
+    /// Where the admin token can be read.
+    pub admin_token_file: PathBuf,
+    first_start: bool,
+    proxy_speaks_tls: bool,
+    draining: Arc<AtomicBool>,
+    log: Log,
+    stop_proxy: oneshot::Sender<()>,
+    stop_admin: oneshot::Sender<()>,
+    proxy_task: JoinHandle<()>,
+    admin_task: JoinHandle<()>,
+    certificate_task: Option<JoinHandle<()>>,
+}
+
+/// Starts a server. Needs a tokio runtime with more than one thread.
+///
+/// # Errors
+/// Something that it needs cannot be had; then nothing was started.
+pub async fn start(config: Config) -> Result<Running, ServeError> {
+    raise_file_limit();
+    let upstreams = Upstreams::new(&config.upstreams, Limits::default())?;
+    let certificate = config.proxy.tls.clone().map(Certificate::load).transpose()?;
+    let (data, rules) = (config.data.clone(), config.rules.clone());
+    let log = tokio::task::spawn_blocking(move || Log::open(&data, rules))
+        .await
+        .map_err(std::io::Error::other)??;
+    log.retain(config.keep)?;
+    let (admin_token, written) = AdminToken::load(config.admin.token_file.as_deref(), &config.data)?;
+
+    let listener = Listener::bind(config.proxy.listen, certificate.as_ref())?;
+    let proxy_address = listener.address()?;
+    let bind_error = |source| ServeError::Admin { address: config.admin.listen, source };
+    let admin_listener = TcpListener::bind(config.admin.listen).await.map_err(bind_error)?;
+    let admin_address = admin_listener.local_addr()?;
+
+    let settings = proxy::Settings { max_wait: config.max_wait, verify: config.proxy.verify };
+    let proxy = Arc::new(Proxy::new(log.clone(), upstreams, settings));
+    let draining = Arc::new(AtomicBool::new(false));
+    let app = App::new(
+        log.clone(),
+        Arc::new(registry(&log, &proxy)),
+        readiness(&log, &draining),
+        admin::Settings {
+            admin_token,
+            registry_host: config.proxy.public_host.clone().unwrap_or_else(|| proxy_address.to_string()),
+            registry_tls: certificate.is_some(),
+            started_at: clock::now(),
+            proxy_figures: figures(proxy_address, &proxy),
+        },
+    );
+
+    let (stop_proxy, proxy_stopped) = oneshot::channel::<()>();
+    let (stop_admin, admin_stopped) = oneshot::channel::<()>();
+    Ok(Running {
+        proxy: proxy_address,
+        admin: admin_address,
+        first_start: written.is_some(),
+        admin_token_file: config.admin.token_file.unwrap_or_else(|| config.data.join(admin::TOKEN_FILE)),
+        proxy_speaks_tls: certificate.is_some(),
+        draining,
+        log,
+        stop_proxy,
+        stop_admin,
+        // A sender that is gone means stop as well.
+        proxy_task: tokio::spawn(proxy::serve(listener, proxy, async {
+            let _ = proxy_stopped.await;
+        })),
+        admin_task: tokio::spawn(admin::serve(admin_listener, app, admin_stopped)),
+        certificate_task: certificate.map(|certificate| tokio::spawn(certificate.keep_fresh())),
+    })
+}
+
+fn registry(log: &Log, proxy: &Proxy) -> Registry {
+    let mut registry = Registry::default();
+    log.register(&mut registry);
+    proxy.counters().register(&mut registry);
+    registry
+}
+
+fn readiness(log: &Log, draining: &Arc<AtomicBool>) -> Readiness {
+    let (log, draining) = (log.clone(), draining.clone());
+    Readiness::default().with("log", move || log.health()).with("serving", move || {
+        if draining.load(Ordering::Relaxed) { Err("the server is stopping".to_owned()) } else { Ok(()) }
+    })
+}
+
+fn figures(address: SocketAddr, proxy: &Proxy) -> Box<dyn Fn() -> serde_json::Value + Send + Sync> {
+    let counters = proxy.counters().clone();
+    Box::new(
+        move || serde_json::json!({ "listen": address.to_string(), "connections_open": counters.connections_open() }),
+    )
+}
+
+impl Running {
+    /// Where clients pull from.
+    pub fn proxy_url(&self) -> String {
+        format!("{}://{}", if self.proxy_speaks_tls { "https" } else { "http" }, self.proxy)
+    }
+
+    /// Where the admin API is.
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
+    }
+
+    fn greet(&self) {
+        if self.first_start {
+            tracing::info!(path = %self.admin_token_file.display(), "an admin token was made; next: `landfall env create production`");
+        }
+        if !self.admin.ip().is_loopback() {
+            tracing::warn!(
+                address = %self.admin,
+                "the admin server can be reached from beyond this machine and speaks plain HTTP: its token crosses the \
+                 network readably; bind it to 127.0.0.1 or put TLS in front of it"
+            );
+        }
+        if !self.proxy_speaks_tls && !self.proxy.ip().is_loopback() {
+            tracing::warn!(address = %self.proxy, "the proxy speaks plain HTTP; set proxy.tls_cert and proxy.tls_key, or put TLS in front of it");
+        }
+    }
+
+    /// Stops accepting, lets open transfers finish within a bound, and writes what was seen.
+    pub async fn stop(self) {
+        self.draining.store(true, Ordering::Relaxed);
+        // A task that has ended already needs no telling, and one that panicked has said so.
+        let _ = self.stop_proxy.send(());
+        let _ = self.proxy_task.await;
+        let _ = self.stop_admin.send(());
+        let _ = self.admin_task.await;
+        if let Some(task) = self.certificate_task {
+            task.abort();
+        }
+        let _ = tokio::task::spawn_blocking(move || self.log.close()).await;
+    }
+}
+
+/// Each transfer needs two descriptors, and the usual soft limit of 1,024 is there for programs that use `select`.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if setrlimit(Resource::Nofile, limit).is_err() {
+        tracing::warn!("the limit on open files cannot be raised; many connections at once will be refused");
+    }
+}

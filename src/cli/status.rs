@@ -1,0 +1,130 @@
+//! `landfall status`: what runs where.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::answers::Environment;
+use super::client::{Answer, Client};
+use super::error::CliError;
+use super::output::{Style, Table, ago, dim, plain, short, word};
+use crate::clock::now;
+use crate::model::event::EnvironmentName;
+use crate::model::time::Time;
+
+/// Shows what runs in an environment, or in all of them
+#[derive(Debug, Default, Args)]
+pub struct StatusArgs {
+    /// The environment; all of them without it
+    env: Option<EnvironmentName>,
+    /// As it was known at this time, e.g. 2026-03-02T06:00:48Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
+}
+
+#[derive(Deserialize)]
+struct Running {
+    environment: String,
+    at: Time,
+    services: Vec<Service>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    repository: String,
+    digest: String,
+    version: Option<String>,
+    since: Time,
+    state: String,
+    confidence: String,
+    last_seen_at: Time,
+    clients: u64,
+}
+
+impl StatusArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        match &self.env {
+            Some(env) => {
+                let answer = self.ask(client, env.as_str()).await?;
+                if client.output.json {
+                    client.output.print(&answer.as_json())?;
+                } else {
+                    client.output.print(&self.describe(client, &answer.parse()?))?;
+                }
+            }
+            None => self.all(client).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn all(&self, client: &Client) -> Result<(), CliError> {
+        let environments: Vec<Environment> = client.get(&["environments"], &[]).await?.parse()?;
+        let mut answers = Vec::with_capacity(environments.len());
+        for environment in &environments {
+            answers.push(self.ask(client, &environment.name).await?);
+        }
+        if client.output.json {
+            let answers: Vec<Value> = answers.iter().map(Answer::parse).collect::<Result<_, _>>()?;
+            return client.output.print(&format!("{}\n", Value::from(answers)));
+        }
+        if answers.is_empty() {
+            return client
+                .output
+                .print("There is no environment yet. Make one:\n\n  landfall env create production\n");
+        }
+        let described: Result<Vec<_>, _> = answers
+            .iter()
+            .map(|answer| answer.parse().map(|answer| self.describe(client, &answer)))
+            .collect();
+        client.output.print(&described?.join("\n"))
+    }
+
+    async fn ask(&self, client: &Client, env: &str) -> Result<Answer, CliError> {
+        let path = ["environments", env, "running"];
+        match self.at {
+            Some(at) => client.get(&path, &[("at", &at.to_string())]).await,
+            None => client.get(&path, &[]).await,
+        }
+    }
+
+    fn describe(&self, client: &Client, running: &Running) -> String {
+        let env = client.output.paint(&running.environment, Style::Bold);
+        let as_of = self.at.map(|_| format!(", as of {}", running.at)).unwrap_or_default();
+        if running.services.is_empty() {
+            return match self.at {
+                Some(_) => format!("{env}{as_of}: nothing had been pulled yet\n"),
+                None => format!(
+                    "{env}: nothing was pulled yet with one of its tokens; landfall token create {env} --name cluster\n"
+                ),
+            };
+        }
+        // Of a past answer, "2 min ago" would be wrong by the time between then and now.
+        let spoken = |time: Time| if self.at.is_some() { time.to_string() } else { ago(now(), time) };
+        let mut table = Table::with_headings(&[
+            "SERVICE",
+            "VERSION",
+            "DIGEST",
+            "STATE",
+            "CONFIDENCE",
+            "SINCE",
+            "LAST SEEN",
+            "CLIENTS",
+        ]);
+        for service in &running.services {
+            table.row([
+                plain(service.repository.clone()),
+                (service.version.clone().unwrap_or_else(|| "-".to_owned()), Style::Bold),
+                dim(short(&service.digest)),
+                word(&service.state),
+                word(&service.confidence),
+                plain(spoken(service.since)),
+                plain(spoken(service.last_seen_at)),
+                plain(service.clients.to_string()),
+            ]);
+        }
+        format!("{env}{as_of}\n{}", table.render(&client.output))
+    }
+}

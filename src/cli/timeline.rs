@@ -1,0 +1,172 @@
+//! `landfall timeline`: what landed in an environment, newest first.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answers::{Change, Deployment};
+use super::client::Client;
+use super::error::CliError;
+use super::output::{Style, Table, ago, clean, dim, plain, short, word};
+use crate::clock::now;
+use crate::model::event::EnvironmentName;
+use crate::model::time::Time;
+
+/// Deployments that are shown unless told otherwise.
+const LIMIT: u16 = 20;
+
+/// Shows an environment's deployments and rollbacks, newest first
+#[derive(Debug, Args)]
+pub struct TimelineArgs {
+    /// The environment
+    env: EnvironmentName,
+    /// Show the pulls behind each deployment too
+    #[arg(long)]
+    evidence: bool,
+    /// How many deployments
+    #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+    /// Only those before this one, to go on where the last page ended
+    #[arg(long, value_name = "ID")]
+    before: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Timeline {
+    deployments: Vec<Deployment>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Evidence {
+    changes: Vec<ChangeEvidence>,
+}
+
+#[derive(Deserialize)]
+struct ChangeEvidence {
+    repository: String,
+    digest: String,
+    reason: String,
+    pulls_total: usize,
+    pulls: Vec<Pull>,
+}
+
+#[derive(Deserialize)]
+struct Pull {
+    at: Time,
+    client: String,
+    tag: Option<String>,
+    grade: String,
+    arrived: bool,
+}
+
+impl TimelineArgs {
+    /// As if only the environment had been named.
+    pub fn of(env: EnvironmentName) -> Self {
+        Self { env, evidence: false, limit: LIMIT, before: None }
+    }
+
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        let limit = self.limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        query.extend(self.before.as_deref().map(|before| ("before", before)));
+        let answer = client.get(&["environments", self.env.as_str(), "deployments"], &query).await?;
+        let timeline: Timeline = answer.parse()?;
+        if client.output.json && !self.evidence {
+            client.output.print(&answer.as_json())?;
+        } else if client.output.json {
+            client.output.print(&with_evidence(client, answer.parse()?).await?)?;
+        } else {
+            client.output.print(&self.describe(client, &timeline).await?)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn describe(&self, client: &Client, timeline: &Timeline) -> Result<String, CliError> {
+        let env = &self.env;
+        if timeline.deployments.is_empty() {
+            return Ok(format!(
+                "Nothing landed in {env} yet. What it pulls with: landfall token list {env}\n"
+            ));
+        }
+        let mut text = String::new();
+        for deployment in &timeline.deployments {
+            text.push_str(&heading(client, deployment));
+            text.push_str(&changes(client, &deployment.changes));
+            if self.evidence {
+                let answer = client.get(&["deployments", &deployment.id, "evidence"], &[]).await?;
+                text.push_str(&evidence(client, &answer.parse()?));
+            }
+            text.push('\n');
+        }
+        if let Some(next) = &timeline.next {
+            text.push_str(&format!("Older ones: landfall timeline {env} --before {}\n", clean(next)));
+        }
+        Ok(text)
+    }
+}
+
+/// The server's deployments, each with the server's evidence beside it.
+async fn with_evidence(client: &Client, mut timeline: Value) -> Result<String, CliError> {
+    for deployment in timeline["deployments"].as_array_mut().into_iter().flatten() {
+        let id = deployment["id"].as_str().unwrap_or_default();
+        let evidence: Value = client.get(&["deployments", id, "evidence"], &[]).await?.parse()?;
+        deployment["evidence"] = evidence;
+    }
+    Ok(format!("{}\n", json!(timeline)))
+}
+
+fn heading(client: &Client, deployment: &Deployment) -> String {
+    let mut table = Table::default();
+    table.row([
+        word(&deployment.kind),
+        (deployment.summary.clone(), Style::Bold),
+        plain(ago(now(), deployment.started_at)),
+        word(&deployment.state),
+        dim(deployment.id.clone()),
+    ]);
+    table.render(&client.output)
+}
+
+fn changes(client: &Client, changes: &[Change]) -> String {
+    let mut table = Table::indented(2);
+    for change in changes {
+        let from = change.from.as_ref().map_or_else(String::new, |from| format!("{} → ", from.label()));
+        let clients = if change.clients == 1 { "client" } else { "clients" };
+        table.row([
+            plain(change.repository.clone()),
+            word(&change.kind),
+            (format!("{from}{}", change.to.label()), Style::Bold),
+            dim(short(&change.to.digest)),
+            plain(format!("{} {clients}", change.clients)),
+        ]);
+    }
+    table.render(&client.output)
+}
+
+/// The pulls behind each change, and the rule that spoke.
+fn evidence(client: &Client, evidence: &Evidence) -> String {
+    let mut text = String::new();
+    for change in &evidence.changes {
+        let title = format!("{} {}: {}", change.repository, short(&change.digest), change.reason);
+        text.push_str(&format!("\n    {}\n", client.output.paint(&title, Style::Plain)));
+        let mut table = Table::indented(4);
+        for pull in &change.pulls {
+            table.row([
+                dim(pull.at.to_string()),
+                plain(pull.client.clone()),
+                plain(pull.grade.replace('_', " ")),
+                plain(pull.tag.clone().unwrap_or_else(|| "by digest".to_owned())),
+                dim(if pull.arrived { "first on this node" } else { "" }),
+            ]);
+        }
+        text.push_str(&table.render(&client.output));
+        if change.pulls.len() < change.pulls_total {
+            text.push_str(&format!("    the first and the last of {} pulls\n", change.pulls_total));
+        }
+    }
+    text
+}

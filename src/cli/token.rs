@@ -1,0 +1,253 @@
+//! `landfall token`: an environment's tokens.
+
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::Client;
+use super::error::CliError;
+use super::output::{Style, Table, ago, dim, plain, word};
+use crate::clock::now;
+use crate::model::event::{EnvironmentName, TokenKind};
+use crate::model::time::{Span, Time};
+
+/// Makes, lists and revokes an environment's tokens
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a token; its secret is shown once
+    Create {
+        /// The environment that pulls with it
+        env: EnvironmentName,
+        /// What people call it, e.g. cluster-eu-1
+        #[arg(long)]
+        name: String,
+        /// What it is for; it decides what its pulls can prove
+        #[arg(long, default_value = "cluster", value_parser = TokenKind::ALL.map(TokenKind::as_str))]
+        kind: String,
+        /// When it ends: after a while (90d, 12h, 30m) or at a time (2027-01-01T00:00:00Z)
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<Expiry>,
+    },
+    /// List an environment's tokens
+    List {
+        /// The environment
+        env: EnvironmentName,
+    },
+    /// Revoke a token: it is refused from its next request on
+    Revoke {
+        /// The environment
+        env: EnvironmentName,
+        /// The token's identifier, as `token list` shows it
+        id: String,
+    },
+}
+
+/// When a token ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expiry {
+    After(Span),
+    At(Time),
+}
+
+impl FromStr for Expiry {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse() {
+            return Ok(Self::At(at));
+        }
+        let after = || {
+            let unit = text.chars().last()?;
+            let count: i64 =
+                text.strip_suffix(unit)?.parse().ok().filter(|count| (1..=100_000).contains(count))?;
+            let minutes = match unit {
+                'm' => 1,
+                'h' => 60,
+                'd' => 24 * 60,
+                'w' => 7 * 24 * 60,
+                _ => return None,
+            };
+            Some(Self::After(Span::from_mins(count * minutes)))
+        };
+        after()
+            .ok_or_else(|| "write it as 90d, 12h, 30m, 2w, or as a time like 2027-01-01T00:00:00Z".to_owned())
+    }
+}
+
+impl Expiry {
+    fn at(self, now: Time) -> Time {
+        match self {
+            Self::After(span) => now + span,
+            Self::At(time) => time,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct NewToken {
+    id: String,
+    name: String,
+    username: String,
+    secret: String,
+    registry: String,
+    kubectl: String,
+    docker_login: String,
+    hosts_toml: String,
+    expires_at: Option<Time>,
+}
+
+#[derive(Deserialize)]
+struct ListedToken {
+    id: String,
+    name: String,
+    kind: String,
+    created_at: Time,
+    expires_at: Option<Time>,
+    revoked_at: Option<Time>,
+    last_used_at: Option<Time>,
+    last_used_from: Option<String>,
+    pulls: u64,
+}
+
+impl TokenArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        match self.command {
+            Command::Create { env, name, kind, expires } => create(client, &env, &name, &kind, expires).await,
+            Command::List { env } => list(client, &env).await,
+            Command::Revoke { env, id } => revoke(client, &env, &id).await,
+        }?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn create(
+    client: &Client,
+    env: &EnvironmentName,
+    name: &str,
+    kind: &str,
+    expires: Option<Expiry>,
+) -> Result<(), CliError> {
+    let expires_at = expires.map(|expires| expires.at(now()));
+    let fields = json!({ "name": name, "kind": kind, "expires_at": expires_at });
+    let path = ["environments", env.as_str(), "tokens"];
+    let answer = client.send(Method::POST, &path, &[], Some(&fields)).await?;
+    if client.output.json {
+        return client.output.print(&answer.as_json());
+    }
+    client.output.print(&handover(client, &answer.parse()?))
+}
+
+/// What somebody does with a new token, in the order of likelihood.
+fn handover(client: &Client, token: &NewToken) -> String {
+    let paint = |text: &str, style| client.output.paint(text, style);
+    let plain = |text: &str| client.output.paint(text, Style::Plain);
+    let heading = |text: &str| client.output.paint(text, Style::Bold);
+    let expiry = token.expires_at.map(|end| format!(" It ends {end}.")).unwrap_or_default();
+    let hosts_toml: String = token.hosts_toml.lines().map(|line| format!("  {}\n", plain(line))).collect();
+    format!(
+        "Token {name} ({id}) of {env}.{expiry} Its secret is shown this once:\n\n  {secret}\n\n\
+         {kubernetes}, then name landfall-{env} in imagePullSecrets:\n\n  {kubectl}\n\n\
+         {docker}:\n\n  {login}\n\n\
+         {containerd}, in /etc/containerd/certs.d/{host}/hosts.toml:\n\n{hosts_toml}\n\
+         Next, pull {host}/<repository>:<tag>, and see what landed:\n\n  landfall status {env}\n",
+        name = plain(&token.name),
+        id = plain(&token.id),
+        env = plain(&token.username),
+        secret = paint(&token.secret, Style::Bold),
+        kubernetes = heading("Kubernetes"),
+        kubectl = plain(&token.kubectl),
+        docker = heading("Docker"),
+        login = plain(&token.docker_login),
+        containerd = heading("containerd"),
+        host = plain(&token.registry),
+    )
+}
+
+async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
+    let answer = client.get(&["environments", env.as_str(), "tokens"], &[]).await?;
+    if client.output.json {
+        return client.output.print(&answer.as_json());
+    }
+    let tokens: Vec<ListedToken> = answer.parse()?;
+    if tokens.is_empty() {
+        let next =
+            format!("{env} has no token yet. Make one:\n\n  landfall token create {env} --name cluster\n");
+        return client.output.print(&next);
+    }
+    let now = now();
+    let mut table =
+        Table::with_headings(&["ID", "NAME", "KIND", "STATE", "CREATED", "EXPIRES", "PULLS", "LAST USED"]);
+    for token in tokens {
+        table.row([
+            plain(token.id.clone()),
+            (token.name.clone(), Style::Bold),
+            plain(token.kind.clone()),
+            word(token.state(now)),
+            dim(ago(now, token.created_at)),
+            dim(token.expires_at.map_or_else(|| "never".to_owned(), |end| ago(now, end))),
+            plain(token.pulls.to_string()),
+            plain(token.last_use(now)),
+        ]);
+    }
+    client.output.print(&table.render(&client.output))
+}
+
+impl ListedToken {
+    fn state(&self, now: Time) -> &'static str {
+        if self.revoked_at.is_some() {
+            "revoked"
+        } else if self.expires_at.is_some_and(|end| end <= now) {
+            "expired"
+        } else {
+            "active"
+        }
+    }
+
+    fn last_use(&self, now: Time) -> String {
+        match (&self.last_used_at, &self.last_used_from) {
+            (Some(at), Some(from)) => format!("{} from {from}", ago(now, *at)),
+            (Some(at), None) => ago(now, *at),
+            (None, _) => "never".to_owned(),
+        }
+    }
+}
+
+async fn revoke(client: &Client, env: &EnvironmentName, id: &str) -> Result<(), CliError> {
+    client.send(Method::DELETE, &["environments", env.as_str(), "tokens", id], &[], None).await?;
+    if client.output.json {
+        return Ok(());
+    }
+    client.output.print(&format!(
+        "The token is refused from its next request on. {env}'s others: landfall token list {env}\n"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_a_length_or_a_time() {
+        let now = Time::from_ms(0);
+        let cases =
+            [("90d", 90 * 86_400_000), ("12h", 12 * 3_600_000), ("30m", 1_800_000), ("2w", 14 * 86_400_000)];
+        for (text, ms) in cases {
+            assert_eq!(text.parse::<Expiry>().unwrap().at(now).ms(), ms, "{text}");
+        }
+        let at = "2027-01-01T00:00:00Z";
+        assert_eq!(at.parse::<Expiry>().unwrap().at(now).to_string(), "2027-01-01T00:00:00.000Z");
+        for bad in ["", "d", "0d", "-1d", "90", "90é", "1.5d", "tomorrow", "99999999999999d"] {
+            assert!(bad.parse::<Expiry>().is_err(), "{bad}");
+        }
+    }
+}

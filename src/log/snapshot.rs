@@ -1,0 +1,68 @@
+//! What is folded, as bytes: so that opening does not take longer the older the log is.
+//!
+//! The latest one is a shortcut and nothing more: one that does not fit this release is left aside, and the log is
+//! folded again. The base holds what retention took from the log's beginning; folding begins with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::view::View;
+use crate::model::deployments::{RULES_VERSION, Rules, State};
+use crate::model::directory::Directory;
+
+/// Which layout of [`State`] and [`Directory`] the bytes have. Any change of a field of theirs raises it.
+const LAYOUT: u32 = 1;
+
+/// What must be the same for a snapshot to be of use.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Maker {
+    layout: u32,
+    release: String,
+    rules_version: u32,
+    rules: Rules,
+}
+
+impl Maker {
+    fn this(rules: &Rules) -> Self {
+        Self {
+            layout: LAYOUT,
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            rules_version: RULES_VERSION,
+            rules: rules.clone(),
+        }
+    }
+}
+
+/// The bytes of a view.
+pub(super) fn encode(view: &View) -> Result<Vec<u8>, postcard::Error> {
+    let bytes = postcard::to_stdvec(&Maker::this(view.state.rules()))?;
+    let bytes = postcard::to_extend(&view.applied, bytes)?;
+    let bytes = postcard::to_extend(&view.directory, bytes)?;
+    let mut bytes = postcard::to_extend(&view.state, bytes)?;
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    Ok(bytes)
+}
+
+/// What a snapshot's bytes hold.
+pub(super) struct Kept {
+    pub(super) view: View,
+    /// It was made by this release under these rules, so folding the log again would give the same.
+    pub(super) is_ours: bool,
+}
+
+/// The view that the bytes hold; nothing for bytes that were damaged or that have another layout.
+pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
+    let (bytes, sum) = bytes.split_last_chunk()?;
+    if crc32fast::hash(bytes) != u32::from_le_bytes(*sum) {
+        return None;
+    }
+    let (maker, bytes) = postcard::take_from_bytes::<Maker>(bytes).ok()?;
+    if maker.layout != LAYOUT {
+        return None;
+    }
+    let (applied, bytes) = postcard::take_from_bytes(bytes).ok()?;
+    let (directory, bytes) = postcard::take_from_bytes::<Directory>(bytes).ok()?;
+    let (mut state, rest) = postcard::take_from_bytes::<State>(bytes).ok()?;
+    let is_ours = maker == Maker::this(rules);
+    state.set_rules(rules.clone());
+    rest.is_empty().then_some(Kept { view: View { directory, state, applied }, is_ours })
+}

@@ -1,0 +1,167 @@
+//! `Authorization` → [`Permit`]. A permit cannot be made anywhere else, and forwarding demands one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use sha2::{Digest as _, Sha256};
+
+use super::respond::Refusal;
+use crate::model::directory::{Directory, Refused};
+use crate::model::event::{EnvironmentName, TokenId, TokenKind};
+use crate::model::time::Time;
+
+/// Longest header value that is decoded, in bytes; Landfall's own secrets need a tenth of it.
+const AUTHORIZATION_BYTES_MAX: usize = 1024;
+
+/// The right to pull, for one environment.
+#[derive(Clone, Debug)]
+pub(super) struct Permit {
+    environment: EnvironmentName,
+    token: TokenId,
+    kind: TokenKind,
+}
+
+impl Permit {
+    pub(super) fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+
+    pub(super) fn token(&self) -> &TokenId {
+        &self.token
+    }
+
+    pub(super) fn kind(&self) -> TokenKind {
+        self.kind
+    }
+}
+
+/// Why there is no permit.
+#[derive(Debug)]
+pub(super) struct Denial {
+    /// What the client is told.
+    pub(super) refusal: Refusal,
+    /// Whose token it was, when it was good once: such an attempt is worth recording.
+    pub(super) owner: Option<(EnvironmentName, TokenId, TokenKind)>,
+}
+
+/// Who asks, by the token in `Authorization`: as the password of Basic (RFC 7617; the user name is for people), or
+/// as Bearer (RFC 6750).
+pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -> Result<Permit, Denial> {
+    let stranger = |message| Denial { refusal: Refusal::unauthorized(message), owner: None };
+    let secret = secret(headers).map_err(stranger)?;
+    let hash: [u8; 32] = Sha256::digest(&secret).into();
+    match directory.authenticate(&hash, now) {
+        Ok((environment, token)) => {
+            Ok(Permit { environment: environment.name.clone(), token: token.id.clone(), kind: token.kind })
+        }
+        Err(refused) => {
+            let message = match refused {
+                Refused::Unknown => "the token is not known here; make one with `landfall token create`",
+                Refused::Revoked => "the token was revoked; make a new one with `landfall token create`",
+                Refused::Expired => "the token has expired; make a new one with `landfall token create`",
+            };
+            let owner = directory
+                .owner(&hash)
+                .map(|(environment, token)| (environment.name.clone(), token.id.clone(), token.kind));
+            Err(Denial { refusal: Refusal::unauthorized(message), owner })
+        }
+    }
+}
+
+/// The secret in the header; schemes are case-insensitive (RFC 9110 §11.1).
+fn secret(headers: &HeaderMap) -> Result<Vec<u8>, &'static str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Err("authentication required: use an environment's token as the password"),
+        (Some(value), None) if value.len() <= AUTHORIZATION_BYTES_MAX => value.as_bytes(),
+        _ => return Err("the Authorization header is not understood"),
+    };
+    let (scheme, rest) = value.split_at(value.iter().position(|&byte| byte == b' ').unwrap_or(value.len()));
+    let rest = rest.trim_ascii();
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        return Ok(rest.to_vec());
+    }
+    if !scheme.eq_ignore_ascii_case(b"basic") {
+        return Err("use the scheme Basic, or Bearer with the token alone");
+    }
+    let mut pair = STANDARD.decode(rest).map_err(|_| "the Basic credentials are not base64")?;
+    let colon = pair.iter().position(|&byte| byte == b':').ok_or("the Basic credentials have no password")?;
+    Ok(pair.split_off(colon + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::model::event::Event;
+
+    fn directory() -> Directory {
+        let mut directory = Directory::default();
+        let at = Time::from_ms(0);
+        let environment: EnvironmentName = "production".parse().unwrap();
+        let token = |id: &str, secret: &[u8], expires_at| Event::TokenCreated {
+            at,
+            environment: environment.clone(),
+            id: TokenId::new(id),
+            name: id.to_owned(),
+            kind: TokenKind::Cluster,
+            secret_sha256: Sha256::digest(secret).into(),
+            expires_at,
+        };
+        for event in [
+            Event::EnvironmentCreated {
+                at,
+                name: environment.clone(),
+                description: "".into(),
+                color: "".into(),
+            },
+            token("tok_plain", b"secret", None),
+            token("tok_colon", b"with:colon", None),
+            token("tok_old", b"old", Some(Time::from_ms(10))),
+            token("tok_revoked", b"revoked", None),
+            Event::TokenRevoked { at, environment: environment.clone(), id: TokenId::new("tok_revoked") },
+        ] {
+            directory.apply(&event);
+        }
+        directory
+    }
+
+    #[test]
+    fn credentials_are_a_permit_or_a_reason() {
+        let basic = |pair: &str| STANDARD.encode(pair);
+        let cases = [
+            (format!("Basic {}", basic("production:secret")), Ok("tok_plain")),
+            (format!("bAsIc   {}", basic("whoever:secret")), Ok("tok_plain")),
+            (format!("Basic {}", basic(":secret")), Ok("tok_plain")),
+            (format!("Basic {}", basic("user:with:colon")), Ok("tok_colon")),
+            ("Bearer secret".to_owned(), Ok("tok_plain")),
+            ("bearer with:colon".to_owned(), Ok("tok_colon")),
+            (format!("Basic {}", basic("production:wrong")), Err(("not known", false))),
+            (format!("Basic {}", basic("production:")), Err(("not known", false))),
+            (format!("Basic {}", basic("no colon")), Err(("no password", false))),
+            ("Basic not base64!".to_owned(), Err(("not base64", false))),
+            ("Basic".to_owned(), Err(("no password", false))),
+            ("Negotiate abc".to_owned(), Err(("use the scheme Basic", false))),
+            (format!("Bearer {}", "x".repeat(2000)), Err(("not understood", false))),
+            ("Bearer revoked".to_owned(), Err(("was revoked", true))),
+            ("Bearer old".to_owned(), Err(("has expired", true))),
+        ];
+        let directory = directory();
+        for (value, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, HeaderValue::from_str(&value).unwrap());
+            match (authorize(&headers, &directory, Time::from_ms(20)), expected) {
+                (Ok(permit), Ok(id)) => assert_eq!(permit.token().as_str(), id, "{value}"),
+                (Err(denial), Err((reason, owned))) => {
+                    assert!(denial.refusal.message.contains(reason), "{value}: {}", denial.refusal.message);
+                    assert_eq!(denial.owner.is_some(), owned, "{value}");
+                    assert!(!denial.refusal.message.contains("secret"), "{value}");
+                }
+                (outcome, _) => panic!("{value} gave {outcome:?}"),
+            }
+        }
+        assert!(authorize(&HeaderMap::new(), &directory, Time::from_ms(20)).is_err());
+    }
+}

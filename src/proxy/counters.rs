@@ -1,0 +1,67 @@
+//! What the data plane counts.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The data plane's counters; cloning shares them.
+#[derive(Clone, Default)]
+pub struct Counters {
+    pub(super) requests: Family<Answer, Counter>,
+    pub(super) blob_bytes: Counter,
+    pub(super) resumed: Counter,
+    pub(super) broken: Counter,
+    pub(super) digest_mismatches: Counter,
+    pub(super) refused_tokens: Counter,
+    pub(super) upstream_errors: Counter,
+    pub(super) learning_dropped: Counter,
+    pub(super) connections: Gauge,
+    pub(super) tls_failures: Counter,
+}
+
+/// What was asked for and how it was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Answer {
+    pub(super) route: &'static str,
+    pub(super) status: u16,
+}
+
+impl Counters {
+    /// Makes them part of what `/metrics` shows.
+    pub fn register(&self, registry: &mut Registry) {
+        let proxy = registry.sub_registry_with_prefix("landfall_proxy");
+        proxy.register("requests", "Requests by route and status", self.requests.clone());
+        proxy.register("blob_bytes", "Blob bytes handed to clients", self.blob_bytes.clone());
+        proxy.register(
+            "transfers_resumed",
+            "Blob transfers resumed after the upstream broke off",
+            self.resumed.clone(),
+        );
+        proxy.register("transfers_broken", "Blob transfers that could not be finished", self.broken.clone());
+        proxy.register(
+            "digest_mismatches",
+            "Manifests and blobs from the upstream that did not have their digest",
+            self.digest_mismatches.clone(),
+        );
+        proxy.register(
+            "tokens_refused",
+            "Requests with unknown, revoked or expired tokens",
+            self.refused_tokens.clone(),
+        );
+        proxy.register("upstream_errors", "Requests that no upstream answered", self.upstream_errors.clone());
+        proxy.register(
+            "learning_dropped",
+            "Images not looked at in the background because too many waited",
+            self.learning_dropped.clone(),
+        );
+        proxy.register("connections", "Open client connections", self.connections.clone());
+        proxy.register("tls_failures", "TLS handshakes that failed", self.tls_failures.clone());
+    }
+
+    /// How many client connections are open.
+    pub fn connections_open(&self) -> i64 {
+        self.connections.get()
+    }
+}

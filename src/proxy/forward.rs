@@ -1,0 +1,308 @@
+//! A request from its head to its answer. The decisions, in the order in which they are made:
+//!
+//! 1. Who asks? No good token: 401 with the challenge.
+//! 2. GET or HEAD? Anything else is a write: 405.
+//! 3. Is the path one that the spec allows? If not: 400 or 404, and no upstream hears of it.
+//! 4. `/v2/` is answered here; the catalog is denied.
+//! 5. Which upstream serves the repository? None: 404.
+//! 6. The upstream is asked. No answer: 502 or 504.
+//! 7. A manifest: learned from, observed, and answered once the observation is durable or its time is up.
+//!    A blob: streamed, resumed and checked; observed at its end. Lists: handed on, their links made the proxy's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{HeaderName, LINK};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+
+use super::auth::{self, Permit};
+use super::counters::{Answer, Counters};
+use super::learn::Learner;
+use super::observe::{Answered, Asker, Pull};
+use super::recent::Recent;
+use super::respond::{Body, Refusal, empty, full, version_check};
+use super::transfer::TransferError;
+use super::upstream::{Ask, Carried, Target, UpstreamError, Upstreams, What};
+use super::{Settings, links};
+use crate::clock;
+use crate::log::Log;
+use crate::model::oci::{Digest, ErrorCode, Route};
+
+/// Largest body of an error that is handed on, in bytes.
+const ERROR_BYTES_MAX: u64 = 64 * 1024;
+/// Time in which a body that is read whole must have come.
+const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Digests remembered as found right, at least.
+const VERIFIED_MIN: usize = 20_000;
+
+/// Headers that belong to one connection and not to the answer (RFC 9110 §7.6.1), and those by which the upstream
+/// speaks to Landfall.
+const NOT_FORWARDED: [HeaderName; 10] = [
+    http::header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    http::header::PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-connection"),
+    http::header::TE,
+    http::header::TRAILER,
+    http::header::TRANSFER_ENCODING,
+    http::header::UPGRADE,
+    http::header::WWW_AUTHENTICATE,
+    http::header::SET_COOKIE,
+];
+
+/// The data plane: what is behind every listener.
+pub struct Proxy {
+    pub(super) log: Log,
+    upstreams: Upstreams,
+    pub(super) learner: Learner,
+    pub(super) counters: Counters,
+    pub(super) settings: Settings,
+    pub(super) verified: Arc<Recent<Digest, Instant>>,
+}
+
+impl Proxy {
+    /// Puts the parts together. Must be called within a tokio runtime: learning in the background begins here.
+    pub fn new(log: Log, upstreams: Upstreams, settings: Settings) -> Self {
+        let counters = Counters::default();
+        let learner = Learner::start(log.clone(), counters.clone());
+        let verified = Arc::new(Recent::new(VERIFIED_MIN));
+        Self { log, upstreams, learner, counters, settings, verified }
+    }
+
+    /// What it counts.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Answers a request that came from the address `client`.
+    pub(super) async fn handle(&self, client: Arc<str>, request: Request<Incoming>) -> Response<Body> {
+        let (head, _) = request.into_parts();
+        let route = Route::parse(head.uri.path());
+        let name = route.as_ref().map_or("malformed", |route| name_of(route));
+        let asker = Asker::new(client, &head.headers);
+        let response = match self.answer(asker, &head.method, &head.uri, &head.headers, route).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.into_response(),
+        };
+        self.counters
+            .requests
+            .get_or_create(&Answer { route: name, status: response.status().as_u16() })
+            .inc();
+        response
+    }
+
+    async fn answer(
+        &self,
+        asker: Asker,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        route: Result<Route, crate::model::oci::Malformed>,
+    ) -> Result<Response<Body>, Refusal> {
+        let permit = self.permit(&asker, method, headers, route.as_ref().ok())?;
+        if method != Method::GET && method != Method::HEAD {
+            return Err(Refusal::read_only());
+        }
+        let route = route?;
+        let (repository, what) = match &route {
+            Route::Base => return Ok(version_check()),
+            Route::Catalog => return Err(Refusal::denied("this proxy does not list repositories")),
+            Route::Upload => return Err(Refusal::read_only()),
+            Route::Manifest(repository, reference) => (repository, What::Manifest(reference.clone())),
+            Route::Blob(repository, digest) => (repository, What::Blob(*digest)),
+            Route::Tags(repository) => (repository, What::Tags),
+            Route::Referrers(repository, digest) => (repository, What::Referrers(*digest)),
+        };
+        let ns = uri.query().and_then(namespace);
+        let target = self.upstreams.select(repository, ns).ok_or_else(|| {
+            let message = "no upstream serves this repository";
+            Refusal::new(StatusCode::NOT_FOUND, ErrorCode::NameUnknown, message)
+        })?;
+        let ask = Ask::new(method.clone(), what, headers).with_query(uri.query());
+        match Pull::new(&permit, &asker, method == Method::HEAD, &route) {
+            Some(pull) if matches!(route, Route::Manifest(..)) => self.manifest(pull, target, ask).await,
+            Some(pull) => self.blob(pull, target, ask).await,
+            None => self.list(target, ask, &route).await,
+        }
+    }
+
+    /// Step 1. A pull with a token that was good once is an attempt that the environment's people should see.
+    fn permit(
+        &self,
+        asker: &Asker,
+        method: &Method,
+        headers: &HeaderMap,
+        route: Option<&Route>,
+    ) -> Result<Permit, Refusal> {
+        auth::authorize(headers, &self.log.view().directory, clock::now()).map_err(|denial| {
+            if headers.contains_key(http::header::AUTHORIZATION) {
+                self.counters.refused_tokens.inc();
+            }
+            let manifest = route.filter(|route| matches!(route, Route::Manifest(..)));
+            if let (Some(owner), Some(route)) = (denial.owner, manifest) {
+                let pull = Pull::by(owner, asker, method == Method::HEAD, route);
+                self.note(pull, Answered::refused(StatusCode::UNAUTHORIZED));
+            }
+            denial.refusal
+        })
+    }
+
+    /// Records what nobody waits for.
+    pub(super) fn note(&self, pull: Option<Pull>, answered: Answered) {
+        if let Some(pull) = pull {
+            drop(self.log.record(pull.observed(answered)));
+        }
+    }
+
+    /// Records what the client's answer waits for.
+    pub(super) async fn observe(&self, pull: Pull, answered: Answered) {
+        // What became of it is counted by the log; the answer goes out in any case.
+        let _ = self.log.record(pull.observed(answered)).durable(self.settings.max_wait).await;
+    }
+
+    /// Asks the upstream. Its refusal of Landfall's own credentials is no answer for a client, whose token is good.
+    pub(super) async fn ask(&self, target: &Target, ask: &Ask) -> Result<Response<Incoming>, Refusal> {
+        let response = target.send(ask).await.map_err(|error| {
+            self.counters.upstream_errors.inc();
+            self.no_answer(&error)
+        })?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        self.counters.upstream_errors.inc();
+        if matches!(response.extensions().get::<Carried>(), Some(Carried::Bearer)) {
+            return Err(Refusal::denied("the upstream registry does not give this proxy the repository"));
+        }
+        tracing::error!(repository = target.name(), "the upstream refuses Landfall's credentials");
+        Err(Refusal::bad_gateway("the upstream registry refuses this proxy's credentials; tell its operator"))
+    }
+
+    fn no_answer(&self, error: &UpstreamError) -> Refusal {
+        Refusal::new(error.status(), ErrorCode::Unknown, error.public())
+    }
+
+    /// Tags and referrers.
+    async fn list(&self, target: Target, ask: Ask, route: &Route) -> Result<Response<Body>, Refusal> {
+        let (mut head, body) = self.ask(&target, &ask).await?.into_parts();
+        if let Some(path) = own_path(route) {
+            links::rewrite(&mut head.headers, LINK, &path);
+        }
+        if ask.method == Method::HEAD || head.status != StatusCode::OK {
+            return Ok(self.small(head, body, &ask.method).await);
+        }
+        Ok(forwarded(head, body.map_err(|_| TransferError::Broken).boxed_unsync()))
+    }
+
+    /// Hands on an answer that has no body, or a small one.
+    pub(super) async fn small(
+        &self,
+        head: http::response::Parts,
+        body: Incoming,
+        method: &Method,
+    ) -> Response<Body> {
+        if method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
+            return forwarded(head, empty());
+        }
+        match whole(body, ERROR_BYTES_MAX).await {
+            Ok(body) => forwarded(head, full(body)),
+            // The status and its headers are the answer; its text is lost.
+            Err(_) => {
+                Refusal::new(head.status, ErrorCode::Unknown, "the upstream registry gave no readable reason")
+                    .into_response()
+            }
+        }
+    }
+}
+
+fn name_of(route: &Route) -> &'static str {
+    match route {
+        Route::Base => "base",
+        Route::Manifest(..) => "manifest",
+        Route::Blob(..) => "blob",
+        Route::Tags(_) => "tags",
+        Route::Referrers(..) => "referrers",
+        Route::Catalog => "catalog",
+        Route::Upload => "upload",
+    }
+}
+
+fn own_path(route: &Route) -> Option<String> {
+    match route {
+        Route::Tags(repository) => Some(format!("/v2/{repository}/tags/list")),
+        Route::Referrers(repository, digest) => Some(format!("/v2/{repository}/referrers/{digest}")),
+        _ => None,
+    }
+}
+
+/// containerd's `?ns=`: the registry that an image names, when it asks through a mirror.
+fn namespace(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("ns="))
+}
+
+/// Reads a body whole, within a bound and a time.
+pub(super) async fn whole(body: Incoming, bytes_max: u64) -> Result<Bytes, String> {
+    let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    match tokio::time::timeout(WHOLE_BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("not all of it came within {WHOLE_BODY_TIMEOUT:?}")),
+    }
+}
+
+/// The upstream's answer as it goes to the client: its status and its headers, but for those of one connection.
+pub(super) fn forwarded(head: http::response::Parts, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    let mut headers = head.headers;
+    // `Connection` names further headers that go no further.
+    let named: Vec<HeaderName> = headers
+        .get_all(http::header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in NOT_FORWARDED.iter().chain(&named) {
+        headers.remove(name);
+    }
+    *response.headers_mut() = headers;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_one_connection_stays_there() {
+        let mut head = Response::new(()).into_parts().0;
+        for (name, value) in [
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("transfer-encoding", "chunked"),
+            ("www-authenticate", "Bearer realm=\"https://inside\""),
+            ("set-cookie", "a=b"),
+            ("etag", "\"e\""),
+            ("docker-content-digest", "sha256:1"),
+            ("retry-after", "7"),
+        ] {
+            head.headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let response = forwarded(head, empty());
+        let mut names: Vec<_> = response.headers().keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["docker-content-digest", "etag", "retry-after"]);
+    }
+
+    #[test]
+    fn the_namespace_is_read_from_the_query() {
+        assert_eq!(namespace("ns=docker.io"), Some("docker.io"));
+        assert_eq!(namespace("n=5&ns=r.example:5000"), Some("r.example:5000"));
+        assert_eq!(namespace("n=5"), None);
+    }
+}

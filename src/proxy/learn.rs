@@ -1,0 +1,251 @@
+//! Learning what images say about themselves: from what passes, and in the background from the upstream where a
+//! node needed less than that.
+//!
+//! A node that has an image sends a HEAD and nothing else, and asks for the config of one platform only. So what
+//! did not pass a moment after a pull is asked for here. Nobody waits for it, and it is bounded in number and size.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::counters::Counters;
+use super::facts;
+use super::recent::Recent;
+use super::upstream::{Ask, Target, What};
+use crate::clock;
+use crate::log::Log;
+use crate::model::event::{Event, Facts};
+use crate::model::oci::{Digest, Reference, Repository};
+
+/// Largest manifest that is looked at, in bytes: what registries accept at most (distribution spec, "Pushing
+/// manifests").
+pub(super) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Largest image config that is looked at, in bytes.
+pub(super) const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+/// Images remembered, at least; each takes some 100 B.
+const IMAGES_MIN: usize = 20_000;
+/// Images that may wait to be looked at.
+const WAITING_MAX: usize = 1_024;
+/// How long a client is given to ask for it itself.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Pause before the same content is asked for again.
+const RETRY_PAUSE: Duration = Duration::from_secs(60);
+/// Time for one answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is known about a digest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Manifest,
+    Config,
+    /// Some manifest names it as its config; its content is not known yet.
+    WantedConfig,
+}
+
+/// Content to look at.
+struct Wanted {
+    target: Target,
+    repository: Repository,
+    what: What,
+    due: Instant,
+}
+
+/// Remembers what was learned, and asks for what was not. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Learner {
+    log: Log,
+    counters: Counters,
+    memory: Arc<Memory>,
+    wanted: Sender<Wanted>,
+}
+
+struct Memory {
+    known: Recent<Digest, Known>,
+    parents: Recent<Digest, Digest>,
+    asked: Recent<Digest, Instant>,
+}
+
+impl Learner {
+    /// Starts the task that asks; it ends with the last handle.
+    pub(super) fn start(log: Log, counters: Counters) -> Self {
+        let (wanted, waiting) = channel(WAITING_MAX);
+        let memory = Memory {
+            known: Recent::new(IMAGES_MIN),
+            parents: Recent::new(IMAGES_MIN),
+            asked: Recent::new(IMAGES_MIN),
+        };
+        let memory = Arc::new(memory);
+        let asker = Asker { log: log.clone(), counters: counters.clone(), memory: memory.clone() };
+        tokio::spawn(asker.run(waiting));
+        Self { log, counters, memory, wanted }
+    }
+
+    /// The index that a platform manifest belongs to.
+    pub(super) fn parent(&self, digest: &Digest) -> Option<Digest> {
+        self.memory.parents.get(digest)
+    }
+
+    /// Whether this blob is an image config whose content is not known yet.
+    pub(super) fn wants_config(&self, digest: &Digest) -> bool {
+        self.memory.known.get(digest) == Some(Known::WantedConfig)
+    }
+
+    /// A manifest passed, and has this digest.
+    pub(super) fn manifest(&self, target: &Target, repository: &Repository, digest: Digest, body: &[u8]) {
+        if let Some(next) = self.memory.manifest(&self.log, repository, digest, body) {
+            self.want(target, repository, next);
+        }
+    }
+
+    /// A config passed, and has this digest.
+    pub(super) fn config(&self, repository: &Repository, digest: Digest, body: &[u8]) {
+        self.memory.config(&self.log, repository, digest, body);
+    }
+
+    /// A manifest was answered with this digest, without its body.
+    pub(super) fn seen(&self, target: &Target, repository: &Repository, digest: Digest) {
+        if self.memory.known.get(&digest).is_none() {
+            self.want(target, repository, What::Manifest(Reference::Digest(digest)));
+        }
+    }
+
+    fn want(&self, target: &Target, repository: &Repository, what: What) {
+        let due = Instant::now() + PATIENCE;
+        if !self.memory.may_ask(&what) {
+            return;
+        }
+        let wanted = Wanted { target: target.clone(), repository: repository.clone(), what, due };
+        if self.wanted.try_send(wanted).is_err() {
+            self.counters.learning_dropped.inc();
+        }
+    }
+}
+
+impl Memory {
+    /// Learns from a manifest what is new, and says what to look at next.
+    fn manifest(&self, log: &Log, repository: &Repository, digest: Digest, body: &[u8]) -> Option<What> {
+        if self.known.get(&digest) == Some(Known::Manifest) {
+            return None;
+        }
+        let facts = facts::of_manifest(body)?;
+        self.known.insert(digest, Known::Manifest);
+        let next = match &facts {
+            Facts::Index { children, .. } => {
+                for child in children {
+                    self.parents.insert(*child, digest);
+                }
+                let first = *children.first()?;
+                self.known.get(&first).is_none().then_some(What::Manifest(Reference::Digest(first)))
+            }
+            Facts::Manifest { config, .. } => {
+                let unknown = self.known.get(config) != Some(Known::Config);
+                if unknown {
+                    self.known.insert(*config, Known::WantedConfig);
+                }
+                unknown.then_some(What::Blob(*config))
+            }
+            Facts::Config { .. } => None,
+        };
+        log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
+        next
+    }
+
+    fn config(&self, log: &Log, repository: &Repository, digest: Digest, body: &[u8]) {
+        if let Some(facts) = facts::of_config(body) {
+            log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
+        }
+        // A config without labels is not worth asking for again either.
+        self.known.insert(digest, Known::Config);
+    }
+
+    /// Whether content is still to be asked for, and was not asked for a moment ago.
+    fn may_ask(&self, what: &What) -> bool {
+        let Some(digest) = digest_of(what) else { return false };
+        if self.asked.get(&digest).is_some_and(|at| at.elapsed() < RETRY_PAUSE) {
+            return false;
+        }
+        self.asked.insert(digest, Instant::now());
+        true
+    }
+
+    fn is_known(&self, what: &What) -> bool {
+        digest_of(what)
+            .and_then(|digest| self.known.get(&digest))
+            .is_some_and(|known| known != Known::WantedConfig)
+    }
+}
+
+fn digest_of(what: &What) -> Option<Digest> {
+    match what {
+        What::Manifest(Reference::Digest(digest)) | What::Blob(digest) => Some(*digest),
+        _ => None,
+    }
+}
+
+/// The task that asks the upstream, one question at a time.
+struct Asker {
+    log: Log,
+    counters: Counters,
+    memory: Arc<Memory>,
+}
+
+impl Asker {
+    async fn run(self, mut waiting: Receiver<Wanted>) {
+        while let Some(wanted) = waiting.recv().await {
+            sleep_until(wanted.due).await;
+            let mut next = Some(wanted.what);
+            // From an index to a manifest to a config: three steps at most.
+            while let Some(what) = next.take().filter(|what| !self.memory.is_known(what)) {
+                next = self.ask(&wanted.target, &wanted.repository, what).await;
+            }
+        }
+    }
+
+    async fn ask(&self, target: &Target, repository: &Repository, what: What) -> Option<What> {
+        let digest = digest_of(&what)?;
+        let bytes_max = if matches!(what, What::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
+        let body = match timeout(ANSWER_TIMEOUT, fetch(target, what.clone(), bytes_max)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(reason)) => {
+                tracing::debug!(%repository, %digest, reason, "an image could not be looked at");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        if Digest::of(&body) != digest {
+            self.counters.digest_mismatches.inc();
+            tracing::warn!(%repository, %digest, "the upstream's content does not have this digest");
+            return None;
+        }
+        match what {
+            What::Blob(_) => {
+                self.memory.config(&self.log, repository, digest, &body);
+                None
+            }
+            _ => self.memory.manifest(&self.log, repository, digest, &body),
+        }
+    }
+}
+
+/// Every manifest type there is: a registry answers 404 for one that was not asked for.
+const ACCEPT_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
+
+async fn fetch(target: &Target, what: What, bytes_max: u64) -> Result<Bytes, String> {
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::ACCEPT, HeaderValue::from_static(ACCEPT_MANIFESTS));
+    let mut ask = Ask::new(Method::GET, what, &headers);
+    ask.bulk = false;
+    let answer = target.send(&ask).await.map_err(|error| error.to_string())?;
+    if answer.status() != StatusCode::OK {
+        return Err(format!("the upstream answered {}", answer.status()));
+    }
+    let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let body = Limited::new(answer.into_body(), limit).collect().await.map_err(|error| error.to_string())?;
+    Ok(body.to_bytes())
+}

@@ -1,0 +1,119 @@
+//! A manifest's way: asked for, checked, learned from, observed, and answered once the observation is durable or its
+//! time is up.
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderMap, Method, Response, StatusCode};
+
+use super::forward::{Proxy, forwarded, whole};
+use super::learn::MANIFEST_BYTES_MAX;
+use super::observe::{Answered, Pull, digest_in, media_type_in};
+use super::respond::{Body, Refusal, full};
+use super::upstream::{Ask, Target};
+use crate::model::oci::{Digest, ErrorCode, Reference};
+
+/// Times that a manifest is asked for when its body breaks off.
+const MANIFEST_TRIES: usize = 3;
+
+impl Proxy {
+    pub(super) async fn manifest(
+        &self,
+        pull: Pull,
+        target: Target,
+        ask: Ask,
+    ) -> Result<Response<Body>, Refusal> {
+        let outcome = self.manifest_answer(&pull, &target, &ask).await;
+        match outcome {
+            Ok((response, answered)) => {
+                self.observe(pull, answered).await;
+                Ok(response)
+            }
+            Err(refusal) => {
+                self.observe(pull, Answered::refused(refusal.status)).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn manifest_answer(
+        &self,
+        pull: &Pull,
+        target: &Target,
+        ask: &Ask,
+    ) -> Result<(Response<Body>, Answered), Refusal> {
+        let mut tries = 0;
+        let (head, body) = loop {
+            tries += 1;
+            let (head, body) = self.ask(target, ask).await?.into_parts();
+            if ask.method == Method::HEAD || head.status != StatusCode::OK {
+                let answered = self.answered_without_body(pull, target, &head, &ask.method);
+                return Ok((self.small(head, body, &ask.method).await, answered));
+            }
+            match whole(body, MANIFEST_BYTES_MAX).await {
+                Ok(body) => break (head, body),
+                Err(_) if tries < MANIFEST_TRIES => {}
+                Err(reason) => {
+                    tracing::warn!(repository = target.name(), reason, "a manifest could not be read");
+                    return Err(Refusal::bad_gateway(
+                        "the upstream registry broke off in the middle of the manifest",
+                    ));
+                }
+            }
+        };
+        let digest = self.checked(pull, &head.headers, &body)?;
+        self.learner.manifest(target, &pull.repository, digest, &body);
+        let answered = Answered {
+            status: head.status,
+            digest: Some(digest),
+            media_type: media_type_in(&head.headers),
+            bytes: body.len() as u64,
+            parent: self.learner.parent(&digest),
+        };
+        Ok((forwarded(head, full(body)), answered))
+    }
+
+    /// What a HEAD, a redirect, a 304 or an error tells.
+    fn answered_without_body(&self, pull: &Pull, target: &Target, head: &Parts, method: &Method) -> Answered {
+        let asked_for = match &pull.reference {
+            Reference::Digest(digest) => Some(*digest),
+            Reference::Tag(_) => None,
+        };
+        let found = head.status.is_success() || head.status == StatusCode::NOT_MODIFIED;
+        let digest = digest_in(&head.headers).or(asked_for).filter(|_| found);
+        if let (Some(digest), &Method::HEAD) = (digest, method) {
+            self.learner.seen(target, &pull.repository, digest);
+        }
+        Answered {
+            status: head.status,
+            digest,
+            media_type: media_type_in(&head.headers).filter(|_| found),
+            bytes: 0,
+            parent: digest.and_then(|digest| self.learner.parent(&digest)),
+        }
+    }
+
+    /// The digest of a manifest's body, which must be the one that was asked for, and the one that the upstream
+    /// says it is. The digest of a signed schema 1 manifest is not that of its bytes; no image has had one for years.
+    fn checked(&self, pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
+        let stated = digest_in(headers);
+        if media_type_in(headers).is_some_and(|media_type| media_type.contains("manifest.v1+prettyjws")) {
+            return stated
+                .ok_or_else(|| Refusal::bad_gateway("the upstream registry does not state a digest"));
+        }
+        let digest = Digest::of(body);
+        let asked_for = match &pull.reference {
+            Reference::Digest(asked_for) => Some(*asked_for),
+            Reference::Tag(_) => None,
+        };
+        if [stated, asked_for].into_iter().flatten().all(|expected| expected == digest) {
+            return Ok(digest);
+        }
+        self.counters.digest_mismatches.inc();
+        tracing::error!(repository = %pull.repository, reference = %pull.reference, %digest, "a manifest has another digest");
+        Err(Refusal::new(
+            StatusCode::BAD_GATEWAY,
+            ErrorCode::DigestInvalid,
+            "the upstream registry's manifest does not have its digest",
+        ))
+    }
+}

@@ -1,0 +1,38 @@
+//! The data plane: from the wire to the upstream and back, and what was seen on the way.
+//!
+//! It never waits for a question, and for the log only [`Settings::max_wait`].
+
+mod auth;
+mod blob;
+mod counters;
+mod facts;
+mod forward;
+mod learn;
+mod links;
+mod listener;
+mod manifest;
+mod observe;
+mod recent;
+mod respond;
+mod stall;
+mod tls;
+pub mod transfer;
+pub mod upstream;
+
+use std::time::Duration;
+
+pub use counters::Counters;
+pub use forward::Proxy;
+pub use listener::{BindError, Listener, serve};
+pub use tls::{Certificate, TlsError};
+
+use crate::config::Verify;
+
+/// What the data plane can be told, beside its upstreams.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long an answer waits for its observation to be durable.
+    pub max_wait: Duration,
+    /// Which blob transfers have their digest verified.
+    pub verify: Verify,
+}

@@ -1,0 +1,132 @@
+//! What passed → [`Observation`].
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::{HeaderMap, StatusCode};
+
+use super::auth::Permit;
+use crate::clock;
+use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
+use crate::model::oci::{Digest, Reference, Repository, Route};
+
+/// Longest user agent that is kept, in bytes. Docker's with all its parts has some 200.
+const AGENT_BYTES_MAX: usize = 512;
+/// Longest media type that is kept, in bytes; RFC 6838 §4.2 allows 127 for each half.
+const MEDIA_TYPE_BYTES_MAX: usize = 255;
+/// Distribution spec, "Pulling manifests": the digest of what was answered.
+pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// One request for a manifest or a blob: who asks for what.
+#[derive(Clone)]
+pub(super) struct Pull {
+    environment: EnvironmentName,
+    token: TokenId,
+    token_kind: TokenKind,
+    client: Arc<str>,
+    agent: Arc<str>,
+    method: Method,
+    object: Object,
+    pub(super) repository: Repository,
+    pub(super) reference: Reference,
+}
+
+/// How it was answered.
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) digest: Option<Digest>,
+    pub(super) media_type: Option<Arc<str>>,
+    pub(super) bytes: u64,
+    pub(super) parent: Option<Digest>,
+}
+
+impl Answered {
+    /// A refusal: nothing was pulled.
+    pub(super) fn refused(status: StatusCode) -> Self {
+        Self { status, digest: None, media_type: None, bytes: 0, parent: None }
+    }
+}
+
+/// Who asks: from an address, with an agent.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub(super) client: Arc<str>,
+    pub(super) agent: Arc<str>,
+}
+
+impl Asker {
+    pub(super) fn new(client: Arc<str>, headers: &HeaderMap) -> Self {
+        let agent = headers.get(USER_AGENT).map_or(&b""[..], |value| value.as_bytes());
+        Self { client, agent: clipped(agent, AGENT_BYTES_MAX) }
+    }
+}
+
+impl Pull {
+    /// The pull that `route` is, if it is one.
+    pub(super) fn new(permit: &Permit, asker: &Asker, head: bool, route: &Route) -> Option<Self> {
+        let owner = (permit.environment().clone(), permit.token().clone(), permit.kind());
+        Self::by(owner, asker, head, route)
+    }
+
+    /// The same for a token that is accepted no more.
+    pub(super) fn by(
+        (environment, token, token_kind): (EnvironmentName, TokenId, TokenKind),
+        asker: &Asker,
+        head: bool,
+        route: &Route,
+    ) -> Option<Self> {
+        let (object, repository, reference) = match route {
+            Route::Manifest(repository, reference) => {
+                (Object::Manifest, repository.clone(), reference.clone())
+            }
+            Route::Blob(repository, digest) => (Object::Blob, repository.clone(), Reference::Digest(*digest)),
+            _ => return None,
+        };
+        Some(Self {
+            environment,
+            token,
+            token_kind,
+            client: asker.client.clone(),
+            agent: asker.agent.clone(),
+            method: if head { Method::Head } else { Method::Get },
+            object,
+            repository,
+            reference,
+        })
+    }
+
+    /// What was seen, as of now.
+    pub(super) fn observed(self, answered: Answered) -> Observation {
+        Observation {
+            at: clock::now(),
+            environment: self.environment,
+            token: self.token,
+            token_kind: self.token_kind,
+            client: self.client,
+            agent: self.agent,
+            method: self.method,
+            repository: self.repository,
+            reference: self.reference,
+            digest: answered.digest,
+            object: self.object,
+            media_type: answered.media_type,
+            status: answered.status.as_u16(),
+            bytes: answered.bytes,
+            parent: answered.parent,
+        }
+    }
+}
+
+/// The digest that an answer says it has, if it says so in a way that is understood.
+pub(super) fn digest_in(headers: &HeaderMap) -> Option<Digest> {
+    headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
+}
+
+/// The answer's media type.
+pub(super) fn media_type_in(headers: &HeaderMap) -> Option<Arc<str>> {
+    headers.get(CONTENT_TYPE).map(|value| clipped(value.as_bytes(), MEDIA_TYPE_BYTES_MAX))
+}
+
+fn clipped(bytes: &[u8], bytes_max: usize) -> Arc<str> {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(bytes_max)]).into()
+}

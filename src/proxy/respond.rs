@@ -1,0 +1,105 @@
+//! The one place where a refusal becomes an HTTP answer.
+//!
+//! Clients learn the challenge from a 401 (on `/v2/` as well as on a manifest) and show the code and message of the
+//! OCI error body, so every refusal has one (distribution spec, "Error Codes").
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+
+use super::transfer::TransferError;
+use crate::model::oci::{ErrorCode, Malformed};
+
+/// The body of every answer.
+pub(super) type Body = UnsyncBoxBody<Bytes, TransferError>;
+
+/// Tells old clients that this is a v2 registry (distribution spec, "Legacy Docker support HTTP headers").
+const API_VERSION: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("docker-distribution-api-version"), HeaderValue::from_static("registry/2.0"));
+
+/// Why a request is not forwarded, or not answered as the upstream would have.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: ErrorCode,
+    pub(super) message: Cow<'static, str>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    pub(super) fn unauthorized(message: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
+    }
+
+    pub(super) fn denied(message: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message)
+    }
+
+    pub(super) fn read_only() -> Self {
+        let message = "this proxy only reads; push to the registry itself";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message)
+    }
+
+    pub(super) fn bad_gateway(message: &'static str) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, message)
+    }
+
+    /// The answer. hyper leaves the body out where the request was HEAD.
+    pub(super) fn into_response(self) -> Response<Body> {
+        let error =
+            serde_json::json!({ "errors": [{ "code": self.code.as_str(), "message": self.message }] });
+        let mut response = json(self.status, error.to_string().into());
+        let headers = response.headers_mut();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"landfall\""));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Self {
+        // A tag that cannot exist is a manifest that does not, as a path that cannot exist is one that does not.
+        let status = match malformed {
+            Malformed::Repository | Malformed::Digest => StatusCode::BAD_REQUEST,
+            Malformed::Tag | Malformed::Path => StatusCode::NOT_FOUND,
+        };
+        Self::new(status, malformed.code(), malformed.to_string())
+    }
+}
+
+/// The answer to `/v2/` with good credentials.
+pub(super) fn version_check() -> Response<Body> {
+    json(StatusCode::OK, Bytes::from_static(b"{}"))
+}
+
+fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(API_VERSION.0, API_VERSION.1);
+    response
+}
+
+/// A body that is all there.
+pub(super) fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// No body.
+pub(super) fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}

@@ -1,0 +1,111 @@
+//! The proxy's certificate, read again when its files change.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use crate::config::Tls;
+
+/// How often the files are looked at. Kubernetes changes a mounted Secret by renaming a link, which tells nobody.
+const RELOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file cannot be read, or holds no PEM of the right kind.
+    #[error("{key}: {path}: {source}")]
+    File {
+        /// The configuration key that names it.
+        key: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Key and certificate do not fit each other, or the kind of key is not known.
+    #[error("proxy.tls_cert and proxy.tls_key: {0}")]
+    Pair(#[from] rustls::Error),
+}
+
+/// The certificate that is shown to clients now.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    files: Tls,
+    current: Arc<ArcSwap<CertifiedKey>>,
+}
+
+impl Certificate {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// They cannot be used.
+    pub fn load(files: Tls) -> Result<Self, TlsError> {
+        let current = Arc::new(ArcSwap::from_pointee(read(&files)?));
+        Ok(Self { files, current })
+    }
+
+    /// The TLS server that shows it, for HTTP/2 and HTTP/1.1.
+    pub(super) fn server_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(self.clone()));
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    /// Looks at the files for ever, and takes over what they hold when that changed and can be used.
+    pub async fn keep_fresh(self) {
+        let mut complained = false;
+        loop {
+            tokio::time::sleep(RELOAD_PAUSE).await;
+            let files = self.files.clone();
+            let Ok(outcome) = tokio::task::spawn_blocking(move || read(&files)).await else { continue };
+            match outcome {
+                Ok(fresh) if fresh.cert != self.current.load().cert => {
+                    tracing::info!(path = %self.files.cert.display(), "the certificate was read again");
+                    self.current.store(Arc::new(fresh));
+                    complained = false;
+                }
+                Ok(_) => complained = false,
+                // Between two writes certificate and key may not fit; only what stays wrong is worth a line.
+                Err(error) if !complained => {
+                    tracing::warn!(%error, "the certificate cannot be read again; the one before stays in use");
+                    complained = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
+}
+
+fn read(files: &Tls) -> Result<CertifiedKey, TlsError> {
+    let bad_cert = |source| TlsError::File { key: "proxy.tls_cert", path: files.cert.clone(), source };
+    let bad_key = |source| TlsError::File { key: "proxy.tls_key", path: files.key.clone(), source };
+    let chain = CertificateDer::pem_file_iter(&files.cert)
+        .map_err(bad_cert)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(bad_cert)?;
+    if chain.is_empty() {
+        return Err(bad_cert(rustls::pki_types::pem::Error::NoItemsFound));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(bad_key)?;
+    let certified = CertifiedKey::new(chain, any_supported_type(&key)?);
+    certified.keys_match()?;
+    Ok(certified)
+}

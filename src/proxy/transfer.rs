@@ -1,0 +1,331 @@
+//! A blob on its way to a client: resumed where the upstream breaks off, checked as it passes.
+//!
+//! A transfer ends cleanly only when it is whole. Where it cannot be made whole, the body ends with an error below
+//! its length, so that no client takes a part for the blob.
+
+mod resume;
+
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http::header::CONTENT_ENCODING;
+use http::{Response, StatusCode};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, Sleep};
+
+use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
+use super::upstream::{Ask, Target};
+use crate::model::oci::Digest;
+use resume::{Resumed, Resumption};
+
+/// How a transfer ended. `bytes` is what was handed on to the client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of the body was handed on.
+    Finished {
+        /// Bytes of the body.
+        bytes: u64,
+        /// How often the upstream had to be asked again in the middle.
+        resumed: u32,
+        /// The body is the content that its digest names.
+        verified: bool,
+    },
+    /// The upstream broke off and could not be resumed, or gave more than it had declared.
+    Broken {
+        /// Bytes before that.
+        bytes: u64,
+    },
+    /// The body is not the content that its digest names; its end was held back.
+    DigestMismatch,
+    /// The client went away first.
+    ClientGone {
+        /// Bytes before that.
+        bytes: u64,
+    },
+}
+
+/// Why a body ends below its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    /// The upstream broke off and could not be resumed.
+    #[error("the upstream broke off in the middle of a blob")]
+    Broken,
+    /// The upstream gave more bytes than it had declared.
+    #[error("the upstream gave more than it had declared")]
+    TooLong,
+    /// The content is not what its digest names.
+    #[error("the upstream's blob does not have its digest")]
+    DigestMismatch,
+}
+
+/// The body of an upstream's answer to a GET.
+pub struct Transfer {
+    source: Source,
+    /// The body's length, where the upstream declared it.
+    length: Option<u64>,
+    /// Bytes of the body that came from the upstream so far.
+    taken: u64,
+    resumption: Option<Resumption>,
+    resumed: u32,
+    tries: u32,
+    tries_in_vain: u32,
+    check: Option<Check>,
+    stall: Stall,
+    report: Report,
+}
+
+enum Source {
+    Reading(Resumed),
+    Asking(Pin<Box<dyn Future<Output = Option<Resumed>> + Send>>),
+    Over,
+}
+
+struct Check {
+    expected: Digest,
+    hasher: Sha256,
+    /// Without a declared length any chunk may be the last, so each waits for the next.
+    held: Option<Bytes>,
+}
+
+type Step = Poll<Option<Result<Frame<Bytes>, TransferError>>>;
+/// Either what is to be told to who reads, or another turn.
+type Turn = ControlFlow<Step>;
+
+impl Transfer {
+    /// Wraps the answer that `target` gave to `ask`, a GET. With `verify`, the content of a full answer is hashed
+    /// and its end withheld until its digest is known to be this one. `report` is called once, at the end.
+    pub fn wrap(
+        response: Response<Incoming>,
+        target: Target,
+        ask: Ask,
+        verify: Option<Digest>,
+        report: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Response<Self> {
+        let limits = target.limits();
+        let length = response.body().size_hint().exact();
+        let is_whole =
+            response.status() == StatusCode::OK && !response.headers().contains_key(CONTENT_ENCODING);
+        let check = verify.filter(|_| is_whole).map(Check::new);
+        let resumption = length.and_then(|length| Resumption::of(&response, length, target, ask));
+        response.map(|body| {
+            let mut transfer = Self {
+                source: Source::Reading(Resumed { body, skip: 0, may_exceed: false }),
+                length,
+                taken: 0,
+                resumption,
+                resumed: 0,
+                tries: 0,
+                tries_in_vain: 0,
+                check,
+                stall: Stall::new(limits.stall),
+                report: Report { callback: Some(Box::new(report)), given: 0 },
+            };
+            if length == Some(0) && transfer.is_right() {
+                transfer.finish();
+            }
+            transfer
+        })
+    }
+
+    /// Takes a chunk from the upstream; gives what can be handed on now.
+    fn take(&mut self, mut chunk: Bytes) -> Result<Option<Bytes>, TransferError> {
+        let Source::Reading(reading) = &mut self.source else { return Ok(None) };
+        let skipped = reading.skip.min(chunk.len() as u64);
+        chunk.advance(usize::try_from(skipped).unwrap_or(usize::MAX));
+        reading.skip -= skipped;
+        if let Some(left) = self.length.map(|length| length - self.taken)
+            && chunk.len() as u64 > left
+        {
+            if !reading.may_exceed {
+                return Err(TransferError::TooLong);
+            }
+            chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        }
+        if chunk.is_empty() {
+            return Ok(None);
+        }
+        self.taken += chunk.len() as u64;
+        self.tries_in_vain = 0;
+        let Some(check) = &mut self.check else { return Ok(Some(chunk)) };
+        check.hasher.update(&chunk);
+        match self.length {
+            None => Ok(check.held.replace(chunk)),
+            Some(length) if length == self.taken && !self.is_right() => Err(TransferError::DigestMismatch),
+            Some(_) => Ok(Some(chunk)),
+        }
+    }
+
+    /// Whether what came is what was asked for, as far as that is checked. Only for the end of a body.
+    fn is_right(&self) -> bool {
+        self.check.as_ref().is_none_or(Check::is_right)
+    }
+
+    /// Hands a chunk on. The last one ends the transfer: hyper does not ask again after a full length.
+    fn give(&mut self, chunk: Bytes) -> Turn {
+        self.report.given += chunk.len() as u64;
+        if self.length == Some(self.report.given) {
+            self.finish();
+        }
+        Break(Poll::Ready(Some(Ok(Frame::data(chunk)))))
+    }
+
+    fn finish(&mut self) {
+        self.source = Source::Over;
+        let verified = self.check.is_some();
+        self.report.send(Outcome::Finished { bytes: self.report.given, resumed: self.resumed, verified });
+    }
+
+    fn fail(&mut self, error: TransferError) -> Turn {
+        self.source = Source::Over;
+        self.report.send(match error {
+            TransferError::DigestMismatch => Outcome::DigestMismatch,
+            TransferError::Broken | TransferError::TooLong => Outcome::Broken { bytes: self.report.given },
+        });
+        Break(Poll::Ready(Some(Err(error))))
+    }
+
+    /// The upstream's body ended by itself.
+    fn ended(&mut self) -> Turn {
+        if self.length.is_some_and(|length| self.taken < length) {
+            return self.broke_off();
+        }
+        if !self.is_right() {
+            return self.fail(TransferError::DigestMismatch);
+        }
+        let held = self.check.as_mut().and_then(|check| check.held.take());
+        let turn = held.map_or(Break(Poll::Ready(None)), |chunk| self.give(chunk));
+        self.finish();
+        turn
+    }
+
+    /// Asks again for what is missing, if that can be done and is worth another try.
+    fn broke_off(&mut self) -> Turn {
+        let may_try = self.tries_in_vain < RESUME_TRIES_MAX && self.tries < RESUMES_MAX;
+        let Some(resumption) = self.resumption.as_ref().filter(|_| may_try) else {
+            return self.fail(TransferError::Broken);
+        };
+        self.source = Source::Asking(resumption.ask(self.taken, self.tries_in_vain));
+        self.tries += 1;
+        self.tries_in_vain += 1;
+        Continue(())
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        match &mut self.source {
+            Source::Over => Break(Poll::Ready(None)),
+            Source::Asking(asking) => match asking.as_mut().poll(cx) {
+                Poll::Pending => Break(Poll::Pending),
+                Poll::Ready(None) => self.broke_off(),
+                Poll::Ready(Some(resumed)) => {
+                    self.resumed += 1;
+                    self.stall.byte_came();
+                    self.source = Source::Reading(resumed);
+                    Continue(())
+                }
+            },
+            Source::Reading(reading) => match Pin::new(&mut reading.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.stall.byte_came();
+                    // Registries send no trailers, and a length leaves no place for them.
+                    let Ok(chunk) = frame.into_data() else { return Continue(()) };
+                    match self.take(chunk) {
+                        Ok(Some(chunk)) => self.give(chunk),
+                        Ok(None) => Continue(()),
+                        Err(error) => self.fail(error),
+                    }
+                }
+                Poll::Ready(None) => self.ended(),
+                Poll::Ready(Some(Err(_))) => self.broke_off(),
+                Poll::Pending if self.stall.is_over(cx) => self.broke_off(),
+                Poll::Pending => Break(Poll::Pending),
+            },
+        }
+    }
+}
+
+impl Body for Transfer {
+    type Data = Bytes;
+    type Error = TransferError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Step {
+        let transfer = self.get_mut();
+        loop {
+            if let Break(step) = transfer.turn(cx) {
+                return step;
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.source, Source::Over)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(SizeHint::default, |length| SizeHint::with_exact(length - self.report.given))
+    }
+}
+
+impl Check {
+    fn new(expected: Digest) -> Self {
+        Self { expected, hasher: Sha256::new(), held: None }
+    }
+
+    fn is_right(&self) -> bool {
+        Digest::from_bytes(self.hasher.clone().finalize().into()) == self.expected
+    }
+}
+
+/// Tells when no byte has come for too long. Time in which nobody reads does not count.
+struct Stall {
+    limit: Duration,
+    waiting_since: Option<Instant>,
+    /// Made at the first wait, and moved only when it fires: a blob has many short waits.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stall {
+    fn new(limit: Duration) -> Self {
+        Self { limit, waiting_since: None, alarm: None }
+    }
+
+    fn byte_came(&mut self) {
+        self.waiting_since = None;
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let end = *self.waiting_since.get_or_insert_with(Instant::now) + self.limit;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        while alarm.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= end {
+                return true;
+            }
+            alarm.as_mut().reset(end);
+        }
+        false
+    }
+}
+
+/// Tells the end of a transfer, once, whatever it is.
+struct Report {
+    callback: Option<Box<dyn FnOnce(Outcome) + Send>>,
+    /// Bytes of the body that were handed on so far.
+    given: u64,
+}
+
+impl Report {
+    fn send(&mut self, outcome: Outcome) {
+        if let Some(callback) = self.callback.take() {
+            callback(outcome);
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.send(Outcome::ClientGone { bytes: self.given });
+    }
+}

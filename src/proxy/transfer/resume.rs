@@ -1,0 +1,169 @@
+//! Asking for the rest of a blob (RFC 9110 §14).
+
+use std::pin::Pin;
+
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use hyper::body::{Body, Incoming};
+
+use crate::proxy::upstream::{Ask, Target};
+
+/// A body that goes on where another broke off.
+pub(super) struct Resumed {
+    pub(super) body: Incoming,
+    /// Bytes at its beginning that came before.
+    pub(super) skip: u64,
+    /// Whether it may go on past the end of what was asked for.
+    pub(super) may_exceed: bool,
+}
+
+/// How to get the rest of an answer of known length.
+#[derive(Clone)]
+pub(super) struct Resumption {
+    target: Target,
+    ask: Ask,
+    span: Span,
+    /// The strong validator of the first answer (RFC 9110 §13.1.5 allows no weak one here).
+    etag: Option<HeaderValue>,
+}
+
+/// Bytes `first` to `last` of an object, both included, and the object's length where it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    first: u64,
+    last: u64,
+    total: Option<u64>,
+}
+
+impl Resumption {
+    /// Nothing for an answer that is no plain piece of an object: an error, several ranges, encoded content.
+    pub(super) fn of(response: &Response<Incoming>, length: u64, target: Target, ask: Ask) -> Option<Self> {
+        let headers = response.headers();
+        let last = length.checked_sub(1)?;
+        let span = match response.status() {
+            StatusCode::OK => Span { first: 0, last, total: Some(length) },
+            StatusCode::PARTIAL_CONTENT => Span::of(headers).filter(|span| span.last - span.first == last)?,
+            _ => return None,
+        };
+        if headers.contains_key(CONTENT_ENCODING) {
+            return None;
+        }
+        Some(Self { target, ask, span, etag: strong_etag(headers) })
+    }
+
+    /// Asks for what follows the first `taken` bytes, after a pause that doubles with each try in vain.
+    pub(super) fn ask(
+        &self,
+        taken: u64,
+        tries_in_vain: u32,
+    ) -> Pin<Box<dyn Future<Output = Option<Resumed>> + Send>> {
+        let pause = self.target.limits().resume_pause * 2u32.saturating_pow(tries_in_vain);
+        let resumption = self.clone();
+        Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            resumption.resume(taken).await
+        })
+    }
+
+    async fn resume(self, taken: u64) -> Option<Resumed> {
+        let first = self.span.first + taken;
+        let range = HeaderValue::try_from(format!("bytes={first}-{}", self.span.last)).ok()?;
+        let response = self.target.send(&self.ask.part(range, self.etag.clone())).await.ok()?;
+        let answer = self.fit(&response, first);
+        tracing::info!(
+            repository = self.target.name(),
+            first,
+            status = response.status().as_u16(),
+            fits = answer.is_some(),
+            "resuming a blob that broke off"
+        );
+        let (skip, may_exceed) = answer?;
+        Some(Resumed { body: response.into_body(), skip, may_exceed })
+    }
+
+    /// Whether an answer goes on with the same object at `first`: how much of it to skip, and whether it may exceed.
+    fn fit(&self, response: &Response<Incoming>, first: u64) -> Option<(u64, bool)> {
+        let headers = response.headers();
+        let etag = strong_etag(headers);
+        let is_other = matches!((&self.etag, &etag), (Some(one), Some(other)) if one != other);
+        if is_other || headers.contains_key(CONTENT_ENCODING) {
+            return None;
+        }
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => {
+                let span = Span::of(headers)?;
+                (span.first == first && span.last <= self.span.last && self.span.same_total(span))
+                    .then_some((0, false))
+            }
+            // No ranges there: the object comes from its beginning.
+            StatusCode::OK => {
+                let total = response.body().size_hint().exact();
+                (total.is_some() && total == self.span.total).then_some((first, true))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Span {
+    /// `Content-Range` of a single range (RFC 9110 §14.4).
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+        let (unit, rest) = text.trim().split_once(' ')?;
+        let (range, total) = rest.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let total = if total == "*" { None } else { Some(number(total)?) };
+        let span = Self { first: number(first)?, last: number(last)?, total };
+        let is_sound = span.first <= span.last && total.is_none_or(|total| span.last < total);
+        (unit.eq_ignore_ascii_case("bytes") && is_sound).then_some(span)
+    }
+
+    fn same_total(self, other: Self) -> bool {
+        self.total.zip(other.total).is_none_or(|(one, other)| one == other)
+    }
+}
+
+/// Digits alone: `parse` would take a sign too.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+fn strong_etag(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(ETAG).filter(|etag| etag.as_bytes().starts_with(b"\"")).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_range_is_read_or_not_believed() {
+        let span = |first, last, total| Some(Span { first, last, total });
+        let cases = [
+            ("bytes 0-9/10", span(0, 9, Some(10))),
+            ("bytes 5-9/*", span(5, 9, None)),
+            ("Bytes 5-5/10", span(5, 5, Some(10))),
+            ("bytes 0-10/10", None),
+            ("bytes 9-5/10", None),
+            ("bytes */10", None),
+            ("bytes 0-9", None),
+            ("bytes -9/10", None),
+            ("bytes +0-9/10", None),
+            ("bytes 0-99999999999999999999/*", None),
+            ("lines 0-9/10", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            let headers = HeaderMap::from_iter([(CONTENT_RANGE, text.parse().unwrap())]);
+            assert_eq!(Span::of(&headers), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_strong_etag_ties_parts_together() {
+        for (etag, is_strong) in [("\"a\"", true), ("W/\"a\"", false), ("a", false)] {
+            let headers = HeaderMap::from_iter([(ETAG, etag.parse().unwrap())]);
+            assert_eq!(strong_etag(&headers).is_some(), is_strong, "{etag}");
+        }
+    }
+}

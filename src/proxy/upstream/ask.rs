@@ -1,0 +1,150 @@
+//! What is asked of a registry.
+
+use http::header::{
+    ACCEPT, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, USER_AGENT,
+};
+use http::{HeaderMap, HeaderName, Method};
+
+use crate::model::oci::{Digest, Reference};
+
+/// The request headers that go on to a registry. Nothing about Landfall's client but its agent, nothing that
+/// belongs to one connection, and no `Accept-Encoding`: a registry's bytes are hashed as they are stored.
+const PASSED: [HeaderName; 8] =
+    [ACCEPT, USER_AGENT, RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+
+/// A request for a registry, without the repository's name, which the [`Target`](super::Target) knows.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// GET or HEAD.
+    pub method: Method,
+    /// What for.
+    pub what: What,
+    /// The query of `tags/list` and `referrers`, as the client wrote it. Not used for anything else.
+    pub query: Option<String>,
+    /// Whether large reads are worth their buffer.
+    pub bulk: bool,
+    headers: HeaderMap,
+}
+
+/// The object of a request (distribution spec, "Endpoints").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// `manifests/<reference>`
+    Manifest(Reference),
+    /// `blobs/<digest>`
+    Blob(Digest),
+    /// `tags/list`
+    Tags,
+    /// `referrers/<digest>`
+    Referrers(Digest),
+}
+
+impl Ask {
+    /// A request with those of the client's headers that are for the registry.
+    pub fn new(method: Method, what: What, from: &HeaderMap) -> Self {
+        let mut headers = HeaderMap::new();
+        for name in PASSED {
+            for value in from.get_all(&name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        let bulk = method == Method::GET && matches!(what, What::Blob(_));
+        Self { method, what, query: None, bulk, headers }
+    }
+
+    /// The same request with another query.
+    pub fn with_query(mut self, query: Option<&str>) -> Self {
+        self.query = query.map(str::to_owned);
+        self
+    }
+
+    /// What goes on to the registry.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The same request for a part of the object, unconditional but for `If-Range`.
+    pub(in crate::proxy) fn part(&self, range: http::HeaderValue, etag: Option<http::HeaderValue>) -> Self {
+        let mut part = self.clone();
+        for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE] {
+            part.headers.remove(name);
+        }
+        part.headers.insert(RANGE, range);
+        if let Some(etag) = etag {
+            part.headers.insert(IF_RANGE, etag);
+        }
+        part
+    }
+
+    /// The path and query at a registry that knows the repository as `name`.
+    pub(super) fn path(&self, name: &str) -> String {
+        let mut path = match &self.what {
+            What::Manifest(reference) => format!("/v2/{name}/manifests/{reference}"),
+            What::Blob(digest) => format!("/v2/{name}/blobs/{digest}"),
+            What::Tags => format!("/v2/{name}/tags/list"),
+            What::Referrers(digest) => format!("/v2/{name}/referrers/{digest}"),
+        };
+        if let (What::Tags | What::Referrers(_), Some(query)) = (&self.what, &self.query) {
+            // containerd's `ns` is for Landfall; see `Upstreams::select`.
+            let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("ns="));
+            for (index, pair) in kept.enumerate() {
+                path.push(if index == 0 { '?' } else { '&' });
+                path.push_str(pair);
+            }
+        }
+        path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_end_to_end_headers_go_on() {
+        let mut from = HeaderMap::new();
+        for (name, value) in [
+            ("accept", "application/vnd.oci.image.index.v1+json"),
+            ("accept", "*/*"),
+            ("range", "bytes=1-2"),
+            ("if-none-match", "\"a\""),
+            ("user-agent", "containerd/1.7.2"),
+            ("authorization", "Basic c2VjcmV0"),
+            ("proxy-authorization", "Basic c2VjcmV0"),
+            ("cookie", "a=b"),
+            ("host", "proxy.example"),
+            ("connection", "close"),
+            ("te", "trailers"),
+            ("accept-encoding", "gzip"),
+            ("x-forwarded-for", "10.0.0.1"),
+        ] {
+            from.append(name, value.parse().unwrap());
+        }
+        let ask = Ask::new(Method::GET, What::Tags, &from);
+        let mut passed: Vec<_> =
+            ask.headers().iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        passed.sort();
+        let expected = [
+            ("accept", "*/*"),
+            ("accept", "application/vnd.oci.image.index.v1+json"),
+            ("if-none-match", "\"a\""),
+            ("range", "bytes=1-2"),
+            ("user-agent", "containerd/1.7.2"),
+        ];
+        assert_eq!(passed, expected.map(|(name, value)| (name, value.parse().unwrap())));
+    }
+
+    #[test]
+    fn a_query_goes_on_where_the_spec_has_one() {
+        let digest = Digest::of(b"a");
+        let headers = HeaderMap::new();
+        let path = |what, query| Ask::new(Method::GET, what, &headers).with_query(query).path("library/a");
+        assert_eq!(path(What::Tags, Some("n=2&ns=r.example&last=a")), "/v2/library/a/tags/list?n=2&last=a");
+        assert_eq!(path(What::Tags, Some("ns=r.example")), "/v2/library/a/tags/list");
+        assert_eq!(path(What::Blob(digest), Some("n=2")), format!("/v2/library/a/blobs/{digest}"));
+        assert_eq!(
+            path(What::Referrers(digest), Some("artifactType=a%2Fb")),
+            format!("/v2/library/a/referrers/{digest}?artifactType=a%2Fb")
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! One request to a registry, and the redirects that lead from it.
+
+use http::header::{AUTHORIZATION, LOCATION};
+use http::{HeaderValue, Response, StatusCode, Uri};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use url::Url;
+
+use super::connect::Reach;
+use super::limits::REDIRECTS_MAX;
+use super::pools::{Ready, nearness_of};
+use super::{Ask, Target, UpstreamError, place};
+use crate::config::Redirects;
+
+impl Target {
+    /// Asks the registry and returns its answer as it is, whatever its status.
+    ///
+    /// Logs in where the registry demands it. Redirects are followed or made absolute, as configured; credentials
+    /// go to the registry's own origin alone. The response's extensions hold [`Carried`](super::Carried).
+    ///
+    /// # Errors
+    /// There is no answer. This is logged here, once.
+    pub async fn send(&self, ask: &Ask) -> Result<Response<Incoming>, UpstreamError> {
+        let answer = self.exchange(ask).await;
+        if let Err(error) = &answer {
+            tracing::warn!(upstream = self.upstream.prefix, repository = self.name(), %error, "no answer");
+        }
+        answer
+    }
+
+    async fn exchange(&self, ask: &Ask) -> Result<Response<Incoming>, UpstreamError> {
+        let upstream = &*self.upstream;
+        let mut uri = uri(&format!("{}{}", upstream.base, ask.path(&self.name)))?;
+        let mut response = upstream.ask_as_oneself(&uri, ask, &self.name).await?;
+        let mut nearest = nearness_of(&response);
+
+        for _ in 0..REDIRECTS_MAX {
+            let Some(location) = location(&response) else { return Ok(response) };
+            let here = Url::parse(&uri.to_string()).map_err(|_| bad_place())?;
+            if upstream.redirects == Redirects::Pass {
+                make_absolute(&mut response, &here);
+                return Ok(response);
+            }
+            let next = place::follow(&here, &location)?;
+            uri = self::uri(next.as_str())?;
+            response = if place::same_origin(&next, &upstream.url) {
+                upstream.ask_as_oneself(&uri, ask, &self.name).await?
+            } else {
+                // A chain of redirects may lead nowhere nearer than any place on its way.
+                let reach =
+                    if place::same_host(&next, &upstream.url) { Reach::Own } else { Reach::AtMost(nearest) };
+                upstream.pools.send(reach, ask.bulk, &request(&uri, ask, None)).await?
+            };
+            nearest = nearest.min(nearness_of(&response));
+        }
+        match location(&response) {
+            Some(_) => Err(UpstreamError::TooManyRedirects { limit: REDIRECTS_MAX }),
+            None => Ok(response),
+        }
+    }
+}
+
+/// The request as it is sent. hyper-util adds `Host`.
+pub(super) fn request(uri: &Uri, ask: &Ask, authorization: Option<HeaderValue>) -> Ready {
+    let mut request = Ready::new(Empty::new());
+    *request.method_mut() = ask.method.clone();
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = ask.headers().clone();
+    if let Some(value) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    request
+}
+
+pub(super) fn uri(text: &str) -> Result<Uri, UpstreamError> {
+    text.parse().map_err(|_| bad_place())
+}
+
+fn bad_place() -> UpstreamError {
+    UpstreamError::Refused { target: "what it wrote".to_owned(), reason: super::Refusal::NotAUrl }
+}
+
+/// Where a response redirects a GET or HEAD to (RFC 9110 §15.4).
+fn location(response: &Response<Incoming>) -> Option<String> {
+    const FOLLOWED: [StatusCode; 5] = [
+        StatusCode::MOVED_PERMANENTLY,
+        StatusCode::FOUND,
+        StatusCode::SEE_OTHER,
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ];
+    let location = response.headers().get(LOCATION).filter(|_| FOLLOWED.contains(&response.status()))?;
+    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
+}
+
+/// A relative `Location` would be read at the proxy, where it leads nowhere.
+fn make_absolute(response: &mut Response<Incoming>, here: &Url) {
+    let absolute = location(response).and_then(|location| here.join(&location).ok());
+    if let Some(value) = absolute.and_then(|url| HeaderValue::from_str(url.as_str()).ok()) {
+        response.headers_mut().insert(LOCATION, value);
+    }
+}

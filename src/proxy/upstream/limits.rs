@@ -1,0 +1,66 @@
+//! Every bound on what an upstream may take or give.
+
+use std::time::Duration;
+
+/// Longest wait for a connection: name resolution, TCP and TLS together, over all addresses of a host.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for the head of a response, a new connection included.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time without a byte of a body before the transfer counts as broken.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// First pause before a broken transfer is resumed; it doubles with each try that brings nothing.
+pub const RESUME_PAUSE: Duration = Duration::from_millis(100);
+/// Tries in a row to resume a transfer that bring no byte.
+pub const RESUME_TRIES_MAX: u32 = 3;
+/// Times that one transfer is resumed, however far each of them gets.
+pub const RESUMES_MAX: u32 = 256;
+/// Redirects followed for one request.
+pub const REDIRECTS_MAX: usize = 5;
+
+/// How long a connection stays open without a request. Below the 60 s that load balancers commonly allow.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Idle connections kept for each host, for everything but blobs.
+pub(super) const IDLE_CONNECTIONS_MAX: usize = 256;
+/// Idle connections kept for each host for blobs; each may hold a read buffer of [`BULK_READ_BYTES`].
+pub(super) const IDLE_BULK_CONNECTIONS_MAX: usize = 16;
+/// One read of a blob. Below about 1 MiB the cost of waking up dominates.
+pub(super) const BULK_READ_BYTES: usize = 1 << 20;
+/// One read of anything else, and the largest response head.
+pub(super) const READ_BYTES_MAX: usize = 128 << 10;
+
+/// Largest answer of a token server.
+pub(super) const TOKEN_ANSWER_BYTES_MAX: usize = 64 << 10;
+/// Bearer tokens kept for each upstream, one a repository.
+pub(super) const TOKENS_MAX: usize = 4096;
+/// A token's life where its server does not state one (Docker's token specification).
+pub(super) const TOKEN_LIFE_DEFAULT: Duration = Duration::from_secs(60);
+/// The longest life that a token server is believed.
+pub(super) const TOKEN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long before its end a token is renewed; a quarter of its life if that is less.
+pub(super) const TOKEN_RENEWAL_MARGIN: Duration = Duration::from_secs(15);
+/// Challenges read from one response.
+pub(super) const CHALLENGES_MAX: usize = 16;
+
+/// The waits that differ between production and a test.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// See [`CONNECT_TIMEOUT`].
+    pub connect: Duration,
+    /// See [`HEAD_TIMEOUT`].
+    pub head: Duration,
+    /// See [`STALL_TIMEOUT`].
+    pub stall: Duration,
+    /// See [`RESUME_PAUSE`].
+    pub resume_pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: CONNECT_TIMEOUT,
+            head: HEAD_TIMEOUT,
+            stall: STALL_TIMEOUT,
+            resume_pause: RESUME_PAUSE,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Places that a registry points to: `Location` and `realm`. Pure.
+
+use url::Url;
+
+use super::error::{Refusal, UpstreamError};
+
+/// Where `location`, read at `here`, leads, if it may be followed at all. Its address is looked at when it is
+/// connected to.
+pub(super) fn follow(here: &Url, location: &str) -> Result<Url, UpstreamError> {
+    let refused = |target: String, reason| UpstreamError::Refused { target, reason };
+    let mut place = here.join(location).map_err(|_| refused("what it wrote".to_owned(), Refusal::NotAUrl))?;
+    let reason = if !matches!(place.scheme(), "http" | "https") {
+        Some(Refusal::Scheme)
+    } else if here.scheme() == "https" && place.scheme() == "http" {
+        Some(Refusal::Downgrade)
+    } else if has_user_info(&place) {
+        Some(Refusal::UserInfo)
+    } else {
+        None
+    };
+    place.set_fragment(None);
+    match reason {
+        Some(reason) => Err(refused(shown(&place), reason)),
+        None => Ok(place),
+    }
+}
+
+/// Whether both are served by the same host, on whatever port.
+pub(super) fn same_host(one: &Url, other: &Url) -> bool {
+    one.host() == other.host()
+}
+
+/// Whether credentials for one are for the other: scheme, host and port are the same (RFC 6454).
+pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && same_host(one, other)
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// Whether `text`, a `host` or `host:port`, is where `url` is. Without a port, the scheme's own is meant.
+pub(super) fn is_host(url: &Url, text: &str) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let is_default_port = url.port().is_none();
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (text, None),
+    };
+    let same_port = match port {
+        None => is_default_port,
+        Some(port) => port.parse().ok() == url.port_or_known_default(),
+    };
+    name.eq_ignore_ascii_case(host) && same_port
+}
+
+/// What keeps a URL from being a registry's.
+pub(super) fn unfit_for_registry(url: &Url) -> Option<&'static str> {
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        Some("it must begin with http:// or https:// and name a host")
+    } else if has_user_info(url) {
+        Some("write the user into username and the password into password_file")
+    } else if url.query().is_some() || url.fragment().is_some() {
+        Some("it must be without query and fragment")
+    } else {
+        None
+    }
+}
+
+/// A URL for a log: without user name and password, and without the query, which may be signed.
+pub(super) fn shown(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+}
+
+fn has_user_info(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_followed_or_refused() {
+        let cases = [
+            ("https://r.example/v2/a/blobs/x", "/b?c=d#e", Ok("https://r.example/b?c=d")),
+            ("https://r.example/v2/a/blobs/x", "y", Ok("https://r.example/v2/a/blobs/y")),
+            ("https://r.example/v2/a", "https://cdn.example/b", Ok("https://cdn.example/b")),
+            ("https://r.example/v2/a", "//cdn.example/b", Ok("https://cdn.example/b")),
+            ("http://r.example/v2/a", "https://cdn.example/b", Ok("https://cdn.example/b")),
+            ("http://r.example/v2/a", "http://cdn.example/b", Ok("http://cdn.example/b")),
+            ("https://r.example/v2/a", "http://r.example/b", Err(Refusal::Downgrade)),
+            ("https://r.example/v2/a", "http://cdn.example/b", Err(Refusal::Downgrade)),
+            ("http://r.example/v2/a", "file:///etc/passwd", Err(Refusal::Scheme)),
+            ("http://r.example/v2/a", "gopher://cdn.example/", Err(Refusal::Scheme)),
+            ("http://r.example/v2/a", "http://me@cdn.example/", Err(Refusal::UserInfo)),
+            ("http://r.example/v2/a", "http://me:word@cdn.example/", Err(Refusal::UserInfo)),
+            ("http://r.example/v2/a", "http://", Err(Refusal::NotAUrl)),
+            ("http://r.example/v2/a", "http://[::1/", Err(Refusal::NotAUrl)),
+        ];
+        for (here, location, expected) in cases {
+            let found = follow(&here.parse().unwrap(), location).map_err(|error| match error {
+                UpstreamError::Refused { reason, target } if !target.contains("word@") => reason,
+                other => panic!("{other}"),
+            });
+            assert_eq!(found.as_ref().map(Url::as_str), expected.as_ref().map(|url| *url), "{location}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let cases = [
+            ("https://r.example", "https://R.example:443/a", true, true),
+            ("https://r.example", "https://r.example:444", true, false),
+            ("https://r.example", "http://r.example:443", true, false),
+            ("https://r.example", "https://r.example.evil.example", false, false),
+            ("http://127.0.0.1:5000", "http://127.1:5000", true, true),
+            ("http://127.0.0.1:5000", "http://localhost:5000", false, false),
+        ];
+        for (one, other, host, origin) in cases {
+            let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!((same_host(&one, &other), same_origin(&one, &other)), (host, origin), "{one} {other}");
+        }
+    }
+}

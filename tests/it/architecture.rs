@@ -1,0 +1,143 @@
+//! The house holds: imports point down only, and the model is pure (ARCHITECTURE.md, "The rooms").
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// For each room, what its files may not name. `crate::x` is a module of Landfall, anything else a crate or a module of
+/// the standard library.
+///
+/// `main → cli → {proxy, admin} → log → model`, and `clock` and `config` stand beside them, above `model`.
+const FORBIDDEN: [(&str, &[&str]); 6] = [
+    (
+        "model",
+        &[
+            "crate::admin",
+            "crate::cli",
+            "crate::clock",
+            "crate::config",
+            "crate::log",
+            "crate::proxy",
+            "axum",
+            "getrandom",
+            "hyper",
+            "redb",
+            "rustls",
+            "tokio",
+            "tracing",
+            "std::env",
+            "std::fs",
+            "std::io",
+            "std::net",
+            "std::process",
+            "std::thread",
+            "SystemTime",
+            "Instant::now",
+            "Timestamp::now",
+            "Zoned::now",
+            "RandomState",
+            "println!",
+            "eprintln!",
+        ],
+    ),
+    ("log", &["crate::admin", "crate::cli", "crate::proxy", "crate::config", "axum", "hyper", "rustls"]),
+    ("proxy", &["crate::admin", "crate::cli", "axum", "redb"]),
+    ("admin", &["crate::proxy", "crate::cli", "redb"]),
+    ("cli", &["redb"]),
+    ("", &["redb"]),
+];
+
+/// Rooms that a file of `src/` itself is not part of.
+const ROOMS: [&str; 5] = ["model", "log", "proxy", "admin", "cli"];
+
+#[test]
+fn imports_point_down_and_the_model_is_pure() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut offences = Vec::new();
+    let mut files = 0;
+    for file in rust_files(&source) {
+        let path = file.strip_prefix(&source).unwrap().display().to_string();
+        let text = fs::read_to_string(&file).unwrap();
+        files += 1;
+        offences
+            .extend(offending(room_of(&path), &text).iter().map(|what| format!("src/{path} names {what}")));
+    }
+    assert!(files > 10, "the sources were found");
+    assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+}
+
+#[test]
+fn an_import_upwards_is_seen() {
+    for (room, text) in [
+        ("model", "use crate::log::Log;"),
+        ("model", "use std::{fmt, fs};"),
+        ("model", "    let now = std::time::SystemTime::now();"),
+        ("model", "use tokio::sync::mpsc;"),
+        ("log", "use crate::{\n    model,\n    proxy,\n};"),
+        ("proxy", "use crate::admin;"),
+        ("proxy", "use redb::Database;"),
+        ("admin", "fn f(d: &crate::proxy::auth::Permit) {}"),
+        ("", "pub use redb::Database;"),
+    ] {
+        assert_eq!(offending(room, text).len(), 1, "{room}: {text}");
+    }
+    for (room, text) in [
+        ("model", "use std::fmt;"),
+        ("model", "//! no clock: std::time::SystemTime stays outside"),
+        ("model", "fn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }"),
+        ("log", "use crate::model::event::Event;"),
+        ("admin", "use crate::log::Log;"),
+        ("proxy", "// the admin side asks for tokio's axum"),
+    ] {
+        assert_eq!(offending(room, text).len(), 0, "{room}: {text}");
+    }
+}
+
+/// The statements of a file's code, without its comments and its tests, that name what its room may not.
+fn offending(room: &str, text: &str) -> Vec<String> {
+    let forbidden = FORBIDDEN.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, paths)| paths);
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let without_comments = code.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
+    let joined = without_comments.collect::<Vec<_>>().join(" ");
+    let mut offences = Vec::new();
+    for statement in joined.split(';') {
+        offences
+            .extend(forbidden.iter().filter(|path| names(statement, path)).map(|path| format!("`{path}`")));
+    }
+    offences
+}
+
+/// Whether a statement names `path`, also as a member of a braced import: `use std::{fmt, fs}` names `std::fs`.
+fn names(statement: &str, path: &str) -> bool {
+    if has_word(statement, path) {
+        return true;
+    }
+    let Some((parent, last)) = path.rsplit_once("::") else { return false };
+    let Some((_, members)) = statement.split_once(&format!("{parent}::{{")) else { return false };
+    has_word(members, last)
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |character: &char| character.is_alphanumeric() || *character == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let starts = line[..at].chars().next_back().filter(is_part).is_none();
+        let ends = line[at + word.len()..].chars().next().filter(is_part).is_none();
+        starts && (ends || word.ends_with('!'))
+    })
+}
+
+fn room_of(path: &str) -> &str {
+    ROOMS.into_iter().find(|room| path.starts_with(&format!("{room}/"))).unwrap_or_default()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}

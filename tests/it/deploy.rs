@@ -1,0 +1,78 @@
+//! What stands in `deploy/` loads: an example that does not work is worse than none.
+
+use std::path::Path;
+use std::time::Duration;
+
+use landfall::config::{Admin, Config, Flags, Proxy, Redirects, Tls, Upstream, Verify};
+use landfall::model::time::Span;
+
+/// Loads a configuration as `landfall serve --config` does, with its secret in a file that exists here.
+fn load(text: &str) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("password");
+    std::fs::write(&secret, "hunter2\n").unwrap();
+    let here = |line: &str| match line.split_once("password_file = ") {
+        Some((indent, _)) => format!("{indent}password_file = {secret:?}\n"),
+        None => format!("{line}\n"),
+    };
+    let file = folder.path().join("landfall.toml");
+    std::fs::write(&file, text.lines().map(here).collect::<String>()).unwrap();
+    Config::load(Flags { config: Some(file), ..Flags::default() }).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// No field is left out with `..`: a key that is added to the configuration has to be added to the example.
+#[test]
+fn the_example_has_every_key_and_loads() {
+    let Config { proxy, upstreams, admin, data, max_wait, keep, rules } =
+        load(&read("deploy/landfall.example.toml"));
+    assert_eq!(data, Path::new("/var/lib/landfall"));
+    assert_eq!(max_wait, Duration::from_millis(25));
+    assert_eq!(keep, Span::from_mins(400 * 24 * 60));
+    assert_eq!(rules.settle, Span::from_mins(10));
+
+    let Proxy { listen, public_host, tls, verify } = proxy;
+    assert_eq!(listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(public_host.as_deref(), Some("registry.example.com"));
+    let Tls { cert, key } = tls.unwrap();
+    assert_eq!((cert, key), ("/etc/landfall/tls.crt".into(), "/etc/landfall/tls.key".into()));
+    assert_eq!(verify, Verify::First);
+
+    let Admin { listen, token_file } = admin;
+    assert_eq!(listen.to_string(), "127.0.0.1:8081");
+    assert_eq!(token_file.as_deref(), Some(Path::new("/etc/landfall/admin.token")));
+
+    let [all, mirror] = <[Upstream; 2]>::try_from(upstreams).unwrap();
+    let Upstream { prefix, url, strip_prefix, username, password, ca_file, redirects } = all;
+    assert_eq!((prefix.as_str(), url.as_str()), ("", "https://registry.internal:5000/"));
+    assert_eq!((strip_prefix, redirects), (false, Redirects::Follow));
+    assert_eq!(username.as_deref(), Some("puller"));
+    assert_eq!(password.unwrap().reveal(), "hunter2");
+    assert_eq!(ca_file.as_deref(), Some(Path::new("/etc/landfall/ca.crt")));
+    assert_eq!((mirror.prefix.as_str(), mirror.strip_prefix), ("mirror", true));
+}
+
+#[test]
+fn the_config_maps_of_the_manifests_load() {
+    for (manifest, upstream) in [
+        ("deploy/kubernetes/deployment.yaml", "https://registry.internal:5000/"),
+        ("deploy/kubernetes/sidecar.yaml", "http://127.0.0.1:5000/"),
+    ] {
+        let config = load(&embedded(&read(manifest), "landfall.toml"));
+        assert_eq!(config.upstreams[0].url.as_str(), upstream, "{manifest}");
+        assert!(!config.admin.listen.ip().is_loopback(), "{manifest}: the kubelet probes the pod's address");
+    }
+}
+
+/// The block scalar behind `KEY: |`.
+fn embedded(yaml: &str, key: &str) -> String {
+    let is_key = |line: &&str| line.trim_start() == format!("{key}: |");
+    let block = yaml.lines().skip_while(|line| !is_key(line)).skip(1);
+    block
+        .take_while(|line| line.is_empty() || line.starts_with("    "))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}

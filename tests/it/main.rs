@@ -1,0 +1,21 @@
+//! Landfall with real parts around it: a registry, containerd, Docker and skopeo. `tests/run` installs them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and says where")]
+#![allow(unreachable_pub, reason = "one crate of tests, in modules")]
+
+mod admin;
+mod admin_cli;
+mod admin_support;
+mod architecture;
+mod clients;
+mod crash;
+mod dashboard;
+mod deploy;
+mod headers;
+mod large;
+mod life;
+mod parts;
+mod refusals;
+mod rig;
+mod story;
+mod transfer;
+mod upstream;

@@ -1,0 +1,42 @@
+//! The real parts that the tests are made of: a registry, container clients, and Landfall between them.
+//!
+//! Every part lives in a temporary directory, listens on a free port of the loopback device (or on an address of
+//! its own network namespace) and ends with the value that holds it.
+
+pub mod cri;
+pub mod fake;
+pub mod http;
+pub mod images;
+pub mod landfall;
+pub mod laptop;
+pub mod netns;
+pub mod node;
+pub mod process;
+pub mod registry;
+pub mod relay;
+pub mod signer;
+pub mod skip;
+pub mod skopeo;
+pub mod tls;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take to become true before a test gives up. Generous: two cores run everything.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A new empty directory. Unix sockets lie below it, and their paths end at 107 bytes: `TMPDIR` must be short.
+pub fn directory() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("lf-").rand_bytes(5).tempdir().unwrap()
+}
+
+/// Asks again until there is an answer; panics with `what` when that takes longer than [`PATIENCE`].
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

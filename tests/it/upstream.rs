@@ -1,0 +1,464 @@
+//! How Landfall asks a registry: what goes there, what comes back, whom it logs in to, where it lets itself be led.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use landfall::config::{self, Redirects, Secret};
+use landfall::model::oci::Digest;
+use landfall::proxy::upstream::{Ask, Carried, Limits, Refusal, Target, UpstreamError, Upstreams, What};
+use tokio::sync::Notify;
+
+use crate::rig::fake::{Fake, Reply, Seen, serve_range};
+
+/// `me:word` by Basic.
+const BASIC: &str = "Basic bWU6d29yZA==";
+
+pub fn setting(url: &str) -> config::Upstream {
+    config::Upstream {
+        prefix: String::new(),
+        url: url.parse().unwrap(),
+        strip_prefix: false,
+        username: None,
+        password: None,
+        ca_file: None,
+        redirects: Redirects::Follow,
+    }
+}
+
+fn with_user(url: &str) -> config::Upstream {
+    config::Upstream {
+        username: Some("me".into()),
+        password: Some(Secret::new("word".into())),
+        ..setting(url)
+    }
+}
+
+/// Short waits, long enough for a busy machine where a wait is not what is tested.
+pub fn limits() -> Limits {
+    Limits { resume_pause: Duration::from_millis(1), ..Limits::default() }
+}
+
+pub fn target(setting: config::Upstream, limits: Limits) -> Target {
+    Upstreams::new(&[setting], limits).unwrap().select(&"docker/app".parse().unwrap(), None).unwrap()
+}
+
+fn manifest() -> Ask {
+    Ask::new(Method::GET, What::Manifest("v1".parse().unwrap()), &HeaderMap::new())
+}
+
+fn blob() -> Ask {
+    Ask::new(Method::GET, What::Blob(Digest::of(b"a")), &HeaderMap::new())
+}
+
+async fn text(response: Response<Incoming>) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+fn carried(response: &Response<Incoming>) -> Option<Carried> {
+    response.extensions().get().copied()
+}
+
+#[tokio::test]
+async fn every_status_comes_through_with_its_headers_and_body() {
+    let fake = Fake::start(|seen| {
+        let status = seen.target.rsplit('/').next().unwrap().trim_start_matches('s').parse().unwrap();
+        Reply::new(status).header("retry-after", "7").header("x-of-the-registry", "a").body("body")
+    })
+    .await;
+    let target = target(setting(&fake.url()), limits());
+    for status in [200, 203, 400, 403, 404, 406, 410, 416, 429, 500, 503] {
+        let what = What::Manifest(format!("s{status}").parse().unwrap());
+        let response = target.send(&Ask::new(Method::GET, what, &HeaderMap::new())).await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers()["retry-after"], "7");
+        assert_eq!(response.headers()["x-of-the-registry"], "a");
+        assert_eq!(carried(&response), Some(Carried::Nothing));
+        assert_eq!(text(response).await, "body");
+    }
+}
+
+#[tokio::test]
+async fn the_registry_sees_the_request_and_nothing_of_the_proxy() {
+    let fake = Fake::start(|_| Reply::new(200)).await;
+    let mut headers = HeaderMap::new();
+    for (name, value) in
+        [("accept", "a/b"), ("accept", "*/*"), ("authorization", "Basic eDp5"), ("cookie", "a")]
+    {
+        headers.append(name, value.parse().unwrap());
+    }
+    let settings = config::Upstream {
+        prefix: "docker".into(),
+        strip_prefix: true,
+        ..setting(&(fake.url() + "/cache/"))
+    };
+    let target = target(settings, limits());
+    target.send(&Ask::new(Method::HEAD, What::Manifest("v1".parse().unwrap()), &headers)).await.unwrap();
+
+    let seen = fake.seen().remove(0);
+    assert_eq!((seen.method.as_str(), seen.target.as_str()), ("HEAD", "/cache/v2/app/manifests/v1"));
+    let mut names: Vec<_> = seen.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    names.sort();
+    assert_eq!(names, ["accept: */*".into(), "accept: a/b".into(), format!("host: {}", fake.address)]);
+}
+
+/// A registry that wants a bearer token, with its own token server at `/token`.
+fn bearer(seen: &Seen, realm: &str, token: &str, expires_in_s: u64) -> Reply {
+    if seen.target.starts_with("/token") {
+        return Reply::new(200).body(format!(r#"{{"token":"{token}","expires_in":{expires_in_s}}}"#));
+    }
+    if seen.header("authorization") == Some(&format!("Bearer {token}")) {
+        return Reply::new(200).body("manifest");
+    }
+    let challenge =
+        format!(r#"Bearer realm="{realm}",service="reg, istry",scope="repository:docker/app:pull""#);
+    Reply::new(401).header("www-authenticate", challenge).body("{}")
+}
+
+#[tokio::test]
+async fn a_bearer_token_is_fetched_once_and_used_unasked() {
+    let fake = Fake::start(|seen| bearer(seen, "/token?a=b", "t1", 300)).await;
+    let target = target(with_user(&fake.url()), limits());
+    for _ in 0..3 {
+        let response = target.send(&manifest()).await.unwrap();
+        assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(Carried::Bearer)));
+        assert_eq!(text(response).await, "manifest");
+    }
+    assert_eq!((fake.count("/token"), fake.count("/v2/")), (1, 4));
+    let asked = fake.seen().into_iter().find(|seen| seen.target.starts_with("/token")).unwrap();
+    assert_eq!(asked.target, "/token?a=b&service=reg%2C+istry&scope=repository%3Adocker%2Fapp%3Apull");
+    assert_eq!(asked.header("authorization"), Some(BASIC));
+    assert!(
+        fake.seen()
+            .iter()
+            .all(|seen| seen.target.starts_with("/token") || seen.header("authorization") != Some(BASIC))
+    );
+}
+
+#[tokio::test]
+async fn many_waiters_share_one_fetch() {
+    let gate = Arc::new(Notify::new());
+    let fake = {
+        let gate = gate.clone();
+        Fake::start(move |seen| match seen.target.starts_with("/token") {
+            true => Reply::new(200).header("content-length", 14).wait(&gate).send(r#"{"token":"t1"}"#),
+            false => bearer(seen, "/token", "t1", 300),
+        })
+        .await
+    };
+    let target = target(setting(&fake.url()), limits());
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let target = target.clone();
+        asking.spawn(async move { target.send(&manifest()).await.unwrap().status() });
+    }
+    while fake.count("/v2/") < 32 || fake.count("/token") < 1 {
+        tokio::task::yield_now().await;
+    }
+    gate.notify_one();
+    assert!(asking.join_all().await.iter().all(StatusCode::is_success));
+    assert_eq!(fake.count("/token"), 1);
+}
+
+#[tokio::test]
+async fn a_token_at_its_end_is_renewed_before_it_is_used() {
+    let fake = Fake::start(|seen| bearer(seen, "/token", "t1", 0)).await;
+    let target = target(setting(&fake.url()), limits());
+    for _ in 0..3 {
+        assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
+    }
+    // One refusal at the very first request, then each token is renewed without one.
+    assert_eq!((fake.count("/token"), fake.count("/v2/")), (3, 4));
+}
+
+#[tokio::test]
+async fn a_token_that_the_registry_forgot_is_replaced_once() {
+    let issued = Arc::new(AtomicUsize::new(0));
+    let fake = {
+        let issued = issued.clone();
+        Fake::start(move |seen| {
+            let current = issued.load(Ordering::SeqCst);
+            match seen.target.starts_with("/token") {
+                // Whoever asks next gets what the registry believes now.
+                true => bearer(seen, "/token", &format!("t{current}"), 300),
+                false => bearer(seen, "/token", &format!("t{current}"), 300),
+            }
+        })
+        .await
+    };
+    let target = target(setting(&fake.url()), limits());
+    assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
+    issued.fetch_add(1, Ordering::SeqCst);
+    assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
+    assert_eq!((fake.count("/token"), fake.count("/v2/")), (2, 4));
+}
+
+#[tokio::test]
+async fn a_refusal_in_spite_of_a_token_is_handed_on() {
+    let fake = Fake::start(|seen| match seen.target.starts_with("/token") {
+        true => Reply::new(200).body(r#"{"access_token":"t1"}"#),
+        false => Reply::new(401).header("www-authenticate", r#"Bearer realm="/token""#).body("why"),
+    })
+    .await;
+    let target = target(setting(&fake.url()), limits());
+    let response = target.send(&manifest()).await.unwrap();
+    assert_eq!((response.status(), carried(&response)), (StatusCode::UNAUTHORIZED, Some(Carried::Bearer)));
+    assert_eq!(text(response).await, "why");
+    assert_eq!((fake.count("/token"), fake.count("/v2/")), (1, 2));
+}
+
+#[tokio::test]
+async fn a_token_server_that_refuses_leaves_the_registrys_refusal() {
+    let fake = Fake::start(|seen| match seen.target.starts_with("/token") {
+        true => Reply::new(403),
+        false => bearer(seen, "/token", "t1", 300),
+    })
+    .await;
+    let response = target(setting(&fake.url()), limits()).send(&manifest()).await.unwrap();
+    assert_eq!((response.status(), carried(&response)), (StatusCode::UNAUTHORIZED, Some(Carried::Nothing)));
+}
+
+#[tokio::test]
+async fn a_bad_answer_of_a_token_server_is_an_error_and_heals() {
+    let answers = ["no json", "{}", r#"{"token":""}"#, "{\"token\":\"a\\nb\"}"].map(str::to_owned);
+    for answer in answers.into_iter().chain([format!(r#"{{"token":"{}"}}"#, "a".repeat(70_000))]) {
+        let broken = Arc::new(AtomicUsize::new(1));
+        let fake = {
+            let (answer, broken) = (answer.clone(), broken.clone());
+            Fake::start(move |seen| {
+                match seen.target.starts_with("/token") && broken.load(Ordering::SeqCst) == 1 {
+                    true => Reply::new(200).body(&answer),
+                    false => bearer(seen, "/token", "t1", 300),
+                }
+            })
+            .await
+        };
+        let target = target(setting(&fake.url()), limits());
+        let error = target.send(&manifest()).await.unwrap_err();
+        assert!(matches!(error, UpstreamError::BadResponse { .. }), "{answer:.20}: {error}");
+        assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
+        broken.store(0, Ordering::SeqCst);
+        assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK, "{answer:.20}");
+    }
+}
+
+#[tokio::test]
+async fn basic_is_sent_when_it_was_demanded_once() {
+    let fake = Fake::start(|seen| match seen.header("authorization") {
+        Some(BASIC) => Reply::new(200),
+        _ => Reply::new(401).header("www-authenticate", r#"bAsIc realm="a, b""#),
+    })
+    .await;
+    let target = target(with_user(&fake.url()), limits());
+    for _ in 0..3 {
+        let response = target.send(&manifest()).await.unwrap();
+        assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(Carried::Basic)));
+    }
+    assert_eq!(fake.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_tried_once_a_request() {
+    let fake = Fake::start(|_| Reply::new(401).header("www-authenticate", "Basic realm=a")).await;
+    let target = target(with_user(&fake.url()), limits());
+    let response = target.send(&manifest()).await.unwrap();
+    assert_eq!((response.status(), carried(&response)), (StatusCode::UNAUTHORIZED, Some(Carried::Basic)));
+    assert_eq!(fake.seen().len(), 2);
+    target.send(&manifest()).await.unwrap();
+    assert_eq!(fake.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_without_credentials() {
+    let store = Fake::start(|seen| serve_range(seen, b"0123456789", "\"a\"")).await;
+    let elsewhere = format!("http://localhost:{}/store?sig=a%2Fb", store.address.port());
+    let fake = Fake::start(move |seen| match seen.header("authorization") {
+        Some(BASIC) => Reply::new(307).header("location", &elsewhere),
+        _ => Reply::new(401).header("www-authenticate", "Basic realm=a"),
+    })
+    .await;
+    let mut headers = HeaderMap::new();
+    headers.insert("range", "bytes=2-4".parse().unwrap());
+    headers.insert("accept", "a/b".parse().unwrap());
+    let target = target(with_user(&fake.url()), limits());
+    let response = target.send(&Ask::new(Method::GET, What::Blob(Digest::of(b"")), &headers)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(text(response).await, "234");
+
+    let seen = store.seen().remove(0);
+    assert_eq!(seen.target, "/store?sig=a%2Fb");
+    assert_eq!((seen.header("authorization"), seen.header("accept")), (None, Some("a/b")));
+}
+
+#[tokio::test]
+async fn a_redirect_within_the_registry_keeps_its_credentials() {
+    let fake = Fake::start(|seen| match (seen.header("authorization"), seen.target.as_str()) {
+        (Some(BASIC), "/blobs/here") => Reply::new(200).body("blob"),
+        (Some(BASIC), _) => Reply::new(302).header("location", "../../../../blobs/here#part"),
+        _ => Reply::new(401).header("www-authenticate", "Basic realm=a"),
+    })
+    .await;
+    assert_eq!(text(target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap()).await, "blob");
+}
+
+#[tokio::test]
+async fn another_port_of_the_same_host_gets_no_credentials() {
+    let other = Fake::start(|_| Reply::new(200)).await;
+    let location = other.url();
+    let fake = Fake::start(move |seen| match seen.header("authorization") {
+        Some(BASIC) => Reply::new(308).header("location", &location),
+        _ => Reply::new(401).header("www-authenticate", "Basic realm=a"),
+    })
+    .await;
+    assert_eq!(
+        target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap().status(),
+        StatusCode::OK
+    );
+    assert_eq!(other.seen().remove(0).header("authorization"), None);
+}
+
+#[tokio::test]
+async fn redirects_end_somewhere() {
+    let fake = Fake::start(|_| Reply::new(302).header("location", "/again")).await;
+    let error = target(setting(&fake.url()), limits()).send(&blob()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::TooManyRedirects { limit: 5 }), "{error}");
+    assert_eq!(fake.seen().len(), 6);
+}
+
+#[tokio::test]
+async fn neither_redirect_nor_realm_leads_to_a_forbidden_place() {
+    let cases = [
+        ("http://169.254.169.254/latest/meta-data", Refusal::Address),
+        ("http://[::ffff:a9fe:a9fe]/", Refusal::Address),
+        ("http://[fe80::1]/", Refusal::Address),
+        ("http://0.0.0.0/", Refusal::Address),
+        ("http://2852039166/", Refusal::Address),
+        ("ftp://127.0.0.1/", Refusal::Scheme),
+        ("http://me:hunter2@127.0.0.1/", Refusal::UserInfo),
+    ];
+    for (place, expected) in cases {
+        for by_realm in [false, true] {
+            let fake = Fake::start(move |_| match by_realm {
+                true => Reply::new(401).header("www-authenticate", format!(r#"Bearer realm="{place}""#)),
+                false => Reply::new(307).header("location", place),
+            })
+            .await;
+            let error = target(with_user(&fake.url()), limits()).send(&manifest()).await.unwrap_err();
+            assert!(
+                matches!(&error, UpstreamError::Refused { reason, .. } if *reason == expected),
+                "{place}: {error}"
+            );
+            assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
+            assert!(!error.to_string().contains("hunter2") && !error.public().contains("169"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_passed_with_an_absolute_location() {
+    let fake = Fake::start(|_| Reply::new(307).header("location", "/store/x?sig=a").body("moved")).await;
+    let settings = config::Upstream { redirects: Redirects::Pass, ..with_user(&fake.url()) };
+    let response = target(settings, limits()).send(&blob()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(response.headers()["location"], format!("{}/store/x?sig=a", fake.url()));
+    assert_eq!(text(response).await, "moved");
+    assert_eq!(fake.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_upstream_that_heals_works_again_at_once() {
+    let fake = Fake::start(|_| Reply::new(200)).await;
+    let (address, target) = (fake.address, target(setting(&fake.url()), limits()));
+    assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
+    drop(fake);
+    let error = target.send(&manifest()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Unreachable { .. }), "{error}");
+    assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
+    assert!(!error.public().contains("127.0.0.1"));
+    let _fake = Fake::start_at(address, |_| Reply::new(200)).await;
+    assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_dies_costs_no_request() {
+    let per_connection = std::sync::Mutex::new(std::collections::HashMap::<usize, usize>::new());
+    let fake = Fake::start(move |seen| {
+        let mut requests = per_connection.lock().unwrap();
+        let count = requests.entry(seen.connection).or_default();
+        *count += 1;
+        if *count == 1 { Reply::new(200).body("a") } else { Reply::nothing() }
+    })
+    .await;
+    let target = target(setting(&fake.url()), limits());
+    for _ in 0..3 {
+        assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "a");
+    }
+}
+
+#[tokio::test]
+async fn silence_is_a_timeout() {
+    let fake = Fake::start(|_| Reply::silence()).await;
+    let limits = Limits { head: Duration::from_millis(50), ..limits() };
+    let error = target(setting(&fake.url()), limits).send(&manifest()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::TimedOut { .. }), "{error}");
+    assert_eq!(error.status(), StatusCode::GATEWAY_TIMEOUT);
+    fake.until_open(0).await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_end_is_a_timeout() {
+    // The kernel accepts, and nobody speaks.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let limits = Limits { connect: Duration::from_millis(50), ..limits() };
+    let error = target(setting(&url), limits).send(&manifest()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::TimedOut { limit, .. } if limit.as_millis() == 50), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_without_a_response_is_tried_twice() {
+    let fake = Fake::start(|_| Reply::nothing()).await;
+    let error = target(setting(&fake.url()), limits()).send(&manifest()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Unreachable { .. }), "{error}");
+    assert_eq!(fake.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_a_bad_response() {
+    let fake = Fake::start(|_| Reply::raw("220 mail.example ESMTP\r\n\r\n")).await;
+    let error = target(setting(&fake.url()), limits()).send(&manifest()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::BadResponse { .. }), "{error}");
+}
+
+/// TLS for 127.0.0.1, and the file that makes it trusted.
+pub fn certificate(directory: &std::path::Path) -> (tokio_rustls::TlsAcceptor, std::path::PathBuf) {
+    let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let ca_file = directory.join("ca.crt");
+    std::fs::write(&ca_file, key.cert.pem()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![key.cert.der().clone()], key.signing_key.into())
+        .unwrap();
+    (Arc::new(config).into(), ca_file)
+}
+
+#[tokio::test]
+async fn a_registry_is_trusted_by_its_own_ca_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tls, ca_file) = certificate(directory.path());
+    let fake = Fake::start_tls(tls, |_| Reply::new(200).body("secure")).await;
+    let url = format!("https://{}", fake.address);
+    let trusting = config::Upstream { ca_file: Some(ca_file), ..setting(&url) };
+    assert_eq!(text(target(trusting, limits()).send(&manifest()).await.unwrap()).await, "secure");
+    let error = target(setting(&url), limits()).send(&manifest()).await.unwrap_err();
+    assert!(
+        matches!(&error, UpstreamError::Unreachable { detail, .. } if detail.contains("certificate")),
+        "{error}"
+    );
+}
