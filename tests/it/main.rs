@@ -11,6 +11,7 @@ mod crash;
 mod dashboard;
 mod demo;
 mod deploy;
+mod failing;
 mod headers;
 mod large;
 mod life;
