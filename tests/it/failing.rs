@@ -2,10 +2,10 @@
 
 use http::Method;
 
-use crate::need;
 use crate::rig::images::{Format, Recipe};
 use crate::rig::landfall::Setup;
 use crate::rig::registry::{Auth, Registry};
+use crate::rig::skip::need;
 use crate::rig::until;
 
 const RUNNING: &str = "/api/v1/environments/production/running";
