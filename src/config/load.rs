@@ -1,9 +1,5 @@
-//! Flags, variables and a file, made into one [`Config`]; a flag beats a variable beats the file.
-//!
-//! Everything is checked here, before anything is opened. Every complaint is one line that names the key, what is
-//! wrong with it and what is allowed.
+//! From flags, variables and a file to a checked [`Config`].
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
 use crate::model::deployments::Rules;
 use crate::model::oci::Repository;
 use crate::model::time::Span;
@@ -34,146 +31,6 @@ const KEEP_MIN: Duration = Duration::from_secs(24 * 3600);
 const KEEP_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Longest settle time that may be set.
 const SETTLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// Everything that `landfall serve` can be told.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The data plane.
-    pub proxy: Proxy,
-    /// The registries behind it, at least one; prefixes are unique.
-    pub upstreams: Vec<Upstream>,
-    /// The control plane.
-    pub admin: Admin,
-    /// The folder that the log lives in.
-    pub data: PathBuf,
-    /// How long an answer waits for its observation to be durable.
-    pub max_wait: Duration,
-    /// How long observations stay in the log; what they proved stays for ever.
-    pub keep: Span,
-    /// How deployments are derived.
-    pub rules: Rules,
-}
-
-/// The data plane's settings.
-#[derive(Clone, Debug)]
-pub struct Proxy {
-    /// Where it listens; port 0 takes any free one.
-    pub listen: SocketAddr,
-    /// The `host[:port]` that pull secrets and commands name; the listen address without one.
-    pub public_host: Option<String>,
-    /// Its certificate; plain HTTP without one.
-    pub tls: Option<Tls>,
-    /// Which blob transfers have their digest verified.
-    pub verify: Verify,
-}
-
-/// A certificate chain and its key, both PEM. Read again when either file changes.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// The chain, the server's own certificate first.
-    pub cert: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
-
-/// Which blob transfers have their digest verified as they stream. Clients verify every one in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verify {
-    /// Until a digest was found right once; again after an hour, after a broken transfer, and after a restart.
-    #[default]
-    First,
-    /// Each one.
-    Always,
-}
-
-/// The control plane's settings.
-#[derive(Clone, Debug)]
-pub struct Admin {
-    /// Where it listens; port 0 takes any free one.
-    pub listen: SocketAddr,
-    /// Where its token is read from; without one it is made on first start, in the data folder.
-    pub token_file: Option<PathBuf>,
-}
-
-/// One registry behind the proxy.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// Repositories under this path are asked for here; the longest match wins; empty serves every repository.
-    pub prefix: String,
-    /// `http` or `https`, host and port.
-    pub url: Url,
-    /// Whether the prefix is taken off the repository's name before it is asked for.
-    pub strip_prefix: bool,
-    /// The user that Landfall pulls as.
-    pub username: Option<String>,
-    /// That user's password.
-    pub password: Option<Secret>,
-    /// Certificates that are trusted beside the system's, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// What happens when the registry redirects to a blob store.
-    pub redirects: Redirects,
-}
-
-/// What happens when a registry redirects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Redirects {
-    /// The proxy follows, and streams what it finds.
-    #[default]
-    Follow,
-    /// The client is redirected.
-    Pass,
-}
-
-/// A text that no log line, no error and no debug output shows.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `text`.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for the one place that sends it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// What is wrong with the configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A value that is not allowed.
-    #[error("{key}: {problem}")]
-    Value {
-        /// Which key (and flag).
-        key: String,
-        /// What is wrong and what is allowed.
-        problem: String,
-    },
-    /// A file that cannot be read.
-    #[error("{key}: cannot read {path}: {source}")]
-    File {
-        /// The key that names it.
-        key: String,
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-impl ConfigError {
-    fn value(key: impl Into<String>, problem: impl fmt::Display) -> Self {
-        Self::Value { key: key.into(), problem: problem.to_string() }
-    }
-}
 
 /// The flags of `serve`, each with its variable.
 #[derive(Clone, Debug, Default, clap::Args)]
