@@ -187,6 +187,7 @@ pub struct Flags {
     /// Where the admin API listens [default: 127.0.0.1:8081]
     #[arg(long, env = "LANDFALL_ADMIN_LISTEN", value_name = "ADDR")]
     pub admin_listen: Option<String>,
+    #[allow(rustdoc::bare_urls, reason = "this is the help text, too")]
     /// The registry behind the proxy, e.g. https://registry.internal:5000
     #[arg(long, env = "LANDFALL_UPSTREAM", value_name = "URL")]
     pub upstream: Option<String>,

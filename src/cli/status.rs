@@ -29,6 +29,17 @@ struct Running {
     environment: String,
     at: Time,
     services: Vec<Service>,
+    failing: Vec<Failing>,
+}
+
+#[derive(Deserialize)]
+struct Failing {
+    repository: String,
+    reference: String,
+    status: u16,
+    cause: String,
+    last_at: Time,
+    count: u64,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +104,7 @@ impl StatusArgs {
     fn describe(&self, client: &Client, running: &Running) -> String {
         let env = client.output.paint(&running.environment, Style::Bold);
         let as_of = self.at.map(|_| format!(", as of {}", running.at)).unwrap_or_default();
-        if running.services.is_empty() {
+        if running.services.is_empty() && running.failing.is_empty() {
             return match self.at {
                 Some(_) => format!("{env}{as_of}: nothing had been pulled yet\n"),
                 None => format!(
@@ -125,6 +136,24 @@ impl StatusArgs {
                 plain(service.clients.to_string()),
             ]);
         }
-        format!("{env}{as_of}\n{}", table.render(&client.output))
+        let table = if running.services.is_empty() { String::new() } else { table.render(&client.output) };
+        format!("{env}{as_of}\n{table}{}", failing(client, &running.failing, spoken))
     }
+}
+
+/// What somebody tries to pull and cannot.
+fn failing(client: &Client, failing: &[Failing], spoken: impl Fn(Time) -> String) -> String {
+    let mut table = Table::default();
+    for attempt in failing {
+        // A tag stands behind a colon, a digest behind an at sign.
+        let mark = if attempt.reference.contains(':') { '@' } else { ':' };
+        let tries = if attempt.count == 1 { "try" } else { "tries" };
+        table.row([
+            word("failing"),
+            (format!("{}{mark}{}", attempt.repository, attempt.reference), Style::Bold),
+            plain(format!("{} {}", attempt.status, attempt.cause)),
+            plain(format!("{} {tries}, the last {}", attempt.count, spoken(attempt.last_at))),
+        ]);
+    }
+    if failing.is_empty() { String::new() } else { table.render(&client.output) }
 }

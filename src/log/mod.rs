@@ -7,6 +7,7 @@
 //! The log is the ground state. Everything that is folded from it can be thrown away and folded again.
 
 mod codec;
+mod herald;
 mod recorder;
 mod retention;
 mod snapshot;

@@ -17,6 +17,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
+use super::herald::{Herald, Waiter};
 use super::store::{ReadError, Slot, Store};
 use super::view::{Committed, Follower};
 use crate::clock;
@@ -79,7 +80,7 @@ impl Counters {
 }
 
 enum Entry {
-    Observed(Box<Observation>, oneshot::Sender<()>),
+    Observed(Box<Observation>, Waiter),
     Learned(Event),
     Change(Event, oneshot::Sender<Result<(), AppendError>>),
     Stop,
@@ -211,7 +212,8 @@ pub(super) fn start(
         gap: Mutex::new(None),
         writable: AtomicBool::new(true),
     });
-    let writer = Writer { shared: shared.clone(), follower, dir, reopen_at: Instant::now() };
+    let writer =
+        Writer { shared: shared.clone(), follower, herald: Herald::start(), dir, reopen_at: Instant::now() };
     let thread =
         std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&entries))?;
     Ok((Recorder { queue, shared }, thread))
@@ -220,6 +222,7 @@ pub(super) fn start(
 struct Writer {
     shared: Arc<Shared>,
     follower: Follower,
+    herald: Herald,
     dir: PathBuf,
     reopen_at: Instant,
 }
@@ -228,7 +231,7 @@ struct Writer {
 #[derive(Default)]
 struct Batch {
     events: Vec<Event>,
-    observers: Vec<oneshot::Sender<()>>,
+    observers: Vec<Waiter>,
     changers: Vec<oneshot::Sender<Result<(), AppendError>>>,
 }
 
@@ -282,10 +285,7 @@ impl Writer {
                 }
                 self.shared.counters.entries.inc_by(batch.events.len() as u64);
                 self.shared.counters.commits.inc();
-                for told in batch.observers {
-                    // Nobody listens any more when the client went away or waited long enough.
-                    let _ = told.send(());
-                }
+                self.herald.tell(batch.observers);
                 self.follower.follow(Committed { first, events: batch.events, changers: batch.changers });
             }
             None => {

@@ -94,7 +94,7 @@ pub enum BindError {
     Tls(#[from] TlsError),
 }
 
-/// Serves until `shutdown` is done; then accepts no more and gives open transfers [`DRAIN_TIMEOUT`] to finish.
+/// Serves until `shutdown` is done; then accepts no more and gives open transfers `DRAIN_TIMEOUT` to finish.
 pub async fn serve(listener: Listener, proxy: Arc<Proxy>, shutdown: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));

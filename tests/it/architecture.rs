@@ -92,6 +92,25 @@ fn an_import_upwards_is_seen() {
     }
 }
 
+#[test]
+fn every_test_that_the_architecture_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = [rust_files(&root.join("src")), rust_files(&root.join("tests"))].concat();
+    let code: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let (_, invariants) = text.split_once("## Invariants").unwrap();
+    let (invariants, _) = invariants.split_once("\n## ").unwrap();
+    // Between backticks: every second piece.
+    let named = invariants.split('`').skip(1).step_by(2).filter(|name| name.contains("::"));
+    let is_there = |name: &str| {
+        let last = name.rsplit("::").next().unwrap_or_default();
+        code.contains(&format!("fn {last}(")) || code.contains(&format!("mod {last};"))
+    };
+    let (there, missing): (Vec<&str>, Vec<&str>) = named.partition(|name| is_there(name));
+    assert!(there.len() > 10, "the table was found");
+    assert!(missing.is_empty(), "ARCHITECTURE.md names tests that are not there: {missing:?}");
+}
+
 /// The statements of a file's code, without its comments and its tests, that name what its room may not.
 fn offending(room: &str, text: &str) -> Vec<String> {
     let forbidden = FORBIDDEN.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, paths)| paths);

@@ -31,6 +31,16 @@ pub(super) struct EnvironmentPage {
     is_first_page: bool,
     tokens: Vec<TokenRow>,
     local: Vec<LocalRow>,
+    failing: Vec<FailingRow>,
+}
+
+/// What somebody tries to pull and cannot.
+struct FailingRow {
+    image: String,
+    status: u16,
+    cause: &'static str,
+    count: u64,
+    ago: String,
 }
 
 /// An environment and what runs in it.
@@ -105,6 +115,7 @@ impl EnvironmentPage {
     ) -> Self {
         let timeline = questions::timeline(&view.state, &environment.name, now, limit, before);
         let local = questions::local(&view.state, &environment.name);
+        let failing = questions::running(&view.state, &environment.name, now).failing;
         Self {
             card: Card::new(view, environment, now),
             deployments: timeline.deployments.iter().map(|one| DeploymentRow::new(one, now)).collect(),
@@ -112,6 +123,19 @@ impl EnvironmentPage {
             is_first_page: before.is_none(),
             tokens: environment.tokens().map(|token| TokenRow::new(token, now)).collect(),
             local: local.iter().rev().take(LOCAL_MAX).map(|pull| LocalRow::new(pull, now)).collect(),
+            failing: failing.iter().map(|attempt| FailingRow::new(attempt, now)).collect(),
+        }
+    }
+}
+
+impl FailingRow {
+    fn new(attempt: &questions::FailedAttempt, now: Time) -> Self {
+        Self {
+            image: format!("{} {}", attempt.repository, attempt.reference),
+            status: attempt.status,
+            cause: attempt.cause,
+            count: attempt.count,
+            ago: ago(now, attempt.last_at),
         }
     }
 }

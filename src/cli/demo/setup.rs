@@ -17,8 +17,8 @@ use crate::cli::serve::Running;
 use crate::config::{Config, ConfigError, Flags, Secret};
 use crate::model::event::EnvironmentName;
 
-/// Quiet time after which a rollout counts as settled: long enough for three nodes, short enough to watch.
-const SETTLE: &str = "2s";
+/// Quiet time after which a rollout counts as settled: longer than a rollout pauses, short enough to watch.
+const SETTLE: &str = "3s";
 /// How long a rollout is awaited before the demo says that it went wrong.
 const SETTLED_WITHIN: Duration = Duration::from_secs(30);
 /// Between two looks at what runs.

@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 const PAYMENT: &str = "shop/payment-service";
 const WEB: &str = "shop/web";
 /// Between one node's pull and the next one's, as in a rolling update.
-const NODE_GAP: Duration = Duration::from_millis(300);
+const NODE_GAP: Duration = Duration::from_millis(700);
 
 /// Everybody who pulls.
 pub(super) struct Cast {

@@ -1,21 +1,52 @@
 //! What the demo shows at its end: the answers of the real commands, and what to try next.
 
+use serde::Deserialize;
+
 use super::client::Credentials;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
-use crate::cli::output::Style;
+use crate::cli::output::{Style, Table, dim, plain, short};
 use crate::cli::serve::Running;
 use crate::cli::status::StatusArgs;
 use crate::cli::timeline::TimelineArgs;
 use crate::model::event::EnvironmentName;
 
-/// As `landfall timeline` and `landfall status` print it.
+/// As `landfall timeline` and `landfall status` print it, and what a person pulled.
 pub(super) async fn print_answers(client: &Client, environment: &EnvironmentName) -> Result<(), CliError> {
     print_command(client, &format!("landfall timeline {environment}"))?;
     TimelineArgs::of(environment.clone()).run(client).await?;
     print_command(client, "landfall status")?;
     StatusArgs::default().run(client).await?;
-    Ok(())
+    print_local(client, environment).await
+}
+
+/// What no node pulled: it changes nothing above, and says why.
+async fn print_local(client: &Client, environment: &EnvironmentName) -> Result<(), CliError> {
+    #[derive(Deserialize)]
+    struct Local {
+        repository: String,
+        version: Option<String>,
+        digest: String,
+        client: String,
+        reason: String,
+    }
+    let path = ["environments", environment.as_str(), "local"];
+    let pulls: Vec<Local> = client.get(&path, &[]).await?.parse()?;
+    let mut table = Table::indented(2);
+    for pull in pulls {
+        let version = pull.version.unwrap_or_default();
+        table.row([
+            plain(pull.repository),
+            plain(version),
+            dim(short(&pull.digest)),
+            plain(pull.client),
+            dim(pull.reason),
+        ]);
+    }
+    let pulls = table.render(&client.output);
+    client.output.print(&format!(
+        "\nPulled locally with a token of {environment}, which changes nothing above:\n{pulls}"
+    ))
 }
 
 fn print_command(client: &Client, command: &str) -> Result<(), CliError> {
@@ -30,20 +61,23 @@ pub(super) fn print_next_steps(
     production: &Credentials,
 ) -> Result<(), CliError> {
     let (proxy, admin) = (running.proxy, running.admin_url());
-    // Without it the commands below still say what is missing.
+    // The commands below say so themselves where the token cannot be read.
     let token = std::fs::read_to_string(&running.admin_token_file).unwrap_or_default();
     let token = token.trim();
     let program = std::env::args().next().unwrap_or_else(|| "landfall".to_owned());
     let Credentials { username, secret } = production;
     client.output.print(&format!(
         "
-Landfall runs on until Ctrl-C, which removes everything. To try, in another terminal:
+Landfall runs on until Ctrl-C, which removes everything.
+
+  dashboard    {admin}/
+  admin token  {token}
+
+To try, in another terminal:
 
   export LANDFALL_ADMIN={admin} LANDFALL_ADMIN_TOKEN={token}
   {program} timeline production --evidence
-  {program} status
   {program} token create staging --name ci
-  curl -H \"Authorization: Bearer $LANDFALL_ADMIN_TOKEN\" $LANDFALL_ADMIN/api/v1/environments/production/local
 
 and a pull of your own, with Docker on this machine:
 

@@ -211,10 +211,12 @@ impl Main {
 
 impl Rival {
     /// Whether all its pulls may come from pods that the running image has not replaced yet: it ran before, and its
-    /// claim began while the rollout went on. A tag that said otherwise before and says this now excludes that.
+    /// claim began while the rollout went on. A tag that said otherwise before and says this now excludes that; so
+    /// does a way back by every node that had gone along.
     pub(super) fn straggles(&self, main: &Main, settle: Span) -> bool {
         let is_tag_moved = self.course.tag.is_some() && self.course.tag == main.course.tag;
-        self.was_live && !is_tag_moved && self.course.opened_at <= main.over_at(settle)
+        let all_returned = self.returned > 0 && self.returned >= main.course.nodes;
+        self.was_live && !is_tag_moved && !all_returned && self.course.opened_at <= main.over_at(settle)
     }
 
     /// Whether a single pull is all that speaks for a way back.

@@ -13,16 +13,26 @@ use super::deployments::service::{Attempt, Service};
 use super::deployments::{Local, State};
 use super::event::EnvironmentName;
 use super::oci::{Digest, Repository};
-use super::time::Time;
+use super::time::{Span, Time};
 use step::{Step, confidence, image, sentence, tag, version};
 
 pub use step::release_id;
 pub use view::*;
 
+/// After so long without a try nobody waits for the image any more: the kubelet tries every five minutes at least.
+const GIVEN_UP: Span = Span::from_mins(30);
+
 /// What runs in `env` at `now`.
 pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
-    let services = asked(state, env, now).into_iter().filter_map(|asked| asked.running()).collect();
-    Running { environment: env.clone(), at: now, services }
+    let asked = asked(state, env, now);
+    let is_failing =
+        |attempt: &FailedAttempt| attempt.cleared_at.is_none() && now.since(attempt.last_at) <= GIVEN_UP;
+    Running {
+        environment: env.clone(),
+        at: now,
+        services: asked.iter().filter_map(Asked::running).collect(),
+        failing: asked.iter().flat_map(Asked::attempts).filter(is_failing).collect(),
+    }
 }
 
 /// At most `limit` deployments of `env` as they look at `now`, the newest first; those before the one with the
@@ -75,11 +85,6 @@ pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
         reason: local.reason.clone(),
     };
     tracked.local().map(view).collect()
-}
-
-/// The references of `env` that could not be pulled, as it looks at `now`, in the order of the repositories.
-pub fn attempts(state: &State, env: &EnvironmentName, now: Time) -> Vec<FailedAttempt> {
-    asked(state, env, now).iter().flat_map(Asked::attempts).collect()
 }
 
 /// What `replay` prints of `env`.
@@ -140,6 +145,7 @@ impl Asked<'_> {
             repository: self.repository.clone(),
             reference: attempt.reference.clone(),
             status: attempt.status,
+            cause: FailedAttempt::cause_of(attempt.status),
             first_at: attempt.first_at,
             last_at: attempt.last_at,
             count: attempt.count,

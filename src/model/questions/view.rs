@@ -144,6 +144,8 @@ pub struct Running {
     pub at: Time,
     /// Service by service, in the order of the repositories.
     pub services: Vec<RunningService>,
+    /// What somebody tries to pull and cannot, in the order of the repositories.
+    pub failing: Vec<FailedAttempt>,
 }
 
 /// What runs of one service.
@@ -282,6 +284,8 @@ pub struct FailedAttempt {
     pub reference: Reference,
     /// The latest refusal's status.
     pub status: u16,
+    /// What that means, in words.
+    pub cause: &'static str,
     /// The first refusal.
     pub first_at: Time,
     /// The latest refusal.
@@ -291,4 +295,20 @@ pub struct FailedAttempt {
     /// When it worked after all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cleared_at: Option<Time>,
+}
+
+impl FailedAttempt {
+    /// What a refusal means for those who wait for the image.
+    pub(super) fn cause_of(status: u16) -> &'static str {
+        match status {
+            401 => "the token was revoked or has expired",
+            403 => "the registry withholds the repository",
+            404 => "the registry does not have it",
+            429 => "the registry asks for fewer requests",
+            502 => "the registry cannot be reached, or broke off",
+            504 => "the registry did not answer in time",
+            500.. => "the registry failed",
+            _ => "the registry refused",
+        }
+    }
 }

@@ -128,6 +128,16 @@ fn many_nodes_behind_one_address_are_counted_by_what_they_fetch() {
 }
 
 #[test]
+fn a_way_back_by_every_node_that_had_gone_along_is_no_straggler() {
+    let story = "0:00 a pull 1.0
+        0:05 a pull 1.1
+        0:10 a check 1.0";
+    let expected = "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 rolling_out without 1.1\n now 1.0 rolling_out";
+    check(story, "0:20", expected);
+    check(story, "0:30:00", &expected.replace("rolling_out", "settled"));
+}
+
+#[test]
 fn a_tag_that_was_moved_back_is_no_straggler() {
     let story = "0:00 a b c d pull 1.0 as latest
         2:00:00 a b c pull 1.1 as latest every 20s

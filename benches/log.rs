@@ -1,0 +1,109 @@
+//! How fast observations become durable, and how an old log opens. Prints; asserts nothing.
+//!
+//!     cargo bench --bench log                     # a million observations
+//!     LANDFALL_BENCH_EVENTS=10000000 cargo bench --bench log
+//!
+//! The log is opened in a process of its own, so that its memory is what opening takes and not what writing took.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use landfall::log::Log;
+use landfall::model::deployments::Rules;
+use landfall::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
+use landfall::model::oci::Digest;
+use landfall::model::questions;
+use landfall::model::time::{Span, Time};
+
+const EVENTS_DEFAULT: u64 = 1_000_000;
+const SERVICES: u64 = 200;
+const NODES: u64 = 300;
+/// Observations handed over before their commit is awaited: far below the log's queue.
+const IN_FLIGHT: u64 = 8_192;
+const LONG: Duration = Duration::from_secs(600);
+
+fn main() {
+    // cargo bench passes `--bench`; the second process is told where the log lies.
+    match std::env::args().nth(1).filter(|argument| !argument.starts_with("--")) {
+        Some(dir) => open(Path::new(&dir)),
+        None => write(),
+    }
+}
+
+#[tokio::main]
+async fn write() {
+    let events = std::env::var("LANDFALL_BENCH_EVENTS").ok().and_then(|text| text.parse().ok());
+    let events = events.unwrap_or(EVENTS_DEFAULT);
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let log = Log::open(dir.path(), Rules::default()).expect("a log");
+    let created = Event::EnvironmentCreated {
+        at: Time::from_ms(0),
+        name: environment(),
+        description: String::new(),
+        color: String::new(),
+    };
+    log.append(created).await.expect("an environment");
+
+    let began = Instant::now();
+    let mut receipts = Vec::with_capacity(IN_FLIGHT as usize);
+    for number in 0..events {
+        receipts.push(log.record(observation(number)));
+        if receipts.len() as u64 == IN_FLIGHT || number + 1 == events {
+            for receipt in receipts.drain(..) {
+                assert_eq!(receipt.durable(LONG).await, landfall::log::Durability::Durable);
+            }
+        }
+    }
+    let took = began.elapsed();
+    println!("written: {events} observations, {:.0} durable/s", events as f64 / took.as_secs_f64());
+    log.close();
+    let bytes = std::fs::metadata(dir.path().join("landfall.redb")).map_or(0, |file| file.len());
+    println!("on disk: {} MiB, {} B each", bytes >> 20, bytes / events);
+
+    let itself = std::env::current_exe().expect("this program");
+    let status = std::process::Command::new(itself).arg(dir.path()).status().expect("a process");
+    assert!(status.success(), "the log did not open");
+}
+
+fn open(dir: &Path) {
+    let began = Instant::now();
+    let log = Log::open(dir, Rules::default()).expect("a log");
+    println!("opened: {:.1?}", began.elapsed());
+    let (view, environment) = (log.view(), environment());
+    let now = view.state.last_at().expect("observations");
+    let began = Instant::now();
+    let running = questions::running(&view.state, &environment, now);
+    println!("running: {:.1?} for {} services", began.elapsed(), running.services.len());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: unknown");
+    println!("peak memory {peak}");
+    log.close();
+}
+
+fn environment() -> EnvironmentName {
+    "production".parse().expect("a name")
+}
+
+/// Rollouts of many services one after the other: each node sends the HEAD of the next release.
+fn observation(number: u64) -> Observation {
+    let rollout = number / NODES;
+    let (service, release) = (rollout % SERVICES, rollout / SERVICES);
+    let node = number % NODES;
+    Observation {
+        at: Time::from_ms(1_772_431_200_000) + Span::from_ms(i64::try_from(number * 500).expect("a time")),
+        environment: environment(),
+        token: TokenId::new("tok_f147a6a9931f"),
+        token_kind: TokenKind::Cluster,
+        client: format!("10.0.{}.{}", node / 250, node % 250).into(),
+        agent: "containerd/v1.7.22".into(),
+        method: Method::Head,
+        repository: format!("docker/service-{service}").parse().expect("a repository"),
+        reference: format!("v1.{release}.0").parse().expect("a tag"),
+        digest: Some(Digest::of(&[service.to_le_bytes(), release.to_le_bytes()].concat())),
+        object: Object::Manifest,
+        media_type: Some("application/vnd.oci.image.manifest.v1+json".into()),
+        status: 200,
+        bytes: 0,
+        parent: None,
+    }
+}
