@@ -158,7 +158,10 @@ impl Node {
         // A HEAD that comes after the node went on to another image does not belong to the pull before that: the
         // node came back. Behind a shared address it may as well be another node.
         let found = found.filter(|&place| {
-            observation.method == Method::Get || self.shared || place + 1 == self.open.len()
+            observation.method == Method::Get
+                || self.shared
+                || place + 1 == self.open.len()
+                || self.open[place].first_at == at
         });
         let place = match found {
             Some(place) if self.open[place].broken => {
