@@ -15,11 +15,10 @@ const DEPLOYMENTS: &str = "/api/v1/environments/production/deployments";
 const RUNNING: &str = "/api/v1/environments/production/running";
 const LOCAL: &str = "/api/v1/environments/production/local";
 
-/// Landfall before a registry, with a rollout that settles fast.
-async fn start() -> (Registry, Landfall, Token) {
+/// Landfall before a registry, with rollouts that settle after this time.
+async fn start(settle: &str) -> (Registry, Landfall, Token) {
     let registry = Registry::start(Auth::Htpasswd).await;
-    let setup = Setup::before_registry(&registry).line("[derive]\nsettle = \"500ms\"");
-    let landfall = setup.start();
+    let landfall = Setup::before_registry(&registry).flag("--settle", settle).start();
     landfall.environment("production").await;
     let token = landfall.token("production").await;
     (registry, landfall, token)
@@ -69,7 +68,7 @@ async fn an_upgrade_and_a_rollback_under_one_moving_tag() {
 
 async fn tell(tags: [&str; 2]) {
     need!("docker-registry", "htpasswd", "containerd", "ip");
-    let (registry, landfall, token) = start().await;
+    let (registry, landfall, token) = start("500ms").await;
     let push = registry.client().await;
     let (one, two) = (Recipe::app(Format::Oci, "1.0.0").build(), Recipe::app(Format::Oci, "1.1.0").build());
     let node = Node::start().await;
@@ -100,10 +99,33 @@ async fn tell(tags: [&str; 2]) {
     assert_eq!(landfall.admin_get(DEPLOYMENTS).await, before);
 }
 
+/// With the settle time that people have, a way back is told at once, not when it has settled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_is_told_at_once() {
+    need!("docker-registry", "htpasswd", "containerd", "ip");
+    let (registry, landfall, token) = start("10m").await;
+    let push = registry.client().await;
+    for version in ["1.0.0", "1.1.0"] {
+        Recipe::app(Format::Oci, version).build_index().push(&push, REPOSITORY, version).await;
+    }
+    let node = Node::start().await;
+    let host = node.host(landfall.port());
+    for version in ["1.0.0", "1.1.0", "1.0.0"] {
+        let name = format!("{host}/{REPOSITORY}:{version}");
+        node.cri().pull(&name, &token.user, &token.secret).await.unwrap();
+    }
+    let told = until("the rollback is told", async || {
+        let told = told(&landfall.admin_get(DEPLOYMENTS).await);
+        (told.len() == 3).then_some(told)
+    })
+    .await;
+    assert_eq!(told[2], "rollback 1.0.0 from 1.1.0, 1 reverted");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pull_by_a_laptop_is_local_and_changes_nothing() {
     need!("docker-registry", "htpasswd", "containerd", "dockerd", "docker", "ip");
-    let (registry, landfall, token) = start().await;
+    let (registry, landfall, token) = start("500ms").await;
     let push = registry.client().await;
     let (one, two) = (Recipe::app(Format::Oci, "1.0.0").build(), Recipe::app(Format::Oci, "1.1.0").build());
     one.push(&push, REPOSITORY, "v1").await;
