@@ -26,9 +26,8 @@ use pull::PULL;
 use service::Service;
 use shards::{Shards, Spread};
 
-/// The version of the rules. A change of them that may change an answer raises it, and so does one of the state's
-/// layout: a snapshot is good only for the version that made it.
-pub const RULES_VERSION: u32 = 2;
+/// The version of the rules. A change of them that may change an answer raises it, and the log is folded again.
+pub const RULES_VERSION: u32 = 1;
 
 /// Most pulls by people's machines that are remembered for an environment.
 const LOCAL_MAX: usize = 1_024;
