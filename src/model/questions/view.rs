@@ -171,7 +171,8 @@ pub struct RunningService {
     pub last_seen_at: Time,
     /// How many nodes showed it.
     pub clients: u32,
-    /// Observations are missing up to then, and no pull has confirmed the answer since.
+    /// No pull has confirmed the answer since: for longer than the settle time, or since before a gap in the log. A
+    /// node that has an image under `IfNotPresent` asks for nothing, so silence is no news, good or bad.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unconfirmed_since: Option<Time>,
 }
