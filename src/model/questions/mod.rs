@@ -164,7 +164,7 @@ impl Asked<'_> {
             .any(|rival| rival.end(self.now, settle) == Some(End::Mixed));
         let state = if is_mixed { Phase::Mixed } else { self.phase(main) };
         let image = image(self.state, self.repository, &course.digest, tag(course));
-        let is_silent = self.now.since(course.last_at) > self.state.rules().settle;
+        let is_silent = self.now.since(course.last_at) > settle;
         let is_behind_gap = self.service.gap_at().is_some_and(|gap| gap > course.last_at);
         Some(RunningService {
             repository: self.repository.clone(),
