@@ -15,6 +15,9 @@ macro_rules! need {
 }
 pub(crate) use need;
 
+/// What dockerd looks for at its start: version 2 of control groups, or the devices of version 1.
+const CGROUPS: [&str; 2] = ["/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/devices"];
+
 /// Whether `PATH` has the program.
 pub fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -29,7 +32,11 @@ pub fn hindrance(program: &str) -> Option<String> {
         return Some(format!("{program} is not installed"));
     }
     let needs_root = ["containerd", "dockerd"].contains(&program);
-    (needs_root && !rustix::process::geteuid().is_root()).then(|| format!("{program} needs root"))
+    if needs_root && !rustix::process::geteuid().is_root() {
+        return Some(format!("{program} needs root"));
+    }
+    let has_cgroups = CGROUPS.iter().any(|path| Path::new(path).exists());
+    (program == "dockerd" && !has_cgroups).then(|| "dockerd needs control groups".to_owned())
 }
 
 /// Says that something was not tested, and why.
