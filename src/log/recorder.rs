@@ -1,7 +1,7 @@
 //! Bounded queue → one writer → group commit → who waits is told.
 //!
-//! The writer takes everything that waits into one commit and never waits for more: under load the commits grow by
-//! themselves, and a lone request waits for one `fdatasync` only.
+//! The writer takes everything that waits into one commit: under load the commits grow by themselves, and a lone
+//! request waits for one `fdatasync` only. In a crowd it gives those who come back a moment, see [`GATHER_PAUSE`].
 //!
 //! When a commit fails, who waits is told at once, the loss is counted, and the store is opened again from time to
 //! time. The first thing that is then written is the gap.
@@ -28,6 +28,9 @@ use crate::model::time::Time;
 const QUEUE_ENTRIES_MAX: usize = 65_536;
 /// Entries in one commit: enough that the commit's own cost no longer shows, few enough that nobody waits for long.
 const COMMIT_ENTRIES_MAX: usize = 2_048;
+/// How long a commit waits for the rest of a crowd, once. In a crowd, who was told by the last commit is back a moment
+/// later; a commit for each half of them costs twice the work and makes nobody faster. Never for a lone request.
+const GATHER_PAUSE: Duration = Duration::from_micros(200);
 /// Pause between two attempts to open a store that failed.
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
@@ -251,22 +254,37 @@ impl Batch {
         }
         true
     }
+
+    /// Takes what waits, up to a commit's bound. Returns whether the queue is still open.
+    fn fill(&mut self, entries: &Receiver<Entry>) -> bool {
+        while self.events.len() < COMMIT_ENTRIES_MAX {
+            match entries.try_recv() {
+                Ok(entry) => {
+                    if !self.push(entry) {
+                        return false;
+                    }
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
 }
 
 impl Writer {
     fn run(mut self, entries: &Receiver<Entry>) {
+        let mut crowd = 0;
         let mut open = true;
         while open {
             let Ok(first) = entries.recv() else { break };
             let mut batch = Batch::default();
-            open = batch.push(first);
-            while open && batch.events.len() < COMMIT_ENTRIES_MAX {
-                match entries.try_recv() {
-                    Ok(entry) => open = batch.push(entry),
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => open = false,
-                }
+            open = batch.push(first) && batch.fill(entries);
+            if open && batch.events.len() > 1 && batch.events.len() < crowd {
+                std::thread::sleep(GATHER_PAUSE);
+                open = batch.fill(entries);
             }
+            crowd = batch.events.len().max(crowd - crowd / 8);
             if !batch.events.is_empty() {
                 self.write(batch);
             }

@@ -24,6 +24,8 @@ use crate::model::event::Event;
 const COMMITS_WAITING_MAX: usize = 1_024;
 /// How old a snapshot may be while pulls pour in.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(50);
+/// How long the fold lets commits come together while pulls pour in; an administrator's change may wait as long.
+const DOZE: Duration = Duration::from_millis(5);
 /// Events after which a snapshot is kept: what an opening after a crash has to fold at most takes a blink.
 const SNAPSHOT_EVENTS: u64 = 100_000;
 /// How often a long opening says how far it is.
@@ -139,11 +141,13 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
         let mut changers = Vec::new();
         match next {
             Ok(commit) => {
-                for (sequence, event) in (commit.first..).zip(&commit.events) {
-                    fold.apply(sequence, event);
+                for commit in std::iter::once(commit).chain(incoming.try_iter()) {
+                    for (sequence, event) in (commit.first..).zip(&commit.events) {
+                        fold.apply(sequence, event);
+                    }
+                    changers.extend(commit.changers);
                 }
                 dirty = true;
-                changers = commit.changers;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
@@ -159,6 +163,10 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
         }
         if fold.view.applied - fold.kept >= SNAPSHOT_EVENTS {
             fold.keep();
+        }
+        if dirty {
+            // While pulls pour in, being woken by each commit would cost more than folding it.
+            std::thread::sleep(DOZE);
         }
     }
     if fold.view.applied > fold.kept {
