@@ -48,6 +48,8 @@ struct Status {
     uptime_s: u64,
     environments: usize,
     tokens_active: usize,
+    /// Nodes that the fold forgot to stay within its bounds.
+    nodes_forgotten: u64,
     log: LogStatus,
     proxy: serde_json::Value,
 }
@@ -98,6 +100,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
         uptime_s: app.started.elapsed().as_secs(),
         environments: view.directory.environments().count(),
         tokens_active: view.directory.environments().map(|one| one.tokens_active(now)).sum(),
+        nodes_forgotten: view.state.forgotten(),
         log: LogStatus { entries: view.applied, health: in_words(app.log.health()), late, lost },
         proxy: (app.settings.proxy_figures)(),
     };
