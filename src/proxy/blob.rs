@@ -66,6 +66,9 @@ impl Proxy {
                 counters.resumed.inc_by(u64::from(resumed));
                 if was_verified {
                     verified.insert(digest, Instant::now());
+                } else if resumed > 0 {
+                    // Made of several answers and not checked as a whole: the next one is.
+                    verified.remove(&digest);
                 }
                 let answered = Answered { status, digest: Some(digest), media_type, bytes, parent: None };
                 drop(log.record(pull.observed(answered)));
