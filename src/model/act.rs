@@ -166,3 +166,16 @@ impl Action {
         Event::Acted(Box::new(Act { at, by: actor, action: self }))
     }
 }
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 2] = [Self::Viewer, Self::Admin];
+
+    /// The role as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Admin => "admin",
+        }
+    }
+}
