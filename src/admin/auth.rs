@@ -13,9 +13,11 @@ use http::{HeaderMap, Method, header};
 use subtle::ConstantTimeEq;
 
 use super::App;
+use super::caller::{Caller, Holder, through};
 use super::problem::Problem;
 use super::random;
 use crate::clock::now;
+use crate::model::act::{Role, Through};
 use crate::model::secret;
 
 /// The file in the data directory that holds a token made by Landfall itself.
@@ -133,8 +135,8 @@ fn write_new(path: &Path, token: &str) -> io::Result<()> {
 }
 
 /// Lets a request through that shows the administrator's token or comes from a page that was logged in with it, and
-/// that, if it changes something, comes from no other site.
-pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// that, if it changes something, comes from no other site. Handlers learn from it who asks.
+pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let with_token = app.settings.admin_token.is_shown_by(headers);
     if !with_token && !app.sessions.holds(headers, now()) {
@@ -145,6 +147,12 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     if is_change(request.method()) && (unnamed || has_foreign_origin(headers)) {
         return Problem::foreign_origin().into_response();
     }
+    let through = if with_token { through(headers) } else { Through::Dashboard };
+    let caller = Caller::new(Holder::of_token_file(), through, request.extensions());
+    if is_change(request.method()) && caller.role != Role::Admin {
+        return Problem::viewer().into_response();
+    }
+    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 

@@ -5,6 +5,7 @@
 //! ```
 
 mod auth;
+mod caller;
 mod environments;
 mod export;
 mod fields;
@@ -31,12 +32,14 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 
 pub use auth::{AdminToken, AdminTokenError, TOKEN_FILE};
+pub use caller::CLI_AGENT;
 pub use listener::serve;
 pub use open::Readiness;
 
 use crate::log::Log;
-use crate::model::event::Event;
+use crate::model::act::Action;
 use crate::model::time::Time;
+use caller::Caller;
 use problem::Problem;
 
 /// What the control plane is told at start.
@@ -82,9 +85,9 @@ impl App {
         }
     }
 
-    /// Appends a change; the caller holds [`App::changes`].
-    async fn append(&self, event: Event) -> Result<(), Problem> {
-        self.log.append(event).await.map_err(|error| {
+    /// Appends a change that `caller` makes; the handler holds [`App::changes`].
+    async fn act(&self, caller: &Caller, at: Time, action: Action) -> Result<(), Problem> {
+        self.log.append(action.by(caller.actor.clone(), at)).await.map_err(|error| {
             tracing::error!(%error, "an administrator's change was not written");
             Problem::log_unavailable()
         })

@@ -56,6 +56,16 @@ impl Problem {
         )
     }
 
+    /// 403: a change by somebody who may only see.
+    pub(super) fn viewer() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "viewer",
+            "A viewer changes nothing",
+            "this token is a viewer's; changes need an admin token",
+        )
+    }
+
     /// 404.
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)

@@ -7,14 +7,16 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::fields::Fields;
 use super::instructions::Instructions;
 use super::params::Params;
 use super::problem::Problem;
 use super::{Answer, App, json, random};
 use crate::clock::now;
+use crate::model::act::Action;
 use crate::model::directory::{Directory, Token};
-use crate::model::event::{EnvironmentName, Event, TokenId, TokenKind};
+use crate::model::event::{EnvironmentName, TokenId, TokenKind};
 use crate::model::secret::PULL_PREFIX;
 use crate::model::time::Time;
 
@@ -82,7 +84,12 @@ pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer 
 }
 
 /// `POST /api/v1/environments/{env}/tokens`
-pub(super) async fn create(State(app): State<Arc<App>>, params: Params, request: Request) -> Answer {
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    params: Params,
+    request: Request,
+) -> Answer {
     let fields = Fields::from_body(request.into_body(), &["name", "kind", "expires_at"]).await?;
     let name = name(&fields)?;
     let kind = kind(&fields)?;
@@ -101,16 +108,15 @@ pub(super) async fn create(State(app): State<Arc<App>>, params: Params, request:
         )));
     }
     let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
-    app.append(Event::TokenCreated {
-        at: created_at,
+    let action = Action::TokenCreated {
         environment: environment.clone(),
         id: id.clone(),
         name: name.to_owned(),
         kind,
         secret_sha256: secret.sha256(),
         expires_at,
-    })
-    .await?;
+    };
+    app.act(&caller, created_at, action).await?;
     tracing::info!(%environment, token = %id, kind = kind.as_str(), "token created");
     let instructions = Instructions::new(&app.settings, &environment, &secret);
     let secret = secret.expose();
@@ -128,7 +134,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, params: Params, request:
 }
 
 /// `DELETE /api/v1/environments/{env}/tokens/{id}`: refused from the next request on. Repeating it changes nothing.
-pub(super) async fn revoke(State(app): State<Arc<App>>, params: Params) -> Answer {
+pub(super) async fn revoke(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let _changing = app.changes.lock().await;
     let view = app.log.view();
     let environment = params.environment(&view.directory)?;
@@ -138,7 +144,7 @@ pub(super) async fn revoke(State(app): State<Arc<App>>, params: Params) -> Answe
     if token.revoked_at.is_none() {
         let environment = environment.name.clone();
         tracing::info!(%environment, token = %id, "token revoked");
-        app.append(Event::TokenRevoked { at: now(), environment, id }).await?;
+        app.act(&caller, now(), Action::TokenRevoked { environment, id }).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }

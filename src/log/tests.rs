@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::store::Snapshot;
 use super::*;
+use crate::model::act::{Action, Actor};
 use crate::model::deployments::State;
 use crate::model::event::{Method, Object, TokenId, TokenKind};
 use crate::model::oci::Digest;
@@ -30,12 +31,9 @@ fn observation(number: u64) -> Observation {
 }
 
 fn created(name: &str) -> Event {
-    Event::EnvironmentCreated {
-        at: Time::from_ms(0),
-        name: name.parse().unwrap(),
-        description: String::new(),
-        color: String::new(),
-    }
+    let (description, color) = (String::new(), String::new());
+    let action = Action::EnvironmentCreated { name: name.parse().unwrap(), description, color };
+    action.by(Actor::default(), Time::from_ms(0))
 }
 
 fn open(dir: &Path) -> Log {
