@@ -5,6 +5,7 @@
 //! ```
 
 mod admin_tokens;
+mod audit;
 mod auth;
 mod caller;
 mod environments;
@@ -112,6 +113,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/deployments/{id}/evidence", get(questions::evidence))
         .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))
         .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
+        .route("/audit", get(audit::audit))
         .route("/export", get(export::export))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

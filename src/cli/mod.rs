@@ -2,6 +2,7 @@
 
 pub mod admin_token;
 pub mod answers;
+pub mod audit;
 pub mod client;
 pub mod demo;
 pub mod env;
@@ -40,6 +41,8 @@ enum Command {
     Token(Remote<token::TokenArgs>),
     /// Make, list and revoke admin and viewer tokens
     AdminToken(Remote<admin_token::AdminTokenArgs>),
+    /// Show who changed what, newest first
+    Audit(Remote<audit::AuditArgs>),
     /// Show what runs in an environment, or in all of them
     Status(Remote<status::StatusArgs>),
     /// Show an environment's deployments and rollbacks, newest first
@@ -68,6 +71,7 @@ impl Cli {
             Command::Env(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Token(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::AdminToken(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Audit(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Status(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Timeline(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),

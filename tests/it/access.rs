@@ -4,7 +4,7 @@ use http::Method;
 use landfall::clock::now;
 use landfall::model::secret::{ADMIN_PREFIX, VIEWER_PREFIX, is_well_formed};
 use landfall::model::time::Span;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::admin_support::{Answer, Server, check_problem};
 
@@ -116,5 +116,73 @@ async fn an_admin_token_works_until_it_ends() {
     let server = Server::start_in(dir, |_| Ok(())).await;
     assert_eq!(server.send_as(&viewer, Method::GET, ENVIRONMENTS, "").await.status, 200);
     check_problem(&server.send_as(&ada, Method::GET, ENVIRONMENTS, "").await, 401, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_change_says_who_made_it_through_what_and_from_where() {
+    let server = Server::start().await;
+    let (ada_id, ada) = admin_token(&server, "ada", "admin").await;
+    let cookie = cookie(&log_in(&server, &ada).await);
+    server.send_as(&ada, Method::POST, ENVIRONMENTS, r#"{"name": "staging"}"#).await;
+    let page = [("cookie", cookie.as_str()), ("origin", &server.url)];
+    let path = "/api/v1/environments/staging";
+    let described = r##"{"description": "tests", "color": "#123456"}"##;
+    server.send_with(Method::PATCH, path, described, &page).await;
+    let bearer = format!("Bearer {}", server.token);
+    let command = [("authorization", bearer.as_str()), ("user-agent", "landfall-cli/0.1.0")];
+    server.send_with(Method::DELETE, &format!("{path}?confirm=staging"), "", &command).await;
+    // What changes nothing is not written down.
+    server.send_as(&ada, Method::POST, ENVIRONMENTS, r#"{"name": "Not A Name"}"#).await;
+
+    let check = |trail: &Value| {
+        let entries = trail["entries"].as_array().unwrap();
+        let told: Vec<_> = entries
+            .iter()
+            .map(|entry| {
+                let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+                assert_eq!(entry["from"], "127.0.0.1");
+                let who = if entry["by"]["kind"] == "admin_token" {
+                    assert_eq!(entry["by"]["id"], json!(ada_id));
+                    &entry["by"]["name"]
+                } else {
+                    &entry["by"]["kind"]
+                };
+                [text(who), text(&entry["through"]), text(&entry["action"]), text(&entry["environment"])]
+            })
+            .collect();
+        let expected = [
+            ["token_file", "cli", "environment_deleted", "staging"],
+            ["ada", "dashboard", "environment_updated", "staging"],
+            ["ada", "api", "environment_created", "staging"],
+            ["token_file", "api", "admin_token_created", "-"],
+        ];
+        assert_eq!(told, expected);
+    };
+    let trail = server.get("/api/v1/audit").await.json();
+    check(&trail);
+    assert_eq!(
+        trail["entries"][1]["summary"],
+        "changed the environment staging: description: “tests”, color: #123456"
+    );
+    assert!(!trail.to_string().contains("sha256") && !trail.to_string().contains(&ada));
+
+    let first = server.get("/api/v1/audit?limit=3").await.json();
+    let rest = server.get(&format!("/api/v1/audit?limit=3&before={}", first["next"])).await.json();
+    assert_eq!((first["entries"].as_array().unwrap().len(), &rest["next"]), (3, &Value::Null));
+    assert_eq!(rest["entries"], json!([trail["entries"][3]]));
+    let staging = server.get("/api/v1/audit?environment=staging").await.json();
+    assert_eq!(staging["entries"], json!(trail["entries"].as_array().unwrap()[..3]));
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+        ("before=x", "before"),
+        ("environment=X", "environment"),
+    ] {
+        check_problem(&server.get(&format!("/api/v1/audit?{query}")).await, 422, Some(field));
+    }
+    let dir = server.stop().await;
+    let server = Server::start_in(dir, |_| Ok(())).await;
+    check(&server.get("/api/v1/audit").await.json());
     server.stop().await;
 }
