@@ -28,7 +28,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -106,6 +106,7 @@ fn router(app: Arc<App>) -> Router {
         )
         .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
         .route("/environments/{env}/tokens/{id}", delete(tokens::revoke))
+        .route("/environments/{env}/tokens/{id}/rotate", post(tokens::rotate))
         .route("/environments/{env}/running", get(questions::running))
         .route("/environments/{env}/deployments", get(questions::timeline))
         .route("/environments/{env}/local", get(questions::local))

@@ -37,7 +37,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Make, show, change and delete environments
     Env(Remote<env::EnvArgs>),
-    /// Make, list and revoke an environment's tokens
+    /// Make, list, rotate and revoke an environment's tokens
     Token(Remote<token::TokenArgs>),
     /// Make, list and revoke admin and viewer tokens
     AdminToken(Remote<admin_token::AdminTokenArgs>),

@@ -8,7 +8,7 @@ pub mod claim;
 pub mod course;
 pub mod pull;
 pub mod service;
-mod shards;
+pub(super) mod shards;
 #[cfg(test)]
 mod tests;
 
