@@ -47,6 +47,27 @@ pub fn classify(title: &str, section: Option<&str>) -> (ChangeKind, Rule) {
     })
 }
 
+/// A title as a person would say it: `fix(ui): a leak` is `ui: a leak`, `[BUGFIX] TSDB: a leak` is `TSDB: a leak`.
+pub(super) fn without_type(title: &str) -> String {
+    if let Some((tag, rest)) = title.strip_prefix('[').and_then(|open| open.split_once(']'))
+        && (type_kind(&tag.to_lowercase()).is_some() || tag.eq_ignore_ascii_case("change"))
+    {
+        return without_type(rest.trim_start());
+    }
+    let Some((head, rest)) = title.split_once(':').filter(|(head, _)| head.len() <= HEAD_BYTES_MAX) else {
+        return title.to_owned();
+    };
+    let (word, scope) =
+        head.trim_end_matches('!').split_once('(').unwrap_or((head.trim_end_matches('!'), ""));
+    let is_type = word.split('/').next().is_some_and(|word| type_kind(&word.trim().to_lowercase()).is_some());
+    let (scope, rest) = (scope.trim_end_matches([')', ' ']), rest.trim());
+    match (is_type && !rest.is_empty(), scope) {
+        (false, _) => title.to_owned(),
+        (true, "") => rest.to_owned(),
+        (true, scope) => format!("{scope}: {rest}"),
+    }
+}
+
 impl<'a> Title<'a> {
     fn read(title: &str, section: Option<&'a str>) -> Self {
         let text = title.trim().to_lowercase();
@@ -124,7 +145,7 @@ fn outranks_type(kind: ChangeKind) -> bool {
 }
 
 /// Headings of Keep a Changelog, of GitHub's generated notes, and of those who write their own.
-fn section_kind(section: Option<&str>) -> Option<ChangeKind> {
+pub(super) fn section_kind(section: Option<&str>) -> Option<ChangeKind> {
     const WORDS: [(ChangeKind, &[&str]); 7] = [
         (ChangeKind::Breaking, &["breaking", "removed", "removals", "removal", "incompatible", "💥", "⚠"]),
         (ChangeKind::Security, &["security", "vulnerabilities", "🔒"]),

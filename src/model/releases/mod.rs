@@ -7,7 +7,9 @@
 
 pub mod change;
 mod classify;
+pub mod notes;
 mod references;
+mod summary;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,7 @@ use super::time::Time;
 pub use change::{Change, ChangeKind, Rule};
 pub use classify::classify;
 pub use references::{References, references};
+pub use summary::summary;
 
 /// One published image of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
