@@ -88,7 +88,7 @@ fn relatives(stem: &str, index: &Index) -> Vec<Meaning> {
     let family = family.filter(|(other, term)| {
         &***other != stem && root(other) == own && !index.postings[**term as usize].is_empty()
     });
-    family.map(|(_, &term)| Meaning { term, quality: 85, way: Way::Inflection }).collect()
+    family.map(|(_, &term)| Meaning { term, quality: 80, way: Way::Inflection }).collect()
 }
 
 /// Words that begin with it: `notif` for `notification`.

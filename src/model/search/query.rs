@@ -14,6 +14,8 @@ pub(super) const UNITS_MAX: usize = 16;
 const QUERY_BYTES_MAX: usize = 512;
 /// A shorter camelCase identifier with a slip is looked for by its parts.
 const SPELLED_WHOLE_BYTES_MIN: usize = 10;
+/// From this quality on, of 100, a meaning is most likely what was meant, and its rarity is the word's.
+const GOOD_GUESS: u8 = 70;
 /// How much a light word counts, beside a full one as rare as it.
 const LIGHT: f32 = 0.25;
 /// How much a number, a CVE id or a commit counts, beside the rarest word.
@@ -194,10 +196,11 @@ impl Query {
         for (number, unit) in self.units.iter_mut().enumerate() {
             let exact = unit.meanings.iter().filter(|meaning| meaning.way <= Way::Inflection);
             let exact: usize = exact.map(|meaning| index.postings[meaning.term as usize].len()).sum();
-            let similar = unit.meanings.iter().filter(|meaning| meaning.quality >= 80);
+            let similar = unit.meanings.iter().filter(|meaning| meaning.quality >= GOOD_GUESS);
             let similar =
                 similar.map(|meaning| index.postings[meaning.term as usize].len()).max().unwrap_or(0);
-            let phrased = self.spans.iter().any(|span| span.units.contains(&number) && span.quality >= 80);
+            let phrased =
+                self.spans.iter().any(|span| span.units.contains(&number) && span.quality >= GOOD_GUESS);
             let found = if exact > 0 {
                 exact
             } else if phrased {

@@ -163,22 +163,17 @@ impl Index {
                 claims.push(Claim { units: units.clone(), quality: *quality, way: *way, words: Some(words) });
             }
         }
-        self.weigh(id, document, query, assign(claims, query.units.len(), document.words.len()))
+        let nearness = nearness(query, &claims);
+        let answers = assign(claims, query.units.len(), document.words.len());
+        self.weigh(id, query, nearness, answers)
     }
 
-    fn weigh(
-        &self,
-        id: DocumentId,
-        document: &Document,
-        query: &Query,
-        answers: Vec<Option<Answer>>,
-    ) -> Seen {
+    fn weigh(&self, id: DocumentId, query: &Query, nearness: f32, answers: Vec<Option<Answer>>) -> Seen {
         let whole: f32 = query.units.iter().map(|unit| unit.weight).sum();
         let covered: f32 =
             query.units.iter().zip(&answers).map(|(unit, answer)| unit.weight * quality(answer)).sum();
         let coverage = if whole > 0.0 { covered / whole } else { 0.0 };
-        let nearness = nearness(query, &answers);
-        let share = self.share(document, &answers);
+        let share = self.share(&self.documents[id as usize], &answers);
         let score = coverage * (COVERAGE + NEARNESS * nearness + SHARE * share);
         Seen { document: id, score, coverage, nearness, share, answers }
     }
@@ -306,15 +301,19 @@ fn answer(answers: &mut [Option<Answer>], claim: &Claim, quality: u8) {
 }
 
 /// Of the words of the query that follow each other, how many stand near each other in the title.
-fn nearness(query: &Query, answers: &[Option<Answer>]) -> f32 {
-    let full = query.units.iter().zip(answers).filter(|(unit, _)| unit.kind != Kind::Light);
-    let words: Vec<Option<usize>> = full.map(|(_, answer)| answer.and_then(|answer| answer.word)).collect();
-    let near = |pair: &&[Option<usize>]| matches!(pair, [Some(left), Some(right)] if left.abs_diff(*right) <= NEAR_WORDS);
-    if words.len() < 2 {
-        1.0
-    } else {
-        words.windows(2).filter(near).count() as f32 / (words.len() - 1) as f32
-    }
+fn nearness(query: &Query, claims: &[Claim]) -> f32 {
+    let full: Vec<usize> =
+        (0..query.units.len()).filter(|&unit| query.units[unit].kind != Kind::Light).collect();
+    let words = |unit: usize| {
+        claims.iter().filter(move |claim| claim.units.contains(&unit)).filter_map(|claim| claim.words)
+    };
+    let near = |pair: &&[usize]| {
+        let apart = |left: (usize, usize), right: (usize, usize)| {
+            left.0.abs_diff(right.1).min(left.1.abs_diff(right.0))
+        };
+        words(pair[0]).any(|left| words(pair[1]).any(|right| apart(left, right) <= NEAR_WORDS))
+    };
+    if full.len() < 2 { 1.0 } else { full.windows(2).filter(near).count() as f32 / (full.len() - 1) as f32 }
 }
 
 /// Of 1.

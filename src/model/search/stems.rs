@@ -25,7 +25,8 @@ static FORMS: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
 /// The stem of a word in lower case. Words with digits are names and stay as they are.
 pub(super) fn stem(word: &str) -> String {
     let word = FORMS.get(word).copied().unwrap_or(word);
-    if word.len() <= 3 || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+    let is_final = FORMS.get(word) == Some(&word);
+    if is_final || word.len() <= 3 || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return word.to_owned();
     }
     let american = american(word);
