@@ -91,9 +91,10 @@ fn shop() -> State {
     for environment_place in 0..ENVIRONMENTS {
         for deployment in 0..DEPLOYMENTS {
             for service in 0..REPOSITORIES {
-                let release = dice.below(RELEASES);
+                // Forward, a few releases at a time, and now and then back.
+                let release = RELEASES - 40 + deployment * 6 + dice.below(10);
                 for node in 0..NODES {
-                    let after = Span::from_secs((deployment * 86_400 + service * 60 + node) as i64);
+                    let after = Span::from_secs((deployment * 86_400 + service * 1_200 + node) as i64);
                     state.observe(&pull(environment_place, service, release, node, START + after));
                 }
             }
