@@ -24,18 +24,62 @@ const ROUNDS: usize = 500;
 const START: Time = Time::from_ms(1_772_431_200_000);
 
 const VERBS: [&str; 12] = [
-    "fix", "prevent", "handle", "support", "speed up", "remove", "allow", "show", "retry", "validate", "cache",
-    "document",
+    "fix", "prevent", "handle", "support", "speed up", "remove", "allow", "show", "retry", "validate",
+    "cache", "document",
 ];
 const THINGS: [&str; 40] = [
-    "login", "session", "cookie", "invoice", "discount", "cart", "checkout", "payment", "refund", "search", "index",
-    "thumbnail", "upload", "download", "webhook", "queue", "worker", "scheduler", "report", "chart", "dashboard",
-    "export", "import", "backup", "certificate", "proxy", "timeout", "redirect", "header", "token", "password",
-    "notification", "email", "calendar", "translation", "currency", "address", "customer", "order", "shipment",
+    "login",
+    "session",
+    "cookie",
+    "invoice",
+    "discount",
+    "cart",
+    "checkout",
+    "payment",
+    "refund",
+    "search",
+    "index",
+    "thumbnail",
+    "upload",
+    "download",
+    "webhook",
+    "queue",
+    "worker",
+    "scheduler",
+    "report",
+    "chart",
+    "dashboard",
+    "export",
+    "import",
+    "backup",
+    "certificate",
+    "proxy",
+    "timeout",
+    "redirect",
+    "header",
+    "token",
+    "password",
+    "notification",
+    "email",
+    "calendar",
+    "translation",
+    "currency",
+    "address",
+    "customer",
+    "order",
+    "shipment",
 ];
 const WHENS: [&str; 10] = [
-    "after a restart", "behind a proxy", "on mobile", "with an empty list", "when offline", "in dark mode",
-    "for large files", "during a deploy", "with many tabs", "at midnight",
+    "after a restart",
+    "behind a proxy",
+    "on mobile",
+    "with an empty list",
+    "when offline",
+    "in dark mode",
+    "for large files",
+    "during a deploy",
+    "with many tabs",
+    "at midnight",
 ];
 
 /// A generator of its own, so that every run asks the same.
@@ -153,9 +197,7 @@ fn main() {
     println!("indexed in {:.1?}: {} MiB at most", started.elapsed(), peak_mib());
     let now = START + Span::from_secs(30 * 86_400);
     let any = |dice: &mut Dice| environment(dice.below(ENVIRONMENTS));
-    let text = |dice: &mut Dice| {
-        format!("{} {} {}", dice.of(&THINGS), dice.of(&THINGS), dice.of(&WHENS))
-    };
+    let text = |dice: &mut Dice| format!("{} {} {}", dice.of(&THINGS), dice.of(&THINGS), dice.of(&WHENS));
     let json = |view: &dyn erased::Json| view.write();
 
     measure("running", |dice| json(&questions::running(&state, &any(dice), now)));

@@ -86,7 +86,9 @@ impl Shop {
             let running = self.landfall.admin_get(&path).await;
             let is_there = |service: &&str| {
                 running["services"].as_array().unwrap().iter().any(|it| {
-                    it["repository"] == **service && it["digest"] == image.digest() && it["state"] == "settled"
+                    it["repository"] == **service
+                        && it["digest"] == image.digest()
+                        && it["state"] == "settled"
                 })
             };
             services.iter().all(|service| is_there(&service)).then_some(())
@@ -114,8 +116,12 @@ impl Shop {
     /// What each service runs, in the order of the services.
     async fn running(&self, environment: &str, versions: [&str; 3]) {
         let running = self.get(&format!("/api/v1/environments/{environment}/running")).await;
-        let told: Vec<&str> =
-            running["services"].as_array().unwrap().iter().map(|it| it["version"].as_str().unwrap()).collect();
+        let told: Vec<&str> = running["services"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["version"].as_str().unwrap())
+            .collect();
         assert_eq!(told, versions, "{environment}");
     }
 
@@ -210,7 +216,11 @@ async fn a_day_of_the_shop_is_told_right_at_every_hour() {
     shop.verified("production", "#41", "not_live").await;
     let timeline = shop.get("/api/v1/environments/production/deployments?limit=1").await;
     let rollback = &timeline["deployments"][0];
-    assert_eq!((&rollback["kind"], &rollback["releases_reverted"]), (&"rollback".into(), &9.into()), "{rollback:#}");
+    assert_eq!(
+        (&rollback["kind"], &rollback["releases_reverted"]),
+        (&"rollback".into(), &9.into()),
+        "{rollback:#}"
+    );
     let changes = shop.get("/api/v1/environments/production/changes").await;
     assert_eq!(changes["rollbacks"], 1);
     assert_eq!(changes["reverted"].as_array().unwrap().len(), 9);
