@@ -445,7 +445,10 @@ mod tests {
     #[test]
     fn the_least_important_changes_are_left_out_first() {
         let change = |place: usize| {
-            Change::parse(&format!("{}: {place}", if place.is_multiple_of(2) { "chore" } else { "fix" }), None)
+            Change::parse(
+                &format!("{}: {place}", if place.is_multiple_of(2) { "chore" } else { "fix" }),
+                None,
+            )
         };
         let (kept, left_out) = bounded((0..CHANGES_MAX + 10).filter_map(change).collect());
         assert_eq!((kept.len(), left_out), (CHANGES_MAX, 10));
