@@ -179,7 +179,7 @@ impl Outcome {
             Ok(answer) if answer.status == StatusCode::CREATED => self.added.push(version.to_owned()),
             Ok(_) => self.known.push(version.to_owned()),
             Err(CliError::Refused { status: 409, detail }) => {
-                self.conflicts.push((version.to_owned(), detail))
+                self.conflicts.push((version.to_owned(), detail));
             }
             Err(error) => {
                 end_progress();
