@@ -69,30 +69,74 @@ fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
     let running = Named { digest: &course.digest, version: version.as_deref() };
     let is_pre = version.as_deref().and_then(Number::parse).is_some_and(|number| number.is_prerelease());
     let latest = state.catalogue().line(repository).and_then(|line| line.latest(is_pre));
-    let missing: Vec<ReleaseView> = match latest {
-        Some(latest) => {
-            let digest = latest.digest().unwrap_or(course.digest);
-            let latest = Named { digest: &digest, version: Some(&latest.version) };
-            let is_behind = state.catalogue().relation(repository, running, latest) == Relation::Later;
-            let between =
-                if is_behind { state.catalogue().between(repository, running, latest) } else { Vec::new() };
-            let is_wanted =
-                |version: &str| is_pre || Number::parse(version).is_none_or(|it| !it.is_prerelease());
-            let wanted = between.into_iter().filter(|release| is_wanted(&release.version));
-            wanted.map(|release| ReleaseView::from(release.as_ref())).collect()
+    let mut latest = latest.map(|latest| ReleaseView::from(latest.as_ref()));
+    let mut missing = latest.as_ref().map_or_else(Vec::new, |latest| {
+        let is_wanted = |release: &ReleaseView| {
+            is_pre || Number::parse(&release.version).is_none_or(|it| !it.is_prerelease())
+        };
+        after(state, running, latest).into_iter().filter(is_wanted).collect()
+    });
+    for image in elsewhere(state, repository, running, now) {
+        let is_later = latest.as_ref().is_none_or(|latest| is_later(state, latest, &image));
+        if is_later {
+            latest = Some(image.clone());
         }
-        None => Vec::new(),
-    };
+        missing.push(image);
+    }
     let (fixes, pull_requests) = fixes_and_pull_requests(&missing);
     let first_at = missing.iter().map(|release| release.created_at).min();
     Some(MissingService {
         repository: repository.clone(),
         running: image(state, repository, &course.digest, tag(course)),
-        latest: latest.map(|latest| ReleaseView::from(latest.as_ref())),
+        latest,
         up_to_date: missing.is_empty(),
         behind_since_s: first_at.map(|first_at| now.since(first_at).max(Span::from_ms(0)).ms() / 1000),
         missing,
         fixes,
         pull_requests,
     })
+}
+
+/// The releases after `running` up to and with `latest`.
+fn after(state: &State, running: Named<'_>, latest: &ReleaseView) -> Vec<ReleaseView> {
+    let repository = &latest.repository;
+    // A release without an image is found by its version.
+    let digest = latest.digest.unwrap_or(*running.digest);
+    let latest = Named { digest: &digest, version: Some(&latest.version) };
+    if state.catalogue().relation(repository, running, latest) != Relation::Later {
+        return Vec::new();
+    }
+    let between = state.catalogue().between(repository, running, latest);
+    between.into_iter().map(|release| ReleaseView::from(release.as_ref())).collect()
+}
+
+/// What other environments run of `repository` that is later than `running`, and of which no release is known.
+fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Time) -> Vec<ReleaseView> {
+    let mut images: Vec<ReleaseView> = Vec::new();
+    for (_, tracked) in state.environments() {
+        let Some(service) = tracked.service_of(repository) else { continue };
+        let asked = Asked::of(state, repository, service, now);
+        let Some(main) = asked.service.main() else { continue };
+        let (digest, tag) = (&main.course.digest, tag(&main.course));
+        let is_known = state.catalogue().find(repository, Named { digest, version: tag }).is_some()
+            || images.iter().any(|image| image.digest == Some(*digest));
+        if is_known {
+            continue;
+        }
+        let version = ordered_version(state, repository, digest, tag);
+        let here = Named { digest, version: version.as_deref() };
+        if state.catalogue().relation(repository, running, here) == Relation::Later {
+            images.push(ReleaseView::of_image(repository, *digest, version, main.course.opened_at));
+        }
+    }
+    images
+}
+
+fn is_later(state: &State, than: &ReleaseView, image: &ReleaseView) -> bool {
+    let Some(digest) = image.digest else { return false };
+    // A release without an image is found by its version.
+    let than_digest = than.digest.unwrap_or(digest);
+    let from = Named { digest: &than_digest, version: Some(&than.version) };
+    let to = Named { digest: &digest, version: Some(&image.version) };
+    state.catalogue().relation(&image.repository, from, to) == Relation::Later
 }
