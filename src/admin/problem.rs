@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::limits::Wait;
+use crate::model::releases::{Conflict, Difference};
 
 /// An answer that says no. Its texts are written for the client; nothing internal goes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +15,11 @@ pub(super) struct Problem {
     title: &'static str,
     detail: String,
     field: Option<String>,
-    retry_after_s: Option<u64>,
+    retry_after_s: Option<u32>,
+    differences: Vec<Difference>,
 }
 
-/// RFC 9457 section 3: the members of the JSON object; `field` is an extension (section 3.2).
+/// RFC 9457 section 3: the members of the JSON object; `field` and `differences` are extensions (section 3.2).
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: String,
@@ -26,11 +28,14 @@ struct Body<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, title, detail: detail.into(), field: None, retry_after_s: None }
+        let detail = detail.into();
+        Self { status, kind, title, detail, field: None, retry_after_s: None, differences: Vec::new() }
     }
 
     /// 400: the request cannot be read at all.
@@ -99,6 +104,15 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "The change does not fit what is there", detail)
     }
 
+    /// 409: the release is registered already, and otherwise.
+    pub(super) fn differs(conflict: &Conflict) -> Self {
+        let problem = Self::conflict(format!(
+            "{conflict}; nothing was changed. A rebuild of the same version is registered with all of its digests in \
+             `digests`; another release needs another version"
+        ));
+        Self { differences: conflict.differences.clone(), ..problem }
+    }
+
     /// 413: the body is longer than `bytes_max`.
     pub(super) fn too_large(bytes_max: usize) -> Self {
         Self::new(
@@ -136,6 +150,7 @@ impl Problem {
     /// 429: the address asks too much, or was wrong about tokens too often.
     pub(super) fn too_many(wait: Wait) -> Self {
         let seconds = wait.0.as_secs() + u64::from(wait.0.subsec_nanos() > 0);
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
         let problem = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too-many-requests",
@@ -169,7 +184,7 @@ impl Problem {
 
 impl Problem {
     /// How many seconds to wait, if that is what is wrong.
-    pub(super) fn retry_after_s(&self) -> Option<u64> {
+    pub(super) fn retry_after_s(&self) -> Option<u32> {
         self.retry_after_s
     }
 }
@@ -182,6 +197,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             detail: &self.detail,
             field: self.field.as_deref(),
+            differences: &self.differences,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, body).into_response();

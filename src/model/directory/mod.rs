@@ -153,6 +153,7 @@ impl Directory {
             Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => {
                 Arc::make_mut(&mut self.admins).act(at, action);
             }
+            Action::ReleaseAdded(_) => {}
         }
     }
 
