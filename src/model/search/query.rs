@@ -153,7 +153,7 @@ impl Query {
                     match (&phrase[..], units.len()) {
                         ([term], 1) => self.units[units.start].also(*term, quality, way(quality)),
                         _ => {
-                            self.spans.push(Span { units: units.clone(), phrase, quality, way: Way::Synonym })
+                            self.spans.push(Span { units: units.clone(), phrase, quality, way: way(quality) })
                         }
                     }
                 }
@@ -201,6 +201,7 @@ impl Query {
                 similar.map(|meaning| index.postings[meaning.term as usize].len()).max().unwrap_or(0);
             let phrased =
                 self.spans.iter().any(|span| span.units.contains(&number) && span.quality >= GOOD_GUESS);
+            let exact = exact.max(unit.documents.len());
             let found = if exact > 0 {
                 exact
             } else if phrased {
