@@ -14,6 +14,9 @@ pub enum CliError {
     /// The trace cannot be replayed.
     #[error(transparent)]
     Replay(#[from] super::replay::ReplayError),
+    /// The repository cannot be imported.
+    #[error(transparent)]
+    Import(#[from] super::release::ImportError),
     /// The demo does not end as it should.
     #[error(transparent)]
     Demo(#[from] super::demo::DemoError),
@@ -75,6 +78,14 @@ pub enum CliError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that an argument names cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -87,11 +98,12 @@ impl CliError {
             Self::Serve(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
             Self::Demo(error) => error.exit_code(),
+            Self::Import(error) => error.exit_code(),
             Self::Refused { .. } | Self::Unauthorized { .. } => 1,
-            Self::TokenFile { .. } => 66,                           // EX_NOINPUT
+            Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
-            Self::Output(_) => 74,                                  // EX_IOERR
-            Self::Protocol { .. } => 76,                            // EX_PROTOCOL
+            Self::Output(_) => 74,                            // EX_IOERR
+            Self::Protocol { .. } => 76,                      // EX_PROTOCOL
         }
     }
 }

@@ -3,7 +3,9 @@
 use super::*;
 
 /// Repository, version, and the titles of its changes with their numbers.
-const CATALOGUE: &[(&str, &str, &[(u64, &str)])] = &[
+type Entry = (&'static str, &'static str, &'static [(u64, &'static str)]);
+
+const CATALOGUE: &[Entry] = &[
     (
         "shop/till",
         "v1.0.0",
@@ -80,9 +82,7 @@ fn find(index: &Index, query: &str) -> (Band, Vec<&'static str>) {
 
 fn title(hit: &Hit) -> &'static str {
     let place = &hit.places[0];
-    let same = |entry: &&(&str, &str, &[(u64, &'static str)])| {
-        entry.0 == place.repository.as_str() && entry.1 == &*place.version
-    };
+    let same = |entry: &&Entry| entry.0 == place.repository.as_str() && entry.1 == &*place.version;
     CATALOGUE.iter().find(same).unwrap().2[place.index].1
 }
 
