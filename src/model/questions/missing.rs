@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::compare::fixes_and_pull_requests;
 use super::release::ReleaseView;
-use super::step::{image, ordered_version, tag};
+use super::step::{image, ordered_version, release_of, tag};
 use super::view::Image;
 use super::{Asked, asked};
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
-use crate::model::releases::{Named, Number, Relation};
+use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::{Span, Time};
 
 /// What an environment lacks.
@@ -68,14 +68,15 @@ fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
     let version = ordered_version(state, repository, &course.digest, tag(course));
     let running = Named { digest: &course.digest, version: version.as_deref() };
     let is_pre = version.as_deref().and_then(Number::parse).is_some_and(|number| number.is_prerelease());
-    let latest = state.catalogue().line(repository).and_then(|line| line.latest(is_pre));
+    let line = state.catalogue().line(repository);
+    let latest = line.and_then(|line| line.latest(is_pre));
+    let is_wanted = |release: &Release| {
+        is_pre || Number::parse(&release.version).is_none_or(|number| !number.is_prerelease())
+    };
+    let after = line.zip(latest).map_or_else(Vec::new, |(line, latest)| line.after(running, latest));
+    let after = after.into_iter().map(AsRef::as_ref).filter(|release| is_wanted(release));
+    let mut missing: Vec<ReleaseView> = after.map(ReleaseView::from).collect();
     let mut latest = latest.map(|latest| ReleaseView::from(latest.as_ref()));
-    let mut missing = latest.as_ref().map_or_else(Vec::new, |latest| {
-        let is_wanted = |release: &ReleaseView| {
-            is_pre || Number::parse(&release.version).is_none_or(|it| !it.is_prerelease())
-        };
-        after(state, running, latest).into_iter().filter(is_wanted).collect()
-    });
     for image in elsewhere(state, repository, running, now) {
         let is_later = latest.as_ref().is_none_or(|latest| is_later(state, latest, &image));
         if is_later {
@@ -97,19 +98,6 @@ fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
     })
 }
 
-/// The releases after `running` up to and with `latest`.
-fn after(state: &State, running: Named<'_>, latest: &ReleaseView) -> Vec<ReleaseView> {
-    let repository = &latest.repository;
-    // A release without an image is found by its version.
-    let digest = latest.digest.unwrap_or(*running.digest);
-    let latest = Named { digest: &digest, version: Some(&latest.version) };
-    if state.catalogue().relation(repository, running, latest) != Relation::Later {
-        return Vec::new();
-    }
-    let between = state.catalogue().between(repository, running, latest);
-    between.into_iter().map(|release| ReleaseView::from(release.as_ref())).collect()
-}
-
 /// What other environments run of `repository` that is later than `running`, and of which no release is known.
 fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Time) -> Vec<ReleaseView> {
     let mut images: Vec<ReleaseView> = Vec::new();
@@ -118,7 +106,7 @@ fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Ti
         let asked = Asked::of(state, repository, service, now);
         let Some(main) = asked.service.main() else { continue };
         let (digest, tag) = (&main.course.digest, tag(&main.course));
-        let is_known = state.catalogue().find(repository, Named { digest, version: tag }).is_some()
+        let is_known = release_of(state, repository, digest, tag).is_some()
             || images.iter().any(|image| image.digest == Some(*digest));
         if is_known {
             continue;
