@@ -9,8 +9,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use landfall::log::Log;
+use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
-use landfall::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
+use landfall::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
 use landfall::model::oci::Digest;
 use landfall::model::questions;
 use landfall::model::time::{Span, Time};
@@ -36,13 +37,9 @@ async fn write() {
     let events = events.unwrap_or(EVENTS_DEFAULT);
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let log = Log::open(dir.path(), Rules::default()).expect("a log");
-    let created = Event::EnvironmentCreated {
-        at: Time::from_ms(0),
-        name: environment(),
-        description: String::new(),
-        color: String::new(),
-    };
-    log.append(created).await.expect("an environment");
+    let (description, color) = (String::new(), String::new());
+    let created = Action::EnvironmentCreated { name: environment(), description, color };
+    log.append(created.by(Actor::default(), Time::from_ms(0))).await.expect("an environment");
 
     let began = Instant::now();
     let mut receipts = Vec::with_capacity(IN_FLIGHT as usize);

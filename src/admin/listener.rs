@@ -1,9 +1,11 @@
 //! The admin listener: HTTP/1.1 with a bound on connections, heads and waiting.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -11,6 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::caller::Peer;
 use super::{App, router};
 
 /// More than an office of dashboards; further connections wait in the listen queue.
@@ -26,7 +29,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the control plane on `listener` until `shutdown` resolves, then lets open answers finish, within a bound.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future) {
-    let service = TowerToHyperService::new(router(Arc::new(app)));
+    let router = router(Arc::new(app));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -37,8 +40,10 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future) {
             accepted = accept(&listener, &connections) => accepted,
             _ = &mut shutdown => break,
         };
-        let (stream, permit) = accepted;
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let (stream, peer, permit) = accepted;
+        // A listener on `[::]` names IPv4 clients as `::ffff:10.0.0.7`.
+        let service = router.clone().layer(Extension(Peer(peer.ip().to_canonical())));
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // What a client does to its own connection is its own matter.
@@ -57,15 +62,15 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future) {
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
+) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
     // The semaphore is never closed, so there always is a permit to wait for.
     let permit = connections.clone().acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small and whole; waiting to fill a packet only delays them.
                 let _ = stream.set_nodelay(true);
-                return (stream, permit);
+                return (stream, peer, permit);
             }
             Err(error) => {
                 tracing::warn!(%error, "the admin listener cannot accept");

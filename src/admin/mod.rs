@@ -4,7 +4,10 @@
 //! listener → guard → environments, tokens, questions, export → JSON, or a problem
 //! ```
 
+mod admin_tokens;
+mod audit;
 mod auth;
+mod caller;
 mod environments;
 mod export;
 mod fields;
@@ -16,6 +19,7 @@ mod problem;
 mod questions;
 mod random;
 mod sessions;
+mod token_file;
 mod tokens;
 mod web;
 
@@ -30,13 +34,15 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-pub use auth::{AdminToken, AdminTokenError, TOKEN_FILE};
+pub use caller::CLI_AGENT;
 pub use listener::serve;
 pub use open::Readiness;
+pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
 use crate::log::Log;
-use crate::model::event::Event;
+use crate::model::act::Action;
 use crate::model::time::Time;
+use caller::Admin;
 use problem::Problem;
 
 /// What the control plane is told at start.
@@ -82,9 +88,9 @@ impl App {
         }
     }
 
-    /// Appends a change; the caller holds [`App::changes`].
-    async fn append(&self, event: Event) -> Result<(), Problem> {
-        self.log.append(event).await.map_err(|error| {
+    /// Appends a change that `admin` makes; the handler holds [`App::changes`].
+    async fn act(&self, admin: &Admin, at: Time, action: Action) -> Result<(), Problem> {
+        self.log.append(action.by(admin.actor().clone(), at)).await.map_err(|error| {
             tracing::error!(%error, "an administrator's change was not written");
             Problem::log_unavailable()
         })
@@ -105,6 +111,9 @@ fn router(app: Arc<App>) -> Router {
         .route("/environments/{env}/local", get(questions::local))
         .route("/deployments/{id}", get(questions::deployment))
         .route("/deployments/{id}/evidence", get(questions::evidence))
+        .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))
+        .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
+        .route("/audit", get(audit::audit))
         .route("/export", get(export::export))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -40,9 +40,9 @@ impl Problem {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "An admin token is needed",
-            "send `Authorization: Bearer <admin token>`; the server wrote its token to admin.token in its data \
-             directory, or reads the file named by admin.token_file",
+            "An admin or viewer token is needed",
+            "send `Authorization: Bearer <token>`; the server wrote its token to admin.token in its data directory, or \
+             reads the file named by admin.token_file; `landfall admin-token create` makes others",
         )
     }
 
@@ -53,6 +53,16 @@ impl Problem {
             "foreign-origin",
             "Changes from another origin are refused",
             "the Origin header names another host than the Host header",
+        )
+    }
+
+    /// 403: a change by somebody who may only see.
+    pub(super) fn viewer() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "viewer",
+            "A viewer changes nothing",
+            "this token is a viewer's; changes need an admin token",
         )
     }
 

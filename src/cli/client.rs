@@ -16,6 +16,7 @@ use url::Url;
 
 use super::error::CliError;
 use super::output::Output;
+use crate::admin::CLI_AGENT;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -139,6 +140,8 @@ impl Client {
         body: Option<&serde_json::Value>,
     ) -> Result<Response<Incoming>, CliError> {
         let mut request = Request::builder().method(method).uri(url.as_str());
+        // The audit trail tells a command from somebody's own client by it.
+        request = request.header(header::USER_AGENT, format!("{CLI_AGENT}{}", env!("CARGO_PKG_VERSION")));
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, &token.header);
         }

@@ -1,13 +1,17 @@
 //! Event ↔ bytes: one byte of version, then the event in postcard's wire format.
 //!
-//! Rules of change: a new variant of `Event` or `Facts` goes at the end and keeps the version; any other change of
-//! what they hold is a new version with a decoder of its own for the old one. `tests/golden` holds bytes of every
-//! version ever written, and the test below reads them.
+//! Rules of change: a new variant of any enum in there (`Event`, `Action`, `Facts` …) goes at the end and keeps the
+//! version; any other change of what they hold is a new version with a decoder of its own for the old one.
+//! `tests/golden` holds bytes of every version ever written, and the tests below read them.
+
+mod v1;
+
+use serde::de::DeserializeOwned;
 
 use crate::model::event::Event;
 
 /// The version that is written.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 
 /// Bytes that are no event.
 #[derive(Debug, thiserror::Error)]
@@ -33,11 +37,17 @@ pub(super) fn encode(event: &Event, buffer: &mut Vec<u8>) -> Result<(), CodecErr
 /// The event that `bytes` hold.
 pub(super) fn decode(bytes: &[u8]) -> Result<Event, CodecError> {
     match bytes.split_first() {
-        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
-            Ok((event, [])) => Ok(event),
-            _ => Err(CodecError::Damaged),
-        },
+        Some((&VERSION, rest)) => whole(rest),
+        Some((&v1::VERSION, rest)) => whole::<v1::EventV1>(rest).map(Event::from),
         Some((&newer, _)) if newer > VERSION => Err(CodecError::Newer(newer)),
+        _ => Err(CodecError::Damaged),
+    }
+}
+
+/// One value that takes all of the bytes.
+fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
         _ => Err(CodecError::Damaged),
     }
 }
@@ -47,12 +57,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::model::act::{Action, Actor, Role, Through, Who};
     use crate::model::event::{Facts, Method, Object, Observation, TokenId, TokenKind};
     use crate::model::oci::Digest;
     use crate::model::time::Time;
 
     /// One event of each kind, named as in the golden file.
-    fn samples() -> Vec<(&'static str, Event)> {
+    fn samples(by: &Actor) -> Vec<(&'static str, Event)> {
         let at = Time::from_ms(1_772_431_248_032);
         let digest = Digest::from_bytes([0x24; 32]);
         let labels: BTreeMap<_, _> = [("version".to_owned(), "v2.3.1".to_owned())].into();
@@ -84,38 +95,33 @@ mod tests {
             parent: None,
             ..observation.clone()
         };
-        let name = || "production".parse().unwrap();
-        let id = || TokenId::new("tok_f147a6a9931f");
         let learned = |facts| Event::Learned { at, repository: "docker/app".parse().unwrap(), digest, facts };
-        vec![
+        let mut events = vec![
             ("observed", Event::Observed(observation)),
             ("observed-refused", Event::Observed(refused)),
             ("learned-index", learned(Facts::Index { children: vec![digest], labels: BTreeMap::new() })),
             ("learned-manifest", learned(Facts::Manifest { config: digest, labels: labels.clone() })),
             ("learned-config", learned(Facts::Config { labels })),
-            (
-                "environment-created",
-                Event::EnvironmentCreated {
-                    at,
-                    name: name(),
-                    description: "what customers use".into(),
-                    color: "#cc3344".into(),
-                },
-            ),
+            ("gap", Event::Gap { from: at, until: at, lost: 17 }),
+        ];
+        events.extend(actions(at).into_iter().map(|(name, action)| (name, action.by(by.clone(), at))));
+        events
+    }
+
+    fn actions(at: Time) -> Vec<(&'static str, Action)> {
+        let name = || "production".parse().unwrap();
+        let id = || TokenId::new("tok_f147a6a9931f");
+        let (description, color) = ("what customers use".into(), "#cc3344".into());
+        vec![
+            ("environment-created", Action::EnvironmentCreated { name: name(), description, color }),
             (
                 "environment-updated",
-                Event::EnvironmentUpdated {
-                    at,
-                    name: name(),
-                    description: None,
-                    color: Some("#3344cc".into()),
-                },
+                Action::EnvironmentUpdated { name: name(), description: None, color: Some("#3344cc".into()) },
             ),
-            ("environment-deleted", Event::EnvironmentDeleted { at, name: name() }),
+            ("environment-deleted", Action::EnvironmentDeleted { name: name() }),
             (
                 "token-created",
-                Event::TokenCreated {
-                    at,
+                Action::TokenCreated {
                     environment: name(),
                     id: id(),
                     name: "nodes".into(),
@@ -124,20 +130,66 @@ mod tests {
                     expires_at: Some(at),
                 },
             ),
-            ("token-revoked", Event::TokenRevoked { at, environment: name(), id: id() }),
-            ("gap", Event::Gap { from: at, until: at, lost: 17 }),
+            ("token-revoked", Action::TokenRevoked { environment: name(), id: id() }),
+            (
+                "token-rotated",
+                Action::TokenRotated {
+                    environment: name(),
+                    id: id(),
+                    ends_at: at,
+                    successor: TokenId::new("tok_0123456789ab"),
+                    secret_sha256: [8; 32],
+                    expires_at: None,
+                },
+            ),
+            (
+                "admin-token-created",
+                Action::AdminTokenCreated {
+                    id: TokenId::new("adm_f147a6a9931f"),
+                    name: "ada".into(),
+                    role: Role::Viewer,
+                    secret_sha256: [7; 32],
+                    expires_at: Some(at),
+                },
+            ),
+            ("admin-token-revoked", Action::AdminTokenRevoked { id: TokenId::new("adm_f147a6a9931f") }),
         ]
+    }
+
+    fn ada() -> Actor {
+        let who = Who::AdminToken { id: TokenId::new("adm_f147a6a9931f"), name: "ada".into() };
+        Actor { who, through: Through::Cli, from: Some("10.10.0.9".into()) }
     }
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        (0..hex.len()).step_by(2).map(digits).collect()
+    }
+
     #[test]
     fn every_version_ever_written_is_read() {
-        let golden = include_str!("../../tests/golden/events-v1.txt");
+        let versions = [
+            (include_str!("../../tests/golden/events-v1.txt"), Actor::default(), 11),
+            (include_str!("../../tests/golden/events-v2.txt"), ada(), 14),
+        ];
+        for (golden, by, count) in versions {
+            let samples: BTreeMap<_, _> = samples(&by).into_iter().collect();
+            for line in golden.lines() {
+                let (name, hex) = line.split_once(' ').unwrap();
+                assert_eq!(decode(&bytes(hex)).unwrap(), samples[name], "{line}");
+            }
+            assert!(golden.lines().count() >= count);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_pinned() {
         let mut buffer = Vec::new();
-        let written: String = samples()
+        let written: String = samples(&ada())
             .iter()
             .map(|(name, event)| {
                 buffer.clear();
@@ -147,7 +199,8 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            written, golden,
+            written,
+            include_str!("../../tests/golden/events-v2.txt"),
             "the bytes changed: that is a new version, with a golden file of its own"
         );
     }
@@ -155,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_not_an_event_is_refused() {
         let mut buffer = Vec::new();
-        encode(&samples()[0].1, &mut buffer).unwrap();
+        encode(&samples(&ada())[0].1, &mut buffer).unwrap();
         assert!(matches!(decode(&[]), Err(CodecError::Damaged)));
         assert!(matches!(decode(&buffer[..buffer.len() - 1]), Err(CodecError::Damaged)));
         buffer.push(0);

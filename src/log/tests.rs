@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::store::Snapshot;
 use super::*;
-use crate::model::deployments::State;
+use crate::model::act::{Action, Actor};
 use crate::model::event::{Method, Object, TokenId, TokenKind};
 use crate::model::oci::Digest;
 use crate::model::time::Time;
@@ -30,12 +30,9 @@ fn observation(number: u64) -> Observation {
 }
 
 fn created(name: &str) -> Event {
-    Event::EnvironmentCreated {
-        at: Time::from_ms(0),
-        name: name.parse().unwrap(),
-        description: String::new(),
-        color: String::new(),
-    }
+    let (description, color) = (String::new(), String::new());
+    let action = Action::EnvironmentCreated { name: name.parse().unwrap(), description, color };
+    action.by(Actor::default(), Time::from_ms(0))
 }
 
 fn open(dir: &Path) -> Log {
@@ -291,8 +288,7 @@ async fn an_opening_from_a_snapshot_sees_what_a_whole_one_sees() {
 
     let from_snapshot = open(dir.path());
     let (short, whole) = (from_snapshot.view(), {
-        let mut view =
-            View { directory: Default::default(), state: State::new(Rules::default()), applied: 0 };
+        let mut view = View::new(&Rules::default());
         for event in stored(&from_snapshot) {
             view.directory.apply(&event);
             view.state.apply(&event);
@@ -364,4 +360,10 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
     assert_eq!(postcard::to_stdvec(&log.view().state).unwrap(), whole, "folded from the base on");
     assert!(log.view().directory.environment("production").is_some());
     assert!(log.view().directory.environment("staging").is_some());
+    let acts = log.acts(u64::MAX, 10, |_| true).unwrap();
+    assert_eq!(
+        acts.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(),
+        [102, 1],
+        "the trail is whole"
+    );
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::act::Act;
 use super::oci::{Digest, Reference, Repository};
 use super::time::Time;
 
@@ -141,61 +142,6 @@ pub enum Event {
         /// What it says.
         facts: Facts,
     },
-    /// An environment was made.
-    EnvironmentCreated {
-        /// When.
-        at: Time,
-        /// Its name.
-        name: EnvironmentName,
-        /// What it is, for people.
-        description: String,
-        /// `#rrggbb`, for the badge.
-        color: String,
-    },
-    /// An environment's description or colour was changed.
-    EnvironmentUpdated {
-        /// When.
-        at: Time,
-        /// Which.
-        name: EnvironmentName,
-        /// The new description, if it changed.
-        description: Option<String>,
-        /// The new colour, if it changed.
-        color: Option<String>,
-    },
-    /// An environment was deleted: its tokens are refused and it is tracked no more.
-    EnvironmentDeleted {
-        /// When.
-        at: Time,
-        /// Which.
-        name: EnvironmentName,
-    },
-    /// A token was made.
-    TokenCreated {
-        /// When.
-        at: Time,
-        /// For which environment.
-        environment: EnvironmentName,
-        /// Its public identifier.
-        id: TokenId,
-        /// What people call it.
-        name: String,
-        /// What it is for.
-        kind: TokenKind,
-        /// The SHA-256 of the secret. The secret itself is kept nowhere.
-        secret_sha256: [u8; 32],
-        /// From when on it is refused.
-        expires_at: Option<Time>,
-    },
-    /// A token was revoked.
-    TokenRevoked {
-        /// When.
-        at: Time,
-        /// Of which environment.
-        environment: EnvironmentName,
-        /// Which.
-        id: TokenId,
-    },
     /// Observations are missing here: the log could not be written, or could not keep up.
     Gap {
         /// When the first one was lost.
@@ -205,6 +151,8 @@ pub enum Event {
         /// How many were lost.
         lost: u64,
     },
+    /// Somebody with an admin token changed something.
+    Acted(Box<Act>),
 }
 
 impl Event {
@@ -212,13 +160,9 @@ impl Event {
     pub fn at(&self) -> Time {
         match self {
             Self::Observed(observation) => observation.at,
+            Self::Learned { at, .. } => *at,
             Self::Gap { until, .. } => *until,
-            Self::Learned { at, .. }
-            | Self::EnvironmentCreated { at, .. }
-            | Self::EnvironmentUpdated { at, .. }
-            | Self::EnvironmentDeleted { at, .. }
-            | Self::TokenCreated { at, .. }
-            | Self::TokenRevoked { at, .. } => *at,
+            Self::Acted(act) => act.at,
         }
     }
 }

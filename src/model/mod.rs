@@ -3,6 +3,7 @@
 //! Deliberately absent here: a clock, I/O, async, randomness. Time is an argument, so the same log gives
 //! the same answer on every machine and on every day.
 
+pub mod act;
 pub mod agent;
 pub mod deployments;
 pub mod directory;

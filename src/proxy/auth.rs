@@ -95,14 +95,13 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::model::event::Event;
+    use crate::model::act::{Action, Actor};
 
     fn directory() -> Directory {
         let mut directory = Directory::default();
         let at = Time::from_ms(0);
         let environment: EnvironmentName = "production".parse().unwrap();
-        let token = |id: &str, secret: &[u8], expires_at| Event::TokenCreated {
-            at,
+        let token = |id: &str, secret: &[u8], expires_at| Action::TokenCreated {
             environment: environment.clone(),
             id: TokenId::new(id),
             name: id.to_owned(),
@@ -110,9 +109,8 @@ mod tests {
             secret_sha256: Sha256::digest(secret).into(),
             expires_at,
         };
-        for event in [
-            Event::EnvironmentCreated {
-                at,
+        for action in [
+            Action::EnvironmentCreated {
                 name: environment.clone(),
                 description: "".into(),
                 color: "".into(),
@@ -121,9 +119,9 @@ mod tests {
             token("tok_colon", b"with:colon", None),
             token("tok_old", b"old", Some(Time::from_ms(10))),
             token("tok_revoked", b"revoked", None),
-            Event::TokenRevoked { at, environment: environment.clone(), id: TokenId::new("tok_revoked") },
+            Action::TokenRevoked { environment: environment.clone(), id: TokenId::new("tok_revoked") },
         ] {
-            directory.apply(&event);
+            directory.apply(&action.by(Actor::default(), at));
         }
         directory
     }

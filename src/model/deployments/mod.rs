@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::act::Action;
 use super::agent::{Puller, puller};
 use super::event::{EnvironmentName, Event, Facts, Method, Object, Observation};
 use super::oci::{Digest, Reference, Repository, Tag};
@@ -118,14 +119,20 @@ impl State {
         match event {
             Event::Observed(observation) => self.observe(observation),
             Event::Learned { at, digest, facts, .. } => self.learn(*at, *digest, facts),
-            Event::EnvironmentCreated { name, .. } => {
+            Event::Gap { until, .. } => self.gap(*until),
+            Event::Acted(act) => self.act(&act.action),
+        }
+    }
+
+    fn act(&mut self, action: &Action) {
+        match action {
+            Action::EnvironmentCreated { name, .. } => {
                 self.environments.insert(name.clone(), Arc::default());
             }
-            Event::EnvironmentDeleted { name, .. } => {
+            Action::EnvironmentDeleted { name } => {
                 self.environments.remove(name);
             }
-            Event::Gap { until, .. } => self.gap(*until),
-            Event::EnvironmentUpdated { .. } | Event::TokenCreated { .. } | Event::TokenRevoked { .. } => {}
+            _ => {}
         }
     }
 

@@ -1,18 +1,26 @@
-//! The fold of environments and tokens: who may pull, and for which environment.
+//! The fold of environments and tokens: who may pull, and for which environment; and of admin tokens.
+
+mod admins;
+mod token;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{EnvironmentName, Event, Observation, TokenId, TokenKind};
+use super::act::Action;
+use super::event::{EnvironmentName, Event, Observation, TokenId};
 use super::time::Time;
+
+pub use admins::{AdminToken, Admins};
+pub use token::{Refused, Token};
 
 /// Every environment and token, as the log says. Cloning is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
     environments: BTreeMap<EnvironmentName, Arc<Environment>>,
     by_secret: Arc<HashMap<[u8; 32], (EnvironmentName, TokenId)>>,
+    admins: Arc<Admins>,
 }
 
 /// An environment.
@@ -27,58 +35,6 @@ pub struct Environment {
     /// When it was made.
     pub created_at: Time,
     tokens: BTreeMap<TokenId, Token>,
-}
-
-/// A token, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token {
-    /// Its public identifier.
-    pub id: TokenId,
-    /// What people call it.
-    pub name: String,
-    /// What it is for.
-    pub kind: TokenKind,
-    /// When it was made.
-    pub created_at: Time,
-    /// From when on it is refused.
-    pub expires_at: Option<Time>,
-    /// Since when it is refused.
-    pub revoked_at: Option<Time>,
-    /// The last observation that it made.
-    pub last_used_at: Option<Time>,
-    /// The address of that observation.
-    pub last_used_from: Option<Arc<str>>,
-    /// How many manifest requests it made that were answered 2xx.
-    pub pulls: u64,
-    secret_sha256: [u8; 32],
-}
-
-/// Why a token is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// No environment has it.
-    Unknown,
-    /// It was revoked.
-    Revoked,
-    /// Its time is over.
-    Expired,
-}
-
-impl Token {
-    /// Whether the token is accepted at `now`.
-    pub fn is_active(&self, now: Time) -> bool {
-        self.check(now).is_ok()
-    }
-
-    fn check(&self, now: Time) -> Result<(), Refused> {
-        if self.revoked_at.is_some() {
-            Err(Refused::Revoked)
-        } else if self.expires_at.is_some_and(|end| end <= now) {
-            Err(Refused::Expired)
-        } else {
-            Ok(())
-        }
-    }
 }
 
 impl Environment {
@@ -102,6 +58,11 @@ impl Directory {
     /// Environments in the order of their names.
     pub fn environments(&self) -> impl Iterator<Item = &Environment> {
         self.environments.values().map(Arc::as_ref)
+    }
+
+    /// Admin tokens.
+    pub fn admins(&self) -> &Admins {
+        &self.admins
     }
 
     /// One environment.
@@ -135,17 +96,24 @@ impl Directory {
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Observed(observation) => self.used(observation),
-            Event::EnvironmentCreated { at, name, description, color } => {
+            Event::Acted(act) => self.act(act.at, &act.action),
+            Event::Learned { .. } | Event::Gap { .. } => {}
+        }
+    }
+
+    fn act(&mut self, at: Time, action: &Action) {
+        match action {
+            Action::EnvironmentCreated { name, description, color } => {
                 let environment = Environment {
                     name: name.clone(),
                     description: description.clone(),
                     color: color.clone(),
-                    created_at: *at,
+                    created_at: at,
                     tokens: BTreeMap::new(),
                 };
                 self.environments.entry(name.clone()).or_insert_with(|| Arc::new(environment));
             }
-            Event::EnvironmentUpdated { name, description, color, .. } => {
+            Action::EnvironmentUpdated { name, description, color } => {
                 if let Some(environment) = self.environments.get_mut(name).map(Arc::make_mut) {
                     environment
                         .description
@@ -153,18 +121,18 @@ impl Directory {
                     environment.color.clone_from(color.as_ref().unwrap_or(&environment.color.clone()));
                 }
             }
-            Event::EnvironmentDeleted { name, .. } => {
+            Action::EnvironmentDeleted { name } => {
                 if self.environments.remove(name).is_some() {
                     Arc::make_mut(&mut self.by_secret).retain(|_, (owner, _)| owner != name);
                 }
             }
-            Event::TokenCreated { at, environment, id, name, kind, secret_sha256, expires_at } => {
+            Action::TokenCreated { environment, id, name, kind, secret_sha256, expires_at } => {
                 let Some(owner) = self.environments.get_mut(environment).map(Arc::make_mut) else { return };
                 let token = Token {
                     id: id.clone(),
                     name: name.clone(),
                     kind: *kind,
-                    created_at: *at,
+                    created_at: at,
                     expires_at: *expires_at,
                     revoked_at: None,
                     last_used_at: None,
@@ -175,13 +143,16 @@ impl Directory {
                 owner.tokens.insert(id.clone(), token);
                 Arc::make_mut(&mut self.by_secret).insert(*secret_sha256, (environment.clone(), id.clone()));
             }
-            Event::TokenRevoked { at, environment, id } => {
+            Action::TokenRevoked { environment, id } => {
                 let owner = self.environments.get_mut(environment).map(Arc::make_mut);
                 if let Some(token) = owner.and_then(|owner| owner.tokens.get_mut(id)) {
-                    token.revoked_at.get_or_insert(*at);
+                    token.revoked_at.get_or_insert(at);
                 }
             }
-            Event::Learned { .. } | Event::Gap { .. } => {}
+            Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => {
+                Arc::make_mut(&mut self.admins).act(at, action);
+            }
+            Action::TokenRotated { .. } => {}
         }
     }
 
@@ -201,30 +172,42 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::act::Actor;
+    use crate::model::event::TokenKind;
 
     fn at(ms: i64) -> Time {
         Time::from_ms(ms)
+    }
+
+    fn done(directory: &mut Directory, ms: i64, action: Action) {
+        directory.apply(&action.by(Actor::default(), at(ms)));
     }
 
     fn with_token(expires_at: Option<Time>) -> (Directory, EnvironmentName, TokenId) {
         let mut directory = Directory::default();
         let name: EnvironmentName = "production".parse().unwrap();
         let id = TokenId::new("tok_1");
-        directory.apply(&Event::EnvironmentCreated {
-            at: at(0),
-            name: name.clone(),
-            description: String::new(),
-            color: String::new(),
-        });
-        directory.apply(&Event::TokenCreated {
-            at: at(1),
-            environment: name.clone(),
-            id: id.clone(),
-            name: "cluster".into(),
-            kind: TokenKind::Cluster,
-            secret_sha256: [7; 32],
-            expires_at,
-        });
+        done(
+            &mut directory,
+            0,
+            Action::EnvironmentCreated {
+                name: name.clone(),
+                description: String::new(),
+                color: String::new(),
+            },
+        );
+        done(
+            &mut directory,
+            1,
+            Action::TokenCreated {
+                environment: name.clone(),
+                id: id.clone(),
+                name: "cluster".into(),
+                kind: TokenKind::Cluster,
+                secret_sha256: [7; 32],
+                expires_at,
+            },
+        );
         (directory, name, id)
     }
 
@@ -240,11 +223,11 @@ mod tests {
     fn a_revoked_token_is_refused_and_keeps_its_first_revocation() {
         let (mut directory, environment, id) = with_token(None);
         for ms in [10, 20] {
-            directory.apply(&Event::TokenRevoked {
-                at: at(ms),
-                environment: environment.clone(),
-                id: id.clone(),
-            });
+            done(
+                &mut directory,
+                ms,
+                Action::TokenRevoked { environment: environment.clone(), id: id.clone() },
+            );
         }
         assert_eq!(directory.authenticate(&[7; 32], at(30)).unwrap_err(), Refused::Revoked);
         let token = directory.environment("production").unwrap().token(&id).unwrap();
@@ -254,7 +237,7 @@ mod tests {
     #[test]
     fn a_deleted_environment_takes_its_tokens_with_it() {
         let (mut directory, name, _) = with_token(None);
-        directory.apply(&Event::EnvironmentDeleted { at: at(5), name });
+        done(&mut directory, 5, Action::EnvironmentDeleted { name });
         assert_eq!(directory.authenticate(&[7; 32], at(6)).unwrap_err(), Refused::Unknown);
         assert!(directory.environment("production").is_none());
     }
@@ -263,7 +246,7 @@ mod tests {
     fn a_clone_does_not_see_what_comes_later() {
         let (mut directory, environment, id) = with_token(None);
         let before = directory.clone();
-        directory.apply(&Event::TokenRevoked { at: at(10), environment, id });
+        done(&mut directory, 10, Action::TokenRevoked { environment, id });
         assert!(before.authenticate(&[7; 32], at(30)).is_ok());
     }
 }

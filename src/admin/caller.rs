@@ -1,0 +1,81 @@
+//! Who asks: found out once, by the guard, and handed to whoever answers.
+
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{Extensions, HeaderMap, header};
+
+use super::problem::Problem;
+use crate::model::act::{Actor, Role, Through, Who};
+
+/// The `User-Agent` of `landfall`'s own commands begins so.
+pub const CLI_AGENT: &str = "landfall-cli/";
+
+/// The address at the other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// Whose token it is, and what it allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) who: Who,
+    pub(super) role: Role,
+}
+
+impl Holder {
+    /// Whoever holds the token of the token file.
+    pub(super) fn of_token_file() -> Self {
+        Self { who: Who::TokenFile, role: Role::Admin }
+    }
+}
+
+/// Who asks, through what and from where. The guard puts one into every request that it lets through.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) actor: Actor,
+    pub(super) role: Role,
+}
+
+impl Caller {
+    pub(super) fn new(holder: Holder, through: Through, extensions: &Extensions) -> Self {
+        let from = extensions.get::<Peer>().map(|peer| peer.0.to_string().into());
+        Self { actor: Actor { who: holder.who, through, from }, role: holder.role }
+    }
+}
+
+/// What a request with a token came through, as its client calls itself.
+pub(super) fn through(headers: &HeaderMap) -> Through {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    if agent.is_some_and(|agent| agent.starts_with(CLI_AGENT)) { Through::Cli } else { Through::Api }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(Problem::unauthorized)
+    }
+}
+
+/// Somebody who may change things. It cannot be made elsewhere, and [`super::App::act`] demands one.
+#[derive(Clone, Debug)]
+pub(super) struct Admin {
+    actor: Actor,
+}
+
+impl Admin {
+    /// Who it is, for the log.
+    pub(super) fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Caller::from_request_parts(parts, state).await? {
+            Caller { actor, role: Role::Admin } => Ok(Self { actor }),
+            Caller { role: Role::Viewer, .. } => Err(Problem::viewer()),
+        }
+    }
+}

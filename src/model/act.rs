@@ -1,0 +1,263 @@
+//! What administrators do, and who did it: every change that people or their programs ask for.
+//!
+//! An action says everything that the fold needs; the act around it says when, who, through what and from where.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{EnvironmentName, Event, TokenId, TokenKind};
+use super::time::Time;
+
+/// One change, and who made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// When, by this machine's clock.
+    pub at: Time,
+    /// Who.
+    pub by: Actor,
+    /// What.
+    pub action: Action,
+}
+
+/// Who changed something, through what and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Who.
+    pub who: Who,
+    /// Through what.
+    pub through: Through,
+    /// The address that the request came from, without the port; none where it is not known.
+    pub from: Option<Arc<str>>,
+}
+
+/// Who changed something.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Who {
+    /// Not written down: the first format of the log did not.
+    #[default]
+    Unknown,
+    /// Whoever holds the token of the server's token file.
+    TokenFile,
+    /// Whoever holds this admin token.
+    AdminToken {
+        /// Its public identifier.
+        id: TokenId,
+        /// Its name at that time.
+        name: String,
+    },
+}
+
+/// The surface that a change came through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Through {
+    /// Not written down.
+    #[default]
+    Unknown,
+    /// The REST API, by a client of somebody's own.
+    Api,
+    /// The command line.
+    Cli,
+    /// The dashboard, or a page's script with its session.
+    Dashboard,
+    /// The Model Context Protocol.
+    Mcp,
+    /// A forge's webhook.
+    Webhook,
+}
+
+/// What an admin token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// To see, and to change nothing.
+    Viewer,
+    /// To see and to change.
+    Admin,
+}
+
+/// A change. New ones go at the end (see `log::codec`); a large one goes into a box.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// An environment was made.
+    EnvironmentCreated {
+        /// Its name.
+        name: EnvironmentName,
+        /// What it is, for people.
+        description: String,
+        /// `#rrggbb`, for the badge.
+        color: String,
+    },
+    /// An environment's description or colour was changed.
+    EnvironmentUpdated {
+        /// Which.
+        name: EnvironmentName,
+        /// The new description, if it changed.
+        description: Option<String>,
+        /// The new colour, if it changed.
+        color: Option<String>,
+    },
+    /// An environment was deleted: its tokens are refused and it is tracked no more.
+    EnvironmentDeleted {
+        /// Which.
+        name: EnvironmentName,
+    },
+    /// A token was made.
+    TokenCreated {
+        /// For which environment.
+        environment: EnvironmentName,
+        /// Its public identifier.
+        id: TokenId,
+        /// What people call it.
+        name: String,
+        /// What it is for.
+        kind: TokenKind,
+        /// The SHA-256 of the secret. The secret itself is kept nowhere.
+        secret_sha256: [u8; 32],
+        /// From when on it is refused.
+        expires_at: Option<Time>,
+    },
+    /// A token was revoked.
+    TokenRevoked {
+        /// Of which environment.
+        environment: EnvironmentName,
+        /// Which.
+        id: TokenId,
+    },
+    /// A token got a successor of the same name and kind, and ends itself a while later.
+    TokenRotated {
+        /// Of which environment.
+        environment: EnvironmentName,
+        /// Which.
+        id: TokenId,
+        /// From when on it is refused, if it does not end sooner.
+        ends_at: Time,
+        /// The successor's public identifier.
+        successor: TokenId,
+        /// The SHA-256 of the successor's secret.
+        secret_sha256: [u8; 32],
+        /// From when on the successor is refused.
+        expires_at: Option<Time>,
+    },
+    /// An admin token was made.
+    AdminTokenCreated {
+        /// Its public identifier.
+        id: TokenId,
+        /// What people call it.
+        name: String,
+        /// What it allows.
+        role: Role,
+        /// The SHA-256 of the secret.
+        secret_sha256: [u8; 32],
+        /// From when on it is refused.
+        expires_at: Option<Time>,
+    },
+    /// An admin token was revoked.
+    AdminTokenRevoked {
+        /// Which.
+        id: TokenId,
+    },
+}
+
+impl Action {
+    /// The action as the log's next event.
+    pub fn by(self, actor: Actor, at: Time) -> Event {
+        Event::Acted(Box::new(Act { at, by: actor, action: self }))
+    }
+
+    /// What kind of action it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::EnvironmentCreated { .. } => "environment_created",
+            Self::EnvironmentUpdated { .. } => "environment_updated",
+            Self::EnvironmentDeleted { .. } => "environment_deleted",
+            Self::TokenCreated { .. } => "token_created",
+            Self::TokenRevoked { .. } => "token_revoked",
+            Self::TokenRotated { .. } => "token_rotated",
+            Self::AdminTokenCreated { .. } => "admin_token_created",
+            Self::AdminTokenRevoked { .. } => "admin_token_revoked",
+        }
+    }
+
+    /// The environment that it changes.
+    pub fn environment(&self) -> Option<&EnvironmentName> {
+        match self {
+            Self::EnvironmentCreated { name, .. }
+            | Self::EnvironmentUpdated { name, .. }
+            | Self::EnvironmentDeleted { name } => Some(name),
+            Self::TokenCreated { environment, .. }
+            | Self::TokenRevoked { environment, .. }
+            | Self::TokenRotated { environment, .. } => Some(environment),
+            Self::AdminTokenCreated { .. } | Self::AdminTokenRevoked { .. } => None,
+        }
+    }
+}
+
+/// What was done, as the rest of a sentence that begins with who did it. No secrets.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EnvironmentCreated { name, .. } => write!(f, "created the environment {name}"),
+            Self::EnvironmentUpdated { name, description, color } => {
+                let description =
+                    description.as_ref().map(|text| format!("description: \u{201c}{text}\u{201d}"));
+                let color = color.as_ref().map(|text| format!("color: {text}"));
+                let changes: Vec<_> = description.into_iter().chain(color).collect();
+                write!(f, "changed the environment {name}: {}", changes.join(", "))
+            }
+            Self::EnvironmentDeleted { name } => {
+                write!(f, "deleted the environment {name} and all its tokens")
+            }
+            Self::TokenCreated { environment, id, name, kind, expires_at, .. } => {
+                write!(f, "made the {} token {name} ({id}) of {environment}", kind.as_str())?;
+                until(f, *expires_at)
+            }
+            Self::TokenRevoked { environment, id } => write!(f, "revoked the token {id} of {environment}"),
+            Self::TokenRotated { environment, id, ends_at, successor, expires_at, .. } => {
+                write!(
+                    f,
+                    "rotated the token {id} of {environment}, which ends {ends_at}: its successor is {successor}"
+                )?;
+                until(f, *expires_at)
+            }
+            Self::AdminTokenCreated { id, name, role, expires_at, .. } => {
+                write!(f, "made the {} token {name} ({id})", role.as_str())?;
+                until(f, *expires_at)
+            }
+            Self::AdminTokenRevoked { id } => write!(f, "revoked the admin or viewer token {id}"),
+        }
+    }
+}
+
+fn until(f: &mut fmt::Formatter<'_>, end: Option<Time>) -> fmt::Result {
+    end.map_or(Ok(()), |end| write!(f, ", until {end}"))
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 2] = [Self::Viewer, Self::Admin];
+
+    /// The role as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl Through {
+    /// The surface as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Api => "api",
+            Self::Cli => "cli",
+            Self::Dashboard => "dashboard",
+            Self::Mcp => "mcp",
+            Self::Webhook => "webhook",
+        }
+    }
+}
