@@ -251,21 +251,22 @@ struct Batch {
     observers: Vec<Waiter>,
     changers: Vec<oneshot::Sender<Result<(), AppendError>>>,
     readers: Vec<Reader>,
+    /// Observations that have no bytes: no codec should know any.
+    lost: u64,
 }
 
 impl Batch {
     fn new(frame: Frame) -> Self {
-        Self { frame, events: vec![], observers: vec![], changers: vec![], readers: vec![] }
+        Self { frame, events: vec![], observers: vec![], changers: vec![], readers: vec![], lost: 0 }
     }
 
-    /// Returns whether the queue goes on. An event that has no bytes is dropped, and with it who waits: they are told.
+    /// Returns whether the queue goes on.
     fn push(&mut self, entry: Entry) -> bool {
         match entry {
-            Entry::Observed(observation, told) => {
-                if self.push_event(Event::Observed(*observation)).is_ok() {
-                    self.observers.push(told);
-                }
-            }
+            Entry::Observed(observation, told) => match self.push_event(Event::Observed(*observation)) {
+                Ok(()) => self.observers.push(told),
+                Err(_) => self.lost += 1,
+            },
             Entry::Learned(event) => {
                 let _ = self.push_event(event);
             }
@@ -321,6 +322,7 @@ impl Writer {
     }
 
     fn write(&mut self, mut batch: Batch, gap: Option<Gap>) {
+        self.shared.lose(clock::now(), batch.lost);
         if batch.events.is_empty() || self.is_written(&mut batch.frame) {
             if let Some(written) = gap {
                 self.forget(written);
