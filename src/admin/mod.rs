@@ -5,6 +5,7 @@
 //! ```
 
 mod admin_tokens;
+mod ask;
 mod audit;
 mod auth;
 mod caller;
@@ -155,6 +156,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/compare", get(questions::compare))
         .route("/verify", get(questions::verify))
         .route("/search", get(questions::search))
+        .route("/ask", post(ask::ask))
         .route("/releases", get(releases::list).post(releases::create))
         .route("/releases/{id}", get(releases::show))
         .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))

@@ -187,7 +187,7 @@ fn unknown_deployment(id: &str) -> Problem {
 }
 
 /// What the log said at `at`: folded again, on a thread that may block.
-async fn state_at(app: &App, at: Time) -> Result<deployments::State, Problem> {
+pub(super) async fn state_at(app: &App, at: Time) -> Result<deployments::State, Problem> {
     let _refolding = app.refolds.lock().await;
     let log = app.log.clone();
     match tokio::task::spawn_blocking(move || log.view_at(at)).await {

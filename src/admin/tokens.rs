@@ -31,7 +31,7 @@ const NAME_CHARS_MAX: usize = 100;
 
 /// A token as the API lists it.
 #[derive(Serialize)]
-struct TokenView<'a> {
+pub(super) struct TokenView<'a> {
     id: &'a TokenId,
     name: &'a str,
     kind: TokenKind,
@@ -62,7 +62,7 @@ struct WarningView<'a> {
 }
 
 impl<'a> TokenView<'a> {
-    fn new(token: &'a Token, now: Time) -> Self {
+    pub(super) fn new(token: &'a Token, now: Time) -> Self {
         let warnings = token.warnings(now).map(|warning| WarningView {
             kind: warning.kind,
             since: warning.since,

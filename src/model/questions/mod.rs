@@ -9,6 +9,7 @@ mod find;
 mod missing;
 mod release;
 mod search;
+pub mod spoken;
 mod step;
 mod verify;
 mod view;
