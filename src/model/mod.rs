@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod agent;
+pub mod ask;
 pub mod deployments;
 pub mod directory;
 pub mod event;

@@ -151,8 +151,10 @@ pub fn release(release: &ReleaseView) -> String {
     let requests = if numbers.is_empty() { String::new() } else { format!(" Pull requests: {numbers}.") };
     let places = release.environments.iter().flatten().map(|place| place.name.to_string());
     let places: Vec<String> = places.collect();
-    let places =
-        if places.is_empty() { "nowhere that is tracked".to_owned() } else { listed(places.into_iter()) };
+    let runs = match places.len() {
+        0 => "It runs in no environment that is tracked".to_owned(),
+        _ => format!("It runs in {}", listed(places.into_iter())),
+    };
     format!(
         "{} {} ({}): {}. {runs}.{requests}",
         release.repository,
