@@ -16,6 +16,10 @@ const PART: (u64, u64) = (2, 5);
 /// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
 const FEW: u32 = 3;
 
+/// So many new nodes, each after quiet time and none on the running image meanwhile, speak for the service too: it was
+/// scaled down. A canary is few pods of many, and the others would be heard of.
+const VOTES: u32 = 2;
+
 /// The same where caches hide most nodes, and nobody canaries what ran before: a third of the few that would ask.
 const PART_CACHED: (u64, u64) = (1, 3);
 
@@ -54,6 +58,10 @@ pub struct Rival {
     pub course: Course,
     /// It was up before.
     pub was_live: bool,
+    /// It was up before the running image first was: the way down.
+    pub(super) is_down: bool,
+    /// How often a new node came to it after quiet time, while nobody asked for the running image any more.
+    pub(super) votes: u32,
     /// How many of `nodes_then` held it already when it opened.
     pub(super) held_by: u32,
     pub(super) nodes_then: u32,
@@ -262,6 +270,9 @@ impl Rival {
 
     /// Whether it speaks for the service: enough of the nodes that would ask for it did.
     pub(super) fn is_majority(&self, main: &Main, settle: Span) -> bool {
+        if self.votes >= VOTES || self.is_down && !main.asks_always() {
+            return true;
+        }
         let nodes = main.nodes(self.stretch(settle));
         let is_cached = self.is_cached() && !main.asks_always();
         let (expected, (part, whole)) =

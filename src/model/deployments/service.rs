@@ -20,7 +20,7 @@ use super::pull::{COMPLETE, Grade, Node, NodeKey, Pull};
 use super::shards::Shards;
 
 /// A claim that stood still for so many settle times, while another image ran, begins anew with its next node.
-const STANDSTILL: i64 = 6;
+const STANDSTILL: i64 = 48;
 
 /// Most nodes that are remembered for a service.
 const NODES_MAX: usize = 16_384;
@@ -45,13 +45,20 @@ pub struct Service {
     main: Option<Main>,
     rivals: Vec<Rival>,
     past: Arc<VecDeque<Arc<Past>>>,
-    /// What ran before, and how often, as far as `past` goes.
-    lived: Arc<BTreeMap<Digest, u32>>,
+    /// What ran before, as far as `past` goes.
+    lived: Arc<BTreeMap<Digest, Lived>>,
     attempts: VecDeque<Attempt>,
     forgotten: u64,
     is_prepulled: bool,
     /// When the service was last seen to lack observations.
     gap_at: Option<Time>,
+}
+
+/// An image that ran before.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Lived {
+    times: u32,
+    first_at: Time,
 }
 
 /// A reference that could not be pulled.
@@ -198,6 +205,8 @@ impl Service {
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
                 let since = rival.course.opened_at;
+                let is_vote = arrived(since) > 0 && pull.at.since(rival.course.last_at) > settle;
+                rival.votes += u32::from(is_vote);
                 let in_run = arrived(rival.run_from.unwrap_or(pull.at));
                 rival.course.add(&pull, arrived(since), held, true);
                 rival.run = rival.run.saturating_add(in_run);
@@ -220,6 +229,7 @@ impl Service {
         let (over_at, hold) = (main.over_at(settle), main.hold(settle));
         let mut stragglers = 0;
         self.rivals.retain_mut(|rival| {
+            rival.votes = 0;
             rival.left += u32::from(node.showed(&rival.course.digest, rival.course.opened_at));
             // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
             rival.run = if arrived > 0 { 0 } else { rival.run.saturating_sub(1) };
@@ -279,7 +289,9 @@ impl Service {
         }
         let Some(main) = &self.main else { return 0 };
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
-        let was_live = self.was_live(&pull.digest);
+        let lived_at = self.lived.get(&pull.digest).map(|lived| lived.first_at);
+        let main_lived_at = self.lived.get(&digest).map_or(opened_at, |lived| lived.first_at);
+        let was_live = lived_at.is_some();
         let (mut nodes_then, mut held_by) = (0, 0);
         // Only these can be in caches, and only then is every node asked.
         let may_be_cached = was_live || self.is_prepulled;
@@ -291,6 +303,8 @@ impl Service {
         self.rivals.push(Rival {
             course: Course::new(pull.digest, pull.at),
             was_live,
+            is_down: lived_at.is_some_and(|at| at < main_lived_at),
+            votes: 0,
             held_by,
             nodes_then,
             refetched: false,
@@ -300,10 +314,6 @@ impl Service {
             left: 0,
         });
         self.rivals.len() - 1
-    }
-
-    fn was_live(&self, digest: &Digest) -> bool {
-        self.lived.contains_key(digest)
     }
 
     /// Lets the strongest claim win, if one does.
@@ -342,7 +352,8 @@ impl Service {
     fn remember(&mut self, past: Past) {
         let (all, lived) = (Arc::make_mut(&mut self.past), Arc::make_mut(&mut self.lived));
         if past.end == End::Replaced {
-            *lived.entry(past.course.digest).or_default() += 1;
+            let first_at = past.course.opened_at;
+            lived.entry(past.course.digest).or_insert(Lived { times: 0, first_at }).times += 1;
         }
         all.push_back(Arc::new(past));
         if all.len() <= PAST_MAX {
@@ -350,8 +361,8 @@ impl Service {
         }
         let Some(oldest) = all.pop_front().filter(|oldest| oldest.end == End::Replaced) else { return };
         if let Entry::Occupied(mut times) = lived.entry(oldest.course.digest) {
-            *times.get_mut() -= 1;
-            if *times.get() == 0 {
+            times.get_mut().times -= 1;
+            if times.get().times == 0 {
                 times.remove();
             }
         }
