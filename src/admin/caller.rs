@@ -56,3 +56,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         parts.extensions.get().cloned().ok_or_else(Problem::unauthorized)
     }
 }
+
+/// Somebody who may change things. It cannot be made elsewhere, and [`super::App::act`] demands one.
+#[derive(Clone, Debug)]
+pub(super) struct Admin {
+    actor: Actor,
+}
+
+impl Admin {
+    /// Who it is, for the log.
+    pub(super) fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Caller::from_request_parts(parts, state).await? {
+            Caller { actor, role: Role::Admin } => Ok(Self { actor }),
+            Caller { role: Role::Viewer, .. } => Err(Problem::viewer()),
+        }
+    }
+}

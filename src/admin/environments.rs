@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use http::{StatusCode, Uri};
 use serde::Serialize;
 
-use super::caller::Caller;
+use super::caller::Admin;
 use super::fields::Fields;
 use super::params::Params;
 use super::problem::Problem;
@@ -70,7 +70,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer 
 }
 
 /// `POST /api/v1/environments`
-pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Answer {
+pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let fields = Fields::from_body(request.into_body(), &["name", "description", "color"]).await?;
     let name: EnvironmentName = fields
         .required_text("name")?
@@ -89,7 +89,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
             "there may be {ENVIRONMENTS_MAX} environments; delete one first"
         )));
     }
-    app.act(&caller, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
+    app.act(&admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
     tracing::info!(environment = %name, "environment created");
     answer(&app, StatusCode::CREATED, &name)
 }
@@ -97,7 +97,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
 /// `PATCH /api/v1/environments/{env}`: what is not named stays as it is.
 pub(super) async fn update(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    admin: Admin,
     params: Params,
     request: Request,
 ) -> Answer {
@@ -107,15 +107,14 @@ pub(super) async fn update(
     let _changing = app.changes.lock().await;
     let name = params.environment(&app.log.view().directory)?.name.clone();
     if description.is_some() || color.is_some() {
-        app.act(&caller, now(), Action::EnvironmentUpdated { name: name.clone(), description, color })
-            .await?;
+        app.act(&admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
         tracing::info!(environment = %name, "environment updated");
     }
     answer(&app, StatusCode::OK, &name)
 }
 
 /// `DELETE /api/v1/environments/{env}?confirm={env}`
-pub(super) async fn delete(State(app): State<Arc<App>>, caller: Caller, params: Params, uri: Uri) -> Answer {
+pub(super) async fn delete(State(app): State<Arc<App>>, admin: Admin, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["confirm"])?;
 
     let _changing = app.changes.lock().await;
@@ -125,7 +124,7 @@ pub(super) async fn delete(State(app): State<Arc<App>>, caller: Caller, params: 
             "nothing was deleted: deleting `{name}` ends every token of it and must be confirmed with ?confirm={name}"
         )));
     }
-    app.act(&caller, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
+    app.act(&admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
     tracing::info!(environment = %name, "environment deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

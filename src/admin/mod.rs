@@ -4,6 +4,8 @@
 //! listener → guard → environments, tokens, questions, export → JSON, or a problem
 //! ```
 
+mod admin_tokens;
+mod audit;
 mod auth;
 mod caller;
 mod environments;
@@ -17,6 +19,7 @@ mod problem;
 mod questions;
 mod random;
 mod sessions;
+mod token_file;
 mod tokens;
 mod web;
 
@@ -31,15 +34,15 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-pub use auth::{AdminToken, AdminTokenError, TOKEN_FILE};
 pub use caller::CLI_AGENT;
 pub use listener::serve;
 pub use open::Readiness;
+pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
 use crate::log::Log;
 use crate::model::act::Action;
 use crate::model::time::Time;
-use caller::Caller;
+use caller::Admin;
 use problem::Problem;
 
 /// What the control plane is told at start.
@@ -85,9 +88,9 @@ impl App {
         }
     }
 
-    /// Appends a change that `caller` makes; the handler holds [`App::changes`].
-    async fn act(&self, caller: &Caller, at: Time, action: Action) -> Result<(), Problem> {
-        self.log.append(action.by(caller.actor.clone(), at)).await.map_err(|error| {
+    /// Appends a change that `admin` makes; the handler holds [`App::changes`].
+    async fn act(&self, admin: &Admin, at: Time, action: Action) -> Result<(), Problem> {
+        self.log.append(action.by(admin.actor().clone(), at)).await.map_err(|error| {
             tracing::error!(%error, "an administrator's change was not written");
             Problem::log_unavailable()
         })
@@ -108,6 +111,9 @@ fn router(app: Arc<App>) -> Router {
         .route("/environments/{env}/local", get(questions::local))
         .route("/deployments/{id}", get(questions::deployment))
         .route("/deployments/{id}/evidence", get(questions::evidence))
+        .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))
+        .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
+        .route("/audit", get(audit::audit))
         .route("/export", get(export::export))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -40,9 +40,9 @@ impl Problem {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "An admin token is needed",
-            "send `Authorization: Bearer <admin token>`; the server wrote its token to admin.token in its data \
-             directory, or reads the file named by admin.token_file",
+            "An admin or viewer token is needed",
+            "send `Authorization: Bearer <token>`; the server wrote its token to admin.token in its data directory, or \
+             reads the file named by admin.token_file; `landfall admin-token create` makes others",
         )
     }
 

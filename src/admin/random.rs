@@ -19,11 +19,11 @@ pub(super) fn secret(prefix: &str) -> Result<Secret, NoRandomness> {
     }
 }
 
-/// A new identifier: `tok_` and 12 hexadecimal digits.
-pub(super) fn token_id() -> Result<TokenId, NoRandomness> {
+/// A new identifier: the prefix and 12 hexadecimal digits.
+pub(super) fn token_id(prefix: &str) -> Result<TokenId, NoRandomness> {
     let mut random = [0; 8];
     getrandom::fill(&mut random[..6])?;
-    Ok(TokenId::new(&format!("tok_{:012x}", u64::from_le_bytes(random))))
+    Ok(TokenId::new(&format!("{prefix}{:012x}", u64::from_le_bytes(random))))
 }
 
 #[cfg(test)]
@@ -36,8 +36,8 @@ mod tests {
         let (one, other) = (secret(PULL_PREFIX).unwrap(), secret(PULL_PREFIX).unwrap());
         assert!(is_well_formed(PULL_PREFIX, one.expose()));
         assert_ne!(one.expose(), other.expose());
-        let id = token_id().unwrap();
+        let id = token_id("tok_").unwrap();
         assert_eq!(id.as_str().len(), "tok_".len() + 12);
-        assert_ne!(id, token_id().unwrap());
+        assert_ne!(id, token_id("tok_").unwrap());
     }
 }

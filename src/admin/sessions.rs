@@ -1,10 +1,11 @@
-//! Browsers that were logged in with the administrator's token. They live in memory: a restart logs everybody out.
+//! Browsers that were logged in with an admin or viewer token. They live in memory: a restart logs everybody out.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, header};
 
+use super::caller::Holder;
 use super::random::{self, NoRandomness};
 use crate::model::secret::{SESSION_PREFIX, sha256};
 use crate::model::time::{Span, Time};
@@ -16,32 +17,40 @@ const SESSIONS_MAX: usize = 1_000;
 /// The cookie's name.
 const COOKIE: &str = "landfall_session";
 
-/// The open sessions: the SHA-256 of each one's secret, and when it ends.
+/// The open sessions, by the SHA-256 of each one's secret.
 #[derive(Default)]
-pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Time>>);
+pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
+
+struct Session {
+    holder: Holder,
+    end: Time,
+}
 
 impl Sessions {
-    /// Opens a session; what is returned is its `Set-Cookie`.
-    pub(super) fn open(&self, now: Time) -> Result<String, NoRandomness> {
+    /// Opens a session for whoever holds a token; what is returned is its `Set-Cookie`.
+    pub(super) fn open(&self, holder: Holder, now: Time) -> Result<String, NoRandomness> {
         let secret = random::secret(SESSION_PREFIX)?;
         let mut open = self.lock();
-        open.retain(|_, end| *end > now);
+        open.retain(|_, session| session.end > now);
         if open.len() >= SESSIONS_MAX
-            && let Some(first) = open.iter().min_by_key(|(_, end)| **end).map(|(key, _)| *key)
+            && let Some(first) = open.iter().min_by_key(|(_, session)| session.end).map(|(key, _)| *key)
         {
             open.remove(&first);
         }
-        open.insert(secret.sha256(), now + Span::from_mins(SESSION_HOURS * 60));
+        let end = now + Span::from_mins(SESSION_HOURS * 60);
+        open.insert(secret.sha256(), Session { holder, end });
         // RFC 6265bis: scripts cannot read it, and no other site's page makes a browser send it. It cannot be `Secure`,
         // because the admin listener speaks plain HTTP.
         let (secret, seconds) = (secret.expose(), SESSION_HOURS * 3600);
         Ok(format!("{COOKIE}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict"))
     }
 
-    /// Whether a request carries the cookie of an open session.
-    pub(super) fn holds(&self, headers: &HeaderMap, now: Time) -> bool {
+    /// Who is logged in with a request's cookie.
+    pub(super) fn holder(&self, headers: &HeaderMap, now: Time) -> Option<Holder> {
+        let secret = cookie(headers)?;
         // The table is keyed by the hash of 190 random bits: the time of a look-up tells nothing of a secret.
-        cookie(headers).is_some_and(|secret| self.lock().get(&sha256(secret)).is_some_and(|end| *end > now))
+        let open = self.lock();
+        open.get(&sha256(secret)).filter(|session| session.end > now).map(|session| session.holder.clone())
     }
 
     /// Ends a request's session; what is returned is the `Set-Cookie` that forgets it.
@@ -52,7 +61,7 @@ impl Sessions {
         format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict")
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Time>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,29 +80,37 @@ mod tests {
         HeaderMap::from_iter([(header::COOKIE, format!("theme=dark; {pair}").parse().unwrap())])
     }
 
+    fn open(sessions: &Sessions, now: Time) -> Result<String, NoRandomness> {
+        sessions.open(Holder::of_token_file(), now)
+    }
+
+    fn is_open(sessions: &Sessions, headers: &HeaderMap, now: Time) -> bool {
+        sessions.holder(headers, now) == Some(Holder::of_token_file())
+    }
+
     #[test]
     fn a_session_holds_until_it_ends_or_is_closed() {
         let (sessions, start) = (Sessions::default(), Time::from_ms(0));
         let end = start + Span::from_mins(12 * 60);
-        let cookie = sends(&sessions.open(start).unwrap());
-        assert!(sessions.holds(&cookie, start));
-        assert!(!sessions.holds(&cookie, end));
-        assert!(!sessions.holds(&HeaderMap::new(), start));
-        assert!(!sessions.holds(&sends("landfall_session=lfs_guess"), start));
+        let cookie = sends(&open(&sessions, start).unwrap());
+        assert!(is_open(&sessions, &cookie, start));
+        assert!(!is_open(&sessions, &cookie, end));
+        assert!(!is_open(&sessions, &HeaderMap::new(), start));
+        assert!(!is_open(&sessions, &sends("landfall_session=lfs_guess"), start));
         sessions.close(&cookie);
-        assert!(!sessions.holds(&cookie, start));
+        assert!(!is_open(&sessions, &cookie, start));
     }
 
     #[test]
     fn sessions_are_bounded_and_the_oldest_goes_first() {
         let sessions = Sessions::default();
-        let first = sends(&sessions.open(Time::from_ms(0)).unwrap());
-        let second = sends(&sessions.open(Time::from_ms(1)).unwrap());
+        let first = sends(&open(&sessions, Time::from_ms(0)).unwrap());
+        let second = sends(&open(&sessions, Time::from_ms(1)).unwrap());
         for ms in 2..=1_000 {
-            sessions.open(Time::from_ms(ms)).unwrap();
+            open(&sessions, Time::from_ms(ms)).unwrap();
         }
         let now = Time::from_ms(1_000);
-        assert!(!sessions.holds(&first, now) && sessions.holds(&second, now));
+        assert!(!is_open(&sessions, &first, now) && is_open(&sessions, &second, now));
         assert_eq!(sessions.lock().len(), SESSIONS_MAX);
     }
 }

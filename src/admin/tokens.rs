@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::caller::Caller;
+use super::caller::Admin;
 use super::fields::Fields;
 use super::instructions::Instructions;
 use super::params::Params;
@@ -86,7 +86,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer 
 /// `POST /api/v1/environments/{env}/tokens`
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    admin: Admin,
     params: Params,
     request: Request,
 ) -> Answer {
@@ -99,9 +99,7 @@ pub(super) async fn create(
     let _changing = app.changes.lock().await;
     let (view, created_at) = (app.log.view(), now());
     let environment = params.environment(&view.directory)?;
-    if expires_at.is_some_and(|end| end <= created_at) {
-        return Err(Problem::invalid("expires_at", "must lie in the future"));
-    }
+    check_expiry(expires_at, created_at)?;
     if environment.tokens().count() >= TOKENS_MAX {
         return Err(Problem::conflict(format!(
             "an environment may have {TOKENS_MAX} tokens, the revoked too"
@@ -116,7 +114,7 @@ pub(super) async fn create(
         secret_sha256: secret.sha256(),
         expires_at,
     };
-    app.act(&caller, created_at, action).await?;
+    app.act(&admin, created_at, action).await?;
     tracing::info!(%environment, token = %id, kind = kind.as_str(), "token created");
     let instructions = Instructions::new(&app.settings, &environment, &secret);
     let secret = secret.expose();
@@ -134,7 +132,7 @@ pub(super) async fn create(
 }
 
 /// `DELETE /api/v1/environments/{env}/tokens/{id}`: refused from the next request on. Repeating it changes nothing.
-pub(super) async fn revoke(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Params) -> Answer {
     let _changing = app.changes.lock().await;
     let view = app.log.view();
     let environment = params.environment(&view.directory)?;
@@ -144,12 +142,21 @@ pub(super) async fn revoke(State(app): State<Arc<App>>, caller: Caller, params: 
     if token.revoked_at.is_none() {
         let environment = environment.name.clone();
         tracing::info!(%environment, token = %id, "token revoked");
-        app.act(&caller, now(), Action::TokenRevoked { environment, id }).await?;
+        app.act(&admin, now(), Action::TokenRevoked { environment, id }).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn name(fields: &Fields) -> Result<&str, Problem> {
+/// A token has to be good for a while.
+pub(super) fn check_expiry(expires_at: Option<Time>, now: Time) -> Result<(), Problem> {
+    if expires_at.is_some_and(|end| end <= now) {
+        return Err(Problem::invalid("expires_at", "must lie in the future"));
+    }
+    Ok(())
+}
+
+/// The name of a new token.
+pub(super) fn name(fields: &Fields) -> Result<&str, Problem> {
     match fields.line("name", NAME_CHARS_MAX)?.map(str::trim) {
         None => Err(Problem::invalid("name", "is missing")),
         Some("") => Err(Problem::invalid("name", "must not be empty")),
@@ -168,14 +175,15 @@ fn kind(fields: &Fields) -> Result<TokenKind, Problem> {
 /// An identifier that no token of any environment has: observations name tokens by it alone.
 fn new_id(directory: &Directory) -> Result<TokenId, Problem> {
     loop {
-        let id = random::token_id().map_err(no_randomness)?;
+        let id = random::token_id("tok_").map_err(no_randomness)?;
         if directory.environments().all(|environment| environment.token(&id).is_none()) {
             return Ok(id);
         }
     }
 }
 
-fn no_randomness(error: random::NoRandomness) -> Problem {
+/// What a client is told when the system gives no randomness.
+pub(super) fn no_randomness(error: random::NoRandomness) -> Problem {
     tracing::error!(%error, "no token can be made");
     Problem::internal()
 }

@@ -31,7 +31,7 @@ pub enum CliError {
     /// The server wants a token, or another one.
     #[error(
         "{address} refused the admin token ({given})\n  give it with LANDFALL_ADMIN_TOKEN or --admin-token-file FILE; \
-         the server keeps its own in admin.token in its data directory"
+         the server keeps its own in admin.token in its data directory, and `landfall admin-token create` makes others"
     )]
     Unauthorized {
         /// The server's address.

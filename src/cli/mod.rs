@@ -1,10 +1,13 @@
 //! The commands. Client commands speak HTTP to the admin API and never open the store.
 
+pub mod admin_token;
 pub mod answers;
+pub mod audit;
 pub mod client;
 pub mod demo;
 pub mod env;
 pub mod error;
+pub mod expiry;
 pub mod export;
 pub mod output;
 pub mod replay;
@@ -36,6 +39,10 @@ enum Command {
     Env(Remote<env::EnvArgs>),
     /// Make, list and revoke an environment's tokens
     Token(Remote<token::TokenArgs>),
+    /// Make, list and revoke admin and viewer tokens
+    AdminToken(Remote<admin_token::AdminTokenArgs>),
+    /// Show who changed what, newest first
+    Audit(Remote<audit::AuditArgs>),
     /// Show what runs in an environment, or in all of them
     Status(Remote<status::StatusArgs>),
     /// Show an environment's deployments and rollbacks, newest first
@@ -63,6 +70,8 @@ impl Cli {
             Command::Demo(demo) => demo.run().await,
             Command::Env(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Token(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::AdminToken(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Audit(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Status(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Timeline(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),

@@ -1,7 +1,6 @@
 //! `landfall token`: an environment's tokens.
 
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -10,10 +9,11 @@ use serde_json::json;
 
 use super::client::Client;
 use super::error::CliError;
+use super::expiry::{Expiry, state};
 use super::output::{Style, Table, ago, dim, plain, word};
 use crate::clock::now;
 use crate::model::event::{EnvironmentName, TokenKind};
-use crate::model::time::{Span, Time};
+use crate::model::time::Time;
 
 /// Makes, lists and revokes an environment's tokens
 #[derive(Debug, Args)]
@@ -50,46 +50,6 @@ enum Command {
         /// The token's identifier, as `token list` shows it
         id: String,
     },
-}
-
-/// When a token ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expiry {
-    After(Span),
-    At(Time),
-}
-
-impl FromStr for Expiry {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(at) = text.parse() {
-            return Ok(Self::At(at));
-        }
-        let after = || {
-            let unit = text.chars().last()?;
-            let count: i64 =
-                text.strip_suffix(unit)?.parse().ok().filter(|count| (1..=100_000).contains(count))?;
-            let minutes = match unit {
-                'm' => 1,
-                'h' => 60,
-                'd' => 24 * 60,
-                'w' => 7 * 24 * 60,
-                _ => return None,
-            };
-            Some(Self::After(Span::from_mins(count * minutes)))
-        };
-        after()
-            .ok_or_else(|| "write it as 90d, 12h, 30m, 2w, or as a time like 2027-01-01T00:00:00Z".to_owned())
-    }
-}
-
-impl Expiry {
-    fn at(self, now: Time) -> Time {
-        match self {
-            Self::After(span) => now + span,
-            Self::At(time) => time,
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -192,7 +152,7 @@ async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
             plain(token.id.clone()),
             (token.name.clone(), Style::Bold),
             plain(token.kind.clone()),
-            word(token.state(now)),
+            word(state(token.revoked_at, token.expires_at, now)),
             dim(ago(now, token.created_at)),
             dim(token.expires_at.map_or_else(|| "never".to_owned(), |end| ago(now, end))),
             plain(token.pulls.to_string()),
@@ -203,16 +163,6 @@ async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
 }
 
 impl ListedToken {
-    fn state(&self, now: Time) -> &'static str {
-        if self.revoked_at.is_some() {
-            "revoked"
-        } else if self.expires_at.is_some_and(|end| end <= now) {
-            "expired"
-        } else {
-            "active"
-        }
-    }
-
     fn last_use(&self, now: Time) -> String {
         match (&self.last_used_at, &self.last_used_from) {
             (Some(at), Some(from)) => format!("{} from {from}", ago(now, *at)),
@@ -230,24 +180,4 @@ async fn revoke(client: &Client, env: &EnvironmentName, id: &str) -> Result<(), 
     client.output.print(&format!(
         "The token is refused from its next request on. {env}'s others: landfall token list {env}\n"
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_expiry_is_a_length_or_a_time() {
-        let now = Time::from_ms(0);
-        let cases =
-            [("90d", 90 * 86_400_000), ("12h", 12 * 3_600_000), ("30m", 1_800_000), ("2w", 14 * 86_400_000)];
-        for (text, ms) in cases {
-            assert_eq!(text.parse::<Expiry>().unwrap().at(now).ms(), ms, "{text}");
-        }
-        let at = "2027-01-01T00:00:00Z";
-        assert_eq!(at.parse::<Expiry>().unwrap().at(now).to_string(), "2027-01-01T00:00:00.000Z");
-        for bad in ["", "d", "0d", "-1d", "90", "90é", "1.5d", "tomorrow", "99999999999999d"] {
-            assert!(bad.parse::<Expiry>().is_err(), "{bad}");
-        }
-    }
 }

@@ -6,6 +6,7 @@
 //!
 //! The log is the ground state. Everything that is folded from it can be thrown away and folded again.
 
+mod acts;
 mod codec;
 mod herald;
 mod recorder;
@@ -26,6 +27,7 @@ pub use retention::PastError;
 pub use store::{Events, OpenError, ReadError};
 pub use view::View;
 
+use crate::model::act::Act;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use crate::model::time::{Span, Time};
@@ -107,6 +109,20 @@ impl Log {
     /// The store cannot be read.
     pub fn events(&self) -> Result<Events, ReadError> {
         self.recorder.store()?.events_after(0)
+    }
+
+    /// Administrators' latest acts before the event `before` that `wanted` wants, newest first, at most `limit`, each with
+    /// its sequence number. Reads the log, on the calling thread.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn acts(
+        &self,
+        before: u64,
+        limit: usize,
+        wanted: impl Fn(&Act) -> bool,
+    ) -> Result<Vec<(u64, Act)>, ReadError> {
+        self.view().acts.read(&self.recorder.store()?, before, limit, wanted)
     }
 
     /// Everything that was folded by the time `at`, and nothing later. Reads the log from its beginning: seconds for

@@ -168,6 +168,19 @@ impl Store {
         Ok(Events { range })
     }
 
+    /// The events with these sequence numbers, as the database stands now; those that are not there are passed over.
+    pub(super) fn events_at(
+        &self,
+        sequences: impl Iterator<Item = u64>,
+    ) -> Result<impl Iterator<Item = Result<(u64, Event), ReadError>>, ReadError> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
+        let table = transaction.open_table(EVENTS).map_err(redb::Error::from)?;
+        Ok(sequences.filter_map(move |sequence| match table.get(sequence) {
+            Ok(bytes) => bytes.map(|bytes| decoded(sequence, bytes.value())),
+            Err(error) => Some(Err(ReadError::Storage(error.into()))),
+        }))
+    }
+
     /// A snapshot's bytes.
     pub(super) fn snapshot(&self, which: Snapshot) -> Result<Option<Vec<u8>>, ReadError> {
         let transaction = self.database.begin_read().map_err(redb::Error::from)?;
@@ -253,14 +266,16 @@ impl Iterator for Events {
 
     fn next(&mut self) -> Option<Self::Item> {
         Some(match self.range.next()? {
-            Ok((sequence, bytes)) => {
-                let sequence = sequence.value();
-                codec::decode(bytes.value())
-                    .map(|event| (sequence, event))
-                    .map_err(|source| ReadError::Entry { sequence, source })
-            }
+            Ok((sequence, bytes)) => decoded(sequence.value(), bytes.value()),
             Err(error) => Err(ReadError::Storage(error.into())),
         })
+    }
+}
+
+fn decoded(sequence: u64, bytes: &[u8]) -> Result<(u64, Event), ReadError> {
+    match codec::decode(bytes) {
+        Ok(event) => Ok((sequence, event)),
+        Err(source) => Err(ReadError::Entry { sequence, source }),
     }
 }
 

@@ -3,7 +3,6 @@ use std::time::Duration;
 use super::store::Snapshot;
 use super::*;
 use crate::model::act::{Action, Actor};
-use crate::model::deployments::State;
 use crate::model::event::{Method, Object, TokenId, TokenKind};
 use crate::model::oci::Digest;
 use crate::model::time::Time;
@@ -193,8 +192,7 @@ async fn an_opening_from_a_snapshot_sees_what_a_whole_one_sees() {
 
     let from_snapshot = open(dir.path());
     let (short, whole) = (from_snapshot.view(), {
-        let mut view =
-            View { directory: Default::default(), state: State::new(Rules::default()), applied: 0 };
+        let mut view = View::new(&Rules::default());
         for event in stored(&from_snapshot) {
             view.directory.apply(&event);
             view.state.apply(&event);
@@ -266,4 +264,10 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
     assert_eq!(postcard::to_stdvec(&log.view().state).unwrap(), whole, "folded from the base on");
     assert!(log.view().directory.environment("production").is_some());
     assert!(log.view().directory.environment("staging").is_some());
+    let acts = log.acts(u64::MAX, 10, |_| true).unwrap();
+    assert_eq!(
+        acts.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(),
+        [102, 1],
+        "the trail is whole"
+    );
 }

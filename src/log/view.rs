@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 
+use super::acts::Acts;
 use super::recorder::AppendError;
 use super::snapshot;
 use super::store::{OpenError, ReadError, Slot, Snapshot, Store};
@@ -38,6 +39,8 @@ pub struct View {
     pub directory: Directory,
     /// Deployments.
     pub state: State,
+    /// Where administrators' acts are in the log.
+    pub(super) acts: Acts,
     /// The sequence number of the last event in it; 0 for none.
     pub applied: u64,
 }
@@ -81,7 +84,7 @@ impl Follower {
 /// What folding begins with: nothing, or what retention removed from the log's beginning.
 pub(super) fn base(store: &Store, rules: &Rules) -> Result<View, OpenError> {
     match store.snapshot(Snapshot::Base).map_err(|error| unreadable(store, &error))? {
-        None => Ok(View { directory: Directory::default(), state: State::new(rules.clone()), applied: 0 }),
+        None => Ok(View::new(rules)),
         Some(bytes) => {
             snapshot::decode(&bytes, rules).map(|kept| kept.view).ok_or_else(|| OpenError::Damaged {
                 path: store.path().to_owned(),
@@ -184,9 +187,16 @@ struct Fold {
 }
 
 impl View {
+    /// Nothing folded yet.
+    pub(super) fn new(rules: &Rules) -> Self {
+        let (directory, acts) = (Directory::default(), Acts::default());
+        Self { directory, state: State::new(rules.clone()), acts, applied: 0 }
+    }
+
     /// Takes the log's next event into account. Returns whether the fold could.
     pub(super) fn apply(&mut self, sequence: u64, event: &Event) -> bool {
         self.directory.apply(event);
+        self.acts.apply(sequence, event);
         let state = &mut self.state;
         // A fault in the fold must never take tokens, and so pulls, with it.
         let applied = catch_unwind(AssertUnwindSafe(|| state.apply(event))).is_ok();

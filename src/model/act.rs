@@ -2,6 +2,7 @@
 //!
 //! An action says everything that the fold needs; the act around it says when, who, through what and from where.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -164,5 +165,99 @@ impl Action {
     /// The action as the log's next event.
     pub fn by(self, actor: Actor, at: Time) -> Event {
         Event::Acted(Box::new(Act { at, by: actor, action: self }))
+    }
+
+    /// What kind of action it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::EnvironmentCreated { .. } => "environment_created",
+            Self::EnvironmentUpdated { .. } => "environment_updated",
+            Self::EnvironmentDeleted { .. } => "environment_deleted",
+            Self::TokenCreated { .. } => "token_created",
+            Self::TokenRevoked { .. } => "token_revoked",
+            Self::TokenRotated { .. } => "token_rotated",
+            Self::AdminTokenCreated { .. } => "admin_token_created",
+            Self::AdminTokenRevoked { .. } => "admin_token_revoked",
+        }
+    }
+
+    /// The environment that it changes.
+    pub fn environment(&self) -> Option<&EnvironmentName> {
+        match self {
+            Self::EnvironmentCreated { name, .. }
+            | Self::EnvironmentUpdated { name, .. }
+            | Self::EnvironmentDeleted { name } => Some(name),
+            Self::TokenCreated { environment, .. }
+            | Self::TokenRevoked { environment, .. }
+            | Self::TokenRotated { environment, .. } => Some(environment),
+            Self::AdminTokenCreated { .. } | Self::AdminTokenRevoked { .. } => None,
+        }
+    }
+}
+
+/// What was done, as the rest of a sentence that begins with who did it. No secrets.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EnvironmentCreated { name, .. } => write!(f, "created the environment {name}"),
+            Self::EnvironmentUpdated { name, description, color } => {
+                let description =
+                    description.as_ref().map(|text| format!("description: \u{201c}{text}\u{201d}"));
+                let color = color.as_ref().map(|text| format!("color: {text}"));
+                let changes: Vec<_> = description.into_iter().chain(color).collect();
+                write!(f, "changed the environment {name}: {}", changes.join(", "))
+            }
+            Self::EnvironmentDeleted { name } => {
+                write!(f, "deleted the environment {name} and all its tokens")
+            }
+            Self::TokenCreated { environment, id, name, kind, expires_at, .. } => {
+                write!(f, "made the {} token {name} ({id}) of {environment}", kind.as_str())?;
+                until(f, *expires_at)
+            }
+            Self::TokenRevoked { environment, id } => write!(f, "revoked the token {id} of {environment}"),
+            Self::TokenRotated { environment, id, ends_at, successor, expires_at, .. } => {
+                write!(
+                    f,
+                    "rotated the token {id} of {environment}, which ends {ends_at}: its successor is {successor}"
+                )?;
+                until(f, *expires_at)
+            }
+            Self::AdminTokenCreated { id, name, role, expires_at, .. } => {
+                write!(f, "made the {} token {name} ({id})", role.as_str())?;
+                until(f, *expires_at)
+            }
+            Self::AdminTokenRevoked { id } => write!(f, "revoked the admin or viewer token {id}"),
+        }
+    }
+}
+
+fn until(f: &mut fmt::Formatter<'_>, end: Option<Time>) -> fmt::Result {
+    end.map_or(Ok(()), |end| write!(f, ", until {end}"))
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 2] = [Self::Viewer, Self::Admin];
+
+    /// The role as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl Through {
+    /// The surface as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Api => "api",
+            Self::Cli => "cli",
+            Self::Dashboard => "dashboard",
+            Self::Mcp => "mcp",
+            Self::Webhook => "webhook",
+        }
     }
 }

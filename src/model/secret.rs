@@ -9,8 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 /// Prefix of the secrets that pull.
 pub const PULL_PREFIX: &str = "lfl_";
-/// Prefix of the administrator's token, which never pulls.
+/// Prefix of an administrator's token, which never pulls.
 pub const ADMIN_PREFIX: &str = "lfa_";
+/// Prefix of a viewer's token, which changes nothing and never pulls.
+pub const VIEWER_PREFIX: &str = "lfv_";
 /// Prefix of what a browser holds while it is logged in.
 pub const SESSION_PREFIX: &str = "lfs_";
 /// Random bytes to offer to [`Secret::from_random`]: fewer than 32 usable ones of 64 come once in 10^20 draws.

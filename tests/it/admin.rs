@@ -12,22 +12,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::admin_support::{Answer, HOST, Server, digest, pull, upgrade_and_rollback};
+use crate::admin_support::{HOST, Server, check_problem, digest, pull, upgrade_and_rollback};
 
 const ENVIRONMENTS: &str = "/api/v1/environments";
-
-/// RFC 9457: every refusal has this shape.
-fn check_problem(answer: &Answer, status: u16, field: Option<&str>) {
-    assert_eq!(answer.status, status, "{}", answer.text());
-    assert_eq!(answer.header("content-type"), "application/problem+json");
-    let problem = answer.json();
-    assert_eq!(problem["status"], status);
-    assert!(problem["type"].as_str().unwrap().starts_with("urn:landfall:problem:"));
-    for member in ["title", "detail"] {
-        assert!(!problem[member].as_str().unwrap().is_empty(), "{member}");
-    }
-    assert_eq!(problem.get("field").and_then(|field| field.as_str()), field, "{problem}");
-}
 
 #[tokio::test]
 async fn health_metrics_and_status_are_open() {

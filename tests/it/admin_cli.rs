@@ -90,6 +90,44 @@ async fn an_environment_is_deleted_only_with_its_name_said_twice() {
 }
 
 #[tokio::test]
+async fn admin_tokens_are_made_and_revoked_and_the_trail_says_by_whom() {
+    let server = Server::start().await;
+    assert!(says(&server, &["admin-token", "list"]).await.contains("landfall admin-token create --name"));
+    let made = says(&server, &["admin-token", "create", "--name", "wall", "--expires", "30d"]).await;
+    assert!(
+        made.contains("viewer token wall") && made.contains("lfv_") && made.contains("It ends "),
+        "{made}"
+    );
+    let ada = ["admin-token", "create", "--name", "ada", "--kind", "admin", "--json"];
+    let ada: Value = serde_json::from_str(&says(&server, &ada).await).unwrap();
+    let listed = says(&server, &["admin-token", "list"]).await;
+    assert!(listed.contains("wall") && listed.contains("viewer") && listed.contains("in 30 d"), "{listed}");
+
+    let wall = made.split(['(', ')']).nth(1).unwrap();
+    let as_ada =
+        [("LANDFALL_ADMIN", server.url.as_str()), ("LANDFALL_ADMIN_TOKEN", ada["secret"].as_str().unwrap())];
+    assert!(landfall(&["admin-token", "revoke", wall], &as_ada).await.status.success());
+    assert!(says(&server, &["admin-token", "list"]).await.contains("revoked"));
+    let viewer = made.split_whitespace().find(|word| word.starts_with("lfv_")).unwrap();
+    let as_viewer = [as_ada[0], ("LANDFALL_ADMIN_TOKEN", viewer)];
+    check_failure(&landfall(&["audit"], &as_viewer).await, 1, &["refused the admin token"]);
+
+    let trail = says(&server, &["audit", "--limit", "2"]).await;
+    let lines: Vec<&str> = trail.lines().collect();
+    assert!(
+        lines[1].contains("ada ") && lines[1].contains(&format!("revoked the admin or viewer token {wall}")),
+        "{trail}"
+    );
+    assert!(lines[2].contains("the token file  cli      127.0.0.1  made the admin token ada"), "{trail}");
+    let older = trail.lines().last().unwrap().split_once("landfall ").unwrap().1;
+    let older = says(&server, &older.split(' ').collect::<Vec<_>>()).await;
+    assert!(older.lines().count() == 2 && older.contains("made the viewer token wall"), "{older}");
+    let json: Value = serde_json::from_str(&says(&server, &["audit", "--json"]).await).unwrap();
+    assert_eq!(json, server.get("/api/v1/audit").await.json());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn json_is_the_servers_answer() {
     let server = Server::start().await;
     let made: Value = serde_json::from_str(

@@ -117,6 +117,11 @@ impl Server {
         self.send_with(method, path, body, &[("authorization", &bearer)]).await
     }
 
+    /// A request with another token than the server's own.
+    pub async fn send_as(&self, token: &str, method: Method, path: &str, body: &str) -> Answer {
+        self.send_with(method, path, body, &[("authorization", &format!("Bearer {token}"))]).await
+    }
+
     /// A request with these headers and no others of note.
     pub async fn send_with(
         &self,
@@ -198,4 +203,17 @@ pub async fn upgrade_and_rollback(server: &Server, token: &TokenId) -> Time {
         "docker/28.2.2 go/go1.24 kernel/6.10-linuxkit UpstreamClient(Docker-Client/28.2.2 \\(darwin\\))";
     server.pulled(Observation { agent: agent.into(), ..laptop }).await;
     minutes_ago(90)
+}
+
+/// RFC 9457: every refusal has this shape.
+pub fn check_problem(answer: &Answer, status: u16, field: Option<&str>) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let problem = answer.json();
+    assert_eq!(problem["status"], status);
+    assert!(problem["type"].as_str().unwrap().starts_with("urn:landfall:problem:"));
+    for member in ["title", "detail"] {
+        assert!(!problem[member].as_str().unwrap().is_empty(), "{member}");
+    }
+    assert_eq!(problem.get("field").and_then(|field| field.as_str()), field, "{problem}");
 }

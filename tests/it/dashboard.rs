@@ -35,7 +35,7 @@ async fn nothing_is_shown_before_the_login() {
     for form in ["token=wrong", "", "token="] {
         let refused = server.send_with(Method::POST, "/login", form, &[]).await;
         assert_eq!((refused.status.as_u16(), refused.header("set-cookie")), (403, ""), "{form}");
-        assert!(refused.text().contains("not the admin token"));
+        assert!(refused.text().contains("no admin or viewer token"));
     }
     let form = format!("token={}", server.token);
     let foreign = server.send_with(Method::POST, "/login", &form, &[("origin", "http://evil.example")]).await;

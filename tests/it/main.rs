@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and says where")]
 #![allow(unreachable_pub, reason = "one crate of tests, in modules")]
 
+mod access;
 mod admin;
 mod admin_cli;
 mod admin_support;

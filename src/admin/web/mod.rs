@@ -1,6 +1,6 @@
 //! The dashboard: pages made on the server, without a script.
 //!
-//! A form with the administrator's token opens a session (`admin::sessions`); the pages show what the API tells.
+//! A form with an admin or viewer token opens a session (`admin::sessions`); the pages show what the API tells.
 
 mod pages;
 
@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 
 use self::pages::{EnvironmentPage, IndexPage, LoginPage};
-use super::auth::has_foreign_origin;
+use super::auth::{has_foreign_origin, holder, logged_in};
 use super::fields::Fields;
 use super::params::Params;
 use super::problem::Problem;
@@ -50,14 +50,14 @@ async fn guarded(mut response: Response) -> Response {
 }
 
 async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
-    if !app.sessions.holds(&headers, now()) {
+    if logged_in(&app, &headers, now()).is_none() {
         return Ok(to("/login"));
     }
     page(StatusCode::OK, &IndexPage::new(&app.log.view(), now()))
 }
 
 async fn environment(State(app): State<Arc<App>>, params: Params, headers: HeaderMap, uri: Uri) -> Answer {
-    if !app.sessions.holds(&headers, now()) {
+    if logged_in(&app, &headers, now()).is_none() {
         return Ok(to("/login"));
     }
     let query = Fields::from_query(&uri, &["before"])?;
@@ -75,11 +75,11 @@ async fn login(State(app): State<Arc<App>>, request: Request) -> Answer {
         return Err(Problem::foreign_origin());
     }
     let fields = Fields::from_form(request.into_body(), &["token"]).await?;
-    if !app.settings.admin_token.is(fields.text("token")?.unwrap_or_default()) {
+    let Some(holder) = holder(&app, fields.text("token")?.unwrap_or_default(), now()) else {
         tracing::warn!("a login to the dashboard with a wrong token");
         return page(StatusCode::FORBIDDEN, &LoginPage { refused: true });
-    }
-    let cookie = app.sessions.open(now()).map_err(|error| {
+    };
+    let cookie = app.sessions.open(holder, now()).map_err(|error| {
         tracing::error!(%error, "no session can be opened");
         Problem::internal()
     })?;

@@ -1,4 +1,7 @@
-//! The fold of environments and tokens: who may pull, and for which environment.
+//! The fold of environments and tokens: who may pull, and for which environment; and of admin tokens.
+
+mod admins;
+mod token;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,14 +9,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::act::Action;
-use super::event::{EnvironmentName, Event, Observation, TokenId, TokenKind};
+use super::event::{EnvironmentName, Event, Observation, TokenId};
 use super::time::Time;
+
+pub use admins::{AdminToken, Admins};
+pub use token::{Refused, Token};
 
 /// Every environment and token, as the log says. Cloning is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
     environments: BTreeMap<EnvironmentName, Arc<Environment>>,
     by_secret: Arc<HashMap<[u8; 32], (EnvironmentName, TokenId)>>,
+    admins: Arc<Admins>,
 }
 
 /// An environment.
@@ -28,58 +35,6 @@ pub struct Environment {
     /// When it was made.
     pub created_at: Time,
     tokens: BTreeMap<TokenId, Token>,
-}
-
-/// A token, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token {
-    /// Its public identifier.
-    pub id: TokenId,
-    /// What people call it.
-    pub name: String,
-    /// What it is for.
-    pub kind: TokenKind,
-    /// When it was made.
-    pub created_at: Time,
-    /// From when on it is refused.
-    pub expires_at: Option<Time>,
-    /// Since when it is refused.
-    pub revoked_at: Option<Time>,
-    /// The last observation that it made.
-    pub last_used_at: Option<Time>,
-    /// The address of that observation.
-    pub last_used_from: Option<Arc<str>>,
-    /// How many manifest requests it made that were answered 2xx.
-    pub pulls: u64,
-    secret_sha256: [u8; 32],
-}
-
-/// Why a token is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// No environment has it.
-    Unknown,
-    /// It was revoked.
-    Revoked,
-    /// Its time is over.
-    Expired,
-}
-
-impl Token {
-    /// Whether the token is accepted at `now`.
-    pub fn is_active(&self, now: Time) -> bool {
-        self.check(now).is_ok()
-    }
-
-    fn check(&self, now: Time) -> Result<(), Refused> {
-        if self.revoked_at.is_some() {
-            Err(Refused::Revoked)
-        } else if self.expires_at.is_some_and(|end| end <= now) {
-            Err(Refused::Expired)
-        } else {
-            Ok(())
-        }
-    }
 }
 
 impl Environment {
@@ -103,6 +58,11 @@ impl Directory {
     /// Environments in the order of their names.
     pub fn environments(&self) -> impl Iterator<Item = &Environment> {
         self.environments.values().map(Arc::as_ref)
+    }
+
+    /// Admin tokens.
+    pub fn admins(&self) -> &Admins {
+        &self.admins
     }
 
     /// One environment.
@@ -189,9 +149,10 @@ impl Directory {
                     token.revoked_at.get_or_insert(at);
                 }
             }
-            Action::TokenRotated { .. }
-            | Action::AdminTokenCreated { .. }
-            | Action::AdminTokenRevoked { .. } => {}
+            Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => {
+                Arc::make_mut(&mut self.admins).act(at, action);
+            }
+            Action::TokenRotated { .. } => {}
         }
     }
 
@@ -212,6 +173,7 @@ impl Directory {
 mod tests {
     use super::*;
     use crate::model::act::Actor;
+    use crate::model::event::TokenKind;
 
     fn at(ms: i64) -> Time {
         Time::from_ms(ms)

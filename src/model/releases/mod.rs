@@ -5,6 +5,12 @@
 //! releases have a common ancestor and neither contains the other they are incomparable, whatever their numbers.
 //! `created_at` never decides: a rebuilt image is younger than its successor.
 
+pub mod change;
+mod classify;
+pub mod notes;
+mod references;
+mod summary;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use super::oci::{Digest, Repository};
 use super::time::Time;
+
+pub use change::{Change, ChangeKind, Rule};
+pub use classify::classify;
+pub use references::{References, references};
+pub use summary::summary;
 
 /// One published image of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

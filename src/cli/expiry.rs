@@ -1,0 +1,91 @@
+//! When a token ends, as people write it and as they read it.
+
+use std::str::FromStr;
+
+use crate::model::time::{Span, Time};
+
+/// A length of time: `90d`, `12h`, `30m` or `2w`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Length(pub Span);
+
+/// When a token ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// After a while.
+    After(Span),
+    /// At a time.
+    At(Time),
+}
+
+impl FromStr for Length {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let minutes = || {
+            let unit = text.chars().last()?;
+            let count: i64 =
+                text.strip_suffix(unit)?.parse().ok().filter(|count| (1..=100_000).contains(count))?;
+            let minutes = match unit {
+                'm' => 1,
+                'h' => 60,
+                'd' => 24 * 60,
+                'w' => 7 * 24 * 60,
+                _ => return None,
+            };
+            Some(count * minutes)
+        };
+        let minutes = minutes().ok_or_else(|| "write it as 90d, 12h, 30m or 2w".to_owned())?;
+        Ok(Self(Span::from_mins(minutes)))
+    }
+}
+
+impl FromStr for Expiry {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse() {
+            return Ok(Self::At(at));
+        }
+        let bad = |_| "write it as 90d, 12h, 30m, 2w, or as a time like 2027-01-01T00:00:00Z".to_owned();
+        text.parse().map(|Length(span)| Self::After(span)).map_err(bad)
+    }
+}
+
+impl Expiry {
+    /// The time, for a token that is made at `now`.
+    pub fn at(self, now: Time) -> Time {
+        match self {
+            Self::After(span) => now + span,
+            Self::At(time) => time,
+        }
+    }
+}
+
+/// A token's state in a word.
+pub fn state(revoked_at: Option<Time>, expires_at: Option<Time>, now: Time) -> &'static str {
+    if revoked_at.is_some() {
+        "revoked"
+    } else if expires_at.is_some_and(|end| end <= now) {
+        "expired"
+    } else {
+        "active"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_a_length_or_a_time() {
+        let now = Time::from_ms(0);
+        let cases =
+            [("90d", 90 * 86_400_000), ("12h", 12 * 3_600_000), ("30m", 1_800_000), ("2w", 14 * 86_400_000)];
+        for (text, ms) in cases {
+            assert_eq!(text.parse::<Expiry>().unwrap().at(now).ms(), ms, "{text}");
+        }
+        let at = "2027-01-01T00:00:00Z";
+        assert_eq!(at.parse::<Expiry>().unwrap().at(now).to_string(), "2027-01-01T00:00:00.000Z");
+        for bad in ["", "d", "0d", "-1d", "90", "90é", "1.5d", "tomorrow", "99999999999999d"] {
+            assert!(bad.parse::<Expiry>().is_err(), "{bad}");
+        }
+    }
+}

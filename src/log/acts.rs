@@ -1,0 +1,80 @@
+//! Where in the log the administrators' acts are, among all the observations: the index of the audit trail.
+//!
+//! Only the places are folded; what was done is read from the log itself.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::store::{ReadError, Store};
+use crate::model::act::Act;
+use crate::model::event::Event;
+
+/// Most acts that can be asked about; older ones stay in the log.
+const ACTS_MAX: usize = 65_536;
+
+/// The sequence numbers of the latest acts, in order. Cloning is cheap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Acts(Arc<Vec<u64>>);
+
+impl Acts {
+    /// Takes the log's next event into account.
+    pub(super) fn apply(&mut self, sequence: u64, event: &Event) {
+        if !matches!(event, Event::Acted(_)) {
+            return;
+        }
+        let places = Arc::make_mut(&mut self.0);
+        if places.len() >= ACTS_MAX {
+            // A quarter at a time: each removal moves the rest.
+            places.drain(..ACTS_MAX / 4);
+        }
+        places.push(sequence);
+    }
+
+    /// The latest acts before the event `before` that `wanted` wants, newest first, at most `limit`, each with its
+    /// sequence number.
+    pub(super) fn read(
+        &self,
+        store: &Store,
+        before: u64,
+        limit: usize,
+        wanted: impl Fn(&Act) -> bool,
+    ) -> Result<Vec<(u64, Act)>, ReadError> {
+        let end = self.0.partition_point(|&sequence| sequence < before);
+        let mut found = Vec::new();
+        for event in store.events_at(self.0[..end].iter().rev().copied())? {
+            if found.len() >= limit {
+                break;
+            }
+            match event? {
+                (sequence, Event::Acted(act)) if wanted(&act) => found.push((sequence, *act)),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::act::{Action, Actor};
+    use crate::model::time::Time;
+
+    fn deleted(number: u64) -> Event {
+        let name = format!("env-{}", number % 2).parse().unwrap();
+        Action::EnvironmentDeleted { name }.by(Actor::default(), Time::from_ms(0))
+    }
+
+    #[test]
+    fn the_places_are_bounded_and_the_oldest_go_first() {
+        let mut acts = Acts::default();
+        let gap = Event::Gap { from: Time::from_ms(0), until: Time::from_ms(0), lost: 1 };
+        for sequence in 1..=ACTS_MAX as u64 + 1 {
+            acts.apply(sequence, &deleted(sequence));
+            acts.apply(sequence, &gap);
+        }
+        assert_eq!(acts.0.len(), ACTS_MAX * 3 / 4 + 1);
+        assert_eq!((acts.0[0], acts.0.last()), (ACTS_MAX as u64 / 4 + 1, Some(&(ACTS_MAX as u64 + 1))));
+    }
+}

@@ -1,0 +1,188 @@
+//! Who may see and who may change, and what is written down about it.
+
+use http::Method;
+use landfall::clock::now;
+use landfall::model::secret::{ADMIN_PREFIX, VIEWER_PREFIX, is_well_formed};
+use landfall::model::time::Span;
+use serde_json::{Value, json};
+
+use crate::admin_support::{Answer, Server, check_problem};
+
+const ENVIRONMENTS: &str = "/api/v1/environments";
+const ADMIN_TOKENS: &str = "/api/v1/admin-tokens";
+
+/// Makes an admin or viewer token: its identifier and secret.
+async fn admin_token(server: &Server, name: &str, kind: &str) -> (String, String) {
+    let made = server.post(ADMIN_TOKENS, json!({"name": name, "kind": kind})).await;
+    assert_eq!((made.status.as_u16(), made.header("cache-control")), (201, "no-store"), "{}", made.text());
+    let made = made.json();
+    (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
+}
+
+/// Logs in to the dashboard, as a browser would.
+async fn log_in(server: &Server, secret: &str) -> Answer {
+    let form = format!("token={secret}");
+    server.send_with(Method::POST, "/login", &form, &[("origin", &server.url)]).await
+}
+
+fn cookie(login: &Answer) -> String {
+    assert_eq!(login.status, 303);
+    login.header("set-cookie").split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_viewer_sees_and_changes_nothing() {
+    let server = Server::start().await;
+    let (environment_token, secret) = server.environment("production").await;
+    let (_, viewer) = admin_token(&server, "wall", "viewer").await;
+    assert!(is_well_formed(VIEWER_PREFIX, &viewer));
+    let seen = ["", "/production", "/production/tokens", "/production/running", "/production/deployments"];
+    for path in seen.map(|path| format!("{ENVIRONMENTS}{path}")).iter().chain([&ADMIN_TOKENS.to_owned()]) {
+        let answer = server.send_as(&viewer, Method::GET, path, "").await;
+        assert_eq!(answer.status, 200, "{path}");
+        let shown = answer.text();
+        assert!(!shown.contains(&secret) && !shown.contains(&viewer) && !shown.contains("secret"), "{path}");
+    }
+    let token = format!("{ENVIRONMENTS}/production/tokens/{environment_token}");
+    let changes = [
+        (Method::POST, ENVIRONMENTS),
+        (Method::PATCH, "/api/v1/environments/production"),
+        (Method::DELETE, "/api/v1/environments/production?confirm=production"),
+        (Method::POST, "/api/v1/environments/production/tokens"),
+        (Method::DELETE, &token),
+        (Method::POST, ADMIN_TOKENS),
+        (Method::DELETE, "/api/v1/admin-tokens/adm_none"),
+    ];
+    let entries = server.log.view().applied;
+    let cookie = cookie(&log_in(&server, &viewer).await);
+    for (method, path) in changes {
+        let body = r#"{"name": "mine", "kind": "admin"}"#;
+        let refused = server.send_as(&viewer, method.clone(), path, body).await;
+        check_problem(&refused, 403, None);
+        let headers = [("cookie", cookie.as_str()), ("origin", &server.url)];
+        let refused = server.send_with(method, path, body, &headers).await;
+        check_problem(&refused, 403, None);
+        assert_eq!(refused.json()["type"], "urn:landfall:problem:viewer");
+    }
+    assert_eq!(server.log.view().applied, entries);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_admin_token_works_until_it_ends() {
+    let server = Server::start().await;
+    let (id, ada) = admin_token(&server, "ada", "admin").await;
+    assert!(is_well_formed(ADMIN_PREFIX, &ada) && id.starts_with("adm_"));
+    let made = server.send_as(&ada, Method::POST, ENVIRONMENTS, r#"{"name": "staging"}"#).await;
+    assert_eq!(made.status, 201);
+    let (_, viewer) = admin_token(&server, "wall", "viewer").await;
+    let cookie = cookie(&log_in(&server, &ada).await);
+    let see = async || server.send_with(Method::GET, "/", "", &[("cookie", &cookie)]).await.status.as_u16();
+    assert_eq!(see().await, 200);
+
+    let listed = server.get(ADMIN_TOKENS).await.json();
+    let shown: Vec<_> = listed.as_array().unwrap().iter().map(|one| (&one["name"], &one["kind"])).collect();
+    assert_eq!(shown, [(&json!("ada"), &json!("admin")), (&json!("wall"), &json!("viewer"))]);
+
+    let path = format!("{ADMIN_TOKENS}/{id}");
+    for _ in 0..2 {
+        assert_eq!(server.send(Method::DELETE, &path, "").await.status, 204);
+    }
+    check_problem(&server.send_as(&ada, Method::GET, ENVIRONMENTS, "").await, 401, None);
+    assert_eq!(see().await, 303, "the session ends with its token");
+    assert_eq!(log_in(&server, &ada).await.status, 403);
+    assert_eq!(server.send_as(&viewer, Method::GET, ENVIRONMENTS, "").await.status, 200);
+    assert!(server.get(ADMIN_TOKENS).await.json()[0]["revoked_at"].is_string());
+
+    let soon = (now() + Span::from_mins(60)).to_string();
+    let made = server.post(ADMIN_TOKENS, json!({"name": "ci", "expires_at": soon})).await.json();
+    assert_eq!((&made["kind"], &made["expires_at"]), (&json!("viewer"), &json!(soon)));
+    let past = (now() - Span::from_mins(1)).to_string();
+    let bad = [
+        (json!({}), "name"),
+        (json!({"name": "x", "kind": "root"}), "kind"),
+        (json!({"name": "x", "expires_at": past}), "expires_at"),
+        (json!({"name": "x", "role": "admin"}), "role"),
+    ];
+    for (body, field) in bad {
+        check_problem(&server.post(ADMIN_TOKENS, body).await, 422, Some(field));
+    }
+    check_problem(&server.send(Method::DELETE, "/api/v1/admin-tokens/adm_none", "").await, 404, None);
+    // The proxy's tokens and the admin's are two things.
+    let (_, pulls) = server.environment("production").await;
+    check_problem(&server.send_as(&pulls, Method::GET, ENVIRONMENTS, "").await, 401, None);
+
+    let dir = server.stop().await;
+    let server = Server::start_in(dir, |_| Ok(())).await;
+    assert_eq!(server.send_as(&viewer, Method::GET, ENVIRONMENTS, "").await.status, 200);
+    check_problem(&server.send_as(&ada, Method::GET, ENVIRONMENTS, "").await, 401, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_change_says_who_made_it_through_what_and_from_where() {
+    let server = Server::start().await;
+    let (ada_id, ada) = admin_token(&server, "ada", "admin").await;
+    let cookie = cookie(&log_in(&server, &ada).await);
+    server.send_as(&ada, Method::POST, ENVIRONMENTS, r#"{"name": "staging"}"#).await;
+    let page = [("cookie", cookie.as_str()), ("origin", &server.url)];
+    let path = "/api/v1/environments/staging";
+    let described = r##"{"description": "tests", "color": "#123456"}"##;
+    server.send_with(Method::PATCH, path, described, &page).await;
+    let bearer = format!("Bearer {}", server.token);
+    let command = [("authorization", bearer.as_str()), ("user-agent", "landfall-cli/0.1.0")];
+    server.send_with(Method::DELETE, &format!("{path}?confirm=staging"), "", &command).await;
+    // What changes nothing is not written down.
+    server.send_as(&ada, Method::POST, ENVIRONMENTS, r#"{"name": "Not A Name"}"#).await;
+
+    let check = |trail: &Value| {
+        let entries = trail["entries"].as_array().unwrap();
+        let told: Vec<_> = entries
+            .iter()
+            .map(|entry| {
+                let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+                assert_eq!(entry["from"], "127.0.0.1");
+                let who = if entry["by"]["kind"] == "admin_token" {
+                    assert_eq!(entry["by"]["id"], json!(ada_id));
+                    &entry["by"]["name"]
+                } else {
+                    &entry["by"]["kind"]
+                };
+                [text(who), text(&entry["through"]), text(&entry["action"]), text(&entry["environment"])]
+            })
+            .collect();
+        let expected = [
+            ["token_file", "cli", "environment_deleted", "staging"],
+            ["ada", "dashboard", "environment_updated", "staging"],
+            ["ada", "api", "environment_created", "staging"],
+            ["token_file", "api", "admin_token_created", "-"],
+        ];
+        assert_eq!(told, expected);
+    };
+    let trail = server.get("/api/v1/audit").await.json();
+    check(&trail);
+    assert_eq!(
+        trail["entries"][1]["summary"],
+        "changed the environment staging: description: “tests”, color: #123456"
+    );
+    assert!(!trail.to_string().contains("sha256") && !trail.to_string().contains(&ada));
+
+    let first = server.get("/api/v1/audit?limit=3").await.json();
+    let rest = server.get(&format!("/api/v1/audit?limit=3&before={}", first["next"])).await.json();
+    assert_eq!((first["entries"].as_array().unwrap().len(), &rest["next"]), (3, &Value::Null));
+    assert_eq!(rest["entries"], json!([trail["entries"][3]]));
+    let staging = server.get("/api/v1/audit?environment=staging").await.json();
+    assert_eq!(staging["entries"], json!(trail["entries"].as_array().unwrap()[..3]));
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+        ("before=x", "before"),
+        ("environment=X", "environment"),
+    ] {
+        check_problem(&server.get(&format!("/api/v1/audit?{query}")).await, 422, Some(field));
+    }
+    let dir = server.stop().await;
+    let server = Server::start_in(dir, |_| Ok(())).await;
+    check(&server.get("/api/v1/audit").await.json());
+    server.stop().await;
+}
