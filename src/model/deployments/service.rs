@@ -18,6 +18,7 @@ use super::claim::{End, Haste, Main, Past, Rival};
 use super::course::Course;
 use super::pull::{COMPLETE, Grade, Node, NodeKey, Pull};
 use super::shards::Shards;
+use super::verdict::{Correction, Rule};
 
 /// A claim that stood still for so many settle times, while another image ran, begins anew with its next node.
 const STANDSTILL: i64 = 48;
@@ -195,6 +196,7 @@ impl Service {
             None => {
                 let mut course = Course::new(pull.digest, pull.at);
                 course.add(&pull, arrived(pull.at), held, true);
+                course.is_shared = before.shared;
                 self.main = Some(Main::first(course));
             }
             Some((digest, opened_at)) if digest == pull.digest => {
@@ -202,13 +204,15 @@ impl Service {
             }
             Some((digest, opened_at)) => {
                 let refetched = held && !before.shared && pull.grade == Grade::Transfer;
+                let is_always = self.main.as_ref().is_some_and(Main::asks_always);
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
                 let since = rival.course.opened_at;
-                let is_vote = arrived(since) > 0 && pull.at.since(rival.course.last_at) > settle;
-                rival.votes += u32::from(is_vote);
+                let is_new = arrived(since) > 0 || is_always && !rival.course.is_latest(&pull.node);
+                rival.votes += u32::from(is_new && pull.at.since(rival.course.last_at) > settle);
                 let in_run = arrived(rival.run_from.unwrap_or(pull.at));
                 rival.course.add(&pull, arrived(since), held, true);
+                rival.course.is_shared |= before.shared;
                 rival.run = rival.run.saturating_add(in_run);
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
@@ -224,27 +228,31 @@ impl Service {
     /// A pull of the image that runs.
     fn support(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
         let Some(main) = &mut self.main else { return };
+        // What people saw, and by which rule, is what was known before this pull.
+        let seen = |rival: &Rival| {
+            let rule = if rival.straggles(main, settle) { Rule::Stragglers } else { Rule::Hold };
+            rival.strayed(main, pull.at, settle, rule)
+        };
+        let mut seen: VecDeque<Option<Correction>> = self.rivals.iter().map(seen).collect();
         main.progress(pull.at, arrived, settle);
         main.course.add(pull, arrived, held, main.settled_at.is_none());
+        main.course.is_shared |= node.shared;
         let (over_at, hold) = (main.over_at(settle), main.hold(settle));
-        let mut stragglers = 0;
+        let (mut stragglers, mut corrections) = (0, Vec::new());
         self.rivals.retain_mut(|rival| {
-            rival.votes = 0;
-            rival.left += u32::from(node.showed(&rival.course.digest, rival.course.opened_at));
-            // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
-            rival.run = if arrived > 0 { 0 } else { rival.run.saturating_sub(1) };
-            if rival.run == 0 {
-                rival.run_from = None;
-            }
+            let strayed = seen.pop_front().flatten();
+            rival.answered(pull.at, node, arrived > 0, settle);
             let in_time = rival.course.opened_at <= over_at || main.asks_always();
-            let straggled = rival.run == 0 && rival.was_live && in_time;
-            let strayed = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
-            if straggled || strayed {
+            let is_straggler = rival.run == 0 && rival.was_live && in_time;
+            let in_hold = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
+            if is_straggler || in_hold {
                 stragglers += rival.course.pulls;
+                corrections.extend(strayed);
             }
-            !(straggled || strayed)
+            !(is_straggler || in_hold)
         });
         main.stragglers = main.stragglers.saturating_add(stragglers);
+        corrections.into_iter().for_each(|correction| main.course.correct(correction));
     }
 
     /// The place of the rival that `pull` speaks for.
@@ -274,7 +282,7 @@ impl Service {
     fn give_up(&mut self, rival: Rival, at: Time, settle: Span) {
         let Some(main) = &mut self.main else { return };
         if rival.straggles(main, settle) {
-            main.stragglers = main.stragglers.saturating_add(rival.course.pulls);
+            main.straggled(&rival, at, settle);
         } else {
             let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
             let past = rival.into_past(main, end, at, settle);
@@ -319,16 +327,19 @@ impl Service {
     /// Lets the strongest claim win, if one does.
     fn decide(&mut self, now: Time, settle: Span, haste: Haste) {
         while let Some(main) = &self.main {
-            let wins =
-                |rival: &Rival| rival.claims(main, now, settle, haste) && rival.is_majority(main, settle);
-            let Some(place) = self.rivals.iter().position(wins) else { return };
+            let verdict = |rival: &Rival| rival.verdict(main, now, settle, haste);
+            let found =
+                self.rivals.iter().map(verdict).enumerate().find_map(|(place, rule)| Some((place, rule?)));
+            let Some((place, rule)) = found else {
+                return;
+            };
             let rival = self.rivals.remove(place);
-            self.succeed(rival, settle);
+            self.succeed(rival, now, settle, rule);
         }
     }
 
     /// The rival takes over.
-    fn succeed(&mut self, mut rival: Rival, settle: Span) {
+    fn succeed(&mut self, mut rival: Rival, now: Time, settle: Span, rule: Rule) {
         let Some(mut old) = self.main.take() else { return };
         if rival.straggles(&old, settle) {
             // Its first pulls were stragglers; it came back with the run that nothing answered.
@@ -338,13 +349,14 @@ impl Service {
         let others = std::mem::take(&mut self.rivals);
         for other in others {
             if other.straggles(&old, settle) {
-                old.stragglers = old.stragglers.saturating_add(other.course.pulls);
+                old.straggled(&other, now, settle);
             } else {
                 let past = other.into_past(&old, End::Aborted, at, settle);
                 self.remember(past);
             }
         }
-        let main = Main::follow(&old, rival, settle);
+        rival.correct(&old, now, settle, rule);
+        let main = Main::follow(&old, rival, rule, settle);
         self.remember(old.into_past(at, settle));
         self.main = Some(main);
     }

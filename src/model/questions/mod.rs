@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use super::deployments::claim::{End, Main, Past, Rival};
 use super::deployments::service::{Attempt, Service};
+use super::deployments::verdict::Rule;
 use super::deployments::{Local, State};
 use super::event::EnvironmentName;
 use super::oci::{Digest, Repository};
@@ -63,7 +64,7 @@ pub fn deployment(state: &State, id: &str, now: Time) -> Option<Deployment> {
 pub fn evidence(state: &State, id: &str, now: Time) -> Option<Evidence> {
     in_any(state, id, now, |group, _| Evidence {
         deployment: id.to_owned(),
-        changes: group.0.iter().map(Step::evidence).collect(),
+        changes: group.0.iter().map(|step| step.evidence(state)).collect(),
     })
 }
 
@@ -201,6 +202,7 @@ impl Asked<'_> {
                 progressed_at: main.progressed_at(),
                 settled_at: (state == Phase::Settled).then(|| main.settles_at(settle)),
                 was_live: main.was_live,
+                rule: main.rule,
                 stragglers: main.stragglers,
                 expected: main.expected(),
             });
@@ -223,6 +225,7 @@ impl Asked<'_> {
             progressed_at: past.progressed_at,
             settled_at: past.settled_at,
             was_live: past.was_live,
+            rule: past.rule,
             stragglers: past.stragglers,
             expected: past.expected,
         }
@@ -243,6 +246,7 @@ impl Asked<'_> {
             progressed_at: rival.course.last_arrival(),
             settled_at: None,
             was_live: rival.was_live,
+            rule: Rule::Share,
             stragglers: 0,
             expected: rival.whole(main, settle),
         }
