@@ -118,15 +118,32 @@ pub(super) async fn delete(State(app): State<Arc<App>>, admin: Admin, params: Pa
     let query = Fields::from_query(&uri, &["confirm"])?;
 
     let _changing = app.changes.lock().await;
-    let name = params.environment(&app.log.view().directory)?.name.clone();
+    let view = app.log.view();
+    let environment = params.environment(&view.directory)?;
+    let name = environment.name.clone();
     if query.text("confirm")? != Some(name.as_str()) {
-        return Err(Problem::conflict(format!(
-            "nothing was deleted: deleting `{name}` ends every token of it and must be confirmed with ?confirm={name}"
-        )));
+        return Err(Problem::conflict(deletion(environment, &view, now())));
     }
     app.act(&admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
     tracing::info!(environment = %name, "environment deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// What deleting an environment would do, said before it is done.
+fn deletion(environment: &Environment, view: &View, now: Time) -> String {
+    let count = |count: usize, one: &str| match count {
+        0 => format!("no {one}"),
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    };
+    let name = &environment.name;
+    let tokens = count(environment.tokens_active(now), "active token");
+    let services = count(questions::running(&view.state, name, now).services.len(), "service");
+    format!(
+        "nothing was deleted: deleting `{name}` revokes every token of it at once ({tokens}: whoever pulls with one is \
+         refused from then on), stops tracking it and takes its deployments away ({services}), and cannot be undone; \
+         the audit trail stays. To confirm, say its name once more: ?confirm={name}"
+    )
 }
 
 fn answer(app: &App, status: StatusCode, name: &EnvironmentName) -> Answer {

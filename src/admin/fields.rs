@@ -7,6 +7,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::problem::Problem;
@@ -24,7 +25,7 @@ pub(super) struct Fields(BTreeMap<String, Value>);
 impl Fields {
     /// Reads a JSON object with no other fields than the `known` ones; `null` counts as absent.
     pub(super) async fn from_body(body: Body, known: &[&str]) -> Result<Self, Problem> {
-        let bytes = whole(body).await?;
+        let bytes = whole(body, BODY_BYTES_MAX).await?;
         let fields: BTreeMap<String, Value> = serde_json::from_slice(&bytes)
             .map_err(|error| Problem::malformed(format!("the body is not a JSON object: {error}")))?;
         Self::known(fields, known)
@@ -32,7 +33,7 @@ impl Fields {
 
     /// Reads an HTML form (`application/x-www-form-urlencoded`) with no other fields than the `known` ones.
     pub(super) async fn from_form(body: Body, known: &[&str]) -> Result<Self, Problem> {
-        let bytes = whole(body).await?;
+        let bytes = whole(body, BODY_BYTES_MAX).await?;
         let pairs = url::form_urlencoded::parse(&bytes);
         Self::known(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))).collect(), known)
     }
@@ -95,11 +96,28 @@ impl Fields {
     }
 }
 
+/// Reads a JSON body of `bytes_max` bytes at most into a type; a refusal names the field, however deep it lies.
+pub(super) async fn json_body<T: DeserializeOwned>(body: Body, bytes_max: usize) -> Result<T, Problem> {
+    let bytes = whole(body, bytes_max).await?;
+    let mut reader = serde_json::Deserializer::from_slice(&bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        match error.classify() {
+            serde_json::error::Category::Data if path != "." => Problem::invalid(&path, error.to_string()),
+            serde_json::error::Category::Data => Problem::malformed(error.to_string()),
+            _ => Problem::malformed(format!("the body is not a JSON object: {error}")),
+        }
+    })?;
+    reader.end().map_err(|error| Problem::malformed(format!("the body is not one JSON object: {error}")))?;
+    Ok(value)
+}
+
 /// A body in one piece, within bounds of size and time.
-async fn whole(body: Body) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
         Err(_) => Err(Problem::body_timeout()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(BODY_BYTES_MAX)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(bytes_max)),
         Ok(Err(_)) => Err(Problem::malformed("the body ended early")),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }

@@ -18,17 +18,18 @@ mod params;
 mod problem;
 mod questions;
 mod random;
+mod releases;
 mod sessions;
 mod token_file;
 mod tokens;
 mod web;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -41,6 +42,10 @@ pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
 use crate::log::Log;
 use crate::model::act::Action;
+use crate::model::deployments::State;
+use crate::model::oci::Repository;
+use crate::model::questions::Finder;
+use crate::model::search::Found;
 use crate::model::time::Time;
 use caller::Admin;
 use problem::Problem;
@@ -71,6 +76,8 @@ pub struct App {
     /// Held while the past is folded again, so that many such questions take one core, not all.
     refolds: Mutex<()>,
     sessions: sessions::Sessions,
+    /// The index of the catalogue's changes: derived, and brought up to date by who asks.
+    finder: RwLock<Finder>,
 }
 
 impl App {
@@ -85,6 +92,7 @@ impl App {
             changes: Mutex::new(()),
             refolds: Mutex::new(()),
             sessions: sessions::Sessions::default(),
+            finder: RwLock::default(),
         }
     }
 
@@ -97,6 +105,29 @@ impl App {
     }
 }
 
+impl App {
+    /// The changes that `query` may mean, in the repositories for which `within` says so, the best first.
+    fn find(&self, state: &State, query: &str, limit: usize, within: impl Fn(&Repository) -> bool) -> Found {
+        let catalogue = state.catalogue();
+        {
+            // An index is whole at every instant that a panic could leave behind: it is only read here.
+            let finder = self.finder.read().unwrap_or_else(PoisonError::into_inner);
+            if finder.is_current(catalogue) {
+                return finder.find(query, within, limit);
+            }
+        }
+        let mut finder = self.finder.write().unwrap_or_else(|poisoned| {
+            // It may have stopped in the middle of taking something in: begin anew.
+            self.finder.clear_poison();
+            let mut finder = poisoned.into_inner();
+            *finder = Finder::default();
+            finder
+        });
+        finder.follow(catalogue);
+        finder.find(query, within, limit)
+    }
+}
+
 fn router(app: Arc<App>) -> Router {
     let api = Router::new()
         .route("/environments", get(environments::list).post(environments::create))
@@ -106,11 +137,20 @@ fn router(app: Arc<App>) -> Router {
         )
         .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
         .route("/environments/{env}/tokens/{id}", delete(tokens::revoke))
+        .route("/environments/{env}/tokens/{id}/rotate", post(tokens::rotate))
         .route("/environments/{env}/running", get(questions::running))
         .route("/environments/{env}/deployments", get(questions::timeline))
         .route("/environments/{env}/local", get(questions::local))
         .route("/deployments/{id}", get(questions::deployment))
         .route("/deployments/{id}/evidence", get(questions::evidence))
+        .route("/environments/{env}/missing", get(questions::missing))
+        .route("/environments/{env}/history", get(questions::history))
+        .route("/environments/{env}/changes", get(questions::changes))
+        .route("/compare", get(questions::compare))
+        .route("/verify", get(questions::verify))
+        .route("/search", get(questions::search))
+        .route("/releases", get(releases::list).post(releases::create))
+        .route("/releases/{id}", get(releases::show))
         .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))
         .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
         .route("/audit", get(audit::audit))

@@ -4,6 +4,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::model::releases::{Conflict, Difference};
+
 /// An answer that says no. Its texts are written for the client; nothing internal goes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -12,9 +14,10 @@ pub(super) struct Problem {
     title: &'static str,
     detail: String,
     field: Option<String>,
+    differences: Vec<Difference>,
 }
 
-/// RFC 9457 section 3: the members of the JSON object; `field` is an extension (section 3.2).
+/// RFC 9457 section 3: the members of the JSON object; `field` and `differences` are extensions (section 3.2).
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: String,
@@ -23,11 +26,13 @@ struct Body<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, title, detail: detail.into(), field: None }
+        Self { status, kind, title, detail: detail.into(), field: None, differences: Vec::new() }
     }
 
     /// 400: the request cannot be read at all.
@@ -96,6 +101,15 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "The change does not fit what is there", detail)
     }
 
+    /// 409: the release is registered already, and otherwise.
+    pub(super) fn differs(conflict: &Conflict) -> Self {
+        let problem = Self::conflict(format!(
+            "{conflict}; nothing was changed. A rebuild of the same version is registered with all of its digests in \
+             `digests`; another release needs another version"
+        ));
+        Self { differences: conflict.differences.clone(), ..problem }
+    }
+
     /// 413: the body is longer than `bytes_max`.
     pub(super) fn too_large(bytes_max: usize) -> Self {
         Self::new(
@@ -146,6 +160,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             detail: &self.detail,
             field: self.field.as_deref(),
+            differences: &self.differences,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, body).into_response();

@@ -12,13 +12,22 @@ use super::{Answer, App, json};
 use crate::clock::now;
 use crate::log::PastError;
 use crate::model::deployments;
+use crate::model::event::EnvironmentName;
+use crate::model::oci::{Malformed, Repository};
 use crate::model::questions;
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 
 /// Deployments on one page, unless told.
 const PAGE_DEFAULT: usize = 20;
 /// Deployments on one page at most.
 const PAGE_MAX: usize = 200;
+
+/// Candidates that `verify` shows at most.
+const CANDIDATES: usize = 5;
+/// Longest description of a change.
+const QUERY_CHARS_MAX: usize = 500;
+/// The stretch whose changes are told, unless told otherwise.
+const CHANGES_SPAN: Span = Span::from_mins(7 * 24 * 60);
 
 /// `GET /api/v1/environments/{env}/running?at=T`; a time to come is answered as of now.
 pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
@@ -65,6 +74,112 @@ pub(super) async fn local(State(app): State<Arc<App>>, params: Params) -> Answer
     let view = app.log.view();
     let name = &params.environment(&view.directory)?.name;
     json(StatusCode::OK, &questions::local(&view.state, name))
+}
+
+/// `GET /api/v1/environments/{env}/missing`
+pub(super) async fn missing(State(app): State<Arc<App>>, params: Params) -> Answer {
+    let view = app.log.view();
+    let name = &params.environment(&view.directory)?.name;
+    json(StatusCode::OK, &questions::missing(&view.state, name, now()))
+}
+
+/// `GET /api/v1/environments/{env}/history?repository=R&limit=`, newest first.
+pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["repository", "limit"])?;
+    let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
+    let repository: Repository = query
+        .required_text("repository")?
+        .parse()
+        .map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))?;
+    let view = app.log.view();
+    let name = &params.environment(&view.directory)?.name;
+    let unknown = || Problem::not_found(format!("`{name}` was never seen to pull `{repository}`"));
+    let history = questions::history(&view.state, name, &repository, now(), limit).ok_or_else(unknown)?;
+    json(StatusCode::OK, &history)
+}
+
+/// `GET /api/v1/environments/{env}/changes?from=T&until=T`: from a week ago, up to now, unless told.
+pub(super) async fn changes(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["from", "until"])?;
+    let (view, now) = (app.log.view(), now());
+    let name = &params.environment(&view.directory)?.name;
+    let until = query.time("until")?.unwrap_or(now);
+    let from = query.time("from")?.unwrap_or(until - CHANGES_SPAN);
+    if from > until {
+        return Err(Problem::invalid("from", "must not be after `until`"));
+    }
+    json(StatusCode::OK, &questions::changes(&view.state, name, from, until, now))
+}
+
+/// `GET /api/v1/compare?left=A&right=B&left_at=T&right_at=T`: now, unless told; one environment may be compared with
+/// itself at another time.
+pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["left", "right", "left_at", "right_at"])?;
+    let (view, now) = (app.log.view(), now());
+    let environment = |field: &str| -> Result<&EnvironmentName, Problem> {
+        let name = query.required_text(field)?;
+        let unknown = || Problem::not_found(format!("{field}: there is no environment `{name}`"));
+        view.directory.environment(name).map(|environment| &environment.name).ok_or_else(unknown)
+    };
+    let (left, right) = (environment("left")?, environment("right")?);
+    let time = |field: &str| query.time(field).map(|at| at.filter(|at| *at < now));
+    let (left_at, right_at) = (time("left_at")?, time("right_at")?);
+    let left_state = match left_at {
+        Some(at) => Some(state_at(&app, at).await?),
+        None => None,
+    };
+    let right_state = match right_at {
+        Some(at) => Some(state_at(&app, at).await?),
+        None => None,
+    };
+    let left = questions::Side {
+        state: left_state.as_ref().unwrap_or(&view.state),
+        environment: left,
+        at: left_at.unwrap_or(now),
+    };
+    let right = questions::Side {
+        state: right_state.as_ref().unwrap_or(&view.state),
+        environment: right,
+        at: right_at.unwrap_or(now),
+    };
+    json(StatusCode::OK, &questions::compare(left, right))
+}
+
+/// `GET /api/v1/verify?environment=E&q=TEXT`
+pub(super) async fn verify(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["environment", "q"])?;
+    let text = searched(&query)?;
+    let (view, name) = (app.log.view(), query.required_text("environment")?);
+    let unknown = || Problem::not_found(format!("there is no environment `{name}`"));
+    let environment = &view.directory.environment(name).ok_or_else(unknown)?.name;
+    let found = app.find(&view.state, text, CANDIDATES, |_| true);
+    json(StatusCode::OK, &questions::verify(&view.state, environment, text, &found, now()))
+}
+
+/// `GET /api/v1/search?q=TEXT&repository=R&limit=`: changes, the best match first, and where each is live.
+pub(super) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["q", "repository", "limit"])?;
+    let text = searched(&query)?;
+    let repository: Option<Repository> = query
+        .text("repository")?
+        .map(|text| {
+            text.parse().map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
+        })
+        .transpose()?;
+    let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
+    let view = app.log.view();
+    let found =
+        app.find(&view.state, text, limit, |candidate| repository.as_ref().is_none_or(|it| it == candidate));
+    json(StatusCode::OK, &questions::search(&view.state, text, &found, now()))
+}
+
+/// What to search for.
+fn searched(query: &Fields) -> Result<&str, Problem> {
+    match query.line("q", QUERY_CHARS_MAX)?.map(str::trim) {
+        None => Err(Problem::invalid("q", "is missing")),
+        Some("") => Err(Problem::invalid("q", "must not be empty")),
+        Some(text) => Ok(text),
+    }
 }
 
 fn unknown_deployment(id: &str) -> Problem {

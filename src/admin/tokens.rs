@@ -15,13 +15,17 @@ use super::problem::Problem;
 use super::{Answer, App, json, random};
 use crate::clock::now;
 use crate::model::act::Action;
-use crate::model::directory::{Directory, Token};
+use crate::model::directory::{Directory, Environment, Token, WarningKind};
 use crate::model::event::{EnvironmentName, TokenId, TokenKind};
 use crate::model::secret::PULL_PREFIX;
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 
 /// How many tokens an environment may have, the revoked ones too.
 const TOKENS_MAX: usize = 10_000;
+/// How long a rotated token is accepted beside its successor, unless told.
+const OVERLAP: Span = Span::from_mins(24 * 60);
+/// … and at most.
+const OVERLAP_MAX: Span = Span::from_mins(90 * 24 * 60);
 /// Longest name of a token.
 const NAME_CHARS_MAX: usize = 100;
 
@@ -41,10 +45,30 @@ struct TokenView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used_from: Option<&'a str>,
     pulls: u64,
+    /// The token that took its place when it was rotated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor: Option<&'a TokenId>,
+    /// What about its use should be looked at.
+    warnings: Vec<WarningView<'a>>,
 }
 
-impl<'a> From<&'a Token> for TokenView<'a> {
-    fn from(token: &'a Token) -> Self {
+/// Something about a token that somebody should look at.
+#[derive(Serialize)]
+struct WarningView<'a> {
+    kind: WarningKind,
+    since: Time,
+    last_at: Time,
+    detail: &'a str,
+}
+
+impl<'a> TokenView<'a> {
+    fn new(token: &'a Token, now: Time) -> Self {
+        let warnings = token.warnings(now).map(|warning| WarningView {
+            kind: warning.kind,
+            since: warning.since,
+            last_at: warning.last_at,
+            detail: &warning.detail,
+        });
         Self {
             id: &token.id,
             name: &token.name,
@@ -55,6 +79,8 @@ impl<'a> From<&'a Token> for TokenView<'a> {
             last_used_at: token.last_used_at,
             last_used_from: token.last_used_from.as_deref(),
             pulls: token.pulls,
+            successor: token.successor.as_ref(),
+            warnings: warnings.collect(),
         }
     }
 }
@@ -72,13 +98,24 @@ struct NewToken<'a> {
     created_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Time>,
+    /// The token whose place it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<Replaced<'a>>,
+}
+
+/// A token that was rotated.
+#[derive(Serialize)]
+struct Replaced<'a> {
+    id: &'a TokenId,
+    /// From when on it is refused.
+    expires_at: Time,
 }
 
 /// `GET /api/v1/environments/{env}/tokens`
 pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
-    let view = app.log.view();
+    let (view, now) = (app.log.view(), now());
     let tokens = params.environment(&view.directory)?.tokens();
-    let mut shown: Vec<_> = tokens.map(TokenView::from).collect();
+    let mut shown: Vec<_> = tokens.map(|token| TokenView::new(token, now)).collect();
     shown.sort_by_key(|token| token.created_at);
     json(StatusCode::OK, &shown)
 }
@@ -100,11 +137,7 @@ pub(super) async fn create(
     let (view, created_at) = (app.log.view(), now());
     let environment = params.environment(&view.directory)?;
     check_expiry(expires_at, created_at)?;
-    if environment.tokens().count() >= TOKENS_MAX {
-        return Err(Problem::conflict(format!(
-            "an environment may have {TOKENS_MAX} tokens, the revoked too"
-        )));
-    }
+    check_room(environment)?;
     let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
     let action = Action::TokenCreated {
         environment: environment.clone(),
@@ -127,8 +160,69 @@ pub(super) async fn create(
         instructions,
         created_at,
         expires_at,
+        replaces: None,
     };
     json(StatusCode::CREATED, &token)
+}
+
+/// `POST /api/v1/environments/{env}/tokens/{id}/rotate`: a successor of the same name and kind, that lives as long as
+/// the token was to live; the token itself is accepted for a while longer, so that nodes can change over.
+pub(super) async fn rotate(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    params: Params,
+    request: Request,
+) -> Answer {
+    let fields = Fields::from_body(request.into_body(), &["overlap", "expires_at"]).await?;
+    let overlap = overlap(&fields)?;
+    let expires_at = fields.time("expires_at")?;
+    let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
+
+    let _changing = app.changes.lock().await;
+    let (view, now) = (app.log.view(), now());
+    check_expiry(expires_at, now)?;
+    let environment = params.environment(&view.directory)?;
+    let old = token(environment, &params)?;
+    check_rotatable(old, now)?;
+    check_room(environment)?;
+    let ends_at = old.expires_at.map_or(now + overlap, |end| end.min(now + overlap));
+    let lifetime = old.expires_at.map(|end| end.since(old.created_at));
+    let expires_at = expires_at.or(lifetime.map(|lifetime| now + lifetime));
+    let (id, environment) = (new_id(&view.directory)?, &environment.name);
+    let action = Action::TokenRotated {
+        environment: environment.clone(),
+        id: old.id.clone(),
+        ends_at,
+        successor: id.clone(),
+        secret_sha256: secret.sha256(),
+        expires_at,
+    };
+    app.act(&admin, now, action).await?;
+    tracing::info!(%environment, token = %old.id, successor = %id, "token rotated");
+    let token = NewToken {
+        id: &id,
+        name: &old.name,
+        kind: old.kind,
+        username: environment,
+        secret: secret.expose(),
+        instructions: Instructions::new(&app.settings, environment, &secret),
+        created_at: now,
+        expires_at,
+        replaces: Some(Replaced { id: &old.id, expires_at: ends_at }),
+    };
+    json(StatusCode::CREATED, &token)
+}
+
+/// A token that is refused, or was rotated already, is not rotated.
+fn check_rotatable(token: &Token, now: Time) -> Result<(), Problem> {
+    let id = &token.id;
+    if let Some(successor) = &token.successor {
+        return Err(Problem::conflict(format!("`{id}` was rotated already; its successor is `{successor}`")));
+    }
+    if !token.is_active(now) {
+        return Err(Problem::conflict(format!("`{id}` is not accepted any more; make a new token")));
+    }
+    Ok(())
 }
 
 /// `DELETE /api/v1/environments/{env}/tokens/{id}`: refused from the next request on. Repeating it changes nothing.
@@ -136,15 +230,34 @@ pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Pa
     let _changing = app.changes.lock().await;
     let view = app.log.view();
     let environment = params.environment(&view.directory)?;
-    let id = TokenId::new(params.get("id"));
-    let unknown = || Problem::not_found(format!("`{}` has no token `{id}`", environment.name));
-    let token = environment.token(&id).ok_or_else(unknown)?;
+    let token = token(environment, &params)?;
     if token.revoked_at.is_none() {
-        let environment = environment.name.clone();
+        let (environment, id) = (environment.name.clone(), token.id.clone());
         tracing::info!(%environment, token = %id, "token revoked");
         app.act(&admin, now(), Action::TokenRevoked { environment, id }).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The token that the path names.
+fn token<'a>(environment: &'a Environment, params: &Params) -> Result<&'a Token, Problem> {
+    let id = TokenId::new(params.get("id"));
+    let unknown = || Problem::not_found(format!("`{}` has no token `{id}`", environment.name));
+    environment.token(&id).ok_or_else(unknown)
+}
+
+fn check_room(environment: &Environment) -> Result<(), Problem> {
+    if environment.tokens().count() >= TOKENS_MAX {
+        let full = format!("an environment may have {TOKENS_MAX} tokens, the revoked too");
+        return Err(Problem::conflict(full));
+    }
+    Ok(())
+}
+
+fn overlap(fields: &Fields) -> Result<Span, Problem> {
+    let Some(text) = fields.text("overlap")? else { return Ok(OVERLAP) };
+    let span = text.parse().ok().filter(|span| (Span::from_ms(0)..=OVERLAP_MAX).contains(span));
+    span.ok_or_else(|| Problem::invalid("overlap", "must be a length from 0m to 90d, e.g. 24h"))
 }
 
 /// A token has to be good for a while.

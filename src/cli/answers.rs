@@ -3,7 +3,9 @@
 
 use serde::Deserialize;
 
-use super::output::short;
+use super::client::Client;
+use super::output::{Style, Table, ago, dim, plain, short};
+use crate::clock::now;
 use crate::model::time::Time;
 
 /// An environment.
@@ -53,6 +55,10 @@ pub struct Change {
     pub to: Image,
     /// How many clients pulled it.
     pub clients: u64,
+    /// How far it is.
+    pub state: Option<String>,
+    /// When the first pull showed it.
+    pub started_at: Option<Time>,
 }
 
 /// What an image is called.
@@ -69,4 +75,43 @@ impl Image {
     pub fn label(&self) -> String {
         self.version.clone().unwrap_or_else(|| short(&self.digest))
     }
+}
+
+/// A release in a list.
+#[derive(Debug, Deserialize)]
+pub struct ReleaseLine {
+    /// Its identifier.
+    pub id: String,
+    /// Of which repository.
+    pub repository: String,
+    /// Its version.
+    pub version: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// What changed with it.
+    pub summary: String,
+    /// Where it runs, if the answer says so.
+    #[serde(default)]
+    pub environments: Vec<Place>,
+}
+
+/// An environment that runs a release.
+#[derive(Debug, Deserialize)]
+pub struct Place {
+    /// Its name.
+    pub name: String,
+}
+
+/// Releases, a line each.
+pub fn listed(client: &Client, releases: &[ReleaseLine]) -> String {
+    let mut table = Table::indented(2);
+    for release in releases {
+        table.row([
+            (release.version.clone(), Style::Bold),
+            plain(ago(now(), release.created_at)),
+            plain(release.summary.clone()),
+            dim(release.id.clone()),
+        ]);
+    }
+    table.render(&client.output)
 }

@@ -44,11 +44,11 @@ enum Command {
         #[command(flatten)]
         about: About,
     },
-    /// Delete an environment: all its tokens are refused from then on
+    /// Delete an environment; without --confirm, say what that would do
     Delete {
         /// Its name
         name: EnvironmentName,
-        /// Its name once more
+        /// Its name once more: all its tokens are refused from then on, and that cannot be undone
         #[arg(long, value_name = "NAME")]
         confirm: Option<String>,
     },
@@ -141,16 +141,18 @@ async fn update(client: &Client, name: &EnvironmentName, fields: About) -> Resul
 }
 
 async fn delete(client: &Client, name: &EnvironmentName, confirm: Option<String>) -> Result<(), CliError> {
-    let Some(confirm) = confirm.filter(|confirm| confirm == name.as_str()) else {
-        return Err(CliError::Refused {
-            status: 409,
-            detail: format!(
-                "nothing was deleted: deleting `{name}` ends every token of it\n  to confirm: landfall env delete {name} \
-                 --confirm {name}"
-            ),
-        });
-    };
-    client.send(Method::DELETE, &["environments", name.as_str()], &[("confirm", &confirm)], None).await?;
+    // Without the right word the server changes nothing and says what it would do.
+    let confirm = confirm.unwrap_or_default();
+    let sent =
+        client.send(Method::DELETE, &["environments", name.as_str()], &[("confirm", &confirm)], None).await;
+    sent.map_err(|error| match error {
+        CliError::Refused { status: 409, detail } => {
+            let (what, _) = detail.split_once(" To confirm").unwrap_or((&detail, ""));
+            let detail = format!("{what}\n  to confirm: landfall env delete {name} --confirm {name}");
+            CliError::Refused { status: 409, detail }
+        }
+        other => other,
+    })?;
     if client.output.json {
         return Ok(());
     }

@@ -75,6 +75,14 @@ pub enum CliError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that an argument names cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -88,10 +96,10 @@ impl CliError {
             Self::Replay(error) => error.exit_code(),
             Self::Demo(error) => error.exit_code(),
             Self::Refused { .. } | Self::Unauthorized { .. } => 1,
-            Self::TokenFile { .. } => 66,                           // EX_NOINPUT
+            Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
-            Self::Output(_) => 74,                                  // EX_IOERR
-            Self::Protocol { .. } => 76,                            // EX_PROTOCOL
+            Self::Output(_) => 74,                            // EX_IOERR
+            Self::Protocol { .. } => 76,                      // EX_PROTOCOL
         }
     }
 }

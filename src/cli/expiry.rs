@@ -4,9 +4,8 @@ use std::str::FromStr;
 
 use crate::model::time::{Span, Time};
 
-/// A length of time: `90d`, `12h`, `30m` or `2w`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Length(pub Span);
+/// A hundred years: what is longer is a slip.
+const LONGEST: Span = Span::from_mins(100 * 366 * 24 * 60);
 
 /// When a token ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,35 +16,14 @@ pub enum Expiry {
     At(Time),
 }
 
-impl FromStr for Length {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let minutes = || {
-            let unit = text.chars().last()?;
-            let count: i64 =
-                text.strip_suffix(unit)?.parse().ok().filter(|count| (1..=100_000).contains(count))?;
-            let minutes = match unit {
-                'm' => 1,
-                'h' => 60,
-                'd' => 24 * 60,
-                'w' => 7 * 24 * 60,
-                _ => return None,
-            };
-            Some(count * minutes)
-        };
-        let minutes = minutes().ok_or_else(|| "write it as 90d, 12h, 30m or 2w".to_owned())?;
-        Ok(Self(Span::from_mins(minutes)))
-    }
-}
-
 impl FromStr for Expiry {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, &'static str> {
         if let Ok(at) = text.parse() {
             return Ok(Self::At(at));
         }
-        let bad = |_| "write it as 90d, 12h, 30m, 2w, or as a time like 2027-01-01T00:00:00Z".to_owned();
-        text.parse().map(|Length(span)| Self::After(span)).map_err(bad)
+        let span = text.parse().ok().filter(|span| (Span::from_ms(1)..=LONGEST).contains(span));
+        span.map(Self::After).ok_or("write it as 90d, 12h, 30m, 2w, or as a time like 2027-01-01T00:00:00Z")
     }
 }
 

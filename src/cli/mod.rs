@@ -4,17 +4,22 @@ pub mod admin_token;
 pub mod answers;
 pub mod audit;
 pub mod client;
+pub mod compare;
 pub mod demo;
 pub mod env;
 pub mod error;
 pub mod expiry;
 pub mod export;
+pub mod history;
+pub mod missing;
 pub mod output;
+pub mod release;
 pub mod replay;
 pub mod serve;
 pub mod status;
 pub mod timeline;
 pub mod token;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -37,7 +42,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Make, show, change and delete environments
     Env(Remote<env::EnvArgs>),
-    /// Make, list and revoke an environment's tokens
+    /// Make, list, rotate and revoke an environment's tokens
     Token(Remote<token::TokenArgs>),
     /// Make, list and revoke admin and viewer tokens
     AdminToken(Remote<admin_token::AdminTokenArgs>),
@@ -47,6 +52,20 @@ enum Command {
     Status(Remote<status::StatusArgs>),
     /// Show an environment's deployments and rollbacks, newest first
     Timeline(Remote<timeline::TimelineArgs>),
+    /// Show two environments side by side, or one at two times
+    Compare(Remote<compare::CompareArgs>),
+    /// Show which releases an environment lacks
+    Missing(Remote<missing::MissingArgs>),
+    /// Tell whether a change is live
+    Verify(Remote<verify::VerifyArgs>),
+    /// Find changes by a loose description
+    Search(Remote<verify::SearchArgs>),
+    /// Show what became of one service
+    History(Remote<history::HistoryArgs>),
+    /// Show what changed in an environment in a stretch of time
+    Changes(Remote<history::ChangesArgs>),
+    /// Register and show releases
+    Release(Remote<release::ReleaseArgs>),
     /// Print every recorded pull as JSON Lines, in log order; `landfall replay` reads them
     Export(Remote<export::ExportArgs>),
     /// Derive deployments from recorded observations, without a server
@@ -74,6 +93,13 @@ impl Cli {
             Command::Audit(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Status(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Timeline(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Compare(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Missing(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Verify(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Search(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::History(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Changes(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Release(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),
             Command::Export(remote) => remote.command.run(&Client::new(remote.client)?).await,
         }

@@ -6,12 +6,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::deployments::{Rules, State};
 use crate::model::event::Observation;
+use crate::model::oci::{Digest, Repository};
 use crate::model::questions::{self, Replayed};
-use crate::model::releases::{Catalogue, Release};
+use crate::model::releases::{Catalogue, Change, Registration};
 use crate::model::time::Time;
 
 /// Bytes of a line that are read before it is refused: an observation has some hundred.
@@ -28,6 +29,22 @@ pub struct Args {
     /// Answer as of this time, from the lines up to it alone [default: the last observation]
     #[arg(long, value_name = "TIME")]
     at: Option<Time>,
+}
+
+/// A release as the file has it.
+#[derive(Deserialize)]
+struct Release {
+    repository: Repository,
+    digest: Digest,
+    version: String,
+    #[serde(default)]
+    revision: Option<String>,
+    #[serde(default)]
+    created_at: Option<Time>,
+    #[serde(default)]
+    parents: Vec<String>,
+    #[serde(default)]
+    changes: Vec<Change>,
 }
 
 /// Why a replay could not be done.
@@ -103,8 +120,10 @@ fn catalogue(path: &Path) -> Result<Catalogue, ReplayError> {
     let releases: Vec<Release> = serde_json::from_slice(&text)
         .map_err(|source| ReplayError::Releases { path: path.into(), source })?;
     let mut catalogue = Catalogue::default();
-    for release in releases {
-        catalogue.add(release);
+    for Release { repository, digest, version, revision, created_at, parents, changes } in releases {
+        let digests = vec![digest];
+        let told = Registration { repository, version, digests, revision, created_at, parents, changes };
+        catalogue.add(&told, created_at.unwrap_or_default());
     }
     Ok(catalogue)
 }

@@ -15,7 +15,7 @@ use crate::clock::now;
 use crate::model::event::{EnvironmentName, TokenKind};
 use crate::model::time::Time;
 
-/// Makes, lists and revokes an environment's tokens
+/// Makes, lists, rotates and revokes an environment's tokens
 #[derive(Debug, Args)]
 pub struct TokenArgs {
     #[command(subcommand)]
@@ -43,6 +43,19 @@ enum Command {
         /// The environment
         env: EnvironmentName,
     },
+    /// Give a token a successor; both are accepted for a while, so that nodes can change over
+    Rotate {
+        /// The environment
+        env: EnvironmentName,
+        /// The token's identifier, as `token list` shows it
+        id: String,
+        /// How long the old token is accepted beside the new one: 24h, 7d, or 0m to end it at once
+        #[arg(long, value_name = "LENGTH", default_value = "24h")]
+        overlap: String,
+        /// When the new one ends; after as long as the old one was to live, unless told
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<Expiry>,
+    },
     /// Revoke a token: it is refused from its next request on
     Revoke {
         /// The environment
@@ -63,6 +76,19 @@ struct NewToken {
     docker_login: String,
     hosts_toml: String,
     expires_at: Option<Time>,
+    replaces: Option<Replaced>,
+}
+
+#[derive(Deserialize)]
+struct Replaced {
+    id: String,
+    expires_at: Time,
+}
+
+#[derive(Deserialize)]
+struct Warning {
+    since: Time,
+    detail: String,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +102,9 @@ struct ListedToken {
     last_used_at: Option<Time>,
     last_used_from: Option<String>,
     pulls: u64,
+    successor: Option<String>,
+    #[serde(default)]
+    warnings: Vec<Warning>,
 }
 
 impl TokenArgs {
@@ -84,6 +113,9 @@ impl TokenArgs {
         match self.command {
             Command::Create { env, name, kind, expires } => create(client, &env, &name, &kind, expires).await,
             Command::List { env } => list(client, &env).await,
+            Command::Rotate { env, id, overlap, expires } => {
+                rotate(client, &env, &id, &overlap, expires).await
+            }
             Command::Revoke { env, id } => revoke(client, &env, &id).await,
         }?;
         Ok(ExitCode::SUCCESS)
@@ -105,6 +137,28 @@ async fn create(
         return client.output.print(&answer.as_json());
     }
     client.output.print(&handover(client, &answer.parse()?))
+}
+
+async fn rotate(
+    client: &Client,
+    env: &EnvironmentName,
+    id: &str,
+    overlap: &str,
+    expires: Option<Expiry>,
+) -> Result<(), CliError> {
+    let expires_at = expires.map(|expires| expires.at(now()));
+    let fields = json!({ "overlap": overlap, "expires_at": expires_at });
+    let path = ["environments", env.as_str(), "tokens", id, "rotate"];
+    let answer = client.send(Method::POST, &path, &[], Some(&fields)).await?;
+    if client.output.json {
+        return client.output.print(&answer.as_json());
+    }
+    let token: NewToken = answer.parse()?;
+    let old = token.replaces.as_ref().map(|old| {
+        let (id, end) = (client.output.paint(&old.id, Style::Plain), ago(now(), old.expires_at));
+        format!("It takes the place of {id}, which ends {end} ({}).\n\n", old.expires_at)
+    });
+    client.output.print(&(old.unwrap_or_default() + &handover(client, &token)))
 }
 
 /// What somebody does with a new token, in the order of likelihood.
@@ -147,7 +201,9 @@ async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
     let now = now();
     let mut table =
         Table::with_headings(&["ID", "NAME", "KIND", "STATE", "CREATED", "EXPIRES", "PULLS", "LAST USED"]);
+    let mut notes = String::new();
     for token in tokens {
+        notes += &token.notes(client, now);
         table.row([
             plain(token.id.clone()),
             (token.name.clone(), Style::Bold),
@@ -159,10 +215,25 @@ async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
             plain(token.last_use(now)),
         ]);
     }
-    client.output.print(&table.render(&client.output))
+    let gap = if notes.is_empty() { "" } else { "\n" };
+    client.output.print(&format!("{}{gap}{notes}", table.render(&client.output)))
 }
 
 impl ListedToken {
+    /// What should be looked at, a line for each.
+    fn notes(&self, client: &Client, now: Time) -> String {
+        let id = client.output.paint(&self.id, Style::Plain);
+        let rotated = self.successor.iter().map(|successor| {
+            format!("{id} was rotated: its successor is {}\n", client.output.paint(successor, Style::Plain))
+        });
+        let warnings = self.warnings.iter().map(|warning| {
+            let (word, detail) = ("warning:", &warning.detail);
+            let (word, since) = (client.output.paint(word, Style::Yellow), ago(now, warning.since));
+            format!("{word} {id}, {since}: {}\n", client.output.paint(detail, Style::Plain))
+        });
+        rotated.chain(warnings).collect()
+    }
+
     fn last_use(&self, now: Time) -> String {
         match (&self.last_used_at, &self.last_used_from) {
             (Some(at), Some(from)) => format!("{} from {from}", ago(now, *at)),

@@ -61,6 +61,7 @@ mod tests {
     use crate::model::act::{Action, Actor, Role, Through, Who};
     use crate::model::event::{Facts, Method, Object, Observation, TokenId, TokenKind};
     use crate::model::oci::Digest;
+    use crate::model::releases::{Change, ChangeKind, Registration, Rule};
     use crate::model::time::Time;
 
     /// One event of each kind, named as in the golden file.
@@ -154,7 +155,28 @@ mod tests {
                 },
             ),
             ("admin-token-revoked", Action::AdminTokenRevoked { id: TokenId::new("adm_f147a6a9931f") }),
+            ("release-added", Action::ReleaseAdded(Box::new(registration(at)))),
         ]
+    }
+
+    fn registration(at: Time) -> Registration {
+        let change = Change {
+            kind: ChangeKind::Fix,
+            title: "Login times out".into(),
+            pr: Some(4511),
+            issue: None,
+            commit: Some("0123456".into()),
+            author: Some("ada".into()),
+            rule: Some(Rule::Given),
+        };
+        Registration {
+            digests: vec![Digest::from_bytes([0x24; 32])],
+            revision: Some("0123456789abcdef".into()),
+            created_at: Some(at),
+            parents: vec!["v2.3.0".into()],
+            changes: vec![change],
+            ..Registration::named("docker/app".parse().unwrap(), "v2.3.1")
+        }
     }
 
     fn ada() -> Actor {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::{EnvironmentName, Event, TokenId, TokenKind};
+use super::releases::Registration;
 use super::time::Time;
 
 /// One change, and who made it.
@@ -159,6 +160,8 @@ pub enum Action {
         /// Which.
         id: TokenId,
     },
+    /// A release was registered, or more was told of one.
+    ReleaseAdded(Box<Registration>),
 }
 
 impl Action {
@@ -178,6 +181,7 @@ impl Action {
             Self::TokenRotated { .. } => "token_rotated",
             Self::AdminTokenCreated { .. } => "admin_token_created",
             Self::AdminTokenRevoked { .. } => "admin_token_revoked",
+            Self::ReleaseAdded(_) => "release_added",
         }
     }
 
@@ -190,7 +194,7 @@ impl Action {
             Self::TokenCreated { environment, .. }
             | Self::TokenRevoked { environment, .. }
             | Self::TokenRotated { environment, .. } => Some(environment),
-            Self::AdminTokenCreated { .. } | Self::AdminTokenRevoked { .. } => None,
+            Self::AdminTokenCreated { .. } | Self::AdminTokenRevoked { .. } | Self::ReleaseAdded(_) => None,
         }
     }
 }
@@ -227,6 +231,7 @@ impl fmt::Display for Action {
                 until(f, *expires_at)
             }
             Self::AdminTokenRevoked { id } => write!(f, "revoked the admin or viewer token {id}"),
+            Self::ReleaseAdded(told) => write!(f, "registered {} of {}", told.version, told.repository),
         }
     }
 }

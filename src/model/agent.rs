@@ -44,6 +44,18 @@ pub fn puller(kind: TokenKind, agent: &str) -> Puller {
     }
 }
 
+/// The kind of program that an agent's text names, in words.
+pub fn family(agent: &str) -> &'static str {
+    match hint(agent) {
+        Hint::Runtime(Runtime::Containerd) => "containerd",
+        Hint::Runtime(Runtime::Crio) => "CRI-O",
+        Hint::Runtime(Runtime::Docker) => "a Docker daemon",
+        Hint::Runtime(Runtime::Mirror) => "a mirror",
+        Hint::Laptop(program) => program,
+        Hint::Unknown => "another program",
+    }
+}
+
 /// What an agent's text says by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hint {

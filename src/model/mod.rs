@@ -11,5 +11,6 @@ pub mod event;
 pub mod oci;
 pub mod questions;
 pub mod releases;
+pub mod search;
 pub mod secret;
 pub mod time;

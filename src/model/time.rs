@@ -14,6 +14,11 @@ pub struct Time(i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span(i64);
 
+/// A text that is no length of time.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a length of time; write it as 90m, 24h or 7d")]
+pub struct BadSpan(String);
+
 /// A text that is no RFC 3339 timestamp.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a time; write it as 2026-03-02T06:00:48Z")]
@@ -69,6 +74,17 @@ impl Sub<Span> for Time {
     type Output = Time;
     fn sub(self, span: Span) -> Time {
         Time(self.0.saturating_sub(span.0))
+    }
+}
+
+impl FromStr for Span {
+    type Err = BadSpan;
+    /// `90m`, `24h`, `7d`; a day has 24 hours.
+    fn from_str(text: &str) -> Result<Self, BadSpan> {
+        let length = text.parse::<jiff::Span>();
+        let length = length.and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()));
+        let ms = length.ok().and_then(|length| i64::try_from(length.as_millis()).ok());
+        ms.map(Self).ok_or_else(|| BadSpan(text.to_owned()))
     }
 }
 
@@ -143,6 +159,16 @@ mod tests {
         assert_eq!(time.to_string(), "2026-03-02T06:00:48.032Z");
         assert_eq!(time.since("2026-03-02T06:00:40Z".parse().unwrap()), Span::from_ms(8032));
         assert!("yesterday".parse::<Time>().is_err());
+    }
+
+    #[test]
+    fn lengths_are_written_with_their_units() {
+        for (text, ms) in [("90m", 5_400_000), ("24h", 86_400_000), ("7d", 604_800_000), ("250ms", 250)] {
+            assert_eq!(text.parse::<Span>().unwrap(), Span::from_ms(ms), "{text}");
+        }
+        for text in ["", "7", "a week", "1y"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use http::Method;
 use landfall::clock::now;
-use landfall::model::secret::{ADMIN_PREFIX, VIEWER_PREFIX, is_well_formed};
-use landfall::model::time::Span;
+use landfall::model::secret::{ADMIN_PREFIX, VIEWER_PREFIX, is_well_formed, sha256};
+use landfall::model::time::{Span, Time};
 use serde_json::{Value, json};
 
-use crate::admin_support::{Answer, Server, check_problem};
+use crate::admin_support::{Answer, Server, check_problem, pull};
 
 const ENVIRONMENTS: &str = "/api/v1/environments";
 const ADMIN_TOKENS: &str = "/api/v1/admin-tokens";
@@ -44,11 +44,13 @@ async fn a_viewer_sees_and_changes_nothing() {
         assert!(!shown.contains(&secret) && !shown.contains(&viewer) && !shown.contains("secret"), "{path}");
     }
     let token = format!("{ENVIRONMENTS}/production/tokens/{environment_token}");
+    let rotate = format!("{token}/rotate");
     let changes = [
         (Method::POST, ENVIRONMENTS),
         (Method::PATCH, "/api/v1/environments/production"),
         (Method::DELETE, "/api/v1/environments/production?confirm=production"),
         (Method::POST, "/api/v1/environments/production/tokens"),
+        (Method::POST, &rotate),
         (Method::DELETE, &token),
         (Method::POST, ADMIN_TOKENS),
         (Method::DELETE, "/api/v1/admin-tokens/adm_none"),
@@ -184,5 +186,88 @@ async fn every_change_says_who_made_it_through_what_and_from_where() {
     let dir = server.stop().await;
     let server = Server::start_in(dir, |_| Ok(())).await;
     check(&server.get("/api/v1/audit").await.json());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_rotated_token_and_its_successor_both_pull_until_the_overlap_ends() {
+    let server = Server::start().await;
+    server.post(ENVIRONMENTS, json!({"name": "production"})).await;
+    let tokens = format!("{ENVIRONMENTS}/production/tokens");
+    let ends = (now() + Span::from_mins(90 * 24 * 60)).to_string();
+    let made =
+        server.post(&tokens, json!({"name": "nodes", "kind": "prepull", "expires_at": ends})).await.json();
+    let rotate = format!("{tokens}/{}/rotate", made["id"].as_str().unwrap());
+    for (body, field) in [
+        (json!({"overlap": "soon"}), "overlap"),
+        (json!({"overlap": "-1h"}), "overlap"),
+        (json!({"overlap": "91d"}), "overlap"),
+        (json!({"expires_at": "2020-01-01T00:00:00Z"}), "expires_at"),
+        (json!({"name": "other"}), "name"),
+    ] {
+        check_problem(&server.post(&rotate, body).await, 422, Some(field));
+    }
+    let rotated = server.post(&rotate, json!({"overlap": "2h"})).await;
+    assert_eq!((rotated.status.as_u16(), rotated.header("cache-control")), (201, "no-store"));
+    let rotated = rotated.json();
+    assert_eq!((&rotated["name"], &rotated["kind"]), (&json!("nodes"), &json!("prepull")));
+    assert!(rotated["kubectl"].as_str().unwrap().contains(rotated["secret"].as_str().unwrap()));
+    assert_eq!(rotated["replaces"]["id"], made["id"]);
+    let time = |value: &Value| value.as_str().unwrap().parse::<Time>().unwrap();
+    let overlap = time(&rotated["replaces"]["expires_at"]).since(time(&rotated["created_at"]));
+    assert_eq!(overlap, Span::from_mins(120));
+    let lifetime = |token: &Value| time(&token["expires_at"]).since(time(&token["created_at"]));
+    assert_eq!(lifetime(&rotated), lifetime(&made), "it lives as long as the old one was to live");
+
+    let is_accepted = |token: &Value, minutes| {
+        let secret = sha256(token["secret"].as_str().unwrap());
+        let at = now() + Span::from_mins(minutes);
+        server.log.view().directory.authenticate(&secret, at).is_ok()
+    };
+    assert!(is_accepted(&made, 119) && is_accepted(&rotated, 119));
+    assert!(!is_accepted(&made, 121) && is_accepted(&rotated, 121));
+    let again = server.post(&rotate, json!({})).await;
+    check_problem(&again, 409, None);
+    assert!(again.text().contains(rotated["id"].as_str().unwrap()), "{}", again.text());
+    let listed = server.get(&tokens).await.json();
+    assert_eq!((&listed[0]["successor"], &listed[1]["id"]), (&rotated["id"], &rotated["id"]));
+
+    let path = format!("{tokens}/{}", rotated["id"].as_str().unwrap());
+    server.send(Method::DELETE, &path, "").await;
+    check_problem(&server.post(&format!("{path}/rotate"), json!({})).await, 409, None);
+    check_problem(&server.post(&format!("{tokens}/tok_none/rotate"), json!({})).await, 404, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_odd_about_a_tokens_use_is_shown_where_tokens_are() {
+    let server = Server::start().await;
+    let (id, _) = server.environment("production").await;
+    let days_ago = |days: i64| now() - Span::from_mins(days * 24 * 60);
+    server.pulled(pull("production", &id, days_ago(9), "10.0.0.1", 1)).await;
+    let tokens = format!("{ENVIRONMENTS}/production/tokens");
+    assert_eq!(server.get(&tokens).await.json()[0]["warnings"], json!([]));
+    let strange = days_ago(1);
+    server.pulled(pull("production", &id, strange, "203.0.113.9", 1)).await;
+    let detail = "used from 203.0.0.0/16 (203.0.113.9), before only from 10.0.0.0/16";
+    let at = strange.to_string();
+    let expected = json!([{"kind": "new_network", "since": at, "last_at": at, "detail": detail}]);
+    assert_eq!(server.get(&tokens).await.json()[0]["warnings"], expected);
+    let cookie = cookie(&log_in(&server, &server.token).await);
+    let page = server.send_with(Method::GET, "/environments/production", "", &[("cookie", &cookie)]).await;
+    assert!(page.text().contains(detail), "{}", page.text());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_says_first_what_it_will_do() {
+    let server = Server::start().await;
+    let (id, _) = server.environment("production").await;
+    server.pulled(pull("production", &id, now() - Span::from_mins(5), "10.0.0.1", 1)).await;
+    let refused = server.send(Method::DELETE, "/api/v1/environments/production", "").await;
+    check_problem(&refused, 409, None);
+    for words in ["1 active token", "1 service", "cannot be undone", "?confirm=production"] {
+        assert!(refused.text().contains(words), "{}", refused.text());
+    }
     server.stop().await;
 }

@@ -61,6 +61,12 @@ async fn each_message_tells_the_next_step() {
     let id = token.split(['(', ')']).nth(1).unwrap();
     let listed = says(&server, &["token", "list", "production"]).await;
     assert!(listed.contains(id) && listed.contains("active") && listed.contains("in 30 d"), "{listed}");
+    let rotated = says(&server, &["token", "rotate", "production", id, "--overlap", "48h"]).await;
+    for part in [&format!("takes the place of {id}, which ends in 2 d"), "lfl_", "kubectl create secret"] {
+        assert!(rotated.contains(part), "`{part}` is not in: {rotated}");
+    }
+    let listed = says(&server, &["token", "list", "production"]).await;
+    assert!(listed.contains(&format!("{id} was rotated: its successor is tok_")), "{listed}");
     says(&server, &["token", "revoke", "production", id]).await;
     assert!(says(&server, &["token", "list", "production"]).await.contains("revoked"));
 
@@ -81,7 +87,13 @@ async fn an_environment_is_deleted_only_with_its_name_said_twice() {
         [&["env", "delete", "production"][..], &["env", "delete", "production", "--confirm", "staging"]]
     {
         let refused = command(&server, arguments).await;
-        check_failure(&refused, 1, &["nothing was deleted", "--confirm production"]);
+        let words = [
+            "nothing was deleted",
+            "1 active token",
+            "cannot be undone",
+            "env delete production --confirm production",
+        ];
+        check_failure(&refused, 1, &words);
         assert_eq!(server.get("/api/v1/environments/production").await.status, 200);
     }
     says(&server, &["env", "delete", "production", "--confirm", "production"]).await;

@@ -18,6 +18,7 @@ mod large;
 mod life;
 mod parts;
 mod refusals;
+mod releases;
 mod rig;
 mod story;
 mod transfer;

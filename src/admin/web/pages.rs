@@ -89,6 +89,13 @@ struct TokenRow {
     state: &'static str,
     last_used: String,
     pulls: u64,
+    warnings: Vec<WarningRow>,
+}
+
+/// Something about a token that somebody should look at.
+struct WarningRow {
+    detail: String,
+    ago: String,
 }
 
 struct LocalRow {
@@ -206,7 +213,17 @@ impl TokenRow {
             (false, None) => "expired",
         };
         let last_used = token.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(now, at));
-        Self { name: token.name.clone(), kind: token.kind.as_str(), state, last_used, pulls: token.pulls }
+        let warnings = token
+            .warnings(now)
+            .map(|warning| WarningRow { detail: warning.detail.clone(), ago: ago(now, warning.since) });
+        Self {
+            name: token.name.clone(),
+            kind: token.kind.as_str(),
+            state,
+            last_used,
+            pulls: token.pulls,
+            warnings: warnings.collect(),
+        }
     }
 }
 

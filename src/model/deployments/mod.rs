@@ -8,7 +8,7 @@ pub mod claim;
 pub mod course;
 pub mod pull;
 pub mod service;
-mod shards;
+pub(super) mod shards;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
@@ -22,7 +22,7 @@ use super::act::Action;
 use super::agent::{Puller, puller};
 use super::event::{EnvironmentName, Event, Facts, Method, Object, Observation};
 use super::oci::{Digest, Reference, Repository, Tag};
-use super::releases::Catalogue;
+use super::releases::{Catalogue, Labels};
 use super::time::{Span, Time};
 use pull::PULL;
 use service::Service;
@@ -36,6 +36,9 @@ const LOCAL_MAX: usize = 1_024;
 
 /// Most manifests, indexes and configs whose content is remembered.
 const CONTENT_MAX: usize = 65_536;
+
+/// Longest version or revision that labels may name; what is longer is cut.
+const LABEL_CHARS_MAX: usize = 128;
 
 /// How far a version is looked for: index → manifest → config.
 const HOPS_MAX: usize = 3;
@@ -99,7 +102,38 @@ struct Content {
     at: Time,
     index: Option<Digest>,
     leads_to: Option<Digest>,
-    version: Option<Arc<str>>,
+    /// The manifest whose config it is.
+    config_of: Option<Digest>,
+    labels: Option<Arc<Said>>,
+}
+
+/// What labels or annotations say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Said {
+    version: Option<String>,
+    revision: Option<String>,
+    created_at: Option<Time>,
+}
+
+impl Said {
+    /// Nothing where they name neither version nor revision.
+    fn of(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let text = |label: &str| {
+            let text = labels.get(label).map(|text| text.trim()).filter(|text| !text.is_empty());
+            text.map(|text| text.chars().take(LABEL_CHARS_MAX).collect::<String>())
+        };
+        let (version, revision) = (text("version"), text("revision"));
+        let created_at = labels.get("created").and_then(|text| text.parse().ok());
+        (version.is_some() || revision.is_some()).then_some(Self { version, revision, created_at })
+    }
+
+    fn labels(&self) -> Labels<'_> {
+        Labels {
+            version: self.version.as_deref(),
+            revision: self.revision.as_deref(),
+            created_at: self.created_at,
+        }
+    }
 }
 
 impl Spread for Digest {
@@ -119,13 +153,13 @@ impl State {
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Observed(observation) => self.observe(observation),
-            Event::Learned { at, digest, facts, .. } => self.learn(*at, *digest, facts),
+            Event::Learned { at, repository, digest, facts } => self.learn(*at, repository, *digest, facts),
             Event::Gap { until, .. } => self.gap(*until),
-            Event::Acted(act) => self.act(&act.action),
+            Event::Acted(act) => self.act(act.at, &act.action),
         }
     }
 
-    fn act(&mut self, action: &Action) {
+    fn act(&mut self, at: Time, action: &Action) {
         match action {
             Action::EnvironmentCreated { name, .. } => {
                 self.environments.insert(name.clone(), Arc::default());
@@ -133,6 +167,7 @@ impl State {
             Action::EnvironmentDeleted { name } => {
                 self.environments.remove(name);
             }
+            Action::ReleaseAdded(told) => Arc::make_mut(&mut self.catalogue).add(told, at),
             _ => {}
         }
     }
@@ -205,7 +240,7 @@ impl State {
         content
     }
 
-    fn learn(&mut self, at: Time, digest: Digest, facts: &Facts) {
+    fn learn(&mut self, at: Time, repository: &Repository, digest: Digest, facts: &Facts) {
         let (labels, leads_to) = match facts {
             Facts::Index { children, labels } => {
                 for &child in children.iter().take(CONTENT_MAX / 64) {
@@ -213,13 +248,26 @@ impl State {
                 }
                 (labels, children.first().copied())
             }
-            Facts::Manifest { config, labels } => (labels, Some(*config)),
+            Facts::Manifest { config, labels } => {
+                self.content(at, *config).config_of = Some(digest);
+                (labels, Some(*config))
+            }
             Facts::Config { labels } => (labels, None),
         };
-        let version = labels.get("version").map(|version| Arc::from(version.as_str()));
+        let said = Said::of(labels);
         let content = self.content(at, digest);
         content.leads_to = leads_to.or(content.leads_to);
-        content.version = version.or_else(|| content.version.take());
+        content.labels = said.map(Arc::new).or_else(|| content.labels.take());
+        let top = self.top_of(digest);
+        if let Some(said) = self.said(&top).cloned() {
+            Arc::make_mut(&mut self.catalogue).see(repository, top, &said.labels(), at);
+        }
+    }
+
+    /// The manifest or index that people deploy: above a config its manifest, above that its index.
+    fn top_of(&self, digest: Digest) -> Digest {
+        let manifest = self.content.get(&digest).and_then(|content| content.config_of).unwrap_or(digest);
+        self.content.get(&manifest).and_then(|content| content.index).unwrap_or(manifest)
     }
 
     fn gap(&mut self, until: Time) {
@@ -267,10 +315,15 @@ impl State {
 
     /// The version that an image's labels name.
     pub fn labelled_version(&self, digest: &Digest) -> Option<&str> {
+        self.said(digest)?.version.as_deref()
+    }
+
+    /// What the labels of an image say: its own annotations, else its platform manifest's, else its config's.
+    fn said(&self, digest: &Digest) -> Option<&Arc<Said>> {
         let mut content = self.content.get(digest)?;
         for _ in 0..HOPS_MAX {
-            if let Some(version) = &content.version {
-                return Some(version);
+            if let Some(said) = &content.labels {
+                return Some(said);
             }
             content = self.content.get(&content.leads_to?)?;
         }
@@ -330,6 +383,16 @@ impl Tracked {
     /// The services, in the order of the repositories.
     pub fn services(&self) -> impl Iterator<Item = (&Repository, &Service)> {
         self.services.iter().map(|(repository, service)| (repository, service.as_ref()))
+    }
+
+    /// One service, with the repository as it is kept.
+    pub fn named_service(&self, repository: &Repository) -> Option<(&Repository, &Service)> {
+        self.services.get_key_value(repository).map(|(repository, service)| (repository, service.as_ref()))
+    }
+
+    /// One service.
+    pub fn service_of(&self, repository: &Repository) -> Option<&Service> {
+        self.services.get(repository).map(Arc::as_ref)
     }
 
     /// The pulls by people's machines, in log order.

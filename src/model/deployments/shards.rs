@@ -15,7 +15,7 @@ pub(crate) trait Spread: Ord + Clone {
 }
 
 /// A bounded map in [`PARTS`] parts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound(
     serialize = "K: Ord + Serialize, V: Serialize",
     deserialize = "K: Ord + serde::de::DeserializeOwned, V: serde::de::DeserializeOwned"

@@ -1,7 +1,11 @@
 //! The fold of environments and tokens: who may pull, and for which environment; and of admin tokens.
 
 mod admins;
+mod habits;
+mod seats;
 mod token;
+#[cfg(test)]
+mod warned;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,7 +17,11 @@ use super::event::{EnvironmentName, Event, Observation, TokenId};
 use super::time::Time;
 
 pub use admins::{AdminToken, Admins};
+pub use habits::{Warning, WarningKind};
 pub use token::{Refused, Token};
+
+use seats::Seats;
+use token::UNAUTHORIZED;
 
 /// Every environment and token, as the log says. Cloning is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +29,7 @@ pub struct Directory {
     environments: BTreeMap<EnvironmentName, Arc<Environment>>,
     by_secret: Arc<HashMap<[u8; 32], (EnvironmentName, TokenId)>>,
     admins: Arc<Admins>,
+    seats: Seats,
 }
 
 /// An environment.
@@ -127,45 +136,57 @@ impl Directory {
                 }
             }
             Action::TokenCreated { environment, id, name, kind, secret_sha256, expires_at } => {
-                let Some(owner) = self.environments.get_mut(environment).map(Arc::make_mut) else { return };
-                let token = Token {
-                    id: id.clone(),
-                    name: name.clone(),
-                    kind: *kind,
-                    created_at: at,
-                    expires_at: *expires_at,
-                    revoked_at: None,
-                    last_used_at: None,
-                    last_used_from: None,
-                    pulls: 0,
-                    secret_sha256: *secret_sha256,
-                };
-                owner.tokens.insert(id.clone(), token);
-                Arc::make_mut(&mut self.by_secret).insert(*secret_sha256, (environment.clone(), id.clone()));
+                let token = Token::new(at, id.clone(), name.clone(), *kind, *secret_sha256, *expires_at);
+                self.add(environment, token);
             }
             Action::TokenRevoked { environment, id } => {
-                let owner = self.environments.get_mut(environment).map(Arc::make_mut);
-                if let Some(token) = owner.and_then(|owner| owner.tokens.get_mut(id)) {
+                if let Some(token) = self.token_mut(environment, id) {
                     token.revoked_at.get_or_insert(at);
+                }
+            }
+            Action::TokenRotated { environment, id, ends_at, successor, secret_sha256, expires_at } => {
+                if let Some(old) = self.token_mut(environment, id) {
+                    let token = old.rotate(at, *ends_at, successor.clone(), *secret_sha256, *expires_at);
+                    self.add(environment, token);
                 }
             }
             Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => {
                 Arc::make_mut(&mut self.admins).act(at, action);
             }
-            Action::TokenRotated { .. } => {}
+            Action::ReleaseAdded(_) => {}
         }
     }
 
+    fn add(&mut self, environment: &EnvironmentName, token: Token) {
+        let Some(owner) = self.environments.get_mut(environment).map(Arc::make_mut) else { return };
+        Arc::make_mut(&mut self.by_secret)
+            .insert(token.secret_sha256, (environment.clone(), token.id.clone()));
+        owner.tokens.insert(token.id.clone(), token);
+    }
+
     fn used(&mut self, observation: &Observation) {
-        let owner = self.environments.get_mut(&observation.environment).map(Arc::make_mut);
-        let Some(token) = owner.and_then(|owner| owner.tokens.get_mut(&observation.token)) else { return };
-        token.last_used_at = Some(observation.at);
-        if token.last_used_from.as_ref() != Some(&observation.client) {
-            token.last_used_from = Some(observation.client.clone());
+        let Some(token) = self.token_mut(&observation.environment, &observation.token) else { return };
+        token.used(observation);
+        if observation.status == UNAUTHORIZED || self.environments.len() < 2 {
+            return;
         }
-        if observation.object == super::event::Object::Manifest && observation.digest.is_some() {
-            token.pulls += 1;
+        let Some((environment, token)) = self.seats.used(observation) else { return };
+        for (one, id, other) in [
+            (&observation.environment, &observation.token, &environment),
+            (&environment, &token, &observation.environment),
+        ] {
+            let Some(token) = self.token_mut(one, id) else { continue };
+            token.habits.warn(WarningKind::TwoEnvironments, observation.at, other.as_str(), || {
+                format!(
+                    "{} pulls with it for {one} and, in turns, with another token for {other}",
+                    observation.client
+                )
+            });
         }
+    }
+
+    fn token_mut(&mut self, environment: &EnvironmentName, id: &TokenId) -> Option<&mut Token> {
+        Arc::make_mut(self.environments.get_mut(environment)?).tokens.get_mut(id)
     }
 }
 

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::event::{TokenId, TokenKind};
+use super::habits::{Habits, Warning};
+use crate::model::event::{Object, Observation, TokenId, TokenKind};
 use crate::model::time::Time;
+
+/// What a client with a refused token is answered.
+pub(super) const UNAUTHORIZED: u16 = 401;
 
 /// A token, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +32,10 @@ pub struct Token {
     pub last_used_from: Option<Arc<str>>,
     /// How many manifest requests it made that were answered 2xx.
     pub pulls: u64,
+    /// The token that took its place, and that it ends for.
+    pub successor: Option<TokenId>,
     pub(super) secret_sha256: [u8; 32],
+    pub(super) habits: Habits,
 }
 
 /// Why a token is refused.
@@ -43,6 +50,66 @@ pub enum Refused {
 }
 
 impl Token {
+    /// A token that was never used.
+    pub(super) fn new(
+        at: Time,
+        id: TokenId,
+        name: String,
+        kind: TokenKind,
+        secret_sha256: [u8; 32],
+        expires_at: Option<Time>,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            kind,
+            created_at: at,
+            expires_at,
+            revoked_at: None,
+            last_used_at: None,
+            last_used_from: None,
+            pulls: 0,
+            successor: None,
+            secret_sha256,
+            habits: Habits::default(),
+        }
+    }
+
+    /// Makes its successor, of the same name, kind and habits; the token itself is refused from `ends_at` on.
+    pub(super) fn rotate(
+        &mut self,
+        at: Time,
+        ends_at: Time,
+        successor: TokenId,
+        secret_sha256: [u8; 32],
+        expires_at: Option<Time>,
+    ) -> Self {
+        self.expires_at = Some(self.expires_at.map_or(ends_at, |end| end.min(ends_at)));
+        self.successor = Some(successor.clone());
+        let new = Self::new(at, successor, self.name.clone(), self.kind, secret_sha256, expires_at);
+        Self { habits: self.habits.inherited(), ..new }
+    }
+
+    /// What about its use should be looked at, as of `now`.
+    pub fn warnings(&self, now: Time) -> impl Iterator<Item = &Warning> {
+        self.habits.warnings(now)
+    }
+
+    /// Takes a use into account.
+    pub(super) fn used(&mut self, observation: &Observation) {
+        self.last_used_at = Some(observation.at);
+        if self.last_used_from.as_ref() != Some(&observation.client) {
+            self.last_used_from = Some(observation.client.clone());
+        }
+        if observation.object == Object::Manifest && observation.digest.is_some() {
+            self.pulls += 1;
+        }
+        // People travel, and try other programs.
+        if self.kind != TokenKind::Local && observation.status != UNAUTHORIZED {
+            self.habits.used(observation);
+        }
+    }
+
     /// Whether the token is accepted at `now`.
     pub fn is_active(&self, now: Time) -> bool {
         self.check(now).is_ok()

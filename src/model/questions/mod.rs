@@ -3,7 +3,14 @@
 //! Whoever asks tells the time: whether a rollout has settled depends on how long nothing came. Names and shapes are
 //! those of the interface (`running`, `timeline`, `deployment`, `evidence`, `local`, and what `replay` prints).
 
+mod changes;
+mod compare;
+mod find;
+mod missing;
+mod release;
+mod search;
 mod step;
+mod verify;
 mod view;
 
 use std::borrow::Cow;
@@ -17,7 +24,13 @@ use super::oci::{Digest, Repository};
 use super::time::{Span, Time};
 use step::{Step, confidence, image, sentence, tag, version};
 
-pub use step::release_id;
+pub use changes::{Changes, History, changes, history};
+pub use compare::{Ahead, ComparedService, Comparison, Side, compare};
+pub use find::{Finder, releases_of};
+pub use missing::{Missing, MissingService, missing};
+pub use release::{ReleaseRef, ReleaseView, Source, Where, release};
+pub use search::{Certainty, SearchMatch, Searched, StandsWhere, search};
+pub use verify::{Match, MatchedWord, ServiceStanding, Standing, Verified, verify};
 pub use view::*;
 
 /// After so long without a try nobody waits for the image any more: the kubelet tries every five minutes at least.
@@ -133,11 +146,14 @@ struct Asked<'a> {
 }
 
 fn asked<'a>(state: &'a State, env: &EnvironmentName, now: Time) -> Vec<Asked<'a>> {
-    let settle = state.rules().settle;
     let services = state.environment(env).into_iter().flat_map(super::deployments::Tracked::services);
-    services
-        .map(|(repository, service)| Asked { state, repository, service: service.at(now, settle), now })
-        .collect()
+    services.map(|(repository, service)| Asked::of(state, repository, service, now)).collect()
+}
+
+impl<'a> Asked<'a> {
+    fn of(state: &'a State, repository: &'a Repository, service: &'a Service, now: Time) -> Self {
+        Self { state, repository, service: service.at(now, state.rules().settle), now }
+    }
 }
 
 impl Asked<'_> {
@@ -295,6 +311,10 @@ impl Group<'_> {
         let course = &first.course;
         let text = format!("{env}\0{}\0{}\0{}", first.repository, course.digest, course.opened_at.ms());
         format!("dep_{}", Digest::of(text.as_bytes()).short())
+    }
+
+    fn started_at(&self) -> Option<Time> {
+        self.0.first().map(|step| step.course.opened_at)
     }
 
     fn view(&self, state: &State, env: &EnvironmentName) -> Deployment {

@@ -6,9 +6,10 @@ use crate::model::deployments::course::{Course, Seen};
 use crate::model::deployments::service::Service;
 use crate::model::deployments::verdict::{Correction, Finding, Rule, Thought};
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::releases::{Relation, Release};
+use crate::model::releases::{Named, Number, Relation};
 use crate::model::time::Time;
 
+use super::release::ReleaseView;
 use super::view::{
     Change, ChangeEvidence, Confidence, CorrectionView, Image, Kind, Phase, PullEvidence, RuleView,
 };
@@ -37,8 +38,8 @@ impl Step<'_> {
         let to_version = ordered_version(state, self.repository, to, tag(self.course));
         let relation = state.catalogue().relation(
             self.repository,
-            (from, from_version.as_deref()),
-            (to, to_version.as_deref()),
+            Named { digest: from, version: from_version.as_deref() },
+            Named { digest: to, version: to_version.as_deref() },
         );
         match (relation, self.was_live) {
             (Relation::Earlier, _) => Kind::Rollback,
@@ -58,7 +59,11 @@ impl Step<'_> {
         let (releases, reverted) = match (&self.from, kind) {
             (Some((from, _)), Kind::Rollback) => (Vec::new(), self.between(state, &to, from)),
             (Some((from, _)), Kind::Upgrade | Kind::Restore) => (self.between(state, from, &to), Vec::new()),
-            _ => (state.catalogue().find(self.repository, &to).cloned().into_iter().collect(), Vec::new()),
+            _ => {
+                let image = Named { digest: &to, version: tag(self.course) };
+                let release = state.catalogue().find(self.repository, image);
+                (release.map(|release| ReleaseView::from(release.as_ref())).into_iter().collect(), Vec::new())
+            }
         };
         Change {
             repository: self.repository.clone(),
@@ -101,39 +106,32 @@ impl Step<'_> {
         rules.into_iter().map(RuleView::from).collect()
     }
 
-    /// The releases after `low` up to and with `high`. Where nobody registered these two, the images that ran here
-    /// stand for releases, by the versions that they name.
-    fn between(&self, state: &State, low: &Digest, high: &Digest) -> Vec<Release> {
+    /// The releases after `low` up to and with `high`: those of the catalogue, and the images that ran here of which
+    /// it knows nothing, by the versions that their tags name.
+    fn between(&self, state: &State, low: &Digest, high: &Digest) -> Vec<ReleaseView> {
         let (catalogue, repository) = (state.catalogue(), self.repository);
-        if [low, high].into_iter().all(|digest| catalogue.find(repository, digest).is_some()) {
-            return catalogue.between(repository, low, high).into_iter().cloned().collect();
-        }
         let ran: Vec<&Course> = self.ran().collect();
         let version_of = |digest: &Digest| {
             let latest = ran.iter().rev().find(|course| course.digest == *digest);
             ordered_version(state, repository, digest, latest.and_then(|course| tag(course)))
         };
         let (low_version, high_version) = (version_of(low), version_of(high));
-        let lies_between = |digest: &Digest, version: Option<&str>| {
-            let seen_from = |other, other_version: &Option<String>| {
-                catalogue.relation(repository, (other, other_version.as_deref()), (digest, version))
-            };
-            seen_from(low, &low_version) == Relation::Later
-                && seen_from(high, &high_version) == Relation::Earlier
-        };
-        let mut releases: Vec<Release> = Vec::new();
+        let low = Named { digest: low, version: low_version.as_deref() };
+        let high = Named { digest: high, version: high_version.as_deref() };
+        let known = catalogue.between(repository, low, high);
+        let mut releases: Vec<ReleaseView> =
+            known.into_iter().map(|it| ReleaseView::from(it.as_ref())).collect();
         for course in ran.iter().take_while(|course| course.opened_at <= self.course.opened_at) {
             let version = version_of(&course.digest);
-            let is_new = releases.iter().all(|release| release.digest != course.digest);
-            if is_new && (course.digest == *high || lies_between(&course.digest, version.as_deref())) {
-                releases.push(Release {
-                    repository: repository.clone(),
-                    digest: course.digest,
-                    version: version.unwrap_or_else(|| course.digest.short()),
-                    revision: None,
-                    created_at: None,
-                    parents: Vec::new(),
-                });
+            let here = Named { digest: &course.digest, version: version.as_deref() };
+            let is_known = catalogue.find(repository, here).is_some()
+                || releases.iter().any(|release| release.digest == Some(course.digest));
+            let lies_between = || {
+                catalogue.relation(repository, low, here) == Relation::Later
+                    && catalogue.relation(repository, high, here) == Relation::Earlier
+            };
+            if !is_known && (course.digest == *high.digest || lies_between()) {
+                releases.push(ReleaseView::of_image(repository, course.digest, version, course.opened_at));
             }
         }
         releases
@@ -241,16 +239,12 @@ pub(super) fn tag(course: &Course) -> Option<&str> {
 }
 
 pub(super) fn image(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Image {
+    let release = state.catalogue().find(repository, Named { digest, version: tag });
     Image {
         digest: *digest,
         version: version(state, repository, digest, tag),
-        release_id: state.catalogue().find(repository, digest).map(|_| release_id(repository, digest)),
+        release_id: release.map(|release| release.id.clone()),
     }
-}
-
-/// The identifier of a release: derived from what it is.
-pub fn release_id(repository: &Repository, digest: &Digest) -> String {
-    format!("rel_{}", Digest::of(format!("{repository}\0{digest}").as_bytes()).short())
 }
 
 /// From the catalogue, else from the image's labels, else the tag it was pulled by.
@@ -260,19 +254,19 @@ pub(super) fn version(
     digest: &Digest,
     tag: Option<&str>,
 ) -> Option<String> {
-    let released = state.catalogue().find(repository, digest).map(|release| release.version.as_str());
+    let released = state.catalogue().find(repository, Named { digest, version: tag });
+    let released = released.map(|release| release.version.as_str());
     released.or_else(|| state.labelled_version(digest)).or(tag).map(str::to_owned)
 }
 
 /// A version that can tell an order: a tag such as `latest` names no version.
-fn ordered_version(
+pub(super) fn ordered_version(
     state: &State,
     repository: &Repository,
     digest: &Digest,
     tag: Option<&str>,
 ) -> Option<String> {
-    let tag = tag.filter(|tag| tag.bytes().any(|byte| byte.is_ascii_digit()));
-    version(state, repository, digest, tag)
+    version(state, repository, digest, tag.filter(|tag| Number::parse(tag).is_some()))
 }
 
 /// "40 s", "6 min", "2 h".

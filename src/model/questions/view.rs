@@ -9,8 +9,9 @@ use crate::model::deployments::pull::Grade;
 use crate::model::deployments::verdict::{Finding, Rule, Thought};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Reference, Repository};
-use crate::model::releases::Release;
 use crate::model::time::Time;
+
+use super::release::ReleaseView;
 
 /// Whether a deployment goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,9 +90,9 @@ pub struct Change {
     /// How sure it is.
     pub confidence: Confidence,
     /// The releases that came with it.
-    pub releases: Vec<Release>,
+    pub releases: Vec<ReleaseView>,
     /// The releases that it took back.
-    pub reverted: Vec<Release>,
+    pub reverted: Vec<ReleaseView>,
     /// How many nodes showed it.
     pub clients: u32,
     /// Why, in words.

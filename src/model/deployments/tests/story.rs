@@ -8,7 +8,7 @@ use crate::model::deployments::{Rules, State};
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::questions;
-use crate::model::releases::{Catalogue, Release};
+use crate::model::releases::{Catalogue, Registration};
 use crate::model::time::{Span, Time};
 
 /// Where every story begins.
@@ -129,14 +129,8 @@ pub(super) fn catalogue() -> Catalogue {
     for minor in 0..10 {
         let version = format!("1.{minor}");
         for digest in [digest(&version), digest(&format!("{version}+b"))] {
-            catalogue.add(Release {
-                repository: repository(),
-                digest,
-                version: version.clone(),
-                revision: None,
-                created_at: None,
-                parents: Vec::new(),
-            });
+            let told = Registration { digests: vec![digest], ..Registration::named(repository(), &*version) };
+            catalogue.add(&told, Time::from_ms(0));
         }
     }
     catalogue

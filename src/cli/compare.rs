@@ -1,0 +1,98 @@
+//! `landfall compare`: two environments side by side.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::answers::{Image, ReleaseLine, listed};
+use super::client::Client;
+use super::error::CliError;
+use super::output::{Style, Table, plain, word};
+use crate::model::event::EnvironmentName;
+use crate::model::time::Time;
+
+/// Shows two environments side by side, or one at two times
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The left environment
+    left: EnvironmentName,
+    /// The right environment
+    right: EnvironmentName,
+    /// The left one as it was at this time
+    #[arg(long, value_name = "TIME")]
+    left_at: Option<Time>,
+    /// The right one as it was at this time
+    #[arg(long, value_name = "TIME")]
+    right_at: Option<Time>,
+}
+
+#[derive(Deserialize)]
+struct Comparison {
+    left: String,
+    right: String,
+    services: Vec<Service>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    repository: String,
+    left: Option<Image>,
+    right: Option<Image>,
+    relation: String,
+    releases: Vec<ReleaseLine>,
+    fixes: usize,
+    pull_requests: Vec<u64>,
+}
+
+impl CompareArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        let times = [("left_at", self.left_at), ("right_at", self.right_at)];
+        let times: Vec<(&str, String)> =
+            times.into_iter().filter_map(|(name, at)| Some((name, at?.to_string()))).collect();
+        let mut query = vec![("left", self.left.as_str()), ("right", self.right.as_str())];
+        query.extend(times.iter().map(|(name, at)| (*name, at.as_str())));
+        let answer = client.get(&["compare"], &query).await?;
+        if client.output.json {
+            client.output.print(&answer.as_json())?;
+        } else {
+            client.output.print(&describe(client, &answer.parse()?))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn describe(client: &Client, comparison: &Comparison) -> String {
+    let (left, right) = (&comparison.left, &comparison.right);
+    if comparison.services.is_empty() {
+        return format!("Nothing was pulled yet in {left} or {right}.\n");
+    }
+    let mut table = Table::with_headings(&["SERVICE", left, right, "RELATION", "BETWEEN"]);
+    for service in &comparison.services {
+        let label = |image: &Option<Image>| image.as_ref().map_or_else(|| "-".to_owned(), Image::label);
+        let releases = service.releases.len();
+        let between = match releases {
+            0 => String::new(),
+            1 => format!("1 release, {} fixes", service.fixes),
+            _ => format!("{releases} releases, {} fixes", service.fixes),
+        };
+        table.row([
+            plain(service.repository.clone()),
+            (label(&service.left), Style::Bold),
+            (label(&service.right), Style::Bold),
+            word(&service.relation),
+            plain(between),
+        ]);
+    }
+    let mut text = table.render(&client.output);
+    for service in comparison.services.iter().filter(|service| !service.releases.is_empty()) {
+        text.push_str(&format!("\n{}\n", client.output.paint(&service.repository, Style::Bold)));
+        text.push_str(&listed(client, &service.releases));
+        if !service.pull_requests.is_empty() {
+            let numbers: Vec<String> = service.pull_requests.iter().map(|pr| format!("#{pr}")).collect();
+            text.push_str(&format!("  pull requests: {}\n", numbers.join(" ")));
+        }
+    }
+    text
+}

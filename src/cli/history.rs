@@ -1,0 +1,147 @@
+//! `landfall history` and `landfall changes`: what became of one service, and what changed in a stretch of time.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::answers::{Change, Deployment, ReleaseLine, listed};
+use super::client::Client;
+use super::error::CliError;
+use super::output::{Style, Table, ago, dim, plain, short, word};
+use crate::clock::now;
+use crate::model::event::EnvironmentName;
+use crate::model::oci::Repository;
+use crate::model::time::{Span, Time};
+
+/// Changes that `history` shows unless told.
+const LIMIT: u16 = 20;
+
+/// Shows what became of one service, newest first
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The environment
+    env: EnvironmentName,
+    /// The service's repository
+    repository: Repository,
+    /// How many changes
+    #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+}
+
+/// Shows what changed in an environment in a stretch of time: the last seven days unless told
+#[derive(Debug, Args)]
+pub struct ChangesArgs {
+    /// The environment
+    env: EnvironmentName,
+    /// From this time on, e.g. 2026-03-02T06:00:00Z, or so long ago: 24h, 7d
+    #[arg(long, value_name = "TIME", value_parser = time_or_ago)]
+    since: Option<Time>,
+    /// Up to this time [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time_or_ago)]
+    until: Option<Time>,
+}
+
+/// A point in time, or how long ago it is.
+fn time_or_ago(text: &str) -> Result<Time, String> {
+    if let Ok(span) = text.parse::<Span>() {
+        return Ok(now() - span);
+    }
+    text.parse().map_err(|error: crate::model::time::BadTime| format!("{error}; or how long ago: 24h, 7d"))
+}
+
+#[derive(Deserialize)]
+struct History {
+    changes: Vec<Change>,
+    is_cut: bool,
+}
+
+#[derive(Deserialize)]
+struct Changes {
+    from: Time,
+    until: Time,
+    deployments: Vec<Deployment>,
+    rollbacks: usize,
+    releases: Vec<ReleaseLine>,
+    reverted: Vec<ReleaseLine>,
+    fixes: usize,
+}
+
+impl HistoryArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        let limit = self.limit.to_string();
+        let query = [("repository", self.repository.as_str()), ("limit", limit.as_str())];
+        let answer = client.get(&["environments", self.env.as_str(), "history"], &query).await?;
+        if client.output.json {
+            client.output.print(&answer.as_json())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let history: History = answer.parse()?;
+        let mut table = Table::with_headings(&["WHEN", "KIND", "FROM", "TO", "DIGEST", "STATE", "CLIENTS"]);
+        for change in &history.changes {
+            table.row([
+                plain(change.started_at.map(|at| ago(now(), at)).unwrap_or_default()),
+                word(&change.kind),
+                plain(change.from.as_ref().map_or_else(|| "-".to_owned(), super::answers::Image::label)),
+                (change.to.label(), Style::Bold),
+                dim(short(&change.to.digest)),
+                word(change.state.as_deref().unwrap_or_default()),
+                plain(change.clients.to_string()),
+            ]);
+        }
+        let more = if history.is_cut { "There are older ones: --limit shows up to 200.\n" } else { "" };
+        client.output.print(&format!("{}{more}", table.render(&client.output)))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl ChangesArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        let times = [("from", self.since), ("until", self.until)];
+        let times: Vec<(&str, String)> =
+            times.into_iter().filter_map(|(name, at)| Some((name, at?.to_string()))).collect();
+        let query: Vec<(&str, &str)> = times.iter().map(|(name, at)| (*name, at.as_str())).collect();
+        let answer = client.get(&["environments", self.env.as_str(), "changes"], &query).await?;
+        if client.output.json {
+            client.output.print(&answer.as_json())?;
+        } else {
+            client.output.print(&self.describe(client, &answer.parse()?))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn describe(&self, client: &Client, changes: &Changes) -> String {
+        let env = &self.env;
+        if changes.deployments.is_empty() {
+            return format!("Nothing changed in {env} between {} and {}.\n", changes.from, changes.until);
+        }
+        let mut text = format!(
+            "{env} since {}: {} deployments, {} of them rollbacks; {} releases and {} fixes landed, {} releases were reverted\n\n",
+            changes.from,
+            changes.deployments.len(),
+            changes.rollbacks,
+            changes.releases.len(),
+            changes.fixes,
+            changes.reverted.len()
+        );
+        let mut table = Table::default();
+        for deployment in &changes.deployments {
+            table.row([
+                plain(ago(now(), deployment.started_at)),
+                word(&deployment.kind),
+                (deployment.summary.clone(), Style::Bold),
+                word(&deployment.state),
+                dim(deployment.id.clone()),
+            ]);
+        }
+        text.push_str(&table.render(&client.output));
+        for (title, releases) in [("Landed", &changes.releases), ("Reverted", &changes.reverted)] {
+            if !releases.is_empty() {
+                text.push_str(&format!("\n{title}\n{}", listed(client, releases)));
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,226 @@
+//! `landfall release`: the release catalogue.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answers::ReleaseLine;
+use super::client::Client;
+use super::error::CliError;
+use super::output::{Style, Table, ago, clean, dim, plain, short, word};
+use crate::clock::now;
+use crate::model::oci::{Digest, Repository};
+use crate::model::releases::Change;
+use crate::model::time::Time;
+
+/// Releases that are listed unless told.
+const LIMIT: u16 = 20;
+
+/// Register and show releases
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    #[command(subcommand)]
+    command: ReleaseCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ReleaseCommand {
+    /// Register a release; CI does it after pushing the image
+    Add(AddArgs),
+    /// List releases, the latest first
+    List(ListArgs),
+    /// Show a release, its changes and where it runs
+    Show {
+        /// The release's identifier
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct AddArgs {
+    /// The image name in the registry's path, e.g. docker/payment-service
+    #[arg(long)]
+    repository: Repository,
+    /// The image's top-level digest; a further one is a rebuild or another image of the same release
+    #[arg(long, required = true)]
+    digest: Vec<Digest>,
+    /// The version, e.g. v2.3.1
+    #[arg(long)]
+    version: String,
+    /// The commit it was built from
+    #[arg(long, value_name = "SHA")]
+    revision: Option<String>,
+    /// When it was made [default: now]
+    #[arg(long, value_name = "TIME")]
+    created: Option<Time>,
+    /// A version or revision that it was built upon
+    #[arg(long, value_name = "VERSION")]
+    parent: Vec<String>,
+    /// Release notes in Markdown, which are split into changes
+    #[arg(long, value_name = "FILE")]
+    notes: Option<PathBuf>,
+    /// A change, e.g. "fix: login times out (#4511)"
+    #[arg(long, value_name = "TEXT")]
+    change: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only of this repository
+    #[arg(long)]
+    repository: Option<Repository>,
+    /// Only those with changes that this describes, the best match first
+    #[arg(long, value_name = "TEXT")]
+    query: Option<String>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    id: String,
+    repository: String,
+    version: String,
+    digest: Option<String>,
+    revision: Option<String>,
+    created_at: Time,
+    changes: Vec<ShownChange>,
+    summary: String,
+    environments: Vec<Where>,
+}
+
+#[derive(Deserialize)]
+struct ShownChange {
+    kind: String,
+    title: String,
+    pr: Option<u64>,
+    issue: Option<u64>,
+    author: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Where {
+    name: String,
+    since: Time,
+}
+
+impl ReleaseArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        match self.command {
+            ReleaseCommand::Add(args) => args.run(client).await?,
+            ReleaseCommand::List(args) => args.run(client).await?,
+            ReleaseCommand::Show { id } => {
+                let answer = client.get(&["releases", &id], &[]).await?;
+                if client.output.json {
+                    client.output.print(&answer.as_json())?;
+                } else {
+                    client.output.print(&describe(client, &answer.parse()?))?;
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl AddArgs {
+    async fn run(self, client: &Client) -> Result<(), CliError> {
+        let notes = match &self.notes {
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .map_err(|source| CliError::File { path: path.clone(), source })?,
+            ),
+            None => None,
+        };
+        let changes: Vec<Change> = self.change.iter().filter_map(|text| Change::parse(text, None)).collect();
+        let body = json!({
+            "repository": self.repository.as_str(),
+            "version": self.version,
+            "digests": self.digest,
+            "revision": self.revision,
+            "created_at": self.created,
+            "parents": self.parent,
+            "changes": changes,
+            "notes": notes,
+        });
+        let answer = client.send(Method::POST, &["releases"], &[], Some(&body)).await?;
+        if client.output.json {
+            return client.output.print(&answer.as_json());
+        }
+        let release: Shown = answer.parse()?;
+        client.output.print(&format!(
+            "{} of {} is registered as {}: {}\n",
+            clean(&release.version),
+            clean(&release.repository),
+            clean(&release.id),
+            clean(&release.summary)
+        ))
+    }
+}
+
+impl ListArgs {
+    async fn run(self, client: &Client) -> Result<(), CliError> {
+        let limit = self.limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        query.extend(self.repository.as_ref().map(|repository| ("repository", repository.as_str())));
+        query.extend(self.query.as_deref().map(|text| ("q", text)));
+        let answer = client.get(&["releases"], &query).await?;
+        if client.output.json {
+            return client.output.print(&answer.as_json());
+        }
+        let releases: Vec<ReleaseLine> = answer.parse()?;
+        if releases.is_empty() {
+            return client.output.print(
+                "No release is known. CI registers one with:\n\n  landfall release add --repository docker/app \
+                 --digest sha256:… --version v1.0.0 --change \"fix: login times out (#4511)\"\n",
+            );
+        }
+        let mut table = Table::with_headings(&["ID", "REPOSITORY", "VERSION", "MADE", "RUNS IN", "SUMMARY"]);
+        for release in &releases {
+            let places: Vec<&str> = release.environments.iter().map(|place| place.name.as_str()).collect();
+            table.row([
+                dim(release.id.clone()),
+                plain(release.repository.clone()),
+                (release.version.clone(), Style::Bold),
+                plain(ago(now(), release.created_at)),
+                plain(places.join(", ")),
+                plain(release.summary.clone()),
+            ]);
+        }
+        client.output.print(&table.render(&client.output))
+    }
+}
+
+fn describe(client: &Client, release: &Shown) -> String {
+    let title = format!("{} {}", release.repository, release.version);
+    let mut text = format!("{}  {}\n", client.output.paint(&title, Style::Bold), clean(&release.id));
+    let mut facts = Table::indented(2);
+    facts.row([dim("made"), plain(format!("{} ({})", release.created_at, ago(now(), release.created_at)))]);
+    facts.row([dim("digest"), plain(release.digest.clone().unwrap_or_else(|| "not known yet".to_owned()))]);
+    if let Some(revision) = &release.revision {
+        facts.row([dim("revision"), plain(short(revision))]);
+    }
+    for place in &release.environments {
+        facts.row([dim("runs in"), plain(format!("{} since {}", place.name, ago(now(), place.since)))]);
+    }
+    facts.row([dim("summary"), plain(release.summary.clone())]);
+    text.push_str(&facts.render(&client.output));
+    let mut changes = Table::indented(2);
+    for change in &release.changes {
+        let numbers = [change.pr, change.issue].into_iter().flatten().map(|number| format!("#{number}"));
+        changes.row([
+            word(&change.kind),
+            (change.title.clone(), Style::Plain),
+            plain(numbers.collect::<Vec<_>>().join(" ")),
+            dim(change.author.clone().unwrap_or_default()),
+        ]);
+    }
+    text.push('\n');
+    text.push_str(&changes.render(&client.output));
+    text
+}

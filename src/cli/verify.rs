@@ -1,0 +1,184 @@
+//! `landfall verify` and `landfall search`: which change is meant, and where it is live.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::answers::Image;
+use super::client::Client;
+use super::error::CliError;
+use super::output::{Style, Table, dim, plain, word};
+use crate::model::event::EnvironmentName;
+use crate::model::oci::Repository;
+
+/// Matches that `search` shows unless told.
+const LIMIT: u16 = 10;
+
+/// Tells whether a change is live; exits with 1 unless it is
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// What the change is about: words of its title, its pull request (`#4511`), a CVE
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
+    /// The environment
+    #[arg(long, value_name = "ENV")]
+    env: EnvironmentName,
+}
+
+/// Finds changes by a loose description, and where each is live
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// What the change is about: words of its title, its pull request (`#4511`), a CVE
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
+    /// Only in this repository
+    #[arg(long, value_name = "REPOSITORY")]
+    repository: Option<Repository>,
+    /// How many matches at most
+    #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+}
+
+#[derive(Deserialize)]
+struct Verified {
+    answer: String,
+    text: String,
+    matches: Vec<Match>,
+}
+
+#[derive(Deserialize)]
+struct Searched {
+    certainty: String,
+    matches: Vec<Match>,
+}
+
+#[derive(Deserialize)]
+struct Match {
+    release: ReleaseName,
+    change: Change,
+    score: f64,
+    #[serde(default)]
+    services: Vec<Service>,
+    #[serde(default)]
+    environments: Vec<Where>,
+}
+
+#[derive(Deserialize)]
+struct ReleaseName {
+    repository: String,
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    kind: String,
+    title: String,
+    pr: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    repository: String,
+    state: String,
+    running: Image,
+    deployment_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Where {
+    name: String,
+    state: String,
+}
+
+impl VerifyArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        let text = self.text.join(" ");
+        let query = [("environment", self.env.as_str()), ("q", text.as_str())];
+        let answer = client.get(&["verify"], &query).await?;
+        let verified: Verified = answer.parse()?;
+        if client.output.json {
+            client.output.print(&answer.as_json())?;
+        } else {
+            client.output.print(&self.describe(client, &verified))?;
+        }
+        Ok(if verified.answer == "live" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn describe(&self, client: &Client, verified: &Verified) -> String {
+        let (answer, style) = word(&verified.answer);
+        let mut text = format!(
+            "{}  {}\n",
+            client.output.paint(&answer, style),
+            client.output.paint(&verified.text, Style::Plain)
+        );
+        let is_sure = !matches!(verified.answer.as_str(), "unknown" | "no_such_change");
+        if !is_sure {
+            text.push_str(&candidates(client, &verified.matches));
+            return text;
+        }
+        let mut table = Table::indented(2);
+        for service in verified.matches.first().into_iter().flat_map(|best| &best.services) {
+            let evidence = service.deployment_id.as_deref().unwrap_or_default();
+            table.row([
+                plain(service.repository.clone()),
+                (service.running.label(), Style::Bold),
+                word(&service.state),
+                dim(evidence),
+            ]);
+        }
+        text.push_str(&table.render(&client.output));
+        let has_evidence =
+            verified.matches.iter().flat_map(|it| &it.services).any(|it| it.deployment_id.is_some());
+        if has_evidence {
+            text.push_str(&format!("The pulls behind it: landfall timeline {} --evidence\n", self.env));
+        }
+        text
+    }
+}
+
+impl SearchArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        let (text, limit) = (self.text.join(" "), self.limit.to_string());
+        let mut query = vec![("q", text.as_str()), ("limit", limit.as_str())];
+        query.extend(self.repository.as_ref().map(|repository| ("repository", repository.as_str())));
+        let answer = client.get(&["search"], &query).await?;
+        let searched: Searched = answer.parse()?;
+        if client.output.json {
+            client.output.print(&answer.as_json())?;
+        } else if searched.matches.is_empty() {
+            client.output.print("No known change fits. Which releases are known: landfall release list\n")?;
+        } else {
+            let heading = match searched.certainty.as_str() {
+                "sure" => "",
+                "perhaps" => "It is not certain which is meant; these are the nearest:\n",
+                _ => "No known change fits; these are the nearest:\n",
+            };
+            client.output.print(&format!("{heading}{}", candidates(client, &searched.matches)))?;
+        }
+        Ok(if searched.certainty == "no" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+fn candidates(client: &Client, matches: &[Match]) -> String {
+    let mut table = Table::indented(2);
+    for found in matches {
+        let number = found.change.pr.map(|pr| format!("#{pr}")).unwrap_or_default();
+        let places: Vec<String> = found
+            .environments
+            .iter()
+            .map(|it| format!("{}: {}", it.name, it.state.replace('_', " ")))
+            .collect();
+        table.row([
+            dim(format!("{:.2}", found.score)),
+            word(&found.change.kind),
+            (found.change.title.clone(), Style::Bold),
+            plain(number),
+            plain(format!("{} {}", found.release.repository, found.release.version)),
+            plain(places.join(", ")),
+        ]);
+    }
+    table.render(&client.output)
+}

@@ -1,0 +1,72 @@
+//! The search index beside the catalogue: what a query found, as releases and changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::deployments::State;
+use crate::model::oci::Repository;
+use crate::model::releases::{Catalogue, Change, Line, Release};
+use crate::model::search::{Found, Hit, Index, Place, Text};
+
+/// An index of every change of a catalogue. It is derived, and brought up to date by [`Finder::follow`].
+#[derive(Default)]
+pub struct Finder {
+    index: Index,
+    /// What is in it.
+    known: BTreeMap<Repository, Arc<Line>>,
+}
+
+impl Finder {
+    /// Whether it knows all that the catalogue knows.
+    pub fn is_current(&self, catalogue: &Catalogue) -> bool {
+        catalogue.lines().all(|(repository, line)| self.knows(repository, line))
+    }
+
+    /// Takes in what the catalogue has that it lacks. Costs by what is new.
+    pub fn follow(&mut self, catalogue: &Catalogue) {
+        for (repository, line) in catalogue.lines() {
+            if self.knows(repository, line) {
+                continue;
+            }
+            let before = self.known.insert(repository.clone(), line.clone());
+            let before = before.as_ref().map_or(&[][..], |line| line.releases());
+            for (place, release) in line.releases().iter().enumerate() {
+                let old = before.get(place);
+                if old.is_some_and(|old| {
+                    Arc::ptr_eq(old, release)
+                        || old.changes == release.changes && old.version == release.version
+                }) {
+                    continue;
+                }
+                if let Some(renamed) = old.filter(|old| old.version != release.version) {
+                    self.index.put(repository, &renamed.version, []);
+                }
+                self.index.put(repository, &release.version, release.changes.iter().map(text));
+            }
+        }
+    }
+
+    fn knows(&self, repository: &Repository, line: &Arc<Line>) -> bool {
+        self.known.get(repository).is_some_and(|known| Arc::ptr_eq(known, line))
+    }
+
+    /// The changes that `query` may mean, in the repositories for which `within` says so.
+    pub fn find(&self, query: &str, within: impl Fn(&Repository) -> bool, limit: usize) -> Found {
+        self.index.find(query, within, limit)
+    }
+}
+
+fn text(change: &Change) -> Text<'_> {
+    Text { title: &change.title, pr: change.pr, issue: change.issue, commit: change.commit.as_deref() }
+}
+
+/// The release and the change at a place, if the catalogue has it still.
+pub(super) fn at<'a>(state: &'a State, place: &Place) -> Option<(&'a Arc<Release>, &'a Change)> {
+    let release = state.catalogue().line(&place.repository)?.with_version(&place.version)?;
+    Some((release, release.changes.get(place.index)?))
+}
+
+/// The releases that carry what was hit, the best match first.
+pub fn releases_of<'a>(state: &'a State, hit: &Hit) -> impl Iterator<Item = &'a Arc<Release>> {
+    hit.places.iter().filter_map(|place| at(state, place)).map(|(release, _)| release)
+}

@@ -1,0 +1,243 @@
+//! One release, and what becomes of it when it is told twice.
+
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
+use super::order::key;
+use crate::model::oci::{Digest, Repository};
+use crate::model::time::Time;
+
+/// Digits from which on a short commit hash stands for a long one.
+const REVISION_CHARS_MIN: usize = 7;
+
+/// A release as somebody registers it: what the log keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Of which repository.
+    pub repository: Repository,
+    /// Its version, e.g. `v2.3.1`.
+    pub version: String,
+    /// The top-level digests of its images: of its index, of rebuilds. None where the source knows none, as git.
+    pub digests: Vec<Digest>,
+    /// The commit it was built from.
+    pub revision: Option<String>,
+    /// When it was made. Shown, and never used for the order of releases.
+    pub created_at: Option<Time>,
+    /// The versions or revisions that it was built upon.
+    pub parents: Vec<String>,
+    /// What changed with it.
+    pub changes: Vec<Change>,
+}
+
+/// A published version of a repository: what was registered, and what the labels of images add to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its identifier: derived from what it is, so that the same release has the same one everywhere.
+    pub id: String,
+    /// What was registered.
+    pub told: Registration,
+    /// Further images, whose labels name this version or revision.
+    pub labelled: Vec<Digest>,
+    /// When Landfall heard of it.
+    pub added_at: Time,
+    /// Somebody registered it; else only the labels of an image speak of it.
+    pub is_registered: bool,
+}
+
+/// What the labels of an image say about its release: `org.opencontainers.image.*` of the OCI image spec,
+/// "Pre-Defined Annotation Keys".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels<'a> {
+    /// `version`
+    pub version: Option<&'a str>,
+    /// `revision`
+    pub revision: Option<&'a str>,
+    /// `created`
+    pub created_at: Option<Time>,
+}
+
+/// What registering a release does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is new.
+    New,
+    /// It adds to what was known.
+    Extended,
+    /// It says nothing new.
+    Same,
+}
+
+/// A release that was registered before, and otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{repository} {version} is registered already, and differs in {}", fields(.differences))]
+pub struct Conflict {
+    /// Of which repository.
+    pub repository: Repository,
+    /// The version as it was registered.
+    pub version: String,
+    /// Field by field.
+    pub differences: Vec<Difference>,
+}
+
+/// A field that was registered otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Which field.
+    pub field: &'static str,
+    /// What is known.
+    pub known: String,
+    /// What was given.
+    pub given: String,
+}
+
+fn fields(differences: &[Difference]) -> String {
+    differences.iter().map(|difference| difference.field).collect::<Vec<_>>().join(", ")
+}
+
+impl Registration {
+    /// A release of which nothing but its name is known.
+    pub fn named(repository: Repository, version: impl Into<String>) -> Self {
+        Self {
+            repository,
+            version: version.into(),
+            digests: Vec::new(),
+            revision: None,
+            created_at: None,
+            parents: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+}
+
+impl std::ops::Deref for Release {
+    type Target = Registration;
+    fn deref(&self) -> &Registration {
+        &self.told
+    }
+}
+
+impl Release {
+    /// A release that was registered at `added_at`.
+    pub fn registered(told: Registration, added_at: Time) -> Self {
+        let name = format!("{}\0{}", told.repository, key(&told.version));
+        let id = format!("rel_{}", Digest::of(name.as_bytes()).short());
+        Self { id, told, labelled: Vec::new(), added_at, is_registered: true }
+    }
+
+    /// A release that the labels of an image name.
+    pub(super) fn labelled(repository: Repository, version: &str, added_at: Time) -> Self {
+        let release = Self::registered(Registration::named(repository, version), added_at);
+        Self { is_registered: false, ..release }
+    }
+
+    /// The digest to deploy: the one registered first, else the first that names it.
+    pub fn digest(&self) -> Option<Digest> {
+        self.digests.first().or(self.labelled.first()).copied()
+    }
+
+    /// Every digest of it.
+    pub fn all_digests(&self) -> impl Iterator<Item = &Digest> {
+        self.digests.iter().chain(&self.labelled)
+    }
+
+    /// How `given` would contradict what is known of the same version.
+    pub(super) fn differences(&self, given: &Registration) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let mut differ = |field, known: String, given: String| {
+            differences.push(Difference { field, known, given });
+        };
+        let is_within = |a: &[Digest], b: &[Digest]| a.iter().all(|digest| b.contains(digest));
+        if !is_within(&given.digests, &self.digests) && !is_within(&self.digests, &given.digests) {
+            differ("digest", list(&self.digests), list(&given.digests));
+        }
+        if let (Some(known), Some(other)) = (&self.revision, &given.revision)
+            && !is_same_revision(known, other)
+        {
+            differ("revision", known.clone(), other.clone());
+        }
+        if let (Some(known), Some(other)) = (self.created_at, given.created_at)
+            && self.is_registered
+            && known != other
+        {
+            differ("created_at", known.to_string(), other.to_string());
+        }
+        if !self.parents.is_empty() && !given.parents.is_empty() && self.parents != given.parents {
+            differ("parents", self.parents.join(", "), given.parents.join(", "));
+        }
+        if !self.changes.is_empty()
+            && !given.changes.is_empty()
+            && !is_same_work(&self.changes, &given.changes)
+        {
+            differ("changes", titles(&self.changes), titles(&given.changes));
+        }
+        differences
+    }
+
+    /// Fills in what was not known. What is known already stays as it is. Returns whether anything was new.
+    pub(super) fn extend(&mut self, given: &Registration) -> bool {
+        let before = self.clone();
+        let told = &mut self.told;
+        for digest in &given.digests {
+            if !told.digests.contains(digest) {
+                told.digests.push(*digest);
+            }
+            self.labelled.retain(|labelled| labelled != digest);
+        }
+        if !self.is_registered {
+            told.version.clone_from(&given.version);
+            told.created_at = given.created_at.or(told.created_at);
+            self.is_registered = true;
+        }
+        match (&told.revision, &given.revision) {
+            (Some(known), Some(other)) if is_same_revision(known, other) && other.len() > known.len() => {
+                told.revision.clone_from(&given.revision);
+            }
+            (None, Some(_)) => told.revision.clone_from(&given.revision),
+            _ => {}
+        }
+        told.created_at = told.created_at.or(given.created_at);
+        if told.parents.is_empty() {
+            told.parents.clone_from(&given.parents);
+        }
+        if told.changes.is_empty() {
+            told.changes.clone_from(&given.changes);
+        }
+        *self != before
+    }
+
+    /// An image of it passed, and its labels say this.
+    pub(super) fn see(&mut self, digest: Digest, labels: &Labels<'_>) {
+        if !self.all_digests().any(|known| *known == digest) {
+            self.labelled.push(digest);
+        }
+        self.told.revision = self.told.revision.take().or(labels.revision.map(str::to_owned));
+        self.told.created_at = self.told.created_at.or(labels.created_at);
+    }
+}
+
+/// Whether both name the same commit; one of them may be short.
+pub(super) fn is_same_revision(a: &str, b: &str) -> bool {
+    let chars = a.len().min(b.len());
+    a == b
+        || (chars >= REVISION_CHARS_MIN
+            && a.is_char_boundary(chars)
+            && b.is_char_boundary(chars)
+            && a[..chars].eq_ignore_ascii_case(&b[..chars]))
+}
+
+/// Whether both lists name the same changes; how they were classified may have become better since.
+fn is_same_work(a: &[Change], b: &[Change]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.title == b.title && a.pr == b.pr)
+}
+
+fn list(digests: &[Digest]) -> String {
+    digests.iter().map(Digest::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn titles(changes: &[Change]) -> String {
+    match changes {
+        [first] => first.title.clone(),
+        [first, rest @ ..] => format!("{} and {} more", first.title, rest.len()),
+        [] => String::new(),
+    }
+}

@@ -1,0 +1,347 @@
+//! What is searched: every change once, with the places where it stands, and the words that lead to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use super::stems::stem;
+use super::stop::{self, Class};
+use super::words::{self, Token, tokens};
+use super::{Place, Text};
+use crate::model::oci::Repository;
+
+pub(super) type DocumentId = u32;
+pub(super) type WordId = u32;
+pub(super) type TermId = u32;
+
+/// What marks the end of a title as a note about where it comes from.
+const PICKED: [&str; 4] = ["cherry", "backport", "release-", "picked"];
+/// Words of a title that are indexed. The longest titles of real projects have about 80.
+const WORDS_MAX: usize = 128;
+
+/// Everything that can be searched; see the module.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    pub(super) words: BTreeMap<Arc<str>, WordId>,
+    pub(super) surfaces: Vec<Surface>,
+    pub(super) stems: BTreeMap<Arc<str>, TermId>,
+    /// For each stem the documents that have it, ascending.
+    pub(super) postings: Vec<Vec<DocumentId>>,
+    pub(super) documents: Vec<Document>,
+    free: Vec<DocumentId>,
+    /// Numbers of pull requests, of issues, and those that a title names.
+    pub(super) numbers: BTreeSet<(u64, Naming, DocumentId)>,
+    /// Commits by their first 16 hexadecimal digits.
+    pub(super) commits: BTreeSet<(u64, DocumentId)>,
+    keys: BTreeMap<Key, DocumentId>,
+    releases: BTreeMap<(Repository, Box<str>), ReleaseId>,
+    pub(super) entries: Vec<Release>,
+    repository_ids: BTreeMap<Repository, u32>,
+    pub(super) repositories: Vec<Repository>,
+}
+
+pub(super) type ReleaseId = u32;
+
+/// A word as it is written, and the stem that it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Surface {
+    pub(super) text: Arc<str>,
+    pub(super) term: TermId,
+    /// How much it counts in a query or a title.
+    pub(super) class: Class,
+    /// Which letters occur in it: a quick test of how far two words can be apart.
+    pub(super) letters: u32,
+}
+
+/// How a number names a change; the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Naming {
+    PullRequest,
+    Issue,
+    Mention,
+}
+
+/// One change of one repository: the same title (but for its decoration) with the same number.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    pub(super) repository: u32,
+    pub(super) key: Key,
+    /// The words of the title in order.
+    pub(super) words: Box<[WordId]>,
+    mentions: Box<[u64]>,
+    pub(super) places: Vec<Standing>,
+}
+
+/// What makes two changes one: repository, title, pull request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) repository: u32,
+    /// A hash of the title without its decoration. Two titles that share it by chance would be shown as one change.
+    pub(super) title: u64,
+    pub(super) pr: Option<u64>,
+}
+
+/// Where a change stands, and what it is called there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) release: ReleaseId,
+    pub(super) index: u32,
+    issue: Option<u64>,
+    commit: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Release {
+    pub(super) repository: u32,
+    pub(super) version: Box<str>,
+    pub(super) documents: Vec<DocumentId>,
+}
+
+impl Index {
+    /// Puts the changes of one release in, in place of those that were there for it.
+    pub fn put<'a>(
+        &mut self,
+        repository: &Repository,
+        version: &str,
+        changes: impl IntoIterator<Item = Text<'a>>,
+    ) {
+        let release = self.release(repository, version);
+        for document in std::mem::take(&mut self.entries[release as usize].documents) {
+            self.leave(document, release);
+        }
+        let mut documents = Vec::new();
+        for (index, change) in changes.into_iter().enumerate() {
+            let document = self.document(self.entries[release as usize].repository, &change);
+            let commit = change.commit.and_then(commit_key);
+            let standing = Standing { release, index: index as u32, issue: change.issue, commit };
+            self.documents[document as usize].places.push(standing);
+            self.numbers.extend(change.issue.map(|number| (number, Naming::Issue, document)));
+            self.commits.extend(commit.map(|commit| (commit, document)));
+            documents.push(document);
+        }
+        documents.sort_unstable();
+        documents.dedup();
+        self.entries[release as usize].documents = documents;
+    }
+
+    /// How many different changes can be found.
+    pub fn len(&self) -> usize {
+        self.documents.len() - self.free.len()
+    }
+
+    /// Whether there is nothing to be found.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn place(&self, standing: &Standing) -> Place {
+        let release = &self.entries[standing.release as usize];
+        let repository = self.repositories[release.repository as usize].clone();
+        Place { repository, version: release.version.clone(), index: standing.index as usize }
+    }
+
+    /// The documents of a repository with this title, whatever their numbers.
+    pub(super) fn of_title(&self, key: Key) -> impl Iterator<Item = DocumentId> {
+        let first = Key { pr: None, ..key };
+        let last = Key { pr: Some(u64::MAX), ..key };
+        self.keys.range(first..=last).map(|(_, &document)| document)
+    }
+
+    /// The documents that this number names in this way.
+    pub(super) fn of_number(&self, number: u64, naming: Naming) -> impl Iterator<Item = DocumentId> {
+        self.numbers.range((number, naming, 0)..=(number, naming, u32::MAX)).map(|&(_, _, document)| document)
+    }
+
+    fn release(&mut self, repository: &Repository, version: &str) -> ReleaseId {
+        if let Some(&known) = self.releases.get(&(repository.clone(), version.into())) {
+            return known;
+        }
+        let next = self.repositories.len() as u32;
+        let repository_id = *self.repository_ids.entry(repository.clone()).or_insert(next);
+        if repository_id == next {
+            self.repositories.push(repository.clone());
+        }
+        let id = self.entries.len() as ReleaseId;
+        self.releases.insert((repository.clone(), version.into()), id);
+        self.entries.push(Release {
+            repository: repository_id,
+            version: version.into(),
+            documents: Vec::new(),
+        });
+        id
+    }
+
+    /// The document of this change, made if it is new.
+    fn document(&mut self, repository: u32, change: &Text<'_>) -> DocumentId {
+        let tokens = tokens(change.title);
+        let key = Key { repository, title: title_key(change.title), pr: change.pr };
+        if let Some(&known) = self.keys.get(&key) {
+            return known;
+        }
+        let texts: Vec<String> = tokens.iter().filter_map(word_of).take(WORDS_MAX).collect();
+        let words: Box<[WordId]> = texts.iter().map(|text| self.word(text)).collect();
+        let mentions = tokens.iter().filter_map(|token| match token {
+            Token::Number(number) => Some(*number),
+            _ => None,
+        });
+        let mentions: Box<[u64]> = mentions.collect();
+        let document = Document { repository, key, words, mentions, places: Vec::new() };
+        let id = self.free.pop().unwrap_or(self.documents.len() as DocumentId);
+        for term in self.terms(&document) {
+            let posting = &mut self.postings[term as usize];
+            if let Err(place) = posting.binary_search(&id) {
+                posting.insert(place, id);
+            }
+        }
+        self.numbers.extend(change.pr.map(|number| (number, Naming::PullRequest, id)));
+        self.numbers.extend(document.mentions.iter().map(|&number| (number, Naming::Mention, id)));
+        self.keys.insert(key, id);
+        if id as usize == self.documents.len() {
+            self.documents.push(document);
+        } else {
+            self.documents[id as usize] = document;
+        }
+        id
+    }
+
+    /// Takes a release from a document, and the document out when that was the last one.
+    fn leave(&mut self, id: DocumentId, release: ReleaseId) {
+        let document = &mut self.documents[id as usize];
+        let (left, kept): (Vec<Standing>, Vec<Standing>) =
+            document.places.iter().partition(|place| place.release == release);
+        document.places = kept;
+        for gone in left {
+            let document = &self.documents[id as usize];
+            if let Some(issue) = gone.issue
+                && document.places.iter().all(|place| place.issue != gone.issue)
+            {
+                self.numbers.remove(&(issue, Naming::Issue, id));
+            }
+            if let Some(commit) = gone.commit
+                && document.places.iter().all(|place| place.commit != gone.commit)
+            {
+                self.commits.remove(&(commit, id));
+            }
+        }
+        if self.documents[id as usize].places.is_empty() {
+            self.take_out(id);
+        }
+    }
+
+    fn take_out(&mut self, id: DocumentId) {
+        let document = &mut self.documents[id as usize];
+        let gone = Document { words: std::mem::take(&mut document.words), ..document.clone() };
+        for term in self.terms(&gone) {
+            let posting = &mut self.postings[term as usize];
+            if let Ok(place) = posting.binary_search(&id) {
+                posting.remove(place);
+            }
+        }
+        if let Some(number) = gone.key.pr {
+            self.numbers.remove(&(number, Naming::PullRequest, id));
+        }
+        gone.mentions.iter().for_each(|&number| {
+            self.numbers.remove(&(number, Naming::Mention, id));
+        });
+        self.keys.remove(&gone.key);
+        self.free.push(id);
+    }
+
+    fn terms(&self, document: &Document) -> BTreeSet<TermId> {
+        let searched = document.words.iter().map(|&word| &self.surfaces[word as usize]);
+        let searched = searched.filter(|surface| surface.class != Class::Stop);
+        searched.map(|surface| surface.term).collect()
+    }
+
+    fn word(&mut self, text: &str) -> WordId {
+        if let Some(&known) = self.words.get(text) {
+            return known;
+        }
+        let stem = stem(text);
+        let next = self.postings.len() as TermId;
+        let term = *self.stems.entry(stem.into()).or_insert(next);
+        if term == next {
+            self.postings.push(Vec::new());
+        }
+        let id = self.surfaces.len() as WordId;
+        let text: Arc<str> = text.into();
+        self.surfaces.push(Surface {
+            class: stop::class(&text),
+            letters: letters(&text),
+            text: Arc::clone(&text),
+            term,
+        });
+        self.words.insert(text, id);
+        id
+    }
+}
+
+/// Which of the letters a to z, and whether anything else, occurs in a word.
+pub(super) fn letters(word: &str) -> u32 {
+    let bit = |byte: u8| if byte.is_ascii_lowercase() { 1 << (byte - b'a') } else { 1 << 26 };
+    word.bytes().fold(0, |letters, byte| letters | bit(byte))
+}
+
+/// The first 16 digits of a commit as a number; shorter ones are filled with zeros.
+pub(super) fn commit_key(commit: &str) -> Option<u64> {
+    let digits: String = commit.chars().take(16).collect();
+    let value = u64::from_str_radix(&digits, 16).ok()?;
+    Some(value << (4 * (16 - digits.len())))
+}
+
+fn word_of(token: &Token) -> Option<String> {
+    match token {
+        Token::Word(text)
+        | Token::Whole(text, _)
+        | Token::Version(text)
+        | Token::Id(text)
+        | Token::Commit(text) => Some(text.clone()),
+        Token::Number(_) => None,
+    }
+}
+
+/// A hash of what is the same in every writing of a title: `fix(ui): menu (#12) (cherry-pick 3.1)` is `fix: menu`.
+fn title_key(title: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for word in tokens(&undecorated(title)).iter().filter_map(word_of) {
+        word.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// A title without what says where it was picked from or for, or which number it had.
+fn undecorated(title: &str) -> String {
+    let mut kept = title.trim();
+    for mark in [" - ", " for ", " to ", " on ", " in "] {
+        // `bump x to 1.2` is another change than `bump x to 1.3`.
+        if let Some((before, after)) = kept.rsplit_once(mark)
+            && (is_picked(after) || (mark == " - " && is_decoration(after)))
+        {
+            kept = before.trim_end();
+        }
+    }
+    // What stands in brackets, wherever it is; an unclosed bracket is part of the title.
+    let mut text = String::new();
+    while let Some(open) = kept.find(['(', '[']) {
+        let Some(close) = kept[open..].find([')', ']']) else { break };
+        text.push_str(&kept[..open]);
+        let inside = &kept[open + 1..open + close];
+        if !is_decoration(inside) {
+            text.push_str(&kept[open..=open + close]);
+        }
+        kept = &kept[open + close + 1..];
+    }
+    text + kept
+}
+
+/// Whether this is about the way of a change into a release, and not about the change.
+fn is_decoration(text: &str) -> bool {
+    let text = text.trim();
+    let is_number = text.strip_prefix('#').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    is_number || words::version(text).is_some() || is_picked(text)
+}
+
+fn is_picked(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    PICKED.iter().any(|mark| text.starts_with(mark))
+}

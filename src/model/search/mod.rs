@@ -1,0 +1,112 @@
+//! The search of changes: a loose description → the changes that it may mean, and how sure that is.
+//!
+//! ```text
+//! title ─ words ─ stems ─────────────→ index
+//! query ─ words ─ stop, stems, expand ─→ query ─ ranking (index) ─ bands → Found
+//! ```
+//!
+//! A query is cut into units, each of which is a word, a number or a version. A change is scored by how much of the
+//! query's weight it covers, where rare words weigh more; what is sure is decided by coverage, not by the score.
+//! Deliberately absent here: a clock, I/O, state of environments. Who asks says which repositories count.
+
+mod bands;
+mod expand;
+mod index;
+mod query;
+mod ranking;
+mod stems;
+mod stop;
+mod thesaurus;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::oci::Repository;
+
+pub use index::Index;
+
+/// One change as it goes into the index.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Text<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// The number of its pull request.
+    pub pr: Option<u64>,
+    /// The number of the issue that it closes.
+    pub issue: Option<u64>,
+    /// Its commit, in hexadecimal digits.
+    pub commit: Option<&'a str>,
+}
+
+/// What a query found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// How sure it is that the first hit is what was meant.
+    pub band: Band,
+    /// Best first, in every band.
+    pub hits: Vec<Hit>,
+}
+
+/// How sure an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// The first hit is what was asked for.
+    Sure,
+    /// One of the hits may be; ask back.
+    Perhaps,
+    /// There is no such change. The hits are only the nearest.
+    No,
+}
+
+/// One change, wherever it stands: the same pull request or the same title within a repository is one hit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// Where it stands. The first one carries the title that fits the query best.
+    pub places: Vec<Place>,
+    /// How much of the query it answers, 0 to 1.
+    pub score: f32,
+    /// What of the query it answers, and how.
+    pub matched: Vec<Matched>,
+    /// What of the query it does not answer.
+    pub missing: Vec<String>,
+}
+
+/// Where a change stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Of which repository.
+    pub repository: Repository,
+    /// In which version.
+    pub version: Box<str>,
+    /// Which of that release's changes, from 0.
+    pub index: usize,
+}
+
+/// One unit of the query and the word that answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matched {
+    /// As it was asked for.
+    pub asked: String,
+    /// As the title has it; none where a number, a commit or a release answers.
+    pub found: Option<String>,
+    /// How the one answers the other.
+    pub way: Way,
+}
+
+/// How a word of a title answers a word of a query; the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// It is the same word, number or version.
+    Word,
+    /// It is another form of the word.
+    Inflection,
+    /// One is a part or the beginning of the other.
+    Part,
+    /// It is nearly written like it.
+    Spelling,
+    /// One is the other's abbreviation.
+    Abbreviation,
+    /// It is said for it in the trade.
+    Synonym,
+}

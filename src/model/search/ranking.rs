@@ -1,0 +1,322 @@
+//! The changes that answer a query, best first.
+
+use super::expand::Meaning;
+use super::index::{Document, DocumentId, Index, TermId};
+use super::query::{Kind, Query, Span, UNITS_MAX};
+use super::stop::Class;
+use super::{Found, Hit, Matched, Way, bands};
+use crate::model::oci::Repository;
+
+/// Candidates that are looked at word by word.
+const CANDIDATES_MAX: usize = 96;
+/// Words that may stand between two words of a phrase.
+const PHRASE_GAP: usize = 1;
+/// Documents that are read for one phrase; a more common phrase says nothing.
+const PHRASE_DOCUMENTS_MAX: usize = 4_096;
+/// How much a word of a title says that answers something else already, of 100.
+const SECOND_USE: u32 = 35;
+/// Words that stand at most so far from each other stand near each other.
+const NEAR_WORDS: usize = 3;
+/// How much of the score is coverage, nearness of the words to each other, and share of the title that is answered.
+const COVERAGE: f32 = 0.70;
+const NEARNESS: f32 = 0.20;
+const SHARE: f32 = 0.10;
+
+/// A document as the query sees it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) document: DocumentId,
+    pub(super) score: f32,
+    /// Share of the query's weight that it covers, 0 to 1.
+    pub(super) coverage: f32,
+    /// Share of neighbouring units that stand together in the title.
+    pub(super) nearness: f32,
+    /// Share of the title's weight that the query covers.
+    pub(super) share: f32,
+    /// For each unit the best answer.
+    pub(super) answers: Vec<Option<Answer>>,
+}
+
+/// How a document answers one unit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    /// Of 100.
+    pub(super) quality: u8,
+    pub(super) way: Way,
+    /// Which word of the title, from 0.
+    pub(super) word: Option<usize>,
+}
+
+impl Index {
+    /// The changes that `query` may mean, of the repositories that `within` allows: at most `limit` hits.
+    pub fn find(&self, query: &str, within: impl Fn(&Repository) -> bool, limit: usize) -> Found {
+        let query = Query::read(query, self);
+        let allowed: Vec<bool> = self.repositories.iter().map(within).collect();
+        let mut seen: Vec<Seen> = self
+            .candidates(&query, &allowed)
+            .into_iter()
+            .map(|document| self.look(document, &query))
+            .collect();
+        // The older document first where the score decides nothing.
+        seen.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
+        let hits = self.gather(&query, &seen);
+        let band = bands::band(&query, &seen, &hits);
+        let hits = hits.iter().take(limit).map(|hit| self.tell(&query, &seen[hit[0]], hit, &seen)).collect();
+        Found { band, hits }
+    }
+
+    /// The documents that cover most of the query.
+    fn candidates(&self, query: &Query, allowed: &[bool]) -> Vec<DocumentId> {
+        let mut row_of = vec![0_u32; self.documents.len()];
+        let mut rows: Vec<(DocumentId, [u8; UNITS_MAX])> = Vec::new();
+        let mut answer = |document: DocumentId, units: std::ops::Range<usize>, quality: u8| {
+            let row = &mut row_of[document as usize];
+            if *row == 0 {
+                rows.push((document, [0; UNITS_MAX]));
+                *row = rows.len() as u32;
+            }
+            for known in &mut rows[*row as usize - 1].1[units] {
+                *known = quality.max(*known);
+            }
+        };
+        for (number, unit) in query.units.iter().enumerate() {
+            for meaning in &unit.meanings {
+                for &document in &self.postings[meaning.term as usize] {
+                    answer(document, number..number + 1, meaning.quality);
+                }
+            }
+            for &(document, quality) in &unit.documents {
+                answer(document, number..number + 1, quality);
+            }
+        }
+        for span in &query.spans {
+            for document in self.with_phrase(&span.phrase) {
+                answer(document, span.units.clone(), span.quality);
+            }
+        }
+        let mut scored: Vec<(f32, DocumentId)> = rows
+            .into_iter()
+            .filter(|(document, _)| allowed[self.documents[*document as usize].repository as usize])
+            .map(|(document, row)| {
+                let covered =
+                    query.units.iter().zip(row).map(|(unit, quality)| unit.weight * f32::from(quality));
+                (covered.sum(), document)
+            })
+            .collect();
+        if scored.len() > CANDIDATES_MAX {
+            scored.select_nth_unstable_by(CANDIDATES_MAX, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            scored.truncate(CANDIDATES_MAX);
+        }
+        scored.into_iter().map(|(_, document)| document).collect()
+    }
+
+    /// The documents in which the terms stand beside each other.
+    fn with_phrase(&self, phrase: &[TermId]) -> Vec<DocumentId> {
+        // A stop word has no postings; its place in the title is looked at below.
+        let rarest = phrase.iter().map(|&term| &self.postings[term as usize]).filter(|docs| !docs.is_empty());
+        let Some(rarest) = rarest.min_by_key(|docs| docs.len()) else { return Vec::new() };
+        if rarest.len() > PHRASE_DOCUMENTS_MAX && phrase.len() > 1 {
+            return Vec::new();
+        }
+        let has = |id: &&DocumentId| {
+            phrase.len() == 1 || self.phrase_at(&self.documents[**id as usize], phrase).is_some()
+        };
+        rarest.iter().filter(has).copied().collect()
+    }
+
+    /// Where in the title the phrase stands: its first and its last word.
+    fn phrase_at(&self, document: &Document, phrase: &[TermId]) -> Option<(usize, usize)> {
+        let term = |at: usize| self.surfaces[document.words[at] as usize].term;
+        (0..document.words.len()).filter(|&start| term(start) == phrase[0]).find_map(|start| {
+            let mut at = start;
+            for &next in &phrase[1..] {
+                let reach = at + 1..document.words.len().min(at + 2 + PHRASE_GAP);
+                at = reach.into_iter().find(|&place| term(place) == next)?;
+            }
+            Some((start, at))
+        })
+    }
+
+    /// Looks at a document word by word.
+    fn look(&self, id: DocumentId, query: &Query) -> Seen {
+        let document = &self.documents[id as usize];
+        let mut claims = Vec::new();
+        for (number, unit) in query.units.iter().enumerate() {
+            if let Ok(place) = unit.documents.binary_search_by_key(&id, |&(document, _)| document) {
+                claims.push(Claim {
+                    units: number..number + 1,
+                    quality: unit.documents[place].1,
+                    way: Way::Word,
+                    words: None,
+                });
+            }
+            for (at, &word) in document.words.iter().enumerate() {
+                let term = self.surfaces[word as usize].term;
+                if let Some(meaning) = unit.meanings.iter().find(|meaning| meaning.term == term) {
+                    let Meaning { quality, way, .. } = *meaning;
+                    claims.push(Claim { units: number..number + 1, quality, way, words: Some((at, at)) });
+                }
+            }
+        }
+        for Span { units, phrase, quality, way } in &query.spans {
+            if let Some(words) = self.phrase_at(document, phrase) {
+                claims.push(Claim { units: units.clone(), quality: *quality, way: *way, words: Some(words) });
+            }
+        }
+        let nearness = nearness(query, &claims);
+        let answers = assign(claims, query.units.len(), document.words.len());
+        self.weigh(id, query, nearness, answers)
+    }
+
+    fn weigh(&self, id: DocumentId, query: &Query, nearness: f32, answers: Vec<Option<Answer>>) -> Seen {
+        let whole: f32 = query.units.iter().map(|unit| unit.weight).sum();
+        let covered: f32 =
+            query.units.iter().zip(&answers).map(|(unit, answer)| unit.weight * quality(answer)).sum();
+        let coverage = if whole > 0.0 { covered / whole } else { 0.0 };
+        let share = self.share(&self.documents[id as usize], &answers);
+        let score = coverage * (COVERAGE + NEARNESS * nearness + SHARE * share);
+        Seen { document: id, score, coverage, nearness, share, answers }
+    }
+
+    /// Share of the title's weight that is answered.
+    fn share(&self, document: &Document, answers: &[Option<Answer>]) -> f32 {
+        let mut whole = 0.0;
+        let mut answered = 0.0;
+        for (at, &word) in document.words.iter().enumerate() {
+            let surface = &self.surfaces[word as usize];
+            // Words that every second title has, such as the kind in front of it, do not make it another title.
+            if surface.class != Class::Full {
+                continue;
+            }
+            let found = self.postings[surface.term as usize].len();
+            let weight = self.rarity(found);
+            whole += weight;
+            if answers.iter().flatten().any(|answer| answer.word == Some(at)) {
+                answered += weight;
+            }
+        }
+        if whole > 0.0 { answered / whole } else { 0.0 }
+    }
+
+    /// Documents of one change, as places in `seen`: best first, and within each the best first.
+    fn gather(&self, query: &Query, seen: &[Seen]) -> Vec<Vec<usize>> {
+        let mut hits: Vec<Vec<usize>> = Vec::new();
+        for (place, one) in seen.iter().enumerate() {
+            let same = |other: &usize| self.is_same(query, one, &seen[*other]);
+            match hits.iter_mut().find(|hit| hit.iter().any(same)) {
+                Some(hit) => hit.push(place),
+                None => hits.push(vec![place]),
+            }
+        }
+        hits
+    }
+
+    /// One change: the same title, the same pull request, or named in the same way by the number that is asked for.
+    fn is_same(&self, query: &Query, one: &Seen, other: &Seen) -> bool {
+        let key = |seen: &Seen| self.documents[seen.document as usize].key;
+        let (a, b) = (key(one), key(other));
+        let named = |unit: usize| match (&one.answers[unit], &other.answers[unit]) {
+            (Some(a), Some(b)) => query.units[unit].kind == Kind::Identity && a.quality == b.quality,
+            _ => false,
+        };
+        let same_number = a.pr.is_some() && a.pr == b.pr;
+        a.repository == b.repository
+            && (a.title == b.title || same_number || (0..query.units.len()).any(named))
+    }
+
+    fn tell(&self, query: &Query, best: &Seen, hit: &[usize], seen: &[Seen]) -> Hit {
+        let mut documents: Vec<DocumentId> = hit.iter().map(|&place| seen[place].document).collect();
+        let key = self.documents[best.document as usize].key;
+        documents.extend(self.of_title(key));
+        let numbered =
+            key.pr.into_iter().flat_map(|pr| self.of_number(pr, super::index::Naming::PullRequest));
+        documents.extend(numbered.filter(|&id| self.documents[id as usize].repository == key.repository));
+        let mut places = Vec::new();
+        for (at, id) in documents.iter().enumerate() {
+            if !documents[..at].contains(id) {
+                let document = &self.documents[*id as usize];
+                places.extend(document.places.iter().map(|standing| self.place(standing)));
+            }
+        }
+        let words = &self.documents[best.document as usize].words;
+        let found = |at: usize| self.surfaces[words[at] as usize].text.to_string();
+        let mut matched = Vec::new();
+        let mut missing = Vec::new();
+        for (unit, answer) in query.units.iter().zip(&best.answers) {
+            match answer {
+                Some(answer) => matched.push(Matched {
+                    asked: unit.text.clone(),
+                    found: answer.word.map(found),
+                    way: answer.way,
+                }),
+                None if unit.kind != Kind::Light => missing.push(unit.text.clone()),
+                None => {}
+            }
+        }
+        Hit { places, score: best.score, matched, missing }
+    }
+}
+
+/// What a word, or a phrase, of a title could answer.
+struct Claim {
+    units: std::ops::Range<usize>,
+    quality: u8,
+    way: Way,
+    /// The first and the last word of the title that it takes.
+    words: Option<(usize, usize)>,
+}
+
+/// Gives each unit its best answer. A word of the title answers once: `disk` is not also the `volume` that was asked
+/// for beside it, or counts little as such.
+fn assign(mut claims: Vec<Claim>, units: usize, words: usize) -> Vec<Option<Answer>> {
+    claims.sort_by_key(|claim| (255 - claim.quality, claim.way, claim.units.start, claim.words));
+    let mut answers: Vec<Option<Answer>> = vec![None; units];
+    let mut taken = vec![false; words];
+    let mut second = Vec::new();
+    for claim in claims {
+        if claim.units.clone().all(|unit| answers[unit].is_some()) {
+            continue;
+        }
+        match claim.words {
+            Some((first, last)) if taken[first..=last].iter().any(|&taken| taken) => second.push(claim),
+            words => {
+                if let Some((first, last)) = words {
+                    taken[first..=last].fill(true);
+                }
+                answer(&mut answers, &claim, claim.quality);
+            }
+        }
+    }
+    for claim in second {
+        answer(&mut answers, &claim, (u32::from(claim.quality) * SECOND_USE / 100) as u8);
+    }
+    answers
+}
+
+fn answer(answers: &mut [Option<Answer>], claim: &Claim, quality: u8) {
+    for unit in claim.units.clone() {
+        let word = claim.words.map(|(first, _)| first);
+        answers[unit].get_or_insert(Answer { quality, way: claim.way, word });
+    }
+}
+
+/// Of the words of the query that follow each other, how many stand near each other in the title.
+fn nearness(query: &Query, claims: &[Claim]) -> f32 {
+    let full: Vec<usize> =
+        (0..query.units.len()).filter(|&unit| query.units[unit].kind != Kind::Light).collect();
+    let words = |unit: usize| {
+        claims.iter().filter(move |claim| claim.units.contains(&unit)).filter_map(|claim| claim.words)
+    };
+    let near = |pair: &&[usize]| {
+        let apart = |left: (usize, usize), right: (usize, usize)| {
+            left.0.abs_diff(right.1).min(left.1.abs_diff(right.0))
+        };
+        words(pair[0]).any(|left| words(pair[1]).any(|right| apart(left, right) <= NEAR_WORDS))
+    };
+    if full.len() < 2 { 1.0 } else { full.windows(2).filter(near).count() as f32 / (full.len() - 1) as f32 }
+}
+
+/// Of 1.
+pub(super) fn quality(answer: &Option<Answer>) -> f32 {
+    answer.map_or(0.0, |answer| f32::from(answer.quality) / 100.0)
+}
