@@ -74,6 +74,8 @@ struct Token {
 
 /// What the server answered with, whole.
 pub struct Answer {
+    /// Which success it is.
+    pub status: StatusCode,
     address: String,
     body: Bytes,
 }
@@ -112,9 +114,10 @@ impl Client {
         body: Option<&serde_json::Value>,
     ) -> Result<Answer, CliError> {
         let response = self.request(method, self.url(segments, query), body).await?;
+        let status = response.status();
         let collected = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
         let body = self.in_time(collected).await?.map_err(|error| self.broke_off(&*error))?.to_bytes();
-        Ok(Answer { address: self.address(), body })
+        Ok(Answer { status, address: self.address(), body })
     }
 
     /// `GET /api/v1/<segments>`, handed to `sink` piece by piece as it arrives.
