@@ -200,7 +200,15 @@ proptest! {
     /// A page, and one deployment by its identifier, are cut from the whole and are the same.
     #[test]
     fn pages_make_the_whole(scenes in vec(scene(), 1..40), limit in 1..5_usize) {
-        let (observations, end) = played(&scenes);
+        let (mut observations, end) = played(&scenes);
+        // A second service goes along, a little later: two changes to a deployment.
+        let along = observations.clone().into_iter().map(|observation| Observation {
+            at: observation.at + Span::from_secs(90),
+            repository: "docker/web".parse().unwrap(),
+            ..observation
+        });
+        observations.extend(along.collect::<Vec<_>>());
+        observations.sort_by_key(|observation| observation.at);
         let state = folded(&observations);
         let env = story::environment();
         let whole = questions::timeline(&state, &env, end, usize::MAX, None);
