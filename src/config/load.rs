@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use super::webhook::{WebhookTable, webhooks_of};
 use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
 use crate::model::deployments::Rules;
 use crate::model::oci::Repository;
@@ -85,6 +86,7 @@ struct File {
     proxy: ProxyTable,
     upstream: Vec<UpstreamTable>,
     admin: AdminTable,
+    webhook: Vec<WebhookTable>,
     log: LogTable,
     derive: DeriveTable,
 }
@@ -164,6 +166,7 @@ impl Config {
                 listen: address(admin_listen)?,
                 token_file: flags.admin_token_file.or(file.admin.token_file),
             },
+            webhooks: webhooks_of(file.webhook)?,
             data: flags.data.or(file.data).unwrap_or_else(|| DATA.into()),
             max_wait: duration(
                 "log.max_wait (--max-wait)",
@@ -195,7 +198,7 @@ fn in_file(path: &Path, problem: String) -> ConfigError {
     ConfigError::value(format!("--config {}", path.display()), problem)
 }
 
-fn read(key: &str, path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read(key: &str, path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::File {
         key: key.to_owned(),
         path: path.to_owned(),

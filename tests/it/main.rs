@@ -24,3 +24,4 @@ mod rig;
 mod story;
 mod transfer;
 mod upstream;
+mod webhooks;
