@@ -10,15 +10,16 @@ mod deliveries;
 mod payload;
 mod signature;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::caller::Peer;
+use super::caller::Connection;
 use super::fields;
 use super::problem::Problem;
 use super::{Answer, App, json as answer, releases};
@@ -34,23 +35,29 @@ pub(super) use signature::Signed;
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// `POST /api/v1/webhooks/github`
-pub(super) async fn github(app: State<Arc<App>>, peer: Option<Extension<Peer>>, request: Request) -> Answer {
-    receive(Provider::Github, &app, peer.map(|peer| peer.0), request).await
+pub(super) async fn github(app: State<Arc<App>>, request: Request) -> Answer {
+    receive(Provider::Github, &app, request).await
 }
 
 /// `POST /api/v1/webhooks/gitlab`
-pub(super) async fn gitlab(app: State<Arc<App>>, peer: Option<Extension<Peer>>, request: Request) -> Answer {
-    receive(Provider::Gitlab, &app, peer.map(|peer| peer.0), request).await
+pub(super) async fn gitlab(app: State<Arc<App>>, request: Request) -> Answer {
+    receive(Provider::Gitlab, &app, request).await
 }
 
-async fn receive(provider: Provider, app: &App, peer: Option<Peer>, request: Request) -> Answer {
+async fn receive(provider: Provider, app: &App, request: Request) -> Answer {
+    let from = Connection::of(request.extensions()).peer;
     let (parts, body) = request.into_parts();
     let body = fields::whole(body, BODY_BYTES_MAX).await?;
     let hooks = app.settings.webhooks.iter().filter(|hook| hook.provider == provider);
     let signed = signature::check(hooks, &parts.headers, &body, now());
     if signed.is_empty() {
-        tracing::warn!(?provider, from = ?peer, "a webhook's delivery was refused: no secret matches");
-        return Err(Problem::unsigned());
+        tracing::warn!(?provider, %from, "a webhook's delivery was refused: no secret matches");
+        // Who knows no secret is counted as who shows a wrong token; a signed delivery never has to wait for that.
+        return Err(app
+            .limits
+            .failed(from, Instant::now())
+            .err()
+            .map_or_else(Problem::unsigned, Problem::too_many));
     }
     let event = text(&parts.headers, event_header(provider)).unwrap_or_default();
     let published = match payload::read(provider, event, &body)? {
@@ -70,7 +77,7 @@ async fn receive(provider: Provider, app: &App, peer: Option<Peer>, request: Req
     if app.deliveries.has(&delivery) {
         return Err(Problem::conflict("this delivery was taken before; nothing was changed"));
     }
-    let told = register(app, peer, &hooks, &published).await?;
+    let told = register(app, from, &hooks, &published).await?;
     app.deliveries.remember(delivery);
     answer(StatusCode::OK, &json!({ "registered": told }))
 }
@@ -78,7 +85,7 @@ async fn receive(provider: Provider, app: &App, peer: Option<Peer>, request: Req
 /// Registers the release for each image that is made from the source. The handler holds [`App::changes`].
 async fn register(
     app: &App,
-    peer: Option<Peer>,
+    from: IpAddr,
     hooks: &[&Webhook],
     published: &Published,
 ) -> Result<Vec<serde_json::Value>, Problem> {
@@ -95,7 +102,7 @@ async fn register(
         told.push(json!({ "repository": hook.repository.as_str(), "version": release.version }));
         if added != Added::Same {
             tracing::info!(webhook = hook.name, repository = %hook.repository, version = release.version, "release registered");
-            app.act_signed(&Signed::by(hook, peer), now(), Action::ReleaseAdded(Box::new(release))).await?;
+            app.act_signed(&Signed::by(hook, from), now(), Action::ReleaseAdded(Box::new(release))).await?;
         }
     }
     Ok(told)

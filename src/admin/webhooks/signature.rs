@@ -5,6 +5,8 @@
 //! `webhook-signature: v1,<base64 HMAC-SHA256 of "<webhook-id>.<webhook-timestamp>.<body>">`. Which of them is decided
 //! by the secret alone: who knows a delivery cannot choose the weaker one.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -13,7 +15,6 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::text;
-use crate::admin::caller::Peer;
 use crate::config::{Provider, Webhook};
 use crate::model::act::{Actor, Through, Who};
 use crate::model::oci::Digest;
@@ -34,10 +35,9 @@ pub(in crate::admin) struct Signed {
 }
 
 impl Signed {
-    pub(super) fn by(hook: &Webhook, peer: Option<Peer>) -> Self {
+    pub(super) fn by(hook: &Webhook, from: IpAddr) -> Self {
         let who = Who::Webhook { name: hook.name.clone() };
-        let from = peer.map(|peer| peer.0.to_string().into());
-        Self { actor: Actor { who, through: Through::Webhook, from } }
+        Self { actor: Actor { who, through: Through::Webhook, from: Some(from.to_string().into()) } }
     }
 
     /// Who it is, for the log.
