@@ -10,6 +10,7 @@
 //! Deliberately absent here: a clock, I/O, state of environments. Who asks says which repositories count.
 
 mod bands;
+mod candidates;
 mod expand;
 mod index;
 mod query;
