@@ -62,6 +62,7 @@ impl From<Who> for By {
         match who {
             Who::Unknown => Self { kind: "unknown", id: None, name: None },
             Who::TokenFile => Self { kind: "token_file", id: None, name: None },
+            Who::Webhook { name } => Self { kind: "webhook", id: None, name: Some(name) },
             Who::AdminToken { id, name } => Self { kind: "admin_token", id: Some(id), name: Some(name) },
         }
     }

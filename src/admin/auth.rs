@@ -56,6 +56,7 @@ pub(super) fn logged_in(app: &App, headers: &HeaderMap, now: Time) -> Option<Hol
             view.directory.admins().token(id).is_some_and(|token| token.is_active(now)).then_some(holder)
         }
         Who::TokenFile | Who::Unknown => Some(holder),
+        Who::Webhook { .. } => None,
     }
 }
 

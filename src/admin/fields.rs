@@ -114,7 +114,7 @@ pub(super) async fn json_body<T: DeserializeOwned>(body: Body, bytes_max: usize)
 }
 
 /// A body in one piece, within bounds of size and time.
-async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+pub(super) async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
         Err(_) => Err(Problem::body_timeout()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(bytes_max)),

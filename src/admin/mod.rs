@@ -26,6 +26,7 @@ mod sessions;
 mod token_file;
 mod tokens;
 mod web;
+mod webhooks;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -43,8 +44,9 @@ pub use listener::serve;
 pub use open::Readiness;
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
+use crate::config::Webhook;
 use crate::log::Log;
-use crate::model::act::Action;
+use crate::model::act::{Action, Actor};
 use crate::model::deployments::State;
 use crate::model::oci::Repository;
 use crate::model::questions::Finder;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub registry_host: String,
     /// Whether the proxy speaks TLS there.
     pub registry_tls: bool,
+    /// The forges that may tell of releases.
+    pub webhooks: Vec<Webhook>,
     /// When the process started.
     pub started_at: Time,
     /// The proxy's figures for `/status`, without secrets.
@@ -81,6 +85,7 @@ pub struct App {
     /// Held while the past is folded again, so that many such questions take one core, not all.
     refolds: Mutex<()>,
     sessions: sessions::Sessions,
+    deliveries: webhooks::Deliveries,
     limits: limits::Limits,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
@@ -98,6 +103,7 @@ impl App {
             changes: Mutex::new(()),
             refolds: Mutex::new(()),
             sessions: sessions::Sessions::default(),
+            deliveries: webhooks::Deliveries::default(),
             limits: limits::Limits::default(),
             finder: RwLock::default(),
         }
@@ -105,8 +111,17 @@ impl App {
 
     /// Appends a change that `admin` makes; the handler holds [`App::changes`].
     async fn act(&self, admin: &Admin, at: Time, action: Action) -> Result<(), Problem> {
-        self.log.append(action.by(admin.actor().clone(), at)).await.map_err(|error| {
-            tracing::error!(%error, "an administrator's change was not written");
+        self.append(admin.actor(), at, action).await
+    }
+
+    /// Appends a change that a webhook's sender makes; the handler holds [`App::changes`].
+    async fn act_signed(&self, signed: &webhooks::Signed, at: Time, action: Action) -> Result<(), Problem> {
+        self.append(signed.actor(), at, action).await
+    }
+
+    async fn append(&self, actor: &Actor, at: Time, action: Action) -> Result<(), Problem> {
+        self.log.append(action.by(actor.clone(), at)).await.map_err(|error| {
+            tracing::error!(%error, "a change was not written");
             Problem::log_unavailable()
         })
     }
@@ -172,6 +187,9 @@ fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(open::readyz))
         .route("/metrics", get(open::metrics))
         .route("/status", get(open::status))
+        // Who sends these shows a signature in place of a token.
+        .route("/api/v1/webhooks/github", post(webhooks::github))
+        .route("/api/v1/webhooks/gitlab", post(webhooks::gitlab))
         .nest("/api/v1", api)
         .merge(web::router())
         .fallback(not_found)

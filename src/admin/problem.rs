@@ -54,6 +54,16 @@ impl Problem {
         )
     }
 
+    /// 401: a webhook's delivery that nobody signed who knows the secret.
+    pub(super) fn unsigned() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unsigned",
+            "The delivery is not signed as it should be",
+            "no webhook of this provider has the secret that the delivery was signed with",
+        )
+    }
+
     /// 403: a change that another site's page asked for.
     pub(super) fn foreign_origin() -> Self {
         Self::new(

@@ -112,7 +112,7 @@ fn registration(body: Body) -> Result<Registration, Problem> {
     })
 }
 
-fn name(field: &str, text: String) -> Result<String, Problem> {
+pub(super) fn name(field: &str, text: String) -> Result<String, Problem> {
     let text = text.trim();
     let is_line = !text.is_empty() && !text.chars().any(char::is_control);
     if is_line && text.chars().count() <= NAME_CHARS_MAX {

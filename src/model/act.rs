@@ -48,6 +48,11 @@ pub enum Who {
         /// Its name at that time.
         name: String,
     },
+    /// The sender of a webhook, who knows its secret.
+    Webhook {
+        /// The webhook's name at that time.
+        name: String,
+    },
 }
 
 /// The surface that a change came through.

@@ -25,3 +25,4 @@ mod rig;
 mod story;
 mod transfer;
 mod upstream;
+mod webhooks;
