@@ -28,7 +28,9 @@ const READER_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Chunk = Result<Bytes, ReadError>;
 
-/// `GET /api/v1/export`
+/// Hands out every recorded pull as JSON Lines, in log order: what `landfall replay` reads.
+#[utoipa::path(get, path = "/export", tag = "operations", operation_id = "export",
+    responses((status = 200, body = String, content_type = "application/jsonl")))]
 pub(super) async fn export(State(app): State<Arc<App>>) -> Answer {
     let events = app.log.events().map_err(|error| {
         tracing::error!(%error, "the log cannot be read for an export");

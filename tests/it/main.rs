@@ -17,6 +17,7 @@ mod headers;
 mod import;
 mod large;
 mod life;
+mod openapi;
 mod parts;
 mod refusals;
 mod releases;

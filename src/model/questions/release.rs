@@ -1,6 +1,7 @@
 //! Releases as every surface shows them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Asked;
 use crate::model::deployments::State;
@@ -10,7 +11,7 @@ use crate::model::releases::{Change, ChangeKind, Named, Registration, Release, s
 use crate::model::time::Time;
 
 /// A release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReleaseView {
     /// Its identifier.
     pub id: String,
@@ -44,7 +45,7 @@ pub struct ReleaseView {
 }
 
 /// A release by its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReleaseRef {
     /// Its identifier.
     pub id: String,
@@ -72,7 +73,7 @@ impl From<&Release> for ReleaseRef {
 }
 
 /// How a release came to be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Somebody registered it.
@@ -84,7 +85,7 @@ pub enum Source {
 }
 
 /// An environment that runs a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Where {
     /// The environment.
     pub name: EnvironmentName,
