@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::fields::Fields;
 use super::problem::Problem;
@@ -37,9 +38,21 @@ const CHANGES_SPAN: Span = Span::from_mins(7 * 24 * 60);
 /// The stretch in which rollbacks are looked for, unless a question says otherwise.
 const ROLLBACKS_SPAN: Span = Span::from_mins(90 * 24 * 60);
 
+/// A question.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "the shape of what is read field by field")]
+struct Question {
+    /// In plain English, on one line.
+    #[schema(min_length = 1, max_length = 500)]
+    question: String,
+}
+
 /// An answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Answered {
+    /// What was understood: `running`, `verify`, `missing`, `compare`, `changes`, `history`, `rollbacks`, `search`,
+    /// `deploy`, `tokens`, `create_environment`, `generate_token` or `unknown`.
+    #[schema(value_type = String)]
     intent: Intent,
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<String>,
@@ -61,7 +74,9 @@ struct Answered {
     data: Value,
 }
 
-/// `POST /api/v1/ask`: `{question}`.
+/// Answers a question in plain English; nothing is ever done by one.
+#[utoipa::path(post, path = "/ask", tag = "questions", operation_id = "ask", request_body = Question,
+    responses((status = 200, body = Answered)))]
 pub(super) async fn ask(State(app): State<Arc<App>>, request: Request) -> Answer {
     let fields = Fields::from_body(request.into_body(), &["question"]).await?;
     let question = fields.line("question", QUESTION_CHARS_MAX)?.map(str::trim);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::fields::Fields;
 use super::problem::Problem;
@@ -19,8 +20,9 @@ const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 500;
 
 /// A page of the audit trail, newest first.
-#[derive(Serialize)]
-struct Trail {
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditTrail)]
+pub(super) struct Trail {
     entries: Vec<Entry>,
     /// What to ask for with `before` for the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +30,8 @@ struct Trail {
 }
 
 /// One change.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 struct Entry {
     /// Its place in the log.
     id: u64,
@@ -46,7 +49,8 @@ struct Entry {
 }
 
 /// Who changed something.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditActor)]
 struct By {
     kind: &'static str,
     /// The admin token's identifier.
@@ -83,7 +87,16 @@ impl From<(u64, Act)> for Entry {
     }
 }
 
-/// `GET /api/v1/audit?limit=&before=&environment=`, newest first. An environment that was deleted can be asked about.
+/// Tells who changed what, when, through what and from where, the newest first.
+///
+/// An environment that was deleted can be asked about.
+#[utoipa::path(get, path = "/audit", tag = "administration", operation_id = "audit",
+    params(
+        ("limit" = Option<u16>, Query, description = "Entries on the page; 50 unless told", minimum = 1, maximum = 500),
+        ("before" = Option<u64>, Query, description = "Only those before the entry with this `id`", minimum = 0),
+        ("environment" = Option<EnvironmentName>, Query, description = "Only what changed in this environment"),
+    ),
+    responses((status = 200, body = Trail)))]
 pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["limit", "before", "environment"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
@@ -104,7 +117,8 @@ pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 
 fn before(query: &Fields) -> Result<u64, Problem> {
     let Some(text) = query.text("before")? else { return Ok(u64::MAX) };
-    text.parse().map_err(|_| Problem::invalid("before", "must be the `id` of an entry"))
+    let id = text.parse().ok().filter(|&id: &u64| i64::try_from(id).is_ok());
+    id.ok_or_else(|| Problem::invalid("before", "must be the `id` of an entry"))
 }
 
 fn environment(query: &Fields) -> Result<Option<EnvironmentName>, Problem> {

@@ -28,7 +28,9 @@ const READER_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Chunk = Result<Bytes, ReadError>;
 
-/// `GET /api/v1/export`
+/// Hands out every recorded pull as JSON Lines, in log order: what `landfall replay` reads.
+#[utoipa::path(get, path = "/export", tag = "operations", operation_id = "export",
+    responses((status = 200, body = String, content_type = "application/jsonl")))]
 pub(super) async fn export(State(app): State<Arc<App>>) -> Answer {
     let log = app.log.clone();
     let events = tokio::task::spawn_blocking(move || log.events()).await.map_err(|_| Problem::internal())?;

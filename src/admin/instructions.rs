@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Settings;
 use crate::model::event::EnvironmentName;
 use crate::model::secret::Secret;
 
 /// The ready commands beside a new token's secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Instructions {
     registry: String,
     kubectl: String,

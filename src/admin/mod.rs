@@ -17,6 +17,7 @@ mod instructions;
 mod limits;
 mod listener;
 mod open;
+mod openapi;
 mod params;
 mod problem;
 mod questions;
@@ -33,11 +34,13 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
+use axum::routing::post;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use caller::CLI_AGENT;
 pub use listener::serve;
@@ -151,46 +154,47 @@ impl App {
 }
 
 fn router(app: Arc<App>) -> Router {
-    let api = Router::new()
-        .route("/environments", get(environments::list).post(environments::create))
-        .route(
-            "/environments/{env}",
-            get(environments::show).patch(environments::update).delete(environments::delete),
-        )
-        .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
-        .route("/environments/{env}/tokens/{id}", delete(tokens::revoke))
-        .route("/environments/{env}/tokens/{id}/rotate", post(tokens::rotate))
-        .route("/environments/{env}/running", get(questions::running))
-        .route("/environments/{env}/deployments", get(questions::timeline))
-        .route("/environments/{env}/local", get(questions::local))
-        .route("/deployments/{id}", get(questions::deployment))
-        .route("/deployments/{id}/evidence", get(questions::evidence))
-        .route("/environments/{env}/missing", get(questions::missing))
-        .route("/environments/{env}/history", get(questions::history))
-        .route("/environments/{env}/changes", get(questions::changes))
-        .route("/compare", get(questions::compare))
-        .route("/verify", get(questions::verify))
-        .route("/search", get(questions::search))
-        .route("/ask", post(ask::ask))
-        .route("/releases", get(releases::list).post(releases::create))
-        .route("/releases/{id}", get(releases::show))
-        .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))
-        .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
-        .route("/audit", get(audit::audit))
-        .route("/export", get(export::export))
+    let api = OpenApiRouter::new()
+        .routes(routes!(environments::list, environments::create))
+        .routes(routes!(environments::show, environments::update, environments::delete))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::rotate))
+        .routes(routes!(questions::running))
+        .routes(routes!(questions::timeline))
+        .routes(routes!(questions::local))
+        .routes(routes!(questions::deployment))
+        .routes(routes!(questions::evidence))
+        .routes(routes!(questions::missing))
+        .routes(routes!(questions::history))
+        .routes(routes!(questions::changes))
+        .routes(routes!(questions::compare))
+        .routes(routes!(questions::verify))
+        .routes(routes!(questions::search))
+        .routes(routes!(ask::ask))
+        .routes(routes!(releases::list, releases::create))
+        .routes(routes!(releases::show))
+        .routes(routes!(admin_tokens::list, admin_tokens::create))
+        .routes(routes!(admin_tokens::revoke))
+        .routes(routes!(audit::audit))
+        .routes(routes!(export::export));
+    let (api, described) = api.split_for_parts();
+    let api = api
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
         .layer(axum::middleware::map_response(uncached));
-    Router::new()
-        .route("/healthz", get(open::healthz))
-        .route("/readyz", get(open::readyz))
-        .route("/metrics", get(open::metrics))
-        .route("/status", get(open::status))
-        // Who sends these shows a signature in place of a token.
-        .route("/api/v1/webhooks/github", post(webhooks::github))
+    let open = OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(open::healthz))
+        .routes(routes!(open::readyz))
+        .routes(routes!(open::metrics))
+        .routes(routes!(open::status));
+    let (open, document) = open.split_for_parts();
+    // Who sends these shows a signature in place of a token.
+    open.route("/api/v1/webhooks/github", post(webhooks::github))
         .route("/api/v1/webhooks/gitlab", post(webhooks::gitlab))
         .nest("/api/v1", api)
+        .merge(openapi::router(document.nest("/api/v1", described)))
         .merge(web::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::limits::Wait;
 use crate::model::releases::{Conflict, Difference};
@@ -20,14 +21,21 @@ pub(super) struct Problem {
 }
 
 /// RFC 9457 section 3: the members of the JSON object; `field` and `differences` are extensions (section 3.2).
-#[derive(Serialize)]
-struct Body<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// Which problem it is: `urn:landfall:problem:…`.
     r#type: String,
+    /// What it is, in words that stay the same.
     title: &'a str,
+    /// The answer's status.
     status: u16,
+    /// What is wrong in this case, and what to do.
     detail: &'a str,
+    /// The field or parameter that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// What is there already and otherwise.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
 }
@@ -193,6 +201,12 @@ impl Problem {
 }
 
 impl Problem {
+    /// The field that is wrong, if it is one.
+    #[cfg(test)]
+    pub(super) fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
     /// How many seconds to wait, if that is what is wrong.
     pub(super) fn retry_after_s(&self) -> Option<u32> {
         self.retry_after_s

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::caller::Admin;
-use super::fields::Fields;
+use super::fields::{BODY_BYTES_MAX, json_body, line};
 use super::instructions::Instructions;
 use super::params::Params;
 use super::problem::Problem;
@@ -30,7 +31,8 @@ const OVERLAP_MAX: Span = Span::from_mins(90 * 24 * 60);
 const NAME_CHARS_MAX: usize = 100;
 
 /// A token as the API lists it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
 pub(super) struct TokenView<'a> {
     id: &'a TokenId,
     name: &'a str,
@@ -53,8 +55,9 @@ pub(super) struct TokenView<'a> {
 }
 
 /// Something about a token that somebody should look at.
-#[derive(Serialize)]
-struct WarningView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenWarning)]
+pub(super) struct WarningView<'a> {
     kind: WarningKind,
     since: Time,
     last_at: Time,
@@ -86,8 +89,8 @@ impl<'a> TokenView<'a> {
 }
 
 /// A new token: the one answer that shows its secret.
-#[derive(Serialize)]
-struct NewToken<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct NewToken<'a> {
     id: &'a TokenId,
     name: &'a str,
     kind: TokenKind,
@@ -104,14 +107,45 @@ struct NewToken<'a> {
 }
 
 /// A token that was rotated.
-#[derive(Serialize)]
-struct Replaced<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReplacedToken)]
+pub(super) struct Replaced<'a> {
     id: &'a TokenId,
     /// From when on it is refused.
     expires_at: Time,
 }
 
-/// `GET /api/v1/environments/{env}/tokens`
+/// What a new token is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenRequest {
+    /// What people call it; one line.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"
+    )]
+    name: String,
+    /// What it is for; `cluster` unless told.
+    kind: Option<TokenKind>,
+    /// From when on it is refused; never unless told.
+    expires_at: Option<Time>,
+}
+
+/// How a token is to be rotated.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rotation {
+    /// How long the old token is accepted beside its successor, up to 90d; 24h unless told.
+    #[schema(examples("24h"))]
+    overlap: Option<String>,
+    /// From when on the successor is refused; after as long as the old one was to live, unless told.
+    expires_at: Option<Time>,
+}
+
+/// Lists an environment's tokens, the revoked too, in the order in which they were made.
+#[utoipa::path(get, path = "/environments/{env}/tokens", tag = "environments", operation_id = "list_tokens",
+    responses((status = 200, body = [TokenView])))]
 pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
     let (view, now) = (app.log.view(), now());
     let tokens = params.environment(&view.directory)?.tokens();
@@ -120,17 +154,19 @@ pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer 
     json(StatusCode::OK, &shown)
 }
 
-/// `POST /api/v1/environments/{env}/tokens`
+/// Makes a token. Its secret is shown this once, with the commands that use it.
+#[utoipa::path(post, path = "/environments/{env}/tokens", tag = "environments", operation_id = "create_token",
+    request_body = TokenRequest,
+    responses((status = 201, body = NewToken), (status = 409, description = "There are too many")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     admin: Admin,
     params: Params,
     request: Request,
 ) -> Answer {
-    let fields = Fields::from_body(request.into_body(), &["name", "kind", "expires_at"]).await?;
-    let name = name(&fields)?;
-    let kind = kind(&fields)?;
-    let expires_at = fields.time("expires_at")?;
+    let wanted: TokenRequest = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let (name, kind) = (name(wanted.name)?, wanted.kind.unwrap_or_default());
+    let expires_at = wanted.expires_at;
     let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
 
     let _changing = app.changes.lock().await;
@@ -142,7 +178,7 @@ pub(super) async fn create(
     let action = Action::TokenCreated {
         environment: environment.clone(),
         id: id.clone(),
-        name: name.to_owned(),
+        name: name.clone(),
         kind,
         secret_sha256: secret.sha256(),
         expires_at,
@@ -153,7 +189,7 @@ pub(super) async fn create(
     let secret = secret.expose();
     let token = NewToken {
         id: &id,
-        name,
+        name: &name,
         kind,
         username: &environment,
         secret,
@@ -165,17 +201,21 @@ pub(super) async fn create(
     json(StatusCode::CREATED, &token)
 }
 
-/// `POST /api/v1/environments/{env}/tokens/{id}/rotate`: a successor of the same name and kind, that lives as long as
-/// the token was to live; the token itself is accepted for a while longer, so that nodes can change over.
+/// Gives a token a successor of the same name and kind, whose secret is shown this once.
+///
+/// The token itself is accepted for a while longer, so that nodes can change over.
+#[utoipa::path(post, path = "/environments/{env}/tokens/{id}/rotate", tag = "environments",
+    operation_id = "rotate_token", request_body = Rotation,
+    responses((status = 201, body = NewToken),
+        (status = 409, description = "It is not accepted any more, or was rotated already")))]
 pub(super) async fn rotate(
     State(app): State<Arc<App>>,
     admin: Admin,
     params: Params,
     request: Request,
 ) -> Answer {
-    let fields = Fields::from_body(request.into_body(), &["overlap", "expires_at"]).await?;
-    let overlap = overlap(&fields)?;
-    let expires_at = fields.time("expires_at")?;
+    let Rotation { overlap: length, expires_at } = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let overlap = overlap(length.as_deref())?;
     let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
 
     let _changing = app.changes.lock().await;
@@ -225,7 +265,9 @@ fn check_rotatable(token: &Token, now: Time) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `DELETE /api/v1/environments/{env}/tokens/{id}`: refused from the next request on. Repeating it changes nothing.
+/// Revokes a token: it is refused from the next request on. Repeating it changes nothing.
+#[utoipa::path(delete, path = "/environments/{env}/tokens/{id}", tag = "environments",
+    operation_id = "revoke_token", responses((status = 204, description = "It is revoked")))]
 pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Params) -> Answer {
     let _changing = app.changes.lock().await;
     let view = app.log.view();
@@ -254,8 +296,8 @@ fn check_room(environment: &Environment) -> Result<(), Problem> {
     Ok(())
 }
 
-fn overlap(fields: &Fields) -> Result<Span, Problem> {
-    let Some(text) = fields.text("overlap")? else { return Ok(OVERLAP) };
+fn overlap(text: Option<&str>) -> Result<Span, Problem> {
+    let Some(text) = text else { return Ok(OVERLAP) };
     let span = text.parse().ok().filter(|span| (Span::from_ms(0)..=OVERLAP_MAX).contains(span));
     span.ok_or_else(|| Problem::invalid("overlap", "must be a length from 0m to 90d, e.g. 24h"))
 }
@@ -269,20 +311,12 @@ pub(super) fn check_expiry(expires_at: Option<Time>, now: Time) -> Result<(), Pr
 }
 
 /// The name of a new token.
-pub(super) fn name(fields: &Fields) -> Result<&str, Problem> {
-    match fields.line("name", NAME_CHARS_MAX)?.map(str::trim) {
-        None => Err(Problem::invalid("name", "is missing")),
-        Some("") => Err(Problem::invalid("name", "must not be empty")),
-        Some(name) => Ok(name),
+pub(super) fn name(text: String) -> Result<String, Problem> {
+    let text = line("name", text, NAME_CHARS_MAX)?;
+    match text.trim() {
+        "" => Err(Problem::invalid("name", "must not be empty")),
+        name => Ok(name.to_owned()),
     }
-}
-
-fn kind(fields: &Fields) -> Result<TokenKind, Problem> {
-    let Some(text) = fields.text("kind")? else { return Ok(TokenKind::default()) };
-    TokenKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == text)
-        .ok_or_else(|| Problem::invalid("kind", "must be cluster, local, prepull or scanner"))
 }
 
 /// An identifier that no token of any environment has: observations name tokens by it alone.

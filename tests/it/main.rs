@@ -18,6 +18,7 @@ mod headers;
 mod import;
 mod large;
 mod life;
+mod openapi;
 mod parts;
 mod refusals;
 mod releases;

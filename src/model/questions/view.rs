@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::model::deployments::pull::Grade;
 use crate::model::deployments::verdict::{Finding, Rule, Thought};
@@ -14,7 +15,7 @@ use crate::model::time::Time;
 use super::release::ReleaseView;
 
 /// Whether a deployment goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Nodes are still coming to it.
@@ -28,7 +29,7 @@ pub enum Phase {
 }
 
 /// What a deployment is, seen from what ran before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The first image of a service.
@@ -46,7 +47,7 @@ pub enum Kind {
 }
 
 /// How sure an answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// Rolling out, or a single pull is all the evidence.
@@ -56,7 +57,7 @@ pub enum Confidence {
 }
 
 /// An image of a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Image {
     /// Its top-level digest.
     pub digest: Digest,
@@ -69,7 +70,8 @@ pub struct Image {
 }
 
 /// One service's part of a deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ServiceChange)]
 pub struct Change {
     /// Which service.
     pub repository: Repository,
@@ -136,7 +138,7 @@ impl From<Rule> for RuleView {
 }
 
 /// An environment's deployment: service changes that went out together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Deployment {
     /// Its identifier: the same for the same log.
     pub id: String,
@@ -164,7 +166,7 @@ pub struct Deployment {
 }
 
 /// A page of deployments, the newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Timeline {
     /// The deployments.
     pub deployments: Vec<Deployment>,
@@ -174,7 +176,7 @@ pub struct Timeline {
 }
 
 /// What runs in an environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Running {
     /// Where.
     pub environment: EnvironmentName,
@@ -187,7 +189,7 @@ pub struct Running {
 }
 
 /// What runs of one service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RunningService {
     /// Which.
     pub repository: Repository,
@@ -216,7 +218,7 @@ pub struct RunningService {
 }
 
 /// The pulls behind a deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Evidence {
     /// The deployment.
     pub deployment: String,
@@ -225,7 +227,7 @@ pub struct Evidence {
 }
 
 /// The pulls behind one service's change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChangeEvidence {
     /// Which service.
     pub repository: Repository,
@@ -245,7 +247,7 @@ pub struct ChangeEvidence {
 }
 
 /// One pull.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PullEvidence {
     /// When it began.
     pub at: Time,
@@ -261,7 +263,7 @@ pub struct PullEvidence {
 }
 
 /// A pull by a person's machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LocalPull {
     /// What.
     pub repository: Repository,
@@ -320,11 +322,12 @@ pub(super) struct ReplayedDeployment {
 }
 
 /// A reference that could not be pulled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FailedAttempt {
     /// Of which service.
     pub repository: Repository,
     /// What was asked for.
+    #[schema(value_type = String)]
     pub reference: Reference,
     /// The latest refusal's status.
     pub status: u16,
