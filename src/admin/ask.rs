@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::fields::Fields;
+use super::fields::{BODY_BYTES_MAX, json_body, line};
 use super::problem::Problem;
 use super::questions::state_at;
 use super::tokens::TokenView;
@@ -39,8 +39,8 @@ const CHANGES_SPAN: Span = Span::from_mins(7 * 24 * 60);
 const ROLLBACKS_SPAN: Span = Span::from_mins(90 * 24 * 60);
 
 /// A question.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "the shape of what is read field by field")]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Question {
     /// In plain English, on one line.
     #[schema(min_length = 1, max_length = 500)]
@@ -78,13 +78,12 @@ struct Answered {
 #[utoipa::path(post, path = "/ask", tag = "questions", operation_id = "ask", request_body = Question,
     responses((status = 200, body = Answered)))]
 pub(super) async fn ask(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let fields = Fields::from_body(request.into_body(), &["question"]).await?;
-    let question = fields.line("question", QUESTION_CHARS_MAX)?.map(str::trim);
-    let question = match question {
-        None => return Err(Problem::invalid("question", "is missing")),
-        Some("") => return Err(Problem::invalid("question", "must not be empty")),
-        Some(question) => question,
-    };
+    let Question { question } = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let question = line("question", question, QUESTION_CHARS_MAX)?;
+    let question = question.trim();
+    if question.is_empty() {
+        return Err(Problem::invalid("question", "must not be empty"));
+    }
     let (view, now) = (app.log.view(), now());
     let asked = understood(&view, question, now);
     let room = Room { app: &app, view: &view, now };

@@ -34,11 +34,11 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
-use axum::routing::post;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

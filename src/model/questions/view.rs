@@ -105,7 +105,7 @@ pub struct Change {
 }
 
 /// An earlier judgement that a later observation took back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CorrectionView {
     /// When.
     pub at: Time,
@@ -123,7 +123,7 @@ pub struct CorrectionView {
 }
 
 /// A rule of ARCHITECTURE.md, "How deployments are derived".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RuleView {
     /// Its number there.
     pub number: u8,
