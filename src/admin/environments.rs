@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::caller::Admin;
 use super::fields::Fields;
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::clock::now;
@@ -72,12 +72,18 @@ pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer 
 /// `POST /api/v1/environments`
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let fields = Fields::from_body(request.into_body(), &["name", "description", "color"]).await?;
+    let name = make(&app, &admin, &fields).await?;
+    answer(&app, StatusCode::CREATED, &name)
+}
+
+/// Makes the environment that `fields` describe.
+pub(super) async fn make(app: &App, admin: &Admin, fields: &Fields) -> Result<EnvironmentName, Problem> {
     let name: EnvironmentName = fields
         .required_text("name")?
         .parse()
         .map_err(|error: BadEnvironmentName| Problem::invalid("name", error.to_string()))?;
-    let description = description(&fields)?.unwrap_or_default();
-    let color = color(&fields)?.unwrap_or_else(|| default_color(&name));
+    let description = description(fields)?.unwrap_or_default();
+    let color = color(fields)?.unwrap_or_else(|| default_color(&name));
 
     let _changing = app.changes.lock().await;
     let view = app.log.view();
@@ -89,9 +95,9 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
             "there may be {ENVIRONMENTS_MAX} environments; delete one first"
         )));
     }
-    app.act(&admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
+    app.act(admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
     tracing::info!(environment = %name, "environment created");
-    answer(&app, StatusCode::CREATED, &name)
+    Ok(name)
 }
 
 /// `PATCH /api/v1/environments/{env}`: what is not named stays as it is.
@@ -102,35 +108,59 @@ pub(super) async fn update(
     request: Request,
 ) -> Answer {
     let fields = Fields::from_body(request.into_body(), &["description", "color"]).await?;
-    let (description, color) = (description(&fields)?, color(&fields)?);
+    let name = change(&app, &admin, params.get("env"), &fields).await?;
+    answer(&app, StatusCode::OK, &name)
+}
+
+/// Changes what `fields` name.
+pub(super) async fn change(
+    app: &App,
+    admin: &Admin,
+    environment: &str,
+    fields: &Fields,
+) -> Result<EnvironmentName, Problem> {
+    let (description, color) = (description(fields)?, color(fields)?);
 
     let _changing = app.changes.lock().await;
-    let name = params.environment(&app.log.view().directory)?.name.clone();
+    let name = params::named(&app.log.view().directory, environment)?.name.clone();
     if description.is_some() || color.is_some() {
-        app.act(&admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
+        app.act(admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
         tracing::info!(environment = %name, "environment updated");
     }
-    answer(&app, StatusCode::OK, &name)
+    Ok(name)
 }
 
 /// `DELETE /api/v1/environments/{env}?confirm={env}`
 pub(super) async fn delete(State(app): State<Arc<App>>, admin: Admin, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["confirm"])?;
-
-    let _changing = app.changes.lock().await;
-    let view = app.log.view();
-    let environment = params.environment(&view.directory)?;
-    let name = environment.name.clone();
-    if query.text("confirm")? != Some(name.as_str()) {
-        return Err(Problem::conflict(deletion(environment, &view, now())));
-    }
-    app.act(&admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
-    tracing::info!(environment = %name, "environment deleted");
+    remove(&app, &admin, params.get("env"), query.text("confirm")?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Deletes an environment whose name was said once more.
+pub(super) async fn remove(
+    app: &App,
+    admin: &Admin,
+    environment: &str,
+    confirm: Option<&str>,
+) -> Result<(), Problem> {
+    let _changing = app.changes.lock().await;
+    let view = app.log.view();
+    let environment = params::named(&view.directory, environment)?;
+    let name = environment.name.clone();
+    if confirm != Some(name.as_str()) {
+        let what = deletion(environment, &view, now());
+        return Err(Problem::conflict(format!(
+            "nothing was deleted: {what}. To confirm, say its name once more: ?confirm={name}"
+        )));
+    }
+    app.act(admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
+    tracing::info!(environment = %name, "environment deleted");
+    Ok(())
+}
+
 /// What deleting an environment would do, said before it is done.
-fn deletion(environment: &Environment, view: &View, now: Time) -> String {
+pub(super) fn deletion(environment: &Environment, view: &View, now: Time) -> String {
     let count = |count: usize, one: &str| match count {
         0 => format!("no {one}"),
         1 => format!("1 {one}"),
@@ -140,9 +170,9 @@ fn deletion(environment: &Environment, view: &View, now: Time) -> String {
     let tokens = count(environment.tokens_active(now), "active token");
     let services = count(questions::running(&view.state, name, now).services.len(), "service");
     format!(
-        "nothing was deleted: deleting `{name}` revokes every token of it at once ({tokens}: whoever pulls with one is \
+        "deleting `{name}` revokes every token of it at once ({tokens}: whoever pulls with one is \
          refused from then on), stops tracking it and takes its deployments away ({services}), and cannot be undone; \
-         the audit trail stays. To confirm, say its name once more: ?confirm={name}"
+         the audit trail stays"
     )
 }
 

@@ -9,7 +9,9 @@ mod audit;
 mod auth;
 mod caller;
 mod environments;
+mod events;
 mod export;
+mod feed;
 mod fields;
 mod instructions;
 mod listener;
@@ -76,6 +78,7 @@ pub struct App {
     /// Held while the past is folded again, so that many such questions take one core, not all.
     refolds: Mutex<()>,
     sessions: sessions::Sessions,
+    feed: feed::Feed,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
 }
@@ -92,6 +95,7 @@ impl App {
             changes: Mutex::new(()),
             refolds: Mutex::new(()),
             sessions: sessions::Sessions::default(),
+            feed: feed::Feed::default(),
             finder: RwLock::default(),
         }
     }
@@ -154,6 +158,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))
         .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
         .route("/audit", get(audit::audit))
+        .route("/events", get(events::events))
         .route("/export", get(export::export))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

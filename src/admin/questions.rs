@@ -23,7 +23,7 @@ const PAGE_DEFAULT: usize = 20;
 const PAGE_MAX: usize = 200;
 
 /// Candidates that `verify` shows at most.
-const CANDIDATES: usize = 5;
+pub(super) const CANDIDATES: usize = 5;
 /// Longest description of a change.
 const QUERY_CHARS_MAX: usize = 500;
 /// The stretch whose changes are told, unless told otherwise.
@@ -174,7 +174,7 @@ pub(super) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 }
 
 /// What to search for.
-fn searched(query: &Fields) -> Result<&str, Problem> {
+pub(super) fn searched(query: &Fields) -> Result<&str, Problem> {
     match query.line("q", QUERY_CHARS_MAX)?.map(str::trim) {
         None => Err(Problem::invalid("q", "is missing")),
         Some("") => Err(Problem::invalid("q", "must not be empty")),
@@ -187,7 +187,7 @@ fn unknown_deployment(id: &str) -> Problem {
 }
 
 /// What the log said at `at`: folded again, on a thread that may block.
-async fn state_at(app: &App, at: Time) -> Result<deployments::State, Problem> {
+pub(super) async fn state_at(app: &App, at: Time) -> Result<deployments::State, Problem> {
     let _refolding = app.refolds.lock().await;
     let log = app.log.clone();
     match tokio::task::spawn_blocking(move || log.view_at(at)).await {

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 pub use recorder::{AppendError, Durability, Receipt};
 pub use retention::PastError;
@@ -101,6 +102,19 @@ impl Log {
     /// Everything folded so far; immutable, at most a moment old.
     pub fn view(&self) -> Arc<View> {
         self.views.latest()
+    }
+
+    /// Tells the sequence number of the last event in [`Log::view`], as it grows.
+    pub fn published(&self) -> watch::Receiver<u64> {
+        self.views.published()
+    }
+
+    /// The events after this one in log order, with their sequence numbers, as they stand now.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn events_after(&self, sequence: u64) -> Result<Events, ReadError> {
+        self.recorder.store()?.events_after(sequence)
     }
 
     /// Every event in log order, with its sequence number, as it stands now.

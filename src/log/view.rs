@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::acts::Acts;
 use super::recorder::AppendError;
@@ -47,11 +47,29 @@ pub struct View {
 
 /// The reading end.
 #[derive(Clone)]
-pub(super) struct Views(Arc<ArcSwap<View>>);
+pub(super) struct Views {
+    latest: Arc<ArcSwap<View>>,
+    /// The last event in the latest view.
+    applied: watch::Sender<u64>,
+}
 
 impl Views {
+    fn new(view: View) -> Self {
+        Self { applied: watch::Sender::new(view.applied), latest: Arc::new(ArcSwap::from_pointee(view)) }
+    }
+
+    fn publish(&self, view: View) {
+        let applied = view.applied;
+        self.latest.store(Arc::new(view));
+        self.applied.send_replace(applied);
+    }
+
     pub(super) fn latest(&self) -> Arc<View> {
-        self.0.load_full()
+        self.latest.load_full()
+    }
+
+    pub(super) fn published(&self) -> watch::Receiver<u64> {
+        self.applied.subscribe()
     }
 }
 
@@ -121,7 +139,7 @@ pub(super) fn replay(
             tracing::info!(events = sequence, "reading the log");
         }
     }
-    let views = Views(Arc::new(ArcSwap::from_pointee(fold.view.clone())));
+    let views = Views::new(fold.view.clone());
     let (commits, incoming) = sync_channel(COMMITS_WAITING_MAX);
     let follower = Follower { commits, panics: fold.panics.clone() };
     let published = views.clone();
@@ -156,7 +174,7 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if dirty && (!changers.is_empty() || published_at.elapsed() >= PUBLISH_PAUSE) {
-            published.0.store(Arc::new(fold.view.clone()));
+            published.publish(fold.view.clone());
             published_at = Instant::now();
             dirty = false;
         }
@@ -175,7 +193,7 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
     if fold.view.applied > fold.kept {
         fold.keep();
     }
-    published.0.store(Arc::new(fold.view));
+    published.publish(fold.view);
 }
 
 struct Fold {

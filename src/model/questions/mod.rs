@@ -5,11 +5,17 @@
 
 mod changes;
 mod compare;
+mod curve;
 mod find;
+mod insights;
+mod matrix;
 mod missing;
+mod overview;
 mod release;
 mod search;
 mod step;
+mod story;
+mod trace;
 mod verify;
 mod view;
 
@@ -25,10 +31,16 @@ use step::{Step, confidence, image, sentence, tag, version};
 
 pub use changes::{Changes, History, changes, history};
 pub use compare::{Ahead, ComparedService, Comparison, Side, compare};
+pub use curve::Curve;
 pub use find::{Finder, releases_of};
+pub use insights::{Insights, Measure, Service as MeasuredService, Week, insights};
+pub use matrix::{Cell, Mark, Row};
 pub use missing::{Missing, MissingService, missing};
+pub use overview::{Latest, Overview, Place, SPARK_DAYS, latest, overview};
 pub use release::{ReleaseRef, ReleaseView, Source, Where, release};
 pub use search::{Certainty, SearchMatch, Searched, StandsWhere, search};
+pub use story::{Chapter, Story, chapter, story};
+pub use trace::{Stay, Trace, trace};
 pub use verify::{Match, MatchedWord, ServiceStanding, Standing, Verified, verify};
 pub use view::*;
 
@@ -174,11 +186,7 @@ impl Asked<'_> {
         let settle = self.state.rules().settle;
         let main = self.service.main()?;
         let course = &main.course;
-        let is_mixed = self
-            .service
-            .rivals(self.now, settle)
-            .any(|rival| rival.end(self.now, settle) == Some(End::Mixed));
-        let state = if is_mixed { Phase::Mixed } else { self.phase(main) };
+        let state = self.phase_now()?;
         let image = image(self.state, self.repository, &course.digest, tag(course));
         let is_silent = self.now.since(course.last_at) > settle;
         let is_behind_gap = self.service.gap_at().is_some_and(|gap| gap > course.last_at);
@@ -201,10 +209,33 @@ impl Asked<'_> {
         if settles_at <= self.now { Phase::Settled } else { Phase::RollingOut }
     }
 
+    /// The state of what runs; `mixed` where another image runs beside it.
+    fn phase_now(&self) -> Option<Phase> {
+        let (main, settle) = (self.service.main()?, self.state.rules().settle);
+        let mut rivals = self.service.rivals(self.now, settle);
+        let is_mixed = rivals.any(|rival| rival.end(self.now, settle) == Some(End::Mixed));
+        Some(if is_mixed { Phase::Mixed } else { self.phase(main) })
+    }
+
+    /// When its latest change opened.
+    fn newest(&self) -> Option<Time> {
+        let rivals = self.service.rivals(self.now, self.state.rules().settle);
+        let courses = rivals.map(|rival| &rival.course).chain(self.service.main().map(|main| &main.course));
+        courses.map(|course| course.opened_at).max()
+    }
+
     /// Every change, in the order in which they opened.
     fn steps(&self) -> Vec<Step<'_>> {
-        let settle = self.state.rules().settle;
         let mut steps: Vec<Step<'_>> = self.service.past().map(|past| self.past(past)).collect();
+        steps.extend(self.present());
+        steps.sort_by_key(|step| (step.course.opened_at, step.course.digest));
+        steps
+    }
+
+    /// The changes that are not over.
+    fn present(&self) -> Vec<Step<'_>> {
+        let settle = self.state.rules().settle;
+        let mut steps = Vec::new();
         if let Some(main) = self.service.main() {
             steps.extend(self.service.rivals(self.now, settle).map(|rival| self.rival(main, rival)));
             let state = self.phase(main);
@@ -221,7 +252,6 @@ impl Asked<'_> {
                 expected: main.expected(),
             });
         }
-        steps.sort_by_key(|step| (step.course.opened_at, step.course.digest));
         steps
     }
 
@@ -269,7 +299,10 @@ impl Asked<'_> {
 struct Group<'a>(Vec<Step<'a>>);
 
 fn grouped<'a>(state: &State, asked: &'a [Asked<'_>]) -> Vec<Group<'a>> {
-    let mut steps: Vec<Step<'a>> = asked.iter().flat_map(Asked::steps).collect();
+    group_up(state, asked.iter().flat_map(Asked::steps).collect())
+}
+
+fn group_up<'a>(state: &State, mut steps: Vec<Step<'a>>) -> Vec<Group<'a>> {
     steps.sort_by(|a, b| (a.course.opened_at, a.repository).cmp(&(b.course.opened_at, b.repository)));
     let mut groups: Vec<Group<'a>> = Vec::new();
     for step in steps {
@@ -313,23 +346,20 @@ impl Group<'_> {
         self.0.first().map(|step| step.course.opened_at)
     }
 
+    /// The least settled state of its changes.
+    fn phase(&self) -> Phase {
+        self.0.iter().map(|step| step.state).max_by_key(|state| state.unrest()).unwrap_or(Phase::RollingOut)
+    }
+
+    /// The gravest kind of its changes.
+    fn kind(&self, state: &State) -> Kind {
+        self.0.iter().map(|step| step.kind(state)).max_by_key(|kind| kind.gravity()).unwrap_or(Kind::Changed)
+    }
+
     fn view(&self, state: &State, env: &EnvironmentName) -> Deployment {
         let changes: Vec<Change> = self.0.iter().map(|step| step.view(state)).collect();
-        let phase = changes.iter().map(|change| change.state).max_by_key(|state| match state {
-            Phase::Aborted => 0,
-            Phase::Settled => 1,
-            Phase::Mixed => 2,
-            Phase::RollingOut => 3,
-        });
-        let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| match kind {
-            Kind::Initial => 0,
-            Kind::Rebuild => 1,
-            Kind::Restore => 2,
-            Kind::Upgrade => 3,
-            Kind::Changed => 4,
-            Kind::Rollback => 5,
-        });
-        let phase = phase.unwrap_or(Phase::RollingOut);
+        let phase = self.phase();
+        let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| kind.gravity());
         let settled = changes.iter().filter_map(|change| change.settled_at).max();
         Deployment {
             id: self.id(env),
