@@ -1,7 +1,7 @@
 //! The control plane: reads snapshots of the log's fold, sends changes to the log, and never touches an image's bytes.
 //!
 //! ```text
-//! listener → guard → environments, tokens, questions, export → JSON, or a problem
+//! listener → gate → guard → environments, tokens, questions, export → JSON, or a problem
 //! ```
 
 mod admin_tokens;
@@ -13,7 +13,9 @@ mod events;
 mod export;
 mod feed;
 mod fields;
+mod gate;
 mod instructions;
+mod limits;
 mod listener;
 mod open;
 mod params;
@@ -56,6 +58,8 @@ use problem::Problem;
 pub struct Settings {
     /// Who may use it.
     pub admin_token: AdminToken,
+    /// Hosts that requests may name besides loopback and the address that they came to; in lower case.
+    pub hosts: Vec<String>,
     /// The host, with its port, under which clients reach the proxy: what pull secrets and commands name.
     pub registry_host: String,
     /// Whether the proxy speaks TLS there.
@@ -79,6 +83,7 @@ pub struct App {
     refolds: Mutex<()>,
     sessions: sessions::Sessions,
     feed: feed::Feed,
+    limits: limits::Limits,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
 }
@@ -96,6 +101,7 @@ impl App {
             refolds: Mutex::new(()),
             sessions: sessions::Sessions::default(),
             feed: feed::Feed::default(),
+            limits: limits::Limits::default(),
             finder: RwLock::default(),
         }
     }
@@ -173,6 +179,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(web::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), gate::gate))
         .with_state(app)
 }
 

@@ -14,6 +14,7 @@ mod demo;
 mod deploy;
 mod failing;
 mod headers;
+mod import;
 mod large;
 mod life;
 mod parts;
