@@ -17,7 +17,8 @@ use crate::clock::now;
 use crate::log::Log;
 use crate::model::act::{Act, Who};
 use crate::model::agent::{Puller, puller};
-use crate::model::event::{EnvironmentName, Event, Observation};
+use crate::model::deployments::pull::PULL;
+use crate::model::event::{EnvironmentName, Event, Method, Observation};
 use crate::model::oci::Reference;
 use crate::model::time::Time;
 
@@ -25,6 +26,8 @@ use crate::model::time::Time;
 const PULLS_MAX: usize = 60;
 /// Events of the log in which they are looked for.
 const LOOKED_AT_MAX: u64 = 4_000;
+/// Pulls that a further request may belong to.
+const OPEN_MAX: usize = 64;
 /// Entries of the audit trail on the page.
 const ACTS_MAX: usize = 30;
 
@@ -85,8 +88,33 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
     )
 }
 
+/// Requests of one client about one image, as one.
+struct Pull {
+    /// The request that names the image best: by its tag, where one of them did.
+    named: Observation,
+    methods: Vec<Method>,
+    last_at: Time,
+}
+
+impl Pull {
+    fn takes(&self, other: &Observation) -> bool {
+        let of = |it: &Observation| (it.client.clone(), it.token.clone(), it.repository.clone(), it.digest);
+        of(&self.named) == of(other) && other.digest.is_some() && other.at.since(self.last_at) <= PULL
+    }
+
+    fn take(&mut self, other: Observation) {
+        self.last_at = other.at;
+        if self.methods.last() != Some(&other.method) {
+            self.methods.push(other.method);
+        }
+        if matches!(other.reference, Reference::Tag(_)) {
+            self.named = other;
+        }
+    }
+}
+
 /// The latest pulls, the newest first. While the log cannot be read there are none.
-fn latest(log: &Log, applied: u64, place: Option<&EnvironmentName>, kind: &str) -> Vec<Observation> {
+fn latest(log: &Log, applied: u64, place: Option<&EnvironmentName>, kind: &str) -> Vec<Pull> {
     let events = log.events_after(applied.saturating_sub(LOOKED_AT_MAX)).into_iter().flatten();
     let observed = events.map_while(Result::ok).filter_map(|(_, event)| match event {
         Event::Observed(observation) => Some(observation),
@@ -97,10 +125,21 @@ fn latest(log: &Log, applied: u64, place: Option<&EnvironmentName>, kind: &str) 
             && place.is_none_or(|place| *place == observation.environment)
             && (kind.is_empty() || kind_of(observation) == kind)
     };
-    let mut found: Vec<Observation> = observed.filter(is_wanted).collect();
-    found.reverse();
-    found.truncate(PULLS_MAX);
-    found
+    let mut pulls: Vec<Pull> = Vec::new();
+    for observation in observed.filter(is_wanted) {
+        let open = pulls.iter_mut().rev().take(OPEN_MAX).find(|pull| pull.takes(&observation));
+        match open {
+            Some(pull) => pull.take(observation),
+            None => pulls.push(Pull {
+                methods: vec![observation.method],
+                last_at: observation.at,
+                named: observation,
+            }),
+        }
+    }
+    pulls.sort_by_key(|pull| std::cmp::Reverse(pull.last_at));
+    pulls.truncate(PULLS_MAX);
+    pulls
 }
 
 /// Who pulled, as the page's filter calls it.
@@ -116,7 +155,8 @@ fn kind_of(observation: &Observation) -> &'static str {
 }
 
 impl PullRow {
-    fn new(pull: &Observation, now: Time) -> Self {
+    fn new(whole: &Pull, now: Time) -> Self {
+        let pull = &whole.named;
         let by = match kind_of(pull) {
             "local" => "pulled_locally",
             "failing" => "failing",
@@ -127,20 +167,21 @@ impl PullRow {
             Reference::Tag(tag) => format!("{}:{}", pull.repository, tag.as_str()),
             Reference::Digest(digest) => format!("{}@{}", pull.repository, digest.short()),
         };
-        let method = match pull.method {
-            crate::model::event::Method::Head => "HEAD",
-            crate::model::event::Method::Get => "GET",
-        };
+        let methods = whole.methods.iter().map(|method| match method {
+            Method::Head => "HEAD",
+            Method::Get => "GET",
+        });
+        let methods = methods.collect::<Vec<_>>().join(", ");
         let got = pull.digest.map(|digest| digest.short());
         Self {
-            when: When::new(pull.at, now),
+            when: When::new(whole.last_at, now),
             kind: Badge::of(by),
             environment: pull.environment.to_string(),
             image,
             client: pull.client.to_string(),
             agent: pull.agent.to_string(),
             token: pull.token.to_string(),
-            outcome: format!("{method} {}", got.unwrap_or_else(|| pull.status.to_string())),
+            outcome: format!("{methods} {}", got.unwrap_or_else(|| pull.status.to_string())),
         }
     }
 }

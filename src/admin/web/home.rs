@@ -72,8 +72,6 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Page 
 impl<'a> Card<'a> {
     fn new(view: &View, environment: &'a Environment, place: &'a Place, now: Time) -> Self {
         let mut badges: Vec<Badge> = place.state.map(|state| Badge::of(state.as_str())).into_iter().collect();
-        let rolled_back = place.latest.as_ref().is_some_and(|latest| latest.kind == Kind::Rollback);
-        badges.extend(rolled_back.then(|| Badge::of("rollback")));
         badges.extend((place.failing > 0).then(|| Badge::of("failing")));
         badges.extend(place.local_at.is_some().then(|| Badge::of("pulled_locally")));
         badges.extend(

@@ -20,7 +20,7 @@ impl fmt::Display for Plot {
 
 fn plot(class: &str, width: f64, height: f64, says: &str, shapes: &str) -> Plot {
     Plot(format!(
-        r#"<svg class="plot {class}" viewBox="0 0 {width} {height}" role="img" aria-label="{says}"><title>{says}</title>{shapes}</svg>"#
+        r#"<svg class="plot {class}" viewBox="0 0 {width} {height}" preserveAspectRatio="xMinYMid" role="img" aria-label="{says}"><title>{says}</title>{shapes}</svg>"#
     ))
 }
 

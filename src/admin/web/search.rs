@@ -16,7 +16,7 @@ use crate::admin::fields::Fields;
 use crate::admin::params;
 use crate::admin::questions::CANDIDATES;
 use crate::clock::now;
-use crate::model::questions::{self, Certainty, Match, SearchMatch, Verified};
+use crate::model::questions::{self, Certainty, Match, SearchMatch, Standing, Verified};
 use crate::model::time::Time;
 
 /// Longest description of a change.
@@ -33,6 +33,8 @@ struct SearchPage {
     /// Why what follows is not certain.
     caution: Option<&'static str>,
     found: Vec<Found>,
+    /// It is certain which change is meant.
+    is_sure: bool,
     /// The query as one word of a command.
     command: String,
 }
@@ -83,6 +85,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
         answer: None,
         caution: None,
         found: Vec::new(),
+        is_sure: false,
         command: format!("'{}'", text.replace('\'', r"'\''")),
     };
     if !text.is_empty() {
@@ -91,11 +94,13 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
         if name.is_empty() {
             let searched = questions::search(&view.state, &text, &found, now);
             shown.caution = caution(searched.certainty);
+            shown.is_sure = searched.certainty == Certainty::Sure;
             shown.found = searched.matches.iter().map(|it| Found::everywhere(it, now)).collect();
         } else {
             let environment = &params::named(&view.directory, name)?.name;
             let verified = questions::verify(&view.state, environment, &text, &found, now);
             shown.found = verified.matches.iter().map(|it| Found::here(it, name, now)).collect();
+            shown.is_sure = !matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange);
             shown.answer = Some(Answer::new(verified, now));
         }
     }

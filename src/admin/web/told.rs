@@ -7,7 +7,7 @@ use super::plots::{Plot, rollout};
 use crate::model::questions::{
     Change, ChangeEvidence, Chapter, Curve, Kind, Phase, PullEvidence, ReleaseView,
 };
-use crate::model::releases::{Change as Item, ChangeKind};
+use crate::model::releases::{Change as Item, ChangeKind, without_type};
 use crate::model::time::Time;
 
 /// Services that a line names; the others are counted.
@@ -199,7 +199,8 @@ impl ToldItem {
     pub(super) fn new(change: &Item) -> Self {
         Self {
             kind: Badge::of(kind(change.kind)),
-            title: change.title.clone(),
+            // The badge says the type.
+            title: without_type(&change.title),
             pr: change.pr,
             issue: change.issue,
             author: change.author.clone(),

@@ -7,6 +7,8 @@ mod changes;
 mod compare;
 mod curve;
 mod find;
+#[cfg(test)]
+mod glances;
 mod insights;
 mod matrix;
 mod missing;
