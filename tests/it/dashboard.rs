@@ -119,7 +119,7 @@ async fn a_form_works_only_from_a_page_of_its_session_and_for_an_admin() {
     let answer = send(&cookie, &server.url, "/environments", &made(&proof)).await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/environments/production/tokens"));
 
-    let viewer = server.post("/api/v1/admin-tokens", json!({"name": "eye", "role": "viewer"})).await.json();
+    let viewer = server.post("/api/v1/admin-tokens", json!({"name": "eye", "kind": "viewer"})).await.json();
     let viewer = log_in_with(&server, viewer["secret"].as_str().unwrap()).await;
     let page = see(&server, "/environments/production/tokens", &viewer).await;
     assert!(!page.text().contains("Make the token"), "{}", page.text());
@@ -143,7 +143,7 @@ async fn markup_and_scripts_from_outside_are_shown_as_text() {
         .send(Method::PATCH, "/api/v1/environments/production", &json!({"description": sneaky}).to_string())
         .await;
     server.post("/api/v1/environments/production/tokens", json!({"name": sneaky})).await;
-    server.post("/api/v1/admin-tokens", json!({"name": sneaky, "role": "viewer"})).await;
+    server.post("/api/v1/admin-tokens", json!({"name": sneaky, "kind": "viewer"})).await;
     let released = json!({
         "repository": "docker/payment", "version": "v2<script>hack()", "digest": digest(2).to_string(),
         "parents": ["<script>hack()"], "revision": "<script>hack()",
