@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::App;
 use super::audit::Entry;
 use crate::clock::now;
-use crate::log::Log;
 use crate::model::act::{Act, Action};
 use crate::model::agent::{Puller, puller};
 use crate::model::deployments::State;
@@ -25,8 +25,6 @@ use crate::model::questions::{self, Kind, Phase};
 const LISTENERS_MAX: usize = 128;
 /// News that wait for a slow listener.
 const NEWS_WAITING_MAX: usize = 1_024;
-/// Events of the log that are told at once; where more came, the older ones are missed.
-const EVENTS_MAX: u64 = 512;
 /// How often it is looked whether time alone changed something: rollouts settle when nothing comes.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -99,46 +97,34 @@ impl Feed {
 }
 
 async fn tell(app: Arc<App>, sender: broadcast::Sender<News>) {
-    let mut published = app.log.published();
+    let mut published = app.log.follow();
     let mut closing = app.feed.closing();
     let mut look = tokio::time::interval(LOOK_PAUSE);
-    let mut last = *published.borrow_and_update();
     let mut known = Known::of(&app);
     loop {
+        let mut news = Vec::new();
         tokio::select! {
-            changed = published.changed() => if changed.is_err() { return },
+            told = published.recv() => match told {
+                Ok(published) => {
+                    known.touch(&published.events);
+                    news.extend(published.events.iter().filter_map(|(place, event)| of_event(*place, event)));
+                    news.extend((published.missed > 0).then(|| missed(published.missed)));
+                }
+                Err(RecvError::Lagged(publications)) => news.push(missed(publications)),
+                Err(RecvError::Closed) => return,
+            },
             _ = look.tick() => {}
             _ = closing.changed() => return,
         }
         if app.feed.is_left(&sender) {
             return;
         }
-        let applied = *published.borrow_and_update();
-        let mut news = Vec::new();
-        if applied > last {
-            let first = last.max(applied.saturating_sub(EVENTS_MAX));
-            if first > last {
-                news.push(missed(first - last));
-            }
-            let log = app.log.clone();
-            let read = tokio::task::spawn_blocking(move || happened(&log, first, applied)).await;
-            let events = read.unwrap_or_default();
-            known.touch(events.iter());
-            news.extend(events.iter().filter_map(|(sequence, event)| of_event(*sequence, event)));
-            last = applied;
-        }
-        news.extend(known.changes(&app, last));
+        news.extend(known.changes(&app));
         for one in news {
             // Whoever listened may have gone.
             let _ = sender.send(one);
         }
     }
-}
-
-/// The events after `first` up to `last`. While the log cannot be read there are none: it says so itself.
-fn happened(log: &Log, first: u64, last: u64) -> Vec<(u64, Event)> {
-    let events = log.events_after(first).into_iter().flatten().map_while(Result::ok);
-    events.take_while(|(sequence, _)| *sequence <= last).collect()
 }
 
 /// The latest deployment of each environment, as it was told.
@@ -164,7 +150,7 @@ impl Known {
         Self { latest: latest.collect(), touched: Vec::new() }
     }
 
-    fn touch<'a>(&mut self, events: impl Iterator<Item = &'a (u64, Event)>) {
+    fn touch(&mut self, events: &[(u64, Event)]) {
         for (_, event) in events {
             let Event::Observed(Observation { environment, .. }) = event else { continue };
             if !self.touched.contains(environment) {
@@ -174,7 +160,7 @@ impl Known {
     }
 
     /// The deployments that came or went on since they were told.
-    fn changes(&mut self, app: &App, sequence: u64) -> Vec<News> {
+    fn changes(&mut self, app: &App) -> Vec<News> {
         let view = app.log.view();
         let is_open = |stand: &Option<Stand>| {
             stand.as_ref().is_some_and(|stand| matches!(stand.state, Phase::RollingOut | Phase::Mixed))
@@ -189,7 +175,7 @@ impl Known {
             let latest = stand(&view.state, &name);
             if latest.is_some() && self.latest.get(&name) != Some(&latest) {
                 let deployments = questions::timeline(&view.state, &name, now(), 1, None).deployments;
-                let told = deployments.first().map(|one| frame("deployment", sequence, Some(&name), one));
+                let told = deployments.first().map(|one| frame("deployment", 0, Some(&name), one));
                 news.extend(told);
             }
             // A pull that was not complete when it was read is so a little later.

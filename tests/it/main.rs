@@ -12,6 +12,7 @@ mod budget;
 mod clients;
 mod crash;
 mod dashboard;
+mod day;
 mod demo;
 mod deploy;
 mod events;

@@ -39,6 +39,8 @@ pub(super) struct ToldChange {
     pub(super) from: Option<Label>,
     pub(super) to: Label,
     pub(super) reason: String,
+    /// What later observations took back.
+    pub(super) corrections: Vec<(String, When)>,
     pub(super) curve: Plot,
     pub(super) releases: Vec<ToldRelease>,
     pub(super) reverted: Vec<ToldRelease>,
@@ -158,6 +160,11 @@ impl ToldChange {
             from: change.from.as_ref().map(Label::from),
             to: Label::from(&change.to),
             reason: change.reason.clone(),
+            corrections: change
+                .corrections
+                .iter()
+                .map(|it| (it.text.clone(), When::new(it.at, now)))
+                .collect(),
             curve: rollout(curve),
             releases: releases(&change.releases),
             reverted: releases(&change.reverted),

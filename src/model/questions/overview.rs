@@ -5,8 +5,9 @@
 
 use super::curve::Curve;
 use super::matrix::{Row, rows};
+use super::timeline::{Group, grouped_since};
 use super::view::{Change, Kind, Phase};
-use super::{Asked, GIVEN_UP, Group, Step, asked, group_up};
+use super::{Asked, GIVEN_UP, asked};
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::time::{Span, Time};
@@ -135,40 +136,8 @@ pub fn latest(state: &State, env: &EnvironmentName, now: Time) -> Option<Latest>
 
 /// The latest deployment: goes back only as far as its changes do.
 fn latest_of(state: &State, env: &EnvironmentName, asked: &[Asked<'_>]) -> Option<Latest> {
-    let settle = state.rules().settle;
     let newest = asked.iter().filter_map(Asked::newest).max()?;
-    let mut horizon = newest - settle;
-    let mut steps = since(asked, horizon);
-    loop {
-        let oldest = steps.iter().map(|step| step.course.opened_at).min()?;
-        // What opened within the settle time before the oldest one may belong to it.
-        let next = oldest - settle;
-        if next >= horizon {
-            break;
-        }
-        horizon = next;
-        let more = since(asked, horizon);
-        let grew = more.len() > steps.len();
-        steps = more;
-        if !grew {
-            break;
-        }
-    }
-    let group = group_up(state, steps).pop()?;
-    Some(Latest::of(state, env, &group))
-}
-
-/// Every change that opened from `horizon` on.
-fn since<'a>(asked: &'a [Asked<'_>], horizon: Time) -> Vec<Step<'a>> {
-    let mut steps = Vec::new();
-    for asked in asked {
-        // Nothing ends before it opens, so that what ended earlier opened earlier.
-        let past = asked.service.past().rev().take_while(|past| past.ended_at >= horizon);
-        steps.extend(past.map(|past| asked.past(past)));
-        steps.extend(asked.present());
-    }
-    steps.retain(|step| step.course.opened_at >= horizon);
-    steps
+    grouped_since(state, asked, newest).groups.last().map(|group| Latest::of(state, env, group))
 }
 
 impl Latest {

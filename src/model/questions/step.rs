@@ -1,15 +1,20 @@
 //! One change of one service, and what can be said of it.
 
+use std::sync::Arc;
+
 use crate::model::deployments::State;
 use crate::model::deployments::claim::End;
 use crate::model::deployments::course::{Course, Seen};
 use crate::model::deployments::service::Service;
+use crate::model::deployments::verdict::{Correction, Finding, Rule, Thought};
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::releases::{Named, Number, Relation};
+use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::Time;
 
 use super::release::ReleaseView;
-use super::view::{Change, ChangeEvidence, Confidence, Image, Kind, Phase, PullEvidence};
+use super::view::{
+    Change, ChangeEvidence, Confidence, CorrectionView, Image, Kind, Phase, PullEvidence, RuleView,
+};
 
 /// One change of one service.
 #[derive(Clone)]
@@ -22,6 +27,7 @@ pub(super) struct Step<'a> {
     pub(super) progressed_at: Time,
     pub(super) settled_at: Option<Time>,
     pub(super) was_live: bool,
+    pub(super) rule: Rule,
     pub(super) stragglers: u32,
     pub(super) expected: u32,
 }
@@ -56,8 +62,7 @@ impl Step<'_> {
             (Some((from, _)), Kind::Rollback) => (Vec::new(), self.between(state, &to, from)),
             (Some((from, _)), Kind::Upgrade | Kind::Restore) => (self.between(state, from, &to), Vec::new()),
             _ => {
-                let image = Named { digest: &to, version: tag(self.course) };
-                let release = state.catalogue().find(self.repository, image);
+                let release = release_of(state, self.repository, &to, tag(self.course));
                 (release.map(|release| ReleaseView::from(release.as_ref())).into_iter().collect(), Vec::new())
             }
         };
@@ -74,7 +79,32 @@ impl Step<'_> {
             reverted,
             clients: self.course.nodes,
             reason: self.reason(),
+            corrections: self.corrections(state),
         }
+    }
+
+    fn corrections(&self, state: &State) -> Vec<CorrectionView> {
+        let view = |correction: &Correction| {
+            let tag = correction.tag.as_ref().map(Tag::as_str);
+            let image = image(state, self.repository, &correction.digest, tag);
+            let text = in_sentence(correction, &image);
+            let (at, was, now) = (correction.at, correction.was, correction.now);
+            CorrectionView { at, image, was, now, rule: correction.rule.into(), text }
+        };
+        self.course.corrections.iter().map(view).collect()
+    }
+
+    /// The rules that spoke: by which it took over, what was set aside, whether it is over, what it is.
+    fn rules(&self) -> Vec<RuleView> {
+        let mut rules = vec![self.rule];
+        let spoke = [
+            (self.course.is_shared, Rule::SharedAddress),
+            (self.stragglers > 0, Rule::Stragglers),
+            (self.state == Phase::Settled, Rule::Settled),
+            (self.from.is_some(), Rule::Order),
+        ];
+        rules.extend(spoke.into_iter().filter(|(spoke, rule)| *spoke && *rule != self.rule).map(|it| it.1));
+        rules.into_iter().map(RuleView::from).collect()
     }
 
     /// The releases after `low` up to and with `high`: those of the catalogue, and the images that ran here of which
@@ -95,7 +125,7 @@ impl Step<'_> {
         for course in ran.iter().take_while(|course| course.opened_at <= self.course.opened_at) {
             let version = version_of(&course.digest);
             let here = Named { digest: &course.digest, version: version.as_deref() };
-            let is_known = catalogue.find(repository, here).is_some()
+            let is_known = release_of(state, repository, &course.digest, tag(course)).is_some()
                 || releases.iter().any(|release| release.digest == Some(course.digest));
             let lies_between = || {
                 catalogue.relation(repository, low, here) == Relation::Later
@@ -138,13 +168,15 @@ impl Step<'_> {
         text
     }
 
-    pub(super) fn evidence(&self) -> ChangeEvidence {
+    pub(super) fn evidence(&self, state: &State) -> ChangeEvidence {
         let mut pulls: Vec<PullEvidence> = self.course.evidence.iter().map(PullEvidence::from).collect();
         pulls.sort_by_key(|pull| pull.at);
         ChangeEvidence {
             repository: self.repository.clone(),
             digest: self.course.digest,
             reason: self.reason(),
+            rules: self.rules(),
+            corrections: self.corrections(state),
             pulls_total: self.course.pulls,
             pulls,
         }
@@ -161,6 +193,24 @@ impl From<&Seen> for PullEvidence {
             arrived: seen.arrived,
         }
     }
+}
+
+/// "v2.3.0 seemed to be back with a pull by 10.0.1.7; it was a straggler (rule 8, stragglers)".
+fn in_sentence(correction: &Correction, image: &Image) -> String {
+    let name = image.version.clone().unwrap_or_else(|| image.digest.short());
+    let by = correction.client.as_ref().map(|client| format!(" with a pull by {client}")).unwrap_or_default();
+    let was = match correction.was {
+        Thought::Replaced => "was thought to be replaced".to_owned(),
+        Thought::WayBack => format!("seemed to be back{by}"),
+        Thought::Minority => "seemed to be a minority beside the image that ran".to_owned(),
+    };
+    let now = match correction.now {
+        Finding::Straggler => "it was a straggler",
+        Finding::Deployed => "the service runs it",
+        Finding::GivenUp => "it was given up",
+    };
+    let rule = correction.rule;
+    format!("{name} {was}; {now} (rule {}, {})", rule.number(), rule.name())
 }
 
 /// "payment rolled back from v2.3.1 to v2.3.0 (9 nodes within 6 min)".
@@ -190,12 +240,26 @@ pub(super) fn tag(course: &Course) -> Option<&str> {
 }
 
 pub(super) fn image(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Image {
-    let release = state.catalogue().find(repository, Named { digest, version: tag });
+    let release = release_of(state, repository, digest, tag);
     Image {
         digest: *digest,
         version: version(state, repository, digest, tag),
         release_id: release.map(|release| release.id.clone()),
     }
+}
+
+/// The release that an image belongs to: by its digest, by the version in its labels, which may have been learned in
+/// another repository, or by its tag where that release knows no image.
+pub(super) fn release_of<'a>(
+    state: &'a State,
+    repository: &Repository,
+    digest: &Digest,
+    tag: Option<&str>,
+) -> Option<&'a Arc<Release>> {
+    let line = state.catalogue().line(repository)?;
+    let by_label = || line.with_version(state.labelled_version(digest)?);
+    let by_tag = || line.with_version(tag?).filter(|release| release.digest().is_none());
+    line.with_digest(digest).or_else(by_label).or_else(by_tag)
 }
 
 /// From the catalogue, else from the image's labels, else the tag it was pulled by.
@@ -205,7 +269,7 @@ pub(super) fn version(
     digest: &Digest,
     tag: Option<&str>,
 ) -> Option<String> {
-    let released = state.catalogue().find(repository, Named { digest, version: tag });
+    let released = release_of(state, repository, digest, tag);
     let released = released.map(|release| release.version.as_str());
     released.or_else(|| state.labelled_version(digest)).or(tag).map(str::to_owned)
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::curve::Curve;
+use super::timeline::{Group, in_any, page};
 use super::view::{ChangeEvidence, Deployment};
-use super::{Group, asked, grouped, in_any};
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::time::Time;
@@ -34,20 +34,15 @@ impl Chapter {
         Self {
             deployment: group.view(state, env),
             curves: group.0.iter().map(Curve::of).collect(),
-            evidence: group.0.iter().map(super::Step::evidence).collect(),
+            evidence: group.0.iter().map(|step| step.evidence(state)).collect(),
         }
     }
 }
 
 /// At most `limit` deployments of `env` as they look at `now`, with what is behind them; `before` as for `timeline`.
 pub fn story(state: &State, env: &EnvironmentName, now: Time, limit: usize, before: Option<&str>) -> Story {
-    let asked = asked(state, env, now);
-    let groups = grouped(state, &asked);
-    let end =
-        before.and_then(|id| groups.iter().position(|group| group.id(env) == id)).unwrap_or(groups.len());
-    let start = end.saturating_sub(limit);
-    let chapters = groups[start..end].iter().rev().map(|group| Chapter::of(group, state, env)).collect();
-    Story { chapters, next: (start > 0 && start < end).then(|| groups[start].id(env)) }
+    let (chapters, next) = page(state, env, now, limit, before, |group| Chapter::of(group, state, env));
+    Story { chapters, next }
 }
 
 /// The deployment with this identifier and what is behind it, as it looks at `now`.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Asked;
-use super::step::{image, ordered_version, tag};
+use super::step::{image, ordered_version, release_of, tag};
 use super::verify::Standing;
 use super::view::{Image, Phase};
 use crate::model::deployments::State;
@@ -70,8 +70,7 @@ fn stay(asked: &Asked<'_>, name: &EnvironmentName, release: &Release) -> Option<
         None => Standing::Unknown,
     };
     let changed_at = ran.get(first).map(|course| course.opened_at);
-    let found =
-        state.catalogue().find(repository, Named { digest: &main.course.digest, version: tag(&main.course) });
+    let found = release_of(state, repository, &main.course.digest, tag(&main.course));
     Some(Stay {
         environment: name.clone(),
         state: standing,

@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod cri;
 pub mod fake;
+pub mod git;
 pub mod http;
 pub mod images;
 pub mod landfall;
