@@ -32,7 +32,7 @@ pub(super) struct Trail {
 /// One change.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditEntry)]
-struct Entry {
+pub(super) struct Entry {
     /// Its place in the log.
     id: u64,
     at: Time,
@@ -102,6 +102,17 @@ pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
     let before = before(&query)?;
     let environment = environment(&query)?;
+    let (acts, next) = page(&app, before, limit, environment).await?;
+    json(StatusCode::OK, &Trail { entries: acts.into_iter().map(Entry::from).collect(), next })
+}
+
+/// A page of the trail, newest first, and where the next one begins.
+pub(super) async fn page(
+    app: &App,
+    before: u64,
+    limit: usize,
+    environment: Option<EnvironmentName>,
+) -> Result<(Vec<(u64, Act)>, Option<u64>), Problem> {
     let log = app.log.clone();
     let read = tokio::task::spawn_blocking(move || {
         let wanted = |act: &Act| environment.is_none() || act.action.environment() == environment.as_ref();
@@ -112,23 +123,23 @@ pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let has_more = acts.len() > limit;
     acts.truncate(limit);
     let next = acts.last().map(|(id, _)| *id).filter(|_| has_more);
-    json(StatusCode::OK, &Trail { entries: acts.into_iter().map(Entry::from).collect(), next })
+    Ok((acts, next))
 }
 
-fn before(query: &Fields) -> Result<u64, Problem> {
+pub(super) fn before(query: &Fields) -> Result<u64, Problem> {
     let Some(text) = query.text("before")? else { return Ok(u64::MAX) };
     let id = text.parse().ok().filter(|&id: &u64| i64::try_from(id).is_ok());
     id.ok_or_else(|| Problem::invalid("before", "must be the `id` of an entry"))
 }
 
-fn environment(query: &Fields) -> Result<Option<EnvironmentName>, Problem> {
+pub(super) fn environment(query: &Fields) -> Result<Option<EnvironmentName>, Problem> {
     let Some(text) = query.text("environment")? else { return Ok(None) };
     let bad =
         |error: crate::model::event::BadEnvironmentName| Problem::invalid("environment", error.to_string());
     text.parse().map(Some).map_err(bad)
 }
 
-fn unreadable(error: impl std::fmt::Display) -> Problem {
+pub(super) fn unreadable(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "the log cannot be read for the audit trail");
     Problem::internal()
 }

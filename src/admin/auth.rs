@@ -60,6 +60,14 @@ pub(super) fn logged_in(app: &App, headers: &HeaderMap, now: Time) -> Option<Hol
     }
 }
 
+/// Whether a request's token or session is still accepted.
+pub(super) fn is_known(app: &App, headers: &HeaderMap, now: Time) -> bool {
+    bearer(headers)
+        .and_then(|token| holder(app, token, now))
+        .or_else(|| logged_in(app, headers, now))
+        .is_some()
+}
+
 /// RFC 6750 section 2.1.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;

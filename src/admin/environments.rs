@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::caller::Admin;
 use super::fields::{BODY_BYTES_MAX, Fields, json_body, line};
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::clock::now;
@@ -63,13 +63,13 @@ impl<'a> EnvironmentView<'a> {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewEnvironment {
     /// Lower-case letters, digits and inner dashes.
-    name: EnvironmentName,
+    pub(super) name: EnvironmentName,
     /// What it is, for people; one line.
     #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*$")]
-    description: Option<String>,
+    pub(super) description: Option<String>,
     /// `#rrggbb`; one of ours unless told.
     #[schema(pattern = "^#[0-9A-Fa-f]{6}$")]
-    color: Option<String>,
+    pub(super) color: Option<String>,
 }
 
 /// What is to change; what is not named stays as it is.
@@ -78,10 +78,10 @@ pub(super) struct NewEnvironment {
 pub(super) struct EnvironmentChanges {
     /// What it is, for people; one line.
     #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*$")]
-    description: Option<String>,
+    pub(super) description: Option<String>,
     /// `#rrggbb`
     #[schema(pattern = "^#[0-9A-Fa-f]{6}$")]
-    color: Option<String>,
+    pub(super) color: Option<String>,
 }
 
 /// Lists the environments.
@@ -107,6 +107,12 @@ pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer 
     responses((status = 201, body = EnvironmentView), (status = 409, description = "It exists already")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let new: NewEnvironment = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let name = make(&app, &admin, new).await?;
+    answer(&app, StatusCode::CREATED, &name)
+}
+
+/// Makes an environment.
+pub(super) async fn make(app: &App, admin: &Admin, new: NewEnvironment) -> Result<EnvironmentName, Problem> {
     let name = new.name;
     let description = description(new.description)?.unwrap_or_default();
     let color = color(new.color)?.unwrap_or_else(|| default_color(&name));
@@ -121,9 +127,9 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
             "there may be {ENVIRONMENTS_MAX} environments; delete one first"
         )));
     }
-    app.act(&admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
+    app.act(admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
     tracing::info!(environment = %name, "environment created");
-    answer(&app, StatusCode::CREATED, &name)
+    Ok(name)
 }
 
 /// Changes an environment's description or colour. Tokens and history stay as they are.
@@ -136,15 +142,26 @@ pub(super) async fn update(
     request: Request,
 ) -> Answer {
     let changes: EnvironmentChanges = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let name = change(&app, &admin, params.get("env"), changes).await?;
+    answer(&app, StatusCode::OK, &name)
+}
+
+/// Changes an environment.
+pub(super) async fn change(
+    app: &App,
+    admin: &Admin,
+    environment: &str,
+    changes: EnvironmentChanges,
+) -> Result<EnvironmentName, Problem> {
     let (description, color) = (description(changes.description)?, color(changes.color)?);
 
     let _changing = app.changes.lock().await;
-    let name = params.environment(&app.log.view().directory)?.name.clone();
+    let name = params::named(&app.log.view().directory, environment)?.name.clone();
     if description.is_some() || color.is_some() {
-        app.act(&admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
+        app.act(admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
         tracing::info!(environment = %name, "environment updated");
     }
-    answer(&app, StatusCode::OK, &name)
+    Ok(name)
 }
 
 /// Deletes an environment: revokes every token of it at once and stops tracking it. This cannot be undone.
@@ -155,21 +172,34 @@ pub(super) async fn update(
     responses((status = 204, description = "It is deleted"), (status = 409, description = "It was not confirmed")))]
 pub(super) async fn delete(State(app): State<Arc<App>>, admin: Admin, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["confirm"])?;
-
-    let _changing = app.changes.lock().await;
-    let view = app.log.view();
-    let environment = params.environment(&view.directory)?;
-    let name = environment.name.clone();
-    if query.text("confirm")? != Some(name.as_str()) {
-        return Err(Problem::conflict(deletion(environment, &view, now())));
-    }
-    app.act(&admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
-    tracing::info!(environment = %name, "environment deleted");
+    remove(&app, &admin, params.get("env"), query.text("confirm")?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Deletes an environment whose name was said once more.
+pub(super) async fn remove(
+    app: &App,
+    admin: &Admin,
+    environment: &str,
+    confirm: Option<&str>,
+) -> Result<(), Problem> {
+    let _changing = app.changes.lock().await;
+    let view = app.log.view();
+    let environment = params::named(&view.directory, environment)?;
+    let name = environment.name.clone();
+    if confirm != Some(name.as_str()) {
+        let what = deletion(environment, &view, now());
+        return Err(Problem::conflict(format!(
+            "nothing was deleted: {what}. To confirm, say its name once more: ?confirm={name}"
+        )));
+    }
+    app.act(admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
+    tracing::info!(environment = %name, "environment deleted");
+    Ok(())
+}
+
 /// What deleting an environment would do, said before it is done.
-fn deletion(environment: &Environment, view: &View, now: Time) -> String {
+pub(super) fn deletion(environment: &Environment, view: &View, now: Time) -> String {
     let count = |count: usize, one: &str| match count {
         0 => format!("no {one}"),
         1 => format!("1 {one}"),
@@ -179,9 +209,9 @@ fn deletion(environment: &Environment, view: &View, now: Time) -> String {
     let tokens = count(environment.tokens_active(now), "active token");
     let services = count(questions::running(&view.state, name, now).services.len(), "service");
     format!(
-        "nothing was deleted: deleting `{name}` revokes every token of it at once ({tokens}: whoever pulls with one is \
+        "deleting `{name}` revokes every token of it at once ({tokens}: whoever pulls with one is \
          refused from then on), stops tracking it and takes its deployments away ({services}), and cannot be undone; \
-         the audit trail stays. To confirm, say its name once more: ?confirm={name}"
+         the audit trail stays"
     )
 }
 

@@ -10,7 +10,9 @@ mod audit;
 mod auth;
 mod caller;
 mod environments;
+mod events;
 mod export;
+mod feed;
 mod fields;
 mod gate;
 mod instructions;
@@ -34,7 +36,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -89,6 +91,7 @@ pub struct App {
     refolds: Mutex<()>,
     sessions: sessions::Sessions,
     deliveries: webhooks::Deliveries,
+    feed: feed::Feed,
     limits: limits::Limits,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
@@ -107,6 +110,7 @@ impl App {
             refolds: Mutex::new(()),
             sessions: sessions::Sessions::default(),
             deliveries: webhooks::Deliveries::default(),
+            feed: feed::Feed::default(),
             limits: limits::Limits::default(),
             finder: RwLock::default(),
         }
@@ -180,6 +184,8 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(export::export));
     let (api, described) = api.split_for_parts();
     let api = api
+        // A stream has no schema: ARCHITECTURE.md tells its events.
+        .route("/events", get(events::events))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))

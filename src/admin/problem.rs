@@ -82,6 +82,26 @@ impl Problem {
         )
     }
 
+    /// 403: a form that is not of this session.
+    pub(super) fn foreign_form() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "foreign-form",
+            "The form is not of this session",
+            "nothing was changed; open the page again and send its form",
+        )
+    }
+
+    /// 503: enough of them are open.
+    pub(super) fn too_many_streams() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-streams",
+            "Too many streams of events are open",
+            "close one, or ask again later",
+        )
+    }
+
     /// 403: a change by somebody who may only see.
     pub(super) fn viewer() -> Self {
         Self::new(
@@ -205,6 +225,21 @@ impl Problem {
     #[cfg(test)]
     pub(super) fn field(&self) -> Option<&str> {
         self.field.as_deref()
+    }
+
+    /// The answer's status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What kind of problem it is, in a line.
+    pub(super) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What was wrong, and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// How many seconds to wait, if that is what is wrong.

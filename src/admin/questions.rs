@@ -23,7 +23,7 @@ const PAGE_DEFAULT: usize = 20;
 const PAGE_MAX: usize = 200;
 
 /// Candidates that `verify` shows at most.
-const CANDIDATES: usize = 5;
+pub(super) const CANDIDATES: usize = 5;
 /// Longest description of a change.
 const QUERY_CHARS_MAX: usize = 500;
 /// The stretch whose changes are told, unless told otherwise.
@@ -223,7 +223,7 @@ pub(super) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 }
 
 /// What to search for.
-fn searched(query: &Fields) -> Result<&str, Problem> {
+pub(super) fn searched(query: &Fields) -> Result<&str, Problem> {
     match query.line("q", QUERY_CHARS_MAX)?.map(str::trim) {
         None => Err(Problem::invalid("q", "is missing")),
         Some("") => Err(Problem::invalid("q", "must not be empty")),

@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 use super::caller::Admin;
 use super::fields::{BODY_BYTES_MAX, json_body, line};
 use super::instructions::Instructions;
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::Problem;
 use super::{Answer, App, json, random};
 use crate::clock::now;
 use crate::model::act::Action;
 use crate::model::directory::{Directory, Environment, Token, WarningKind};
 use crate::model::event::{EnvironmentName, TokenId, TokenKind};
-use crate::model::secret::PULL_PREFIX;
+use crate::model::secret::{PULL_PREFIX, Secret};
 use crate::model::time::{Span, Time};
 
 /// How many tokens an environment may have, the revoked ones too.
@@ -90,29 +90,35 @@ impl<'a> TokenView<'a> {
 
 /// A new token: the one answer that shows its secret.
 #[derive(Serialize, ToSchema)]
-pub(super) struct NewToken<'a> {
-    id: &'a TokenId,
-    name: &'a str,
-    kind: TokenKind,
-    username: &'a EnvironmentName,
-    secret: &'a str,
+pub(super) struct NewToken {
+    pub(super) id: TokenId,
+    pub(super) name: String,
+    pub(super) kind: TokenKind,
+    pub(super) username: EnvironmentName,
+    #[serde(serialize_with = "exposed")]
+    #[schema(value_type = String)]
+    pub(super) secret: Secret,
     #[serde(flatten)]
-    instructions: Instructions,
+    pub(super) instructions: Instructions,
     created_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Time>,
+    pub(super) expires_at: Option<Time>,
     /// The token whose place it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    replaces: Option<Replaced<'a>>,
+    pub(super) replaces: Option<Replaced>,
 }
 
 /// A token that was rotated.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ReplacedToken)]
-pub(super) struct Replaced<'a> {
-    id: &'a TokenId,
+pub(super) struct Replaced {
+    id: TokenId,
     /// From when on it is refused.
-    expires_at: Time,
+    pub(super) expires_at: Time,
+}
+
+fn exposed<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
 }
 
 /// What a new token is to be.
@@ -125,11 +131,11 @@ pub(super) struct TokenRequest {
         max_length = 100,
         pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"
     )]
-    name: String,
+    pub(super) name: String,
     /// What it is for; `cluster` unless told.
-    kind: Option<TokenKind>,
+    pub(super) kind: Option<TokenKind>,
     /// From when on it is refused; never unless told.
-    expires_at: Option<Time>,
+    pub(super) expires_at: Option<Time>,
 }
 
 /// How a token is to be rotated.
@@ -165,13 +171,23 @@ pub(super) async fn create(
     request: Request,
 ) -> Answer {
     let wanted: TokenRequest = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    json(StatusCode::CREATED, &make(&app, &admin, params.get("env"), wanted).await?)
+}
+
+/// Makes a token.
+pub(super) async fn make(
+    app: &App,
+    admin: &Admin,
+    environment: &str,
+    wanted: TokenRequest,
+) -> Result<NewToken, Problem> {
     let (name, kind) = (name(wanted.name)?, wanted.kind.unwrap_or_default());
     let expires_at = wanted.expires_at;
     let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
 
     let _changing = app.changes.lock().await;
     let (view, created_at) = (app.log.view(), now());
-    let environment = params.environment(&view.directory)?;
+    let environment = params::named(&view.directory, environment)?;
     check_expiry(expires_at, created_at)?;
     check_room(environment)?;
     let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
@@ -183,22 +199,11 @@ pub(super) async fn create(
         secret_sha256: secret.sha256(),
         expires_at,
     };
-    app.act(&admin, created_at, action).await?;
+    app.act(admin, created_at, action).await?;
     tracing::info!(%environment, token = %id, kind = kind.as_str(), "token created");
     let instructions = Instructions::new(&app.settings, &environment, &secret);
-    let secret = secret.expose();
-    let token = NewToken {
-        id: &id,
-        name: &name,
-        kind,
-        username: &environment,
-        secret,
-        instructions,
-        created_at,
-        expires_at,
-        replaces: None,
-    };
-    json(StatusCode::CREATED, &token)
+    let username = environment;
+    Ok(NewToken { id, name, kind, username, secret, instructions, created_at, expires_at, replaces: None })
 }
 
 /// Gives a token a successor of the same name and kind, whose secret is shown this once.
@@ -216,13 +221,24 @@ pub(super) async fn rotate(
 ) -> Answer {
     let Rotation { overlap: length, expires_at } = json_body(request.into_body(), BODY_BYTES_MAX).await?;
     let overlap = overlap(length.as_deref())?;
+    json(StatusCode::CREATED, &turn(&app, &admin, &params, overlap, expires_at).await?)
+}
+
+/// Rotates the token that the path names.
+pub(super) async fn turn(
+    app: &App,
+    admin: &Admin,
+    params: &Params,
+    overlap: Span,
+    expires_at: Option<Time>,
+) -> Result<NewToken, Problem> {
     let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
 
     let _changing = app.changes.lock().await;
     let (view, now) = (app.log.view(), now());
     check_expiry(expires_at, now)?;
     let environment = params.environment(&view.directory)?;
-    let old = token(environment, &params)?;
+    let old = token(environment, params)?;
     check_rotatable(old, now)?;
     check_room(environment)?;
     let ends_at = old.expires_at.map_or(now + overlap, |end| end.min(now + overlap));
@@ -237,20 +253,19 @@ pub(super) async fn rotate(
         secret_sha256: secret.sha256(),
         expires_at,
     };
-    app.act(&admin, now, action).await?;
+    app.act(admin, now, action).await?;
     tracing::info!(%environment, token = %old.id, successor = %id, "token rotated");
-    let token = NewToken {
-        id: &id,
-        name: &old.name,
+    Ok(NewToken {
+        id,
+        name: old.name.clone(),
         kind: old.kind,
-        username: environment,
-        secret: secret.expose(),
+        username: environment.clone(),
         instructions: Instructions::new(&app.settings, environment, &secret),
+        secret,
         created_at: now,
         expires_at,
-        replaces: Some(Replaced { id: &old.id, expires_at: ends_at }),
-    };
-    json(StatusCode::CREATED, &token)
+        replaces: Some(Replaced { id: old.id.clone(), expires_at: ends_at }),
+    })
 }
 
 /// A token that is refused, or was rotated already, is not rotated.
@@ -269,16 +284,22 @@ fn check_rotatable(token: &Token, now: Time) -> Result<(), Problem> {
 #[utoipa::path(delete, path = "/environments/{env}/tokens/{id}", tag = "environments",
     operation_id = "revoke_token", responses((status = 204, description = "It is revoked")))]
 pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Params) -> Answer {
+    end(&app, &admin, &params).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Revokes the token that the path names.
+pub(super) async fn end(app: &App, admin: &Admin, params: &Params) -> Result<(), Problem> {
     let _changing = app.changes.lock().await;
     let view = app.log.view();
     let environment = params.environment(&view.directory)?;
-    let token = token(environment, &params)?;
+    let token = token(environment, params)?;
     if token.revoked_at.is_none() {
         let (environment, id) = (environment.name.clone(), token.id.clone());
         tracing::info!(%environment, token = %id, "token revoked");
-        app.act(&admin, now(), Action::TokenRevoked { environment, id }).await?;
+        app.act(admin, now(), Action::TokenRevoked { environment, id }).await?;
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(())
 }
 
 /// The token that the path names.
@@ -296,7 +317,7 @@ fn check_room(environment: &Environment) -> Result<(), Problem> {
     Ok(())
 }
 
-fn overlap(text: Option<&str>) -> Result<Span, Problem> {
+pub(super) fn overlap(text: Option<&str>) -> Result<Span, Problem> {
     let Some(text) = text else { return Ok(OVERLAP) };
     let span = text.parse().ok().filter(|span| (Span::from_ms(0)..=OVERLAP_MAX).contains(span));
     span.ok_or_else(|| Problem::invalid("overlap", "must be a length from 0m to 90d, e.g. 24h"))

@@ -28,6 +28,28 @@ pub enum Phase {
     Aborted,
 }
 
+impl Phase {
+    /// How far from settled it is, to find the least settled of several.
+    pub(super) fn unrest(self) -> u8 {
+        match self {
+            Self::Aborted => 0,
+            Self::Settled => 1,
+            Self::Mixed => 2,
+            Self::RollingOut => 3,
+        }
+    }
+
+    /// The state as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RollingOut => "rolling_out",
+            Self::Settled => "settled",
+            Self::Mixed => "mixed",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
 /// What a deployment is, seen from what ran before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +68,32 @@ pub enum Kind {
     Changed,
 }
 
+impl Kind {
+    /// How much it should be looked at, to find the gravest of several.
+    pub(super) fn gravity(self) -> u8 {
+        match self {
+            Self::Initial => 0,
+            Self::Rebuild => 1,
+            Self::Restore => 2,
+            Self::Upgrade => 3,
+            Self::Changed => 4,
+            Self::Rollback => 5,
+        }
+    }
+
+    /// The kind as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Upgrade => "upgrade",
+            Self::Rollback => "rollback",
+            Self::Restore => "restore",
+            Self::Rebuild => "rebuild",
+            Self::Changed => "changed",
+        }
+    }
+}
+
 /// How sure an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +102,16 @@ pub enum Confidence {
     Tentative,
     /// Settled by pulls.
     Likely,
+}
+
+impl Confidence {
+    /// The confidence as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tentative => "tentative",
+            Self::Likely => "likely",
+        }
+    }
 }
 
 /// An image of a service.
