@@ -175,17 +175,17 @@ pub fn parse(question: &str, world: &World<'_>) -> Asked {
     let moment = times::take(&mut words, world);
     let found = names::take(&mut words, world);
     let intent = intent::of(&words, &found, moment.is_some());
-    let mut asked = Asked::of(intent, &words, &found, world);
+    let mut asked = Asked::of(intent, &words, &found);
     asked.set_time(moment, world);
     asked.ask_back = asked.open(&found, world);
     asked
 }
 
 impl Asked {
-    fn of(intent: Intent, words: &[Word], found: &Found, world: &World<'_>) -> Self {
+    fn of(intent: Intent, words: &[Word], found: &Found) -> Self {
         let named = &found.environments;
         let (environment, from, environments) = match (intent, &named[..]) {
-            (Intent::CreateEnvironment, _) => (intent::new_environment(words, world), None, Vec::new()),
+            (Intent::CreateEnvironment, _) => (intent::new_environment(words), None, Vec::new()),
             (Intent::Compare, _) => (None, None, named.clone()),
             (Intent::Deploy, [_, _, ..]) => {
                 let to = found.destination.clone().or_else(|| named.last().cloned());
@@ -212,7 +212,9 @@ impl Asked {
     }
 
     fn set_time(&mut self, moment: Option<times::Moment>, world: &World<'_>) {
-        let Some(range) = moment.and_then(|moment| moment.resolve(self.environment.as_deref(), world)) else { return };
+        let Some(range) = moment.and_then(|moment| moment.resolve(self.environment.as_deref(), world)) else {
+            return;
+        };
         if matches!(self.intent, Intent::Running | Intent::Verify | Intent::Missing | Intent::Compare) {
             // Of a whole day its end is meant, as far as it has come.
             let last = if range.instant { range.range.from } else { times::just_before(range.range.to) };
@@ -224,7 +226,8 @@ impl Asked {
 
     /// What must be asked back.
     fn open(&self, found: &Found, world: &World<'_>) -> Option<AskBack> {
-        let environments = || world.environments.iter().map(|environment| environment.name.to_owned()).collect();
+        let environments =
+            || world.environments.iter().map(|environment| environment.name.to_owned()).collect();
         let ask = |what, said: Option<&str>, choices| {
             Some(AskBack { what, said: said.map(str::to_owned), choices })
         };
@@ -241,7 +244,11 @@ impl Asked {
         let needs_one = matches!(self.intent, Intent::Verify | Intent::Deploy | Intent::GenerateToken);
         if needs_two || (needs_one && self.environment.is_none()) {
             let others: Vec<String> = environments();
-            return ask(Open::Environment, None, others.into_iter().filter(|name| !self.environments.contains(name)).collect());
+            return ask(
+                Open::Environment,
+                None,
+                others.into_iter().filter(|name| !self.environments.contains(name)).collect(),
+            );
         }
         if let Some((said, choices)) = &found.unclear_repository
             && self.repository.is_none()
@@ -251,7 +258,8 @@ impl Asked {
         }
         let nothing = self.description.is_none() && self.repository.is_none() && self.version.is_none();
         if matches!(self.intent, Intent::Deploy | Intent::Verify) && nothing {
-            let repositories = world.repositories.iter().map(|repository| repository.name.to_owned()).collect();
+            let repositories =
+                world.repositories.iter().map(|repository| repository.name.to_owned()).collect();
             return ask(Open::Release, None, repositories);
         }
         None

@@ -67,7 +67,8 @@ fn plain(text: &str) -> String {
 
 /// The runs of words that nobody took, the longest first.
 fn runs(words: &[Word], longest: usize) -> Vec<std::ops::Range<usize>> {
-    let starts = |length: usize| (0..=words.len().saturating_sub(length)).map(move |start| start..start + length);
+    let starts =
+        |length: usize| (0..=words.len().saturating_sub(length)).map(move |start| start..start + length);
     let free = |run: &std::ops::Range<usize>| words[run.clone()].iter().all(|word| !word.taken);
     (1..=longest.min(words.len())).rev().flat_map(starts).filter(free).collect()
 }
@@ -86,7 +87,8 @@ fn take_token(words: &mut [Word], world: &World<'_>, found: &mut Found) {
         let is_environment = world.environments.iter().any(|environment| plain(environment.name) == said);
         let mut named = world.tokens.iter().filter(|token| plain(token.name) == said);
         if let (Some(token), None, false) = (named.next(), named.next(), is_environment) {
-            found.token = Some(TokenFound { environment: token.environment.to_owned(), name: token.name.to_owned() });
+            found.token =
+                Some(TokenFound { environment: token.environment.to_owned(), name: token.name.to_owned() });
             return mark(&mut words[run]);
         }
     }
@@ -94,19 +96,27 @@ fn take_token(words: &mut [Word], world: &World<'_>, found: &mut Found) {
 
 /// A repository by its whole name or by what follows its last slash, perhaps with a slip.
 fn take_repository(words: &mut [Word], world: &World<'_>, found: &mut Found) {
-    let is_environment = |said: &str| world.environments.iter().any(|environment| plain(environment.name) == said);
+    let is_environment =
+        |said: &str| world.environments.iter().any(|environment| plain(environment.name) == said);
     for exact in [true, false] {
         for run in runs(words, NAME_WORDS_MAX) {
             let said = joined(&words[run.clone()]);
-            if said.is_empty() || is_environment(&said) || COMMON_PARTS.split_whitespace().any(|part| part == said) {
+            if said.is_empty()
+                || is_environment(&said)
+                || COMMON_PARTS.split_whitespace().any(|part| part == said)
+            {
                 continue;
             }
             let is_meant = |name: &str| {
                 let (whole, last) = (plain(name), plain(name.rsplit('/').next().unwrap_or(name)));
                 if exact { said == whole || said == last } else { last.len() >= 6 && is_slip(&said, &last) }
             };
-            let meant: Vec<&str> =
-                world.repositories.iter().map(|repository| repository.name).filter(|name| is_meant(name)).collect();
+            let meant: Vec<&str> = world
+                .repositories
+                .iter()
+                .map(|repository| repository.name)
+                .filter(|name| is_meant(name))
+                .collect();
             match meant[..] {
                 [] => {}
                 [name] => {
@@ -133,7 +143,8 @@ fn take_part_of_repository(words: &mut [Word], world: &World<'_>, found: &mut Fo
             continue;
         }
         let has_part = |name: &&str| {
-            name.split(['/', '-', '_', '.']).any(|part| part == said || (said.len() >= 6 && is_slip(said, part)))
+            name.split(['/', '-', '_', '.'])
+                .any(|part| part == said || (said.len() >= 6 && is_slip(said, part)))
         };
         let names = world.repositories.iter().map(|repository| repository.name);
         let meant: Vec<&str> = names.filter(has_part).collect();
@@ -146,7 +157,8 @@ fn take_part_of_repository(words: &mut [Word], world: &World<'_>, found: &mut Fo
             // What all repositories share (`docker/…`) means none of them.
             _ if meant.len() == world.repositories.len() => {}
             _ => {
-                found.unclear_repository = Some((said.to_owned(), meant.into_iter().map(str::to_owned).collect()));
+                found.unclear_repository =
+                    Some((said.to_owned(), meant.into_iter().map(str::to_owned).collect()));
                 return;
             }
         }
@@ -221,7 +233,9 @@ fn which_environment<'a>(said: &str, placed: bool, world: &World<'a>) -> Vec<&'a
         .or_else(|| (!forms.is_empty() || placed).then(described).flatten())
         .or_else(|| of(&|name| !forms.is_empty() && parts(name).iter().any(|part| is_form(part))))
         .or_else(|| of(&|name| is_slip(said, &plain(name))))
-        .or_else(|| of(&|name| SHORT_FORMS.iter().any(|forms| forms.contains(&name) && is_slip(said, forms[0]))))
+        .or_else(|| {
+            of(&|name| SHORT_FORMS.iter().any(|forms| forms.contains(&name) && is_slip(said, forms[0])))
+        })
         .or_else(|| if placed { of(&|name| parts(name).iter().any(|part| part == said)) } else { None })
         .or_else(|| if placed && said.len() >= 3 { of(&|name| plain(name).starts_with(said)) } else { None })
         .or_else(|| {
@@ -237,8 +251,10 @@ fn take_version(words: &mut [Word], world: &World<'_>, found: &mut Found) {
     for at in 0..words.len() {
         let word = &words[at];
         let after_noun = at > 0 && ["version", "release", "v"].contains(&words[at - 1].text.as_str());
-        let is_major = word.text.strip_prefix('v').is_some_and(|rest| is_digits(rest)) || (after_noun && is_digits(&word.text));
-        let Some(said) = version(&word.text).or_else(|| is_major.then(|| word.text.trim_start_matches('v').to_owned()))
+        let is_major =
+            word.text.strip_prefix('v').is_some_and(is_digits) || (after_noun && is_digits(&word.text));
+        let Some(said) =
+            version(&word.text).or_else(|| is_major.then(|| word.text.trim_start_matches('v').to_owned()))
         else {
             continue;
         };
@@ -256,7 +272,8 @@ fn take_version(words: &mut [Word], world: &World<'_>, found: &mut Found) {
             found.repository = Some(repository.to_owned());
             found.version = Some(known.to_owned());
         } else {
-            found.version = Some(having.first().map_or(word.written.clone(), |(_, known)| (*known).to_owned()));
+            found.version =
+                Some(having.first().map_or(word.written.clone(), |(_, known)| (*known).to_owned()));
             if having.len() > 1 {
                 let choices = having.iter().map(|(name, _)| (*name).to_owned()).collect();
                 found.unclear_repository = Some((words[at].written.clone(), choices));

@@ -33,7 +33,8 @@ fn told(question: &str) -> String {
     let asked = ask(question);
     let intent = serde_json::to_value(asked.intent).unwrap();
     let mut parts = vec![intent.as_str().unwrap().to_owned()];
-    let mut known = |name: &str, value: Option<String>| parts.extend(value.map(|value| format!("{name}={value}")));
+    let mut known =
+        |name: &str, value: Option<String>| parts.extend(value.map(|value| format!("{name}={value}")));
     known("env", asked.environment);
     known("envs", (!asked.environments.is_empty()).then(|| asked.environments.join("+")));
     known("from", asked.from);

@@ -9,7 +9,17 @@ use super::{Range, World};
 use crate::model::time::{Span as Length, Time};
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -58,12 +68,14 @@ impl Moment {
         };
         let Range { from, to } = meant.range;
         let instant = |from| Resolved { range: Range { from, to: from }, instant: true };
-        Some(match self.side {
-            Side::In => meant,
-            Side::Since => Resolved { range: Range { from, to: world.now }, instant: false },
-            Side::Before => instant(just_before(from)),
-        }
-        .within(to))
+        Some(
+            match self.side {
+                Side::In => meant,
+                Side::Since => Resolved { range: Range { from, to: world.now }, instant: false },
+                Side::Before => instant(just_before(from)),
+            }
+            .within(to),
+        )
     }
 }
 
@@ -90,7 +102,8 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>) -> Option<Moment> {
         let before = start.checked_sub(1).map(|at| words[at].text.clone()).unwrap_or_default();
         let two_before = start.checked_sub(2).map(|at| words[at].text.clone()).unwrap_or_default();
         // `may` and `march` are months where a time is expected.
-        let placed = ["in", "since", "during", "of", "until", "before", "after", "last"].contains(&before.as_str());
+        let placed =
+            ["in", "since", "during", "of", "until", "before", "after", "last"].contains(&before.as_str());
         let Some((what, length)) = read(&texts, now, placed) else { continue };
         let (side, lead) = side(&two_before, &before);
         // `the last rollback` is a time only behind `before` or `since`.
@@ -148,7 +161,8 @@ fn read(texts: &[&str], now: DateTime, placed: bool) -> Option<(What, usize)> {
         return Some((What::Stretch(stretch(from, to)?), length));
     }
     // A time of day alone is today's, or yesterday's if today's is still to come.
-    let (at, length) = clock(texts).filter(|(_, length)| *length > 1 || first.contains(':') || first == "noon")?;
+    let (at, length) =
+        clock(texts).filter(|(_, length)| *length > 1 || first.contains(':') || first == "noon")?;
     let today = now.date().to_datetime(at);
     let at = if today > now { today.checked_sub(1.day()).ok()? } else { today };
     Some((What::Stretch(instant(time(at)?)), length))
@@ -165,7 +179,11 @@ fn between(texts: &[&str], now: DateTime) -> Option<(DateTime, DateTime, usize)>
     let joint = 1 + first;
     texts.get(joint).filter(|word| joints.contains(word))?;
     let (to, second) = day(&texts[joint + 1..], now)?;
-    Some((from.to_datetime(Clock::midnight()), to.tomorrow().ok()?.to_datetime(Clock::midnight()), joint + 1 + second))
+    Some((
+        from.to_datetime(Clock::midnight()),
+        to.tomorrow().ok()?.to_datetime(Clock::midnight()),
+        joint + 1 + second,
+    ))
 }
 
 /// `3 days ago`, `an hour ago`.
@@ -205,14 +223,18 @@ fn period(texts: &[&str], now: DateTime, placed: bool) -> Option<(DateTime, Date
             let saturday = monday.checked_sub(2.days()).ok()?;
             (midnight(saturday), midnight(monday), 2)
         }
-        ("last" | "past" | "previous", _) if number(two).is_some() => (back(unit(three, number(two)?)?)?, now, 3),
+        ("last" | "past" | "previous", _) if number(two).is_some() => {
+            (back(unit(three, number(two)?)?)?, now, 3)
+        }
         ("last" | "past", "hour" | "day") => (back(unit(two, 1)?)?, now, 2),
         ("past", _) => (back(unit(two, 1)?)?, now, 2),
         _ if number(one).is_some() && ["hours", "days", "weeks", "months", "minutes"].contains(&two) => {
             (back(unit(two, number(one)?)?)?, now, 2)
         }
         _ => {
-            let month = month(one).filter(|_| placed || (one != "may" && one != "march" && one != "mar") || two.parse::<i16>().is_ok())?;
+            let month = month(one).filter(|_| {
+                placed || (one != "may" && one != "march" && one != "mar") || two.parse::<i16>().is_ok()
+            })?;
             let year = two.parse::<i16>().ok().filter(|year| *year > 1970);
             let length = if year.is_some() { 2 } else { 1 };
             let first = dated(year, month, 1, today)?;
@@ -236,7 +258,9 @@ fn day(texts: &[&str], now: DateTime) -> Option<(Date, usize)> {
     }
     let skip = usize::from(["last", "this", "past", "on"].contains(&word(0)));
     if let Some(weekday) = weekday(word(skip)) {
-        let back = (7 + i64::from(today.weekday().to_monday_zero_offset()) - i64::from(weekday.to_monday_zero_offset())) % 7;
+        let back = (7 + i64::from(today.weekday().to_monday_zero_offset())
+            - i64::from(weekday.to_monday_zero_offset()))
+            % 7;
         let back = if back == 0 && word(0) == "last" { 7 } else { back };
         return Some((today.checked_sub(back.days()).ok()?, skip + 1));
     }
@@ -263,7 +287,8 @@ fn day(texts: &[&str], now: DateTime) -> Option<(Date, usize)> {
 /// `13.5.`, `13.05.2026`, `5/13`, `5/13/2026`.
 fn dotted(text: &str, today: Date) -> Option<Date> {
     let (separator, day_first) = if text.contains('/') { ('/', false) } else { ('.', true) };
-    let parts: Vec<i16> = text.trim_end_matches('.').split(separator).map(str::parse).collect::<Result<_, _>>().ok()?;
+    let parts: Vec<i16> =
+        text.trim_end_matches('.').split(separator).map(str::parse).collect::<Result<_, _>>().ok()?;
     let (a, b, year) = match parts[..] {
         [a, b] if !day_first => (a, b, None),
         [a, b, year] if year > 1970 => (a, b, Some(year)),
@@ -283,7 +308,8 @@ fn dated(year: Option<i16>, month: i8, day: i8, today: Date) -> Option<Date> {
 fn clock(texts: &[&str]) -> Option<(Clock, usize)> {
     let at = usize::from(["at", "around", "about", "by"].contains(texts.first()?));
     let text = *texts.get(at)?;
-    if let Some(hour) = [("noon", 12), ("midday", 12), ("midnight", 0)].iter().find(|(name, _)| *name == text) {
+    if let Some(hour) = [("noon", 12), ("midday", 12), ("midnight", 0)].iter().find(|(name, _)| *name == text)
+    {
         return Some((Clock::new(hour.1, 0, 0, 0).ok()?, at + 1));
     }
     let (digits, mut half) = match text.find(|c: char| c.is_ascii_alphabetic()) {
@@ -311,13 +337,16 @@ fn clock(texts: &[&str]) -> Option<(Clock, usize)> {
 }
 
 fn month(text: &str) -> Option<i8> {
-    let place = MONTHS.iter().position(|month| text.len() >= 3 && month.starts_with(text) && !text.is_empty());
+    let place =
+        MONTHS.iter().position(|month| text.len() >= 3 && month.starts_with(text) && !text.is_empty());
     let place = place.or_else(|| (text == "sept").then_some(8))?;
     i8::try_from(place + 1).ok()
 }
 
 fn weekday(text: &str) -> Option<Weekday> {
-    let place = DAYS.iter().position(|day| *day == text || (text.len() >= 3 && text.len() <= 5 && day.starts_with(text)));
+    let place = DAYS
+        .iter()
+        .position(|day| *day == text || (text.len() >= 3 && text.len() <= 5 && day.starts_with(text)));
     Weekday::from_monday_zero_offset(i8::try_from(place?).ok()?).ok()
 }
 

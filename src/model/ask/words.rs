@@ -20,10 +20,12 @@ pub(super) fn words(question: &str) -> Vec<Word> {
         let piece = piece.trim_matches(|c: char| "?!.:\"'`()[]“”‘’".contains(c) && c != '#');
         let lower = piece.to_lowercase().replace('’', "'");
         let (head, tail) = match lower.split_once('\'') {
-            Some((head, "s")) if ["what", "where", "who", "which", "that", "when", "it", "how"].contains(&head) => {
+            Some((head, "s"))
+                if ["what", "where", "who", "which", "that", "when", "it", "how"].contains(&head) =>
+            {
                 (head, Some("is"))
             }
-            Some((head, "s")) if head == "let" => ("lets", None),
+            Some(("let", "s")) => ("lets", None),
             Some((head, "re")) => (head, Some("are")),
             Some((head, "ve")) => (head, Some("have")),
             Some((head, "m")) => (head, Some("am")),
@@ -41,16 +43,11 @@ pub(super) fn words(question: &str) -> Vec<Word> {
 }
 
 impl Word {
-    /// Whether this is `keyword`, perhaps with a slip in it.
-    pub(super) fn is(&self, keyword: &str) -> bool {
-        !self.taken && self.is_like(keyword)
-    }
-
     fn is_like(&self, keyword: &str) -> bool {
         self.text == keyword || (!KEYWORDS.contains(&self.text.as_str()) && is_slip(&self.text, keyword))
     }
 
-    /// Whether this is one of `keywords`, which are separated by spaces.
+    /// Whether this is one of `keywords`, perhaps with a slip. They are separated by spaces.
     pub(super) fn is_any(&self, keywords: &str) -> bool {
         !self.taken && keywords.split(' ').any(|keyword| self.is_like(keyword))
     }
@@ -58,9 +55,9 @@ impl Word {
 
 /// Words that are no slip of a keyword, however near they are.
 const KEYWORDS: [&str; 30] = [
-    "release", "released", "releases", "deploy", "deployed", "deploys", "changes", "changed", "change", "version",
-    "versions", "running", "missing", "token", "tokens", "fixed", "fixes", "behind", "before", "after", "history",
-    "since", "where", "there", "these", "which", "while", "shows", "rollback", "revert",
+    "release", "released", "releases", "deploy", "deployed", "deploys", "changes", "changed", "change",
+    "version", "versions", "running", "missing", "token", "tokens", "fixed", "fixes", "behind", "before",
+    "after", "history", "since", "where", "there", "these", "which", "while", "shows", "rollback", "revert",
 ];
 
 /// Whether `word` is `meant` with a slip, or two in a long word. Short words have too many neighbours.

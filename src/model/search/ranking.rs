@@ -142,8 +142,11 @@ impl Index {
             _ => false,
         };
         let same_number = a.pr.is_some() && a.pr == b.pr;
-        a.repository == b.repository
-            && (a.title == b.title || same_number || (0..query.units.len()).any(named))
+        // A product may live in several repositories: the same request under the same title is one change there, too.
+        let copied = same_number && a.title == b.title;
+        copied
+            || a.repository == b.repository
+                && (a.title == b.title || same_number || (0..query.units.len()).any(named))
     }
 
     fn tell(&self, query: &Query, best: &Seen, hit: &[usize], seen: &[Seen]) -> Hit {
