@@ -15,3 +15,4 @@ pub mod releases;
 pub mod search;
 pub mod secret;
 pub mod time;
+pub mod words;
