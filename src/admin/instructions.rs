@@ -3,18 +3,19 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Settings;
 use crate::model::event::EnvironmentName;
 use crate::model::secret::Secret;
 
 /// The ready commands beside a new token's secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Instructions {
-    registry: String,
-    kubectl: String,
-    docker_login: String,
-    hosts_toml: String,
+    pub(super) registry: String,
+    pub(super) kubectl: String,
+    pub(super) docker_login: String,
+    pub(super) hosts_toml: String,
 }
 
 impl Instructions {

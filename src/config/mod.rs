@@ -4,6 +4,7 @@
 //! wrong with it and what is allowed.
 
 mod load;
+mod webhook;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use load::Flags;
+pub use webhook::{Provider, Webhook};
 
 use crate::model::deployments::Rules;
 use crate::model::time::Span;
@@ -26,6 +28,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// The control plane.
     pub admin: Admin,
+    /// Who may tell of releases.
+    pub webhooks: Vec<Webhook>,
     /// The folder that the log lives in.
     pub data: PathBuf,
     /// How long an answer waits for its observation to be durable.

@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod agent;
+pub mod ask;
 pub mod deployments;
 pub mod directory;
 pub mod event;
@@ -14,3 +15,4 @@ pub mod releases;
 pub mod search;
 pub mod secret;
 pub mod time;
+pub mod words;
