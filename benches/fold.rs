@@ -35,6 +35,18 @@ fn main() {
         let begun = Instant::now();
         black_box(state.clone());
         println!("  running {running:.1?}, timeline {timeline:.1?}, clone {:.1?}", begun.elapsed());
+
+        let far = questions::timeline(&state, &environment, now, 1_000, None).next;
+        let Some(far) = far else { continue };
+        let begun = Instant::now();
+        black_box(questions::timeline(&state, &environment, now, 20, Some(&far)));
+        let page = begun.elapsed();
+        let begun = Instant::now();
+        black_box(questions::deployment(&state, &far, now));
+        let one = begun.elapsed();
+        let begun = Instant::now();
+        black_box(questions::deployment(&state, "dep_000000000000", now));
+        println!("  a page far back {page:.1?}, one by id {one:.1?}, none by id {:.1?}", begun.elapsed());
     }
 }
 

@@ -181,7 +181,7 @@ impl State {
             Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
         match puller(observation.token_kind, &observation.agent) {
             Puller::Node(runtime) => {
-                let service = environment.service(&observation.repository);
+                let service = environment.service(&observation.environment, &observation.repository);
                 let was_idle = service.due_at().is_none();
                 let guessed = service.node(observation, runtime, index, settle);
                 if let Some(due_at) = service.due_at().filter(|_| was_idle) {
@@ -193,7 +193,11 @@ impl State {
                 }
             }
             Puller::Prepull(runtime) => {
-                environment.service(&observation.repository).prepull(observation, runtime, index);
+                environment.service(&observation.environment, &observation.repository).prepull(
+                    observation,
+                    runtime,
+                    index,
+                );
             }
             Puller::Laptop(reason) => environment.pulled_locally(observation, index, reason),
             Puller::Other => {}
@@ -338,8 +342,9 @@ impl State {
 }
 
 impl Tracked {
-    fn service(&mut self, repository: &Repository) -> &mut Service {
-        Arc::make_mut(self.services.entry(repository.clone()).or_default())
+    fn service(&mut self, environment: &EnvironmentName, repository: &Repository) -> &mut Service {
+        let new = || Arc::new(Service::new(environment, repository));
+        Arc::make_mut(self.services.entry(repository.clone()).or_insert_with(new))
     }
 
     fn pulled_locally(&mut self, observation: &Observation, index: Option<Digest>, reason: &str) {

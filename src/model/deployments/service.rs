@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::agent::Runtime;
-use crate::model::event::{Object, Observation};
-use crate::model::oci::{Digest, Reference, Tag};
+use crate::model::event::{EnvironmentName, Object, Observation};
+use crate::model::oci::{Digest, Reference, Repository, Tag};
 use crate::model::time::{Span, Time};
 
 use super::claim::{End, Haste, Main, Past, Rival};
@@ -38,6 +38,8 @@ const ATTEMPTS_MAX: usize = 64;
 /// A service: a repository in an environment.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Service {
+    /// Environment and repository, as identifiers name them.
+    place: Arc<str>,
     nodes: Shards<NodeKey, Node>,
     /// Open pulls in the order in which they end.
     open: BTreeSet<(Time, NodeKey, Digest)>,
@@ -48,6 +50,8 @@ pub struct Service {
     past: Arc<VecDeque<Arc<Past>>>,
     /// What ran before, as far as `past` goes.
     lived: Arc<BTreeMap<Digest, Lived>>,
+    /// When each of `past` opened, by its identity.
+    opened: Arc<BTreeMap<u64, Time>>,
     attempts: VecDeque<Attempt>,
     forgotten: u64,
     is_prepulled: bool,
@@ -80,6 +84,22 @@ pub struct Attempt {
 }
 
 impl Service {
+    pub(crate) fn new(environment: &EnvironmentName, repository: &Repository) -> Self {
+        Self { place: format!("{environment}\0{repository}").into(), ..Self::default() }
+    }
+
+    /// What identifies the deployment that this course opened, in 48 bits: the same log gives the same.
+    pub fn identity(&self, course: &Course) -> u64 {
+        let text = format!("{}\0{}\0{}", self.place, course.digest, course.opened_at.ms());
+        let [a, b, c, d, e, f, ..] = *Digest::of(text.as_bytes()).as_bytes();
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
+    /// When the deployment opened that is over and has this identity.
+    pub fn opened_at(&self, identity: u64) -> Option<Time> {
+        self.opened.get(&identity).copied()
+    }
+
     /// Takes a node's request into account. Returns the index that a platform manifest turned out to belong to.
     pub(crate) fn node(
         &mut self,
@@ -362,16 +382,24 @@ impl Service {
     }
 
     fn remember(&mut self, past: Past) {
+        let identity = self.identity(&past.course);
         let (all, lived) = (Arc::make_mut(&mut self.past), Arc::make_mut(&mut self.lived));
         if past.end == End::Replaced {
             let first_at = past.course.opened_at;
             lived.entry(past.course.digest).or_insert(Lived { times: 0, first_at }).times += 1;
         }
+        Arc::make_mut(&mut self.opened).insert(identity, past.course.opened_at);
         all.push_back(Arc::new(past));
         if all.len() <= PAST_MAX {
             return;
         }
-        let Some(oldest) = all.pop_front().filter(|oldest| oldest.end == End::Replaced) else { return };
+        let Some(oldest) = all.pop_front() else { return };
+        let identity = self.identity(&oldest.course);
+        Arc::make_mut(&mut self.opened).remove(&identity);
+        if oldest.end != End::Replaced {
+            return;
+        }
+        let lived = Arc::make_mut(&mut self.lived);
         if let Entry::Occupied(mut times) = lived.entry(oldest.course.digest) {
             times.get_mut().times -= 1;
             if times.get().times == 0 {

@@ -224,12 +224,12 @@ impl Asked<'_> {
         self.service.main().map(|main| main.course.opened_at)
     }
 
-    /// When the change opened that gave a deployment of `env` this identifier.
-    fn opened_at(&self, env: &EnvironmentName, id: &str) -> Option<Time> {
-        let is_it = |course: &&Course| timeline::id(env, self.repository, course) == id;
-        let past = self.service.past().rev().map(|past| &past.course);
-        let now = self.steps_now().into_iter().map(|step| step.course);
-        now.chain(past).find(is_it).map(|course| course.opened_at)
+    /// When the change opened that gave a deployment this identifier.
+    fn opened_at(&self, id: &str) -> Option<Time> {
+        let identity = timeline::identity(id)?;
+        let is_it = |course: &&Course| self.service.identity(course) == identity;
+        let now = || self.steps_now().into_iter().map(|step| step.course).find(is_it);
+        self.service.opened_at(identity).or_else(|| now().map(|course| course.opened_at))
     }
 
     /// The image that runs, and those that claim to follow it.

@@ -105,7 +105,7 @@ impl Place {
             failing: asked.iter().flat_map(|asked| asked.service.attempts()).filter(is_failing).count(),
             unconfirmed_since: last_seen_at.filter(|at| now.since(*at) > settle),
             last_seen_at,
-            latest: latest_of(state, name, asked),
+            latest: latest_of(state, asked),
             local_at: local_at.filter(|at| now.since(*at) <= LOCAL_SHOWN),
             spark: spark(asked, now),
         }
@@ -131,20 +131,20 @@ fn spark(asked: &[Asked<'_>], now: Time) -> [u32; SPARK_DAYS] {
 
 /// The latest deployment of `env` at `now`.
 pub fn latest(state: &State, env: &EnvironmentName, now: Time) -> Option<Latest> {
-    latest_of(state, env, &asked(state, env, now))
+    latest_of(state, &asked(state, env, now))
 }
 
 /// The latest deployment: goes back only as far as its changes do.
-fn latest_of(state: &State, env: &EnvironmentName, asked: &[Asked<'_>]) -> Option<Latest> {
+fn latest_of(state: &State, asked: &[Asked<'_>]) -> Option<Latest> {
     let newest = asked.iter().filter_map(Asked::newest).max()?;
-    grouped_since(state, asked, newest).groups.last().map(|group| Latest::of(state, env, group))
+    grouped_since(state, asked, newest).groups.last().map(|group| Latest::of(state, group))
 }
 
 impl Latest {
-    fn of(state: &State, env: &EnvironmentName, group: &Group<'_>) -> Self {
+    fn of(state: &State, group: &Group<'_>) -> Self {
         let most = group.0.iter().max_by_key(|step| step.course.nodes);
         Self {
-            id: group.id(env),
+            id: group.id(),
             kind: group.kind(state),
             state: group.phase(),
             started_at: group.started_at().unwrap_or_default(),

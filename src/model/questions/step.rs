@@ -16,6 +16,12 @@ use super::view::{
     Change, ChangeEvidence, Confidence, CorrectionView, Image, Kind, Phase, PullEvidence, RuleView,
 };
 
+/// Most images that ran before a change and are looked through for releases that nobody registered.
+const RAN_MAX: usize = 64;
+
+/// A digest, and the tag it was pulled by last.
+type Tagged<'a> = (&'a Digest, Option<&'a str>);
+
 /// One change of one service.
 #[derive(Clone)]
 pub(super) struct Step<'a> {
@@ -58,9 +64,12 @@ impl Step<'_> {
     pub(super) fn view(&self, state: &State) -> Change {
         let kind = self.kind(state);
         let to = self.course.digest;
+        let to_tagged = (&to, tag(self.course));
         let (releases, reverted) = match (&self.from, kind) {
-            (Some((from, _)), Kind::Rollback) => (Vec::new(), self.between(state, &to, from)),
-            (Some((from, _)), Kind::Upgrade | Kind::Restore) => (self.between(state, from, &to), Vec::new()),
+            (Some((from, tag)), Kind::Rollback) => (Vec::new(), self.between(state, to_tagged, (from, *tag))),
+            (Some((from, tag)), Kind::Upgrade | Kind::Restore) => {
+                (self.between(state, (from, *tag), to_tagged), Vec::new())
+            }
             _ => {
                 let release = release_of(state, self.repository, &to, tag(self.course));
                 (release.map(|release| ReleaseView::from(release.as_ref())).into_iter().collect(), Vec::new())
@@ -107,41 +116,49 @@ impl Step<'_> {
         rules.into_iter().map(RuleView::from).collect()
     }
 
-    /// The releases after `low` up to and with `high`: those of the catalogue, and the images that ran here of which
-    /// it knows nothing, by the versions that their tags name.
-    fn between(&self, state: &State, low: &Digest, high: &Digest) -> Vec<ReleaseView> {
+    /// The releases after `low` up to and with `high`: those of the catalogue, and the latest images that ran here of
+    /// which it knows nothing, by the versions that their tags name.
+    fn between(&self, state: &State, low: Tagged<'_>, high: Tagged<'_>) -> Vec<ReleaseView> {
         let (catalogue, repository) = (state.catalogue(), self.repository);
-        let ran: Vec<&Course> = self.ran().collect();
-        let version_of = |digest: &Digest| {
-            let latest = ran.iter().rev().find(|course| course.digest == *digest);
-            ordered_version(state, repository, digest, latest.and_then(|course| tag(course)))
-        };
+        let version_of = |(digest, tag): Tagged<'_>| ordered_version(state, repository, digest, tag);
         let (low_version, high_version) = (version_of(low), version_of(high));
-        let low = Named { digest: low, version: low_version.as_deref() };
-        let high = Named { digest: high, version: high_version.as_deref() };
+        let low = Named { digest: low.0, version: low_version.as_deref() };
+        let high = Named { digest: high.0, version: high_version.as_deref() };
         let known = catalogue.between(repository, low, high);
         let mut releases: Vec<ReleaseView> =
             known.into_iter().map(|it| ReleaseView::from(it.as_ref())).collect();
-        for course in ran.iter().take_while(|course| course.opened_at <= self.course.opened_at) {
-            let version = version_of(&course.digest);
+        for course in self.ran() {
+            if release_of(state, repository, &course.digest, tag(course)).is_some()
+                || releases.iter().any(|release| release.digest == Some(course.digest))
+            {
+                continue;
+            }
+            let version = version_of((&course.digest, tag(course)));
             let here = Named { digest: &course.digest, version: version.as_deref() };
-            let is_known = release_of(state, repository, &course.digest, tag(course)).is_some()
-                || releases.iter().any(|release| release.digest == Some(course.digest));
             let lies_between = || {
                 catalogue.relation(repository, low, here) == Relation::Later
                     && catalogue.relation(repository, high, here) == Relation::Earlier
             };
-            if !is_known && (course.digest == *high.digest || lies_between()) {
+            if course.digest == *high.digest || lies_between() {
                 releases.push(ReleaseView::of_image(repository, course.digest, version, course.opened_at));
             }
         }
         releases
     }
 
-    /// What ran here, in the order in which it did.
-    fn ran(&self) -> impl Iterator<Item = &Course> {
-        let past = self.service.past().filter(|past| past.end == End::Replaced).map(|past| &past.course);
-        past.chain(self.service.main().map(|main| &main.course))
+    /// What ran here last when this change opened, and this change, in the order in which they did: each image once.
+    fn ran(&self) -> Vec<&Course> {
+        let past =
+            self.service.past().rev().filter(|past| past.end == End::Replaced).map(|past| &past.course);
+        let all = self.service.main().map(|main| &main.course).into_iter().chain(past);
+        let mut ran: Vec<&Course> = Vec::new();
+        for course in all.skip_while(|course| course.opened_at > self.course.opened_at).take(RAN_MAX) {
+            if ran.iter().all(|later| later.digest != course.digest) {
+                ran.push(course);
+            }
+        }
+        ran.reverse();
+        ran
     }
 
     /// "9 of 12 nodes within 6 min; 2 stragglers".

@@ -7,9 +7,7 @@ use super::step::{Step, sentence};
 use super::view::{Change, Confidence, Deployment, Evidence, Kind, Phase, Timeline};
 use super::{Asked, asked};
 use crate::model::deployments::State;
-use crate::model::deployments::course::Course;
 use crate::model::event::EnvironmentName;
-use crate::model::oci::{Digest, Repository};
 use crate::model::time::{Span, Time};
 
 /// How far back a page looks at first, in settle times; then four times as far, until it is full.
@@ -38,22 +36,21 @@ pub(super) fn page<T>(
     view: impl Fn(&Group<'_>) -> T,
 ) -> (Vec<T>, Option<String>) {
     let asked = asked(state, env, now);
-    let opened = |id: &str| asked.iter().find_map(|service| service.opened_at(env, id));
+    let opened = |id: &str| asked.iter().find_map(|service| service.opened_at(id));
     let until = before.and_then(opened);
     let newest = asked.iter().filter_map(Asked::newest).max().unwrap_or(now);
     let mut back = Span::from_ms(state.rules().settle.ms().max(1).saturating_mul(LOOK_BACK));
     loop {
         let grouped = grouped_since(state, &asked, until.unwrap_or(newest) - back);
         let groups = &grouped.groups;
-        let place =
-            until.and_then(|_| groups.iter().position(|group| Some(group.id(env).as_str()) == before));
+        let place = until.and_then(|_| groups.iter().position(|group| Some(group.id().as_str()) == before));
         let end = place.unwrap_or(groups.len());
         if end <= limit && !grouped.is_all {
             back = Span::from_ms(back.ms().saturating_mul(4));
             continue;
         }
         let start = end.saturating_sub(limit);
-        let next = (start > 0 && start < end).then(|| groups[start].id(env));
+        let next = (start > 0 && start < end).then(|| groups[start].id());
         return (groups[start..end].iter().rev().map(&view).collect(), next);
     }
 }
@@ -79,9 +76,9 @@ pub(super) fn in_any<T>(
 ) -> Option<T> {
     state.environments().find_map(|(env, _)| {
         let asked = asked(state, env, now);
-        let opened_at = asked.iter().find_map(|service| service.opened_at(env, id))?;
+        let opened_at = asked.iter().find_map(|service| service.opened_at(id))?;
         let grouped = grouped_since(state, &asked, opened_at);
-        grouped.groups.iter().find(|group| group.id(env) == id).map(|group| view(group, env))
+        grouped.groups.iter().find(|group| group.id() == id).map(|group| view(group, env))
     })
 }
 
@@ -127,10 +124,9 @@ pub(super) fn grouped_since<'a>(state: &State, asked: &'a [Asked<'_>], from: Tim
     }
 }
 
-/// Derived from what opened a deployment, so that the same log gives the same identifier.
-pub(super) fn id(env: &EnvironmentName, repository: &Repository, course: &Course) -> String {
-    let text = format!("{env}\0{repository}\0{}\0{}", course.digest, course.opened_at.ms());
-    format!("dep_{}", Digest::of(text.as_bytes()).short())
+/// What an identifier stands for, if it can be one.
+pub(super) fn identity(id: &str) -> Option<u64> {
+    u64::from_str_radix(id.strip_prefix("dep_")?, 16).ok()
 }
 
 fn group(mut steps: Vec<Step<'_>>, settle: Span) -> Vec<Group<'_>> {
@@ -152,8 +148,10 @@ fn group(mut steps: Vec<Step<'_>>, settle: Span) -> Vec<Group<'_>> {
 }
 
 impl Group<'_> {
-    pub(super) fn id(&self, env: &EnvironmentName) -> String {
-        self.0.first().map(|first| id(env, first.repository, first.course)).unwrap_or_default()
+    /// Derived from what opened it, so that the same log gives the same identifier.
+    pub(super) fn id(&self) -> String {
+        let identity = self.0.first().map(|first| first.service.identity(first.course));
+        identity.map(|identity| format!("dep_{identity:012x}")).unwrap_or_default()
     }
 
     pub(super) fn started_at(&self) -> Option<Time> {
@@ -176,7 +174,7 @@ impl Group<'_> {
         let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| kind.gravity());
         let settled = changes.iter().filter_map(|change| change.settled_at).max();
         Deployment {
-            id: self.id(env),
+            id: self.id(),
             environment: env.clone(),
             state: phase,
             kind: kind.unwrap_or(Kind::Changed),

@@ -163,7 +163,7 @@ fn name_deployments(state: &State, env: &EnvironmentName, now: Time, found: &mut
                     && (step.course.digest, step.course.opened_at) == service.opened
             })
         };
-        service.deployment_id = groups.iter().rev().find(is_it).map(|group| group.id(env));
+        service.deployment_id = groups.iter().rev().find(is_it).map(Group::id);
     }
 }
 
