@@ -90,9 +90,10 @@ impl Index {
     /// Where in the title the phrase stands: its first and its last word.
     pub(super) fn phrase_at(&self, document: &Document, phrase: &[TermId]) -> Option<(usize, usize)> {
         let term = |at: usize| self.surfaces[document.words[at] as usize].term;
-        (0..document.words.len()).filter(|&start| term(start) == phrase[0]).find_map(|start| {
+        let (&first, rest) = phrase.split_first()?;
+        (0..document.words.len()).filter(|&start| term(start) == first).find_map(|start| {
             let mut at = start;
-            for &next in &phrase[1..] {
+            for &next in rest {
                 let reach = at + 1..document.words.len().min(at + 2 + PHRASE_GAP);
                 at = reach.into_iter().find(|&place| term(place) == next)?;
             }

@@ -124,6 +124,10 @@ pub(super) fn spellings(word: &str, index: &Index) -> Vec<Meaning> {
     for (surface, _) in
         index.surfaces.iter().zip(&index.shapes).filter(|(_, shape)| shape.may_become(own, slips))
     {
+        // `maxDrawerCash` is no slip of `max_drawer_cash`: their parts are the same.
+        if surface.text.contains('_') {
+            continue;
+        }
         let distance = osa_distance(word, &surface.text);
         if distance <= slips && !index.postings[surface.term as usize].is_empty() {
             near.push((distance, surface.text.as_bytes()[0] != word.as_bytes()[0], surface.term));

@@ -16,8 +16,10 @@ const QUERY_BYTES_MAX: usize = 512;
 const SPELLED_WHOLE_BYTES_MIN: usize = 10;
 /// From this quality on, of 100, a meaning is most likely what was meant, and its rarity is the word's.
 const GOOD_GUESS: u8 = 70;
+/// A word that is twice as rare does not count twice as much.
+const DAMPING: f32 = 0.8;
 /// How much a light word counts, beside a full one as rare as it.
-const LIGHT: f32 = 0.25;
+const LIGHT: f32 = 0.10;
 /// How much a number, a CVE id or a commit counts, beside the rarest word.
 const IDENTIFYING: f32 = 3.0;
 
@@ -252,16 +254,21 @@ impl Unit {
 impl Index {
     /// How much it says when a word that `found` documents have is there.
     pub(super) fn rarity(&self, found: usize) -> f32 {
-        (1.0 + self.len() as f32 / (found as f32).max(0.5)).ln()
+        (1.0 + self.len() as f32 / (found as f32).max(0.5)).ln().powf(DAMPING)
     }
 }
 
-/// A camelCase identifier that titles have as it is stays whole; another one is its parts.
+/// A camelCase identifier that titles have as it is stays whole; another one is its parts. One with underscores is
+/// both.
 fn without_known_wholes(tokens: Vec<Token>, index: &Index) -> Vec<Token> {
     let mut kept = Vec::new();
     let mut tokens = tokens.into_iter();
     while let Some(token) = tokens.next() {
         match token {
+            // Its parts are asked for, too: a title may spell them apart.
+            Token::Whole(text, _) if text.contains('_') => {
+                kept.extend(index.words.contains_key(&*text).then_some(Token::Word(text)));
+            }
             Token::Whole(text, parts) if is_known(&text, index) => {
                 kept.push(Token::Word(text));
                 tokens.by_ref().take(parts).for_each(drop);

@@ -12,8 +12,8 @@ const SECOND_USE: u32 = 35;
 /// Words that stand at most so far from each other stand near each other.
 const NEAR_WORDS: usize = 3;
 /// How much of the score is coverage, nearness of the words to each other, and share of the title that is answered.
-const COVERAGE: f32 = 0.70;
-const NEARNESS: f32 = 0.20;
+const COVERAGE: f32 = 0.60;
+const NEARNESS: f32 = 0.30;
 const SHARE: f32 = 0.10;
 
 /// A document as the query sees it.
@@ -196,20 +196,25 @@ struct Claim {
 fn assign(mut claims: Vec<Claim>, units: usize, words: usize) -> Vec<Option<Answer>> {
     claims.sort_by_key(|claim| (255 - claim.quality, claim.way, claim.units.start, claim.words));
     let mut answers: Vec<Option<Answer>> = vec![None; units];
-    let mut taken = vec![false; words];
+    // For each word of the title the unit that it answers.
+    let mut taken: Vec<Option<usize>> = vec![None; words];
     let mut second = Vec::new();
     for claim in claims {
         if claim.units.clone().all(|unit| answers[unit].is_some()) {
             continue;
         }
         match claim.words {
-            Some((first, last)) if taken[first..=last].iter().any(|&taken| taken) => second.push(claim),
-            words => {
-                if let Some((first, last)) = words {
-                    taken[first..=last].fill(true);
+            Some((first, last)) => {
+                let words = &mut taken[first..=last];
+                // `saved view` answers `saved search` although its first word has answered `saved`.
+                if words.iter().flatten().any(|unit| !claim.units.contains(unit)) {
+                    second.push(claim);
+                    continue;
                 }
+                words.fill(Some(claim.units.start));
                 answer(&mut answers, &claim, claim.quality);
             }
+            None => answer(&mut answers, &claim, claim.quality),
         }
     }
     for claim in second {

@@ -279,6 +279,16 @@ fn a_hit_explains_itself() {
 }
 
 #[test]
+fn every_synonym_can_be_asked_for() {
+    let index = index();
+    let members = include_str!("synonyms.txt").lines().filter(|line| !line.starts_with('#'));
+    for member in members.flat_map(|line| line.split([',', '>', '=', '~'])) {
+        assert_eq!(words::tokens(member).is_empty(), member.trim().is_empty(), "{member}");
+        index.find(member, |_| true, 1);
+    }
+}
+
+#[test]
 fn no_query_panics_and_scores_stay_within_bounds() {
     use proptest::prelude::*;
     let index = index();

@@ -81,7 +81,7 @@ impl Thesaurus {
 
     fn phrase(&mut self, text: &str) -> u32 {
         let words = tokens(text).into_iter().filter_map(|token| match token {
-            Token::Word(word) => Some(word),
+            Token::Word(word) | Token::Version(word) | Token::Id(word) => Some(word),
             _ => None,
         });
         let words: Vec<String> = words.collect();

@@ -15,9 +15,10 @@ const NUMBER_NOUNS: [&str; 11] =
 /// One piece of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    /// A word in lower case. An identifier in camelCase comes first as a whole, then in parts.
+    /// A word in lower case.
     Word(String),
-    /// A whole of which the parts follow: `traceid` before `trace`, `id`; and how many they are.
+    /// An identifier as a whole, before its parts, and how many these are: `traceid` before `trace` and `id`,
+    /// `private_ip` before `private` and `ip`.
     Whole(String, usize),
     /// The number of a pull request or an issue: `#4511`, `PR 4511`, `!87`, `GH-12`, `…/pull/12`.
     Number(u64),
@@ -124,16 +125,22 @@ fn drop_number_nouns(tokens: &mut Vec<Token>) {
 
 /// Cuts what is no special piece at everything that is neither letter nor digit, and at the humps of camelCase.
 fn cut(piece: &str, tokens: &mut Vec<Token>) {
-    for part in piece.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’') {
-        let part: String = part.chars().filter(|c| c.is_alphanumeric()).take(WORD_CHARS_MAX).collect();
-        if part.is_empty() {
-            continue;
+    for identifier in piece.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’' && c != '_') {
+        let start = tokens.len();
+        for part in identifier.split('_') {
+            let part: String = part.chars().filter(|c| c.is_alphanumeric()).take(WORD_CHARS_MAX).collect();
+            let humps = humps(&part);
+            if humps.len() > 1 {
+                tokens.push(Token::Whole(part.to_lowercase(), humps.len()));
+            }
+            let humps = humps.into_iter().filter(|hump| !hump.is_empty());
+            tokens.extend(humps.map(|hump| Token::Word(hump.to_lowercase())));
         }
-        let humps = humps(&part);
-        if humps.len() > 1 {
-            tokens.push(Token::Whole(part.to_lowercase(), humps.len()));
+        let whole = identifier.trim_matches('_');
+        if whole.contains('_') && whole.len() <= WORD_CHARS_MAX {
+            let parts = tokens.len() - start;
+            tokens.insert(start, Token::Whole(whole.to_lowercase(), parts));
         }
-        tokens.extend(humps.into_iter().map(|hump| Token::Word(hump.to_lowercase())));
     }
 }
 
