@@ -8,6 +8,7 @@ mod admin_tokens;
 mod audit;
 mod auth;
 mod caller;
+mod deploys;
 mod environments;
 mod export;
 mod fields;
@@ -24,6 +25,7 @@ mod token_file;
 mod tokens;
 mod web;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -42,7 +44,9 @@ pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
 use crate::log::Log;
 use crate::model::act::Action;
+use crate::model::deploy::Place;
 use crate::model::deployments::State;
+use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::questions::Finder;
 use crate::model::search::Found;
@@ -58,6 +62,8 @@ pub struct Settings {
     pub registry_host: String,
     /// Whether the proxy speaks TLS there.
     pub registry_tls: bool,
+    /// Where the workloads of environments are, as far as the settings say.
+    pub places: BTreeMap<EnvironmentName, Place>,
     /// When the process started.
     pub started_at: Time,
     /// The proxy's figures for `/status`, without secrets.
@@ -151,6 +157,9 @@ fn router(app: Arc<App>) -> Router {
         .route("/search", get(questions::search))
         .route("/releases", get(releases::list).post(releases::create))
         .route("/releases/{id}", get(releases::show))
+        .route("/deploy", post(deploys::create))
+        .route("/deploys/{id}", get(deploys::show))
+        .route("/environments/{env}/deploys", get(deploys::list))
         .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))
         .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
         .route("/audit", get(audit::audit))

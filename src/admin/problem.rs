@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::model::deploy::{Candidate, NoPlan};
 use crate::model::releases::{Conflict, Difference};
 
 /// An answer that says no. Its texts are written for the client; nothing internal goes in.
@@ -15,9 +16,10 @@ pub(super) struct Problem {
     detail: String,
     field: Option<String>,
     differences: Vec<Difference>,
+    candidates: Vec<Candidate>,
 }
 
-/// RFC 9457 section 3: the members of the JSON object; `field` and `differences` are extensions (section 3.2).
+/// RFC 9457 section 3: the members of the JSON object; `field`, `differences` and `candidates` are extensions (section 3.2).
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: String,
@@ -28,11 +30,14 @@ struct Body<'a> {
     field: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    candidates: &'a [Candidate],
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, title, detail: detail.into(), field: None, differences: Vec::new() }
+        let (differences, candidates) = (Vec::new(), Vec::new());
+        Self { status, kind, title, detail: detail.into(), field: None, differences, candidates }
     }
 
     /// 400: the request cannot be read at all.
@@ -110,6 +115,23 @@ impl Problem {
         Self { differences: conflict.differences.clone(), ..problem }
     }
 
+    /// What stands in the way of a plan: 422, 404, or 409 where somebody has to choose among candidates.
+    pub(super) fn no_plan(no: &NoPlan) -> Self {
+        match no {
+            NoPlan::Invalid { field, text } => Self::invalid(field, text),
+            NoPlan::Nothing { text } => Self::not_found(text),
+            NoPlan::Several { text, candidates } => {
+                let problem = Self::new(
+                    StatusCode::CONFLICT,
+                    "several-candidates",
+                    "Several releases may be meant",
+                    text,
+                );
+                Self { candidates: candidates.clone(), ..problem }
+            }
+        }
+    }
+
     /// 413: the body is longer than `bytes_max`.
     pub(super) fn too_large(bytes_max: usize) -> Self {
         Self::new(
@@ -161,6 +183,7 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             field: self.field.as_deref(),
             differences: &self.differences,
+            candidates: &self.candidates,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, body).into_response();

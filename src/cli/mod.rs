@@ -5,6 +5,7 @@ pub mod answers;
 pub mod audit;
 pub mod client;
 pub mod compare;
+pub mod deploy;
 pub mod demo;
 pub mod env;
 pub mod error;
@@ -64,6 +65,8 @@ enum Command {
     History(Remote<history::HistoryArgs>),
     /// Show what changed in an environment in a stretch of time
     Changes(Remote<history::ChangesArgs>),
+    /// Plan what puts a release into an environment, and follow it until its pulls arrive
+    Deploy(Remote<deploy::DeployArgs>),
     /// Register and show releases
     Release(Remote<release::ReleaseArgs>),
     /// Print every recorded pull as JSON Lines, in log order; `landfall replay` reads them
@@ -99,6 +102,7 @@ impl Cli {
             Command::Search(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::History(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Changes(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Deploy(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Release(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),
             Command::Export(remote) => remote.command.run(&Client::new(remote.client)?).await,

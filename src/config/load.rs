@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use super::places::{ClusterTable, places};
 use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
 use crate::model::deployments::Rules;
 use crate::model::oci::Repository;
@@ -87,6 +88,7 @@ struct File {
     admin: AdminTable,
     log: LogTable,
     derive: DeriveTable,
+    cluster: Vec<ClusterTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -178,6 +180,7 @@ impl Config {
                 KEEP_MIN..=KEEP_MAX,
             )?),
             rules: rules(flags.settle.or(file.derive.settle))?,
+            places: places(file.cluster)?,
         })
     }
 }

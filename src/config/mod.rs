@@ -4,7 +4,9 @@
 //! wrong with it and what is allowed.
 
 mod load;
+mod places;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +16,9 @@ use url::Url;
 
 pub use load::Flags;
 
+use crate::model::deploy::Place;
 use crate::model::deployments::Rules;
+use crate::model::event::EnvironmentName;
 use crate::model::time::Span;
 
 /// Everything that `landfall serve` can be told.
@@ -34,6 +38,8 @@ pub struct Config {
     pub keep: Span,
     /// How deployments are derived.
     pub rules: Rules,
+    /// Where the workloads of environments are.
+    pub places: BTreeMap<EnvironmentName, Place>,
 }
 
 /// The data plane's settings.

@@ -72,6 +72,7 @@ impl Server {
             admin_token,
             registry_host: HOST.to_owned(),
             registry_tls: false,
+            places: std::collections::BTreeMap::default(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),
         };
