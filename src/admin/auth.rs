@@ -1,7 +1,9 @@
 //! Who may use the control plane: whoever shows the token of the token file, an admin or viewer token, or the cookie
 //! of a browser that was logged in with one of them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -9,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, header};
 
 use super::App;
-use super::caller::{Caller, Holder, through};
+use super::caller::{Caller, Connection, Holder, through};
 use super::problem::Problem;
 use crate::clock::now;
 use crate::model::act::{Through, Who};
@@ -17,14 +19,32 @@ use crate::model::secret::sha256;
 use crate::model::time::Time;
 
 /// Whose token this is, if it is accepted.
-pub(super) fn holder(app: &App, token: &str, now: Time) -> Option<Holder> {
-    let token = token.trim();
+fn holder(app: &App, token: &str, now: Time) -> Option<Holder> {
     if app.settings.admin_token.is(token) {
         return Some(Holder::of_token_file());
     }
     let view = app.log.view();
     let token = view.directory.admins().authenticate(&sha256(token), now).ok()?;
     Some(Holder { who: Who::AdminToken { id: token.id.clone(), name: token.name.clone() }, role: token.role })
+}
+
+/// Whose token the address `from` shows, if it is accepted; an address that was wrong too often has to wait.
+pub(super) fn admit(app: &App, from: IpAddr, token: &str) -> Result<Holder, Problem> {
+    let (token, instant) = (token.trim(), Instant::now());
+    let hash = sha256(token);
+    app.limits.may_try(from, &hash, instant).map_err(Problem::too_many)?;
+    match holder(app, token, now()) {
+        Some(holder) => {
+            app.limits.succeeded(from, &hash, instant);
+            Ok(holder)
+        }
+        None => Err(refuse(app, from)),
+    }
+}
+
+/// The answer to a request without a good token.
+fn refuse(app: &App, from: IpAddr) -> Problem {
+    app.limits.failed(from, Instant::now()).err().map_or_else(Problem::unauthorized, Problem::too_many)
 }
 
 /// Who is logged in with this request's cookie. A session ends with the token that opened it.
@@ -48,20 +68,28 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// Lets a request through that shows a token or comes from a page that was logged in with one, and that, if it changes
 /// something, comes from no other site. Handlers learn from it who asks.
 pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let (headers, now) = (request.headers(), now());
-    let with_token = bearer(headers).and_then(|token| holder(&app, token, now));
-    let through = if with_token.is_some() { through(headers) } else { Through::Dashboard };
-    // A browser adds its cookie to whatever a page asks for, but it also names the page's origin on every change.
-    let unnamed = with_token.is_none() && !headers.contains_key(header::ORIGIN);
-    let Some(holder) = with_token.or_else(|| logged_in(&app, headers, now)) else {
-        return Problem::unauthorized().into_response();
-    };
-    if is_change(request.method()) && (unnamed || has_foreign_origin(headers)) {
-        return Problem::foreign_origin().into_response();
+    match caller(&app, &request) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
     }
-    let caller = Caller::new(holder, through, request.extensions());
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+}
+
+fn caller(app: &App, request: &Request) -> Result<Caller, Problem> {
+    let (headers, extensions) = (request.headers(), request.extensions());
+    let from = Connection::of(extensions).peer;
+    let (holder, through) = match bearer(headers) {
+        Some(token) => (admit(app, from, token)?, through(headers)),
+        None => (logged_in(app, headers, now()).ok_or_else(|| refuse(app, from))?, Through::Dashboard),
+    };
+    // A browser adds its cookie to whatever a page asks for, but it also names the page's origin on every change.
+    let unnamed = through == Through::Dashboard && !headers.contains_key(header::ORIGIN);
+    if is_change(request.method()) && (unnamed || has_foreign_origin(headers)) {
+        return Err(Problem::foreign_origin());
+    }
+    Ok(Caller::new(holder, through, extensions))
 }
 
 fn is_change(method: &Method) -> bool {

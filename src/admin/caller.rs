@@ -1,6 +1,6 @@
 //! Who asks: found out once, by the guard, and handed to whoever answers.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -12,9 +12,20 @@ use crate::model::act::{Actor, Role, Through, Who};
 /// The `User-Agent` of `landfall`'s own commands begins so.
 pub const CLI_AGENT: &str = "landfall-cli/";
 
-/// The address at the other end of the connection.
+/// The two ends of the connection that a request came by.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) IpAddr);
+pub(super) struct Connection {
+    pub(super) peer: IpAddr,
+    pub(super) local: IpAddr,
+}
+
+impl Connection {
+    /// Both ends, as the listener noted them.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        extensions.get().copied().unwrap_or(Self { peer: NOWHERE, local: NOWHERE })
+    }
+}
 
 /// Whose token it is, and what it allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +50,7 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn new(holder: Holder, through: Through, extensions: &Extensions) -> Self {
-        let from = extensions.get::<Peer>().map(|peer| peer.0.to_string().into());
+        let from = Some(Connection::of(extensions).peer.to_string().into());
         Self { actor: Actor { who: holder.who, through, from }, role: holder.role }
     }
 }

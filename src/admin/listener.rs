@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::caller::Peer;
+use super::caller::Connection;
 use super::{App, router};
 
 /// More than an office of dashboards; further connections wait in the listen queue.
@@ -41,8 +41,11 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future) {
             _ = &mut shutdown => break,
         };
         let (stream, peer, permit) = accepted;
+        // A connection that is closed already has no ends; what it asked for goes nowhere.
+        let Ok(local) = stream.local_addr() else { continue };
         // A listener on `[::]` names IPv4 clients as `::ffff:10.0.0.7`.
-        let service = router.clone().layer(Extension(Peer(peer.ip().to_canonical())));
+        let ends = Connection { peer: peer.ip().to_canonical(), local: local.ip().to_canonical() };
+        let service = router.clone().layer(Extension(ends));
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

@@ -1,7 +1,7 @@
 //! The control plane: reads snapshots of the log's fold, sends changes to the log, and never touches an image's bytes.
 //!
 //! ```text
-//! listener → guard → environments, tokens, questions, export → JSON, or a problem
+//! listener → gate → guard → environments, tokens, questions, export → JSON, or a problem
 //! ```
 
 mod admin_tokens;
@@ -12,7 +12,9 @@ mod deploys;
 mod environments;
 mod export;
 mod fields;
+mod gate;
 mod instructions;
+mod limits;
 mod listener;
 mod open;
 mod params;
@@ -58,6 +60,8 @@ use problem::Problem;
 pub struct Settings {
     /// Who may use it.
     pub admin_token: AdminToken,
+    /// Hosts that requests may name besides loopback and the address that they came to; in lower case.
+    pub hosts: Vec<String>,
     /// The host, with its port, under which clients reach the proxy: what pull secrets and commands name.
     pub registry_host: String,
     /// Whether the proxy speaks TLS there.
@@ -82,6 +86,7 @@ pub struct App {
     /// Held while the past is folded again, so that many such questions take one core, not all.
     refolds: Mutex<()>,
     sessions: sessions::Sessions,
+    limits: limits::Limits,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
 }
@@ -98,6 +103,7 @@ impl App {
             changes: Mutex::new(()),
             refolds: Mutex::new(()),
             sessions: sessions::Sessions::default(),
+            limits: limits::Limits::default(),
             finder: RwLock::default(),
         }
     }
@@ -177,6 +183,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(web::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), gate::gate))
         .with_state(app)
 }
 

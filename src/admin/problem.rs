@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use super::limits::Wait;
 use crate::model::deploy::{Candidate, NoPlan};
 use crate::model::releases::{Conflict, Difference};
 
@@ -15,6 +16,7 @@ pub(super) struct Problem {
     title: &'static str,
     detail: String,
     field: Option<String>,
+    retry_after_s: Option<u32>,
     differences: Vec<Difference>,
     candidates: Vec<Candidate>,
 }
@@ -36,8 +38,8 @@ struct Body<'a> {
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        let (differences, candidates) = (Vec::new(), Vec::new());
-        Self { status, kind, title, detail: detail.into(), field: None, differences, candidates }
+        let (detail, differences, candidates) = (detail.into(), Vec::new(), Vec::new());
+        Self { status, kind, title, detail, field: None, retry_after_s: None, differences, candidates }
     }
 
     /// 400: the request cannot be read at all.
@@ -153,6 +155,33 @@ impl Problem {
         Self { field: Some(field.to_owned()), ..problem }
     }
 
+    /// 421: the request names another server (RFC 9110 section 15.5.20).
+    pub(super) fn foreign_host(host: &str) -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "foreign-host",
+            "The request names another host",
+            format!(
+                "`{host}` is no name of this server; if it should be, add it to admin.hosts (--admin-host) and start \
+                 the server again"
+            ),
+        )
+    }
+
+    /// 429: the address asks too much, or was wrong about tokens too often.
+    pub(super) fn too_many(wait: Wait) -> Self {
+        let seconds = wait.0.as_secs() + u64::from(wait.0.subsec_nanos() > 0);
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-requests",
+            "Too many requests",
+            "this address sent too many requests, or too many without a good token; the Retry-After header says how \
+             many seconds to wait",
+        );
+        Self { retry_after_s: Some(seconds), ..problem }
+    }
+
     /// 500: a fault of ours, logged where it happened.
     pub(super) fn internal() -> Self {
         Self::new(
@@ -174,6 +203,13 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// How many seconds to wait, if that is what is wrong.
+    pub(super) fn retry_after_s(&self) -> Option<u32> {
+        self.retry_after_s
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Body {
@@ -189,6 +225,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 6750 section 3.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"landfall\""));

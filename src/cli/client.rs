@@ -25,6 +25,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest answer that is read at once; an export is streamed.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// How often a server that is busy with this address is asked again, after the pause that it names.
+const BUSY_MAX: usize = 5;
+/// Longest such pause; a longer one is told to the person.
+const BUSY_PAUSE_MAX: Duration = Duration::from_secs(5);
+
 /// How a client command finds its server.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
@@ -74,6 +79,8 @@ struct Token {
 
 /// What the server answered with, whole.
 pub struct Answer {
+    /// Which success it is.
+    pub status: StatusCode,
     address: String,
     body: Bytes,
 }
@@ -112,9 +119,10 @@ impl Client {
         body: Option<&serde_json::Value>,
     ) -> Result<Answer, CliError> {
         let response = self.request(method, self.url(segments, query), body).await?;
+        let status = response.status();
         let collected = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
         let body = self.in_time(collected).await?.map_err(|error| self.broke_off(&*error))?.to_bytes();
-        Ok(Answer { address: self.address(), body })
+        Ok(Answer { status, address: self.address(), body })
     }
 
     /// `GET /api/v1/<segments>`, handed to `sink` piece by piece as it arrives.
@@ -139,6 +147,26 @@ impl Client {
         url: Url,
         body: Option<&serde_json::Value>,
     ) -> Result<Response<Incoming>, CliError> {
+        let body = body.map(|body| Bytes::from(body.to_string()));
+        for _ in 0..BUSY_MAX {
+            let response = self.once(&method, &url, body.clone()).await?;
+            let busy = retry_after(&response).filter(|_| response.status() == StatusCode::TOO_MANY_REQUESTS);
+            match busy {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None if response.status().is_success() => return Ok(response),
+                None => return Err(self.refusal(response).await),
+            }
+        }
+        let response = self.once(&method, &url, body).await?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    async fn once(
+        &self,
+        method: &Method,
+        url: &Url,
+        body: Option<Bytes>,
+    ) -> Result<Response<Incoming>, CliError> {
         let mut request = Request::builder().method(method).uri(url.as_str());
         // The audit trail tells a command from somebody's own client by it.
         request = request.header(header::USER_AGENT, format!("{CLI_AGENT}{}", env!("CARGO_PKG_VERSION")));
@@ -148,11 +176,10 @@ impl Client {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let request = request.body(Full::new(body)).map_err(|error| self.protocol(&error.to_string()))?;
+        let request = request.body(Full::new(body.unwrap_or_default()));
+        let request = request.map_err(|error| self.protocol(&error.to_string()))?;
         let response = self.in_time(self.http.request(request)).await?;
-        let response = response.map_err(|error| self.unavailable(root_cause(&error)))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+        response.map_err(|error| self.unavailable(root_cause(&error)))
     }
 
     /// What a problem+json answer says, for the person who asked.
@@ -229,6 +256,12 @@ fn root_cause(error: &legacy::Error) -> String {
 }
 
 /// The named file, else the variable, else what a server on this machine wrote for itself.
+/// RFC 9110 section 10.2.3, in seconds.
+fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds)).filter(|pause| *pause <= BUSY_PAUSE_MAX)
+}
+
 fn find_token(args: &ClientArgs) -> Result<Option<Token>, CliError> {
     if let Some(path) = &args.admin_token_file {
         let failed = |reason: String| CliError::TokenFile { path: path.clone(), reason };

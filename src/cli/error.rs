@@ -14,6 +14,9 @@ pub enum CliError {
     /// The trace cannot be replayed.
     #[error(transparent)]
     Replay(#[from] super::replay::ReplayError),
+    /// The repository cannot be imported.
+    #[error(transparent)]
+    Import(#[from] super::release::ImportError),
     /// The demo does not end as it should.
     #[error(transparent)]
     Demo(#[from] super::demo::DemoError),
@@ -95,6 +98,7 @@ impl CliError {
             Self::Serve(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
             Self::Demo(error) => error.exit_code(),
+            Self::Import(error) => error.exit_code(),
             Self::Refused { .. } | Self::Unauthorized { .. } => 1,
             Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE

@@ -165,6 +165,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         readiness(&log, &draining),
         admin::Settings {
             admin_token,
+            hosts: config.admin.hosts.clone(),
             registry_host: config.proxy.public_host.clone().unwrap_or_else(|| proxy_address.to_string()),
             registry_tls: certificate.is_some(),
             places: config.places.clone(),
@@ -233,8 +234,10 @@ impl Running {
         if !self.admin.ip().is_loopback() {
             tracing::warn!(
                 address = %self.admin,
-                "the admin server can be reached from beyond this machine and speaks plain HTTP: its token crosses the \
-                 network readably; bind it to 127.0.0.1 or put TLS in front of it"
+                "THE ADMIN SERVER CAN BE REACHED FROM BEYOND THIS MACHINE AND SPEAKS PLAIN HTTP: whoever sees the \
+                 network's traffic can read admin tokens and act with them. Bind it to 127.0.0.1 (admin.listen) and use \
+                 an SSH tunnel or `kubectl port-forward`, or let only a proxy that speaks TLS reach it and name that \
+                 proxy's host in admin.hosts"
             );
         }
         if !self.proxy_speaks_tls && !self.proxy.ip().is_loopback() {

@@ -1,6 +1,6 @@
 //! From flags, variables and a file to a checked [`Config`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -61,6 +61,9 @@ pub struct Flags {
     /// File that holds the admin token [default: made in the data folder on first start]
     #[arg(long, env = "LANDFALL_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
+    /// A host that requests to the admin server may name besides loopback and its address; may be given several times
+    #[arg(long, env = "LANDFALL_ADMIN_HOST", value_name = "HOST", value_delimiter = ',')]
+    pub admin_host: Vec<String>,
     /// The host that pull secrets and commands name [default: the listen address]
     #[arg(long, env = "LANDFALL_PUBLIC_HOST", value_name = "HOST[:PORT]")]
     pub public_host: Option<String>,
@@ -118,6 +121,7 @@ struct UpstreamTable {
 struct AdminTable {
     listen: Option<String>,
     token_file: Option<PathBuf>,
+    hosts: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -165,6 +169,7 @@ impl Config {
             admin: Admin {
                 listen: address(admin_listen)?,
                 token_file: flags.admin_token_file.or(file.admin.token_file),
+                hosts: admin_hosts(flags.admin_host, file.admin.hosts)?,
             },
             data: flags.data.or(file.data).unwrap_or_else(|| DATA.into()),
             max_wait: duration(
@@ -230,6 +235,27 @@ fn public_host(text: String) -> Result<String, ConfigError> {
     } else {
         let problem = format_args!("`{text}` is not a host; write HOST or HOST:PORT, without a scheme");
         Err(ConfigError::value("proxy.public_host (--public-host)", problem))
+    }
+}
+
+/// Hosts as a request names them, without a port.
+fn admin_hosts(flags: Vec<String>, file: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    let given = if flags.is_empty() { file } else { flags };
+    given.into_iter().map(|text| admin_host(&text)).collect()
+}
+
+fn admin_host(text: &str) -> Result<String, ConfigError> {
+    let address = text.trim_matches(['[', ']']).parse::<IpAddr>();
+    let is_name = !text.is_empty()
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.'));
+    match address {
+        Ok(address) => Ok(address.to_canonical().to_string()),
+        Err(_) if is_name => Ok(text.trim_end_matches('.').to_ascii_lowercase()),
+        Err(_) => {
+            let problem =
+                format_args!("`{text}` is not a host; write a name or an address, without scheme and port");
+            Err(ConfigError::value("admin.hosts (--admin-host)", problem))
+        }
     }
 }
 
@@ -434,6 +460,10 @@ mod tests {
             (&format!("{upstream}[proxy]\ntls_cert = \"c\""), "proxy.tls_key (--tls-key): missing"),
             (&format!("{upstream}[proxy]\nverify = \"no\""), "proxy.verify (--verify): `no`"),
             (&format!("{upstream}[proxy]\npublic_host = \"http://x\""), "proxy.public_host (--public-host)"),
+            (
+                &format!("{upstream}[admin]\nhosts = [\"admin.example.com:8081\"]"),
+                "admin.hosts (--admin-host): `admin.example.com:8081` is not a host",
+            ),
             (&format!("{upstream}[derive]\nsettle = \"soon\""), "derive.settle (--settle): `soon`"),
         ];
         for (file, expected) in cases {

@@ -81,6 +81,8 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Where its token is read from; without one it is made on first start, in the data folder.
     pub token_file: Option<PathBuf>,
+    /// Hosts that requests may name besides loopback and the listen address, without a port, in lower case.
+    pub hosts: Vec<String>,
 }
 
 /// One registry behind the proxy.

@@ -271,3 +271,58 @@ async fn a_deletion_says_first_what_it_will_do() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_request_that_names_another_host_is_refused() {
+    let server = Server::start().await;
+    let bearer = format!("Bearer {}", server.token);
+    let ask = async |path, host| {
+        let headers = [("authorization", bearer.as_str()), ("host", host)];
+        server.send_with(Method::GET, path, "", &headers).await
+    };
+    let port = server.url.rsplit(':').next().unwrap();
+    let paths = [ENVIRONMENTS, "/status", "/metrics", "/", "/login", "/style.css", "/no/such/path"];
+    let with_port = format!("evil.example:{port}");
+    for host in ["evil.example", "localhost.evil.example", &with_port, "10.0.0.1"] {
+        for path in paths {
+            let refused = ask(path, host).await;
+            check_problem(&refused, 421, None);
+            assert!(refused.text().contains("--admin-host"), "{}", refused.text());
+        }
+        for probe in ["/healthz", "/readyz"] {
+            assert_eq!(ask(probe, host).await.status, 200, "{host} {probe}");
+        }
+    }
+    let own =
+        [&format!("127.0.0.1:{port}"), "localhost", "LANDFALL.example.com:443", &format!("[::1]:{port}")];
+    for host in own {
+        assert_eq!(ask(ENVIRONMENTS, host).await.status, 200, "{host}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_guesses_tokens_has_to_wait_and_who_was_in_stays_in() {
+    let server = Server::start().await;
+    let (_, ada) = admin_token(&server, "ada", "admin").await;
+    let cookie = cookie(&log_in(&server, &server.token).await);
+    let guess = async || server.send_as("guess", Method::GET, ENVIRONMENTS, "").await;
+    let mut refused = guess().await;
+    for _ in 0..100 {
+        if refused.status != 401 {
+            break;
+        }
+        refused = guess().await;
+    }
+    check_problem(&refused, 429, None);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    check_problem(&server.send_with(Method::GET, ENVIRONMENTS, "", &[]).await, 429, None);
+    let login = log_in(&server, "guess").await;
+    assert_eq!((login.status.as_u16(), login.header("set-cookie")), (429, ""));
+    assert!(login.text().contains("Try again in") && !login.header("retry-after").is_empty());
+    // Also a right token that was never shown from here waits: else guessing would go on.
+    check_problem(&server.send_as(&ada, Method::GET, ENVIRONMENTS, "").await, 429, None);
+    assert_eq!(server.get(ENVIRONMENTS).await.status, 200);
+    assert_eq!(server.send_with(Method::GET, "/", "", &[("cookie", &cookie)]).await.status, 200);
+    server.stop().await;
+}

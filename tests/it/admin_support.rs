@@ -70,6 +70,7 @@ impl Server {
             Readiness::default().with("log", move || health.health()).with("part", move || broken(&checked));
         let settings = Settings {
             admin_token,
+            hosts: vec!["landfall.example.com".to_owned()],
             registry_host: HOST.to_owned(),
             registry_tls: false,
             places: std::collections::BTreeMap::default(),

@@ -46,7 +46,8 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!((cert, key), ("/etc/landfall/tls.crt".into(), "/etc/landfall/tls.key".into()));
     assert_eq!(verify, Verify::First);
 
-    let Admin { listen, token_file } = admin;
+    let Admin { listen, token_file, hosts } = admin;
+    assert_eq!(hosts, ["landfall.example.com"]);
     assert_eq!(listen.to_string(), "127.0.0.1:8081");
     assert_eq!(token_file.as_deref(), Some(Path::new("/etc/landfall/admin.token")));
 

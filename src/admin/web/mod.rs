@@ -14,7 +14,8 @@ use axum::routing::{get, post};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 
 use self::pages::{EnvironmentPage, IndexPage, LoginPage};
-use super::auth::{has_foreign_origin, holder, logged_in};
+use super::auth::{admit, has_foreign_origin, logged_in};
+use super::caller::Connection;
 use super::fields::Fields;
 use super::params::Params;
 use super::problem::Problem;
@@ -67,23 +68,36 @@ async fn environment(State(app): State<Arc<App>>, params: Params, headers: Heade
 }
 
 async fn login_form() -> Answer {
-    page(StatusCode::OK, &LoginPage { refused: false })
+    page(StatusCode::OK, &LoginPage { refused: None })
 }
 
 async fn login(State(app): State<Arc<App>>, request: Request) -> Answer {
     if has_foreign_origin(request.headers()) {
         return Err(Problem::foreign_origin());
     }
+    let from = Connection::of(request.extensions()).peer;
     let fields = Fields::from_form(request.into_body(), &["token"]).await?;
-    let Some(holder) = holder(&app, fields.text("token")?.unwrap_or_default(), now()) else {
-        tracing::warn!("a login to the dashboard with a wrong token");
-        return page(StatusCode::FORBIDDEN, &LoginPage { refused: true });
+    let holder = match admit(&app, from, fields.text("token")?.unwrap_or_default()) {
+        Ok(holder) => holder,
+        Err(problem) => return refused(problem),
     };
     let cookie = app.sessions.open(holder, now()).map_err(|error| {
         tracing::error!(%error, "no session can be opened");
         Problem::internal()
     })?;
     Ok(([(header::SET_COOKIE, cookie)], to("/")).into_response())
+}
+
+/// The form once more, with what is wrong; 403, for a page has no way to answer a challenge.
+fn refused(problem: Problem) -> Answer {
+    tracing::warn!("a login to the dashboard was refused");
+    let Some(seconds) = problem.retry_after_s() else {
+        let wrong = "That is no admin or viewer token, or it has ended.".to_owned();
+        return page(StatusCode::FORBIDDEN, &LoginPage { refused: Some(wrong) });
+    };
+    let wait = format!("Too many wrong tokens came from this address. Try again in {seconds} s.");
+    let form = page(StatusCode::TOO_MANY_REQUESTS, &LoginPage { refused: Some(wait) })?;
+    Ok(([(header::RETRY_AFTER, seconds)], form).into_response())
 }
 
 async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {

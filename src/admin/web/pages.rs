@@ -13,7 +13,8 @@ const LOCAL_MAX: usize = 10;
 #[derive(Template)]
 #[template(path = "login.html")]
 pub(super) struct LoginPage {
-    pub(super) refused: bool,
+    /// Why the last try failed.
+    pub(super) refused: Option<String>,
 }
 
 #[derive(Template)]

@@ -1,5 +1,10 @@
 //! `landfall release`: the release catalogue.
 
+mod git;
+mod import;
+
+pub use import::ImportError;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,6 +36,8 @@ pub struct ReleaseArgs {
 enum ReleaseCommand {
     /// Register a release; CI does it after pushing the image
     Add(AddArgs),
+    /// Register the releases of a git repository: its tags, and what was committed and merged between them
+    Import(import::ImportArgs),
     /// List releases, the latest first
     List(ListArgs),
     /// Show a release, its changes and where it runs
@@ -114,6 +121,7 @@ impl ReleaseArgs {
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
         match self.command {
             ReleaseCommand::Add(args) => args.run(client).await?,
+            ReleaseCommand::Import(args) => return args.run(client).await,
             ReleaseCommand::List(args) => args.run(client).await?,
             ReleaseCommand::Show { id } => {
                 let answer = client.get(&["releases", &id], &[]).await?;

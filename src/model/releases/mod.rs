@@ -8,6 +8,8 @@
 mod catalogue;
 pub mod change;
 mod classify;
+mod commit;
+pub mod history;
 mod line;
 pub mod notes;
 mod order;
@@ -18,6 +20,7 @@ mod summary;
 pub use catalogue::Catalogue;
 pub use change::{Change, ChangeKind, Rule};
 pub use classify::classify;
+pub use commit::Commit;
 pub use line::{Line, Named};
 pub(crate) use order::Number;
 pub use order::Relation;

@@ -153,7 +153,12 @@ impl Query {
                     match (&phrase[..], units.len()) {
                         ([term], 1) => self.units[units.start].also(*term, quality, way(quality)),
                         _ => {
-                            self.spans.push(Span { units: units.clone(), phrase, quality, way: Way::Synonym });
+                            self.spans.push(Span {
+                                units: units.clone(),
+                                phrase,
+                                quality,
+                                way: Way::Synonym,
+                            });
                         }
                     }
                 }

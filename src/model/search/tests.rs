@@ -4,36 +4,55 @@ use super::*;
 
 /// Repository, version, and the titles of its changes with their numbers.
 const CATALOGUE: &[(&str, &str, &[(u64, &str)])] = &[
-    ("shop/till", "v1.0.0", &[
-        (101, "feat: pay with gift cards"),
-        (102, "fix(ui): receipt printer dialog closes too soon"),
-        (103, "fix: crash when the drawer is opened twice"),
-        (104, "Add `max_drawer_cash` setting to limit the cash in a drawer"),
-    ]),
-    ("shop/till", "v1.0.1", &[
-        (111, "fix: crash when the drawer is opened twice (cherry-pick #103)"),
-        (112, "fix: rounding of small coins in Swiss francs"),
-        (113, "Fix CVE-2031-12345 in the barcode parser"),
-    ]),
-    ("shop/till", "v1.1.0", &[
-        (121, "Speed up the search of articles"),
-        (122, "chore: bump serde from 1.0.1 to 1.0.2"),
-        (123, "chore: bump serde from 1.0.2 to 1.0.3"),
-        (124, "Fix broken migration in 1.0.1"),
-        (125, "feat: export the daily ledger as spreadsheet"),
-        (126, "fix: configuration reload loses the opening hours"),
-        (127, "Retry uploads of the ledger with exponential backoff"),
-    ]),
-    ("shop/stock", "v9.0.0", &[
-        (101, "Memory leak while counting pallets"),
-        (202, "Warn about whitespace in shelf names"),
-        (203, "Let staff sign in with their badge"),
-        (204, "Pallet labels show the weight in pounds"),
-        (205, "Pallet labels show the weight in stones"),
-        (206, "Fix parsePalletLabel on empty input, closes #77"),
-        (207, "Scanner: Fix a rare hang of the pallet scanner that was introduced together with the new shelf names, when \
-               a badge was read while the drawer of the till beside it stood open and the receipt printer was busy"),
-    ]),
+    (
+        "shop/till",
+        "v1.0.0",
+        &[
+            (101, "feat: pay with gift cards"),
+            (102, "fix(ui): receipt printer dialog closes too soon"),
+            (103, "fix: crash when the drawer is opened twice"),
+            (104, "Add `max_drawer_cash` setting to limit the cash in a drawer"),
+        ],
+    ),
+    (
+        "shop/till",
+        "v1.0.1",
+        &[
+            (111, "fix: crash when the drawer is opened twice (cherry-pick #103)"),
+            (112, "fix: rounding of small coins in Swiss francs"),
+            (113, "Fix CVE-2031-12345 in the barcode parser"),
+        ],
+    ),
+    (
+        "shop/till",
+        "v1.1.0",
+        &[
+            (121, "Speed up the search of articles"),
+            (122, "chore: bump serde from 1.0.1 to 1.0.2"),
+            (123, "chore: bump serde from 1.0.2 to 1.0.3"),
+            (124, "Fix broken migration in 1.0.1"),
+            (125, "feat: export the daily ledger as spreadsheet"),
+            (126, "fix: configuration reload loses the opening hours"),
+            (127, "Retry uploads of the ledger with exponential backoff"),
+        ],
+    ),
+    (
+        "shop/stock",
+        "v9.0.0",
+        &[
+            (101, "Memory leak while counting pallets"),
+            (202, "Warn about whitespace in shelf names"),
+            (203, "Let staff sign in with their badge"),
+            (204, "Pallet labels show the weight in pounds"),
+            (205, "Pallet labels show the weight in stones"),
+            (206, "Fix parsePalletLabel on empty input, closes #77"),
+            (
+                207,
+                "Scanner: Fix a rare hang of the pallet scanner that was introduced together with the new shelf names, when \
+               a badge was read while the drawer of the till beside it stood open and the receipt printer was busy",
+            ),
+        ],
+    ),
 ];
 
 fn repository(name: &str) -> Repository {
@@ -74,7 +93,9 @@ fn check(cases: &[(&str, Band, &str)]) {
     for (query, band, begins) in cases {
         let found = find(&index, query);
         let first = found.1.first().copied().unwrap_or("");
-        if found.0 != *band || !first.starts_with(begins) || begins.is_empty() != (found.1.is_empty() || *band == Band::No)
+        if found.0 != *band
+            || !first.starts_with(begins)
+            || begins.is_empty() != (found.1.is_empty() || *band == Band::No)
         {
             wrong.push(format!("{query:?} → {:?} {first:?}", found.0));
         }
@@ -247,11 +268,14 @@ fn a_hit_explains_itself() {
         .iter()
         .map(|matched| (matched.asked.as_str(), matched.found.as_deref(), matched.way))
         .collect();
-    assert_eq!(told, [
-        ("reciept", Some("receipt"), Way::Spelling),
-        ("printers", Some("printer"), Way::Inflection),
-        ("modal", Some("dialog"), Way::Synonym),
-    ]);
+    assert_eq!(
+        told,
+        [
+            ("reciept", Some("receipt"), Way::Spelling),
+            ("printers", Some("printer"), Way::Inflection),
+            ("modal", Some("dialog"), Way::Synonym),
+        ]
+    );
 }
 
 #[test]
