@@ -67,7 +67,8 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
         ));
     }
     let id = random::token_id(ID_PREFIX).map_err(super::tokens::no_randomness)?;
-    let planned = app.plan(&view, environment, &wish, now, id.to_string()).map_err(|no| Problem::no_plan(&no))?;
+    let planned =
+        app.plan(&view, environment, &wish, now, id.to_string()).map_err(|no| Problem::no_plan(&no))?;
     app.act(&admin, now, Action::DeployPlanned(Box::new(planned))).await?;
     tracing::info!(environment = %environment.name, deploy = %id, "deploy planned");
     json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), now)?)
@@ -138,9 +139,9 @@ fn wish(body: Body) -> Result<Wish, Problem> {
         text.parse::<Repository>()
             .map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
     });
-    let workload = body
-        .workload
-        .map(|text| text.parse().map_err(|error: BadWorkload| Problem::invalid("workload", error.to_string())));
+    let workload = body.workload.map(|text| {
+        text.parse().map_err(|error: BadWorkload| Problem::invalid("workload", error.to_string()))
+    });
     if body.namespace.as_deref().is_some_and(|text| !is_namespace(text)) {
         return Err(Problem::invalid(
             "namespace",

@@ -16,6 +16,7 @@ mod gate;
 mod instructions;
 mod limits;
 mod listener;
+mod mcp;
 mod open;
 mod params;
 mod problem;
@@ -26,6 +27,7 @@ mod sessions;
 mod token_file;
 mod tokens;
 mod web;
+mod whoami;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -39,7 +41,7 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-pub use caller::CLI_AGENT;
+pub use caller::{CLI_AGENT, MCP_AGENT};
 pub use listener::serve;
 pub use open::Readiness;
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
@@ -140,8 +142,9 @@ impl App {
     }
 }
 
-fn router(app: Arc<App>) -> Router {
-    let api = Router::new()
+/// What stands below `/api/v1`, for whoever the guard let through.
+fn api() -> Router<Arc<App>> {
+    Router::new()
         .route("/environments", get(environments::list).post(environments::create))
         .route(
             "/environments/{env}",
@@ -170,8 +173,15 @@ fn router(app: Arc<App>) -> Router {
         .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
         .route("/audit", get(audit::audit))
         .route("/export", get(export::export))
+        .route("/caller", get(whoami::caller))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+}
+
+fn router(app: Arc<App>) -> Router {
+    let guarded = Router::new()
+        .nest("/api/v1", api())
+        .merge(mcp::router(api().with_state(app.clone())).with_state(()))
         .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
         .layer(axum::middleware::map_response(uncached));
     Router::new()
@@ -179,7 +189,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(open::readyz))
         .route("/metrics", get(open::metrics))
         .route("/status", get(open::status))
-        .nest("/api/v1", api)
+        .merge(guarded)
         .merge(web::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

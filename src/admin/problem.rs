@@ -17,6 +17,12 @@ pub(super) struct Problem {
     detail: String,
     field: Option<String>,
     retry_after_s: Option<u32>,
+    extra: Box<Extra>,
+}
+
+/// What few problems have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Extra {
     differences: Vec<Difference>,
     candidates: Vec<Candidate>,
 }
@@ -38,8 +44,8 @@ struct Body<'a> {
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        let (detail, differences, candidates) = (detail.into(), Vec::new(), Vec::new());
-        Self { status, kind, title, detail, field: None, retry_after_s: None, differences, candidates }
+        let (detail, extra) = (detail.into(), Box::default());
+        Self { status, kind, title, detail, field: None, retry_after_s: None, extra }
     }
 
     /// 400: the request cannot be read at all.
@@ -114,7 +120,8 @@ impl Problem {
             "{conflict}; nothing was changed. A rebuild of the same version is registered with all of its digests in \
              `digests`; another release needs another version"
         ));
-        Self { differences: conflict.differences.clone(), ..problem }
+        let differences = conflict.differences.clone();
+        Self { extra: Box::new(Extra { differences, ..Extra::default() }), ..problem }
     }
 
     /// What stands in the way of a plan: 422, 404, or 409 where somebody has to choose among candidates.
@@ -129,7 +136,8 @@ impl Problem {
                     "Several releases may be meant",
                     text,
                 );
-                Self { candidates: candidates.clone(), ..problem }
+                let extra = Extra { candidates: candidates.clone(), ..Extra::default() };
+                Self { extra: Box::new(extra), ..problem }
             }
         }
     }
@@ -218,8 +226,8 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             detail: &self.detail,
             field: self.field.as_deref(),
-            differences: &self.differences,
-            candidates: &self.candidates,
+            differences: &self.extra.differences,
+            candidates: &self.extra.candidates,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, body).into_response();

@@ -25,9 +25,9 @@ pub(super) fn places(tables: Vec<ClusterTable>) -> Result<BTreeMap<EnvironmentNa
     for (index, table) in tables.into_iter().enumerate() {
         let key = |name: &str| format!("cluster[{index}].{name}");
         let wrong = |name: &str, problem: String| ConfigError::value(key(name), problem);
-        let name = table
-            .environment
-            .ok_or_else(|| wrong("environment", "missing: name the environment whose workloads these are".into()))?;
+        let name = table.environment.ok_or_else(|| {
+            wrong("environment", "missing: name the environment whose workloads these are".into())
+        })?;
         let environment: EnvironmentName =
             name.parse().map_err(|error: BadEnvironmentName| wrong("environment", error.to_string()))?;
         if let Some(namespace) = table.namespace.as_deref().filter(|text| !is_namespace(text)) {
@@ -43,7 +43,10 @@ pub(super) fn places(tables: Vec<ClusterTable>) -> Result<BTreeMap<EnvironmentNa
         }
         let place = Place { context: table.context, namespace: table.namespace, workloads };
         if places.insert(environment, place).is_some() {
-            return Err(wrong("environment", format!("`{name}` is there twice; each environment has one place")));
+            return Err(wrong(
+                "environment",
+                format!("`{name}` is there twice; each environment has one place"),
+            ));
         }
     }
     Ok(places)

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use landfall::clock::now;
+use landfall::model::event::{Method, Observation};
 use landfall::model::time::Span;
 use serde_json::{Value, json};
 
@@ -50,7 +51,8 @@ async fn a_deploy_is_planned_followed_and_in_the_audit_trail() {
         let at = now() - Span::from_mins(60);
         server.pulled(pull("production", &token, at, &format!("10.0.0.{node}"), 1)).await;
     }
-    let plan = planned(&server, json!({"environment": "production", "query": "login timeout fix #4511"})).await;
+    let plan =
+        planned(&server, json!({"environment": "production", "query": "login timeout fix #4511"})).await;
     assert_eq!((&plan["kind"], &plan["state"]), (&json!("upgrade"), &json!("planned")), "{plan}");
     assert_eq!(plan["release"]["version"], "v2.0.0");
     assert_eq!(plan["image"], format!("{HOST}/{REPOSITORY}@{}", digest(2)));
@@ -59,7 +61,8 @@ async fn a_deploy_is_planned_followed_and_in_the_audit_trail() {
     let path = format!("/api/v1/deploys/{}", plan["id"].as_str().unwrap());
     assert_eq!(server.get(&path).await.json(), plan);
     assert_eq!(server.get("/api/v1/environments/production/deploys").await.json(), json!([plan]));
-    server.pulled(pull("production", &token, now(), "10.0.0.1", 2)).await;
+    let pull = pull("production", &token, now(), "10.0.0.1", 2);
+    server.pulled(Observation { method: Method::Get, bytes: 100, ..pull }).await;
     let seen = server.get(&path).await.json();
     assert_eq!(seen["state"], "observed", "{seen}");
     let deployment = format!("/api/v1/deployments/{}", seen["deployment_id"].as_str().unwrap());
@@ -105,7 +108,8 @@ async fn the_command_prints_the_plan() {
     for part in ["v2.0.0", "kubectl set image deployment/payment payment=", "landfall deploy --follow dpl_"] {
         assert!(said.out.contains(part), "no `{part}` in:\n{}", said.out);
     }
-    tokio::task::block_in_place(|| deploy(&["warp drive", "--env", "production"])).failed_with("no known change");
+    tokio::task::block_in_place(|| deploy(&["warp drive", "--env", "production"]))
+        .failed_with("no known change");
     tokio::task::block_in_place(|| deploy(&["--version", "v1.0.0", "--env", "production", "--apply"]))
         .failed_with("no access to a cluster");
 }
@@ -121,7 +125,11 @@ spec:
     metadata: {labels: {app: payment}}
     spec: {containers: [{name: payment, image: old}]}
 "#;
-const ACCOUNT: &str = "{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: shop}}";
+const ACCOUNT: &str = "
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: default, namespace: shop}
+";
 
 #[tokio::test]
 async fn kubectl_takes_every_command_of_a_plan() {
@@ -130,8 +138,10 @@ async fn kubectl_takes_every_command_of_a_plan() {
     let path = format!("/api/v1/environments/production/tokens/{token}");
     assert_eq!(server.send(http::Method::DELETE, &path, "").await.status, 204);
     let plan =
-        planned(&server, json!({"environment": "production", "version": "v2.0.0", "namespace": "shop"})).await;
-    let commands: Vec<&str> = plan["commands"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        planned(&server, json!({"environment": "production", "version": "v2.0.0", "namespace": "shop"}))
+            .await;
+    let commands: Vec<&str> =
+        plan["commands"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     assert_eq!(commands.len(), 4, "{commands:#?}");
     let dir = tempfile::tempdir().unwrap();
     for command in commands {
@@ -143,7 +153,9 @@ async fn kubectl_takes_every_command_of_a_plan() {
         let offline = match command {
             _ if command.contains(" create secret ") => format!("{command} --dry-run=client -o yaml"),
             _ => {
-                let named = ["deployment/payment", "serviceaccount default"].into_iter().find(|it| command.contains(it));
+                let named = ["deployment/payment", "serviceaccount default"]
+                    .into_iter()
+                    .find(|it| command.contains(it));
                 command.replacen(named.unwrap_or_else(|| panic!("{command}")), "", 1) + &local
             }
         };

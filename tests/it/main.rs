@@ -18,6 +18,8 @@ mod headers;
 mod import;
 mod large;
 mod life;
+mod mcp;
+mod mcp_story;
 mod parts;
 mod refusals;
 mod releases;

@@ -132,11 +132,7 @@ fn by_version(
 }
 
 /// Images that ran somewhere and of which only a tag or a label tells the version.
-fn images_that_ran(
-    world: &World<'_>,
-    version: &str,
-    fits: impl Fn(&Repository) -> bool,
-) -> Vec<Release> {
+fn images_that_ran(world: &World<'_>, version: &str, fits: impl Fn(&Repository) -> bool) -> Vec<Release> {
     let mut found: Vec<Release> = Vec::new();
     for (env, tracked) in world.state.environments() {
         for (repository, _) in tracked.services().filter(|(repository, _)| fits(repository)) {
@@ -194,7 +190,10 @@ fn by_change(
                 release: found.release.clone(),
                 change: Some(found.change.clone()),
             });
-            Err(several(&format!("it is not certain which change {} means", quoted(query)), candidates.collect()))
+            Err(several(
+                &format!("it is not certain which change {} means", quoted(query)),
+                candidates.collect(),
+            ))
         }
         _ => Err(nothing()),
     }
@@ -243,7 +242,8 @@ fn one_of<T>(
 }
 
 fn several_of(releases: impl Iterator<Item = ReleaseRef>, change: Option<&Change>) -> NoPlan {
-    let candidates = releases.take(CANDIDATES_MAX).map(|release| Candidate { release, change: change.cloned() });
+    let candidates =
+        releases.take(CANDIDATES_MAX).map(|release| Candidate { release, change: change.cloned() });
     several("several repositories have such a release", candidates.collect())
 }
 

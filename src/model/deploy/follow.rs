@@ -94,7 +94,11 @@ pub fn follow(world: &World<'_>, followed: &Followed) -> Deploy {
     let from = planned.from.as_ref().map(|from| Image {
         digest: from.digest,
         version: from.version.clone(),
-        release_id: from.version.as_deref().and_then(|version| known(world, planned, version)).map(|it| it.id.clone()),
+        release_id: from
+            .version
+            .as_deref()
+            .and_then(|version| known(world, planned, version))
+            .map(|it| it.id.clone()),
     });
     Deploy {
         id: planned.id.clone(),

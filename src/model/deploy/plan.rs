@@ -8,9 +8,7 @@ use crate::model::deployments::State;
 use crate::model::directory::Directory;
 use crate::model::event::{EnvironmentName, TokenKind};
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::questions::{
-    FailedAttempt, Phase, RunningService, Searched, history, running,
-};
+use crate::model::questions::{FailedAttempt, Phase, RunningService, Searched, history, running};
 use crate::model::quotes::quoted;
 use crate::model::releases::{ChangeKind, Named, Number, Relation, Release};
 use crate::model::time::Time;
@@ -159,7 +157,9 @@ impl Passage {
         let (catalogue, repository) = (world.state.catalogue(), &release.repository);
         let ran = history(world.state, env, repository, world.now, HISTORY_MAX);
         let was_there = ran.iter().flat_map(|history| &history.changes).any(|change| {
-            release.digest().map_or(change.to.version.as_ref() == Some(&release.version), |it| it == change.to.digest)
+            release
+                .digest()
+                .map_or(change.to.version.as_ref() == Some(&release.version), |it| it == change.to.digest)
         });
         let only = |kind, gained: Vec<Release>| Self { kind, gained, lost: Vec::new(), was_there };
         let Some(runs) = runs else { return only(DeployKind::Initial, vec![release.clone()]) };
@@ -223,7 +223,8 @@ fn warnings(
             warnings.push(Warning { kind, text });
         }
     };
-    let (fixes, security) = (count(&passage.lost, ChangeKind::Fix), count(&passage.lost, ChangeKind::Security));
+    let (fixes, security) =
+        (count(&passage.lost, ChangeKind::Fix), count(&passage.lost, ChangeKind::Security));
     warn(
         passage.kind == DeployKind::Rollback,
         WarningKind::Rollback,
@@ -271,7 +272,9 @@ fn warnings(
     warn(
         runs.is_none() && !passage.was_there,
         WarningKind::NeverSeen,
-        format!("{env} was never seen to run {repository}: make sure that the environment and the names are right"),
+        format!(
+            "{env} was never seen to run {repository}: make sure that the environment and the names are right"
+        ),
     );
     warn(
         passage.was_there && passage.kind != DeployKind::Unchanged,
@@ -302,12 +305,15 @@ fn sentence(
 ) -> String {
     let release = &found.release;
     let to = format!("{} {}", release.repository, release.version);
-    let from = runs.map(|runs| runs.version.clone().unwrap_or_else(|| runs.digest.short())).unwrap_or_default();
+    let from =
+        runs.map(|runs| runs.version.clone().unwrap_or_else(|| runs.digest.short())).unwrap_or_default();
     let mut text = match passage.kind {
         DeployKind::Initial => format!("This brings {to} to {env}, which was not seen to run it yet."),
         DeployKind::Upgrade => format!("This upgrades {env} from {from} to {to}."),
         DeployKind::Rollback => format!("This is a rollback of {env} from {from} to {to}."),
-        DeployKind::Rebuild => format!("This moves {env} to another image of {to}, the version that it runs."),
+        DeployKind::Rebuild => {
+            format!("This moves {env} to another image of {to}, the version that it runs.")
+        }
         DeployKind::Changed => format!(
             "This moves {env} from {from} to {to}; which of the two is later cannot be told, or neither contains the \
              other."
@@ -321,10 +327,15 @@ fn sentence(
     for (what, releases) in [("comes", &passage.gained), ("is lost", &passage.lost)] {
         let fixes = releases.iter().flat_map(|release| &release.changes);
         let fixes = fixes.filter(|change| matches!(change.kind, ChangeKind::Fix | ChangeKind::Security));
-        let titles: Vec<String> = fixes.clone().map(|change| quoted(&change.title)).take(TITLES_MAX).collect();
+        let titles: Vec<String> =
+            fixes.clone().map(|change| quoted(&change.title)).take(TITLES_MAX).collect();
         let fixes = fixes.count();
         if !releases.is_empty() {
-            let counts = format!("{} with {}", counted(releases.len(), "release", "releases"), counted(fixes, "fix", "fixes"));
+            let counts = format!(
+                "{} with {}",
+                counted(releases.len(), "release", "releases"),
+                counted(fixes, "fix", "fixes")
+            );
             let named = if titles.is_empty() { String::new() } else { format!(": {}", titles.join(", ")) };
             let more = if fixes > titles.len() { " and more" } else { "" };
             text.push_str(&format!(" What {what}: {counts}{named}{more}."));

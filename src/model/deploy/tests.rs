@@ -108,9 +108,10 @@ impl Story {
         let mut finder = Finder::default();
         finder.follow(self.state.catalogue());
         let within = |name: &Repository| wish.repository.as_ref().is_none_or(|it| it == name);
-        let searched = wish.query.as_deref().map(|query| {
-            search(&self.state, query, &finder.find(query, within, 10), self.now)
-        });
+        let searched = wish
+            .query
+            .as_deref()
+            .map(|query| search(&self.state, query, &finder.find(query, within, 10), self.now));
         plan(&self.world(), &env(), wish, searched.as_ref(), &Place::default(), "dpl_1".into())
     }
 
@@ -182,15 +183,15 @@ fn a_plan_says_what_comes_and_a_rollback_what_is_lost() {
 fn the_commands_name_digest_namespace_and_workload() {
     let story = Story::new();
     let workload = "statefulset/pay:app".parse().unwrap();
-    let wish =
-        Wish { namespace: Some("shop".into()), workload: Some(workload), ..asked("v1.1.0") };
+    let wish = Wish { namespace: Some("shop".into()), workload: Some(workload), ..asked("v1.1.0") };
     let planned = story.plan(&wish).unwrap();
     let image = format!("{HOST}/shop/payment@{}", digest("v1.1.0"));
     assert_eq!(
         planned.commands,
         [
             format!("kubectl --namespace=shop set image statefulset/pay app={image}"),
-            "kubectl --namespace=shop label statefulset/pay app.kubernetes.io/version=v1.1.0 --overwrite".into(),
+            "kubectl --namespace=shop label statefulset/pay app.kubernetes.io/version=v1.1.0 --overwrite"
+                .into(),
         ]
     );
     assert_eq!(kinds(&planned), [WarningKind::NeverSeen]);
