@@ -30,7 +30,9 @@ type Chunk = Result<Bytes, ReadError>;
 
 /// `GET /api/v1/export`
 pub(super) async fn export(State(app): State<Arc<App>>) -> Answer {
-    let events = app.log.events().map_err(|error| {
+    let log = app.log.clone();
+    let events = tokio::task::spawn_blocking(move || log.events()).await.map_err(|_| Problem::internal())?;
+    let events = events.map_err(|error| {
         tracing::error!(%error, "the log cannot be read for an export");
         Problem::internal()
     })?;

@@ -75,7 +75,9 @@ impl ServeError {
             Self::Config(ConfigError::File { .. }) => EX_NOINPUT,
             Self::Config(_) | Self::Upstream(_) | Self::Tls(_) | Self::AdminToken(_) => EX_CONFIG,
             Self::Log(OpenError::InUse { .. }) => EX_TEMPFAIL,
-            Self::Log(OpenError::Damaged { .. } | OpenError::Newer { .. }) => EX_DATAERR,
+            Self::Log(
+                OpenError::Damaged { .. } | OpenError::DamagedJournal { .. } | OpenError::Newer { .. },
+            ) => EX_DATAERR,
             Self::Log(OpenError::Folder { .. } | OpenError::Io { .. }) => EX_IOERR,
             Self::Proxy(_) | Self::Admin { .. } => EX_UNAVAILABLE,
             Self::System(_) => EX_OSERR,

@@ -27,11 +27,10 @@ pub enum CodecError {
     Unwritable,
 }
 
-/// Appends the event's bytes to `buffer`, which is cleared first.
+/// Appends the event's bytes to `buffer`.
 pub(super) fn encode(event: &Event, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
-    buffer.clear();
     buffer.push(VERSION);
-    *buffer = postcard::to_extend(event, std::mem::take(buffer)).map_err(|_| CodecError::Unwritable)?;
+    postcard::to_io(event, buffer).map_err(|_| CodecError::Unwritable)?;
     Ok(())
 }
 
@@ -243,6 +242,7 @@ mod tests {
         let written: String = samples(&ada())
             .iter()
             .map(|(name, event)| {
+                buffer.clear();
                 encode(event, &mut buffer).unwrap();
                 assert_eq!(&decode(&buffer).unwrap(), event, "{name} does not come back");
                 format!("{name} {}\n", hex(&buffer))

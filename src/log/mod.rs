@@ -1,14 +1,18 @@
 //! The durable log: one writer, group commit, and what is folded from it.
 //!
 //! ```text
-//! record/append → bounded queue → recorder (one thread, one commit for all that wait) → view (fold, publish)
+//! record/append → bounded queue → recorder: one frame of the journal for all that wait → view: fold, publish
+//!                                                                                       → keeper: into the database
 //! ```
 //!
-//! The log is the ground state. Everything that is folded from it can be thrown away and folded again.
+//! The log is the database and what the journal has beyond it. It is the ground state. Everything that is folded from it can be thrown away and folded again.
 
 mod acts;
 mod codec;
+mod frame;
 mod herald;
+mod journal;
+mod keeper;
 mod recorder;
 mod retention;
 mod snapshot;
@@ -31,7 +35,9 @@ use crate::model::act::Act;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use crate::model::time::{Span, Time};
-use recorder::Recorder;
+use journal::Journal;
+use keeper::Keeper;
+use recorder::{Counters, Recorder};
 use store::{Slot, Store};
 use view::Views;
 
@@ -53,7 +59,9 @@ impl Log {
     /// Another process has it open, its format is newer than this program's, or it is damaged. Nothing is ever
     /// overwritten.
     pub fn open(dir: &Path, rules: Rules) -> Result<Self, OpenError> {
-        Self::start(Store::open(dir)?, rules)
+        let store = Store::open(dir)?;
+        let journal = Journal::open(dir, &store)?;
+        Self::start(store, journal, rules)
     }
 
     /// Begins to remove observations that are older than `keep`. What they proved stays.
@@ -68,12 +76,14 @@ impl Log {
         Ok(())
     }
 
-    fn start(store: Store, rules: Rules) -> Result<Self, OpenError> {
+    fn start(store: Store, journal: Journal, rules: Rules) -> Result<Self, OpenError> {
         let path = store.path().to_owned();
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
-        let slot = Slot::new(store.clone());
-        let (views, follower, follow) = view::replay(&store, slot.clone(), rules.clone())?;
-        let started = recorder::start(dir, slot, follower);
+        let (slot, counters) = (Slot::new(store.clone()), Counters::default());
+        let keeper = Keeper::new(slot.clone(), dir, &journal, counters.failures.clone());
+        let (views, follower, follow) =
+            view::replay(&store, keeper, rules.clone(), counters.fold_panics.clone())?;
+        let started = recorder::start(journal, slot, counters, follower);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));
         Ok(Self { recorder, views, rules, threads, retention: Arc::default() })
@@ -103,7 +113,8 @@ impl Log {
         self.views.latest()
     }
 
-    /// Every event in log order, with its sequence number, as it stands now.
+    /// Every event in log order, with its sequence number, as it stands now: everything that was called durable is in
+    /// it. Blocks while the database takes over what only the journal has, milliseconds on a healthy disk.
     ///
     /// # Errors
     /// The store cannot be read.

@@ -1,12 +1,11 @@
 //! Bounded queue → one writer → group commit → who waits is told.
 //!
-//! The writer takes everything that waits into one commit: under load the commits grow by themselves, and a lone
-//! request waits for one `fdatasync` only. In a crowd it gives those who come back a moment, see [`GATHER_PAUSE`].
+//! The writer takes everything that waits into one frame of the journal: under load the frames grow by themselves, and a
+//! lone request waits for one write and one `fdatasync` only.
 //!
-//! When a commit fails, who waits is told at once, the loss is counted, and the store is opened again from time to
-//! time. The first thing that is then written is the gap.
+//! When a frame cannot be written, who waits is told at once, the loss is counted, and the disk is tried again from time
+//! to time. The first thing that is then written is the gap.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +16,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
+use super::codec::CodecError;
+use super::frame::Frame;
 use super::herald::{Herald, Waiter};
+use super::journal::Journal;
+use super::keeper::Progress;
 use super::store::{ReadError, Slot, Store};
 use super::view::{Committed, Follower};
 use crate::clock;
@@ -26,13 +29,12 @@ use crate::model::time::Time;
 
 /// Entries that may wait for the writer. At 300 B each, some 20 MB.
 const QUEUE_ENTRIES_MAX: usize = 65_536;
-/// Entries in one commit: enough that the commit's own cost no longer shows, few enough that nobody waits for long.
-const COMMIT_ENTRIES_MAX: usize = 2_048;
-/// How long a commit waits for the rest of a crowd, once. In a crowd, who was told by the last commit is back a moment
-/// later; a commit for each half of them costs twice the work and makes nobody faster. Never for a lone request.
-const GATHER_PAUSE: Duration = Duration::from_micros(200);
-/// Pause between two attempts to open a store that failed.
-const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+/// Entries in one frame: few enough that nobody waits for long.
+const FRAME_ENTRIES_MAX: usize = 2_048;
+/// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
+const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Pause between two attempts to write to a journal that failed.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a change is not in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,10 +76,10 @@ impl Counters {
     pub(super) fn register(&self, registry: &mut Registry) {
         let log = registry.sub_registry_with_prefix("landfall_log");
         log.register("entries", "Events that are durable", self.entries.clone());
-        log.register("commits", "Commits that carried them", self.commits.clone());
+        log.register("commits", "Synced writes that carried them", self.commits.clone());
         log.register("late", "Answers that went out before their observation was durable", self.late.clone());
         log.register("lost", "Observations that were not written", self.lost.clone());
-        log.register("failures", "Commits and openings that failed", self.failures.clone());
+        log.register("failures", "Writes and openings that failed", self.failures.clone());
         log.register("fold_panics", "Events that the fold could not take", self.fold_panics.clone());
     }
 }
@@ -86,8 +88,12 @@ enum Entry {
     Observed(Box<Observation>, Waiter),
     Learned(Event),
     Change(Event, oneshot::Sender<Result<(), AppendError>>),
+    Read(Reader),
     Stop,
 }
+
+/// Who waits until the database has what was handed over before: told whether it has.
+pub(super) type Reader = SyncSender<bool>;
 
 /// The writing end of the queue, and what can be asked of the writer.
 #[derive(Clone)]
@@ -99,6 +105,7 @@ pub(super) struct Recorder {
 struct Shared {
     counters: Counters,
     store: Slot,
+    progress: Arc<Progress>,
     /// Losses that are not in the log yet.
     gap: Mutex<Option<Gap>>,
     writable: AtomicBool,
@@ -171,8 +178,15 @@ impl Recorder {
         applied.await.unwrap_or(Err(AppendError::Closed))
     }
 
+    /// The database, with everything in it that was handed over before. Blocks as long as that takes.
     pub(super) fn store(&self) -> Result<Store, ReadError> {
-        self.shared.store.get().ok_or(ReadError::Closed)
+        let (told, kept) = sync_channel(1);
+        self.queue.send(Entry::Read(told)).map_err(|_| ReadError::Closed)?;
+        if kept.recv() == Ok(true) {
+            self.shared.store.get().ok_or(ReadError::Closed)
+        } else {
+            Err(ReadError::Closed)
+        }
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -184,11 +198,14 @@ impl Recorder {
     }
 
     pub(super) fn health(&self) -> Result<(), String> {
-        if self.shared.writable.load(Ordering::Relaxed) {
-            Ok(())
-        } else {
-            Err("the log cannot be written; pulls go on, but are not tracked until it can".to_owned())
+        if !self.shared.writable.load(Ordering::Relaxed) {
+            return Err("the log cannot be written; pulls go on, but are not tracked until it can".to_owned());
         }
+        if self.shared.progress.is_failing() {
+            return Err("the log's database cannot be written; pulls are tracked while the journal has room"
+                .to_owned());
+        }
+        Ok(())
     }
 
     pub(super) fn stop(&self) {
@@ -202,21 +219,18 @@ impl Recorder {
     }
 }
 
-/// Starts the writer's thread over an open store.
+/// Starts the writer's thread over a journal; `store` is the database that follows it.
 pub(super) fn start(
-    dir: PathBuf,
+    journal: Journal,
     store: Slot,
+    counters: Counters,
     follower: Follower,
 ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
     let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);
-    let shared = Arc::new(Shared {
-        counters: Counters { fold_panics: follower.panics(), ..Counters::default() },
-        store,
-        gap: Mutex::new(None),
-        writable: AtomicBool::new(true),
-    });
-    let writer =
-        Writer { shared: shared.clone(), follower, herald: Herald::start(), dir, reopen_at: Instant::now() };
+    let (progress, gap) = (journal.progress(), Mutex::new(None));
+    let shared = Arc::new(Shared { counters, store, progress, gap, writable: AtomicBool::new(true) });
+    let herald = Herald::start();
+    let writer = Writer { shared: shared.clone(), journal, follower, herald, retry_at: Instant::now() };
     let thread =
         std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&entries))?;
     Ok((Recorder { queue, shared }, thread))
@@ -224,40 +238,59 @@ pub(super) fn start(
 
 struct Writer {
     shared: Arc<Shared>,
+    journal: Journal,
     follower: Follower,
     herald: Herald,
-    dir: PathBuf,
-    reopen_at: Instant,
+    retry_at: Instant,
 }
 
-/// What one commit takes, and who waits for it.
-#[derive(Default)]
+/// What one frame takes, and who waits for it.
 struct Batch {
+    frame: Frame,
     events: Vec<Event>,
     observers: Vec<Waiter>,
     changers: Vec<oneshot::Sender<Result<(), AppendError>>>,
+    readers: Vec<Reader>,
+    /// Observations that have no bytes: no codec should know any.
+    lost: u64,
 }
 
 impl Batch {
+    fn new(frame: Frame) -> Self {
+        Self { frame, events: vec![], observers: vec![], changers: vec![], readers: vec![], lost: 0 }
+    }
+
+    /// Returns whether the queue goes on.
     fn push(&mut self, entry: Entry) -> bool {
         match entry {
-            Entry::Observed(observation, told) => {
-                self.events.push(Event::Observed(*observation));
-                self.observers.push(told);
+            Entry::Observed(observation, told) => match self.push_event(Event::Observed(*observation)) {
+                Ok(()) => self.observers.push(told),
+                Err(_) => self.lost += 1,
+            },
+            Entry::Learned(event) => {
+                let _ = self.push_event(event);
             }
-            Entry::Learned(event) => self.events.push(event),
-            Entry::Change(event, told) => {
-                self.events.push(event);
-                self.changers.push(told);
-            }
+            Entry::Change(event, told) => match self.push_event(event) {
+                Ok(()) => self.changers.push(told),
+                Err(_) => {
+                    let _ = told.send(Err(AppendError::Unwritable));
+                }
+            },
+            Entry::Read(told) => self.readers.push(told),
             Entry::Stop => return false,
         }
         true
     }
 
-    /// Takes what waits, up to a commit's bound. Returns whether the queue is still open.
+    fn push_event(&mut self, event: Event) -> Result<(), CodecError> {
+        self.frame.push(&event)?;
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// Takes what waits, up to a frame's bounds. Returns whether the queue is still open.
     fn fill(&mut self, entries: &Receiver<Entry>) -> bool {
-        while self.events.len() < COMMIT_ENTRIES_MAX {
+        while self.events.len() < FRAME_ENTRIES_MAX && self.frame.bytes().len() < FRAME_BYTES_MAX {
             match entries.try_recv() {
                 Ok(entry) => {
                     if !self.push(entry) {
@@ -274,47 +307,38 @@ impl Batch {
 
 impl Writer {
     fn run(mut self, entries: &Receiver<Entry>) {
-        let mut crowd = 0;
         let mut open = true;
         while open {
             let Ok(first) = entries.recv() else { break };
-            let mut batch = Batch::default();
+            let mut batch = Batch::new(self.journal.frame());
+            let gap = *locked(&self.shared.gap);
+            if let Some(Gap { from, lost }) = gap {
+                // A gap is three numbers: it has bytes.
+                let _ = batch.push_event(Event::Gap { from, until: clock::now(), lost });
+            }
             open = batch.push(first) && batch.fill(entries);
-            if open && batch.events.len() > 1 && batch.events.len() < crowd {
-                std::thread::sleep(GATHER_PAUSE);
-                open = batch.fill(entries);
-            }
-            crowd = batch.events.len().max(crowd - crowd / 8);
-            if !batch.events.is_empty() {
-                self.write(batch);
-            }
+            self.write(batch, gap);
         }
     }
 
-    fn write(&mut self, mut batch: Batch) {
-        let gap = *locked(&self.shared.gap);
-        if let Some(Gap { from, lost }) = gap {
-            batch.events.insert(0, Event::Gap { from, until: clock::now(), lost });
+    fn write(&mut self, mut batch: Batch, gap: Option<Gap>) {
+        self.shared.lose(clock::now(), batch.lost);
+        if batch.events.is_empty() || self.is_written(&mut batch.frame) {
+            if let Some(written) = gap {
+                self.forget(written);
+            }
+            self.shared.counters.entries.inc_by(batch.events.len() as u64);
+            self.herald.tell(batch.observers);
+            let Batch { frame, events, changers, readers, .. } = batch;
+            self.follower.follow(Committed { frame, events, changers, readers });
+            return;
         }
-        match self.commit(&batch.events) {
-            Some(first) => {
-                if let Some(written) = gap {
-                    self.forget(written);
-                }
-                self.shared.counters.entries.inc_by(batch.events.len() as u64);
-                self.shared.counters.commits.inc();
-                self.herald.tell(batch.observers);
-                self.follower.follow(Committed { first, events: batch.events, changers: batch.changers });
-            }
-            None => {
-                self.shared.lose(
-                    batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
-                    batch.observers.len() as u64,
-                );
-                for told in batch.changers {
-                    let _ = told.send(Err(AppendError::Unwritable));
-                }
-            }
+        self.shared.lose(
+            batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
+            batch.observers.len() as u64,
+        );
+        for told in batch.changers {
+            let _ = told.send(Err(AppendError::Unwritable));
         }
     }
 
@@ -328,46 +352,27 @@ impl Writer {
         *pending = pending.filter(|gap| gap.lost > 0);
     }
 
-    fn commit(&mut self, events: &[Event]) -> Option<u64> {
-        let store = self.open_store()?;
-        match store.append(events.iter()) {
-            Ok(first) => Some(first),
+    fn is_written(&mut self, frame: &mut Frame) -> bool {
+        let is_writable = self.shared.writable.load(Ordering::Relaxed);
+        if !is_writable && Instant::now() < self.retry_at {
+            return false;
+        }
+        let written = self.journal.write(frame);
+        self.shared.writable.store(written.is_ok(), Ordering::Relaxed);
+        match written {
+            Ok(()) => {
+                self.shared.counters.commits.inc();
+                if !is_writable {
+                    tracing::info!("the log is written again");
+                }
+            }
             Err(error) => {
-                // redb refuses everything after a failed write, so the store is closed here and opened again.
                 tracing::error!(%error, "the log cannot be written; pulls go on untracked until it can");
-                self.fail();
-                None
+                self.shared.counters.failures.inc();
+                self.retry_at = Instant::now() + RETRY_PAUSE;
             }
         }
-    }
-
-    fn open_store(&mut self) -> Option<Store> {
-        if let Some(store) = self.shared.store.get() {
-            return Some(store);
-        }
-        if Instant::now() < self.reopen_at {
-            return None;
-        }
-        match Store::open(&self.dir) {
-            Ok(store) => {
-                tracing::info!("the log is open again");
-                self.shared.store.set(Some(store.clone()));
-                self.shared.writable.store(true, Ordering::Relaxed);
-                Some(store)
-            }
-            Err(error) => {
-                tracing::error!(%error, "the log does not open");
-                self.fail();
-                None
-            }
-        }
-    }
-
-    fn fail(&mut self) {
-        self.shared.counters.failures.inc();
-        self.shared.writable.store(false, Ordering::Relaxed);
-        self.shared.store.set(None);
-        self.reopen_at = Instant::now() + REOPEN_PAUSE;
+        self.shared.writable.load(Ordering::Relaxed)
     }
 }
 

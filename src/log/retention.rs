@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::snapshot;
-use super::store::{OpenError, ReadError, Slot, Snapshot, Store, WriteError};
+use super::store::{OpenError, ReadError, Slot, Snapshot, Store};
 use super::view::{View, base};
 use crate::clock;
 use crate::model::deployments::Rules;
@@ -32,8 +32,6 @@ pub(super) enum ThinError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error(transparent)]
-    Write(#[from] WriteError),
     #[error(transparent)]
     Storage(#[from] redb::Error),
     #[error("the base cannot be written: {0}")]

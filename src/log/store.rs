@@ -5,9 +5,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::codec::{self, CodecError};
+use super::frame::Frame;
 use crate::model::event::Event;
 
 /// Every event by its sequence number, from 1, without holes.
@@ -20,8 +21,12 @@ const SNAPSHOTS: TableDefinition<&str, &[u8]> = TableDefinition::new("snapshots"
 const META_THINNED: &str = "thinned";
 /// In [`META`]: which layout of tables this is.
 const META_LAYOUT: &str = "layout";
-/// The layout that this release reads and writes.
-const LAYOUT: u64 = 1;
+/// In [`META`]: a random number by which the journal's frames are known to belong to this database as it is now.
+const META_SESSION: &str = "session";
+/// The layout that this release writes.
+const LAYOUT: u64 = 2;
+/// The first layout, which had no journal beside it; otherwise the same.
+const LAYOUT_WITHOUT_JOURNAL: u64 = 1;
 /// The database's name in the data folder.
 const FILE_NAME: &str = "landfall.redb";
 /// Pages that redb keeps in memory. The log is written at its end and read from its beginning to its end, so a
@@ -44,18 +49,20 @@ pub enum OpenError {
         "{path} is in use by another landfall; stop that one, or give this one a folder of its own with --data"
     )]
     InUse {
-        /// The database.
+        /// The database or the journal.
         path: PathBuf,
     },
     /// A newer release wrote it.
     #[error(
-        "{path} has layout {found}, this release knows up to {LAYOUT}; run the newer release, or restore an older backup"
+        "{path} has layout {found}, this release knows up to {known}; run the newer release, or restore an older backup"
     )]
     Newer {
-        /// The database.
+        /// The database or the journal.
         path: PathBuf,
         /// Its layout.
         found: u64,
+        /// The newest layout that this release reads.
+        known: u64,
     },
     /// It is not what was written.
     #[error(
@@ -68,10 +75,21 @@ pub enum OpenError {
         /// What redb or the codec says.
         reason: String,
     },
+    /// The journal is not what was written.
+    #[error(
+        "{path} is damaged or no landfall journal ({reason}); nothing was changed. Restore a backup of the whole \
+         folder, or move this file away to go on without the events that only it holds"
+    )]
+    DamagedJournal {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The operating system refused.
     #[error("{path} cannot be opened: {source}")]
     Io {
-        /// The database.
+        /// The database or the journal.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -97,15 +115,6 @@ pub enum ReadError {
     },
 }
 
-/// Why events were not written; none of the batch was.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
-    #[error(transparent)]
-    Storage(#[from] redb::Error),
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-}
-
 /// An open database.
 #[derive(Clone)]
 pub(super) struct Store {
@@ -127,15 +136,23 @@ impl Store {
 
     /// Makes the tables of a new database, and refuses one whose layout is not known.
     pub(super) fn prepare(database: Database, path: PathBuf) -> Result<Self, OpenError> {
-        let damaged =
-            |error: redb::Error| OpenError::Damaged { path: path.clone(), reason: error.to_string() };
-        let found = layout(&database).map_err(damaged)?;
-        match found {
-            Some(LAYOUT) => {}
-            Some(found) => return Err(OpenError::Newer { path, found }),
-            None => create_tables(&database).map_err(damaged)?,
+        let store = Self { database: Arc::new(database), path };
+        match layout(&store.database).map_err(|error| store.failed(error))? {
+            Some(LAYOUT | LAYOUT_WITHOUT_JOURNAL) => {}
+            Some(found) => return Err(OpenError::Newer { path: store.path, found, known: LAYOUT }),
+            None => create_tables(&store.database).map_err(|error| store.failed(error))?,
         }
-        Ok(Self { database: Arc::new(database), path })
+        Ok(store)
+    }
+
+    fn failed(&self, error: redb::Error) -> OpenError {
+        let path = self.path.clone();
+        match error {
+            redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => {
+                OpenError::Io { path, source }
+            }
+            other => OpenError::Damaged { path, reason: other.to_string() },
+        }
     }
 
     /// Where it is.
@@ -143,21 +160,39 @@ impl Store {
         &self.path
     }
 
-    /// Appends all of `events` in one durable commit and returns the sequence number of the first.
-    pub(super) fn append<'a>(&self, events: impl Iterator<Item = &'a Event>) -> Result<u64, WriteError> {
-        let transaction = self.database.begin_write().map_err(redb::Error::from)?;
-        let first = {
-            let mut table = transaction.open_table(EVENTS).map_err(redb::Error::from)?;
-            let last = table.last().map_err(redb::Error::from)?.map_or(0, |(sequence, _)| sequence.value());
-            let mut buffer = Vec::new();
-            for (sequence, event) in (last + 1..).zip(events) {
-                codec::encode(event, &mut buffer)?;
-                table.insert(sequence, buffer.as_slice()).map_err(redb::Error::from)?;
-            }
-            last + 1
+    /// The sequence number of the last event, 0 for none, and the session that the journal's frames must be of.
+    pub(super) fn head(&self) -> Result<(u64, Option<u64>), OpenError> {
+        let read = || -> Result<_, redb::Error> {
+            let transaction = self.database.begin_read()?;
+            let meta = transaction.open_table(META)?;
+            let last = last_event(&transaction.open_table(EVENTS)?, &meta)?;
+            Ok((last, meta.get(META_SESSION)?.map(|session| session.value())))
         };
-        transaction.commit().map_err(redb::Error::from)?;
-        Ok(first)
+        read().map_err(|error| self.failed(error))
+    }
+
+    /// Takes over what a journal holds, and begins a new session: in one durable commit.
+    pub(super) fn begin_session(&self, frames: &[Frame], session: u64) -> Result<(), OpenError> {
+        let write = || -> Result<(), redb::Error> {
+            let transaction = self.database.begin_write()?;
+            insert(&transaction, frames)?;
+            {
+                let mut meta = transaction.open_table(META)?;
+                meta.insert(META_SESSION, session)?;
+                meta.insert(META_LAYOUT, LAYOUT)?;
+            }
+            transaction.commit()?;
+            Ok(())
+        };
+        write().map_err(|error| self.failed(error))
+    }
+
+    /// Takes over what it does not have yet of `frames`, in one durable commit.
+    pub(super) fn append(&self, frames: &[Frame]) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        insert(&transaction, frames)?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Every event after the one with the sequence number `after`, in order, as the database stands now.
@@ -270,6 +305,27 @@ impl Iterator for Events {
             Err(error) => Err(ReadError::Storage(error.into())),
         })
     }
+}
+
+/// The events of `frames` that are not there yet.
+fn insert(transaction: &WriteTransaction, frames: &[Frame]) -> Result<(), redb::Error> {
+    let mut events = transaction.open_table(EVENTS)?;
+    let last = last_event(&events, &transaction.open_table(META)?)?;
+    for (sequence, bytes) in frames.iter().flat_map(Frame::entries) {
+        if sequence > last {
+            events.insert(sequence, bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// The last event there is, or was before retention removed it.
+fn last_event(
+    events: &impl ReadableTable<u64, &'static [u8]>,
+    meta: &impl ReadableTable<&'static str, u64>,
+) -> Result<u64, redb::Error> {
+    let last = events.last()?.map_or(0, |(sequence, _)| sequence.value());
+    Ok(meta.get(META_THINNED)?.map_or(last, |thinned| thinned.value().max(last)))
 }
 
 fn decoded(sequence: u64, bytes: &[u8]) -> Result<(u64, Event), ReadError> {

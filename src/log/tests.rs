@@ -93,11 +93,11 @@ fn a_newer_layout_is_refused() {
     let database = redb::Database::create(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
-    transaction.open_table(meta).unwrap().insert("layout", 2).unwrap();
+    transaction.open_table(meta).unwrap().insert("layout", 3).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let Err(error) = Log::open(dir.path(), Rules::default()) else { panic!("opened a newer layout") };
-    assert!(error.to_string().contains("has layout 2"), "{error}");
+    assert!(error.to_string().contains("has layout 3"), "{error}");
 }
 
 /// A disk that refuses to be written on demand: real ones do not.
@@ -106,73 +106,169 @@ mod failing_disk {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    #[derive(Debug)]
-    pub(super) struct FailingDisk {
-        pub(super) file: redb::backends::FileBackend,
-        pub(super) full: Arc<AtomicBool>,
-    }
+    use crate::log::journal::Disk;
 
-    impl FailingDisk {
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct Full(Arc<AtomicBool>);
+
+    impl Full {
+        pub(super) fn set(&self, full: bool) {
+            self.0.store(full, Ordering::SeqCst);
+        }
         fn check(&self) -> io::Result<()> {
-            if self.full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+            if self.0.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
         }
     }
 
-    impl redb::StorageBackend for FailingDisk {
+    #[derive(Debug)]
+    pub(super) struct FailingDisk<D> {
+        pub(super) disk: D,
+        pub(super) full: Full,
+    }
+
+    impl redb::StorageBackend for FailingDisk<redb::backends::FileBackend> {
         fn len(&self) -> io::Result<u64> {
-            self.file.len()
+            self.disk.len()
         }
         fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-            self.file.read(offset, out)
+            self.disk.read(offset, out)
         }
         fn set_len(&self, len: u64) -> io::Result<()> {
-            self.check()?;
-            self.file.set_len(len)
+            self.full.check()?;
+            self.disk.set_len(len)
         }
         fn sync_data(&self) -> io::Result<()> {
-            self.check()?;
-            self.file.sync_data()
+            self.full.check()?;
+            self.disk.sync_data()
         }
         fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-            self.check()?;
-            self.file.write(offset, data)
+            self.full.check()?;
+            self.disk.write(offset, data)
         }
         fn close(&self) -> io::Result<()> {
-            self.file.close()
+            self.disk.close()
         }
+    }
+
+    impl Disk for FailingDisk<Box<dyn Disk>> {
+        fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            self.full.check()?;
+            self.disk.write_all_at(bytes, offset)
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            self.full.check()?;
+            self.disk.sync_data()
+        }
+    }
+}
+
+/// A log with halves of `half_pages`, whose database and whose journal fail on demand.
+fn open_failing(dir: &Path, half_pages: u32) -> (Log, failing_disk::Full, failing_disk::Full) {
+    let (database_full, journal_full) = <(failing_disk::Full, failing_disk::Full)>::default();
+    let path = dir.join("landfall.redb");
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    let disk = failing_disk::FailingDisk {
+        disk: redb::backends::FileBackend::new(file).unwrap(),
+        full: database_full.clone(),
+    };
+    let database = redb::Database::builder().create_with_backend(disk).unwrap();
+    let store = Store::prepare(database, path).unwrap();
+    let journal = Journal::open_sized(dir, &store, half_pages)
+        .unwrap()
+        .with_disk(|disk| Box::new(failing_disk::FailingDisk { disk, full: journal_full.clone() }));
+    (Log::start(store, journal, Rules::default()).unwrap(), database_full, journal_full)
+}
+
+/// Hands observations over until one is durable again; returns how many were not.
+async fn lost_until_durable(log: &Log) -> u64 {
+    let mut lost = 0;
+    while log.record(observation(3)).durable(LONG).await != Durability::Durable {
+        lost += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    lost
+}
+
+async fn until_healthy(log: &Log) {
+    while log.health().is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 #[tokio::test]
 async fn a_full_disk_holds_nobody_up_and_leaves_a_gap() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("landfall.redb");
-    let full = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
-    let disk = failing_disk::FailingDisk {
-        file: redb::backends::FileBackend::new(file).unwrap(),
-        full: full.clone(),
-    };
-    let database = redb::Database::builder().create_with_backend(disk).unwrap();
-    let log = Log::start(Store::prepare(database, path).unwrap(), Rules::default()).unwrap();
+    let (log, _, full) = open_failing(dir.path(), 16);
     assert_eq!(log.record(observation(1)).durable(LONG).await, Durability::Durable);
 
-    full.store(true, std::sync::atomic::Ordering::SeqCst);
+    full.set(true);
     assert_eq!(log.record(observation(2)).durable(LONG).await, Durability::Lost);
     assert_eq!(log.append(created("staging")).await, Err(AppendError::Unwritable));
     assert!(log.health().is_err());
 
-    // The file itself is sound, so the store opens again, and the first thing in it is what it missed.
-    let mut lost = 1;
-    while log.record(observation(3)).durable(LONG).await != Durability::Durable {
-        lost += 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    full.set(false);
+    let lost = 1 + lost_until_durable(&log).await;
     log.health().unwrap();
     let events = stored(&log);
     assert_eq!(events.len(), 3);
     assert!(matches!(events[1], Event::Gap { lost: counted, .. } if counted == lost), "{events:?}");
     assert_eq!(log.late_and_lost(), (0, lost));
+}
+
+#[tokio::test]
+async fn while_the_database_fails_the_journal_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, full, _) = open_failing(dir.path(), 1_024);
+    full.set(true);
+    for number in 0..10 {
+        assert_eq!(log.record(observation(number)).durable(LONG).await, Durability::Durable);
+    }
+    assert!(log.events().is_err(), "the database took it");
+    assert!(log.health().is_err());
+    assert_eq!(log.record(observation(10)).durable(LONG).await, Durability::Durable);
+    log.append(created("staging")).await.unwrap();
+    assert!(log.view().directory.environment("staging").is_some());
+    // The file itself is sound, so the database opens again, without being asked.
+    until_healthy(&log).await;
+    assert_eq!(stored(&log).len(), 12);
+    assert_eq!(log.late_and_lost(), (0, 0));
+}
+
+#[tokio::test]
+async fn what_the_database_never_took_is_there_at_the_next_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, full, _) = open_failing(dir.path(), 1_024);
+    full.set(true);
+    for number in 0..10 {
+        assert_eq!(log.record(observation(number)).durable(LONG).await, Durability::Durable);
+    }
+    log.close();
+    let log = open(dir.path());
+    let expected: Vec<_> = (0..10).map(|number| Event::Observed(observation(number))).collect();
+    assert_eq!(stored(&log), expected);
+    assert_eq!(log.view().applied, 10);
+}
+
+#[tokio::test]
+async fn a_journal_that_nobody_empties_leaves_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, full, _) = open_failing(dir.path(), 2);
+    full.set(true);
+    // As long as somebody holds the database, it does not open again.
+    let held = log.recorder.slot().get();
+    let mut durable = 0;
+    while log.record(observation(3)).durable(LONG).await == Durability::Durable {
+        durable += 1;
+    }
+    assert!(durable > 1);
+    drop(held);
+    let lost = 1 + lost_until_durable(&log).await;
+    until_healthy(&log).await;
+    assert_eq!(log.late_and_lost(), (0, lost));
+    let gaps: u64 =
+        stored(&log).iter().map(|event| if let Event::Gap { lost, .. } = event { *lost } else { 0 }).sum();
+    assert_eq!(gaps, lost);
+    assert_eq!(stored(&log).len(), durable + 2);
 }
 
 #[tokio::test]

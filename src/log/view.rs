@@ -14,9 +14,11 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 
 use super::acts::Acts;
-use super::recorder::AppendError;
+use super::frame::Frame;
+use super::keeper::Keeper;
+use super::recorder::{AppendError, Reader};
 use super::snapshot;
-use super::store::{OpenError, ReadError, Slot, Snapshot, Store};
+use super::store::{OpenError, ReadError, Snapshot, Store};
 use crate::model::deploy::Deploys;
 use crate::model::deployments::{Rules, State};
 use crate::model::directory::Directory;
@@ -58,29 +60,26 @@ impl Views {
     }
 }
 
-/// One commit, on its way to the fold.
+/// What one frame made durable, on its way to the fold and to the database.
 pub(super) struct Committed {
-    /// The sequence number of its first event.
-    pub(super) first: u64,
+    /// The events as bytes, with their sequence numbers.
+    pub(super) frame: Frame,
     pub(super) events: Vec<Event>,
     /// Who waits until it shows.
     pub(super) changers: Vec<oneshot::Sender<Result<(), AppendError>>>,
+    /// Who waits until the database has it.
+    pub(super) readers: Vec<Reader>,
 }
 
 /// The writer's end.
 pub(super) struct Follower {
     commits: SyncSender<Committed>,
-    panics: Counter,
 }
 
 impl Follower {
     pub(super) fn follow(&self, commit: Committed) {
         // Only at shutdown is nobody there any more.
         let _ = self.commits.send(commit);
-    }
-
-    pub(super) fn panics(&self) -> Counter {
-        self.panics.clone()
     }
 }
 
@@ -105,8 +104,9 @@ fn unreadable(store: &Store, error: &ReadError) -> OpenError {
 /// Folds what the store holds, from its snapshot on, and starts the thread that folds what follows.
 pub(super) fn replay(
     store: &Store,
-    slot: Slot,
+    keeper: Keeper,
     rules: Rules,
+    panics: Counter,
 ) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
     let read = |error: ReadError| unreadable(store, &error);
     let latest = store.snapshot(Snapshot::Latest).map_err(read)?;
@@ -116,7 +116,7 @@ pub(super) fn replay(
         None => base(store, &rules)?,
     };
     let kept = view.applied;
-    let mut fold = Fold { view, panics: Counter::default(), slot, kept };
+    let mut fold = Fold { view, panics, keeper, kept };
     for entry in store.events_after(kept).map_err(read)? {
         let (sequence, event) = entry.map_err(read)?;
         fold.apply(sequence, &event);
@@ -126,34 +126,32 @@ pub(super) fn replay(
     }
     let views = Views(Arc::new(ArcSwap::from_pointee(fold.view.clone())));
     let (commits, incoming) = sync_channel(COMMITS_WAITING_MAX);
-    let follower = Follower { commits, panics: fold.panics.clone() };
     let published = views.clone();
     let thread = std::thread::Builder::new()
         .name("log-fold".to_owned())
         .spawn(move || follow(fold, &incoming, &published))
         .map_err(|source| OpenError::Io { path: store.path().to_owned(), source })?;
-    Ok((views, follower, thread))
+    Ok((views, Follower { commits }, thread))
 }
 
 fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
     let mut published_at = Instant::now();
     let mut dirty = false;
     loop {
-        let next = if dirty {
-            incoming.recv_timeout(PUBLISH_PAUSE.saturating_sub(published_at.elapsed()))
-        } else {
-            incoming.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        let publish_in = dirty.then(|| PUBLISH_PAUSE.saturating_sub(published_at.elapsed()));
+        let next = match publish_in.into_iter().chain(fold.keeper.due_in()).min() {
+            Some(pause) => incoming.recv_timeout(pause),
+            None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        let mut changers = Vec::new();
+        let (mut changers, mut readers) = (Vec::new(), Vec::new());
         match next {
             Ok(commit) => {
                 for commit in std::iter::once(commit).chain(incoming.try_iter()) {
-                    for (sequence, event) in (commit.first..).zip(&commit.events) {
-                        fold.apply(sequence, event);
-                    }
+                    dirty |= !commit.events.is_empty();
+                    fold.take(commit.frame, &commit.events);
                     changers.extend(commit.changers);
+                    readers.extend(commit.readers);
                 }
-                dirty = true;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
@@ -163,20 +161,27 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
             published_at = Instant::now();
             dirty = false;
         }
+        // Whoever asked may have gone; the change stands.
         for told in changers {
-            // Whoever asked may have gone; the change stands.
             let _ = told.send(Ok(()));
         }
+        if !readers.is_empty() {
+            let is_kept = fold.keeper.keep();
+            for told in readers {
+                let _ = told.send(is_kept);
+            }
+        }
+        fold.keeper.keep_if_due();
         if fold.view.applied - fold.kept >= SNAPSHOT_EVENTS {
-            fold.keep();
+            fold.keep_snapshot();
         }
         if dirty {
             // While pulls pour in, being woken by each commit would cost more than folding it.
             std::thread::sleep(DOZE);
         }
     }
-    if fold.view.applied > fold.kept {
-        fold.keep();
+    if fold.keeper.keep() && fold.view.applied > fold.kept {
+        fold.keep_snapshot();
     }
     published.0.store(Arc::new(fold.view));
 }
@@ -184,7 +189,7 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
 struct Fold {
     view: View,
     panics: Counter,
-    slot: Slot,
+    keeper: Keeper,
     /// The last event in the latest snapshot, or in the latest attempt to keep one.
     kept: u64,
 }
@@ -227,11 +232,25 @@ impl Fold {
         }
     }
 
-    /// Keeps a snapshot. Without one the next opening takes longer, and that is all.
-    fn keep(&mut self) {
+    /// Takes what a frame holds into account, and lets the keeper have it.
+    fn take(&mut self, frame: Frame, events: &[Event]) {
+        for (sequence, event) in (frame.first()..).zip(events) {
+            self.apply(sequence, event);
+        }
+        if !events.is_empty() {
+            self.keeper.take(frame);
+        }
+    }
+
+    /// Keeps a snapshot, never of more than the database has. Without one the next opening takes longer, and that is
+    /// all.
+    fn keep_snapshot(&mut self) {
         self.kept = self.view.applied;
         // What the fold stumbled over may be in it; the next opening is to see it again.
-        let Some(store) = self.slot.get().filter(|_| self.panics.get() == 0) else { return };
+        if self.panics.get() > 0 || !self.keeper.keep() {
+            return;
+        }
+        let Some(store) = self.keeper.store() else { return };
         match snapshot::encode(&self.view) {
             Ok(bytes) => {
                 if let Err(error) = store.keep_snapshot(Snapshot::Latest, &bytes) {

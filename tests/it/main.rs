@@ -10,6 +10,7 @@ mod architecture;
 mod clients;
 mod crash;
 mod dashboard;
+mod day;
 mod demo;
 mod deploy;
 mod deploys;

@@ -192,3 +192,25 @@ async fn every_question_is_answered_after_an_upgrade_and_a_rollback() {
     assert_eq!(places, [("production", "rolled_back"), ("staging", "live")]);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_image_that_runs_elsewhere_is_missing_too_where_no_release_is_known() {
+    let server = Server::start().await;
+    let (production, _) = server.environment("production").await;
+    let (staging, _) = server.environment("staging").await;
+    for (environment, token, version) in [("production", &production, 1), ("staging", &staging, 2)] {
+        for node in 1..=2 {
+            let at = now() - Span::from_mins(60) + Span::from_secs(node);
+            server.pulled(pull(environment, token, at, &format!("10.1.0.{node}"), version)).await;
+        }
+    }
+    let missing = server.get("/api/v1/environments/production/missing").await.json();
+    assert_eq!(
+        (&missing["up_to_date"], versions(&missing["services"][0]["missing"])),
+        (&json!(false), vec!["v2"])
+    );
+    assert_eq!(missing["services"][0]["latest"]["version"], "v2");
+    let missing = server.get("/api/v1/environments/staging/missing").await.json();
+    assert_eq!(missing["up_to_date"], true);
+    server.stop().await;
+}

@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::compare::fixes_and_pull_requests;
 use super::release::ReleaseView;
-use super::step::{image, ordered_version, tag};
+use super::step::{image, ordered_version, release_of, tag};
 use super::view::Image;
 use super::{Asked, asked};
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
-use crate::model::releases::{Named, Number, Relation};
+use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::{Span, Time};
 
 /// What an environment lacks.
@@ -68,31 +68,63 @@ fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
     let version = ordered_version(state, repository, &course.digest, tag(course));
     let running = Named { digest: &course.digest, version: version.as_deref() };
     let is_pre = version.as_deref().and_then(Number::parse).is_some_and(|number| number.is_prerelease());
-    let latest = state.catalogue().line(repository).and_then(|line| line.latest(is_pre));
-    let missing: Vec<ReleaseView> = match latest {
-        Some(latest) => {
-            let digest = latest.digest().unwrap_or(course.digest);
-            let latest = Named { digest: &digest, version: Some(&latest.version) };
-            let is_behind = state.catalogue().relation(repository, running, latest) == Relation::Later;
-            let between =
-                if is_behind { state.catalogue().between(repository, running, latest) } else { Vec::new() };
-            let is_wanted =
-                |version: &str| is_pre || Number::parse(version).is_none_or(|it| !it.is_prerelease());
-            let wanted = between.into_iter().filter(|release| is_wanted(&release.version));
-            wanted.map(|release| ReleaseView::from(release.as_ref())).collect()
-        }
-        None => Vec::new(),
+    let line = state.catalogue().line(repository);
+    let latest = line.and_then(|line| line.latest(is_pre));
+    let is_wanted = |release: &Release| {
+        is_pre || Number::parse(&release.version).is_none_or(|number| !number.is_prerelease())
     };
+    let after = line.zip(latest).map_or_else(Vec::new, |(line, latest)| line.after(running, latest));
+    let after = after.into_iter().map(AsRef::as_ref).filter(|release| is_wanted(release));
+    let mut missing: Vec<ReleaseView> = after.map(ReleaseView::from).collect();
+    let mut latest = latest.map(|latest| ReleaseView::from(latest.as_ref()));
+    for image in elsewhere(state, repository, running, now) {
+        let is_later = latest.as_ref().is_none_or(|latest| is_later(state, latest, &image));
+        if is_later {
+            latest = Some(image.clone());
+        }
+        missing.push(image);
+    }
     let (fixes, pull_requests) = fixes_and_pull_requests(&missing);
     let first_at = missing.iter().map(|release| release.created_at).min();
     Some(MissingService {
         repository: repository.clone(),
         running: image(state, repository, &course.digest, tag(course)),
-        latest: latest.map(|latest| ReleaseView::from(latest.as_ref())),
+        latest,
         up_to_date: missing.is_empty(),
         behind_since_s: first_at.map(|first_at| now.since(first_at).max(Span::from_ms(0)).ms() / 1000),
         missing,
         fixes,
         pull_requests,
     })
+}
+
+/// What other environments run of `repository` that is later than `running`, and of which no release is known.
+fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Time) -> Vec<ReleaseView> {
+    let mut images: Vec<ReleaseView> = Vec::new();
+    for (_, tracked) in state.environments() {
+        let Some(service) = tracked.service_of(repository) else { continue };
+        let asked = Asked::of(state, repository, service, now);
+        let Some(main) = asked.service.main() else { continue };
+        let (digest, tag) = (&main.course.digest, tag(&main.course));
+        let is_known = release_of(state, repository, digest, tag).is_some()
+            || images.iter().any(|image| image.digest == Some(*digest));
+        if is_known {
+            continue;
+        }
+        let version = ordered_version(state, repository, digest, tag);
+        let here = Named { digest, version: version.as_deref() };
+        if state.catalogue().relation(repository, running, here) == Relation::Later {
+            images.push(ReleaseView::of_image(repository, *digest, version, main.course.opened_at));
+        }
+    }
+    images
+}
+
+fn is_later(state: &State, than: &ReleaseView, image: &ReleaseView) -> bool {
+    let Some(digest) = image.digest else { return false };
+    // A release without an image is found by its version.
+    let than_digest = than.digest.unwrap_or(digest);
+    let from = Named { digest: &than_digest, version: Some(&than.version) };
+    let to = Named { digest: &digest, version: Some(&image.version) };
+    state.catalogue().relation(&image.repository, from, to) == Relation::Later
 }

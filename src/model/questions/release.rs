@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::Asked;
+use super::step::release_of;
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
-use crate::model::releases::{Change, ChangeKind, Named, Registration, Release, summary};
+use crate::model::releases::{Change, ChangeKind, Registration, Release, summary};
 use crate::model::time::Time;
 
 /// A release.
@@ -137,8 +138,7 @@ pub fn release(state: &State, release: &Release, now: Time) -> ReleaseView {
         let service = tracked.service_of(&release.repository)?;
         let asked = Asked::of(state, &release.repository, service, now);
         let main = asked.service.main()?;
-        let image = Named { digest: &main.course.digest, version: super::tag(&main.course) };
-        let runs = state.catalogue().find(&release.repository, image)?;
+        let runs = release_of(state, &release.repository, &main.course.digest, super::tag(&main.course))?;
         (runs.id == release.id).then(|| Where { name: name.clone(), since: main.course.opened_at })
     });
     ReleaseView { environments: Some(environments.collect()), ..ReleaseView::from(release) }

@@ -1,11 +1,13 @@
 //! One change of one service, and what can be said of it.
 
+use std::sync::Arc;
+
 use crate::model::deployments::State;
 use crate::model::deployments::claim::End;
 use crate::model::deployments::course::{Course, Seen};
 use crate::model::deployments::service::Service;
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::releases::{Named, Number, Relation};
+use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::Time;
 
 use super::release::ReleaseView;
@@ -56,8 +58,7 @@ impl Step<'_> {
             (Some((from, _)), Kind::Rollback) => (Vec::new(), self.between(state, &to, from)),
             (Some((from, _)), Kind::Upgrade | Kind::Restore) => (self.between(state, from, &to), Vec::new()),
             _ => {
-                let image = Named { digest: &to, version: tag(self.course) };
-                let release = state.catalogue().find(self.repository, image);
+                let release = release_of(state, self.repository, &to, tag(self.course));
                 (release.map(|release| ReleaseView::from(release.as_ref())).into_iter().collect(), Vec::new())
             }
         };
@@ -95,7 +96,7 @@ impl Step<'_> {
         for course in ran.iter().take_while(|course| course.opened_at <= self.course.opened_at) {
             let version = version_of(&course.digest);
             let here = Named { digest: &course.digest, version: version.as_deref() };
-            let is_known = catalogue.find(repository, here).is_some()
+            let is_known = release_of(state, repository, &course.digest, tag(course)).is_some()
                 || releases.iter().any(|release| release.digest == Some(course.digest));
             let lies_between = || {
                 catalogue.relation(repository, low, here) == Relation::Later
@@ -190,12 +191,26 @@ pub(super) fn tag(course: &Course) -> Option<&str> {
 }
 
 pub(super) fn image(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Image {
-    let release = state.catalogue().find(repository, Named { digest, version: tag });
+    let release = release_of(state, repository, digest, tag);
     Image {
         digest: *digest,
         version: version(state, repository, digest, tag),
         release_id: release.map(|release| release.id.clone()),
     }
+}
+
+/// The release that an image belongs to: by its digest, by the version in its labels, which may have been learned in
+/// another repository, or by its tag where that release knows no image.
+pub(super) fn release_of<'a>(
+    state: &'a State,
+    repository: &Repository,
+    digest: &Digest,
+    tag: Option<&str>,
+) -> Option<&'a Arc<Release>> {
+    let line = state.catalogue().line(repository)?;
+    let by_label = || line.with_version(state.labelled_version(digest)?);
+    let by_tag = || line.with_version(tag?).filter(|release| release.digest().is_none());
+    line.with_digest(digest).or_else(by_label).or_else(by_tag)
 }
 
 /// From the catalogue, else from the image's labels, else the tag it was pulled by.
@@ -205,7 +220,7 @@ pub(super) fn version(
     digest: &Digest,
     tag: Option<&str>,
 ) -> Option<String> {
-    let released = state.catalogue().find(repository, Named { digest, version: tag });
+    let released = release_of(state, repository, digest, tag);
     let released = released.map(|release| release.version.as_str());
     released.or_else(|| state.labelled_version(digest)).or(tag).map(str::to_owned)
 }

@@ -95,16 +95,6 @@ impl Catalogue {
         self.lines.values().flat_map(|line| line.releases()).find(|release| release.id == id)
     }
 
-    /// The release that an image belongs to: by its digest, else by its version where that release knows no image.
-    pub fn find(&self, repository: &Repository, image: Named<'_>) -> Option<&Arc<Release>> {
-        let line = self.line(repository)?;
-        let by_version = || {
-            let release = line.with_version(image.version?)?;
-            release.digest().is_none().then_some(release)
-        };
-        line.with_digest(image.digest).or_else(by_version)
-    }
-
     /// Where `to` stands, seen from `from`. The versions are those that people see; they serve where the catalogue
     /// lacks a digest.
     pub fn relation(&self, repository: &Repository, from: Named<'_>, to: Named<'_>) -> Relation {
@@ -231,8 +221,7 @@ mod tests {
         catalogue.see(&repository(), digest("d"), &labels(None, None), at);
         let found = |name: &str| {
             let digest = digest(name);
-            let image = Named { digest: &digest, version: None };
-            catalogue.find(&repository(), image).map(|release| release.version.clone())
+            catalogue.line(&repository())?.with_digest(&digest).map(|release| release.version.clone())
         };
         assert_eq!(
             ["a", "b", "c", "d"].map(found),
@@ -248,7 +237,7 @@ mod tests {
         assert_eq!(catalogue.check(&release("v1.0", &[])), Ok(Added::New));
         catalogue.add(&release("v1.0", &[]), Time::from_ms(2));
         let digest = digest("v1.0");
-        let found = catalogue.find(&repository(), Named { digest: &digest, version: None }).unwrap();
+        let found = catalogue.line(&repository()).unwrap().with_digest(&digest).unwrap();
         assert_eq!(found.version, "v1.0");
         assert_eq!(catalogue.of(&repository())[0].digest(), None);
     }

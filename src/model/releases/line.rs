@@ -194,7 +194,10 @@ impl Line {
 
     /// The releases after `low` up to and with `high`, in publishing order.
     pub(super) fn between(&self, low: Named<'_>, high: Named<'_>) -> Vec<&Arc<Release>> {
-        let (low, high) = (self.spot(low), self.spot(high));
+        self.between_spots(&self.spot(low), &self.spot(high))
+    }
+
+    fn between_spots(&self, low: &Spot<'_>, high: &Spot<'_>) -> Vec<&Arc<Release>> {
         if let Some((low, high)) = low.place.zip(high.place)
             && self.by_ancestry(low, high) == Relation::Later
         {
@@ -203,13 +206,24 @@ impl Line {
         }
         let is_between = |place: usize| {
             let here = self.spot_of(place);
-            self.relation_of(&low, &here) == Relation::Later
-                && (high.place == Some(place) || self.relation_of(&high, &here) == Relation::Earlier)
+            self.relation_of(low, &here) == Relation::Later
+                && (high.place == Some(place) || self.relation_of(high, &here) == Relation::Earlier)
         };
         (0..self.releases.len())
             .filter(|&place| is_between(place))
             .map(|place| &self.releases[place])
             .collect()
+    }
+
+    /// The releases after `image` up to and with `latest`, in publishing order; none where it is not behind.
+    pub fn after(&self, image: Named<'_>, latest: &Release) -> Vec<&Arc<Release>> {
+        let Some(place) = self.place_of_version(&latest.version) else { return Vec::new() };
+        let (here, there) = (self.spot(image), self.spot_of(place));
+        if self.relation_of(&here, &there) == Relation::Later {
+            self.between_spots(&here, &there)
+        } else {
+            Vec::new()
+        }
     }
 
     /// What either of two images contains and the other lacks, in publishing order; nothing where ancestry does not

@@ -69,12 +69,10 @@ fn is_sure(query: &Query, best: &Seen, seen: &[Seen], hits: &[Vec<usize>]) -> bo
         .filter(|(_, answer)| own_words(answer))
         .map(|(unit, answer)| unit.weight * quality(answer))
         .sum();
-    let exact = answers().filter(|(unit, answer)| {
-        counts(unit.kind)
-            && answer
-                .is_some_and(|answer| answer.way <= Way::Inflection && quality(&Some(answer)) >= ANSWERED)
-    });
-    let exact = exact.count();
+    let exact: f32 = answers()
+        .filter(|(unit, _)| counts(unit.kind))
+        .filter_map(|(_, answer)| answer.as_ref().map(plainness))
+        .sum();
     let words = answers().filter(|(unit, _)| counts(unit.kind)).count();
     let together = best.nearness >= SURE_NEARNESS || best.share >= SURE_SHARE;
     let rivals =
@@ -83,10 +81,10 @@ fn is_sure(query: &Query, best: &Seen, seen: &[Seen], hits: &[Vec<usize>]) -> bo
     let enough = match words {
         0 => best.share >= WHOLE_TITLE,
         1 => {
-            exact == 1
+            exact >= 1.0
                 && (hits_answering(hits, seen, best) <= LONE_WORD_CHANGES_MAX || best.share >= WHOLE_TITLE)
         }
-        _ => exact >= 1,
+        _ => exact >= 1.0,
     };
     all && strict >= SURE_STRICT * whole && together && alone && enough
 }
@@ -98,6 +96,16 @@ fn has_unknown(query: &Query) -> bool {
         unit.kind == Kind::Word && unit.meanings.is_empty() && unit.documents.is_empty() && !spanned(number)
     };
     query.units.iter().enumerate().any(unknown)
+}
+
+/// How plainly a title says a word: a word with a slip needs another one beside it.
+fn plainness(answer: &Answer) -> f32 {
+    match answer.way {
+        Way::Word | Way::Inflection if answer.quality >= 50 => 1.0,
+        Way::Part if answer.quality >= 90 => 1.0,
+        Way::Spelling if answer.quality >= 75 => 0.5,
+        _ => 0.0,
+    }
 }
 
 /// How many hits cover the query as well as the best one.

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use strsim::osa_distance;
 
 use super::Way;
-use super::index::{Index, TermId, letters};
+use super::index::{Index, Shape, TermId};
 use super::stems::{root, stem};
 use super::thesaurus::Thesaurus;
 
@@ -46,8 +46,8 @@ pub(super) fn word(word: &str, stem: &str, index: &Index) -> Vec<Meaning> {
     let exact = !meanings.is_empty();
     meanings.extend(relatives(stem, index));
     if !exact {
-        let mut guesses = beginnings(word, index);
-        guesses.extend(spellings(word, index));
+        let mut guesses = spellings(word, index);
+        guesses.extend(beginnings(word, index));
         for guess in guesses.into_iter().take(GUESSES_MAX) {
             if meanings.iter().all(|meaning| meaning.term != guess.term) {
                 meanings.push(guess);
@@ -119,19 +119,13 @@ pub(super) fn spellings(word: &str, index: &Index) -> Vec<Meaning> {
         return Vec::new();
     }
     let slips = if length >= TWO_TYPOS_CHARS_MIN { 2 } else { 1 };
-    let own = letters(word);
+    let own = Shape::of(word);
     let mut near: Vec<(usize, bool, TermId)> = Vec::new();
-    for surface in &index.surfaces {
-        // Each slip changes at most one letter into another.
-        let far = (own ^ surface.letters).count_ones() as usize > 2 * slips;
-        if far
-            || surface.text.len().abs_diff(word.len()) > slips
-            || index.postings[surface.term as usize].is_empty()
-        {
-            continue;
-        }
+    for (surface, _) in
+        index.surfaces.iter().zip(&index.shapes).filter(|(_, shape)| shape.may_become(own, slips))
+    {
         let distance = osa_distance(word, &surface.text);
-        if distance <= slips {
+        if distance <= slips && !index.postings[surface.term as usize].is_empty() {
             near.push((distance, surface.text.as_bytes()[0] != word.as_bytes()[0], surface.term));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::stems::stem;
@@ -24,6 +25,8 @@ const WORDS_MAX: usize = 128;
 pub struct Index {
     pub(super) words: BTreeMap<Arc<str>, WordId>,
     pub(super) surfaces: Vec<Surface>,
+    /// Of each surface, so that looking for a misspelt word reads little.
+    pub(super) shapes: Vec<Shape>,
     pub(super) stems: BTreeMap<Arc<str>, TermId>,
     /// For each stem the documents that have it, ascending.
     pub(super) postings: Vec<Vec<DocumentId>>,
@@ -49,8 +52,6 @@ pub(super) struct Surface {
     pub(super) term: TermId,
     /// How much it counts in a query or a title.
     pub(super) class: Class,
-    /// Which letters occur in it: a quick test of how far two words can be apart.
-    pub(super) letters: u32,
 }
 
 /// How a number names a change; the strongest first.
@@ -86,8 +87,8 @@ pub(super) struct Key {
 pub(super) struct Standing {
     pub(super) release: ReleaseId,
     pub(super) index: u32,
-    issue: Option<u64>,
-    commit: Option<u64>,
+    issue: Option<NonZeroU64>,
+    commit: Option<NonZeroU64>,
 }
 
 #[derive(Clone, Debug)]
@@ -113,8 +114,16 @@ impl Index {
         for (index, change) in changes.into_iter().enumerate() {
             let document = self.document(self.entries[release as usize].repository, &change);
             let commit = change.commit.and_then(commit_key);
-            let standing = Standing { release, index: index as u32, issue: change.issue, commit };
-            self.documents[document as usize].places.push(standing);
+            let issue = change.issue.and_then(NonZeroU64::new);
+            let places = &mut self.documents[document as usize].places;
+            // Nearly every change stands in one place.
+            places.reserve_exact(1);
+            places.push(Standing {
+                release,
+                index: index as u32,
+                issue,
+                commit: commit.and_then(NonZeroU64::new),
+            });
             self.numbers.extend(change.issue.map(|number| (number, Naming::Issue, document)));
             self.commits.extend(commit.map(|commit| (commit, document)));
             documents.push(document);
@@ -178,7 +187,7 @@ impl Index {
         if let Some(&known) = self.keys.get(&key) {
             return known;
         }
-        let texts: Vec<String> = tokens.iter().filter_map(word_of).take(WORDS_MAX).collect();
+        let texts: Vec<String> = tokens.iter().flat_map(words_of).take(WORDS_MAX).collect();
         let words: Box<[WordId]> = texts.iter().map(|text| self.word(text)).collect();
         let mentions = tokens.iter().filter_map(|token| match token {
             Token::Number(number) => Some(*number),
@@ -215,12 +224,12 @@ impl Index {
             if let Some(issue) = gone.issue
                 && document.places.iter().all(|place| place.issue != gone.issue)
             {
-                self.numbers.remove(&(issue, Naming::Issue, id));
+                self.numbers.remove(&(issue.get(), Naming::Issue, id));
             }
             if let Some(commit) = gone.commit
                 && document.places.iter().all(|place| place.commit != gone.commit)
             {
-                self.commits.remove(&(commit, id));
+                self.commits.remove(&(commit.get(), id));
             }
         }
         if self.documents[id as usize].places.is_empty() {
@@ -265,21 +274,32 @@ impl Index {
         }
         let id = self.surfaces.len() as WordId;
         let text: Arc<str> = text.into();
-        self.surfaces.push(Surface {
-            class: stop::class(&text),
-            letters: letters(&text),
-            text: Arc::clone(&text),
-            term,
-        });
+        self.surfaces.push(Surface { class: stop::class(&text), text: Arc::clone(&text), term });
+        self.shapes.push(Shape::of(&text));
         self.words.insert(text, id);
         id
     }
 }
 
-/// Which of the letters a to z, and whether anything else, occurs in a word.
-pub(super) fn letters(word: &str) -> u32 {
-    let bit = |byte: u8| if byte.is_ascii_lowercase() { 1 << (byte - b'a') } else { 1 << 26 };
-    word.bytes().fold(0, |letters, byte| letters | bit(byte))
+/// Which letters a word has, and how many: a quick test of how far two words can be apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    letters: u32,
+    bytes: u8,
+}
+
+impl Shape {
+    pub(super) fn of(word: &str) -> Self {
+        let bit = |byte: u8| if byte.is_ascii_lowercase() { 1 << (byte - b'a') } else { 1 << 26 };
+        let letters = word.bytes().fold(0, |letters, byte| letters | bit(byte));
+        Self { letters, bytes: word.len().min(usize::from(u8::MAX)) as u8 }
+    }
+
+    /// Whether `slips` slips could make one word of the other: each changes at most one letter into another.
+    pub(super) fn may_become(self, other: Self, slips: usize) -> bool {
+        (self.letters ^ other.letters).count_ones() as usize <= 2 * slips
+            && usize::from(self.bytes.abs_diff(other.bytes)) <= slips
+    }
 }
 
 /// The first 16 digits of a commit as a number; shorter ones are filled with zeros.
@@ -298,6 +318,15 @@ fn word_of(token: &Token) -> Option<String> {
         | Token::Commit(text) => Some(text.clone()),
         Token::Number(_) => None,
     }
+}
+
+/// The words by which a token is found: `CVE-2031-1` is also a `cve`.
+fn words_of(token: &Token) -> impl Iterator<Item = String> {
+    let scheme = match token {
+        Token::Id(text) => text.split('-').next().map(str::to_owned),
+        _ => None,
+    };
+    word_of(token).into_iter().chain(scheme)
 }
 
 /// A hash of what is the same in every writing of a title: `fix(ui): menu (#12) (cherry-pick 3.1)` is `fix: menu`.

@@ -10,6 +10,7 @@
 //! Deliberately absent here: a clock, I/O, state of environments. Who asks says which repositories count.
 
 mod bands;
+mod candidates;
 mod expand;
 mod index;
 mod query;
@@ -59,7 +60,8 @@ pub enum Band {
     No,
 }
 
-/// One change, wherever it stands: the same pull request or the same title within a repository is one hit.
+/// One change, wherever it stands: the same pull request or the same title within a repository is one hit, and both
+/// together in several repositories.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
     /// Where it stands. The first one carries the title that fits the query best.

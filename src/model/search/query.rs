@@ -157,7 +157,7 @@ impl Query {
                                 units: units.clone(),
                                 phrase,
                                 quality,
-                                way: Way::Synonym,
+                                way: way(quality),
                             });
                         }
                     }
@@ -206,6 +206,7 @@ impl Query {
                 similar.map(|meaning| index.postings[meaning.term as usize].len()).max().unwrap_or(0);
             let phrased =
                 self.spans.iter().any(|span| span.units.contains(&number) && span.quality >= GOOD_GUESS);
+            let exact = exact.max(unit.documents.len());
             let found = if exact > 0 {
                 exact
             } else if phrased {

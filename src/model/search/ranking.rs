@@ -1,18 +1,12 @@
 //! The changes that answer a query, best first.
 
 use super::expand::Meaning;
-use super::index::{Document, DocumentId, Index, TermId};
-use super::query::{Kind, Query, Span, UNITS_MAX};
+use super::index::{Document, DocumentId, Index};
+use super::query::{Kind, Query, Span};
 use super::stop::Class;
 use super::{Found, Hit, Matched, Way, bands};
 use crate::model::oci::Repository;
 
-/// Candidates that are looked at word by word.
-const CANDIDATES_MAX: usize = 96;
-/// Words that may stand between two words of a phrase.
-const PHRASE_GAP: usize = 1;
-/// Documents that are read for one phrase; a more common phrase says nothing.
-const PHRASE_DOCUMENTS_MAX: usize = 4_096;
 /// How much a word of a title says that answers something else already, of 100.
 const SECOND_USE: u32 = 35;
 /// Words that stand at most so far from each other stand near each other.
@@ -63,78 +57,6 @@ impl Index {
         let band = bands::band(&query, &seen, &hits);
         let hits = hits.iter().take(limit).map(|hit| self.tell(&query, &seen[hit[0]], hit, &seen)).collect();
         Found { band, hits }
-    }
-
-    /// The documents that cover most of the query.
-    fn candidates(&self, query: &Query, allowed: &[bool]) -> Vec<DocumentId> {
-        let mut row_of = vec![0_u32; self.documents.len()];
-        let mut rows: Vec<(DocumentId, [u8; UNITS_MAX])> = Vec::new();
-        let mut answer = |document: DocumentId, units: std::ops::Range<usize>, quality: u8| {
-            let row = &mut row_of[document as usize];
-            if *row == 0 {
-                rows.push((document, [0; UNITS_MAX]));
-                *row = rows.len() as u32;
-            }
-            for known in &mut rows[*row as usize - 1].1[units] {
-                *known = quality.max(*known);
-            }
-        };
-        for (number, unit) in query.units.iter().enumerate() {
-            for meaning in &unit.meanings {
-                for &document in &self.postings[meaning.term as usize] {
-                    answer(document, number..number + 1, meaning.quality);
-                }
-            }
-            for &(document, quality) in &unit.documents {
-                answer(document, number..number + 1, quality);
-            }
-        }
-        for span in &query.spans {
-            for document in self.with_phrase(&span.phrase) {
-                answer(document, span.units.clone(), span.quality);
-            }
-        }
-        let mut scored: Vec<(f32, DocumentId)> = rows
-            .into_iter()
-            .filter(|(document, _)| allowed[self.documents[*document as usize].repository as usize])
-            .map(|(document, row)| {
-                let covered =
-                    query.units.iter().zip(row).map(|(unit, quality)| unit.weight * f32::from(quality));
-                (covered.sum(), document)
-            })
-            .collect();
-        if scored.len() > CANDIDATES_MAX {
-            scored.select_nth_unstable_by(CANDIDATES_MAX, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            scored.truncate(CANDIDATES_MAX);
-        }
-        scored.into_iter().map(|(_, document)| document).collect()
-    }
-
-    /// The documents in which the terms stand beside each other.
-    fn with_phrase(&self, phrase: &[TermId]) -> Vec<DocumentId> {
-        // A stop word has no postings; its place in the title is looked at below.
-        let rarest = phrase.iter().map(|&term| &self.postings[term as usize]).filter(|docs| !docs.is_empty());
-        let Some(rarest) = rarest.min_by_key(|docs| docs.len()) else { return Vec::new() };
-        if rarest.len() > PHRASE_DOCUMENTS_MAX && phrase.len() > 1 {
-            return Vec::new();
-        }
-        let has = |id: &&DocumentId| {
-            phrase.len() == 1 || self.phrase_at(&self.documents[**id as usize], phrase).is_some()
-        };
-        rarest.iter().filter(has).copied().collect()
-    }
-
-    /// Where in the title the phrase stands: its first and its last word.
-    fn phrase_at(&self, document: &Document, phrase: &[TermId]) -> Option<(usize, usize)> {
-        let term = |at: usize| self.surfaces[document.words[at] as usize].term;
-        (0..document.words.len()).filter(|&start| term(start) == phrase[0]).find_map(|start| {
-            let mut at = start;
-            for &next in &phrase[1..] {
-                let reach = at + 1..document.words.len().min(at + 2 + PHRASE_GAP);
-                at = reach.into_iter().find(|&place| term(place) == next)?;
-            }
-            Some((start, at))
-        })
     }
 
     /// Looks at a document word by word.
@@ -220,8 +142,11 @@ impl Index {
             _ => false,
         };
         let same_number = a.pr.is_some() && a.pr == b.pr;
-        a.repository == b.repository
-            && (a.title == b.title || same_number || (0..query.units.len()).any(named))
+        // A product may live in several repositories: the same request under the same title is one change there, too.
+        let copied = same_number && a.title == b.title;
+        copied
+            || a.repository == b.repository
+                && (a.title == b.title || same_number || (0..query.units.len()).any(named))
     }
 
     fn tell(&self, query: &Query, best: &Seen, hit: &[usize], seen: &[Seen]) -> Hit {
@@ -303,7 +228,7 @@ fn answer(answers: &mut [Option<Answer>], claim: &Claim, quality: u8) {
 /// Of the words of the query that follow each other, how many stand near each other in the title.
 fn nearness(query: &Query, claims: &[Claim]) -> f32 {
     let full: Vec<usize> =
-        (0..query.units.len()).filter(|&unit| query.units[unit].kind != Kind::Light).collect();
+        (0..query.units.len()).filter(|&unit| query.units[unit].kind == Kind::Word).collect();
     let words = |unit: usize| {
         claims.iter().filter(move |claim| claim.units.contains(&unit)).filter_map(|claim| claim.words)
     };

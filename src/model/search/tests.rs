@@ -3,7 +3,9 @@
 use super::*;
 
 /// Repository, version, and the titles of its changes with their numbers.
-const CATALOGUE: &[(&str, &str, &[(u64, &str)])] = &[
+type Entry = (&'static str, &'static str, &'static [(u64, &'static str)]);
+
+const CATALOGUE: &[Entry] = &[
     (
         "shop/till",
         "v1.0.0",
@@ -80,9 +82,7 @@ fn find(index: &Index, query: &str) -> (Band, Vec<&'static str>) {
 
 fn title(hit: &Hit) -> &'static str {
     let place = &hit.places[0];
-    let same = |entry: &&(&str, &str, &[(u64, &'static str)])| {
-        entry.0 == place.repository.as_str() && entry.1 == &*place.version
-    };
+    let same = |entry: &&Entry| entry.0 == place.repository.as_str() && entry.1 == &*place.version;
     CATALOGUE.iter().find(same).unwrap().2[place.index].1
 }
 
@@ -110,9 +110,9 @@ fn words_of_the_title_in_any_form_are_sure() {
         ("paying with a gift card", Band::Sure, "feat: pay"),
         // Irregular forms, other words from the same root, the beginning of a word, British spelling.
         ("lost opening hours on config reload", Band::Sure, "fix: configuration"),
-        ("barcode parsing cve", Band::Perhaps, "Fix CVE"),
+        ("barcode parsing cve", Band::Sure, "Fix CVE"),
         ("exporting daily ledgers", Band::Sure, "feat: export"),
-        ("exponen backoff", Band::Perhaps, "Retry"),
+        ("exponen backoff", Band::Sure, "Retry"),
     ]);
 }
 
@@ -137,7 +137,7 @@ fn slips_are_forgiven_in_words_that_no_title_has() {
         // `stones` is a word of a title: it is not taken for `stores` or anything else.
         ("pallet labels in stones", Band::Sure, "Pallet labels show the weight in stones"),
         // Two slips in a short word are another word.
-        ("gufd card", Band::Perhaps, "feat: pay"),
+        ("gufd card", Band::No, ""),
     ]);
 }
 
@@ -145,7 +145,7 @@ fn slips_are_forgiven_in_words_that_no_title_has() {
 fn synonyms_find_and_do_not_assert() {
     check(&[
         ("segfault opening the drawer twice", Band::Perhaps, "fix: crash"),
-        ("oom counting pallets", Band::Sure, "Memory leak"),
+        ("memory hog counting pallets", Band::Perhaps, "Memory leak"),
         ("login with a badge", Band::Sure, "Let staff sign in"),
         ("article lookup is faster", Band::Perhaps, "Speed up"),
     ]);
@@ -168,7 +168,7 @@ fn numbers_in_any_writing_name_a_change_or_nothing() {
         ("c0ffee12", Band::Sure, "fix: rounding"),
         ("CVE-2031-12345", Band::Sure, "Fix CVE"),
         // Two repositories have a pull request 101; a word decides, or nothing does.
-        ("#101", Band::Perhaps, "Memory leak"),
+        ("#101", Band::Perhaps, "feat: pay"),
         ("#101 gift cards", Band::Sure, "feat: pay"),
         // The number says one thing and the words another.
         ("#112 gift cards", Band::Perhaps, "fix: rounding"),
@@ -204,7 +204,7 @@ fn what_does_not_exist_is_never_sure() {
         // One rare word is missing.
         ("receipt printer driver dialog", Band::Perhaps, "fix(ui): receipt"),
         ("gift cards with kerberos", Band::Perhaps, "feat: pay"),
-        ("Retry downloads of the ledger", Band::Perhaps, "Retry"),
+        ("Retry deletion of the ledger", Band::Perhaps, "Retry"),
         // Nothing is near.
         ("kerberos authentication", Band::No, ""),
         ("zebra", Band::No, ""),

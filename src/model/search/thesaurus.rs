@@ -70,9 +70,12 @@ impl Thesaurus {
                 members.iter().for_each(|&to| read.link(from, to, quality));
             }
         }
-        read.others
-            .iter_mut()
-            .for_each(|others| others.sort_by_key(|&(other, quality)| (100 - quality, other)));
+        for others in &mut read.others {
+            // Of a pair that stands in several groups the strongest counts.
+            others.sort_unstable_by_key(|&(other, quality)| (other, 100 - quality));
+            others.dedup_by_key(|&mut (other, _)| other);
+            others.sort_by_key(|&(other, quality)| (100 - quality, other));
+        }
         read
     }
 
@@ -97,10 +100,6 @@ impl Thesaurus {
         if from == to {
             return;
         }
-        let others = &mut self.others[from as usize];
-        match others.iter_mut().find(|(other, _)| *other == to) {
-            Some((_, known)) => *known = quality.max(*known),
-            None => others.push((to, quality)),
-        }
+        self.others[from as usize].push((to, quality));
     }
 }

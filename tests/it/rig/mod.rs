@@ -5,6 +5,7 @@
 
 pub mod cri;
 pub mod fake;
+pub mod git;
 pub mod http;
 pub mod images;
 pub mod landfall;

@@ -1,0 +1,269 @@
+//! The journal: what makes events durable before the database has them.
+//!
+//! A commit of the database costs some ten writes however little is in it; a frame of the journal costs one, and one sync.
+//! So who waits is told when the journal has a frame, and the database takes many frames at once, later.
+//!
+//! The file is written whole when it is made and never grows: a sync has no metadata to write. After a page with magic,
+//! version and size come two halves. Frames fill one; then the other, once the database has everything in it.
+//!
+//! What counts as written, when the file is read again: the frames of the database's own session ([`Frame`]) that follow
+//! its last event one after the other. The last frame may be missing, torn by the crash: nobody was told of it, since each
+//! sync comes before the next write. One that is missing *between* others was durable and is damaged: then the log is
+//! refused, and nothing is changed.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::frame::{Frame, PAGE_BYTES};
+use super::keeper::Progress;
+use super::store::{OpenError, Store};
+
+/// The journal's name in the data folder, and while it is made.
+const FILE_NAME: &str = "landfall.journal";
+const FILE_NAME_NEW: &str = "landfall.journal.new";
+const MAGIC: &[u8; 16] = b"landfall journal";
+/// The format of header and frames that this release reads and writes.
+const VERSION: u32 = 1;
+/// Magic, version, pages in a half, crc32 of these.
+const HEADER_BYTES: usize = 28;
+/// Size of a half of a new journal, in pages: 8 MiB, some 30,000 pulls in a crowd, 2,000 that come one by one.
+const HALF_PAGES: u32 = 2_048;
+
+/// Where frames go: a file, or in tests a disk that fails.
+pub(super) trait Disk: Send {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+impl Disk for File {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, offset)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Why a frame is not on the disk.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error("the journal is full: the database has not yet taken what is in it")]
+    Full,
+    #[error("a frame of {0} bytes is larger than the journal")]
+    TooLarge(usize),
+    #[error("the journal cannot be written: {0}")]
+    Disk(#[from] io::Error),
+}
+
+/// An open journal. Nobody else can open it meanwhile.
+pub(super) struct Journal {
+    disk: Box<dyn Disk>,
+    half_bytes: usize,
+    session: u64,
+    /// The sequence number of the next event.
+    next: u64,
+    halves: [Half; 2],
+    /// Which of them is being filled.
+    current: usize,
+    /// Where a frame may lie whole that was called lost: it is to go before another one takes its numbers.
+    spoiled: Option<u64>,
+    progress: Arc<Progress>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Half {
+    used_bytes: usize,
+    /// The last event in it.
+    last: u64,
+}
+
+impl Journal {
+    /// Opens the journal in `dir`, or makes one, and lets the database take over what only the journal has. The caller
+    /// holds the database, so nobody else makes one.
+    pub(super) fn open(dir: &Path, store: &Store) -> Result<Self, OpenError> {
+        Self::open_sized(dir, store, HALF_PAGES)
+    }
+
+    /// As `open`; a new one gets halves of `half_pages` pages.
+    pub(super) fn open_sized(dir: &Path, store: &Store, half_pages: u32) -> Result<Self, OpenError> {
+        let path = dir.join(FILE_NAME);
+        let failed = |source| OpenError::Io { path: path.clone(), source };
+        let file = match File::options().read(true).write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make(dir, half_pages).map_err(failed)?,
+            opened => opened.map_err(failed)?,
+        };
+        // The database is locked, too, but is closed for moments while it fails.
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path }),
+            locked => locked.map_err(|error| failed(error.into()))?,
+        }
+        let half_bytes = half_bytes(&file, &path)?;
+        let (last, session) = store.head()?;
+        let frames = match session {
+            Some(session) => frames(&file, half_bytes, session).map_err(failed)?,
+            None => Vec::new(),
+        };
+        let frames = following(frames, last)
+            .map_err(|reason| OpenError::DamagedJournal { path: path.clone(), reason })?;
+        let next = frames.last().map_or(last, Frame::last) + 1;
+        let session = getrandom::u64().map_err(|error| failed(io::Error::other(error.to_string())))?;
+        store.begin_session(&frames, session)?;
+        // Now the database has everything: all of the file can be written over.
+        let (halves, progress) = ([Half::default(); 2], Arc::default());
+        let disk = Box::new(file);
+        Ok(Self { disk, half_bytes, session, next, halves, current: 0, spoiled: None, progress })
+    }
+
+    /// An empty frame for what comes next.
+    pub(super) fn frame(&self) -> Frame {
+        Frame::new(self.session, self.next)
+    }
+
+    /// Puts a frame on the disk. When this returns, what is in it survives a loss of power.
+    pub(super) fn write(&mut self, frame: &mut Frame) -> Result<(), WriteError> {
+        frame.seal();
+        self.unspoil()?;
+        let offset = self.place(frame.bytes().len())?;
+        self.spoiled = Some(offset);
+        self.disk.write_all_at(frame.bytes(), offset)?;
+        self.disk.sync_data()?;
+        self.spoiled = None;
+        let half = &mut self.halves[self.current];
+        *half = Half { used_bytes: half.used_bytes + frame.bytes().len(), last: frame.last() };
+        self.next = frame.last() + 1;
+        Ok(())
+    }
+
+    /// Makes unreadable what was called lost.
+    fn unspoil(&mut self) -> Result<(), WriteError> {
+        if let Some(offset) = self.spoiled {
+            self.disk.write_all_at(&[0; PAGE_BYTES], offset)?;
+            self.disk.sync_data()?;
+            self.spoiled = None;
+        }
+        Ok(())
+    }
+
+    /// Where `bytes` more can go; waits for the database if that has yet to take what lies there.
+    fn place(&mut self, bytes: usize) -> Result<u64, WriteError> {
+        if bytes > self.half_bytes {
+            return Err(WriteError::TooLarge(bytes));
+        }
+        if self.halves[self.current].used_bytes + bytes > self.half_bytes {
+            let other = 1 - self.current;
+            if !self.progress.wait_until_kept(self.halves[other].last) {
+                return Err(WriteError::Full);
+            }
+            self.halves[other] = Half::default();
+            self.current = other;
+        }
+        let start = PAGE_BYTES + self.current * self.half_bytes;
+        Ok((start + self.halves[self.current].used_bytes) as u64)
+    }
+
+    /// Bytes of a half. The database is to take frames in pieces well below that.
+    pub(super) fn half_bytes(&self) -> usize {
+        self.half_bytes
+    }
+
+    /// Where the database's keeper says how far it is.
+    pub(super) fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_disk(mut self, wrap: impl FnOnce(Box<dyn Disk>) -> Box<dyn Disk>) -> Self {
+        self.disk = wrap(self.disk);
+        self
+    }
+}
+
+/// All frames of `session`, wherever they lie.
+fn frames(file: &File, half_bytes: usize, session: u64) -> io::Result<Vec<Frame>> {
+    let mut frames = Vec::new();
+    let mut half = vec![0; half_bytes];
+    for start in [PAGE_BYTES, PAGE_BYTES + half_bytes] {
+        file.read_exact_at(&mut half, start as u64)?;
+        let mut rest = &half[..];
+        while !rest.is_empty() {
+            let frame = Frame::read(rest, session);
+            rest = &rest[frame.as_ref().map_or(PAGE_BYTES, |frame| frame.bytes().len())..];
+            frames.extend(frame);
+        }
+    }
+    Ok(frames)
+}
+
+/// Those that hold something after the event `last`, in order; or why they cannot be all that there was.
+fn following(mut frames: Vec<Frame>, last: u64) -> Result<Vec<Frame>, String> {
+    frames.retain(|frame| frame.last() > last);
+    frames.sort_by_key(Frame::first);
+    let mut known = last;
+    for frame in &frames {
+        if frame.first() != known + 1 {
+            return Err(format!("event {} should follow event {known}", frame.first()));
+        }
+        if let Some((sequence, error)) = frame.unreadable() {
+            return Err(format!("event {sequence}: {error}"));
+        }
+        known = frame.last();
+    }
+    Ok(frames)
+}
+
+/// Makes a journal, under another name until it is whole.
+fn make(dir: &Path, half_pages: u32) -> io::Result<File> {
+    let (path, new) = (dir.join(FILE_NAME), dir.join(FILE_NAME_NEW));
+    let mut options = File::options();
+    let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let zeros = vec![0; half_pages as usize * PAGE_BYTES];
+    FileExt::write_all_at(&file, &header(VERSION, half_pages), 0)?;
+    for half in 0..2 {
+        FileExt::write_all_at(&file, &zeros, (PAGE_BYTES + half * zeros.len()) as u64)?;
+    }
+    file.sync_all()?;
+    std::fs::rename(new, path)?;
+    File::open(dir)?.sync_all()?;
+    Ok(file)
+}
+
+fn header(version: u32, half_pages: u32) -> [u8; PAGE_BYTES] {
+    let mut page = [0; PAGE_BYTES];
+    page[..16].copy_from_slice(MAGIC);
+    page[16..20].copy_from_slice(&version.to_le_bytes());
+    page[20..24].copy_from_slice(&half_pages.to_le_bytes());
+    let sum = crc32fast::hash(&page[..24]);
+    page[24..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
+    page
+}
+
+/// Checks the first page and the file's length; returns how long a half is.
+fn half_bytes(file: &File, path: &Path) -> Result<usize, OpenError> {
+    let damaged =
+        |reason: &str| OpenError::DamagedJournal { path: path.to_owned(), reason: reason.to_owned() };
+    let mut head = [0; HEADER_BYTES];
+    file.read_exact_at(&mut head, 0).map_err(|_| damaged("it is too short"))?;
+    let number = |at: usize| head[at..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    if &head[..16] != MAGIC || number(24) != crc32fast::hash(&head[..24]) {
+        return Err(damaged("it does not begin like a journal"));
+    }
+    match number(16) {
+        VERSION => {}
+        found => {
+            let (path, found, known) = (path.to_owned(), found.into(), VERSION.into());
+            return Err(OpenError::Newer { path, found, known });
+        }
+    }
+    let half_bytes = u64::from(number(20)) * PAGE_BYTES as u64;
+    let length = file.metadata().map_err(|source| OpenError::Io { path: path.to_owned(), source })?.len();
+    if half_bytes == 0 || length != PAGE_BYTES as u64 + 2 * half_bytes {
+        return Err(damaged("it does not have the length that it was made with"));
+    }
+    usize::try_from(half_bytes).map_err(|_| damaged("it is larger than memory"))
+}
+
+#[cfg(test)]
+mod tests;
