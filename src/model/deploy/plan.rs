@@ -174,7 +174,8 @@ impl Passage {
         let owned = |found: Vec<&std::sync::Arc<Release>>| -> Vec<Release> {
             found.into_iter().map(|release| Release::clone(release)).collect()
         };
-        let running = || owned(catalogue.find(repository, from).into_iter().collect());
+        let known = runs.release_id.as_deref().and_then(|id| catalogue.with_id(id));
+        let running = || owned(known.into_iter().collect());
         let or = |found: Vec<Release>, other: Vec<Release>| if found.is_empty() { other } else { found };
         match catalogue.relation(repository, from, to) {
             Relation::Later => {
