@@ -8,12 +8,14 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::deployments::{Rules, State};
+use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::event::Observation;
 use crate::model::oci::{Digest, Repository};
 use crate::model::questions::{self, Replayed};
 use crate::model::releases::{Catalogue, Change, Registration};
 use crate::model::time::Time;
+
+mod difference;
 
 /// Bytes of a line that are read before it is refused: an observation has some hundred.
 const LINE_BYTES_MAX: u64 = 1 << 20;
@@ -29,6 +31,9 @@ pub struct Args {
     /// Answer as of this time, from the lines up to it alone [default: the last observation]
     #[arg(long, value_name = "TIME")]
     at: Option<Time>,
+    /// Compare with what an earlier replay printed: say what appears, vanishes or changes, and exit 1 if anything does
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
 }
 
 /// A release as the file has it.
@@ -76,6 +81,14 @@ pub enum ReplayError {
         /// Why.
         source: serde_json::Error,
     },
+    /// What was saved is no answer of a replay.
+    #[error("{path}: not what `landfall replay` prints: {source}")]
+    Saved {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// The answer could not be written.
     #[error("cannot write the answer: {0}")]
     Write(#[from] io::Error),
@@ -86,7 +99,7 @@ impl ReplayError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Read { .. } => 66,
-            Self::Line { .. } | Self::Releases { .. } => 65,
+            Self::Line { .. } | Self::Releases { .. } | Self::Saved { .. } => 65,
             Self::Write(_) => 74,
         }
     }
@@ -94,6 +107,7 @@ impl ReplayError {
 
 #[derive(Serialize)]
 struct Answer<'a> {
+    rules_version: u32,
     environments: BTreeMap<&'a str, Replayed>,
 }
 
@@ -107,12 +121,24 @@ pub fn run(args: &Args) -> Result<ExitCode, ReplayError> {
     let now = args.at.or(state.last_at()).unwrap_or_default();
     let environments =
         state.environments().map(|(name, _)| (name.as_str(), questions::replayed(&state, name, now)));
-    let answer = Answer { environments: environments.collect() };
+    let answer = Answer { rules_version: RULES_VERSION, environments: environments.collect() };
     let mut out = io::BufWriter::new(io::stdout().lock());
+    if let Some(path) = &args.against {
+        let now = serde_json::to_value(&answer).and_then(serde_json::from_value).map_err(io::Error::from)?;
+        let lines = difference::lines(&saved(path)?, &now);
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        out.flush()?;
+        return Ok(if lines.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) });
+    }
     serde_json::to_writer_pretty(&mut out, &answer).map_err(io::Error::from)?;
     writeln!(out)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn saved(path: &Path) -> Result<difference::Saved, ReplayError> {
+    let text = std::fs::read(path).map_err(|source| ReplayError::Read { path: path.into(), source })?;
+    serde_json::from_slice(&text).map_err(|source| ReplayError::Saved { path: path.into(), source })
 }
 
 fn catalogue(path: &Path) -> Result<Catalogue, ReplayError> {

@@ -49,8 +49,24 @@ struct ChangeEvidence {
     repository: String,
     digest: String,
     reason: String,
+    #[serde(default)]
+    rules: Vec<Rule>,
+    #[serde(default)]
+    corrections: Vec<Correction>,
     pulls_total: usize,
     pulls: Vec<Pull>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    number: u8,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Correction {
+    at: Time,
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +169,12 @@ fn evidence(client: &Client, evidence: &Evidence) -> String {
     for change in &evidence.changes {
         let title = format!("{} {}: {}", change.repository, short(&change.digest), change.reason);
         text.push_str(&format!("\n    {}\n", client.output.paint(&title, Style::Plain)));
+        let rules: Vec<String> =
+            change.rules.iter().map(|rule| format!("{} {}", rule.number, clean(&rule.name))).collect();
+        text.push_str(&format!("    by the rules: {}\n", rules.join(", ")));
+        for correction in &change.corrections {
+            text.push_str(&format!("    corrected {}: {}\n", correction.at, clean(&correction.text)));
+        }
         let mut table = Table::indented(4);
         for pull in &change.pulls {
             table.row([

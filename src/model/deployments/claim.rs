@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::time::{Span, Time};
 
 use super::course::{Course, Named};
-use super::pull::PULL;
+use super::pull::{Node, PULL};
+use super::verdict::{Correction, Finding, Rule, Thought};
 
 /// The part of the nodes that speaks for the service: two fifths of those that would ask. A canary has less; a whole
 /// rollout may show less than all, for several pods may find place on one node.
@@ -16,7 +17,11 @@ const PART: (u64, u64) = (2, 5);
 /// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
 const FEW: u32 = 3;
 
-/// The same where caches hide most nodes, and nobody canaries what ran before: a third of the few that would ask.
+/// So many nodes, each after quiet time and none on the running image meanwhile, speak for the service too: it was
+/// scaled down. A canary is few pods of many, and the others would be heard of.
+const VOTES: u32 = 2;
+
+/// The same where caches hide most nodes: a third of the few that would ask.
 const PART_CACHED: (u64, u64) = (1, 3);
 
 /// A rollout is over after a pause of so many times its longest pause …
@@ -38,6 +43,8 @@ pub struct Main {
     pub stragglers: u32,
     /// It was up before.
     pub was_live: bool,
+    /// The rule by which it took over.
+    pub rule: Rule,
     /// The last arrival that belongs to the rollout, not to later scaling.
     last_progress: Time,
     longest_pause: Span,
@@ -54,6 +61,10 @@ pub struct Rival {
     pub course: Course,
     /// It was up before.
     pub was_live: bool,
+    /// It was up before the running image first was: the way down.
+    pub(super) is_down: bool,
+    /// How often another node asked for it after quiet time, and none for the running image since.
+    pub(super) votes: u32,
     /// How many of `nodes_then` held it already when it opened.
     pub(super) held_by: u32,
     pub(super) nodes_then: u32,
@@ -85,6 +96,8 @@ pub struct Past {
     pub ended_at: Time,
     /// It was up before.
     pub was_live: bool,
+    /// The rule by which it took over; of a claim that came to nothing, the one that it did not meet.
+    pub rule: Rule,
     /// Pulls of the image it replaced, while it rolled out.
     pub stragglers: u32,
     /// The nodes that would have made it whole.
@@ -119,6 +132,7 @@ impl Main {
             settled_at: None,
             stragglers: 0,
             was_live: false,
+            rule: Rule::First,
             last_progress,
             longest_pause: Span::default(),
             expected: 0,
@@ -126,7 +140,7 @@ impl Main {
         }
     }
 
-    pub(super) fn follow(old: &Main, rival: Rival, settle: Span) -> Self {
+    pub(super) fn follow(old: &Main, rival: Rival, rule: Rule, settle: Span) -> Self {
         let full = old.nodes(rival.stretch(settle));
         let longest_pause = rival.course.arrivals.longest_pause().min(settle);
         Self {
@@ -134,6 +148,7 @@ impl Main {
             settled_at: None,
             stragglers: 0,
             was_live: rival.was_live,
+            rule,
             last_progress: rival.course.last_arrival(),
             longest_pause,
             expected: rival.expected(full),
@@ -193,6 +208,13 @@ impl Main {
         self.course.arrivals.best(stretch).max(self.hidden)
     }
 
+    /// Takes a claim for stragglers after all.
+    pub(super) fn straggled(&mut self, rival: &Rival, at: Time, settle: Span) {
+        self.stragglers = self.stragglers.saturating_add(rival.course.pulls);
+        let strayed = rival.strayed(self, at, settle, Rule::Stragglers);
+        strayed.into_iter().for_each(|correction| self.course.correct(correction));
+    }
+
     pub(super) fn into_past(self, at: Time, settle: Span) -> Past {
         let settles_at = self.settles_at(settle);
         Past {
@@ -202,6 +224,7 @@ impl Main {
             settled_at: (settles_at <= at).then_some(settles_at),
             ended_at: at,
             was_live: self.was_live,
+            rule: self.rule,
             stragglers: self.stragglers,
             expected: self.expected,
             course: self.course.closed(),
@@ -214,9 +237,15 @@ impl Rival {
     /// claim began while the rollout went on. A tag that said otherwise before and says this now excludes that; so
     /// does a way back by every node that had gone along.
     pub(super) fn straggles(&self, main: &Main, settle: Span) -> bool {
-        let is_tag_moved = self.course.tag.is_some() && self.course.tag == main.course.tag;
         let all_returned = self.returned > 0 && self.returned >= main.course.nodes;
-        self.was_live && !is_tag_moved && !all_returned && self.course.opened_at <= main.over_at(settle)
+        self.was_live
+            && !self.is_tag_moved(main)
+            && !all_returned
+            && self.course.opened_at <= main.over_at(settle)
+    }
+
+    fn is_tag_moved(&self, main: &Main) -> bool {
+        self.course.tag.is_some() && self.course.tag == main.course.tag
     }
 
     /// Whether a single pull is all that speaks for a way back.
@@ -260,13 +289,75 @@ impl Rival {
         u32::try_from(asking.div_ceil(u64::from(self.nodes_then))).unwrap_or(nodes)
     }
 
-    /// Whether it speaks for the service: enough of the nodes that would ask for it did.
-    pub(super) fn is_majority(&self, main: &Main, settle: Span) -> bool {
+    /// The rule by which it takes over at `now`, if it does.
+    pub(super) fn verdict(&self, main: &Main, now: Time, settle: Span, haste: Haste) -> Option<Rule> {
+        if !self.claims(main, now, settle, haste) {
+            return None;
+        }
+        let rule = self.speaks(main, settle)?;
+        Some(if self.straggles(main, settle) {
+            Rule::Stragglers
+        } else if self.is_doubtful(main) {
+            Rule::Hold
+        } else if self.is_tag_moved(main) && self.course.opened_at <= main.over_at(settle) {
+            Rule::MovedTag
+        } else {
+            rule
+        })
+    }
+
+    /// The rule by which it speaks for the service, if it does: enough of the nodes that would ask for it did, or
+    /// there is no other way to read what few did.
+    fn speaks(&self, main: &Main, settle: Span) -> Option<Rule> {
         let nodes = main.nodes(self.stretch(settle));
-        let is_cached = self.is_cached() && !main.asks_always();
-        let (expected, (part, whole)) =
-            if is_cached { (self.expected(nodes), PART_CACHED) } else { (nodes, PART) };
-        expected <= FEW || u64::from(self.course.nodes) * whole >= u64::from(expected) * part
+        let reaches = |expected: u32, (part, whole): (u64, u64)| {
+            expected <= FEW || u64::from(self.course.nodes) * whole >= u64::from(expected) * part
+        };
+        let may_be_hidden = !main.asks_always();
+        if reaches(nodes, PART) {
+            Some(Rule::Share)
+        } else if self.votes >= VOTES {
+            Some(Rule::Alone)
+        } else if may_be_hidden && self.is_cached() && reaches(self.expected(nodes), PART_CACHED) {
+            Some(Rule::Caches)
+        } else {
+            (may_be_hidden && self.is_down).then_some(Rule::WayDown)
+        }
+    }
+
+    /// A pull of the main image at `at`, by `node`, which is `new` to it.
+    pub(super) fn answered(&mut self, at: Time, node: &Node, new: bool, settle: Span) {
+        if node.showed(&self.course.digest, self.course.opened_at) {
+            if self.left == 0 && self.end(at, settle) == Some(End::Mixed) {
+                let correction = self.course.correction(at, Thought::Minority, Finding::GivenUp, Rule::Share);
+                self.course.correct(correction);
+            }
+            self.left += 1;
+        }
+        self.votes = 0;
+        // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
+        self.run = if new { 0 } else { self.run.saturating_sub(1) };
+        if self.run == 0 {
+            self.run_from = None;
+        }
+    }
+
+    /// Notes what its victory over `old` at `now` takes back of what was thought before.
+    pub(super) fn correct(&mut self, old: &Main, now: Time, settle: Span, rule: Rule) {
+        let was_mixed = self.course.arrivals.longest_pause() > settle;
+        let was_silent = self.course.opened_at.since(old.course.last_at) > settle;
+        let is_hidden = matches!(rule, Rule::Caches | Rule::WayDown | Rule::Hold) && was_silent;
+        let was = if was_mixed { Thought::Minority } else { Thought::Replaced };
+        if was_mixed || is_hidden {
+            let correction = self.course.correction(now, was, Finding::Deployed, rule);
+            self.course.correct(correction);
+        }
+    }
+
+    /// That it was no way back, where people saw one.
+    pub(super) fn strayed(&self, main: &Main, at: Time, settle: Span, rule: Rule) -> Option<Correction> {
+        let was_seen = self.shows(main, at, settle);
+        was_seen.then(|| self.course.correction(at, Thought::WayBack, Finding::Straggler, rule))
     }
 
     /// How many nodes would have made it whole.
@@ -293,6 +384,7 @@ impl Rival {
             settled_at: None,
             ended_at: at,
             was_live: self.was_live,
+            rule: Rule::Share,
             stragglers: 0,
             expected: self.whole(main, settle),
             course: self.course.closed(),

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::oci::{Digest, Tag};
 use crate::model::time::{Span, Time};
 
-use super::pull::{Grade, Pull};
+use super::pull::{Grade, NodeKey, Pull};
+use super::verdict::{CORRECTIONS_MAX, Correction, Finding, Rule, Thought};
 
 /// Arrivals that are kept apart; more than that, and each stands for several.
 const ARRIVALS_MAX: usize = 256;
@@ -34,10 +35,14 @@ pub struct Course {
     pub pulls: u32,
     /// How many pulls came from nodes that held the image already: they ask every time.
     pub checks: u32,
+    /// Some of them came from an address that hides several nodes.
+    pub is_shared: bool,
     /// The tag it was pulled by last.
     pub tag: Option<Tag>,
     /// Some of the pulls: the first and the last of them.
     pub evidence: Evidence,
+    /// What later observations took back, in order: of this image, and of those that it was confused with.
+    pub corrections: Vec<Correction>,
     pub(crate) arrivals: Arrivals,
 }
 
@@ -96,8 +101,10 @@ impl Course {
             nodes: 0,
             pulls: 0,
             checks: 0,
+            is_shared: false,
             tag: None,
             evidence: Evidence::default(),
+            corrections: Vec::new(),
             arrivals: Arrivals { times: Vec::new(), weight: 1, pending: 0 },
         }
     }
@@ -134,6 +141,25 @@ impl Course {
         first.truncate(EVIDENCE_MAX_CLOSED);
         first.shrink_to_fit();
         self
+    }
+
+    /// Whether the latest pull was this node's.
+    pub(crate) fn is_latest(&self, node: &NodeKey) -> bool {
+        self.evidence.iter().last().is_some_and(|seen| seen.client == node.client)
+    }
+
+    /// Notes that an earlier judgement was taken back.
+    pub(crate) fn correct(&mut self, correction: Correction) {
+        if self.corrections.len() == CORRECTIONS_MAX {
+            self.corrections.remove(0);
+        }
+        self.corrections.push(correction);
+    }
+
+    /// What is thought of this image from `at` on, instead of what was.
+    pub(crate) fn correction(&self, at: Time, was: Thought, now: Finding, rule: Rule) -> Correction {
+        let client = self.evidence.iter().next().map(|seen| seen.client.clone());
+        Correction { at, digest: self.digest, tag: self.tag.clone(), client, was, now, rule }
     }
 
     /// The latest arrival of a node.

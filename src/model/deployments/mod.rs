@@ -11,6 +11,7 @@ pub mod service;
 pub(super) mod shards;
 #[cfg(test)]
 mod tests;
+pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use service::Service;
 use shards::{Shards, Spread};
 
 /// The version of the rules. A change of them that may change an answer raises it, and the log is folded again.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
 
 /// Most pulls by people's machines that are remembered for an environment.
 const LOCAL_MAX: usize = 1_024;

@@ -18,9 +18,10 @@ use super::claim::{End, Haste, Main, Past, Rival};
 use super::course::Course;
 use super::pull::{COMPLETE, Grade, Node, NodeKey, Pull};
 use super::shards::Shards;
+use super::verdict::{Correction, Rule};
 
 /// A claim that stood still for so many settle times, while another image ran, begins anew with its next node.
-const STANDSTILL: i64 = 6;
+const STANDSTILL: i64 = 48;
 
 /// Most nodes that are remembered for a service.
 const NODES_MAX: usize = 16_384;
@@ -45,13 +46,20 @@ pub struct Service {
     main: Option<Main>,
     rivals: Vec<Rival>,
     past: Arc<VecDeque<Arc<Past>>>,
-    /// What ran before, and how often, as far as `past` goes.
-    lived: Arc<BTreeMap<Digest, u32>>,
+    /// What ran before, as far as `past` goes.
+    lived: Arc<BTreeMap<Digest, Lived>>,
     attempts: VecDeque<Attempt>,
     forgotten: u64,
     is_prepulled: bool,
     /// When the service was last seen to lack observations.
     gap_at: Option<Time>,
+}
+
+/// An image that ran before.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Lived {
+    times: u32,
+    first_at: Time,
 }
 
 /// A reference that could not be pulled.
@@ -188,6 +196,7 @@ impl Service {
             None => {
                 let mut course = Course::new(pull.digest, pull.at);
                 course.add(&pull, arrived(pull.at), held, true);
+                course.is_shared = before.shared;
                 self.main = Some(Main::first(course));
             }
             Some((digest, opened_at)) if digest == pull.digest => {
@@ -195,11 +204,15 @@ impl Service {
             }
             Some((digest, opened_at)) => {
                 let refetched = held && !before.shared && pull.grade == Grade::Transfer;
+                let is_always = self.main.as_ref().is_some_and(Main::asks_always);
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
                 let since = rival.course.opened_at;
+                let is_new = arrived(since) > 0 || is_always && !rival.course.is_latest(&pull.node);
+                rival.votes += u32::from(is_new && pull.at.since(rival.course.last_at) > settle);
                 let in_run = arrived(rival.run_from.unwrap_or(pull.at));
                 rival.course.add(&pull, arrived(since), held, true);
+                rival.course.is_shared |= before.shared;
                 rival.run = rival.run.saturating_add(in_run);
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
@@ -215,26 +228,31 @@ impl Service {
     /// A pull of the image that runs.
     fn support(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
         let Some(main) = &mut self.main else { return };
+        // What people saw, and by which rule, is what was known before this pull.
+        let seen = |rival: &Rival| {
+            let rule = if rival.straggles(main, settle) { Rule::Stragglers } else { Rule::Hold };
+            rival.strayed(main, pull.at, settle, rule)
+        };
+        let mut seen: VecDeque<Option<Correction>> = self.rivals.iter().map(seen).collect();
         main.progress(pull.at, arrived, settle);
         main.course.add(pull, arrived, held, main.settled_at.is_none());
+        main.course.is_shared |= node.shared;
         let (over_at, hold) = (main.over_at(settle), main.hold(settle));
-        let mut stragglers = 0;
+        let (mut stragglers, mut corrections) = (0, Vec::new());
         self.rivals.retain_mut(|rival| {
-            rival.left += u32::from(node.showed(&rival.course.digest, rival.course.opened_at));
-            // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
-            rival.run = if arrived > 0 { 0 } else { rival.run.saturating_sub(1) };
-            if rival.run == 0 {
-                rival.run_from = None;
-            }
+            let strayed = seen.pop_front().flatten();
+            rival.answered(pull.at, node, arrived > 0, settle);
             let in_time = rival.course.opened_at <= over_at || main.asks_always();
-            let straggled = rival.run == 0 && rival.was_live && in_time;
-            let strayed = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
-            if straggled || strayed {
+            let is_straggler = rival.run == 0 && rival.was_live && in_time;
+            let in_hold = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
+            if is_straggler || in_hold {
                 stragglers += rival.course.pulls;
+                corrections.extend(strayed);
             }
-            !(straggled || strayed)
+            !(is_straggler || in_hold)
         });
         main.stragglers = main.stragglers.saturating_add(stragglers);
+        corrections.into_iter().for_each(|correction| main.course.correct(correction));
     }
 
     /// The place of the rival that `pull` speaks for.
@@ -264,7 +282,7 @@ impl Service {
     fn give_up(&mut self, rival: Rival, at: Time, settle: Span) {
         let Some(main) = &mut self.main else { return };
         if rival.straggles(main, settle) {
-            main.stragglers = main.stragglers.saturating_add(rival.course.pulls);
+            main.straggled(&rival, at, settle);
         } else {
             let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
             let past = rival.into_past(main, end, at, settle);
@@ -279,7 +297,9 @@ impl Service {
         }
         let Some(main) = &self.main else { return 0 };
         let (digest, opened_at) = (main.course.digest, main.course.opened_at);
-        let was_live = self.was_live(&pull.digest);
+        let lived_at = self.lived.get(&pull.digest).map(|lived| lived.first_at);
+        let main_lived_at = self.lived.get(&digest).map_or(opened_at, |lived| lived.first_at);
+        let was_live = lived_at.is_some();
         let (mut nodes_then, mut held_by) = (0, 0);
         // Only these can be in caches, and only then is every node asked.
         let may_be_cached = was_live || self.is_prepulled;
@@ -291,6 +311,8 @@ impl Service {
         self.rivals.push(Rival {
             course: Course::new(pull.digest, pull.at),
             was_live,
+            is_down: lived_at.is_some_and(|at| at < main_lived_at),
+            votes: 0,
             held_by,
             nodes_then,
             refetched: false,
@@ -302,23 +324,22 @@ impl Service {
         self.rivals.len() - 1
     }
 
-    fn was_live(&self, digest: &Digest) -> bool {
-        self.lived.contains_key(digest)
-    }
-
     /// Lets the strongest claim win, if one does.
     fn decide(&mut self, now: Time, settle: Span, haste: Haste) {
         while let Some(main) = &self.main {
-            let wins =
-                |rival: &Rival| rival.claims(main, now, settle, haste) && rival.is_majority(main, settle);
-            let Some(place) = self.rivals.iter().position(wins) else { return };
+            let verdict = |rival: &Rival| rival.verdict(main, now, settle, haste);
+            let found =
+                self.rivals.iter().map(verdict).enumerate().find_map(|(place, rule)| Some((place, rule?)));
+            let Some((place, rule)) = found else {
+                return;
+            };
             let rival = self.rivals.remove(place);
-            self.succeed(rival, settle);
+            self.succeed(rival, now, settle, rule);
         }
     }
 
     /// The rival takes over.
-    fn succeed(&mut self, mut rival: Rival, settle: Span) {
+    fn succeed(&mut self, mut rival: Rival, now: Time, settle: Span, rule: Rule) {
         let Some(mut old) = self.main.take() else { return };
         if rival.straggles(&old, settle) {
             // Its first pulls were stragglers; it came back with the run that nothing answered.
@@ -328,13 +349,14 @@ impl Service {
         let others = std::mem::take(&mut self.rivals);
         for other in others {
             if other.straggles(&old, settle) {
-                old.stragglers = old.stragglers.saturating_add(other.course.pulls);
+                old.straggled(&other, now, settle);
             } else {
                 let past = other.into_past(&old, End::Aborted, at, settle);
                 self.remember(past);
             }
         }
-        let main = Main::follow(&old, rival, settle);
+        rival.correct(&old, now, settle, rule);
+        let main = Main::follow(&old, rival, rule, settle);
         self.remember(old.into_past(at, settle));
         self.main = Some(main);
     }
@@ -342,7 +364,8 @@ impl Service {
     fn remember(&mut self, past: Past) {
         let (all, lived) = (Arc::make_mut(&mut self.past), Arc::make_mut(&mut self.lived));
         if past.end == End::Replaced {
-            *lived.entry(past.course.digest).or_default() += 1;
+            let first_at = past.course.opened_at;
+            lived.entry(past.course.digest).or_insert(Lived { times: 0, first_at }).times += 1;
         }
         all.push_back(Arc::new(past));
         if all.len() <= PAST_MAX {
@@ -350,8 +373,8 @@ impl Service {
         }
         let Some(oldest) = all.pop_front().filter(|oldest| oldest.end == End::Replaced) else { return };
         if let Entry::Occupied(mut times) = lived.entry(oldest.course.digest) {
-            *times.get_mut() -= 1;
-            if *times.get() == 0 {
+            times.get_mut().times -= 1;
+            if times.get().times == 0 {
                 times.remove();
             }
         }

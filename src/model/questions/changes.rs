@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::compare::fixes_and_pull_requests;
 use super::release::ReleaseView;
+use super::timeline::grouped;
 use super::view::{Change, Deployment, Kind, Phase};
-use super::{Asked, asked, grouped};
+use super::{Asked, asked};
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;

@@ -10,18 +10,21 @@ mod missing;
 mod release;
 mod search;
 mod step;
+mod timeline;
 mod verify;
 mod view;
 
 use std::borrow::Cow;
 
 use super::deployments::claim::{End, Main, Past, Rival};
+use super::deployments::course::Course;
 use super::deployments::service::{Attempt, Service};
+use super::deployments::verdict::Rule;
 use super::deployments::{Local, State};
 use super::event::EnvironmentName;
-use super::oci::{Digest, Repository};
+use super::oci::Repository;
 use super::time::{Span, Time};
-use step::{Step, confidence, image, sentence, tag, version};
+use step::{Step, confidence, image, tag, version};
 
 pub use changes::{Changes, History, changes, history};
 pub(in crate::model) use compare::fixes_and_pull_requests;
@@ -30,6 +33,7 @@ pub use find::{Finder, releases_of};
 pub use missing::{Missing, MissingService, missing};
 pub use release::{ReleaseRef, ReleaseView, Source, Where, release};
 pub use search::{Certainty, SearchMatch, Searched, StandsWhere, search};
+pub use timeline::{deployment, evidence, timeline};
 pub use verify::{Match, MatchedWord, ServiceStanding, Standing, Verified, verify};
 pub use view::*;
 
@@ -47,38 +51,6 @@ pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
         services: asked.iter().filter_map(Asked::running).collect(),
         failing: asked.iter().flat_map(Asked::attempts).filter(is_failing).collect(),
     }
-}
-
-/// At most `limit` deployments of `env` as they look at `now`, the newest first; those before the one with the
-/// identifier `before`, where one is named.
-pub fn timeline(
-    state: &State,
-    env: &EnvironmentName,
-    now: Time,
-    limit: usize,
-    before: Option<&str>,
-) -> Timeline {
-    let asked = asked(state, env, now);
-    let groups = grouped(state, &asked);
-    let end =
-        before.and_then(|id| groups.iter().position(|group| group.id(env) == id)).unwrap_or(groups.len());
-    let start = end.saturating_sub(limit);
-    let page = groups[start..end].iter().rev().map(|group| group.view(state, env)).collect();
-    let next = (start > 0 && start < end).then(|| groups[start].id(env));
-    Timeline { deployments: page, next }
-}
-
-/// The deployment with this identifier, as it looks at `now`.
-pub fn deployment(state: &State, id: &str, now: Time) -> Option<Deployment> {
-    in_any(state, id, now, |group, env| group.view(state, env))
-}
-
-/// The pulls behind the deployment with this identifier.
-pub fn evidence(state: &State, id: &str, now: Time) -> Option<Evidence> {
-    in_any(state, id, now, |group, _| Evidence {
-        deployment: id.to_owned(),
-        changes: group.0.iter().map(Step::evidence).collect(),
-    })
 }
 
 /// The pulls by people's machines in `env`, in log order.
@@ -204,25 +176,66 @@ impl Asked<'_> {
 
     /// Every change, in the order in which they opened.
     fn steps(&self) -> Vec<Step<'_>> {
-        let settle = self.state.rules().settle;
-        let mut steps: Vec<Step<'_>> = self.service.past().map(|past| self.past(past)).collect();
-        if let Some(main) = self.service.main() {
-            steps.extend(self.service.rivals(self.now, settle).map(|rival| self.rival(main, rival)));
-            let state = self.phase(main);
-            steps.push(Step {
-                repository: self.repository,
-                service: &self.service,
-                course: &main.course,
-                from: main.from.as_ref().map(|from| (from.digest, from.tag())),
-                state,
-                progressed_at: main.progressed_at(),
-                settled_at: (state == Phase::Settled).then(|| main.settles_at(settle)),
-                was_live: main.was_live,
-                stragglers: main.stragglers,
-                expected: main.expected(),
-            });
+        self.steps_since(Time::from_ms(i64::MIN)).0
+    }
+
+    /// The changes that opened at `since` or later, in that order, and whether there are none before.
+    fn steps_since(&self, since: Time) -> (Vec<Step<'_>>, bool) {
+        let (mut is_all, mut older) = (true, 0);
+        let mut steps: Vec<Step<'_>> = Vec::new();
+        for past in self.service.past().rev() {
+            if past.course.opened_at >= since {
+                steps.push(self.past(past));
+                continue;
+            }
+            is_all = false;
+            // They stand in the order in which they ended. A claim opens before the second takeover after it, so
+            // behind three images that ran before `since` there are none after it.
+            older += usize::from(past.end == End::Replaced);
+            if older == 3 {
+                break;
+            }
         }
+        let now = self.steps_now();
+        is_all &= now.iter().all(|step| step.course.opened_at >= since);
+        steps.extend(now.into_iter().filter(|step| step.course.opened_at >= since));
         steps.sort_by_key(|step| (step.course.opened_at, step.course.digest));
+        (steps, is_all)
+    }
+
+    /// When the latest image that ran opened.
+    fn newest(&self) -> Option<Time> {
+        self.service.main().map(|main| main.course.opened_at)
+    }
+
+    /// When the change opened that gave a deployment of `env` this identifier.
+    fn opened_at(&self, env: &EnvironmentName, id: &str) -> Option<Time> {
+        let is_it = |course: &&Course| timeline::id(env, self.repository, course) == id;
+        let past = self.service.past().rev().map(|past| &past.course);
+        let now = self.steps_now().into_iter().map(|step| step.course);
+        now.chain(past).find(is_it).map(|course| course.opened_at)
+    }
+
+    /// The image that runs, and those that claim to follow it.
+    fn steps_now(&self) -> Vec<Step<'_>> {
+        let settle = self.state.rules().settle;
+        let Some(main) = self.service.main() else { return Vec::new() };
+        let mut steps: Vec<Step<'_>> =
+            self.service.rivals(self.now, settle).map(|rival| self.rival(main, rival)).collect();
+        let state = self.phase(main);
+        steps.push(Step {
+            repository: self.repository,
+            service: &self.service,
+            course: &main.course,
+            from: main.from.as_ref().map(|from| (from.digest, from.tag())),
+            state,
+            progressed_at: main.progressed_at(),
+            settled_at: (state == Phase::Settled).then(|| main.settles_at(settle)),
+            was_live: main.was_live,
+            rule: main.rule,
+            stragglers: main.stragglers,
+            expected: main.expected(),
+        });
         steps
     }
 
@@ -240,6 +253,7 @@ impl Asked<'_> {
             progressed_at: past.progressed_at,
             settled_at: past.settled_at,
             was_live: past.was_live,
+            rule: past.rule,
             stragglers: past.stragglers,
             expected: past.expected,
         }
@@ -260,90 +274,9 @@ impl Asked<'_> {
             progressed_at: rival.course.last_arrival(),
             settled_at: None,
             was_live: rival.was_live,
+            rule: Rule::Share,
             stragglers: 0,
             expected: rival.whole(main, settle),
-        }
-    }
-}
-
-/// Changes that went out together.
-struct Group<'a>(Vec<Step<'a>>);
-
-fn grouped<'a>(state: &State, asked: &'a [Asked<'_>]) -> Vec<Group<'a>> {
-    let mut steps: Vec<Step<'a>> = asked.iter().flat_map(Asked::steps).collect();
-    steps.sort_by(|a, b| (a.course.opened_at, a.repository).cmp(&(b.course.opened_at, b.repository)));
-    let mut groups: Vec<Group<'a>> = Vec::new();
-    for step in steps {
-        let fits = |group: &Group<'_>| {
-            let last = group.0.last().map(|last| last.course.opened_at);
-            let is_near = last.is_some_and(|last| step.course.opened_at.since(last) <= state.rules().settle);
-            // Two changes of one service are two deployments.
-            is_near && group.0.iter().all(|other| other.repository != step.repository)
-        };
-        match groups.last_mut() {
-            Some(group) if fits(group) => group.0.push(step),
-            _ => groups.push(Group(vec![step])),
-        }
-    }
-    groups
-}
-
-fn in_any<T>(
-    state: &State,
-    id: &str,
-    now: Time,
-    view: impl Fn(&Group<'_>, &EnvironmentName) -> T,
-) -> Option<T> {
-    state.environments().find_map(|(env, _)| {
-        let asked = asked(state, env, now);
-        let groups = grouped(state, &asked);
-        groups.iter().find(|group| group.id(env) == id).map(|group| view(group, env))
-    })
-}
-
-impl Group<'_> {
-    /// Derived from what opened it, so that the same log gives the same identifier.
-    fn id(&self, env: &EnvironmentName) -> String {
-        let Some(first) = self.0.first() else { return String::new() };
-        let course = &first.course;
-        let text = format!("{env}\0{}\0{}\0{}", first.repository, course.digest, course.opened_at.ms());
-        format!("dep_{}", Digest::of(text.as_bytes()).short())
-    }
-
-    fn started_at(&self) -> Option<Time> {
-        self.0.first().map(|step| step.course.opened_at)
-    }
-
-    fn view(&self, state: &State, env: &EnvironmentName) -> Deployment {
-        let changes: Vec<Change> = self.0.iter().map(|step| step.view(state)).collect();
-        let phase = changes.iter().map(|change| change.state).max_by_key(|state| match state {
-            Phase::Aborted => 0,
-            Phase::Settled => 1,
-            Phase::Mixed => 2,
-            Phase::RollingOut => 3,
-        });
-        let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| match kind {
-            Kind::Initial => 0,
-            Kind::Rebuild => 1,
-            Kind::Restore => 2,
-            Kind::Upgrade => 3,
-            Kind::Changed => 4,
-            Kind::Rollback => 5,
-        });
-        let phase = phase.unwrap_or(Phase::RollingOut);
-        let settled = changes.iter().filter_map(|change| change.settled_at).max();
-        Deployment {
-            id: self.id(env),
-            environment: env.clone(),
-            state: phase,
-            kind: kind.unwrap_or(Kind::Changed),
-            started_at: self.0.first().map(|step| step.course.opened_at).unwrap_or_default(),
-            settled_at: settled.filter(|_| phase == Phase::Settled),
-            confidence: changes.iter().map(|change| change.confidence).min().unwrap_or(Confidence::Tentative),
-            releases_landed: changes.iter().map(|change| change.releases.len()).sum(),
-            releases_reverted: changes.iter().map(|change| change.reverted.len()).sum(),
-            summary: changes.iter().map(sentence).collect::<Vec<_>>().join("; "),
-            changes,
         }
     }
 }

@@ -6,12 +6,15 @@ use crate::model::deployments::State;
 use crate::model::deployments::claim::End;
 use crate::model::deployments::course::{Course, Seen};
 use crate::model::deployments::service::Service;
+use crate::model::deployments::verdict::{Correction, Finding, Rule, Thought};
 use crate::model::oci::{Digest, Repository, Tag};
 use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::Time;
 
 use super::release::ReleaseView;
-use super::view::{Change, ChangeEvidence, Confidence, Image, Kind, Phase, PullEvidence};
+use super::view::{
+    Change, ChangeEvidence, Confidence, CorrectionView, Image, Kind, Phase, PullEvidence, RuleView,
+};
 
 /// One change of one service.
 #[derive(Clone)]
@@ -24,6 +27,7 @@ pub(super) struct Step<'a> {
     pub(super) progressed_at: Time,
     pub(super) settled_at: Option<Time>,
     pub(super) was_live: bool,
+    pub(super) rule: Rule,
     pub(super) stragglers: u32,
     pub(super) expected: u32,
 }
@@ -75,7 +79,32 @@ impl Step<'_> {
             reverted,
             clients: self.course.nodes,
             reason: self.reason(),
+            corrections: self.corrections(state),
         }
+    }
+
+    fn corrections(&self, state: &State) -> Vec<CorrectionView> {
+        let view = |correction: &Correction| {
+            let tag = correction.tag.as_ref().map(Tag::as_str);
+            let image = image(state, self.repository, &correction.digest, tag);
+            let text = in_sentence(correction, &image);
+            let (at, was, now) = (correction.at, correction.was, correction.now);
+            CorrectionView { at, image, was, now, rule: correction.rule.into(), text }
+        };
+        self.course.corrections.iter().map(view).collect()
+    }
+
+    /// The rules that spoke: by which it took over, what was set aside, whether it is over, what it is.
+    fn rules(&self) -> Vec<RuleView> {
+        let mut rules = vec![self.rule];
+        let spoke = [
+            (self.course.is_shared, Rule::SharedAddress),
+            (self.stragglers > 0, Rule::Stragglers),
+            (self.state == Phase::Settled, Rule::Settled),
+            (self.from.is_some(), Rule::Order),
+        ];
+        rules.extend(spoke.into_iter().filter(|(spoke, rule)| *spoke && *rule != self.rule).map(|it| it.1));
+        rules.into_iter().map(RuleView::from).collect()
     }
 
     /// The releases after `low` up to and with `high`: those of the catalogue, and the images that ran here of which
@@ -139,13 +168,15 @@ impl Step<'_> {
         text
     }
 
-    pub(super) fn evidence(&self) -> ChangeEvidence {
+    pub(super) fn evidence(&self, state: &State) -> ChangeEvidence {
         let mut pulls: Vec<PullEvidence> = self.course.evidence.iter().map(PullEvidence::from).collect();
         pulls.sort_by_key(|pull| pull.at);
         ChangeEvidence {
             repository: self.repository.clone(),
             digest: self.course.digest,
             reason: self.reason(),
+            rules: self.rules(),
+            corrections: self.corrections(state),
             pulls_total: self.course.pulls,
             pulls,
         }
@@ -162,6 +193,24 @@ impl From<&Seen> for PullEvidence {
             arrived: seen.arrived,
         }
     }
+}
+
+/// "v2.3.0 seemed to be back with a pull by 10.0.1.7; it was a straggler (rule 8, stragglers)".
+fn in_sentence(correction: &Correction, image: &Image) -> String {
+    let name = image.version.clone().unwrap_or_else(|| image.digest.short());
+    let by = correction.client.as_ref().map(|client| format!(" with a pull by {client}")).unwrap_or_default();
+    let was = match correction.was {
+        Thought::Replaced => "was thought to be replaced".to_owned(),
+        Thought::WayBack => format!("seemed to be back{by}"),
+        Thought::Minority => "seemed to be a minority beside the image that ran".to_owned(),
+    };
+    let now = match correction.now {
+        Finding::Straggler => "it was a straggler",
+        Finding::Deployed => "the service runs it",
+        Finding::GivenUp => "it was given up",
+    };
+    let rule = correction.rule;
+    format!("{name} {was}; {now} (rule {}, {})", rule.number(), rule.name())
 }
 
 /// "payment rolled back from v2.3.1 to v2.3.0 (9 nodes within 6 min)".

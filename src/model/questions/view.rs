@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::deployments::pull::Grade;
+use crate::model::deployments::verdict::{Finding, Rule, Thought};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;
@@ -96,6 +97,42 @@ pub struct Change {
     pub clients: u32,
     /// Why, in words.
     pub reason: String,
+    /// What later observations took back, in order: the latest eight.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub corrections: Vec<CorrectionView>,
+}
+
+/// An earlier judgement that a later observation took back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CorrectionView {
+    /// When.
+    pub at: Time,
+    /// Of which image.
+    #[serde(flatten)]
+    pub image: Image,
+    /// What was thought of it.
+    pub was: Thought,
+    /// What is thought of it now.
+    pub now: Finding,
+    /// The rule that spoke.
+    pub rule: RuleView,
+    /// The same in words.
+    pub text: String,
+}
+
+/// A rule of ARCHITECTURE.md, "How deployments are derived".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleView {
+    /// Its number there.
+    pub number: u8,
+    /// Its name there.
+    pub name: &'static str,
+}
+
+impl From<Rule> for RuleView {
+    fn from(rule: Rule) -> Self {
+        Self { number: rule.number(), name: rule.name() }
+    }
 }
 
 /// An environment's deployment: service changes that went out together.
@@ -194,8 +231,13 @@ pub struct ChangeEvidence {
     pub repository: Repository,
     /// To what.
     pub digest: Digest,
-    /// Which rule spoke, in words.
+    /// Why, in words.
     pub reason: String,
+    /// The rules that spoke, in the order in which they did.
+    pub rules: Vec<RuleView>,
+    /// What later observations took back, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub corrections: Vec<CorrectionView>,
     /// How many pulls there were; the list has the first and the last of them.
     pub pulls_total: u32,
     /// Pulls, in the order of their times.

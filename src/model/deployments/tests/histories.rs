@@ -120,6 +120,80 @@ fn a_canary_that_its_node_left_was_given_up() {
 }
 
 #[test]
+fn a_claim_that_is_heard_alone_was_no_canary_but_a_service_scaled_down() {
+    let small = "0:00 a b c d e f g h i j k l pull 1.0\n 5:00:00 a b pull 1.1 every 10s";
+    check(small, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let heard_once = format!("{small}\n 6:00:00 y pull 1.1");
+    check(&heard_once, "6:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let beside_the_old = format!("{heard_once}\n 6:40:00 x pull 1.0\n 7:00:00 z pull 1.1");
+    check(&beside_the_old, "7:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let alone = format!("{heard_once}\n 7:00:00 z pull 1.1");
+    check(&alone, "7:30:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+}
+
+#[test]
+fn nobody_canaries_the_way_down() {
+    let up = "0:00 a b c d e f g h i j pull 1.0
+        2:00:00 k l m n o p q r s t pull 1.1";
+    // A third of the fleet asks for the old image again: caches hide the others.
+    let down = format!("{up}\n 9:00:00 u v pull 1.0 every 20s");
+    check(
+        &down,
+        "9:30:00",
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled",
+    );
+}
+
+#[test]
+fn a_rollout_that_pauses_for_hours_is_one_rollout_and_a_canary_of_yesterday_is_another() {
+    let canary = "0:00 a b c d e f g h i j pull 1.0\n 5:00:00 a pull 1.1";
+    let told = "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled";
+    check(&format!("{canary}\n 8:00:00 b c d e f g h i j pull 1.1 every 20s"), "9:00:00", told);
+    let told = "initial 1.0 settled\n upgrade 1.1 mixed\n upgrade 1.1 settled\n now 1.1 settled";
+    check(&format!("{canary}\n 29:00:00 b c d e f g h i j pull 1.1 every 20s"), "30:00:00", told);
+}
+
+/// `was finding rule` of each correction of the deployment to `version`, as it looks at `now`.
+fn corrected(story: &str, version: &str, now: i64) -> Vec<String> {
+    let timeline = questions::timeline(&folded(&told(story)), &environment(), at(now), 100, None);
+    let timeline = serde_json::to_value(timeline).unwrap();
+    let all = timeline["deployments"].as_array().unwrap();
+    let to = |deployment: &&serde_json::Value| deployment["changes"][0]["to"]["version"] == version;
+    let corrections =
+        all.iter().filter(to).filter_map(|it| it["changes"][0]["corrections"].as_array()).flatten();
+    let line = |it: &serde_json::Value| {
+        let word = |key: &str| it[key].as_str().unwrap().to_owned();
+        format!(
+            "{} {} {} {}",
+            it["version"].as_str().unwrap(),
+            word("was"),
+            word("now"),
+            it["rule"]["number"]
+        )
+    };
+    corrections.map(line).collect()
+}
+
+#[test]
+fn what_is_taken_back_is_said() {
+    let straggler = format!(
+        "{FIVE_ON_1_0}\n2:00:00 a b c pull 1.1 every 30s\n2:01:30 a check 1.0\n2:02:00 d e pull 1.1 every 30s"
+    );
+    assert_eq!(corrected(&straggler, "1.1", 9000), ["1.0 way_back straggler 8"]);
+    let held = format!(
+        "{FIVE_ON_1_0}\n2:00:00 a b c d e pull 1.1 every 30s\n2:08:00 f pull 1.0\n2:10:00 g pull 1.1"
+    );
+    assert_eq!(corrected(&held, "1.1", 9000), ["1.0 way_back straggler 9"]);
+    let canary = "0:00 a b c d e f g h i j pull 1.0\n 5:00:00 a pull 1.1";
+    let promoted = format!("{canary}\n 5:40:00 b c d e f g h i j pull 1.1 every 20s");
+    assert_eq!(corrected(&promoted, "1.1", 7 * 3600), ["1.1 minority deployed 4"]);
+    let given_up = format!("{canary}\n 5:40:00 a check 1.0");
+    assert_eq!(corrected(&given_up, "1.1", 7 * 3600), ["1.1 minority given_up 4"]);
+    let hidden = format!("{FIVE_ON_1_0}\n2:00:00 a b c f g pull 1.1 every 20s\n9:00:00 f pull 1.0");
+    assert_eq!(corrected(&hidden, "1.0", 10 * 3600), ["1.0 replaced deployed 9"]);
+}
+
+#[test]
 fn many_nodes_behind_one_address_are_counted_by_what_they_fetch() {
     let story = "0:00 nat nat nat nat nat nat pull 1.0\n 5:00:00 nat pull 1.1";
     check(story, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");

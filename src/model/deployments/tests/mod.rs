@@ -1,5 +1,6 @@
-//! Histories as sentences, and properties of any history.
+//! Histories as sentences, properties of any history, and how often the answers are right.
 
+mod bar;
 mod histories;
 mod properties;
 mod story;

@@ -9,6 +9,7 @@ use crate::model::deployments::State;
 use crate::model::deployments::service::Service;
 use crate::model::event::{Method, Object, Observation, TokenKind};
 use crate::model::oci::{Digest, Reference};
+use crate::model::questions;
 use crate::model::time::{Span, Time};
 
 /// One thing that happens in a cluster.
@@ -97,6 +98,29 @@ fn noise(at: Time, kind: u8, version: u8, number: u8) -> Vec<Observation> {
     requests
 }
 
+/// Pulls within seconds of each other: of which version, by which node, whether it holds it, and the pause after it.
+fn crowd() -> impl Strategy<Value = Vec<(u8, u8, bool, i64)>> {
+    vec((0..3_u8, 0..8_u8, any::<bool>(), prop_oneof![3 => 0..1_500_i64, 1 => 20_000..90_000_i64]), 2..20)
+}
+
+/// The same observations as they are logged late by `delays`, in milliseconds.
+fn delayed(observations: &[Observation], delays: &[i64]) -> Vec<Observation> {
+    let mut late: Vec<(i64, Observation)> = observations
+        .iter()
+        .zip(delays.iter().cycle())
+        .map(|(observation, delay)| (observation.at.ms() + delay, observation.clone()))
+        .collect();
+    // A node's own requests stay in order: it asks for the next thing when it has the last.
+    let mut of_node = std::collections::BTreeMap::new();
+    for (logged_at, observation) in &mut late {
+        let last = of_node.entry(observation.client.clone()).or_insert(i64::MIN);
+        *logged_at = (*logged_at).max(*last);
+        *last = *logged_at;
+    }
+    late.sort_by_key(|(logged_at, _)| *logged_at);
+    late.into_iter().map(|(_, observation)| observation).collect()
+}
+
 fn services(state: &State, now: Time) -> serde_json::Value {
     answer(state, now)["services"].clone()
 }
@@ -141,22 +165,69 @@ proptest! {
     #[test]
     fn jitter_changes_no_answer(scenes in vec(scene(), 1..14), delays in vec(0..2_000_i64, 1..40)) {
         let (observations, end) = played(&scenes);
-        let mut late: Vec<(i64, Observation)> = observations
-            .iter()
-            .zip(delays.iter().cycle())
-            .map(|(observation, delay)| (observation.at.ms() + delay, observation.clone()))
-            .collect();
-        // A node's own requests stay in order: it asks for the next thing when it has the last.
-        let mut of_node = std::collections::BTreeMap::new();
-        for (logged_at, observation) in &mut late {
-            let last = of_node.entry(observation.client.clone()).or_insert(i64::MIN);
-            *logged_at = (*logged_at).max(*last);
-            *last = *logged_at;
-        }
-        late.sort_by_key(|(logged_at, _)| *logged_at);
-        let late: Vec<Observation> = late.into_iter().map(|(_, observation)| observation).collect();
+        let late = delayed(&observations, &delays);
         let end = end + Span::from_mins(120);
         prop_assert_eq!(services(&folded(&observations), end), services(&folded(&late), end));
+    }
+
+    /// Many nodes ask for several images within the same seconds: here an order that is not that of the times shows.
+    #[test]
+    fn jitter_in_a_crowd_changes_no_answer(
+        crowds in vec(crowd(), 1..5), delays in vec(0..2_000_i64, 7..40),
+    ) {
+        let mut clock_ms = 0;
+        let mut observations = Vec::new();
+        for crowd in crowds {
+            for (version, number, check, gap_ms) in crowd {
+                let time = at(0) + Span::from_ms(clock_ms);
+                observations.extend(pull(time, &node(number), &name(version), &name(version), check));
+                clock_ms += gap_ms;
+            }
+            clock_ms += 5_000_000;
+        }
+        observations.sort_by_key(|observation| observation.at);
+        let end = at(0) + Span::from_ms(clock_ms);
+        // As evidence too: which pulls, by whom, in which order.
+        let told = |state: &State| {
+            let timeline = questions::timeline(state, &story::environment(), end, 1_000, None);
+            let evidence = timeline.deployments.iter().map(|it| questions::evidence(state, &it.id, end));
+            (services(state, end), serde_json::to_value(evidence.collect::<Vec<_>>()).unwrap())
+        };
+        let late = delayed(&observations, &delays);
+        prop_assert_eq!(told(&folded(&observations)), told(&folded(&late)));
+    }
+
+    /// A page, and one deployment by its identifier, are cut from the whole and are the same.
+    #[test]
+    fn pages_make_the_whole(scenes in vec(scene(), 1..40), limit in 1..5_usize) {
+        let (mut observations, end) = played(&scenes);
+        // A second service goes along, a little later: two changes to a deployment.
+        let along = observations.clone().into_iter().map(|observation| Observation {
+            at: observation.at + Span::from_secs(90),
+            repository: "docker/web".parse().unwrap(),
+            ..observation
+        });
+        observations.extend(along.collect::<Vec<_>>());
+        observations.sort_by_key(|observation| observation.at);
+        let state = folded(&observations);
+        let env = story::environment();
+        let whole = questions::timeline(&state, &env, end, usize::MAX, None);
+        prop_assert_eq!(&whole.next, &None);
+        let mut pages = Vec::new();
+        let mut before: Option<String> = None;
+        loop {
+            let page = questions::timeline(&state, &env, end, limit, before.as_deref());
+            prop_assert!(page.deployments.len() <= limit);
+            pages.extend(page.deployments);
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        prop_assert_eq!(&pages, &whole.deployments);
+        for deployment in pages {
+            prop_assert_eq!(questions::deployment(&state, &deployment.id, end), Some(deployment));
+        }
     }
 
     #[test]

@@ -1,0 +1,183 @@
+//! What landed, page by page: deployments of an environment, newest first, at the cost of what is shown.
+//!
+//! A group depends on the one before it, up to the last gap longer than the settle time: behind such a gap grouping
+//! begins anew, so a page is grouped from the nearest gap before it and nothing older is looked at.
+
+use super::step::{Step, sentence};
+use super::view::{Change, Confidence, Deployment, Evidence, Kind, Phase, Timeline};
+use super::{Asked, asked};
+use crate::model::deployments::State;
+use crate::model::deployments::course::Course;
+use crate::model::event::EnvironmentName;
+use crate::model::oci::{Digest, Repository};
+use crate::model::time::{Span, Time};
+
+/// How far back a page looks at first, in settle times; then four times as far, until it is full.
+const LOOK_BACK: i64 = 64;
+
+/// At most `limit` deployments of `env` as they look at `now`, the newest first; those before the one with the
+/// identifier `before`, where one is named.
+pub fn timeline(
+    state: &State,
+    env: &EnvironmentName,
+    now: Time,
+    limit: usize,
+    before: Option<&str>,
+) -> Timeline {
+    let asked = asked(state, env, now);
+    let opened = |id: &str| asked.iter().find_map(|service| service.opened_at(env, id));
+    let until = before.and_then(opened);
+    let newest = asked.iter().filter_map(Asked::newest).max().unwrap_or(now);
+    let mut back = Span::from_ms(state.rules().settle.ms().max(1).saturating_mul(LOOK_BACK));
+    loop {
+        let grouped = grouped_since(state, &asked, until.unwrap_or(newest) - back);
+        let groups = &grouped.groups;
+        let place =
+            until.and_then(|_| groups.iter().position(|group| Some(group.id(env).as_str()) == before));
+        let end = place.unwrap_or(groups.len());
+        if end <= limit && !grouped.is_all {
+            back = Span::from_ms(back.ms().saturating_mul(4));
+            continue;
+        }
+        let start = end.saturating_sub(limit);
+        let deployments = groups[start..end].iter().rev().map(|group| group.view(state, env)).collect();
+        let next = (start > 0 && start < end).then(|| groups[start].id(env));
+        return Timeline { deployments, next };
+    }
+}
+
+/// The deployment with this identifier, as it looks at `now`.
+pub fn deployment(state: &State, id: &str, now: Time) -> Option<Deployment> {
+    in_any(state, id, now, |group, env| group.view(state, env))
+}
+
+/// The pulls behind the deployment with this identifier.
+pub fn evidence(state: &State, id: &str, now: Time) -> Option<Evidence> {
+    in_any(state, id, now, |group, _| Evidence {
+        deployment: id.to_owned(),
+        changes: group.0.iter().map(|step| step.evidence(state)).collect(),
+    })
+}
+
+fn in_any<T>(
+    state: &State,
+    id: &str,
+    now: Time,
+    view: impl Fn(&Group<'_>, &EnvironmentName) -> T,
+) -> Option<T> {
+    state.environments().find_map(|(env, _)| {
+        let asked = asked(state, env, now);
+        let opened_at = asked.iter().find_map(|service| service.opened_at(env, id))?;
+        let grouped = grouped_since(state, &asked, opened_at);
+        grouped.groups.iter().find(|group| group.id(env) == id).map(|group| view(group, env))
+    })
+}
+
+/// Changes that went out together.
+pub(super) struct Group<'a>(pub(super) Vec<Step<'a>>);
+
+/// The groups from some time on.
+struct Grouped<'a> {
+    groups: Vec<Group<'a>>,
+    /// There are none before.
+    is_all: bool,
+}
+
+/// Every group, in the order in which they opened.
+pub(super) fn grouped<'a>(state: &State, asked: &'a [Asked<'_>]) -> Vec<Group<'a>> {
+    group(asked.iter().flat_map(Asked::steps).collect(), state.rules().settle)
+}
+
+/// The groups that opened at `from` or later, and some before them.
+fn grouped_since<'a>(state: &State, asked: &'a [Asked<'_>], from: Time) -> Grouped<'a> {
+    let settle = state.rules().settle;
+    let mut back = Span::from_ms(settle.ms().max(1).saturating_mul(2));
+    loop {
+        let mut is_all = true;
+        let mut steps: Vec<Step<'a>> = Vec::new();
+        for service in asked {
+            let (since, all) = service.steps_since(from - back);
+            steps.extend(since);
+            is_all &= all;
+        }
+        if is_all {
+            return Grouped { groups: group(steps, settle), is_all };
+        }
+        steps.sort_by_key(|step| step.course.opened_at);
+        let gap = steps.windows(2).rposition(|pair| {
+            let [before, after] = [&pair[0], &pair[1]].map(|step| step.course.opened_at);
+            after <= from && after.since(before) > settle
+        });
+        if let Some(gap) = gap {
+            return Grouped { groups: group(steps.split_off(gap + 1), settle), is_all };
+        }
+        back = Span::from_ms(back.ms().saturating_mul(4));
+    }
+}
+
+/// Derived from what opened a deployment, so that the same log gives the same identifier.
+pub(super) fn id(env: &EnvironmentName, repository: &Repository, course: &Course) -> String {
+    let text = format!("{env}\0{repository}\0{}\0{}", course.digest, course.opened_at.ms());
+    format!("dep_{}", Digest::of(text.as_bytes()).short())
+}
+
+fn group(mut steps: Vec<Step<'_>>, settle: Span) -> Vec<Group<'_>> {
+    steps.sort_by(|a, b| (a.course.opened_at, a.repository).cmp(&(b.course.opened_at, b.repository)));
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for step in steps {
+        let fits = |group: &Group<'_>| {
+            let last = group.0.last().map(|last| last.course.opened_at);
+            let is_near = last.is_some_and(|last| step.course.opened_at.since(last) <= settle);
+            // Two changes of one service are two deployments.
+            is_near && group.0.iter().all(|other| other.repository != step.repository)
+        };
+        match groups.last_mut() {
+            Some(group) if fits(group) => group.0.push(step),
+            _ => groups.push(Group(vec![step])),
+        }
+    }
+    groups
+}
+
+impl Group<'_> {
+    pub(super) fn id(&self, env: &EnvironmentName) -> String {
+        self.0.first().map(|first| id(env, first.repository, first.course)).unwrap_or_default()
+    }
+
+    pub(super) fn started_at(&self) -> Option<Time> {
+        self.0.first().map(|step| step.course.opened_at)
+    }
+
+    pub(super) fn view(&self, state: &State, env: &EnvironmentName) -> Deployment {
+        let changes: Vec<Change> = self.0.iter().map(|step| step.view(state)).collect();
+        let phase = changes.iter().map(|change| change.state).max_by_key(|state| match state {
+            Phase::Aborted => 0,
+            Phase::Settled => 1,
+            Phase::Mixed => 2,
+            Phase::RollingOut => 3,
+        });
+        let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| match kind {
+            Kind::Initial => 0,
+            Kind::Rebuild => 1,
+            Kind::Restore => 2,
+            Kind::Upgrade => 3,
+            Kind::Changed => 4,
+            Kind::Rollback => 5,
+        });
+        let phase = phase.unwrap_or(Phase::RollingOut);
+        let settled = changes.iter().filter_map(|change| change.settled_at).max();
+        Deployment {
+            id: self.id(env),
+            environment: env.clone(),
+            state: phase,
+            kind: kind.unwrap_or(Kind::Changed),
+            started_at: self.0.first().map(|step| step.course.opened_at).unwrap_or_default(),
+            settled_at: settled.filter(|_| phase == Phase::Settled),
+            confidence: changes.iter().map(|change| change.confidence).min().unwrap_or(Confidence::Tentative),
+            releases_landed: changes.iter().map(|change| change.releases.len()).sum(),
+            releases_reverted: changes.iter().map(|change| change.reverted.len()).sum(),
+            summary: changes.iter().map(sentence).collect::<Vec<_>>().join("; "),
+            changes,
+        }
+    }
+}
