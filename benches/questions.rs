@@ -97,11 +97,11 @@ impl Dice {
 }
 
 fn repository(place: usize) -> Repository {
-    format!("shop/service-{place:02}").parse().unwrap()
+    format!("shop/service-{place:02}").parse().expect("a repository")
 }
 
 fn environment(place: usize) -> EnvironmentName {
-    format!("environment-{place:03}").parse().unwrap()
+    format!("environment-{place:03}").parse().expect("a name")
 }
 
 fn version(place: usize) -> String {
@@ -157,7 +157,7 @@ fn pull(environment_place: usize, service: usize, release: usize, node: usize, a
         agent: "containerd/1.7.27".into(),
         method: Method::Get,
         repository: repository(service),
-        reference: version(release).parse().unwrap(),
+        reference: version(release).parse().expect("a tag"),
         digest: Some(digest(service, release)),
         object: Object::Manifest,
         media_type: None,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::caller::Admin;
-use super::fields::Fields;
+use super::fields::{BODY_BYTES_MAX, json_body};
 use super::params::Params;
 use super::problem::Problem;
 use super::tokens::{check_expiry, name, no_randomness};
@@ -26,8 +27,9 @@ const ADMIN_TOKENS_MAX: usize = 1_000;
 const ID_PREFIX: &str = "adm_";
 
 /// An admin token as the API lists it.
-#[derive(Serialize)]
-struct AdminTokenView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminToken)]
+pub(super) struct AdminTokenView<'a> {
     id: &'a TokenId,
     name: &'a str,
     kind: Role,
@@ -52,8 +54,8 @@ impl<'a> From<&'a AdminToken> for AdminTokenView<'a> {
 }
 
 /// A new admin token: the one answer that shows its secret.
-#[derive(Serialize)]
-struct NewAdminToken<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct NewAdminToken<'a> {
     id: &'a TokenId,
     name: &'a str,
     kind: Role,
@@ -63,7 +65,26 @@ struct NewAdminToken<'a> {
     expires_at: Option<Time>,
 }
 
-/// `GET /api/v1/admin-tokens`
+/// What a new admin or viewer token is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdminTokenRequest {
+    /// Whose it is, or what uses it; one line.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"
+    )]
+    name: String,
+    /// What it allows; `viewer` unless told.
+    kind: Option<Role>,
+    /// From when on it is refused; never unless told.
+    expires_at: Option<Time>,
+}
+
+/// Lists admin and viewer tokens, the revoked too, in the order in which they were made.
+#[utoipa::path(get, path = "/admin-tokens", tag = "administration", operation_id = "list_admin_tokens",
+    responses((status = 200, body = [AdminTokenView])))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
     let view = app.log.view();
     let mut shown: Vec<_> = view.directory.admins().tokens().map(AdminTokenView::from).collect();
@@ -71,12 +92,14 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
     json(StatusCode::OK, &shown)
 }
 
-/// `POST /api/v1/admin-tokens`
+/// Makes an admin or viewer token. Its secret is shown this once.
+#[utoipa::path(post, path = "/admin-tokens", tag = "administration", operation_id = "create_admin_token",
+    request_body = AdminTokenRequest,
+    responses((status = 201, body = NewAdminToken), (status = 409, description = "There are too many")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
-    let fields = Fields::from_body(request.into_body(), &["name", "kind", "expires_at"]).await?;
-    let name = name(&fields)?;
-    let role = role(&fields)?;
-    let expires_at = fields.time("expires_at")?;
+    let wanted: AdminTokenRequest = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let (name, role) = (name(wanted.name)?, wanted.kind.unwrap_or(Role::Viewer));
+    let expires_at = wanted.expires_at;
     let prefix = if role == Role::Admin { ADMIN_PREFIX } else { VIEWER_PREFIX };
     let secret = random::secret(prefix).map_err(no_randomness)?;
 
@@ -91,7 +114,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
     let id = new_id(view.directory.admins())?;
     let action = Action::AdminTokenCreated {
         id: id.clone(),
-        name: name.to_owned(),
+        name: name.clone(),
         role,
         secret_sha256: secret.sha256(),
         expires_at,
@@ -99,10 +122,15 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
     app.act(&admin, created_at, action).await?;
     tracing::info!(token = %id, kind = role.as_str(), "admin token created");
     let secret = secret.expose();
-    json(StatusCode::CREATED, &NewAdminToken { id: &id, name, kind: role, secret, created_at, expires_at })
+    json(
+        StatusCode::CREATED,
+        &NewAdminToken { id: &id, name: &name, kind: role, secret, created_at, expires_at },
+    )
 }
 
-/// `DELETE /api/v1/admin-tokens/{id}`: refused from the next request on. Repeating it changes nothing.
+/// Revokes an admin or viewer token: it is refused from the next request on. Repeating it changes nothing.
+#[utoipa::path(delete, path = "/admin-tokens/{id}", tag = "administration", operation_id = "revoke_admin_token",
+    responses((status = 204, description = "It is revoked")))]
 pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Params) -> Answer {
     let _changing = app.changes.lock().await;
     let view = app.log.view();
@@ -114,12 +142,6 @@ pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Pa
         app.act(&admin, now(), Action::AdminTokenRevoked { id }).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-fn role(fields: &Fields) -> Result<Role, Problem> {
-    let Some(text) = fields.text("kind")? else { return Ok(Role::Viewer) };
-    let found = Role::ALL.into_iter().find(|role| role.as_str() == text);
-    found.ok_or_else(|| Problem::invalid("kind", "must be admin or viewer"))
 }
 
 fn new_id(admins: &Admins) -> Result<TokenId, Problem> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::fields::Fields;
 use super::problem::Problem;
@@ -19,8 +20,9 @@ const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 500;
 
 /// A page of the audit trail, newest first.
-#[derive(Serialize)]
-struct Trail {
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditTrail)]
+pub(super) struct Trail {
     entries: Vec<Entry>,
     /// What to ask for with `before` for the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,8 +30,9 @@ struct Trail {
 }
 
 /// One change.
-#[derive(Serialize)]
-struct Entry {
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
+pub(super) struct Entry {
     /// Its place in the log.
     id: u64,
     at: Time,
@@ -46,8 +49,9 @@ struct Entry {
 }
 
 /// Who changed something.
-#[derive(Serialize)]
-struct By {
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditActor)]
+pub(super) struct By {
     kind: &'static str,
     /// The admin token's identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +66,7 @@ impl From<Who> for By {
         match who {
             Who::Unknown => Self { kind: "unknown", id: None, name: None },
             Who::TokenFile => Self { kind: "token_file", id: None, name: None },
+            Who::Webhook { name } => Self { kind: "webhook", id: None, name: Some(name) },
             Who::AdminToken { id, name } => Self { kind: "admin_token", id: Some(id), name: Some(name) },
         }
     }
@@ -82,12 +87,32 @@ impl From<(u64, Act)> for Entry {
     }
 }
 
-/// `GET /api/v1/audit?limit=&before=&environment=`, newest first. An environment that was deleted can be asked about.
+/// Tells who changed what, when, through what and from where, the newest first.
+///
+/// An environment that was deleted can be asked about.
+#[utoipa::path(get, path = "/audit", tag = "administration", operation_id = "audit",
+    params(
+        ("limit" = Option<u16>, Query, description = "Entries on the page; 50 unless told", minimum = 1, maximum = 500),
+        ("before" = Option<u64>, Query, description = "Only those before the entry with this `id`", minimum = 0),
+        ("environment" = Option<EnvironmentName>, Query, description = "Only what changed in this environment"),
+    ),
+    responses((status = 200, body = Trail)))]
 pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["limit", "before", "environment"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
     let before = before(&query)?;
     let environment = environment(&query)?;
+    let (acts, next) = page(&app, before, limit, environment).await?;
+    json(StatusCode::OK, &Trail { entries: acts.into_iter().map(Entry::from).collect(), next })
+}
+
+/// A page of the trail, newest first, and where the next one begins.
+pub(super) async fn page(
+    app: &App,
+    before: u64,
+    limit: usize,
+    environment: Option<EnvironmentName>,
+) -> Result<(Vec<(u64, Act)>, Option<u64>), Problem> {
     let log = app.log.clone();
     let read = tokio::task::spawn_blocking(move || {
         let wanted = |act: &Act| environment.is_none() || act.action.environment() == environment.as_ref();
@@ -98,22 +123,23 @@ pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let has_more = acts.len() > limit;
     acts.truncate(limit);
     let next = acts.last().map(|(id, _)| *id).filter(|_| has_more);
-    json(StatusCode::OK, &Trail { entries: acts.into_iter().map(Entry::from).collect(), next })
+    Ok((acts, next))
 }
 
-fn before(query: &Fields) -> Result<u64, Problem> {
+pub(super) fn before(query: &Fields) -> Result<u64, Problem> {
     let Some(text) = query.text("before")? else { return Ok(u64::MAX) };
-    text.parse().map_err(|_| Problem::invalid("before", "must be the `id` of an entry"))
+    let id = text.parse().ok().filter(|&id: &u64| i64::try_from(id).is_ok());
+    id.ok_or_else(|| Problem::invalid("before", "must be the `id` of an entry"))
 }
 
-fn environment(query: &Fields) -> Result<Option<EnvironmentName>, Problem> {
+pub(super) fn environment(query: &Fields) -> Result<Option<EnvironmentName>, Problem> {
     let Some(text) = query.text("environment")? else { return Ok(None) };
     let bad =
         |error: crate::model::event::BadEnvironmentName| Problem::invalid("environment", error.to_string());
     text.parse().map(Some).map_err(bad)
 }
 
-fn unreadable(error: impl std::fmt::Display) -> Problem {
+pub(super) fn unreadable(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "the log cannot be read for the audit trail");
     Problem::internal()
 }

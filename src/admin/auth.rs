@@ -56,7 +56,16 @@ pub(super) fn logged_in(app: &App, headers: &HeaderMap, now: Time) -> Option<Hol
             view.directory.admins().token(id).is_some_and(|token| token.is_active(now)).then_some(holder)
         }
         Who::TokenFile | Who::Unknown => Some(holder),
+        Who::Webhook { .. } => None,
     }
+}
+
+/// Whether a request's token or session is still accepted.
+pub(super) fn is_known(app: &App, headers: &HeaderMap, now: Time) -> bool {
+    bearer(headers)
+        .and_then(|token| holder(app, token, now))
+        .or_else(|| logged_in(app, headers, now))
+        .is_some()
 }
 
 /// RFC 6750 section 2.1.

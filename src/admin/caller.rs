@@ -56,6 +56,14 @@ impl Caller {
         let from = Some(Connection::of(extensions).peer.to_string().into());
         Self { actor: Actor { who: holder.who, through, from }, role: holder.role }
     }
+
+    /// The proof that the caller may change things.
+    pub(super) fn admin(self) -> Result<Admin, Problem> {
+        match self {
+            Self { actor, role: Role::Admin } => Ok(Admin { actor }),
+            Self { role: Role::Viewer, .. } => Err(Problem::viewer()),
+        }
+    }
 }
 
 /// What a request with a token came through, as its client calls itself.
@@ -91,9 +99,6 @@ impl Admin {
 impl<S: Send + Sync> FromRequestParts<S> for Admin {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Caller::from_request_parts(parts, state).await? {
-            Caller { actor, role: Role::Admin } => Ok(Self { actor }),
-            Caller { role: Role::Viewer, .. } => Err(Problem::viewer()),
-        }
+        Caller::from_request_parts(parts, state).await?.admin()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::caller::Admin;
 use super::fields;
@@ -32,8 +33,9 @@ const MATCHES_MAX: usize = 10;
 const LISTED_MAX: usize = 20;
 
 /// What is to be deployed.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DeployWish)]
 struct Body {
     /// Where.
     environment: Option<String>,
@@ -52,7 +54,10 @@ struct Body {
     apply: bool,
 }
 
-/// `POST /api/v1/deploy`: 201 with a plan; 409 with candidates where several releases may be meant.
+/// Plans what puts a release into an environment; nothing is changed but the log. Where several releases may be meant,
+/// they are the candidates of the refusal.
+#[utoipa::path(post, path = "/deploy", tag = "deploys", operation_id = "deploy", request_body = Body,
+    responses((status = 201, body = deploy::Deploy), (status = 404), (status = 409)))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let body: Body = fields::json_body(request.into_body(), fields::BODY_BYTES_MAX).await?;
     let name = body.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
@@ -74,12 +79,16 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
     json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), now)?)
 }
 
-/// `GET /api/v1/deploys/{id}`
+/// Tells how far a planned deploy is.
+#[utoipa::path(get, path = "/deploys/{id}", tag = "deploys", operation_id = "followDeploy",
+    responses((status = 200, body = deploy::Deploy)))]
 pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
     json(StatusCode::OK, &followed(&app, &app.log.view(), params.get("id"), now())?)
 }
 
-/// `GET /api/v1/environments/{env}/deploys`: the latest plans, newest first.
+/// Lists an environment's latest plans, the newest first.
+#[utoipa::path(get, path = "/environments/{env}/deploys", tag = "deploys", operation_id = "deploys",
+    responses((status = 200, body = [deploy::Deploy])))]
 pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
     let (view, now) = (app.log.view(), now());
     let world = app.world(&view, now);

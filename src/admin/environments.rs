@@ -5,18 +5,19 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::{StatusCode, Uri};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::caller::Admin;
-use super::fields::Fields;
-use super::params::Params;
+use super::fields::{BODY_BYTES_MAX, Fields, json_body, line};
+use super::params::{self, Params};
 use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::clock::now;
 use crate::log::View;
 use crate::model::act::Action;
 use crate::model::directory::Environment;
-use crate::model::event::{BadEnvironmentName, EnvironmentName};
+use crate::model::event::EnvironmentName;
 use crate::model::questions::{self, Deployment};
 use crate::model::time::Time;
 
@@ -31,8 +32,9 @@ const PALETTE: [&str; 10] = [
 ];
 
 /// An environment as the API shows it.
-#[derive(Serialize)]
-struct EnvironmentView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Environment)]
+pub(super) struct EnvironmentView<'a> {
     name: &'a EnvironmentName,
     description: &'a str,
     color: &'a str,
@@ -56,7 +58,35 @@ impl<'a> EnvironmentView<'a> {
     }
 }
 
-/// `GET /api/v1/environments`
+/// What a new environment is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewEnvironment {
+    /// Lower-case letters, digits and inner dashes.
+    pub(super) name: EnvironmentName,
+    /// What it is, for people; one line.
+    #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*$")]
+    pub(super) description: Option<String>,
+    /// `#rrggbb`; one of ours unless told.
+    #[schema(pattern = "^#[0-9A-Fa-f]{6}$")]
+    pub(super) color: Option<String>,
+}
+
+/// What is to change; what is not named stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnvironmentChanges {
+    /// What it is, for people; one line.
+    #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*$")]
+    pub(super) description: Option<String>,
+    /// `#rrggbb`
+    #[schema(pattern = "^#[0-9A-Fa-f]{6}$")]
+    pub(super) color: Option<String>,
+}
+
+/// Lists the environments.
+#[utoipa::path(get, path = "/environments", tag = "environments", operation_id = "list_environments",
+    responses((status = 200, body = [EnvironmentView])))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
     let (view, now) = (app.log.view(), now());
     let environments = view.directory.environments();
@@ -64,20 +94,28 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
     json(StatusCode::OK, &shown)
 }
 
-/// `GET /api/v1/environments/{env}`
+/// Shows an environment.
+#[utoipa::path(get, path = "/environments/{env}", tag = "environments", operation_id = "show_environment",
+    responses((status = 200, body = EnvironmentView)))]
 pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
     answer(&app, StatusCode::OK, &params.environment(&app.log.view().directory)?.name)
 }
 
-/// `POST /api/v1/environments`
+/// Makes an environment.
+#[utoipa::path(post, path = "/environments", tag = "environments", operation_id = "create_environment",
+    request_body = NewEnvironment,
+    responses((status = 201, body = EnvironmentView), (status = 409, description = "It exists already")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
-    let fields = Fields::from_body(request.into_body(), &["name", "description", "color"]).await?;
-    let name: EnvironmentName = fields
-        .required_text("name")?
-        .parse()
-        .map_err(|error: BadEnvironmentName| Problem::invalid("name", error.to_string()))?;
-    let description = description(&fields)?.unwrap_or_default();
-    let color = color(&fields)?.unwrap_or_else(|| default_color(&name));
+    let new: NewEnvironment = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let name = make(&app, &admin, new).await?;
+    answer(&app, StatusCode::CREATED, &name)
+}
+
+/// Makes an environment.
+pub(super) async fn make(app: &App, admin: &Admin, new: NewEnvironment) -> Result<EnvironmentName, Problem> {
+    let name = new.name;
+    let description = description(new.description)?.unwrap_or_default();
+    let color = color(new.color)?.unwrap_or_else(|| default_color(&name));
 
     let _changing = app.changes.lock().await;
     let view = app.log.view();
@@ -89,48 +127,79 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
             "there may be {ENVIRONMENTS_MAX} environments; delete one first"
         )));
     }
-    app.act(&admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
+    app.act(admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
     tracing::info!(environment = %name, "environment created");
-    answer(&app, StatusCode::CREATED, &name)
+    Ok(name)
 }
 
-/// `PATCH /api/v1/environments/{env}`: what is not named stays as it is.
+/// Changes an environment's description or colour. Tokens and history stay as they are.
+#[utoipa::path(patch, path = "/environments/{env}", tag = "environments", operation_id = "update_environment",
+    request_body = EnvironmentChanges, responses((status = 200, body = EnvironmentView)))]
 pub(super) async fn update(
     State(app): State<Arc<App>>,
     admin: Admin,
     params: Params,
     request: Request,
 ) -> Answer {
-    let fields = Fields::from_body(request.into_body(), &["description", "color"]).await?;
-    let (description, color) = (description(&fields)?, color(&fields)?);
-
-    let _changing = app.changes.lock().await;
-    let name = params.environment(&app.log.view().directory)?.name.clone();
-    if description.is_some() || color.is_some() {
-        app.act(&admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
-        tracing::info!(environment = %name, "environment updated");
-    }
+    let changes: EnvironmentChanges = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let name = change(&app, &admin, params.get("env"), changes).await?;
     answer(&app, StatusCode::OK, &name)
 }
 
-/// `DELETE /api/v1/environments/{env}?confirm={env}`
-pub(super) async fn delete(State(app): State<Arc<App>>, admin: Admin, params: Params, uri: Uri) -> Answer {
-    let query = Fields::from_query(&uri, &["confirm"])?;
+/// Changes an environment.
+pub(super) async fn change(
+    app: &App,
+    admin: &Admin,
+    environment: &str,
+    changes: EnvironmentChanges,
+) -> Result<EnvironmentName, Problem> {
+    let (description, color) = (description(changes.description)?, color(changes.color)?);
 
     let _changing = app.changes.lock().await;
-    let view = app.log.view();
-    let environment = params.environment(&view.directory)?;
-    let name = environment.name.clone();
-    if query.text("confirm")? != Some(name.as_str()) {
-        return Err(Problem::conflict(deletion(environment, &view, now())));
+    let name = params::named(&app.log.view().directory, environment)?.name.clone();
+    if description.is_some() || color.is_some() {
+        app.act(admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
+        tracing::info!(environment = %name, "environment updated");
     }
-    app.act(&admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
-    tracing::info!(environment = %name, "environment deleted");
+    Ok(name)
+}
+
+/// Deletes an environment: revokes every token of it at once and stops tracking it. This cannot be undone.
+///
+/// Without the right `confirm` nothing changes, and the answer says what would.
+#[utoipa::path(delete, path = "/environments/{env}", tag = "environments", operation_id = "delete_environment",
+    params(("confirm" = Option<String>, Query, description = "The environment's name once more")),
+    responses((status = 204, description = "It is deleted"), (status = 409, description = "It was not confirmed")))]
+pub(super) async fn delete(State(app): State<Arc<App>>, admin: Admin, params: Params, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["confirm"])?;
+    remove(&app, &admin, params.get("env"), query.text("confirm")?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Deletes an environment whose name was said once more.
+pub(super) async fn remove(
+    app: &App,
+    admin: &Admin,
+    environment: &str,
+    confirm: Option<&str>,
+) -> Result<(), Problem> {
+    let _changing = app.changes.lock().await;
+    let view = app.log.view();
+    let environment = params::named(&view.directory, environment)?;
+    let name = environment.name.clone();
+    if confirm != Some(name.as_str()) {
+        let what = deletion(environment, &view, now());
+        return Err(Problem::conflict(format!(
+            "nothing was deleted: {what}. To confirm, say its name once more: ?confirm={name}"
+        )));
+    }
+    app.act(admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
+    tracing::info!(environment = %name, "environment deleted");
+    Ok(())
+}
+
 /// What deleting an environment would do, said before it is done.
-fn deletion(environment: &Environment, view: &View, now: Time) -> String {
+pub(super) fn deletion(environment: &Environment, view: &View, now: Time) -> String {
     let count = |count: usize, one: &str| match count {
         0 => format!("no {one}"),
         1 => format!("1 {one}"),
@@ -140,9 +209,9 @@ fn deletion(environment: &Environment, view: &View, now: Time) -> String {
     let tokens = count(environment.tokens_active(now), "active token");
     let services = count(questions::running(&view.state, name, now).services.len(), "service");
     format!(
-        "nothing was deleted: deleting `{name}` revokes every token of it at once ({tokens}: whoever pulls with one is \
+        "deleting `{name}` revokes every token of it at once ({tokens}: whoever pulls with one is \
          refused from then on), stops tracking it and takes its deployments away ({services}), and cannot be undone; \
-         the audit trail stays. To confirm, say its name once more: ?confirm={name}"
+         the audit trail stays"
     )
 }
 
@@ -153,12 +222,12 @@ fn answer(app: &App, status: StatusCode, name: &EnvironmentName) -> Answer {
     json(status, &EnvironmentView::new(environment, &view, now()))
 }
 
-fn description(fields: &Fields) -> Result<Option<String>, Problem> {
-    Ok(fields.line("description", DESCRIPTION_CHARS_MAX)?.map(str::to_owned))
+fn description(text: Option<String>) -> Result<Option<String>, Problem> {
+    text.map(|text| line("description", text, DESCRIPTION_CHARS_MAX)).transpose()
 }
 
-fn color(fields: &Fields) -> Result<Option<String>, Problem> {
-    let Some(text) = fields.text("color")? else { return Ok(None) };
+fn color(text: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(text) = text else { return Ok(None) };
     let hex = text.strip_prefix('#').unwrap_or_default();
     if hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         Ok(Some(text.to_ascii_lowercase()))

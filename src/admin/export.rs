@@ -28,7 +28,9 @@ const READER_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Chunk = Result<Bytes, ReadError>;
 
-/// `GET /api/v1/export`
+/// Hands out every recorded pull as JSON Lines, in log order: what `landfall replay` reads.
+#[utoipa::path(get, path = "/export", tag = "operations", operation_id = "export",
+    responses((status = 200, body = String, content_type = "application/jsonl")))]
 pub(super) async fn export(State(app): State<Arc<App>>) -> Answer {
     let log = app.log.clone();
     let events = tokio::task::spawn_blocking(move || log.events()).await.map_err(|_| Problem::internal())?;
@@ -78,17 +80,17 @@ fn in_chunks(mut events: Events) -> impl Iterator<Item = Chunk> {
     })
 }
 
-/// A body of chunks from the thread that reads the log. An error breaks the answer off, so that half an export is
-/// never taken for a whole one.
-struct Chunks(mpsc::Receiver<Chunk>);
+/// A body of chunks as they come. An error breaks the answer off, so that half an export is never taken for a whole
+/// one.
+pub(super) struct Chunks<E>(pub(super) mpsc::Receiver<Result<Bytes, E>>);
 
-impl hyper::body::Body for Chunks {
+impl<E> hyper::body::Body for Chunks<E> {
     type Data = Bytes;
-    type Error = ReadError;
+    type Error = E;
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReadError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, E>>> {
         self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
     }
 }

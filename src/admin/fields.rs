@@ -23,14 +23,6 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Fields(BTreeMap<String, Value>);
 
 impl Fields {
-    /// Reads a JSON object with no other fields than the `known` ones; `null` counts as absent.
-    pub(super) async fn from_body(body: Body, known: &[&str]) -> Result<Self, Problem> {
-        let bytes = whole(body, BODY_BYTES_MAX).await?;
-        let fields: BTreeMap<String, Value> = serde_json::from_slice(&bytes)
-            .map_err(|error| Problem::malformed(format!("the body is not a JSON object: {error}")))?;
-        Self::known(fields, known)
-    }
-
     /// Reads an HTML form (`application/x-www-form-urlencoded`) with no other fields than the `known` ones.
     pub(super) async fn from_form(body: Body, known: &[&str]) -> Result<Self, Problem> {
         let bytes = whole(body, BODY_BYTES_MAX).await?;
@@ -69,12 +61,7 @@ impl Fields {
     /// A text of `chars` characters at most that fits one line, if it was given.
     pub(super) fn line(&self, field: &str, chars_max: usize) -> Result<Option<&str>, Problem> {
         let Some(text) = self.text(field)? else { return Ok(None) };
-        if text.chars().count() > chars_max {
-            return Err(Problem::invalid(field, format!("may be {chars_max} characters long")));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(Problem::invalid(field, "must be one line without control characters"));
-        }
+        line(field, text.to_owned(), chars_max)?;
         Ok(Some(text))
     }
 
@@ -99,10 +86,15 @@ impl Fields {
 /// Reads a JSON body of `bytes_max` bytes at most into a type; a refusal names the field, however deep it lies.
 pub(super) async fn json_body<T: DeserializeOwned>(body: Body, bytes_max: usize) -> Result<T, Problem> {
     let bytes = whole(body, bytes_max).await?;
+    // serde would also take an array of a struct's fields.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::malformed("the body is not a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
+        let path = named(&error.to_string()).map_or(path, str::to_owned);
         match error.classify() {
             serde_json::error::Category::Data if path != "." => Problem::invalid(&path, error.to_string()),
             serde_json::error::Category::Data => Problem::malformed(error.to_string()),
@@ -113,8 +105,25 @@ pub(super) async fn json_body<T: DeserializeOwned>(body: Body, bytes_max: usize)
     Ok(value)
 }
 
+/// The field of the outermost object that serde misses or does not know; it gives those no path.
+fn named(message: &str) -> Option<&str> {
+    let rest = message.strip_prefix("missing field `").or_else(|| message.strip_prefix("unknown field `"))?;
+    rest.split_once('`').map(|(field, _)| field)
+}
+
+/// `text`, if it has `chars_max` characters at most and fits one line.
+pub(super) fn line(field: &str, text: String, chars_max: usize) -> Result<String, Problem> {
+    if text.chars().count() > chars_max {
+        return Err(Problem::invalid(field, format!("may be {chars_max} characters long")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Problem::invalid(field, "must be one line without control characters"));
+    }
+    Ok(text)
+}
+
 /// A body in one piece, within bounds of size and time.
-async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+pub(super) async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
         Err(_) => Err(Problem::body_timeout()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(bytes_max)),
@@ -127,30 +136,35 @@ async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
 mod tests {
     use super::*;
 
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        name: String,
+        kind: Option<String>,
+    }
+
     #[tokio::test]
     async fn a_body_names_only_known_fields_of_the_right_type() {
-        let read = |body: &'static str| Fields::from_body(Body::from(body), &["name", "kind"]);
-        let fields = read(r#"{"name": "a", "kind": null}"#).await.unwrap();
-        assert_eq!(fields.text("name"), Ok(Some("a")));
-        assert_eq!(fields.text("kind"), Ok(None));
-        assert_eq!(fields.required_text("kind"), Err(Problem::invalid("kind", "is missing")));
-        assert_eq!(
-            read(r#"{"nmae": "a"}"#).await.unwrap_err(),
-            Problem::invalid("nmae", "there is no such field; allowed: name, kind")
-        );
-        assert_eq!(
-            read(r#"{"name": 7}"#).await.unwrap().text("name"),
-            Err(Problem::invalid("name", "must be a string"))
-        );
-        for body in ["", "[]", "\"a\"", "{\"name\": ", "null"] {
-            assert!(read(body).await.is_err(), "{body}");
+        let read = |body: &'static str| json_body::<Wanted>(Body::from(body), BODY_BYTES_MAX);
+        let read_well = Wanted { name: "a".to_owned(), kind: None };
+        assert_eq!(read(r#" {"name": "a", "kind": null}"#).await.unwrap(), read_well);
+        for (body, field) in [
+            (r#"{"kind": "a"}"#, "name"),
+            (r#"{"name": "a", "nmae": "a"}"#, "nmae"),
+            (r#"{"name": 7}"#, "name"),
+            (r#"{"name": "a", "kind": {}}"#, "kind"),
+        ] {
+            assert_eq!(read(body).await.unwrap_err().field(), Some(field), "{body}");
+        }
+        for body in ["", "[]", r#"["a", "b"]"#, "\"a\"", "{\"name\": ", "null", r#"{"name": "a"} x"#] {
+            assert_eq!(read(body).await.unwrap_err().field(), None, "{body}");
         }
     }
 
     #[tokio::test]
     async fn a_body_is_bounded() {
         let long = format!("{{\"name\": \"{}\"}}", "a".repeat(BODY_BYTES_MAX));
-        let refused = Fields::from_body(Body::from(long), &["name"]).await.unwrap_err();
+        let refused = json_body::<Wanted>(Body::from(long), BODY_BYTES_MAX).await.unwrap_err();
         assert_eq!(refused, Problem::too_large(BODY_BYTES_MAX));
     }
 

@@ -19,7 +19,7 @@ use super::caller::Connection;
 use super::problem::Problem;
 
 /// Paths that are open to any name and any number of requests.
-const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+pub(super) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Lets a request through that names this server and whose address does not ask too much.
 pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

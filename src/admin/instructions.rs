@@ -1,6 +1,7 @@
 //! What to do with a new token: commands and a file that work as they stand.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Settings;
 use crate::model::event::EnvironmentName;
@@ -8,12 +9,12 @@ use crate::model::secret::Secret;
 use crate::model::shell::quoted;
 
 /// The ready commands beside a new token's secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Instructions {
-    registry: String,
-    kubectl: String,
-    docker_login: String,
-    hosts_toml: String,
+    pub(super) registry: String,
+    pub(super) kubectl: String,
+    pub(super) docker_login: String,
+    pub(super) hosts_toml: String,
 }
 
 impl Instructions {

@@ -29,7 +29,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the control plane on `listener` until `shutdown` resolves, then lets open answers finish, within a bound.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future) {
-    let router = router(Arc::new(app));
+    let app = Arc::new(app);
+    let router = router(app.clone());
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -57,6 +58,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future) {
         });
     }
     drop(listener);
+    app.feed.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("admin connections were still open at the end of the shutdown");
     }

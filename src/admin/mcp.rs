@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use bytes::Bytes;
 use http::{Extensions, HeaderMap};
 use http_body_util::{BodyExt, Limited};
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
@@ -70,8 +71,10 @@ struct Door {
     sessions: Arc<LocalSessionManager>,
 }
 
-/// `/mcp` over `api`, whose handlers demand that somebody put a [`Caller`] into the request.
-pub(super) fn router(api: Router) -> Router {
+/// `/mcp` over `api`, whose handlers demand that somebody put a [`Caller`] into the request, and what it says about
+/// itself.
+pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Router, document: Bytes) -> Router<S> {
+    let api = api.merge(super::openapi::router("/openapi.json", document));
     let consents = match Consents::new() {
         Ok(consents) => Arc::new(consents),
         Err(error) => {

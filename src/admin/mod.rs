@@ -5,12 +5,15 @@
 //! ```
 
 mod admin_tokens;
+mod ask;
 mod audit;
 mod auth;
 mod caller;
 mod deploys;
 mod environments;
+mod events;
 mod export;
+mod feed;
 mod fields;
 mod gate;
 mod instructions;
@@ -18,6 +21,7 @@ mod limits;
 mod listener;
 mod mcp;
 mod open;
+mod openapi;
 mod params;
 mod problem;
 mod questions;
@@ -27,6 +31,7 @@ mod sessions;
 mod token_file;
 mod tokens;
 mod web;
+mod webhooks;
 mod whoami;
 
 use std::collections::BTreeMap;
@@ -35,19 +40,22 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use caller::{CLI_AGENT, MCP_AGENT};
 pub use listener::serve;
 pub use open::Readiness;
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
+use crate::config::Webhook;
 use crate::log::Log;
-use crate::model::act::Action;
+use crate::model::act::{Action, Actor};
 use crate::model::deploy::Place;
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
@@ -70,6 +78,8 @@ pub struct Settings {
     pub registry_tls: bool,
     /// Where the workloads of environments are, as far as the settings say.
     pub places: BTreeMap<EnvironmentName, Place>,
+    /// The forges that may tell of releases.
+    pub webhooks: Vec<Webhook>,
     /// When the process started.
     pub started_at: Time,
     /// The proxy's figures for `/status`, without secrets.
@@ -88,6 +98,8 @@ pub struct App {
     /// Held while the past is folded again, so that many such questions take one core, not all.
     refolds: Mutex<()>,
     sessions: sessions::Sessions,
+    deliveries: webhooks::Deliveries,
+    feed: feed::Feed,
     limits: limits::Limits,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
@@ -105,6 +117,8 @@ impl App {
             changes: Mutex::new(()),
             refolds: Mutex::new(()),
             sessions: sessions::Sessions::default(),
+            deliveries: webhooks::Deliveries::default(),
+            feed: feed::Feed::default(),
             limits: limits::Limits::default(),
             finder: RwLock::default(),
         }
@@ -112,8 +126,17 @@ impl App {
 
     /// Appends a change that `admin` makes; the handler holds [`App::changes`].
     async fn act(&self, admin: &Admin, at: Time, action: Action) -> Result<(), Problem> {
-        self.log.append(action.by(admin.actor().clone(), at)).await.map_err(|error| {
-            tracing::error!(%error, "an administrator's change was not written");
+        self.append(admin.actor(), at, action).await
+    }
+
+    /// Appends a change that a webhook's sender makes; the handler holds [`App::changes`].
+    async fn act_signed(&self, signed: &webhooks::Signed, at: Time, action: Action) -> Result<(), Problem> {
+        self.append(signed.actor(), at, action).await
+    }
+
+    async fn append(&self, actor: &Actor, at: Time, action: Action) -> Result<(), Problem> {
+        self.log.append(action.by(actor.clone(), at)).await.map_err(|error| {
+            tracing::error!(%error, "a change was not written");
             Problem::log_unavailable()
         })
     }
@@ -142,54 +165,64 @@ impl App {
     }
 }
 
-/// What stands below `/api/v1`, for whoever the guard let through.
-fn api() -> Router<Arc<App>> {
-    Router::new()
-        .route("/environments", get(environments::list).post(environments::create))
-        .route(
-            "/environments/{env}",
-            get(environments::show).patch(environments::update).delete(environments::delete),
-        )
-        .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
-        .route("/environments/{env}/tokens/{id}", delete(tokens::revoke))
-        .route("/environments/{env}/tokens/{id}/rotate", post(tokens::rotate))
-        .route("/environments/{env}/running", get(questions::running))
-        .route("/environments/{env}/deployments", get(questions::timeline))
-        .route("/environments/{env}/local", get(questions::local))
-        .route("/deployments/{id}", get(questions::deployment))
-        .route("/deployments/{id}/evidence", get(questions::evidence))
-        .route("/environments/{env}/missing", get(questions::missing))
-        .route("/environments/{env}/history", get(questions::history))
-        .route("/environments/{env}/changes", get(questions::changes))
-        .route("/compare", get(questions::compare))
-        .route("/verify", get(questions::verify))
-        .route("/search", get(questions::search))
-        .route("/releases", get(releases::list).post(releases::create))
-        .route("/releases/{id}", get(releases::show))
-        .route("/deploy", post(deploys::create))
-        .route("/deploys/{id}", get(deploys::show))
-        .route("/environments/{env}/deploys", get(deploys::list))
-        .route("/admin-tokens", get(admin_tokens::list).post(admin_tokens::create))
-        .route("/admin-tokens/{id}", delete(admin_tokens::revoke))
-        .route("/audit", get(audit::audit))
-        .route("/export", get(export::export))
-        .route("/caller", get(whoami::caller))
+/// What stands below `/api/v1` for whoever the guard let through, and what it says about itself.
+fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
+    let (api, described) = OpenApiRouter::new()
+        .routes(routes!(environments::list, environments::create))
+        .routes(routes!(environments::show, environments::update, environments::delete))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::rotate))
+        .routes(routes!(questions::running))
+        .routes(routes!(questions::timeline))
+        .routes(routes!(questions::local))
+        .routes(routes!(questions::deployment))
+        .routes(routes!(questions::evidence))
+        .routes(routes!(questions::missing))
+        .routes(routes!(questions::history))
+        .routes(routes!(questions::changes))
+        .routes(routes!(questions::compare))
+        .routes(routes!(questions::verify))
+        .routes(routes!(questions::search))
+        .routes(routes!(ask::ask))
+        .routes(routes!(releases::list, releases::create))
+        .routes(routes!(releases::show))
+        .routes(routes!(deploys::create))
+        .routes(routes!(deploys::show))
+        .routes(routes!(deploys::list))
+        .routes(routes!(admin_tokens::list, admin_tokens::create))
+        .routes(routes!(admin_tokens::revoke))
+        .routes(routes!(whoami::caller))
+        .routes(routes!(audit::audit))
+        .routes(routes!(export::export))
+        .split_for_parts();
+    let api = api
+        // A stream has no schema: ARCHITECTURE.md tells its events.
+        .route("/events", get(events::events))
         .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(method_not_allowed);
+    (api, described)
 }
 
 fn router(app: Arc<App>) -> Router {
+    let (api, described) = api();
+    let open = OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(open::healthz))
+        .routes(routes!(open::readyz))
+        .routes(routes!(open::metrics))
+        .routes(routes!(open::status));
+    let (open, document) = open.split_for_parts();
+    let document = openapi::finished(document.nest("/api/v1", described));
     let guarded = Router::new()
-        .nest("/api/v1", api())
-        .merge(mcp::router(api().with_state(app.clone())).with_state(()))
+        .nest("/api/v1", api.clone())
+        .merge(mcp::router(api.with_state(app.clone()), document.clone()))
         .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
         .layer(axum::middleware::map_response(uncached));
-    Router::new()
-        .route("/healthz", get(open::healthz))
-        .route("/readyz", get(open::readyz))
-        .route("/metrics", get(open::metrics))
-        .route("/status", get(open::status))
+    // Who sends these shows a signature in place of a token.
+    open.route("/api/v1/webhooks/github", post(webhooks::github))
+        .route("/api/v1/webhooks/gitlab", post(webhooks::gitlab))
         .merge(guarded)
+        .merge(openapi::router(openapi::PATH, document))
         .merge(web::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::{Answer, App, json};
@@ -35,14 +36,14 @@ impl Readiness {
     }
 }
 
-#[derive(Serialize)]
-struct Ready {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ready {
     ready: bool,
     checks: BTreeMap<&'static str, String>,
 }
 
-#[derive(Serialize)]
-struct Status {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Status {
     version: &'static str,
     started_at: Time,
     uptime_s: u64,
@@ -51,10 +52,11 @@ struct Status {
     /// Nodes that the fold forgot to stay within its bounds.
     nodes_forgotten: u64,
     log: LogStatus,
+    #[schema(value_type = Object)]
     proxy: serde_json::Value,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct LogStatus {
     entries: u64,
     health: String,
@@ -65,11 +67,15 @@ struct LogStatus {
 }
 
 /// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "healthz", security(()),
+    responses((status = 200, body = String, content_type = "text/plain; charset=utf-8")))]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// 200 if every check passes, else 503; either way each check is named.
+/// Says whether everything is ready, check by check.
+#[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "readyz", security(()),
+    responses((status = 200, body = Ready), (status = 503, body = Ready, description = "Something is not ready")))]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Answer {
     let results: Vec<_> = app.readiness.0.iter().map(|(name, check)| (*name, check())).collect();
     let ready = results.iter().all(|(_, result)| result.is_ok());
@@ -77,7 +83,10 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Answer {
     json(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &Ready { ready, checks })
 }
 
-/// Every module's counters.
+/// Every module's counters, in the format of OpenMetrics.
+#[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "metrics", security(()),
+    responses((status = 200, body = String,
+        content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &app.registry) {
@@ -90,6 +99,8 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
 }
 
 /// The whole server in a few figures.
+#[utoipa::path(get, path = "/status", tag = "operations", operation_id = "status", security(()),
+    responses((status = 200, body = Status)))]
 pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
     let view = app.log.view();
     let now = now();

@@ -25,9 +25,11 @@ impl Params {
 
     /// The environment that the path names.
     pub(super) fn environment<'a>(&self, directory: &'a Directory) -> Result<&'a Environment, Problem> {
-        let name = self.get("env");
-        directory
-            .environment(name)
-            .ok_or_else(|| Problem::not_found(format!("there is no environment `{name}`")))
+        named(directory, self.get("env"))
     }
+}
+
+/// The environment with this name.
+pub(super) fn named<'a>(directory: &'a Directory, name: &str) -> Result<&'a Environment, Problem> {
+    directory.environment(name).ok_or_else(|| Problem::not_found(format!("there is no environment `{name}`")))
 }

@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::limits::Wait;
 use crate::model::deploy::{Candidate, NoPlan};
@@ -27,17 +28,26 @@ struct Extra {
     candidates: Vec<Candidate>,
 }
 
-/// RFC 9457 section 3: the members of the JSON object; `field`, `differences` and `candidates` are extensions (section 3.2).
-#[derive(Serialize)]
-struct Body<'a> {
+/// RFC 9457 section 3: the members of the JSON object; `field`, `differences` and `candidates` are extensions
+/// (section 3.2).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// Which problem it is: `urn:landfall:problem:…`.
     r#type: String,
+    /// What it is, in words that stay the same.
     title: &'a str,
+    /// The answer's status.
     status: u16,
+    /// What is wrong in this case, and what to do.
     detail: &'a str,
+    /// The field or parameter that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// What is there already and otherwise.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
+    /// The releases of which one may be meant.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     candidates: &'a [Candidate],
 }
@@ -64,6 +74,16 @@ impl Problem {
         )
     }
 
+    /// 401: a webhook's delivery that nobody signed who knows the secret.
+    pub(super) fn unsigned() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unsigned",
+            "The delivery is not signed as it should be",
+            "no webhook of this provider has the secret that the delivery was signed with",
+        )
+    }
+
     /// 403: a change that another site's page asked for.
     pub(super) fn foreign_origin() -> Self {
         Self::new(
@@ -71,6 +91,26 @@ impl Problem {
             "foreign-origin",
             "Changes from another origin are refused",
             "the Origin header names another host than the Host header",
+        )
+    }
+
+    /// 403: a form that is not of this session.
+    pub(super) fn foreign_form() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "foreign-form",
+            "The form is not of this session",
+            "nothing was changed; open the page again and send its form",
+        )
+    }
+
+    /// 503: enough of them are open.
+    pub(super) fn too_many_streams() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-streams",
+            "Too many streams of events are open",
+            "close one, or ask again later",
         )
     }
 
@@ -212,6 +252,27 @@ impl Problem {
 }
 
 impl Problem {
+    /// The field that is wrong, if it is one.
+    #[cfg(test)]
+    pub(super) fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// The answer's status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What kind of problem it is, in a line.
+    pub(super) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What was wrong, and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// How many seconds to wait, if that is what is wrong.
     pub(super) fn retry_after_s(&self) -> Option<u32> {
         self.retry_after_s

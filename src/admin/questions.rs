@@ -23,13 +23,16 @@ const PAGE_DEFAULT: usize = 20;
 const PAGE_MAX: usize = 200;
 
 /// Candidates that `verify` shows at most.
-const CANDIDATES: usize = 5;
+pub(super) const CANDIDATES: usize = 5;
 /// Longest description of a change.
 const QUERY_CHARS_MAX: usize = 500;
 /// The stretch whose changes are told, unless told otherwise.
 const CHANGES_SPAN: Span = Span::from_mins(7 * 24 * 60);
 
-/// `GET /api/v1/environments/{env}/running?at=T`; a time to come is answered as of now.
+/// Tells what runs in an environment, now or at a time; a time to come is answered as of now.
+#[utoipa::path(get, path = "/environments/{env}/running", tag = "questions", operation_id = "running",
+    params(("at" = Option<Time>, Query, description = "As of when")),
+    responses((status = 200, body = questions::Running)))]
 pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let at = Fields::from_query(&uri, &["at"])?.time("at")?;
     let (view, now) = (app.log.view(), now());
@@ -40,7 +43,13 @@ pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Ur
     }
 }
 
-/// `GET /api/v1/environments/{env}/deployments?limit=&before=`, newest first.
+/// Lists an environment's deployments, the newest first.
+#[utoipa::path(get, path = "/environments/{env}/deployments", tag = "questions", operation_id = "deployments",
+    params(
+        ("limit" = Option<u16>, Query, description = "Deployments on the page; 20 unless told", minimum = 1, maximum = 200),
+        ("before" = Option<String>, Query, description = "Only those before this deployment"),
+    ),
+    responses((status = 200, body = questions::Timeline)))]
 pub(super) async fn timeline(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["limit", "before"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
@@ -55,35 +64,49 @@ pub(super) async fn timeline(State(app): State<Arc<App>>, params: Params, uri: U
     json(StatusCode::OK, &questions::timeline(&view.state, name, now, limit, before))
 }
 
-/// `GET /api/v1/deployments/{id}`
+/// Shows a deployment.
+#[utoipa::path(get, path = "/deployments/{id}", tag = "questions", operation_id = "deployment",
+    responses((status = 200, body = questions::Deployment)))]
 pub(super) async fn deployment(State(app): State<Arc<App>>, params: Params) -> Answer {
     let id = params.get("id");
     let found = questions::deployment(&app.log.view().state, id, now());
     json(StatusCode::OK, &found.ok_or_else(|| unknown_deployment(id))?)
 }
 
-/// `GET /api/v1/deployments/{id}/evidence`
+/// Shows the pulls behind a deployment.
+#[utoipa::path(get, path = "/deployments/{id}/evidence", tag = "questions", operation_id = "evidence",
+    responses((status = 200, body = questions::Evidence)))]
 pub(super) async fn evidence(State(app): State<Arc<App>>, params: Params) -> Answer {
     let id = params.get("id");
     let found = questions::evidence(&app.log.view().state, id, now());
     json(StatusCode::OK, &found.ok_or_else(|| unknown_deployment(id))?)
 }
 
-/// `GET /api/v1/environments/{env}/local`
+/// Lists the pulls of people's machines, which changed nothing.
+#[utoipa::path(get, path = "/environments/{env}/local", tag = "questions", operation_id = "local",
+    responses((status = 200, body = [questions::LocalPull])))]
 pub(super) async fn local(State(app): State<Arc<App>>, params: Params) -> Answer {
     let view = app.log.view();
     let name = &params.environment(&view.directory)?.name;
     json(StatusCode::OK, &questions::local(&view.state, name))
 }
 
-/// `GET /api/v1/environments/{env}/missing`
+/// Tells whether an environment is up to date, and what it lacks.
+#[utoipa::path(get, path = "/environments/{env}/missing", tag = "questions", operation_id = "missing",
+    responses((status = 200, body = questions::Missing)))]
 pub(super) async fn missing(State(app): State<Arc<App>>, params: Params) -> Answer {
     let view = app.log.view();
     let name = &params.environment(&view.directory)?.name;
     json(StatusCode::OK, &questions::missing(&view.state, name, now()))
 }
 
-/// `GET /api/v1/environments/{env}/history?repository=R&limit=`, newest first.
+/// Tells the history of one service, the newest change first.
+#[utoipa::path(get, path = "/environments/{env}/history", tag = "questions", operation_id = "history",
+    params(
+        ("repository" = Repository, Query, description = "Which service"),
+        ("limit" = Option<u16>, Query, description = "Changes; 20 unless told", minimum = 1, maximum = 200),
+    ),
+    responses((status = 200, body = questions::History)))]
 pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["repository", "limit"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
@@ -98,7 +121,13 @@ pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Ur
     json(StatusCode::OK, &history)
 }
 
-/// `GET /api/v1/environments/{env}/changes?from=T&until=T`: from a week ago, up to now, unless told.
+/// Tells what changed in an environment between two times: in the last week, unless told.
+#[utoipa::path(get, path = "/environments/{env}/changes", tag = "questions", operation_id = "changes",
+    params(
+        ("from" = Option<Time>, Query, description = "From this time on; a week before `until` unless told"),
+        ("until" = Option<Time>, Query, description = "Up to this time; now unless told"),
+    ),
+    responses((status = 200, body = questions::Changes)))]
 pub(super) async fn changes(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["from", "until"])?;
     let (view, now) = (app.log.view(), now());
@@ -111,8 +140,15 @@ pub(super) async fn changes(State(app): State<Arc<App>>, params: Params, uri: Ur
     json(StatusCode::OK, &questions::changes(&view.state, name, from, until, now))
 }
 
-/// `GET /api/v1/compare?left=A&right=B&left_at=T&right_at=T`: now, unless told; one environment may be compared with
-/// itself at another time.
+/// Compares two environments, or one with itself at another time.
+#[utoipa::path(get, path = "/compare", tag = "questions", operation_id = "compare",
+    params(
+        ("left" = EnvironmentName, Query, description = "An environment"),
+        ("right" = EnvironmentName, Query, description = "The other one, or the same"),
+        ("left_at" = Option<Time>, Query, description = "When the left one is looked at; now unless told"),
+        ("right_at" = Option<Time>, Query, description = "When the right one is looked at; now unless told"),
+    ),
+    responses((status = 200, body = questions::Comparison), (status = 404, description = "There is no such environment")))]
 pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["left", "right", "left_at", "right_at"])?;
     let (view, now) = (app.log.view(), now());
@@ -145,7 +181,13 @@ pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     json(StatusCode::OK, &questions::compare(left, right))
 }
 
-/// `GET /api/v1/verify?environment=E&q=TEXT`
+/// Tells whether a fix is live in an environment, from a loose description of it.
+#[utoipa::path(get, path = "/verify", tag = "questions", operation_id = "verify",
+    params(
+        ("environment" = EnvironmentName, Query, description = "Where"),
+        ("q" = String, Query, description = "What the change is about, in a line", min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"),
+    ),
+    responses((status = 200, body = questions::Verified), (status = 404, description = "There is no such environment")))]
 pub(super) async fn verify(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["environment", "q"])?;
     let text = searched(&query)?;
@@ -156,7 +198,14 @@ pub(super) async fn verify(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     json(StatusCode::OK, &questions::verify(&view.state, environment, text, &found, now()))
 }
 
-/// `GET /api/v1/search?q=TEXT&repository=R&limit=`: changes, the best match first, and where each is live.
+/// Finds changes by a loose description, the best match first, and tells where each is live.
+#[utoipa::path(get, path = "/search", tag = "questions", operation_id = "search",
+    params(
+        ("q" = String, Query, description = "What the change is about, in a line", min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"),
+        ("repository" = Option<Repository>, Query, description = "Only in this repository"),
+        ("limit" = Option<u16>, Query, description = "Matches; 20 unless told", minimum = 1, maximum = 200),
+    ),
+    responses((status = 200, body = questions::Searched)))]
 pub(super) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["q", "repository", "limit"])?;
     let text = searched(&query)?;
@@ -174,7 +223,7 @@ pub(super) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 }
 
 /// What to search for.
-fn searched(query: &Fields) -> Result<&str, Problem> {
+pub(super) fn searched(query: &Fields) -> Result<&str, Problem> {
     match query.line("q", QUERY_CHARS_MAX)?.map(str::trim) {
         None => Err(Problem::invalid("q", "is missing")),
         Some("") => Err(Problem::invalid("q", "must not be empty")),
@@ -187,7 +236,7 @@ fn unknown_deployment(id: &str) -> Problem {
 }
 
 /// What the log said at `at`: folded again, on a thread that may block.
-async fn state_at(app: &App, at: Time) -> Result<deployments::State, Problem> {
+pub(super) async fn state_at(app: &App, at: Time) -> Result<deployments::State, Problem> {
     let _refolding = app.refolds.lock().await;
     let log = app.log.clone();
     match tokio::task::spawn_blocking(move || log.view_at(at)).await {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use http::{HeaderValue, StatusCode, Uri, header};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::caller::Admin;
 use super::fields::{self, Fields};
@@ -15,7 +16,7 @@ use crate::clock::now;
 use crate::model::act::Action;
 use crate::model::oci::{Digest, Malformed, Repository};
 use crate::model::questions::{self, ReleaseView};
-use crate::model::releases::change::CHANGES_MAX;
+use crate::model::releases::change::{CHANGES_MAX, Written};
 use crate::model::releases::{Added, Change, Registration, Release, notes};
 use crate::model::time::Time;
 
@@ -33,10 +34,12 @@ const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 1_000;
 
 /// What a registration says.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Body {
+#[schema(as = NewRelease)]
+pub(super) struct Body {
     /// The image name in the registry's path.
+    #[schema(value_type = Repository, required = true, nullable = false)]
     repository: Option<String>,
     /// The top-level digest of its image.
     digest: Option<Digest>,
@@ -44,6 +47,7 @@ struct Body {
     #[serde(default)]
     digests: Vec<Digest>,
     /// The version.
+    #[schema(required = true, nullable = false, max_length = 128)]
     version: Option<String>,
     /// The commit it was built from.
     revision: Option<String>,
@@ -54,13 +58,16 @@ struct Body {
     parents: Vec<String>,
     /// What changed with it.
     #[serde(default)]
+    #[schema(value_type = Vec<Written>)]
     changes: Vec<Change>,
     /// Release notes in Markdown, which are split into changes.
     notes: Option<String>,
 }
 
-/// `POST /api/v1/releases`: 201 for a new one, 200 where it was known and nothing contradicts it, 409 where
-/// something does.
+/// Registers a release. Doing it again changes nothing; what contradicts it is refused.
+#[utoipa::path(post, path = "/releases", tag = "releases", operation_id = "register_release", request_body = Body,
+    responses((status = 201, body = ReleaseView), (status = 200, body = ReleaseView, description = "It was known"),
+        (status = 409, description = "It is registered already, and otherwise")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let body: Body = fields::json_body(request.into_body(), BODY_BYTES_MAX).await?;
     let told = registration(body)?;
@@ -112,7 +119,7 @@ fn registration(body: Body) -> Result<Registration, Problem> {
     })
 }
 
-fn name(field: &str, text: String) -> Result<String, Problem> {
+pub(super) fn name(field: &str, text: String) -> Result<String, Problem> {
     let text = text.trim();
     let is_line = !text.is_empty() && !text.chars().any(char::is_control);
     if is_line && text.chars().count() <= NAME_CHARS_MAX {
@@ -130,8 +137,17 @@ fn bounded(field: &str, count: usize, max: usize) -> Result<(), Problem> {
     }
 }
 
-/// `GET /api/v1/releases?repository=&q=&limit=&before=`, the latest that was registered first; with `q`, the best
-/// match first. A `Link` header leads to the next page (RFC 8288).
+/// Lists releases, the latest that was registered first; with `q`, the best match first.
+///
+/// A `Link` header leads to the next page (RFC 8288).
+#[utoipa::path(get, path = "/releases", tag = "releases", operation_id = "list_releases",
+    params(
+        ("repository" = Option<Repository>, Query, description = "Only of this repository"),
+        ("q" = Option<String>, Query, description = "What a change of it is about"),
+        ("limit" = Option<u16>, Query, description = "Releases on the page; 100 unless told", minimum = 1, maximum = 1000),
+        ("before" = Option<String>, Query, description = "Only those after this release in the list"),
+    ),
+    responses((status = 200, body = [ReleaseView])))]
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["repository", "q", "limit", "before"])?;
     let repository: Option<Repository> = query
@@ -186,7 +202,9 @@ fn next_page(query: &Fields, before: &str, limit: usize) -> HeaderValue {
     HeaderValue::from_str(&link).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// `GET /api/v1/releases/{id}`
+/// Shows a release.
+#[utoipa::path(get, path = "/releases/{id}", tag = "releases", operation_id = "show_release",
+    responses((status = 200, body = ReleaseView)))]
 pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
     let view = app.log.view();
     let id = params.get("id");

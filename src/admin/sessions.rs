@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, header};
 
 use super::caller::Holder;
@@ -51,6 +53,13 @@ impl Sessions {
         // The table is keyed by the hash of 190 random bits: the time of a look-up tells nothing of a secret.
         let open = self.lock();
         open.get(&sha256(secret)).filter(|session| session.end > now).map(|session| session.holder.clone())
+    }
+
+    /// What the forms of a request's session carry: it proves that a form is of a page of that session. Derived from the
+    /// secret, which no page has, so that it needs no keeping.
+    pub(super) fn form_proof(headers: &HeaderMap) -> Option<String> {
+        let proof = sha256(&format!("form\0{}", cookie(headers)?));
+        Some(URL_SAFE_NO_PAD.encode(proof))
     }
 
     /// Ends a request's session; what is returned is the `Set-Cookie` that forgets it.

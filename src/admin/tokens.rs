@@ -5,19 +5,20 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::caller::Admin;
-use super::fields::Fields;
+use super::fields::{BODY_BYTES_MAX, json_body, line};
 use super::instructions::Instructions;
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::Problem;
 use super::{Answer, App, json, random};
 use crate::clock::now;
 use crate::model::act::Action;
 use crate::model::directory::{Directory, Environment, Token, WarningKind};
 use crate::model::event::{EnvironmentName, TokenId, TokenKind};
-use crate::model::secret::PULL_PREFIX;
+use crate::model::secret::{PULL_PREFIX, Secret};
 use crate::model::time::{Span, Time};
 
 /// How many tokens an environment may have, the revoked ones too.
@@ -30,8 +31,9 @@ const OVERLAP_MAX: Span = Span::from_mins(90 * 24 * 60);
 const NAME_CHARS_MAX: usize = 100;
 
 /// A token as the API lists it.
-#[derive(Serialize)]
-struct TokenView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+pub(super) struct TokenView<'a> {
     id: &'a TokenId,
     name: &'a str,
     kind: TokenKind,
@@ -53,8 +55,9 @@ struct TokenView<'a> {
 }
 
 /// Something about a token that somebody should look at.
-#[derive(Serialize)]
-struct WarningView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenWarning)]
+pub(super) struct WarningView<'a> {
     kind: WarningKind,
     since: Time,
     last_at: Time,
@@ -62,7 +65,7 @@ struct WarningView<'a> {
 }
 
 impl<'a> TokenView<'a> {
-    fn new(token: &'a Token, now: Time) -> Self {
+    pub(super) fn new(token: &'a Token, now: Time) -> Self {
         let warnings = token.warnings(now).map(|warning| WarningView {
             kind: warning.kind,
             since: warning.since,
@@ -86,32 +89,69 @@ impl<'a> TokenView<'a> {
 }
 
 /// A new token: the one answer that shows its secret.
-#[derive(Serialize)]
-struct NewToken<'a> {
-    id: &'a TokenId,
-    name: &'a str,
-    kind: TokenKind,
-    username: &'a EnvironmentName,
-    secret: &'a str,
+#[derive(Serialize, ToSchema)]
+pub(super) struct NewToken {
+    pub(super) id: TokenId,
+    pub(super) name: String,
+    pub(super) kind: TokenKind,
+    pub(super) username: EnvironmentName,
+    #[serde(serialize_with = "exposed")]
+    #[schema(value_type = String)]
+    pub(super) secret: Secret,
     #[serde(flatten)]
-    instructions: Instructions,
+    pub(super) instructions: Instructions,
     created_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Time>,
+    pub(super) expires_at: Option<Time>,
     /// The token whose place it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    replaces: Option<Replaced<'a>>,
+    pub(super) replaces: Option<Replaced>,
 }
 
 /// A token that was rotated.
-#[derive(Serialize)]
-struct Replaced<'a> {
-    id: &'a TokenId,
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReplacedToken)]
+pub(super) struct Replaced {
+    id: TokenId,
     /// From when on it is refused.
-    expires_at: Time,
+    pub(super) expires_at: Time,
 }
 
-/// `GET /api/v1/environments/{env}/tokens`
+fn exposed<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+/// What a new token is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenRequest {
+    /// What people call it; one line.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"
+    )]
+    pub(super) name: String,
+    /// What it is for; `cluster` unless told.
+    pub(super) kind: Option<TokenKind>,
+    /// From when on it is refused; never unless told.
+    pub(super) expires_at: Option<Time>,
+}
+
+/// How a token is to be rotated.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rotation {
+    /// How long the old token is accepted beside its successor, up to 90d; 24h unless told.
+    #[schema(examples("24h"))]
+    overlap: Option<String>,
+    /// From when on the successor is refused; after as long as the old one was to live, unless told.
+    expires_at: Option<Time>,
+}
+
+/// Lists an environment's tokens, the revoked too, in the order in which they were made.
+#[utoipa::path(get, path = "/environments/{env}/tokens", tag = "environments", operation_id = "list_tokens",
+    responses((status = 200, body = [TokenView])))]
 pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
     let (view, now) = (app.log.view(), now());
     let tokens = params.environment(&view.directory)?.tokens();
@@ -120,69 +160,85 @@ pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer 
     json(StatusCode::OK, &shown)
 }
 
-/// `POST /api/v1/environments/{env}/tokens`
+/// Makes a token. Its secret is shown this once, with the commands that use it.
+#[utoipa::path(post, path = "/environments/{env}/tokens", tag = "environments", operation_id = "create_token",
+    request_body = TokenRequest,
+    responses((status = 201, body = NewToken), (status = 409, description = "There are too many")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     admin: Admin,
     params: Params,
     request: Request,
 ) -> Answer {
-    let fields = Fields::from_body(request.into_body(), &["name", "kind", "expires_at"]).await?;
-    let name = name(&fields)?;
-    let kind = kind(&fields)?;
-    let expires_at = fields.time("expires_at")?;
+    let wanted: TokenRequest = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    json(StatusCode::CREATED, &make(&app, &admin, params.get("env"), wanted).await?)
+}
+
+/// Makes a token.
+pub(super) async fn make(
+    app: &App,
+    admin: &Admin,
+    environment: &str,
+    wanted: TokenRequest,
+) -> Result<NewToken, Problem> {
+    let (name, kind) = (name(wanted.name)?, wanted.kind.unwrap_or_default());
+    let expires_at = wanted.expires_at;
     let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
 
     let _changing = app.changes.lock().await;
     let (view, created_at) = (app.log.view(), now());
-    let environment = params.environment(&view.directory)?;
+    let environment = params::named(&view.directory, environment)?;
     check_expiry(expires_at, created_at)?;
     check_room(environment)?;
     let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
     let action = Action::TokenCreated {
         environment: environment.clone(),
         id: id.clone(),
-        name: name.to_owned(),
+        name: name.clone(),
         kind,
         secret_sha256: secret.sha256(),
         expires_at,
     };
-    app.act(&admin, created_at, action).await?;
+    app.act(admin, created_at, action).await?;
     tracing::info!(%environment, token = %id, kind = kind.as_str(), "token created");
     let instructions = Instructions::new(&app.settings, &environment, &secret);
-    let secret = secret.expose();
-    let token = NewToken {
-        id: &id,
-        name,
-        kind,
-        username: &environment,
-        secret,
-        instructions,
-        created_at,
-        expires_at,
-        replaces: None,
-    };
-    json(StatusCode::CREATED, &token)
+    let username = environment;
+    Ok(NewToken { id, name, kind, username, secret, instructions, created_at, expires_at, replaces: None })
 }
 
-/// `POST /api/v1/environments/{env}/tokens/{id}/rotate`: a successor of the same name and kind, that lives as long as
-/// the token was to live; the token itself is accepted for a while longer, so that nodes can change over.
+/// Gives a token a successor of the same name and kind, whose secret is shown this once.
+///
+/// The token itself is accepted for a while longer, so that nodes can change over.
+#[utoipa::path(post, path = "/environments/{env}/tokens/{id}/rotate", tag = "environments",
+    operation_id = "rotate_token", request_body = Rotation,
+    responses((status = 201, body = NewToken),
+        (status = 409, description = "It is not accepted any more, or was rotated already")))]
 pub(super) async fn rotate(
     State(app): State<Arc<App>>,
     admin: Admin,
     params: Params,
     request: Request,
 ) -> Answer {
-    let fields = Fields::from_body(request.into_body(), &["overlap", "expires_at"]).await?;
-    let overlap = overlap(&fields)?;
-    let expires_at = fields.time("expires_at")?;
+    let Rotation { overlap: length, expires_at } = json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let overlap = overlap(length.as_deref())?;
+    json(StatusCode::CREATED, &turn(&app, &admin, &params, overlap, expires_at).await?)
+}
+
+/// Rotates the token that the path names.
+pub(super) async fn turn(
+    app: &App,
+    admin: &Admin,
+    params: &Params,
+    overlap: Span,
+    expires_at: Option<Time>,
+) -> Result<NewToken, Problem> {
     let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
 
     let _changing = app.changes.lock().await;
     let (view, now) = (app.log.view(), now());
     check_expiry(expires_at, now)?;
     let environment = params.environment(&view.directory)?;
-    let old = token(environment, &params)?;
+    let old = token(environment, params)?;
     check_rotatable(old, now)?;
     check_room(environment)?;
     let ends_at = old.expires_at.map_or(now + overlap, |end| end.min(now + overlap));
@@ -197,20 +253,19 @@ pub(super) async fn rotate(
         secret_sha256: secret.sha256(),
         expires_at,
     };
-    app.act(&admin, now, action).await?;
+    app.act(admin, now, action).await?;
     tracing::info!(%environment, token = %old.id, successor = %id, "token rotated");
-    let token = NewToken {
-        id: &id,
-        name: &old.name,
+    Ok(NewToken {
+        id,
+        name: old.name.clone(),
         kind: old.kind,
-        username: environment,
-        secret: secret.expose(),
+        username: environment.clone(),
         instructions: Instructions::new(&app.settings, environment, &secret),
+        secret,
         created_at: now,
         expires_at,
-        replaces: Some(Replaced { id: &old.id, expires_at: ends_at }),
-    };
-    json(StatusCode::CREATED, &token)
+        replaces: Some(Replaced { id: old.id.clone(), expires_at: ends_at }),
+    })
 }
 
 /// A token that is refused, or was rotated already, is not rotated.
@@ -225,18 +280,26 @@ fn check_rotatable(token: &Token, now: Time) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `DELETE /api/v1/environments/{env}/tokens/{id}`: refused from the next request on. Repeating it changes nothing.
+/// Revokes a token: it is refused from the next request on. Repeating it changes nothing.
+#[utoipa::path(delete, path = "/environments/{env}/tokens/{id}", tag = "environments",
+    operation_id = "revoke_token", responses((status = 204, description = "It is revoked")))]
 pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Params) -> Answer {
+    end(&app, &admin, &params).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Revokes the token that the path names.
+pub(super) async fn end(app: &App, admin: &Admin, params: &Params) -> Result<(), Problem> {
     let _changing = app.changes.lock().await;
     let view = app.log.view();
     let environment = params.environment(&view.directory)?;
-    let token = token(environment, &params)?;
+    let token = token(environment, params)?;
     if token.revoked_at.is_none() {
         let (environment, id) = (environment.name.clone(), token.id.clone());
         tracing::info!(%environment, token = %id, "token revoked");
-        app.act(&admin, now(), Action::TokenRevoked { environment, id }).await?;
+        app.act(admin, now(), Action::TokenRevoked { environment, id }).await?;
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(())
 }
 
 /// The token that the path names.
@@ -254,8 +317,8 @@ fn check_room(environment: &Environment) -> Result<(), Problem> {
     Ok(())
 }
 
-fn overlap(fields: &Fields) -> Result<Span, Problem> {
-    let Some(text) = fields.text("overlap")? else { return Ok(OVERLAP) };
+pub(super) fn overlap(text: Option<&str>) -> Result<Span, Problem> {
+    let Some(text) = text else { return Ok(OVERLAP) };
     let span = text.parse().ok().filter(|span| (Span::from_ms(0)..=OVERLAP_MAX).contains(span));
     span.ok_or_else(|| Problem::invalid("overlap", "must be a length from 0m to 90d, e.g. 24h"))
 }
@@ -269,20 +332,12 @@ pub(super) fn check_expiry(expires_at: Option<Time>, now: Time) -> Result<(), Pr
 }
 
 /// The name of a new token.
-pub(super) fn name(fields: &Fields) -> Result<&str, Problem> {
-    match fields.line("name", NAME_CHARS_MAX)?.map(str::trim) {
-        None => Err(Problem::invalid("name", "is missing")),
-        Some("") => Err(Problem::invalid("name", "must not be empty")),
-        Some(name) => Ok(name),
+pub(super) fn name(text: String) -> Result<String, Problem> {
+    let text = line("name", text, NAME_CHARS_MAX)?;
+    match text.trim() {
+        "" => Err(Problem::invalid("name", "must not be empty")),
+        name => Ok(name.to_owned()),
     }
-}
-
-fn kind(fields: &Fields) -> Result<TokenKind, Problem> {
-    let Some(text) = fields.text("kind")? else { return Ok(TokenKind::default()) };
-    TokenKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == text)
-        .ok_or_else(|| Problem::invalid("kind", "must be cluster, local, prepull or scanner"))
 }
 
 /// An identifier that no token of any environment has: observations name tokens by it alone.

@@ -281,13 +281,13 @@ fn root_cause(error: &legacy::Error) -> String {
     cause.to_string()
 }
 
-/// The named file, else the variable, else what a server on this machine wrote for itself.
 /// RFC 9110 section 10.2.3, in seconds.
 fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
     let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds)).filter(|pause| *pause <= BUSY_PAUSE_MAX)
 }
 
+/// The named file, else the variable, else what a server on this machine wrote for itself.
 fn find_token(args: &ClientArgs) -> Result<Option<Token>, CliError> {
     if let Some(path) = &args.admin_token_file {
         let failed = |reason: String| CliError::TokenFile { path: path.clone(), reason };

@@ -2,6 +2,7 @@
 
 pub mod admin_token;
 pub mod answers;
+pub mod ask;
 pub mod audit;
 pub mod client;
 pub mod compare;
@@ -62,6 +63,8 @@ enum Command {
     Verify(Remote<verify::VerifyArgs>),
     /// Find changes by a loose description
     Search(Remote<verify::SearchArgs>),
+    /// Answer a question in plain English; changes nothing
+    Ask(Remote<ask::AskArgs>),
     /// Show what became of one service
     History(Remote<history::HistoryArgs>),
     /// Show what changed in an environment in a stretch of time
@@ -103,6 +106,7 @@ impl Cli {
             Command::Missing(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Verify(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Search(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Ask(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::History(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Changes(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Deploy(remote) => remote.command.run(&Client::new(remote.client)?).await,

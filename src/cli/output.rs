@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 
 use super::error::CliError;
+use crate::model::words::{self, Tone};
 
 pub use crate::model::time::ago;
 
@@ -53,13 +54,13 @@ impl Style {
         }
     }
 
-    /// The style of a deployment's kind or state, or of a current's confidence.
+    /// The style of a word of the vocabulary.
     pub fn of_word(word: &str) -> Self {
-        match word {
-            "upgrade" | "initial" | "settled" | "confirmed" | "active" => Self::Green,
-            "rolling_out" | "restore" | "rebuild" | "changed" | "mixed" | "tentative" => Self::Yellow,
-            "rollback" | "aborted" | "revoked" | "expired" => Self::Red,
-            _ => Self::Plain,
+        match words::word(word).map(|word| word.tone) {
+            Some(Tone::Good) => Self::Green,
+            Some(Tone::Open) => Self::Yellow,
+            Some(Tone::Bad) => Self::Red,
+            Some(Tone::Quiet) | None => Self::Plain,
         }
     }
 }
@@ -153,7 +154,8 @@ pub fn dim(text: impl Into<String>) -> (String, Style) {
 
 /// A word of the domain in its style.
 pub fn word(text: &str) -> (String, Style) {
-    (text.replace('_', " "), Style::of_word(text))
+    let label = words::word(text).map_or_else(|| text.replace('_', " "), |word| word.label.to_owned());
+    (label, Style::of_word(text))
 }
 
 /// `text` without what a terminal would obey: control characters, and those that turn the direction of writing.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::places::{ClusterTable, places};
+use super::webhook::{WebhookTable, webhooks_of};
 use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
 use crate::model::deployments::Rules;
 use crate::model::oci::Repository;
@@ -89,6 +90,7 @@ struct File {
     proxy: ProxyTable,
     upstream: Vec<UpstreamTable>,
     admin: AdminTable,
+    webhook: Vec<WebhookTable>,
     log: LogTable,
     derive: DeriveTable,
     cluster: Vec<ClusterTable>,
@@ -171,6 +173,7 @@ impl Config {
                 token_file: flags.admin_token_file.or(file.admin.token_file),
                 hosts: admin_hosts(flags.admin_host, file.admin.hosts)?,
             },
+            webhooks: webhooks_of(file.webhook)?,
             data: flags.data.or(file.data).unwrap_or_else(|| DATA.into()),
             max_wait: duration(
                 "log.max_wait (--max-wait)",
@@ -203,7 +206,7 @@ fn in_file(path: &Path, problem: String) -> ConfigError {
     ConfigError::value(format!("--config {}", path.display()), problem)
 }
 
-fn read(key: &str, path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read(key: &str, path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::File {
         key: key.to_owned(),
         path: path.to_owned(),

@@ -5,6 +5,7 @@
 
 mod load;
 mod places;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use load::Flags;
+pub use webhook::{Provider, Webhook};
 
 use crate::model::deploy::Place;
 use crate::model::deployments::Rules;
@@ -30,6 +32,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// The control plane.
     pub admin: Admin,
+    /// Who may tell of releases.
+    pub webhooks: Vec<Webhook>,
     /// The folder that the log lives in.
     pub data: PathBuf,
     /// How long an answer waits for its observation to be durable.

@@ -29,7 +29,9 @@ pub(super) struct Frame {
 impl Frame {
     /// An empty frame whose first event will be the log's number `first`.
     pub(super) fn new(session: u64, first: u64) -> Self {
-        Self { session, first, count: 0, bytes: vec![0; HEADER_BYTES] }
+        let mut bytes = Vec::with_capacity(PAGE_BYTES);
+        bytes.resize(HEADER_BYTES, 0);
+        Self { session, first, count: 0, bytes }
     }
 
     /// Takes one more event; without a trace if that cannot be written.

@@ -13,6 +13,7 @@ mod frame;
 mod herald;
 mod journal;
 mod keeper;
+mod news;
 mod recorder;
 mod retention;
 mod snapshot;
@@ -25,7 +26,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use prometheus_client::registry::Registry;
+use tokio::sync::broadcast;
 
+pub use news::Published;
 pub use recorder::{AppendError, Durability, Receipt};
 pub use retention::PastError;
 pub use store::{Events, OpenError, ReadError};
@@ -111,6 +114,19 @@ impl Log {
     /// Everything folded so far; immutable, at most a moment old.
     pub fn view(&self) -> Arc<View> {
         self.views.latest()
+    }
+
+    /// What happens from now on, as it is published.
+    pub fn follow(&self) -> broadcast::Receiver<Arc<Published>> {
+        self.views.follow()
+    }
+
+    /// The events after this one in log order, with their sequence numbers. Blocks as [`Log::events`] does.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn events_after(&self, sequence: u64) -> Result<Events, ReadError> {
+        self.recorder.store()?.events_after(sequence)
     }
 
     /// Every event in log order, with its sequence number, as it stands now: everything that was called durable is in

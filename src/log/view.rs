@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use super::acts::Acts;
 use super::frame::Frame;
 use super::keeper::Keeper;
+use super::news::{Crier, Followers, Published};
 use super::recorder::{AppendError, Reader};
 use super::snapshot;
 use super::store::{OpenError, ReadError, Snapshot, Store};
@@ -52,11 +53,18 @@ pub struct View {
 
 /// The reading end.
 #[derive(Clone)]
-pub(super) struct Views(Arc<ArcSwap<View>>);
+pub(super) struct Views {
+    latest: Arc<ArcSwap<View>>,
+    followers: Followers,
+}
 
 impl Views {
     pub(super) fn latest(&self) -> Arc<View> {
-        self.0.load_full()
+        self.latest.load_full()
+    }
+
+    pub(super) fn follow(&self) -> broadcast::Receiver<Arc<Published>> {
+        self.followers.subscribe()
     }
 }
 
@@ -124,17 +132,18 @@ pub(super) fn replay(
             tracing::info!(events = sequence, "reading the log");
         }
     }
-    let views = Views(Arc::new(ArcSwap::from_pointee(fold.view.clone())));
+    let (crier, followers) = Crier::new();
+    let views = Views { latest: Arc::new(ArcSwap::from_pointee(fold.view.clone())), followers };
     let (commits, incoming) = sync_channel(COMMITS_WAITING_MAX);
-    let published = views.clone();
+    let latest = views.latest.clone();
     let thread = std::thread::Builder::new()
         .name("log-fold".to_owned())
-        .spawn(move || follow(fold, &incoming, &published))
+        .spawn(move || follow(fold, &incoming, &latest, crier))
         .map_err(|source| OpenError::Io { path: store.path().to_owned(), source })?;
     Ok((views, Follower { commits }, thread))
 }
 
-fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
+fn follow(mut fold: Fold, incoming: &Receiver<Committed>, latest: &ArcSwap<View>, mut crier: Crier) {
     let mut published_at = Instant::now();
     let mut dirty = false;
     loop {
@@ -148,6 +157,7 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
             Ok(commit) => {
                 for commit in std::iter::once(commit).chain(incoming.try_iter()) {
                     dirty |= !commit.events.is_empty();
+                    crier.gather(fold.view.applied + 1, &commit.events);
                     fold.take(commit.frame, &commit.events);
                     changers.extend(commit.changers);
                     readers.extend(commit.readers);
@@ -157,7 +167,8 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if dirty && (!changers.is_empty() || published_at.elapsed() >= PUBLISH_PAUSE) {
-            published.0.store(Arc::new(fold.view.clone()));
+            latest.store(Arc::new(fold.view.clone()));
+            crier.tell();
             published_at = Instant::now();
             dirty = false;
         }
@@ -183,7 +194,7 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, published: &Views) {
     if fold.keeper.keep() && fold.view.applied > fold.kept {
         fold.keep_snapshot();
     }
-    published.0.store(Arc::new(fold.view));
+    latest.store(Arc::new(fold.view));
 }
 
 struct Fold {

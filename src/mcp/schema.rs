@@ -1,23 +1,22 @@
 //! The schemas of arguments and answers: JSON Schema 2020-12.
 //!
-//! Arguments follow from the table's fields. Answers are those of the API, written down in `schemas.json`; each tool's
-//! schema takes along the definitions that it uses.
+//! Arguments follow from the table's fields. Answers are those of the API, and the API's own document (OpenAPI 3.1, whose
+//! schemas are JSON Schema) says what they look like.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::tool::{CONFIRM, Effect, Field, Kind, Tool};
+use super::arguments::filled;
+use super::tool::{CONFIRM, Effect, Field, Kind, Route, Tool};
 
 type Object = Map<String, Value>;
 
 /// Kinds of changes that a release can name.
 const CHANGE_KINDS: [&str; 7] = ["feature", "fix", "perf", "security", "breaking", "docs", "other"];
 
-// It is part of the program, and a test reads it.
-static ANSWERS: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("schemas.json")).unwrap_or_default());
+/// Where the document's schemas are.
+const COMPONENT: &str = "#/components/schemas/";
 
 /// What a tool takes.
 pub(super) fn input(tool: &Tool) -> Arc<Object> {
@@ -65,38 +64,97 @@ fn of_field(field: &Field) -> Value {
     schema
 }
 
-/// What a tool answers with.
-pub(super) fn output(tool: &Tool) -> Arc<Object> {
-    let mut schema = object(ANSWERS["tools"][tool.name].clone());
-    let mut used = BTreeSet::new();
-    let mut open = vec![Value::Object(schema.clone())];
-    while let Some(value) = open.pop() {
-        for name in references(&value) {
-            if used.insert(name.clone()) {
-                open.push(ANSWERS["$defs"][&name].clone());
-            }
+/// What a tool answers with: what the API's own document says of its requests.
+pub(super) fn output(tool: &Tool, document: &Value) -> Arc<Object> {
+    let mut properties = Object::new();
+    let mut whole = Object::new();
+    for route in tool.routes {
+        let answer = answer(document, route);
+        if route.key.is_empty() {
+            whole = object(resolved(document, &answer).clone());
+        } else {
+            properties.insert(route.key.to_owned(), answer);
         }
     }
-    let definitions: Object =
-        used.into_iter().map(|name| (name.clone(), ANSWERS["$defs"][&name].clone())).collect();
-    schema.insert("type".to_owned(), "object".into());
-    if !definitions.is_empty() {
-        schema.insert("$defs".to_owned(), definitions.into());
+    if !properties.is_empty() {
+        let required: Vec<&String> = properties.keys().collect();
+        whole = object(json!({"required": required, "properties": properties}));
+    } else if whole.is_empty() {
+        whole = object(json!({"properties": {"done": {"const": true}}, "required": ["done"]}));
     }
-    Arc::new(schema)
+    whole.insert("type".to_owned(), "object".into());
+    let definitions = definitions(document, &Value::Object(whole.clone()));
+    let mut schema = Value::Object(whole);
+    if !definitions.is_empty() {
+        schema["$defs"] = definitions.into();
+    }
+    moved(&mut schema);
+    Arc::new(object(schema))
 }
 
-fn references(value: &Value) -> Vec<String> {
+/// The schema of a request's answer; null where there is none.
+fn answer(document: &Value, route: &Route) -> Value {
+    let path = nameless(&format!("/api/v1/{}", route.path.split('?').next().unwrap_or_default()));
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let described = paths.filter(|(name, _)| nameless(name) == path).map(|(_, methods)| methods);
+    let operation = described.last().map(|methods| &methods[route.method.as_str().to_lowercase()]);
+    let answers = operation.and_then(|operation| operation["responses"].as_object()).into_iter().flatten();
+    let good = answers.filter(|(status, _)| status.starts_with('2'));
+    let schemas = good.map(|(_, answer)| &answer["content"]["application/json"]["schema"]);
+    schemas.last().cloned().unwrap_or_default()
+}
+
+/// A path whose parameters have no names: those are ours on one side and the API's on the other.
+fn nameless(path: &str) -> String {
+    filled(path, |_| "{}".to_owned())
+}
+
+/// What a reference stands for.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let name = schema["$ref"].as_str().and_then(|text| text.strip_prefix(COMPONENT));
+    name.map_or(schema, |name| &document["components"]["schemas"][name])
+}
+
+/// Everything that a schema refers to, however deep.
+fn definitions(document: &Value, schema: &Value) -> Object {
+    let mut found = Object::new();
+    let mut open = names(schema);
+    while let Some(name) = open.pop() {
+        let schema = &document["components"]["schemas"][&name];
+        if found.insert(name, schema.clone()).is_none() {
+            open.extend(names(schema));
+        }
+    }
+    found
+}
+
+fn names(value: &Value) -> Vec<String> {
     match value {
         Value::Object(members) => members
             .iter()
-            .flat_map(|(name, member)| match member.as_str().and_then(|text| text.strip_prefix("#/$defs/")) {
+            .flat_map(|(name, member)| match member.as_str().and_then(|text| text.strip_prefix(COMPONENT)) {
                 Some(found) if name == "$ref" => vec![found.to_owned()],
-                _ => references(member),
+                _ => names(member),
             })
             .collect(),
-        Value::Array(list) => list.iter().flat_map(references).collect(),
+        Value::Array(list) => list.iter().flat_map(names).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// Lets references point into the schema itself.
+fn moved(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member.as_str().and_then(|text| text.strip_prefix(COMPONENT)) {
+                    Some(found) if name == "$ref" => *member = format!("#/$defs/{found}").into(),
+                    _ => moved(member),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(moved),
+        _ => {}
     }
 }
 
@@ -109,21 +167,29 @@ fn object(value: Value) -> Object {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tools::TOOLS;
+    use super::super::tools::named;
     use super::*;
 
     #[test]
-    fn every_tool_has_an_answer_and_every_reference_a_definition() {
-        let names: BTreeSet<&str> = TOOLS.iter().map(|tool| tool.name).collect();
-        let described: BTreeSet<&str> =
-            ANSWERS["tools"].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(names, described);
-        for tool in &TOOLS {
-            let schema = output(tool);
-            let definitions = schema.get("$defs").cloned().unwrap_or_default();
-            for name in references(&Value::Object(schema.as_ref().clone())) {
-                assert!(definitions[&name].is_object(), "{}: {name}", tool.name);
-            }
-        }
+    fn an_answers_schema_is_the_documents_with_all_that_it_refers_to() {
+        let of = |schema: Value| json!({"responses": {"200": {"content": {"application/json": {"schema": schema}}}}});
+        let document = json!({
+            "paths": {
+                "/api/v1/environments": {"get": of(json!({"type": "array", "items": {"$ref": "#/components/schemas/A"}}))},
+                "/api/v1/releases/{id}": {"get": of(json!({"$ref": "#/components/schemas/A"}))},
+            },
+            "components": {"schemas": {
+                "A": {"properties": {"b": {"$ref": "#/components/schemas/B"}}},
+                "B": {"properties": {"a": {"$ref": "#/components/schemas/A"}}},
+                "C": {},
+            }},
+        });
+        let schema = |tool: &str| Value::Object(output(named(tool).unwrap(), &document).as_ref().clone());
+        let listed = schema("list_environments");
+        assert_eq!(listed["properties"]["environments"]["items"]["$ref"], "#/$defs/A");
+        assert_eq!(listed["$defs"].as_object().unwrap().len(), 2, "{listed}");
+        let one = schema("get_release");
+        assert_eq!((&one["type"], &one["properties"]["b"]["$ref"]), (&json!("object"), &json!("#/$defs/B")));
+        assert_eq!(schema("revoke_token")["required"], json!(["done"]));
     }
 }

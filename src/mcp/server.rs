@@ -12,6 +12,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use super::api::{Api, Ask, Reply, Unreachable};
 use super::arguments::{Arguments, filled};
@@ -35,12 +36,20 @@ const INSTRUCTIONS: &str = "Landfall knows what runs in which environment, since
 pub struct Server<A> {
     api: A,
     consents: Arc<Consents>,
+    /// What the API says about itself, once it was asked.
+    document: Arc<OnceCell<Value>>,
 }
 
 impl<A: Api> Server<A> {
     /// A server; `consents` outlives it, for a question is asked in one call and answered in another.
     pub fn new(api: A, consents: Arc<Consents>) -> Self {
-        Self { api, consents }
+        Self { api, consents, document: Arc::default() }
+    }
+
+    /// What the API says about itself.
+    async fn document(&self, from: &Extensions) -> Result<&Value, Unreachable> {
+        let ask = async || self.api.ask(Ask::get("openapi.json"), from).await.map(|reply| reply.body);
+        self.document.get_or_try_init(ask).await
     }
 
     /// Who asks, and whether they may change anything.
@@ -156,7 +165,7 @@ fn unavailable(error: Unreachable) -> ErrorData {
     ErrorData::internal_error(error.0, None)
 }
 
-fn described(tool: &Tool) -> rmcp::model::Tool {
+fn described(tool: &Tool, document: &Value) -> rmcp::model::Tool {
     let (reads, destroys, repeats) = match tool.effect {
         Effect::Reads => (true, false, true),
         Effect::Adds => (false, false, false),
@@ -170,7 +179,7 @@ fn described(tool: &Tool) -> rmcp::model::Tool {
         .open_world(false);
     rmcp::model::Tool::new(tool.name, tool.about, schema::input(tool))
         .with_title(tool.title)
-        .with_raw_output_schema(schema::output(tool))
+        .with_raw_output_schema(schema::output(tool, document))
         .with_annotations(annotations)
 }
 
@@ -188,9 +197,11 @@ impl<A: Api> ServerHandler for Server<A> {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let (_, may_change) = self.caller(&extensions(&context)).await.map_err(unavailable)?;
+        let from = extensions(&context);
+        let (_, may_change) = self.caller(&from).await.map_err(unavailable)?;
+        let document = self.document(&from).await.map_err(unavailable)?;
         let offered = TOOLS.iter().filter(|tool| may_change || tool.effect.is_reading());
-        Ok(ListToolsResult::with_all_items(offered.map(described).collect()))
+        Ok(ListToolsResult::with_all_items(offered.map(|tool| described(tool, document)).collect()))
     }
 
     async fn call_tool(

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::deploy::Planned;
 use super::event::{EnvironmentName, Event, TokenId, TokenKind};
@@ -49,10 +50,15 @@ pub enum Who {
         /// Its name at that time.
         name: String,
     },
+    /// The sender of a webhook, who knows its secret.
+    Webhook {
+        /// The webhook's name at that time.
+        name: String,
+    },
 }
 
 /// The surface that a change came through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Through {
     /// Not written down.
@@ -71,7 +77,7 @@ pub enum Through {
 }
 
 /// What an admin token allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// To see, and to change nothing.

@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod agent;
+pub mod ask;
 pub mod deploy;
 pub mod deployments;
 pub mod directory;
@@ -17,3 +18,4 @@ pub mod search;
 pub mod secret;
 pub mod shell;
 pub mod time;
+pub mod words;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// The spec recommends that clients cap a repository name at 255 bytes; distribution refuses longer ones.
 const REPOSITORY_BYTES_MAX: usize = 255;
@@ -14,8 +15,14 @@ const REPOSITORY_BYTES_MAX: usize = 255;
 const TAG_BYTES_MAX: usize = 128;
 
 /// A repository name as it stands in the registry's path, e.g. `docker/payment-service`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(transparent)]
+#[schema(
+    value_type = String,
+    max_length = 255,
+    pattern = "^[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*$",
+    examples("docker/payment-service")
+)]
 pub struct Repository(Arc<str>);
 
 /// A tag, e.g. `v2.3.1`.
@@ -24,7 +31,12 @@ pub struct Repository(Arc<str>);
 pub struct Tag(Arc<str>);
 
 /// A sha256 content digest. `sha256:<64 lower hex>` in text, 32 bytes in the log.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(
+    value_type = String,
+    pattern = "^sha256:[0-9a-f]{64}$",
+    examples("sha256:24d085704ac93832b137db39ec4f3ce435ffd4a4e01b53e1fbec4af60eff0227")
+)]
 pub struct Digest([u8; 32]);
 
 /// How a manifest was asked for.

@@ -254,7 +254,8 @@ async fn what_is_odd_about_a_tokens_use_is_shown_where_tokens_are() {
     let expected = json!([{"kind": "new_network", "since": at, "last_at": at, "detail": detail}]);
     assert_eq!(server.get(&tokens).await.json()[0]["warnings"], expected);
     let cookie = cookie(&log_in(&server, &server.token).await);
-    let page = server.send_with(Method::GET, "/environments/production", "", &[("cookie", &cookie)]).await;
+    let page =
+        server.send_with(Method::GET, "/environments/production/tokens", "", &[("cookie", &cookie)]).await;
     assert!(page.text().contains(detail), "{}", page.text());
     server.stop().await;
 }

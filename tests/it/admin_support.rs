@@ -10,6 +10,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use landfall::admin::{AdminToken, App, Readiness, Settings, serve};
 use landfall::clock::now;
+use landfall::config::{Provider, Secret, Webhook};
 use landfall::log::{Durability, Log};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{Method as PullMethod, Object, Observation, TokenId, TokenKind};
@@ -74,6 +75,7 @@ impl Server {
             registry_host: HOST.to_owned(),
             registry_tls: false,
             places: std::collections::BTreeMap::default(),
+            webhooks: webhooks(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),
         };
@@ -218,4 +220,25 @@ pub fn check_problem(answer: &Answer, status: u16, field: Option<&str>) {
         assert!(!problem[member].as_str().unwrap().is_empty(), "{member}");
     }
     assert_eq!(problem.get("field").and_then(|field| field.as_str()), field, "{problem}");
+}
+
+/// The secrets of [`webhooks`].
+pub const GITHUB_SECRET: &str = "what only GitHub knows";
+pub const GITLAB_SECRET: &str = "what only GitLab knows";
+
+/// A webhook of each provider, and one more image that is made from the same source.
+fn webhooks() -> Vec<Webhook> {
+    let webhook = |name: &str, provider, secret: &str, repository: &str| Webhook {
+        name: name.to_owned(),
+        provider,
+        secret: Secret::new(secret.to_owned()),
+        source: "shop/payment".to_owned(),
+        repository: repository.parse().unwrap(),
+    };
+    vec![
+        webhook("payment", Provider::Github, GITHUB_SECRET, "docker/payment"),
+        webhook("worker", Provider::Github, GITHUB_SECRET, "docker/payment-worker"),
+        webhook("another", Provider::Github, "what another project knows", "docker/another"),
+        webhook("mirror", Provider::Gitlab, GITLAB_SECRET, "mirror/payment"),
+    ]
 }

@@ -91,7 +91,7 @@ impl Shop {
                         && it["state"] == "settled"
                 })
             };
-            services.iter().all(|service| is_there(&service)).then_some(())
+            services.iter().all(is_there).then_some(())
         })
         .await;
     }

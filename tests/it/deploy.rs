@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use landfall::config::{Admin, Config, Flags, Proxy, Redirects, Tls, Upstream, Verify};
+use landfall::config::{Admin, Config, Flags, Provider, Proxy, Redirects, Tls, Upstream, Verify, Webhook};
 use landfall::model::deploy::Place;
 use landfall::model::time::Span;
 
@@ -12,9 +12,14 @@ fn load(text: &str) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("password");
     std::fs::write(&secret, "hunter2\n").unwrap();
+    let hook = folder.path().join("webhook-secret");
+    std::fs::write(&hook, "correct horse battery staple\n").unwrap();
     let here = |line: &str| match line.split_once("password_file = ") {
         Some((indent, _)) => format!("{indent}password_file = {secret:?}\n"),
-        None => format!("{line}\n"),
+        None => match line.split_once("secret_file = ") {
+            Some((indent, _)) => format!("{indent}secret_file = {hook:?}\n"),
+            None => format!("{line}\n"),
+        },
     };
     let file = folder.path().join("landfall.toml");
     std::fs::write(&file, text.lines().map(here).collect::<String>()).unwrap();
@@ -28,7 +33,7 @@ fn read(path: &str) -> String {
 /// No field is left out with `..`: a key that is added to the configuration has to be added to the example.
 #[test]
 fn the_example_has_every_key_and_loads() {
-    let Config { proxy, upstreams, admin, data, max_wait, keep, rules, places } =
+    let Config { proxy, upstreams, admin, webhooks, data, max_wait, keep, rules, places } =
         load(&read("deploy/landfall.example.toml"));
     assert_eq!(data, Path::new("/var/lib/landfall"));
     assert_eq!(max_wait, Duration::from_millis(25));
@@ -50,6 +55,17 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!(hosts, ["landfall.example.com"]);
     assert_eq!(listen.to_string(), "127.0.0.1:8081");
     assert_eq!(token_file.as_deref(), Some(Path::new("/etc/landfall/admin.token")));
+
+    let [hook] = <[Webhook; 1]>::try_from(webhooks).unwrap();
+    let Webhook { name, provider, secret, source, repository } = hook;
+    assert_eq!(
+        (name.as_str(), provider, source.as_str()),
+        ("payment-service", Provider::Github, "shop/payment-service")
+    );
+    assert_eq!(
+        (secret.reveal(), repository.as_str()),
+        ("correct horse battery staple", "docker/payment-service")
+    );
 
     let [all, mirror] = <[Upstream; 2]>::try_from(upstreams).unwrap();
     let Upstream { prefix, url, strip_prefix, username, password, ca_file, redirects } = all;

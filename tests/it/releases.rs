@@ -214,3 +214,36 @@ async fn an_image_that_runs_elsewhere_is_missing_too_where_no_release_is_known()
     assert_eq!(missing["up_to_date"], true);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_question_in_words_is_answered_and_never_acted_upon() {
+    let server = Server::start().await;
+    let (production, _) = server.environment("production").await;
+    register(&server).await;
+    upgrade_and_rollback(&server, &production).await;
+    let events = server.log.events().unwrap().count();
+    let ask = async |question: &str| {
+        let answer = server.post("/api/v1/ask", json!({ "question": question })).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    };
+    for (question, intent, mentioned) in [
+        ("what's running in prod?", "running", "v1.0.0"),
+        ("is #4511 live in production", "verify", "rolled back"),
+        ("is production up to date?", "missing", "v3.0.0"),
+        ("any rollbacks in production?", "rollbacks", "v2.0.0"),
+        ("what is in payment v2.0.0", "search", "#4511"),
+        ("deploy payment v3.0.0 to production", "deploy", "Nothing was deployed"),
+        ("create a staging environment", "create_environment", "landfall env create staging"),
+        ("tell me a joke", "unknown", "What can be asked"),
+    ] {
+        let answer = ask(question).await;
+        let text = answer["text"].as_str().unwrap();
+        assert_eq!(answer["intent"], intent, "{question}: {answer:#}");
+        assert!(text.contains(mentioned), "{question}: {text}");
+    }
+    let asked_back = ask("compare production").await;
+    assert!(asked_back["data"]["ask_back"] == "environment", "{asked_back:#}");
+    assert_eq!(server.log.events().unwrap().count(), events, "a question changed something");
+    server.stop().await;
+}

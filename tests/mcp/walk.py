@@ -27,13 +27,13 @@ async def walk(session):
     tools = {tool.name: tool for tool in (await session.list_tools()).tools}
     walked = set()
 
-    async def call(name, **arguments):
+    async def call(tool, /, **arguments):
         # The client checks the structured answer against the tool's output schema, too.
-        result = await session.call_tool(name, arguments)
-        assert not result.is_error, f"{name}: {result.content}"
-        assert result.structured_content is not None and result.content[0].text, name
-        walked.add(name)
-        print(f"{name}: {result.content[0].text.splitlines()[0]}")
+        result = await session.call_tool(tool, arguments)
+        assert not result.is_error, f"{tool}: {result.content}"
+        assert result.structured_content is not None and result.content[0].text, tool
+        walked.add(tool)
+        print(f"{tool}: {result.content[0].text.splitlines()[0]}")
         return result.structured_content
 
     env = "walked"

@@ -1,128 +1,105 @@
-//! The dashboard: pages made on the server, without a script.
+//! The dashboard: pages made on the server, which a small script keeps fresh.
 //!
-//! A form with an admin or viewer token opens a session (`admin::sessions`); the pages show what the API tells.
+//! A form with an admin or viewer token opens a session (`admin::sessions`); the pages show what the API tells, and
+//! everything can be read without the script.
 
-mod pages;
+mod activity;
+mod compare;
+mod deployment;
+mod environment;
+mod home;
+mod insights;
+mod login;
+mod parts;
+mod plots;
+mod releases;
+mod search;
+mod settings;
+mod tokens;
+mod told;
+mod visitor;
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
-use self::pages::{EnvironmentPage, IndexPage, LoginPage};
-use super::auth::{admit, has_foreign_origin, logged_in};
-use super::caller::Connection;
-use super::fields::Fields;
-use super::params::Params;
+use super::App;
 use super::problem::Problem;
-use super::{Answer, App};
-use crate::clock::now;
+use visitor::Refusal;
 
-/// Deployments on an environment's page.
-const PAGE: usize = 25;
-
-/// Nothing but our own stylesheet and forms: a name that somebody pulled can never become a script.
-const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing but our own stylesheet, script and forms: a name that somebody pulled can never become a script.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(index))
-        .route("/environments/{env}", get(environment))
-        .route("/login", get(login_form).post(login))
-        .route("/logout", post(logout))
-        .route("/style.css", get(style))
+        .route("/", get(home::show))
+        .route("/environments", get(settings::blank).post(settings::create))
+        .route("/environments/{env}", get(environment::show))
+        .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
+        .route("/environments/{env}/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/environments/{env}/tokens/{id}/rotate", post(tokens::rotate))
+        .route("/environments/{env}/settings", get(settings::show).post(settings::change))
+        .route("/environments/{env}/delete", post(settings::delete))
+        .route("/deployments/{id}", get(deployment::show))
+        .route("/compare", get(compare::show))
+        .route("/releases", get(releases::list))
+        .route("/releases/{id}", get(releases::show))
+        .route("/search", get(search::show))
+        .route("/insights", get(insights::show))
+        .route("/activity", get(activity::show))
+        .route("/login", get(login::form).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/style.css", get(async || asset("text/css; charset=utf-8", include_str!("assets/style.css"))))
+        .route(
+            "/app.js",
+            get(async || asset("text/javascript; charset=utf-8", include_str!("assets/app.js"))),
+        )
+        .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))))
         .layer(axum::middleware::map_response(guarded))
+        // A page's proof of its session may be compressed beside what a visitor searched for: no other site's page can
+        // make a browser ask with the session's cookie (SameSite=Strict), so nobody can compare lengths.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
 async fn guarded(mut response: Response) -> Response {
-    let headers: [(HeaderName, &str); 4] = [
+    let headers: [(HeaderName, &str); 3] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
+        // With `no-referrer` a browser would name no origin on our own forms either (Fetch, section 3.2.5).
+        (header::REFERRER_POLICY, "same-origin"),
     ];
     response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
-async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
-    if logged_in(&app, &headers, now()).is_none() {
-        return Ok(to("/login"));
-    }
-    page(StatusCode::OK, &IndexPage::new(&app.log.view(), now()))
+fn asset(media_type: &'static str, text: &'static str) -> impl IntoResponse {
+    // A new release is seen after an hour at the latest.
+    ([(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "private, max-age=3600")], text)
 }
 
-async fn environment(State(app): State<Arc<App>>, params: Params, headers: HeaderMap, uri: Uri) -> Answer {
-    if logged_in(&app, &headers, now()).is_none() {
-        return Ok(to("/login"));
-    }
-    let query = Fields::from_query(&uri, &["before"])?;
-    let view = app.log.view();
-    let environment = params.environment(&view.directory)?;
-    page(StatusCode::OK, &EnvironmentPage::new(&view, environment, now(), PAGE, query.text("before")?))
-}
+/// What a page's handler answers.
+type Page = Result<Response, Refusal>;
 
-async fn login_form() -> Answer {
-    page(StatusCode::OK, &LoginPage { refused: None })
-}
-
-async fn login(State(app): State<Arc<App>>, request: Request) -> Answer {
-    if has_foreign_origin(request.headers()) {
-        return Err(Problem::foreign_origin());
-    }
-    let from = Connection::of(request.extensions()).peer;
-    let fields = Fields::from_form(request.into_body(), &["token"]).await?;
-    let holder = match admit(&app, from, fields.text("token")?.unwrap_or_default()) {
-        Ok(holder) => holder,
-        Err(problem) => return refused(problem),
-    };
-    let cookie = app.sessions.open(holder, now()).map_err(|error| {
-        tracing::error!(%error, "no session can be opened");
-        Problem::internal()
-    })?;
-    Ok(([(header::SET_COOKIE, cookie)], to("/")).into_response())
-}
-
-/// The form once more, with what is wrong; 403, for a page has no way to answer a challenge.
-fn refused(problem: Problem) -> Answer {
-    tracing::warn!("a login to the dashboard was refused");
-    let Some(seconds) = problem.retry_after_s() else {
-        let wrong = "That is no admin or viewer token, or it has ended.".to_owned();
-        return page(StatusCode::FORBIDDEN, &LoginPage { refused: Some(wrong) });
-    };
-    let wait = format!("Too many wrong tokens came from this address. Try again in {seconds} s.");
-    let form = page(StatusCode::TOO_MANY_REQUESTS, &LoginPage { refused: Some(wait) })?;
-    Ok(([(header::RETRY_AFTER, seconds)], form).into_response())
-}
-
-async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
-    if has_foreign_origin(&headers) {
-        return Err(Problem::foreign_origin());
-    }
-    Ok(([(header::SET_COOKIE, app.sessions.close(&headers))], to("/login")).into_response())
-}
-
-async fn style() -> impl IntoResponse {
-    let css = include_str!("templates/style.css");
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css)
-}
-
-fn page(status: StatusCode, template: &impl Template) -> Answer {
+fn page(status: StatusCode, template: &impl Template) -> Page {
     match template.render() {
         Ok(html) => Ok((status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()),
         Err(error) => {
             tracing::error!(%error, "a page cannot be made");
-            Err(Problem::internal())
+            Err(Problem::internal().into())
         }
     }
 }
 
 /// 303: the browser asks for `path` with GET (RFC 9110 section 15.4.4).
-fn to(path: &'static str) -> Response {
-    (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
+fn to(path: &str) -> Response {
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
 }

@@ -1,6 +1,7 @@
 //! Which release is meant: by its version, or by what it changed.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::plan::World;
 use super::workload::Workload;
@@ -31,7 +32,7 @@ pub struct Wish {
 }
 
 /// A release that may be meant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Candidate {
     /// The release.
     pub release: ReleaseRef,

@@ -16,6 +16,7 @@ mod tests;
 mod workload;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::event::EnvironmentName;
 use super::oci::{Digest, Repository};
@@ -68,7 +69,7 @@ pub struct Origin {
 }
 
 /// What a deploy would be, seen from what runs. It is in the log: new ones go at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployKind {
     /// The first image of a service.
@@ -86,7 +87,8 @@ pub enum DeployKind {
 }
 
 /// What whoever carries a plan out should know first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DeployWarning)]
 pub struct Warning {
     /// What it is about.
     pub kind: WarningKind,
@@ -95,7 +97,7 @@ pub struct Warning {
 }
 
 /// What a warning is about. It is in the log: new ones go at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
     /// It takes releases back.
@@ -121,7 +123,7 @@ pub enum WarningKind {
 }
 
 /// How far a deploy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployState {
     /// Nothing of it was seen yet.
@@ -137,7 +139,7 @@ pub enum DeployState {
 }
 
 /// Releases that come or go, and what they weigh.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Balance {
     /// The releases, in publishing order.
     pub releases: Vec<ReleaseView>,
@@ -148,7 +150,7 @@ pub struct Balance {
 }
 
 /// A deploy, as every surface shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Deploy {
     /// Its identifier.
     pub id: String,

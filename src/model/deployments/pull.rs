@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::agent::Runtime;
 use crate::model::event::{Method, Object, Observation};
@@ -83,7 +84,7 @@ pub(crate) struct Open {
 }
 
 /// What a pull proves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
     /// A HEAD alone: the node has the image already, and asked whether its tag still says so.

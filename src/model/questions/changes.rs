@@ -1,6 +1,7 @@
 //! What changed in a stretch of time, and the history of one service.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::compare::fixes_and_pull_requests;
 use super::release::ReleaseView;
@@ -13,7 +14,7 @@ use crate::model::oci::Repository;
 use crate::model::time::Time;
 
 /// What changed in an environment between two times.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Changes {
     /// Where.
     pub environment: EnvironmentName,
@@ -71,7 +72,7 @@ pub fn changes(state: &State, env: &EnvironmentName, from: Time, until: Time, no
 }
 
 /// The history of one service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct History {
     /// Where.
     pub environment: EnvironmentName,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::release::ReleaseView;
 use super::step::{image, ordered_version, tag};
@@ -26,7 +27,7 @@ pub struct Side<'a> {
 }
 
 /// Two environments, service by service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Comparison {
     /// The left environment.
     pub left: EnvironmentName,
@@ -41,7 +42,7 @@ pub struct Comparison {
 }
 
 /// One service on both sides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ComparedService {
     /// Which.
     pub repository: Repository,
@@ -62,7 +63,7 @@ pub struct ComparedService {
 }
 
 /// Which side of a comparison is ahead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ahead {
     /// Both run the same release.

@@ -1,6 +1,7 @@
 //! Is an environment up to date, and if not, what does it lack?
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::compare::fixes_and_pull_requests;
 use super::release::ReleaseView;
@@ -14,7 +15,7 @@ use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::{Span, Time};
 
 /// What an environment lacks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Missing {
     /// Where.
     pub environment: EnvironmentName,
@@ -27,7 +28,7 @@ pub struct Missing {
 }
 
 /// What one service lacks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MissingService {
     /// Which.
     pub repository: Repository,

@@ -5,12 +5,21 @@
 
 mod changes;
 mod compare;
+mod curve;
 mod find;
+#[cfg(test)]
+mod glances;
+mod insights;
+mod matrix;
 mod missing;
+mod overview;
 mod release;
 mod search;
+pub mod spoken;
 mod step;
+mod story;
 mod timeline;
+mod trace;
 mod verify;
 mod view;
 
@@ -29,11 +38,17 @@ use step::{Step, confidence, image, tag, version};
 pub use changes::{Changes, History, changes, history};
 pub(in crate::model) use compare::fixes_and_pull_requests;
 pub use compare::{Ahead, ComparedService, Comparison, Side, compare};
+pub use curve::Curve;
 pub use find::{Finder, releases_of};
+pub use insights::{Insights, Measure, Service as MeasuredService, Week, insights};
+pub use matrix::{Cell, Mark, Row};
 pub use missing::{Missing, MissingService, missing};
+pub use overview::{Latest, Overview, Place, SPARK_DAYS, latest, overview};
 pub use release::{ReleaseRef, ReleaseView, Source, Where, release};
 pub use search::{Certainty, SearchMatch, Searched, StandsWhere, search};
+pub use story::{Chapter, Story, chapter, story};
 pub use timeline::{deployment, evidence, timeline};
+pub use trace::{Stay, Trace, trace};
 pub use verify::{Match, MatchedWord, ServiceStanding, Standing, Verified, verify};
 pub use view::*;
 
@@ -145,13 +160,7 @@ impl Asked<'_> {
 
     fn running(&self) -> Option<RunningService> {
         let settle = self.state.rules().settle;
-        let main = self.service.main()?;
-        let course = &main.course;
-        let is_mixed = self
-            .service
-            .rivals(self.now, settle)
-            .any(|rival| rival.end(self.now, settle) == Some(End::Mixed));
-        let state = if is_mixed { Phase::Mixed } else { self.phase(main) };
+        let (course, state) = (&self.service.main()?.course, self.phase_now()?);
         let image = image(self.state, self.repository, &course.digest, tag(course));
         let is_silent = self.now.since(course.last_at) > settle;
         let is_behind_gap = self.service.gap_at().is_some_and(|gap| gap > course.last_at);
@@ -172,6 +181,14 @@ impl Asked<'_> {
     fn phase(&self, main: &Main) -> Phase {
         let settles_at = main.settles_at(self.state.rules().settle);
         if settles_at <= self.now { Phase::Settled } else { Phase::RollingOut }
+    }
+
+    /// The state of what runs; `mixed` where another image runs beside it.
+    fn phase_now(&self) -> Option<Phase> {
+        let (main, settle) = (self.service.main()?, self.state.rules().settle);
+        let mut rivals = self.service.rivals(self.now, settle);
+        let is_mixed = rivals.any(|rival| rival.end(self.now, settle) == Some(End::Mixed));
+        Some(if is_mixed { Phase::Mixed } else { self.phase(main) })
     }
 
     /// Every change, in the order in which they opened.

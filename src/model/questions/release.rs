@@ -1,6 +1,7 @@
 //! Releases as every surface shows them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Asked;
 use super::step::release_of;
@@ -11,7 +12,7 @@ use crate::model::releases::{Change, ChangeKind, Registration, Release, summary}
 use crate::model::time::Time;
 
 /// A release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReleaseView {
     /// Its identifier.
     pub id: String,
@@ -45,7 +46,7 @@ pub struct ReleaseView {
 }
 
 /// A release by its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReleaseRef {
     /// Its identifier.
     pub id: String,
@@ -73,7 +74,7 @@ impl From<&Release> for ReleaseRef {
 }
 
 /// How a release came to be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Somebody registered it.
@@ -85,7 +86,7 @@ pub enum Source {
 }
 
 /// An environment that runs a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Where {
     /// The environment.
     pub name: EnvironmentName,

@@ -1,6 +1,7 @@
 //! Changes by a loose description, and where each of them is live.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::release::ReleaseRef;
 use super::verify::{Eyes, Standing};
@@ -11,7 +12,7 @@ use crate::model::search::{Band, Found};
 use crate::model::time::Time;
 
 /// What a search found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Searched {
     /// What was asked for.
     pub query: String,
@@ -22,7 +23,7 @@ pub struct Searched {
 }
 
 /// How sure a search is of its first match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
     /// It is what was meant.
@@ -34,7 +35,7 @@ pub enum Certainty {
 }
 
 /// A change that a search found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct SearchMatch {
     /// The first release that has it.
     pub release: ReleaseRef,
@@ -49,7 +50,7 @@ pub struct SearchMatch {
 }
 
 /// Where a change stands in one environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StandsWhere {
     /// The environment.
     pub name: EnvironmentName,

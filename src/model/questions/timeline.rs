@@ -24,6 +24,19 @@ pub fn timeline(
     limit: usize,
     before: Option<&str>,
 ) -> Timeline {
+    let (deployments, next) = page(state, env, now, limit, before, |group| group.view(state, env));
+    Timeline { deployments, next }
+}
+
+/// What `view` makes of a page of deployments, and where the next one begins.
+pub(super) fn page<T>(
+    state: &State,
+    env: &EnvironmentName,
+    now: Time,
+    limit: usize,
+    before: Option<&str>,
+    view: impl Fn(&Group<'_>) -> T,
+) -> (Vec<T>, Option<String>) {
     let asked = asked(state, env, now);
     let opened = |id: &str| asked.iter().find_map(|service| service.opened_at(env, id));
     let until = before.and_then(opened);
@@ -40,9 +53,8 @@ pub fn timeline(
             continue;
         }
         let start = end.saturating_sub(limit);
-        let deployments = groups[start..end].iter().rev().map(|group| group.view(state, env)).collect();
         let next = (start > 0 && start < end).then(|| groups[start].id(env));
-        return Timeline { deployments, next };
+        return (groups[start..end].iter().rev().map(&view).collect(), next);
     }
 }
 
@@ -59,7 +71,7 @@ pub fn evidence(state: &State, id: &str, now: Time) -> Option<Evidence> {
     })
 }
 
-fn in_any<T>(
+pub(super) fn in_any<T>(
     state: &State,
     id: &str,
     now: Time,
@@ -77,8 +89,8 @@ fn in_any<T>(
 pub(super) struct Group<'a>(pub(super) Vec<Step<'a>>);
 
 /// The groups from some time on.
-struct Grouped<'a> {
-    groups: Vec<Group<'a>>,
+pub(super) struct Grouped<'a> {
+    pub(super) groups: Vec<Group<'a>>,
     /// There are none before.
     is_all: bool,
 }
@@ -89,7 +101,7 @@ pub(super) fn grouped<'a>(state: &State, asked: &'a [Asked<'_>]) -> Vec<Group<'a
 }
 
 /// The groups that opened at `from` or later, and some before them.
-fn grouped_since<'a>(state: &State, asked: &'a [Asked<'_>], from: Time) -> Grouped<'a> {
+pub(super) fn grouped_since<'a>(state: &State, asked: &'a [Asked<'_>], from: Time) -> Grouped<'a> {
     let settle = state.rules().settle;
     let mut back = Span::from_ms(settle.ms().max(1).saturating_mul(2));
     loop {
@@ -148,23 +160,20 @@ impl Group<'_> {
         self.0.first().map(|step| step.course.opened_at)
     }
 
+    /// The least settled state of its changes.
+    pub(super) fn phase(&self) -> Phase {
+        self.0.iter().map(|step| step.state).max_by_key(|state| state.unrest()).unwrap_or(Phase::RollingOut)
+    }
+
+    /// The gravest kind of its changes.
+    pub(super) fn kind(&self, state: &State) -> Kind {
+        self.0.iter().map(|step| step.kind(state)).max_by_key(|kind| kind.gravity()).unwrap_or(Kind::Changed)
+    }
+
     pub(super) fn view(&self, state: &State, env: &EnvironmentName) -> Deployment {
         let changes: Vec<Change> = self.0.iter().map(|step| step.view(state)).collect();
-        let phase = changes.iter().map(|change| change.state).max_by_key(|state| match state {
-            Phase::Aborted => 0,
-            Phase::Settled => 1,
-            Phase::Mixed => 2,
-            Phase::RollingOut => 3,
-        });
-        let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| match kind {
-            Kind::Initial => 0,
-            Kind::Rebuild => 1,
-            Kind::Restore => 2,
-            Kind::Upgrade => 3,
-            Kind::Changed => 4,
-            Kind::Rollback => 5,
-        });
-        let phase = phase.unwrap_or(Phase::RollingOut);
+        let phase = self.phase();
+        let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| kind.gravity());
         let settled = changes.iter().filter_map(|change| change.settled_at).max();
         Deployment {
             id: self.id(env),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::find::at;
 use super::release::ReleaseRef;
@@ -23,7 +24,7 @@ use crate::model::search::{Band, Found, Hit, Matched, Way};
 use crate::model::time::Time;
 
 /// Where a change stands in an environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// Every service that carries it has settled on a release that contains it.
@@ -43,7 +44,7 @@ pub enum Standing {
 }
 
 /// The answer to "is this live?".
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Verified {
     /// Where.
     pub environment: EnvironmentName,
@@ -66,7 +67,7 @@ pub struct Verified {
 }
 
 /// A change that may be meant, and where it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Match {
     /// The first release that has it.
     pub release: ReleaseRef,
@@ -90,7 +91,7 @@ pub struct Match {
 }
 
 /// Where a change stands in one service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ServiceStanding {
     /// Which.
     pub repository: Repository,
@@ -114,7 +115,7 @@ pub struct ServiceStanding {
 }
 
 /// One word of a description and the word that answers it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MatchedWord {
     /// As it was asked for.
     pub asked: String,

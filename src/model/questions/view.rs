@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::model::deployments::pull::Grade;
 use crate::model::deployments::verdict::{Finding, Rule, Thought};
@@ -14,7 +15,7 @@ use crate::model::time::Time;
 use super::release::ReleaseView;
 
 /// Whether a deployment goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Nodes are still coming to it.
@@ -27,8 +28,30 @@ pub enum Phase {
     Aborted,
 }
 
+impl Phase {
+    /// How far from settled it is, to find the least settled of several.
+    pub(super) fn unrest(self) -> u8 {
+        match self {
+            Self::Aborted => 0,
+            Self::Settled => 1,
+            Self::Mixed => 2,
+            Self::RollingOut => 3,
+        }
+    }
+
+    /// The state as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RollingOut => "rolling_out",
+            Self::Settled => "settled",
+            Self::Mixed => "mixed",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
 /// What a deployment is, seen from what ran before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The first image of a service.
@@ -45,8 +68,34 @@ pub enum Kind {
     Changed,
 }
 
+impl Kind {
+    /// How much it should be looked at, to find the gravest of several.
+    pub(super) fn gravity(self) -> u8 {
+        match self {
+            Self::Initial => 0,
+            Self::Rebuild => 1,
+            Self::Restore => 2,
+            Self::Upgrade => 3,
+            Self::Changed => 4,
+            Self::Rollback => 5,
+        }
+    }
+
+    /// The kind as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Upgrade => "upgrade",
+            Self::Rollback => "rollback",
+            Self::Restore => "restore",
+            Self::Rebuild => "rebuild",
+            Self::Changed => "changed",
+        }
+    }
+}
+
 /// How sure an answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// Rolling out, or a single pull is all the evidence.
@@ -55,8 +104,18 @@ pub enum Confidence {
     Likely,
 }
 
+impl Confidence {
+    /// The confidence as it is written in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tentative => "tentative",
+            Self::Likely => "likely",
+        }
+    }
+}
+
 /// An image of a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Image {
     /// Its top-level digest.
     pub digest: Digest,
@@ -69,7 +128,8 @@ pub struct Image {
 }
 
 /// One service's part of a deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ServiceChange)]
 pub struct Change {
     /// Which service.
     pub repository: Repository,
@@ -103,7 +163,7 @@ pub struct Change {
 }
 
 /// An earlier judgement that a later observation took back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CorrectionView {
     /// When.
     pub at: Time,
@@ -121,7 +181,7 @@ pub struct CorrectionView {
 }
 
 /// A rule of ARCHITECTURE.md, "How deployments are derived".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RuleView {
     /// Its number there.
     pub number: u8,
@@ -136,7 +196,7 @@ impl From<Rule> for RuleView {
 }
 
 /// An environment's deployment: service changes that went out together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Deployment {
     /// Its identifier: the same for the same log.
     pub id: String,
@@ -164,7 +224,7 @@ pub struct Deployment {
 }
 
 /// A page of deployments, the newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Timeline {
     /// The deployments.
     pub deployments: Vec<Deployment>,
@@ -174,7 +234,7 @@ pub struct Timeline {
 }
 
 /// What runs in an environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Running {
     /// Where.
     pub environment: EnvironmentName,
@@ -187,7 +247,7 @@ pub struct Running {
 }
 
 /// What runs of one service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RunningService {
     /// Which.
     pub repository: Repository,
@@ -216,7 +276,7 @@ pub struct RunningService {
 }
 
 /// The pulls behind a deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Evidence {
     /// The deployment.
     pub deployment: String,
@@ -225,7 +285,7 @@ pub struct Evidence {
 }
 
 /// The pulls behind one service's change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChangeEvidence {
     /// Which service.
     pub repository: Repository,
@@ -245,7 +305,7 @@ pub struct ChangeEvidence {
 }
 
 /// One pull.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PullEvidence {
     /// When it began.
     pub at: Time,
@@ -261,7 +321,7 @@ pub struct PullEvidence {
 }
 
 /// A pull by a person's machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LocalPull {
     /// What.
     pub repository: Repository,
@@ -320,11 +380,12 @@ pub(super) struct ReplayedDeployment {
 }
 
 /// A reference that could not be pulled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FailedAttempt {
     /// Of which service.
     pub repository: Repository,
     /// What was asked for.
+    #[schema(value_type = String)]
     pub reference: Reference,
     /// The latest refusal's status.
     pub status: u16,

@@ -2,6 +2,7 @@
 
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::classify::classify;
 use super::references::{is_reference, references};
@@ -12,7 +13,7 @@ pub const TITLE_BYTES_MAX: usize = 512;
 pub const CHANGES_MAX: usize = 1_000;
 
 /// What a change is, as far as a reader cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// Something new, or something better.
@@ -32,7 +33,7 @@ pub enum ChangeKind {
 }
 
 /// Which rule decided a change's kind; ARCHITECTURE.md, "How changes are classified", has them in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// Who published the release said so.
@@ -63,7 +64,7 @@ pub enum Rule {
 ///
 /// Its JSON is `{kind, title, pr?, issue?, commit?, author?, rule?}`. On the way in `kind` may be missing: the title
 /// is classified then. A kind without a rule was given by who sent it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(from = "Written")]
 pub struct Change {
     /// What it is.
@@ -83,8 +84,9 @@ pub struct Change {
 }
 
 /// A change as it is read: the members in the order in which [`Change`] writes them.
-#[derive(Deserialize)]
-struct Written {
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewChange)]
+pub struct Written {
     #[serde(default)]
     kind: Option<ChangeKind>,
     title: String,

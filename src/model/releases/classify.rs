@@ -48,7 +48,7 @@ pub fn classify(title: &str, section: Option<&str>) -> (ChangeKind, Rule) {
 }
 
 /// A title as a person would say it: `fix(ui): a leak` is `ui: a leak`, `[BUGFIX] TSDB: a leak` is `TSDB: a leak`.
-pub(super) fn without_type(title: &str) -> String {
+pub fn without_type(title: &str) -> String {
     if let Some((tag, rest)) = title.strip_prefix('[').and_then(|open| open.split_once(']'))
         && (type_kind(&tag.to_lowercase()).is_some() || tag.eq_ignore_ascii_case("change"))
     {

@@ -19,7 +19,7 @@ mod summary;
 
 pub use catalogue::Catalogue;
 pub use change::{Change, ChangeKind, Rule};
-pub use classify::classify;
+pub use classify::{classify, without_type};
 pub use commit::Commit;
 pub use line::{Line, Named};
 pub(crate) use order::Number;

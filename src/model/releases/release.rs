@@ -1,6 +1,7 @@
 //! One release, and what becomes of it when it is told twice.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::change::Change;
 use super::order::key;
@@ -80,7 +81,7 @@ pub struct Conflict {
 }
 
 /// A field that was registered otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Difference {
     /// Which field.
     pub field: &'static str,

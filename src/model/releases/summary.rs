@@ -23,7 +23,7 @@ const COUNTED: [(ChangeKind, &str, &str); 7] = [
 
 /// A short summary, e.g. `1 feature and 3 fixes: Support a; Fix b; Fix c; security: …; breaking: …`.
 ///
-/// Its length is bounded by [`HIGHLIGHTS_MAX`], [`NAMED_MAX`] and [`TITLE_CHARS_MAX`]: under 1,500 characters.
+/// Its length is bounded by `HIGHLIGHTS_MAX`, `NAMED_MAX` and `TITLE_CHARS_MAX`: under 1,500 characters.
 pub fn summary(changes: &[Change]) -> String {
     let of = |kind: ChangeKind| titles(changes, kind);
     let counts: Vec<String> = COUNTED

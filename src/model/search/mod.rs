@@ -26,6 +26,7 @@ mod tests;
 use crate::model::oci::Repository;
 
 pub use index::Index;
+pub(super) use words::version;
 
 /// One change as it goes into the index.
 #[derive(Clone, Copy, Debug, Default)]

@@ -51,7 +51,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
 }
 
 /// A version as it is compared: without `v` or `V` in front, in lower case. None if `text` is no version.
-pub(super) fn version(text: &str) -> Option<String> {
+pub(in crate::model) fn version(text: &str) -> Option<String> {
     let text = text.trim_start_matches(['=', '~', '>', '^']);
     let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
     let numbers = text.split(['-', '+']).next().unwrap_or_default();

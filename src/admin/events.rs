@@ -1,0 +1,108 @@
+//! What happens, as server-sent events (HTML, section 9.2): bounded in number, length and memory.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use http::{HeaderMap, Uri, header};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
+use tokio::time::Instant;
+
+use super::auth::is_known;
+use super::export::Chunks;
+use super::feed::{self, News};
+use super::fields::Fields;
+use super::problem::Problem;
+use super::{Answer, App};
+use crate::clock::now;
+use crate::model::event::EnvironmentName;
+
+/// A line that says nothing, so that neither end takes the other for gone; also how often it is asked whether the
+/// token is still accepted.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A stream ends after so long; the listener comes back by itself.
+const STREAM_TIME_MAX: Duration = Duration::from_secs(30 * 60);
+/// A listener that takes nothing for so long is given up.
+const READER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Events that wait for a slow connection.
+const FRAMES_WAITING_MAX: usize = 16;
+/// The first bytes: that it works, and that a listener whose stream ended may come back after two seconds.
+const GREETING: &[u8] = b"retry: 2000\n: listening\n\n";
+const BEAT: &[u8] = b": heartbeat\n\n";
+
+type Frame = Result<Bytes, Infallible>;
+
+/// Which news a listener wants.
+struct Wanted {
+    environment: Option<EnvironmentName>,
+    kinds: Option<Vec<String>>,
+}
+
+impl Wanted {
+    fn wants(&self, news: &News) -> bool {
+        let is_here =
+            self.environment.is_none() || news.environment.is_none() || news.environment == self.environment;
+        let is_kind = |kinds: &Vec<String>| kinds.iter().any(|kind| kind == news.kind);
+        news.kind == "missed" || is_here && self.kinds.as_ref().is_none_or(is_kind)
+    }
+}
+
+/// `GET /api/v1/events?environment=E&kinds=pull,deployment`: from now on.
+pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["environment", "kinds"])?;
+    let wanted = Wanted {
+        environment: super::audit::environment(&query)?,
+        kinds: query.text("kinds")?.map(|kinds| kinds.split(',').map(str::to_owned).collect()),
+    };
+    let place = app.feed.places.clone().try_acquire_owned();
+    let place = place.map_err(|_| Problem::too_many_streams())?;
+    let news = app.feed.listen(&app);
+    let (sender, frames) = mpsc::channel(FRAMES_WAITING_MAX);
+    tokio::spawn(stream(app, headers, wanted, news, sender, place));
+    let head = [(header::CONTENT_TYPE, "text/event-stream")];
+    Ok((head, Body::new(Chunks(frames))).into_response())
+}
+
+async fn stream(
+    app: Arc<App>,
+    headers: HeaderMap,
+    wanted: Wanted,
+    mut news: broadcast::Receiver<News>,
+    frames: mpsc::Sender<Frame>,
+    _place: OwnedSemaphorePermit,
+) {
+    let mut closing = app.feed.closing();
+    let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+    let end = tokio::time::sleep(STREAM_TIME_MAX);
+    let mut end = std::pin::pin!(end);
+    let mut next = Some(Bytes::from_static(GREETING));
+    loop {
+        if let Some(frame) = next.take() {
+            let sent = tokio::time::timeout(READER_TIMEOUT, frames.send(Ok(frame))).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                return;
+            }
+        }
+        next = tokio::select! {
+            told = news.recv() => match told {
+                Ok(news) => wanted.wants(&news).then_some(news.frame),
+                Err(RecvError::Lagged(count)) => Some(feed::missed(count).frame),
+                Err(RecvError::Closed) => return,
+            },
+            _ = heartbeat.tick() => {
+                if !is_known(&app, &headers, now()) {
+                    return;
+                }
+                Some(Bytes::from_static(BEAT))
+            }
+            () = frames.closed() => return,
+            _ = closing.changed() => return,
+            () = &mut end => return,
+        };
+    }
+}

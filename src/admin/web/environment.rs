@@ -1,0 +1,190 @@
+//! An environment: what runs in it, now or at another time, and what landed.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use http::{StatusCode, Uri};
+
+use super::parts::{Badge, Label, When, exact, field_value, moment};
+use super::told::Told;
+use super::visitor::{Chrome, Visitor};
+use super::{Page, page};
+use crate::admin::App;
+use crate::admin::fields::Fields;
+use crate::admin::params::Params;
+use crate::admin::questions::state_at;
+use crate::clock::now;
+use crate::model::directory::Environment;
+use crate::model::event::EnvironmentName;
+use crate::model::questions::{self, FailedAttempt, LocalPull, RunningService};
+use crate::model::time::Time;
+
+/// Deployments on a page.
+const PAGE: usize = 25;
+/// Local pulls on a page, the latest ones.
+const LOCAL_MAX: usize = 10;
+
+/// What every page of an environment begins with.
+pub(super) struct Head {
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) color: String,
+    pub(super) tab: &'static str,
+}
+
+impl Head {
+    pub(super) fn new(environment: &Environment, tab: &'static str) -> Self {
+        Self {
+            name: environment.name.to_string(),
+            description: environment.description.clone(),
+            color: environment.color.clone(),
+            tab,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "environment.html")]
+struct EnvironmentPage {
+    chrome: Chrome,
+    head: Head,
+    at: String,
+    past: Option<String>,
+    at_field: String,
+    is_first_page: bool,
+    services: Vec<ServiceRow>,
+    failing: Vec<FailingRow>,
+    days: Vec<Day>,
+    next: Option<String>,
+    local: Vec<LocalRow>,
+    has_token: bool,
+}
+
+struct ServiceRow {
+    repository: String,
+    label: Label,
+    digest: String,
+    release_id: Option<String>,
+    state: Badge,
+    confidence: Badge,
+    since: When,
+    seen: When,
+    is_unconfirmed: bool,
+    clients: u32,
+}
+
+/// What somebody tries to pull and cannot.
+struct FailingRow {
+    image: String,
+    status: u16,
+    cause: &'static str,
+    count: u64,
+    when: When,
+}
+
+struct LocalRow {
+    repository: String,
+    label: Label,
+    client: String,
+    reason: String,
+    when: When,
+}
+
+/// The deployments of one day.
+struct Day {
+    name: String,
+    deployments: Vec<Told>,
+}
+
+pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params, uri: Uri) -> Page {
+    let query = Fields::from_query(&uri, &["before", "at"])?;
+    let (view, now) = (app.log.view(), now());
+    let environment = params.environment(&view.directory)?;
+    let at = moment(&query, "at")?.filter(|at| *at < now);
+    let past = match at {
+        Some(at) => Some(state_at(&app, at).await?),
+        None => None,
+    };
+    let (state, seen_at) = (past.as_ref().unwrap_or(&view.state), at.unwrap_or(now));
+    let (name, before) = (&environment.name, query.text("before")?);
+    let running = questions::running(state, name, seen_at);
+    let story = questions::story(state, name, seen_at, PAGE, before);
+    let told = story.chapters.iter().map(|chapter| Told::new(chapter, now)).collect();
+    page(
+        StatusCode::OK,
+        &EnvironmentPage {
+            chrome: visitor.chrome("environments"),
+            head: Head::new(environment, "timeline"),
+            at: at.map(|at| at.to_string()).unwrap_or_default(),
+            past: at.map(exact),
+            at_field: field_value(at),
+            is_first_page: before.is_none(),
+            services: running.services.iter().map(|service| ServiceRow::new(service, now)).collect(),
+            failing: running.failing.iter().map(|attempt| FailingRow::new(attempt, now)).collect(),
+            days: by_day(told, now),
+            next: story.next,
+            local: local(state, name, now),
+            has_token: environment.tokens_active(now) > 0,
+        },
+    )
+}
+
+fn local(state: &crate::model::deployments::State, name: &EnvironmentName, now: Time) -> Vec<LocalRow> {
+    questions::local(state, name).iter().rev().take(LOCAL_MAX).map(|pull| LocalRow::new(pull, now)).collect()
+}
+
+/// Days in UTC: the log's days, the same for everybody.
+fn by_day(told: Vec<Told>, now: Time) -> Vec<Day> {
+    let today: String = now.to_string().chars().take("2026-03-02".len()).collect();
+    let mut days: Vec<Day> = Vec::new();
+    for deployment in told {
+        let name = if deployment.day == today { "Today".to_owned() } else { deployment.day.clone() };
+        match days.last_mut() {
+            Some(day) if day.name == name => day.deployments.push(deployment),
+            _ => days.push(Day { name, deployments: vec![deployment] }),
+        }
+    }
+    days
+}
+
+impl ServiceRow {
+    fn new(service: &RunningService, now: Time) -> Self {
+        Self {
+            repository: service.repository.to_string(),
+            label: Label::new(service.version.as_deref(), service.digest),
+            digest: service.digest.short(),
+            release_id: service.release_id.clone(),
+            state: Badge::of(service.state.as_str()),
+            confidence: Badge::of(service.confidence.as_str()),
+            since: When::new(service.since, now),
+            seen: When::new(service.last_seen_at, now),
+            is_unconfirmed: service.unconfirmed_since.is_some(),
+            clients: service.clients,
+        }
+    }
+}
+
+impl FailingRow {
+    fn new(attempt: &FailedAttempt, now: Time) -> Self {
+        Self {
+            image: format!("{} {}", attempt.repository, attempt.reference),
+            status: attempt.status,
+            cause: attempt.cause,
+            count: attempt.count,
+            when: When::new(attempt.last_at, now),
+        }
+    }
+}
+
+impl LocalRow {
+    fn new(pull: &LocalPull, now: Time) -> Self {
+        Self {
+            repository: pull.repository.to_string(),
+            label: Label::new(pull.version.as_deref(), pull.digest),
+            client: pull.client.to_string(),
+            reason: pull.reason.to_string(),
+            when: When::new(pull.at, now),
+        }
+    }
+}

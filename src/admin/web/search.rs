@@ -1,0 +1,168 @@
+//! Is it live? A description of a change → the change that it means, and where that is live.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use http::{StatusCode, Uri};
+
+use super::parts::{Badge, Choice, Label, When, choices};
+use super::releases::standing;
+use super::told::ToldItem;
+use super::visitor::{Chrome, Visitor};
+use super::{Page, page};
+use crate::admin::App;
+use crate::admin::fields::Fields;
+use crate::admin::params;
+use crate::admin::questions::CANDIDATES;
+use crate::clock::now;
+use crate::model::questions::{self, Certainty, Match, SearchMatch, Standing, Verified};
+use crate::model::time::Time;
+
+/// Longest description of a change.
+const QUERY_CHARS_MAX: usize = 500;
+/// Changes that are shown.
+const FOUND_MAX: usize = 20;
+
+#[derive(Template)]
+#[template(path = "search.html")]
+struct SearchPage {
+    chrome: Chrome,
+    environments: Vec<Choice>,
+    answer: Option<Answer>,
+    /// Why what follows is not certain.
+    caution: Option<&'static str>,
+    found: Vec<Found>,
+    /// It is certain which change is meant.
+    is_sure: bool,
+    /// The query as one word of a command.
+    command: String,
+}
+
+/// The answer for one environment.
+struct Answer {
+    state: Badge,
+    text: String,
+    since: Option<When>,
+    confidence: Option<Badge>,
+    services: Vec<ServiceRow>,
+}
+
+/// The evidence: one service.
+struct ServiceRow {
+    repository: String,
+    running: Label,
+    state: Badge,
+    since: Option<When>,
+    seen: When,
+    deployment_id: Option<String>,
+}
+
+/// A change that may be meant.
+struct Found {
+    item: ToldItem,
+    release_id: String,
+    release: String,
+    places: Vec<Stands>,
+}
+
+/// Where it stands in one environment.
+struct Stands {
+    environment: String,
+    state: Badge,
+    since: Option<When>,
+}
+
+pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
+    let query = Fields::from_query(&uri, &["q", "environment"])?;
+    let text = query.line("q", QUERY_CHARS_MAX)?.unwrap_or_default().trim().to_owned();
+    let name = query.text("environment")?.unwrap_or_default();
+    let (view, now) = (app.log.view(), now());
+    let names = view.directory.environments().map(|one| &one.name);
+    let mut shown = SearchPage {
+        chrome: Chrome { query: text.clone(), ..visitor.chrome("search") },
+        environments: choices(names, name),
+        answer: None,
+        caution: None,
+        found: Vec::new(),
+        is_sure: false,
+        command: format!("'{}'", text.replace('\'', r"'\''")),
+    };
+    if !text.is_empty() {
+        let limit = if name.is_empty() { FOUND_MAX } else { CANDIDATES };
+        let found = app.find(&view.state, &text, limit, |_| true);
+        if name.is_empty() {
+            let searched = questions::search(&view.state, &text, &found, now);
+            shown.caution = caution(searched.certainty);
+            shown.is_sure = searched.certainty == Certainty::Sure;
+            shown.found = searched.matches.iter().map(|it| Found::everywhere(it, now)).collect();
+        } else {
+            let environment = &params::named(&view.directory, name)?.name;
+            let verified = questions::verify(&view.state, environment, &text, &found, now);
+            shown.found = verified.matches.iter().map(|it| Found::here(it, name, now)).collect();
+            shown.is_sure = !matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange);
+            shown.answer = Some(Answer::new(verified, now));
+        }
+    }
+    page(StatusCode::OK, &shown)
+}
+
+fn caution(certainty: Certainty) -> Option<&'static str> {
+    match certainty {
+        Certainty::Sure => None,
+        Certainty::Perhaps => Some("It is not certain which change is meant; one of these may be."),
+        Certainty::No => Some("No known change fits. These are only the nearest."),
+    }
+}
+
+impl Answer {
+    fn new(verified: Verified, now: Time) -> Self {
+        let is_certain = verified.confidence.is_some();
+        let services = verified.matches.first().filter(|_| is_certain).map(|best| &best.services);
+        let row = |service: &questions::ServiceStanding| ServiceRow {
+            repository: service.repository.to_string(),
+            running: Label::from(&service.running),
+            state: Badge::of(standing(service.state)),
+            since: service.since.map(|at| When::new(at, now)),
+            seen: When::new(service.last_seen_at, now),
+            deployment_id: service.deployment_id.clone(),
+        };
+        Self {
+            state: Badge::of(standing(verified.answer)),
+            services: services.into_iter().flatten().map(row).collect(),
+            text: verified.text,
+            since: verified.since.map(|at| When::new(at, now)),
+            confidence: verified.confidence.map(|confidence| Badge::of(confidence.as_str())),
+        }
+    }
+}
+
+impl Found {
+    fn everywhere(found: &SearchMatch, now: Time) -> Self {
+        let places = found.environments.iter().map(|place| Stands {
+            environment: place.name.to_string(),
+            state: Badge::of(standing(place.state)),
+            since: place.since.map(|at| When::new(at, now)),
+        });
+        Self {
+            item: ToldItem::new(&found.change),
+            release_id: found.release.id.clone(),
+            release: format!("{} {}", found.release.repository, found.release.version),
+            places: places.collect(),
+        }
+    }
+
+    fn here(found: &Match, environment: &str, now: Time) -> Self {
+        let place = Stands {
+            environment: environment.to_owned(),
+            state: Badge::of(standing(found.state)),
+            since: found.since.map(|at| When::new(at, now)),
+        };
+        Self {
+            item: ToldItem::new(&found.change),
+            release_id: found.release.id.clone(),
+            release: format!("{} {}", found.release.repository, found.release.version),
+            places: vec![place],
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The forges that may tell of releases.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::load::read;
+use super::{ConfigError, Secret};
+use crate::model::oci::Repository;
+
+/// Most webhooks: a delivery is checked against the secret of each one of its provider.
+const WEBHOOKS_MAX: usize = 256;
+/// Shortest secret that is worth the name, in bytes.
+const SECRET_BYTES_MIN: usize = 16;
+
+/// A source repository at a forge whose releases are those of an image.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// What people call it; the audit trail names it.
+    pub name: String,
+    /// Whose.
+    pub provider: Provider,
+    /// What its deliveries are signed with.
+    pub secret: Secret,
+    /// The source repository's full name at the provider: `owner/name`, `group/subgroup/name`.
+    pub source: String,
+    /// The image's repository.
+    pub repository: Repository,
+}
+
+/// A forge whose deliveries are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// GitHub, and GitHub Enterprise Server.
+    Github,
+    /// GitLab, self-managed or not.
+    Gitlab,
+}
+
+/// A webhook as the file has it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WebhookTable {
+    name: Option<String>,
+    provider: Option<String>,
+    secret_file: Option<PathBuf>,
+    source: Option<String>,
+    repository: Option<String>,
+}
+
+pub(super) fn webhooks_of(tables: Vec<WebhookTable>) -> Result<Vec<Webhook>, ConfigError> {
+    if tables.len() > WEBHOOKS_MAX {
+        return Err(ConfigError::value("webhook", format_args!("at most {WEBHOOKS_MAX} are allowed")));
+    }
+    let mut webhooks: Vec<Webhook> = Vec::with_capacity(tables.len());
+    for (index, table) in tables.into_iter().enumerate() {
+        let webhook = webhook(index, table)?;
+        if webhooks.iter().any(|other| other.name == webhook.name) {
+            let problem = format_args!("`{}` is there twice; each webhook needs its own", webhook.name);
+            return Err(ConfigError::value(format!("webhook[{index}].name"), problem));
+        }
+        webhooks.push(webhook);
+    }
+    Ok(webhooks)
+}
+
+fn webhook(index: usize, table: WebhookTable) -> Result<Webhook, ConfigError> {
+    let key = |name: &str| format!("webhook[{index}].{name}");
+    let missing =
+        |name: &str, example: &str| ConfigError::value(key(name), format_args!("missing; e.g. {example}"));
+    let provider = match table.provider.as_deref() {
+        Some("github") => Provider::Github,
+        Some("gitlab") => Provider::Gitlab,
+        Some(other) => {
+            return Err(ConfigError::value(key("provider"), format_args!("`{other}`: use github or gitlab")));
+        }
+        None => return Err(missing("provider", "github")),
+    };
+    let repository = table.repository.ok_or_else(|| missing("repository", "docker/app"))?;
+    let repository: Repository = repository
+        .parse()
+        .map_err(|error| ConfigError::value(key("repository"), format_args!("`{repository}`: {error}")))?;
+    let source = table.source.ok_or_else(|| missing("source", "owner/name"))?;
+    if !source.contains('/') || source.contains("://") || source.contains(char::is_whitespace) {
+        let problem = format_args!("`{source}`: write the full name at the provider, e.g. owner/name");
+        return Err(ConfigError::value(key("source"), problem));
+    }
+    let file = table.secret_file.ok_or_else(|| missing("secret_file", "/etc/landfall/webhook-secret"))?;
+    let secret = read(&key("secret_file"), &file)?.trim().to_owned();
+    if secret.len() < SECRET_BYTES_MIN {
+        let problem = format_args!(
+            "holds fewer than {SECRET_BYTES_MIN} characters; a secret that short can be guessed"
+        );
+        return Err(ConfigError::value(key("secret_file"), problem));
+    }
+    let name = table.name.ok_or_else(|| missing("name", "app"))?;
+    Ok(Webhook { name, provider, secret: Secret::new(secret), source, repository })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_that_is_wrong_names_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let (long, short) = (folder.path().join("long"), folder.path().join("short"));
+        std::fs::write(&long, "0123456789abcdef\n").unwrap();
+        std::fs::write(&short, "0123456789abcde\n").unwrap();
+        let good = [
+            ("name", "app".to_owned()),
+            ("provider", "github".to_owned()),
+            ("secret_file", long.display().to_string()),
+            ("source", "owner/app".to_owned()),
+            ("repository", "docker/app".to_owned()),
+        ];
+        let load = |key: &str, value: Option<&str>| {
+            let lines = good
+                .iter()
+                .filter(|(name, _)| *name != key)
+                .map(|(name, value)| format!("{name} = {value:?}\n"));
+            let text: String = lines.chain(value.map(|value| format!("{key} = {value:?}\n"))).collect();
+            webhooks_of(vec![toml::from_str(&text).unwrap()])
+        };
+        let webhooks = load("provider", Some("gitlab")).unwrap();
+        assert_eq!(
+            (webhooks[0].provider, webhooks[0].secret.reveal()),
+            (Provider::Gitlab, "0123456789abcdef")
+        );
+        for (key, value) in [
+            ("name", None),
+            ("provider", None),
+            ("provider", Some("gitea")),
+            ("secret_file", None),
+            ("secret_file", Some(short.to_str().unwrap())),
+            ("secret_file", Some("/nonexistent")),
+            ("source", None),
+            ("source", Some("app")),
+            ("source", Some("https://github.com/owner/app")),
+            ("repository", None),
+            ("repository", Some("Docker/App")),
+        ] {
+            let error = load(key, value).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("webhook[0].{key}: ")), "{error}");
+            assert!(!error.contains("0123456789abcde"), "{error}");
+        }
+    }
+}

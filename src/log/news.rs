@@ -1,0 +1,64 @@
+//! What was folded, told to those who follow: nothing is gathered while nobody does.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::model::event::{Event, Object};
+
+/// Publications that wait for a slow follower.
+const WAITING_MAX: usize = 64;
+/// Events of one publication; more are counted.
+const EVENTS_MAX: usize = 512;
+
+/// What came with one publication of the view: requests for manifests, and what administrators did.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// The events with their sequence numbers, in log order.
+    pub events: Vec<(u64, Event)>,
+    /// How many more there were.
+    pub missed: u64,
+}
+
+/// The fold's end.
+pub(super) struct Crier {
+    followers: broadcast::Sender<Arc<Published>>,
+    next: Published,
+}
+
+/// Where to follow.
+pub(super) type Followers = broadcast::Sender<Arc<Published>>;
+
+impl Crier {
+    pub(super) fn new() -> (Self, Followers) {
+        let (followers, _) = broadcast::channel(WAITING_MAX);
+        (Self { followers: followers.clone(), next: Published::default() }, followers)
+    }
+
+    /// Gathers what is news of these events, of which the first has this sequence number.
+    pub(super) fn gather(&mut self, first: u64, events: &[Event]) {
+        if self.followers.receiver_count() == 0 {
+            return;
+        }
+        let is_news = |event: &Event| match event {
+            Event::Observed(observation) => observation.object == Object::Manifest,
+            Event::Acted(_) => true,
+            Event::Learned { .. } | Event::Gap { .. } => false,
+        };
+        for (sequence, event) in (first..).zip(events).filter(|(_, event)| is_news(event)) {
+            if self.next.events.len() < EVENTS_MAX {
+                self.next.events.push((sequence, event.clone()));
+            } else {
+                self.next.missed += 1;
+            }
+        }
+    }
+
+    /// Tells what was gathered: the view has it now.
+    pub(super) fn tell(&mut self) {
+        if !self.next.events.is_empty() {
+            // Whoever followed may have gone.
+            let _ = self.followers.send(Arc::new(std::mem::take(&mut self.next)));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! How a rollout went: how many nodes had come to an image, and when.
+
+use serde::Serialize;
+
+use super::step::Step;
+use crate::model::time::{Span, Time};
+
+/// The course of a rollout, for a plot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Curve {
+    /// After each known arrival: when, and how many nodes had come. Between the first and the last pulls that are kept
+    /// as evidence there may be a jump.
+    pub points: Vec<(Time, u32)>,
+    /// How many nodes it was expected to reach; at least those that came.
+    pub expected: u32,
+    /// From the first node to the last one of the rollout.
+    pub took: Span,
+}
+
+impl Curve {
+    pub(super) fn of(step: &Step<'_>) -> Self {
+        let course = step.course;
+        let mut arrivals: Vec<Time> =
+            course.evidence.iter().filter(|seen| seen.arrived).map(|seen| seen.at).collect();
+        arrivals.sort_unstable();
+        let known = u32::try_from(arrivals.len()).unwrap_or(u32::MAX);
+        // The middle is not kept: the first half counts from the beginning, the second from the end.
+        let hidden = course.nodes.saturating_sub(known);
+        let half = arrivals.len().div_ceil(2);
+        let points = (1..).zip(arrivals).map(|(count, at)| {
+            let is_late = count as usize > half;
+            (at, if is_late { count + hidden } else { count })
+        });
+        Self {
+            points: points.collect(),
+            expected: step.expected.max(course.nodes),
+            took: step.progressed_at.since(course.opened_at),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What the questions of the dashboard's pages answer, from short histories of pulls.
+
+use proptest::prelude::*;
+
+use super::{
+    Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, insights, latest, overview, story, timeline, trace,
+};
+use crate::model::deployments::{Rules, State};
+use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
+use crate::model::oci::{Digest, Repository};
+use crate::model::releases::{Catalogue, Registration};
+use crate::model::time::{Span, Time};
+
+const HOUR: i64 = 60;
+const DAY: i64 = 24 * HOUR;
+const START: Time = Time::from_ms(1_772_431_200_000);
+
+fn env(name: &str) -> EnvironmentName {
+    name.parse().unwrap()
+}
+
+fn repository(name: &str) -> Repository {
+    format!("shop/{name}").parse().unwrap()
+}
+
+fn digest(service: &str, version: u8) -> Digest {
+    Digest::of(format!("{service} {version}").as_bytes())
+}
+
+/// Three nodes of `environment` ask for a version, `minutes` after the start.
+fn pulled(environment: &str, service: &str, version: u8, minutes: i64) -> Vec<Observation> {
+    let node = |node: i64| Observation {
+        at: START + Span::from_mins(minutes) + Span::from_secs(node * 20),
+        environment: env(environment),
+        token: TokenId::new("tok_1"),
+        token_kind: TokenKind::Cluster,
+        client: format!("10.0.0.{node}").into(),
+        agent: "containerd/v1.7.22".into(),
+        method: Method::Head,
+        repository: repository(service),
+        reference: format!("v1.{version}").parse().unwrap(),
+        digest: Some(digest(service, version)),
+        object: Object::Manifest,
+        media_type: None,
+        status: 200,
+        bytes: 0,
+        parent: None,
+    };
+    (0..3).map(node).collect()
+}
+
+/// Versions 1.0 to 1.9 of both services, each made a day after the one before.
+fn catalogue() -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for (service, version) in
+        ["web", "pay"].into_iter().flat_map(|it| (0..10).map(move |version| (it, version)))
+    {
+        let made = START + Span::from_mins(i64::from(version) * DAY);
+        let told = Registration {
+            digests: vec![digest(service, version)],
+            created_at: Some(made),
+            ..Registration::named(repository(service), format!("v1.{version}"))
+        };
+        catalogue.add(&told, made);
+    }
+    catalogue
+}
+
+fn folded(pulls: impl IntoIterator<Item = Vec<Observation>>) -> State {
+    let mut state = State::new(Rules::default());
+    state.set_catalogue(catalogue());
+    let mut observations: Vec<_> = pulls.into_iter().flatten().collect();
+    observations.sort_by_key(|observation| observation.at);
+    for observation in observations {
+        state.apply(&Event::Observed(observation));
+    }
+    state
+}
+
+fn after(minutes: i64) -> Time {
+    START + Span::from_mins(minutes)
+}
+
+#[test]
+fn the_matrix_marks_who_is_ahead_and_by_how_much_the_others_are_behind() {
+    let state = folded([
+        pulled("staging", "web", 4, 0),
+        pulled("production", "web", 2, 1),
+        pulled("staging", "pay", 1, 2),
+        pulled("production", "pay", 1, 3),
+        pulled("canary", "web", 4, 4),
+    ]);
+    let names = ["canary", "production", "staging"].map(env);
+    let seen = overview(&state, &names, after(DAY));
+    let marks = |row: usize| {
+        seen.rows[row].cells.iter().map(|cell| cell.as_ref().map(|it| it.mark)).collect::<Vec<_>>()
+    };
+    assert_eq!(seen.rows[0].repository, repository("pay"));
+    assert_eq!(marks(0), [None, Some(Mark::Level), Some(Mark::Level)]);
+    assert!(seen.rows[0].is_level && !seen.rows[1].is_level);
+    assert_eq!(marks(1), [Some(Mark::Ahead), Some(Mark::Behind(2)), Some(Mark::Ahead)]);
+    assert_eq!(&*seen.rows[1].cells[1].as_ref().unwrap().label, "v1.2");
+}
+
+#[test]
+fn a_card_tells_the_latest_deployment_and_the_last_days() {
+    let state = folded([
+        pulled("production", "web", 0, 0),
+        pulled("production", "web", 3, 3 * DAY),
+        pulled("production", "pay", 0, 3 * DAY + 3),
+        pulled("production", "web", 2, 4 * DAY),
+    ]);
+    let seen = overview(&state, [&env("production")], after(4 * DAY + HOUR));
+    let place = &seen.places[0];
+    assert_eq!((place.services, place.state, place.failing), (2, Some(Phase::Settled), 0));
+    let latest = place.latest.as_ref().unwrap();
+    assert_eq!((latest.kind, latest.nodes, latest.more), (Kind::Rollback, 3, 0));
+    assert_eq!(latest.changes[0].reverted.len(), 1);
+    assert_eq!(latest.curve.as_ref().unwrap().points.len(), 3);
+    assert_eq!(place.spark.iter().sum::<u32>(), 4);
+    assert_eq!((place.spark[SPARK_DAYS - 1], place.spark[SPARK_DAYS - 2]), (1, 2));
+    assert_eq!(overview(&state, [&env("none")], after(DAY)).places[0].latest, None);
+}
+
+#[test]
+fn a_story_has_the_rollout_and_the_pulls_behind_each_change() {
+    let state = folded([pulled("production", "web", 0, 0), pulled("production", "web", 1, DAY)]);
+    let story = story(&state, &env("production"), after(2 * DAY), 1, None);
+    let chapter = &story.chapters[0];
+    assert_eq!(chapter.deployment.changes[0].kind, Kind::Upgrade);
+    let counts: Vec<u32> = chapter.curves[0].points.iter().map(|(_, nodes)| *nodes).collect();
+    assert_eq!(counts, [1, 2, 3]);
+    assert_eq!(chapter.curves[0].took, Span::from_secs(40));
+    assert_eq!(chapter.evidence[0].pulls.len(), 3);
+    let next = super::story(&state, &env("production"), after(2 * DAY), 9, story.next.as_deref());
+    assert_eq!(next.chapters.len(), 1);
+}
+
+#[test]
+fn a_release_is_traced_to_where_it_is_live_and_where_it_was_rolled_back() {
+    let state = folded([
+        pulled("staging", "web", 1, 0),
+        pulled("staging", "web", 3, DAY),
+        pulled("production", "web", 1, 0),
+        pulled("production", "web", 2, DAY),
+        pulled("production", "web", 1, 2 * DAY),
+        pulled("canary", "web", 2, DAY),
+        pulled("old", "web", 0, DAY),
+    ]);
+    let release = state.catalogue().of(&repository("web"))[2].clone();
+    let trace = trace(&state, &release, after(3 * DAY));
+    let told: Vec<_> = trace
+        .stays
+        .iter()
+        .map(|stay| {
+            (stay.environment.as_str(), stay.state, stay.is_itself, stay.since.map(|at| at.since(START)))
+        })
+        .collect();
+    let day = |days| Some(Span::from_mins(days * DAY));
+    assert_eq!(
+        told,
+        [
+            ("canary", Standing::Live, true, day(1)),
+            ("old", Standing::NotLive, false, None),
+            ("production", Standing::RolledBack, false, day(2)),
+            ("staging", Standing::Live, false, day(1)),
+        ]
+    );
+}
+
+fn measured(state: &State, weeks: usize, minutes: i64) -> Measure {
+    insights(state, &env("production"), weeks, after(minutes)).whole
+}
+
+#[test]
+fn the_measures_are_those_of_the_pulls() {
+    let state = folded([
+        pulled("production", "web", 0, 0),
+        // Made a day after the start, out two days after it.
+        pulled("production", "web", 1, 2 * DAY),
+        // Two releases at once: one was made a day before, the other two days before.
+        pulled("production", "web", 3, 4 * DAY),
+        pulled("production", "web", 1, 4 * DAY + 6 * HOUR),
+        pulled("production", "pay", 0, 5 * DAY),
+    ]);
+    let measure = measured(&state, 2, 7 * DAY);
+    assert_eq!((measure.deployments, measure.rollbacks), (2, 1));
+    assert_eq!(measure.per_week, 1.0);
+    assert_eq!(measure.rollback_rate, Some(0.5));
+    assert_eq!(measure.lead_time_s, Some(DAY * 60));
+    assert_eq!(measure.time_to_restore_s, Some(6 * HOUR * 60));
+    let weeks: Vec<_> = measure.weeks.iter().map(|week| (week.deployments, week.rollbacks)).collect();
+    assert_eq!(weeks, [(0, 0), (2, 1)]);
+
+    // Later, nothing of it is within the last week.
+    let later = measured(&state, 1, 30 * DAY);
+    assert_eq!((later.deployments, later.rollback_rate, later.lead_time_s), (0, None, None));
+    let services = insights(&state, &env("production"), 2, after(7 * DAY)).services;
+    assert_eq!(services.len(), 1, "a first appearance is no change");
+}
+
+proptest! {
+    #[test]
+    fn the_latest_deployment_of_a_card_is_the_first_of_the_timeline(
+        pulls in prop::collection::vec((0..2_usize, 0..4_u8, 0..40_i64), 1..14),
+        asked in 0..60_i64,
+    ) {
+        let mut minutes = 0;
+        let told = pulls.into_iter().map(|(service, version, pause)| {
+            minutes += pause;
+            pulled("production", ["web", "pay"][service], version, minutes)
+        });
+        let told: Vec<_> = told.collect();
+        let state = folded(told);
+        let (name, now) = (env("production"), after(minutes + asked));
+        let card = latest(&state, &name, now);
+        let first = timeline(&state, &name, now, 1, None).deployments.into_iter().next();
+        let of_card = card.map(|it| (it.id, it.kind, it.state, it.changes));
+        let of_timeline = first.map(|it| (it.id, it.kind, it.state, it.changes));
+        prop_assert_eq!(of_card, of_timeline);
+    }
+}

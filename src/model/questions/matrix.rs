@@ -1,0 +1,149 @@
+//! Services × environments: which version runs where, and who is ahead.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::Asked;
+use super::step::{ordered_version, tag, version};
+use super::view::Phase;
+use crate::model::deployments::State;
+use crate::model::deployments::course::Course;
+use crate::model::oci::{Digest, Repository};
+use crate::model::releases::{Named, Relation};
+
+/// One service across the environments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Which service.
+    pub repository: Repository,
+    /// Environment by environment; none where it was never seen to run.
+    pub cells: Vec<Option<Cell>>,
+    /// Every environment that runs it runs the same.
+    pub is_level: bool,
+}
+
+/// One service in one environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The version, or else the digest, short.
+    pub label: Rc<str>,
+    /// The top-level digest.
+    pub digest: Digest,
+    /// How it stands to the latest that runs anywhere.
+    pub mark: Mark,
+    /// Whether it is still rolling out, or mixed.
+    pub state: Phase,
+}
+
+/// How what one environment runs stands to the latest of it that runs anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Nobody is ahead of it.
+    Level,
+    /// It is the latest, and others are behind.
+    Ahead,
+    /// A later release runs elsewhere: so many releases later, as far as they are known.
+    Behind(usize),
+    /// Neither contains the other.
+    Apart,
+    /// Nothing is known that could tell.
+    Unknown,
+}
+
+/// One image of a row.
+struct Image<'a> {
+    digest: &'a Digest,
+    version: Option<String>,
+    label: Rc<str>,
+}
+
+/// The rows of these environments.
+pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> Vec<Row> {
+    let mut by_repository: BTreeMap<&Repository, Vec<(usize, &Asked<'_>, &Course)>> = BTreeMap::new();
+    for (place, lane) in lanes.iter().enumerate() {
+        for asked in lane {
+            if let Some(main) = asked.service.main() {
+                by_repository.entry(asked.repository).or_default().push((place, asked, &main.course));
+            }
+        }
+    }
+    by_repository
+        .into_iter()
+        .map(|(repository, running)| row(state, repository, &running, lanes.len()))
+        .collect()
+}
+
+fn row(
+    state: &State,
+    repository: &Repository,
+    running: &[(usize, &Asked<'_>, &Course)],
+    width: usize,
+) -> Row {
+    // Few images run in many environments: each is looked up once.
+    let mut images: Vec<Image<'_>> = Vec::new();
+    let mut of: Vec<usize> = Vec::with_capacity(running.len());
+    for (_, _, course) in running {
+        let known = images.iter().position(|image| *image.digest == course.digest);
+        of.push(known.unwrap_or_else(|| {
+            images.push(Image::of(state, repository, course));
+            images.len() - 1
+        }));
+    }
+    let marks = marks(state, repository, &images);
+    let is_level = marks.iter().all(|mark| *mark == Mark::Level);
+    let mut cells = vec![None; width];
+    for ((place, asked, _), image) in running.iter().zip(of) {
+        cells[*place] = Some(Cell {
+            label: images[image].label.clone(),
+            digest: *images[image].digest,
+            mark: marks[image],
+            state: asked.phase_now().unwrap_or(Phase::Settled),
+        });
+    }
+    Row { repository: repository.clone(), cells, is_level }
+}
+
+impl<'a> Image<'a> {
+    fn of(state: &State, repository: &Repository, course: &'a Course) -> Self {
+        let label = version(state, repository, &course.digest, tag(course));
+        let label = label.unwrap_or_else(|| course.digest.short());
+        let version = ordered_version(state, repository, &course.digest, tag(course));
+        Self { digest: &course.digest, version, label: label.into() }
+    }
+
+    fn named(&self) -> Named<'_> {
+        Named { digest: self.digest, version: self.version.as_deref() }
+    }
+}
+
+/// How each image stands to the latest of them.
+fn marks(state: &State, repository: &Repository, images: &[Image<'_>]) -> Vec<Mark> {
+    let catalogue = state.catalogue();
+    let relation =
+        |from: &Image<'_>, to: &Image<'_>| catalogue.relation(repository, from.named(), to.named());
+    let latest = images
+        .iter()
+        .reduce(|latest, other| if relation(latest, other) == Relation::Later { other } else { latest });
+    let Some(latest) = latest else { return Vec::new() };
+    let stands = images.iter().map(|image| {
+        if image.digest == latest.digest {
+            return Mark::Level;
+        }
+        match relation(latest, image) {
+            // Two digests of one release, as after a rebuild.
+            Relation::Same => Mark::Level,
+            Relation::Earlier => {
+                Mark::Behind(catalogue.between(repository, image.named(), latest.named()).len())
+            }
+            Relation::Later | Relation::Incomparable => Mark::Apart,
+            Relation::Unknown => Mark::Unknown,
+        }
+    });
+    let mut stands: Vec<Mark> = stands.collect();
+    if stands.iter().any(|mark| matches!(mark, Mark::Behind(_))) {
+        for mark in stands.iter_mut().filter(|mark| **mark == Mark::Level) {
+            *mark = Mark::Ahead;
+        }
+    }
+    stands
+}

@@ -1,0 +1,157 @@
+//! Every environment at a glance: a card each, and the services × environments.
+//!
+//! Made for a page of a hundred environments with fifty services each: it looks at what runs and at the latest
+//! deployment, and never at the whole history.
+
+use super::curve::Curve;
+use super::matrix::{Row, rows};
+use super::timeline::{Group, grouped_since};
+use super::view::{Change, Kind, Phase};
+use super::{Asked, GIVEN_UP, asked};
+use crate::model::deployments::State;
+use crate::model::event::EnvironmentName;
+use crate::model::time::{Span, Time};
+
+/// Changes of the latest deployment that a card shows; the others are counted.
+const SHOWN_MAX: usize = 5;
+/// Days of a card's sparkline.
+pub const SPARK_DAYS: usize = 14;
+/// A pull by a person's machine is marked for so long.
+const LOCAL_SHOWN: Span = Span::from_mins(24 * 60);
+const DAY: Span = Span::from_mins(24 * 60);
+
+/// Every environment at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    /// The environments, in the order in which they were asked for.
+    pub places: Vec<Place>,
+    /// Service by service, in the order of the repositories; the cells in the order of the environments.
+    pub rows: Vec<Row>,
+}
+
+/// An environment at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// How many services run in it.
+    pub services: usize,
+    /// The least settled state of them; none where nothing runs.
+    pub state: Option<Phase>,
+    /// How many references somebody tries to pull and cannot.
+    pub failing: usize,
+    /// The latest pull that showed what runs.
+    pub last_seen_at: Option<Time>,
+    /// Every service is unconfirmed, the last one since then.
+    pub unconfirmed_since: Option<Time>,
+    /// The latest deployment.
+    pub latest: Option<Latest>,
+    /// The latest pull by a person's machine within a day.
+    pub local_at: Option<Time>,
+    /// How many changes of services opened on each of the last days, the oldest first.
+    pub spark: [u32; SPARK_DAYS],
+}
+
+/// The latest deployment of an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// Its identifier.
+    pub id: String,
+    /// The gravest kind of its changes.
+    pub kind: Kind,
+    /// The least settled state of its changes.
+    pub state: Phase,
+    /// The first evidence.
+    pub started_at: Time,
+    /// Some of its changes.
+    pub changes: Vec<Change>,
+    /// How many changes are not shown.
+    pub more: usize,
+    /// The most nodes that showed one of its changes.
+    pub nodes: u32,
+    /// The rollout that reached most nodes.
+    pub curve: Option<Curve>,
+}
+
+/// The environments with these names at `now`.
+pub fn overview<'a>(
+    state: &State,
+    names: impl IntoIterator<Item = &'a EnvironmentName>,
+    now: Time,
+) -> Overview {
+    let (mut places, mut lanes) = (Vec::new(), Vec::new());
+    for name in names {
+        let asked = asked(state, name, now);
+        places.push(Place::of(state, name, &asked, now));
+        lanes.push(asked);
+    }
+    Overview { places, rows: rows(state, &lanes) }
+}
+
+impl Place {
+    fn of(state: &State, name: &EnvironmentName, asked: &[Asked<'_>], now: Time) -> Self {
+        let settle = state.rules().settle;
+        let running: Vec<_> =
+            asked.iter().filter_map(|asked| Some((asked.phase_now()?, asked.service.main()?))).collect();
+        let last_seen_at = running.iter().map(|(_, main)| main.course.last_at).max();
+        let is_failing = |attempt: &&crate::model::deployments::service::Attempt| {
+            attempt.cleared_at.is_none() && now.since(attempt.last_at) <= GIVEN_UP
+        };
+        let local_at = state.environment(name).and_then(|it| it.local().last()).map(|local| local.at);
+        Self {
+            name: name.clone(),
+            services: running.len(),
+            state: running.iter().map(|(phase, _)| *phase).max_by_key(|phase| phase.unrest()),
+            failing: asked.iter().flat_map(|asked| asked.service.attempts()).filter(is_failing).count(),
+            unconfirmed_since: last_seen_at.filter(|at| now.since(*at) > settle),
+            last_seen_at,
+            latest: latest_of(state, name, asked),
+            local_at: local_at.filter(|at| now.since(*at) <= LOCAL_SHOWN),
+            spark: spark(asked, now),
+        }
+    }
+}
+
+/// How many changes opened on each of the last days.
+fn spark(asked: &[Asked<'_>], now: Time) -> [u32; SPARK_DAYS] {
+    let mut days = [0; SPARK_DAYS];
+    let start = now - Span::from_ms(DAY.ms() * SPARK_DAYS as i64);
+    for asked in asked {
+        let main = asked.service.main().map(|main| main.course.opened_at);
+        let past = asked.service.past().rev().take_while(|past| past.ended_at >= start);
+        for at in main.into_iter().chain(past.map(|past| past.course.opened_at)) {
+            let day = at.since(start).ms().div_euclid(DAY.ms());
+            if let Some(count) = usize::try_from(day).ok().and_then(|day| days.get_mut(day)) {
+                *count += 1;
+            }
+        }
+    }
+    days
+}
+
+/// The latest deployment of `env` at `now`.
+pub fn latest(state: &State, env: &EnvironmentName, now: Time) -> Option<Latest> {
+    latest_of(state, env, &asked(state, env, now))
+}
+
+/// The latest deployment: goes back only as far as its changes do.
+fn latest_of(state: &State, env: &EnvironmentName, asked: &[Asked<'_>]) -> Option<Latest> {
+    let newest = asked.iter().filter_map(Asked::newest).max()?;
+    grouped_since(state, asked, newest).groups.last().map(|group| Latest::of(state, env, group))
+}
+
+impl Latest {
+    fn of(state: &State, env: &EnvironmentName, group: &Group<'_>) -> Self {
+        let most = group.0.iter().max_by_key(|step| step.course.nodes);
+        Self {
+            id: group.id(env),
+            kind: group.kind(state),
+            state: group.phase(),
+            started_at: group.started_at().unwrap_or_default(),
+            changes: group.0.iter().take(SHOWN_MAX).map(|step| step.view(state)).collect(),
+            more: group.0.len().saturating_sub(SHOWN_MAX),
+            nodes: most.map_or(0, |step| step.course.nodes),
+            curve: most.map(Curve::of),
+        }
+    }
+}

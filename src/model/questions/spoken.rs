@@ -1,0 +1,203 @@
+//! Views in two or three sentences: versions, times and counts first, for people who asked in words.
+
+use super::changes::{Changes, History};
+use super::compare::{Ahead, Comparison};
+use super::missing::Missing;
+use super::release::ReleaseView;
+use super::view::{Change, Image, Kind, Running, RunningService};
+use crate::model::time::Time;
+
+/// Parts of a sentence at most; the rest is counted.
+const NAMED_MAX: usize = 12;
+
+/// What runs, in words; of `repository` alone where one is named.
+pub fn running(running: &Running, repository: Option<&str>) -> String {
+    let env = &running.environment;
+    let services: Vec<&RunningService> = running
+        .services
+        .iter()
+        .filter(|it| repository.is_none_or(|name| it.repository.as_str() == name))
+        .collect();
+    let told = services.iter().map(|service| {
+        let version = service.version.clone().unwrap_or_else(|| service.digest.short());
+        format!("{} {version} since {}", service.repository, day(service.since))
+    });
+    let told = listed(told);
+    let failing = match running.failing.len() {
+        0 => String::new(),
+        1 => " One pull fails there.".to_owned(),
+        count => format!(" {count} pulls fail there."),
+    };
+    match (services.len(), repository) {
+        (0, None) => format!("Nothing was seen to run in {env} yet.{failing}"),
+        (0, Some(name)) => format!("{env} was never seen to run {name}.{failing}"),
+        (1, _) => format!("{env} runs {told}.{failing}"),
+        (count, _) => format!("{env} runs {count} services: {told}.{failing}"),
+    }
+}
+
+/// What is missing, in words.
+pub fn missing(missing: &Missing) -> String {
+    let env = &missing.environment;
+    if missing.services.is_empty() {
+        return format!("Nothing was seen to run in {env} yet, so nothing can be missing.");
+    }
+    if missing.up_to_date {
+        return format!(
+            "{env} is up to date: no later release of its {} is known.",
+            services(missing.services.len())
+        );
+    }
+    let behind = missing.services.iter().filter(|service| !service.up_to_date);
+    let told = behind.clone().map(|service| {
+        let latest = service.missing.last().or(service.latest.as_ref()).map_or("", |it| it.version.as_str());
+        let versions = listed(service.missing.iter().map(|release| release.version.clone()));
+        let fixes = if service.fixes > 0 { format!(", {} of fixes", service.fixes) } else { String::new() };
+        format!(
+            "{} runs {} and lacks {versions}{fixes} (latest {latest})",
+            service.repository,
+            label(&service.running)
+        )
+    });
+    format!("{env} is not up to date: {}.", listed(told))
+}
+
+/// How two environments differ, in words.
+pub fn comparison(comparison: &Comparison) -> String {
+    let (left, right) = (&comparison.left, &comparison.right);
+    let differing: Vec<_> = comparison.services.iter().filter(|it| it.relation != Ahead::Same).collect();
+    if comparison.services.is_empty() {
+        return format!("Nothing was seen to run in {left} or {right} yet.");
+    }
+    if differing.is_empty() {
+        return format!(
+            "{left} and {right} run the same releases of {}.",
+            services(comparison.services.len())
+        );
+    }
+    let told = differing.iter().map(|service| {
+        let side = |image: &Option<Image>| image.as_ref().map_or_else(|| "nothing".to_owned(), label);
+        let (a, b) = (side(&service.left), side(&service.right));
+        let between = match service.releases.len() {
+            0 => String::new(),
+            1 => format!(" (1 release, {} fixes)", service.fixes),
+            count => format!(" ({count} releases, {} fixes)", service.fixes),
+        };
+        match service.relation {
+            Ahead::LeftAhead => {
+                format!("{} {a} in {left} is ahead of {b} in {right}{between}", service.repository)
+            }
+            Ahead::RightAhead => {
+                format!("{} {b} in {right} is ahead of {a} in {left}{between}", service.repository)
+            }
+            Ahead::LeftOnly => format!("{} {a} is only in {left}", service.repository),
+            Ahead::RightOnly => format!("{} {b} is only in {right}", service.repository),
+            _ => format!("{} is {a} in {left} and {b} in {right}{between}", service.repository),
+        }
+    });
+    let same = comparison.services.len() - differing.len();
+    format!(
+        "{}. {} the same in both.",
+        listed(told),
+        if same == 1 { "1 service is".to_owned() } else { format!("{same} services are") }
+    )
+}
+
+/// What changed, in words.
+pub fn changes(changes: &Changes) -> String {
+    let env = &changes.environment;
+    let stretch = format!("between {} and {}", changes.from, changes.until);
+    if changes.deployments.is_empty() {
+        return format!("Nothing changed in {env} {stretch}.");
+    }
+    let told = changes.deployments.iter().flat_map(|it| &it.changes).map(step);
+    let count = changes.deployments.len();
+    format!(
+        "{env} saw {count} {} {stretch}, {} of them rolled back: {}. {} fixes landed.",
+        if count == 1 { "deployment" } else { "deployments" },
+        changes.rollbacks,
+        listed(told),
+        changes.fixes
+    )
+}
+
+/// The rollbacks among what changed, in words.
+pub fn rollbacks(changes: &Changes) -> String {
+    let env = &changes.environment;
+    let rollbacks =
+        changes.deployments.iter().flat_map(|it| &it.changes).filter(|it| it.kind == Kind::Rollback);
+    let told: Vec<String> = rollbacks
+        .map(|change| {
+            let reverted = listed(change.reverted.iter().map(|release| release.version.clone()));
+            format!("{}, which reverted {reverted}", step(change))
+        })
+        .collect();
+    match told.len() {
+        0 => format!("No rollback was seen in {env} between {} and {}.", changes.from, changes.until),
+        1 => format!("1 rollback in {env}: {}.", told[0]),
+        count => format!("{count} rollbacks in {env}: {}.", listed(told.into_iter())),
+    }
+}
+
+/// The history of a service, in words.
+pub fn history(history: &History) -> String {
+    let told = listed(history.changes.iter().map(step));
+    format!("{} in {}, the latest first: {told}.", history.repository, history.environment)
+}
+
+/// What is in a release, in words.
+pub fn release(release: &ReleaseView) -> String {
+    let numbers = listed(release.changes.iter().filter_map(|change| change.pr).map(|pr| format!("#{pr}")));
+    let requests = if numbers.is_empty() { String::new() } else { format!(" Pull requests: {numbers}.") };
+    let places = release.environments.iter().flatten().map(|place| place.name.to_string());
+    let places: Vec<String> = places.collect();
+    let runs = match places.len() {
+        0 => "It runs in no environment that is tracked".to_owned(),
+        _ => format!("It runs in {}", listed(places.into_iter())),
+    };
+    format!(
+        "{} {} ({}): {}. {runs}.{requests}",
+        release.repository,
+        release.version,
+        day(release.created_at),
+        release.summary
+    )
+}
+
+/// "identity rolled back from v2.4.1 to v2.4.0 on 2026-05-13".
+fn step(change: &Change) -> String {
+    let (from, to) = (change.from.as_ref().map(label).unwrap_or_default(), label(&change.to));
+    let name = &change.repository;
+    let what = match change.kind {
+        Kind::Initial => format!("{name} {to} appeared"),
+        Kind::Upgrade => format!("{name} went from {from} to {to}"),
+        Kind::Rollback => format!("{name} was rolled back from {from} to {to}"),
+        Kind::Restore => format!("{name} was restored from {from} to {to}"),
+        Kind::Rebuild => format!("{name} {to} was rebuilt"),
+        Kind::Changed => format!("{name} changed from {from} to {to}"),
+    };
+    format!("{what} on {}", day(change.started_at))
+}
+
+fn label(image: &Image) -> String {
+    image.version.clone().unwrap_or_else(|| image.digest.short())
+}
+
+/// `2026-05-13 10:30`, UTC.
+fn day(at: Time) -> String {
+    let text = at.to_string();
+    format!("{} {}", &text[..10], &text[11..16])
+}
+
+fn services(count: usize) -> String {
+    if count == 1 { "1 service".to_owned() } else { format!("{count} services") }
+}
+
+/// The first of them, and how many more.
+fn listed(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.collect();
+    match parts.len().checked_sub(NAMED_MAX) {
+        None | Some(0) => parts.join("; "),
+        Some(more) => format!("{}; and {more} more", parts[..NAMED_MAX].join("; ")),
+    }
+}

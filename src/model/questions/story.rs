@@ -1,0 +1,51 @@
+//! Deployments with everything that a page opens: their rollouts and the pulls behind them.
+
+use serde::Serialize;
+
+use super::curve::Curve;
+use super::timeline::{Group, in_any, page};
+use super::view::{ChangeEvidence, Deployment};
+use crate::model::deployments::State;
+use crate::model::event::EnvironmentName;
+use crate::model::time::Time;
+
+/// A page of an environment's story, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Story {
+    /// The deployments.
+    pub chapters: Vec<Chapter>,
+    /// What to ask for as `before` to get the next page.
+    pub next: Option<String>,
+}
+
+/// A deployment with what is behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Chapter {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// The rollout of each of its changes.
+    pub curves: Vec<Curve>,
+    /// The pulls behind each of its changes.
+    pub evidence: Vec<ChangeEvidence>,
+}
+
+impl Chapter {
+    fn of(group: &Group<'_>, state: &State, env: &EnvironmentName) -> Self {
+        Self {
+            deployment: group.view(state, env),
+            curves: group.0.iter().map(Curve::of).collect(),
+            evidence: group.0.iter().map(|step| step.evidence(state)).collect(),
+        }
+    }
+}
+
+/// At most `limit` deployments of `env` as they look at `now`, with what is behind them; `before` as for `timeline`.
+pub fn story(state: &State, env: &EnvironmentName, now: Time, limit: usize, before: Option<&str>) -> Story {
+    let (chapters, next) = page(state, env, now, limit, before, |group| Chapter::of(group, state, env));
+    Story { chapters, next }
+}
+
+/// The deployment with this identifier and what is behind it, as it looks at `now`.
+pub fn chapter(state: &State, id: &str, now: Time) -> Option<Chapter> {
+    in_any(state, id, now, |group, env| Chapter::of(group, state, env))
+}

@@ -1,0 +1,82 @@
+//! Where one release went: since when it is live, where a later one took its place, where it was rolled back.
+
+use serde::Serialize;
+
+use super::Asked;
+use super::step::{image, ordered_version, release_of, tag};
+use super::verify::Standing;
+use super::view::{Image, Phase};
+use crate::model::deployments::State;
+use crate::model::deployments::claim::End;
+use crate::model::deployments::course::Course;
+use crate::model::event::EnvironmentName;
+use crate::model::releases::{Named, Release};
+use crate::model::time::Time;
+
+/// The environments that run a service of a release's repository, in the order of their names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trace {
+    /// Environment by environment.
+    pub stays: Vec<Stay>,
+}
+
+/// What became of a release in one environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stay {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Where it stands: contained in what runs, rolled back, or never there.
+    pub state: Standing,
+    /// Since when it is contained in what runs; for what was rolled back, since when it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// When it, or a later release that contains it, first came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<Time>,
+    /// What runs.
+    pub running: Image,
+    /// What runs is this very release, and not a later one that contains it.
+    pub is_itself: bool,
+}
+
+/// Where `release` went, as it looks at `now`.
+pub fn trace(state: &State, release: &Release, now: Time) -> Trace {
+    let stays = state.environments().filter_map(|(name, tracked)| {
+        let (repository, service) = tracked.named_service(&release.repository)?;
+        stay(&Asked::of(state, repository, service, now), name, release)
+    });
+    Trace { stays: stays.collect() }
+}
+
+fn stay(asked: &Asked<'_>, name: &EnvironmentName, release: &Release) -> Option<Stay> {
+    let (state, repository) = (asked.state, asked.repository);
+    let main = asked.service.main()?;
+    let line = state.catalogue().line(repository)?;
+    let contains = |course: &Course| {
+        let version = ordered_version(state, repository, &course.digest, tag(course));
+        line.contains(Named { digest: &course.digest, version: version.as_deref() }, &[&release.version])
+    };
+    let replaced = asked.service.past().filter(|past| past.end == End::Replaced).map(|past| &past.course);
+    let ran: Vec<&Course> = replaced.chain([&main.course]).collect();
+    let now_in = contains(&main.course);
+    // The stretch, up to now, in which nothing changed for this release.
+    let first = ran.iter().rposition(|course| contains(course) != now_in).map_or(0, |place| place + 1);
+    let first_at = ran.iter().find(|course| contains(course) == Some(true)).map(|course| course.opened_at);
+    let standing = match now_in {
+        Some(true) if asked.phase_now() == Some(Phase::RollingOut) => Standing::RollingOut,
+        Some(true) => Standing::Live,
+        Some(false) if first_at.is_some() => Standing::RolledBack,
+        Some(false) => Standing::NotLive,
+        None => Standing::Unknown,
+    };
+    let changed_at = ran.get(first).map(|course| course.opened_at);
+    let found = release_of(state, repository, &main.course.digest, tag(&main.course));
+    Some(Stay {
+        environment: name.clone(),
+        state: standing,
+        since: changed_at.filter(|_| !matches!(standing, Standing::NotLive | Standing::Unknown)),
+        first_at,
+        running: image(state, repository, &main.course.digest, tag(&main.course)),
+        is_itself: found.is_some_and(|found| found.id == release.id),
+    })
+}

@@ -1,0 +1,410 @@
+//! The dashboard in a real browser, over a real server with real pulls behind it: every page and every action.
+//!
+//! `LANDFALL_TEST_SCREENSHOTS=DIR` keeps a picture of each page.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use http::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::rig::browser::Browser;
+use crate::rig::http::Client;
+use crate::rig::landfall::command;
+use crate::rig::process::Process;
+use crate::rig::skip::{is_installed, need, skipped};
+use crate::rig::{directory, until};
+
+/// Of the npm registry; it is fetched where it can be.
+const AXE: &str = "axe-core@4.10.3";
+const WIDTHS: [u32; 2] = [360, 1440];
+const COLOURS: [&str; 2] = ["light", "dark"];
+/// Markup that a name or a title may be made of, and a script that would tell on itself.
+const SNEAKY: &str = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>";
+
+/// `landfall demo`: a registry, two clusters, a laptop and the server that is looked at.
+struct Demo {
+    process: Process,
+    admin: String,
+    token: String,
+    _dir: TempDir,
+}
+
+impl Demo {
+    async fn start() -> Self {
+        let dir = directory();
+        let mut demo = command();
+        demo.arg("demo").env("TMPDIR", dir.path());
+        let mut process = Process::start(&demo, &dir.path().join("log"));
+        let (admin, token) = until("the demo tells how to go on", async || {
+            process.assert_running("the demo");
+            let log = process.log();
+            let after = |word: &str| {
+                let line = log.lines().find_map(|line| line.trim().strip_prefix(word).map(str::trim));
+                line.map(str::to_owned)
+            };
+            Some((after("dashboard ")?, after("admin token ")?))
+        })
+        .await;
+        let admin = admin.trim_end_matches('/').to_owned();
+        let demo = Self { process, admin, token, _dir: dir };
+        demo.tell_releases().await;
+        demo
+    }
+
+    fn client(&self) -> Client {
+        let address = self.admin.strip_prefix("http://").unwrap();
+        Client::new(address).with("authorization", format!("Bearer {}", self.token))
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let headers = [("content-type", "application/json")];
+        let answer = self.client().send(Method::POST, path, &headers, body.to_string().into()).await.unwrap();
+        assert!(answer.status.is_success(), "{path}: {}", answer.text());
+        answer.json()
+    }
+
+    /// What the teams of the demo changed.
+    async fn tell_releases(&self) {
+        for (repository, version, made, changes) in [
+            (
+                "shop/payment-service",
+                "v2.3.0",
+                "2026-02-16T09:12:41Z",
+                &["feat: pay by invoice (#96)", "fix: round amounts in yen to whole ones (#101)"][..],
+            ),
+            (
+                "shop/payment-service",
+                "v2.3.1",
+                "2026-03-02T08:55:19Z",
+                &[
+                    "fix: login times out behind slow identity providers (#118)",
+                    "fix: retry a declined card only once (#121)",
+                    "security: refuse unsigned webhooks (#124)",
+                    "perf: half the time to the first payment form (#119)",
+                ],
+            ),
+            (
+                "shop/web",
+                "v1.5.0",
+                "2026-03-02T09:20:54Z",
+                &["feat: dark mode (#77)", "fix: the basket keeps its items after the login (#80)", SNEAKY],
+            ),
+        ] {
+            let notes: Vec<String> = changes.iter().map(|change| format!("- {change}")).collect();
+            let body = json!({
+                "repository": repository, "version": version, "created_at": made, "notes": notes.join("\n"),
+            });
+            self.post("/api/v1/releases", body).await;
+        }
+    }
+
+    /// Where the proxy listens.
+    fn proxy(&self) -> String {
+        let log = self.process.log();
+        let line = log.lines().find_map(|line| line.trim().strip_prefix("proxy ")).unwrap();
+        line.trim().strip_prefix("http://").unwrap().split(' ').next().unwrap().to_owned()
+    }
+
+    /// Pulls as containerd does, from one node after the other.
+    async fn pull(&self, user: &str, secret: &str, image: &str) {
+        let (repository, tag) = image.split_once(':').unwrap();
+        let client =
+            Client::new(self.proxy()).with_basic(user, secret).with("user-agent", "containerd/1.7.22");
+        for method in [Method::HEAD, Method::GET] {
+            client.ask(method, &format!("/v2/{repository}/manifests/{tag}"), &[]).await.expect(200);
+        }
+    }
+
+    async fn log_in(&self, browser: &Browser) {
+        browser.go(&self.admin).await;
+        browser.type_in("#token", &self.token).await;
+        browser.click("form button").await;
+        browser.until("the login leads to the environments", "document.querySelector('#cards')").await;
+    }
+}
+
+/// Every page that can be named, and what its picture is called.
+async fn pages(demo: &Demo) -> Vec<(&'static str, String)> {
+    let get = async |path: &str| demo.client().get(path).await.expect(200).json();
+    let deployments = get("/api/v1/environments/production/deployments").await;
+    let releases = get("/api/v1/releases?repository=shop/payment-service").await;
+    let releases = releases.as_array().unwrap_or_else(|| releases["releases"].as_array().unwrap());
+    let release = releases.iter().find(|release| release["version"] == "v2.3.1").unwrap();
+    vec![
+        ("environments", "/".to_owned()),
+        ("environment", "/environments/production".to_owned()),
+        ("tokens", "/environments/production/tokens".to_owned()),
+        ("settings", "/environments/production/settings".to_owned()),
+        ("new", "/environments".to_owned()),
+        ("deployment", format!("/deployments/{}", deployments["deployments"][0]["id"].as_str().unwrap())),
+        ("compare", "/compare?left=staging&right=production".to_owned()),
+        ("releases", "/releases".to_owned()),
+        ("release", format!("/releases/{}", release["id"].as_str().unwrap())),
+        ("search", "/search?q=login+timeout".to_owned()),
+        ("verify", "/search?q=login+timeout&environment=production".to_owned()),
+        ("insights", "/insights?environment=production".to_owned()),
+        ("activity", "/activity".to_owned()),
+        ("refusal", "/environments/none".to_owned()),
+    ]
+}
+
+/// The text of axe-core, fetched into `dir`.
+fn axe(dir: &Path) -> Option<String> {
+    if !is_installed("npm") {
+        skipped(module_path!(), "npm is not installed, so that axe-core cannot check the pages");
+        return None;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+        .arg(dir)
+        .arg(AXE);
+    let done = npm.output().unwrap();
+    if !done.status.success() {
+        skipped(module_path!(), "npm cannot fetch axe-core, so that it cannot check the pages");
+        return None;
+    }
+    Some(std::fs::read_to_string(dir.join("node_modules/axe-core/axe.min.js")).unwrap())
+}
+
+/// Serious issues that axe-core finds on the page.
+async fn issues(browser: &Browser, axe: &str) -> Vec<String> {
+    browser.eval(&format!("if (!window.axe) {{ {axe} }}")).await;
+    let found = browser
+        .eval_later(
+            "const done = arguments[arguments.length - 1];
+             axe.run().then((all) => done(all.violations
+               .filter((one) => ['serious', 'critical'].includes(one.impact))
+               .map((one) => `${one.id}: ${one.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | ')}`)));",
+        )
+        .await;
+    found.as_array().unwrap().iter().map(|issue| issue.as_str().unwrap().to_owned()).collect()
+}
+
+/// Nothing complained, nothing was asked of another host, and no name became a script.
+async fn is_clean(browser: &Browser, demo: &Demo, refused: &[&str]) {
+    let complaints = browser.complaints().await;
+    let unexpected: Vec<_> =
+        complaints.iter().filter(|one| !refused.iter().any(|path| one.contains(path))).collect();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+    // What the browser shows before the first page comes from itself: nothing goes over the network.
+    let is_sent = |url: &String| url.starts_with("http") || url.starts_with("ws");
+    for url in browser.requests().await.into_iter().filter(is_sent) {
+        assert!(url.starts_with(&demo.admin), "{url}");
+    }
+    assert_eq!(browser.eval("return window.hacked ?? null").await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_legible_wide_and_narrow_in_light_and_dark() {
+    need!("chromium", "chromedriver");
+    let dir = directory();
+    let (demo, browser) = (Demo::start().await, Browser::start(true).await);
+    let axe = axe(dir.path());
+    let pictures = std::env::var_os("LANDFALL_TEST_SCREENSHOTS").map(PathBuf::from);
+    demo.log_in(&browser).await;
+    let mut wrong = Vec::new();
+    for (name, path) in pages(&demo).await {
+        for colours in COLOURS {
+            for width in WIDTHS {
+                let what = format!("{name} {colours} {width}");
+                browser.look(width, colours).await;
+                browser.go(&format!("{}{path}", demo.admin)).await;
+                browser.eval("for (const one of document.querySelectorAll('details.compared, .timeline li:first-child > details')) one.open = true").await;
+                let over = browser.eval("return document.documentElement.scrollWidth - innerWidth").await;
+                if over.as_i64().unwrap() > 0 {
+                    let who = browser.eval("return [...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest('.wide')).slice(0, 3).map((one) => one.outerHTML.slice(0, 120))").await;
+                    wrong.push(format!("{what}: scrolls sideways by {over}: {who}"));
+                }
+                if let Some(pictures) = &pictures {
+                    browser.screenshot(&pictures.join(format!("{name}-{colours}-{width}.png"))).await;
+                }
+                if let Some(axe) = &axe {
+                    wrong.extend(
+                        issues(&browser, axe).await.into_iter().map(|issue| format!("{what}: {issue}")),
+                    );
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    is_clean(&browser, &demo, &["/environments/none"]).await;
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_action_works_and_pages_follow_what_happens_without_a_reload() {
+    need!("chromium", "chromedriver");
+    let (demo, browser) = (Demo::start().await, Browser::start(true).await);
+    let at = |path: &str| format!("{}{path}", demo.admin);
+    browser.look(1440, "light").await;
+    demo.log_in(&browser).await;
+
+    // An environment, whose description would be a script elsewhere, and a token of it.
+    browser.go(&at("/environments")).await;
+    browser.type_in("#name", "canary").await;
+    browser.type_in("#description", SNEAKY).await;
+    browser.click("main form button").await;
+    browser
+        .until("an environment leads to its tokens", "location.pathname == '/environments/canary/tokens'")
+        .await;
+    browser.type_in("#name", SNEAKY).await;
+    browser.click("main form.card button").await;
+    browser.until("the secret is shown", "document.querySelector('#secret')").await;
+    let secret = browser.eval("return document.querySelector('#secret').textContent").await;
+    let secret = secret.as_str().unwrap().to_owned();
+    for (of, words) in
+        [("kubectl", "kubectl create secret"), ("docker", "docker login"), ("hosts", "capabilities")]
+    {
+        let text = browser.eval(&format!("return document.querySelector('#{of}').textContent")).await;
+        assert!(text.as_str().unwrap().contains(words), "{text}");
+        browser.click(&format!("[data-copy={of}]")).await;
+        let done = format!(
+            "['Copied', 'Selected'].includes(document.querySelector('[data-copy={of}]').textContent)"
+        );
+        browser.until("it is copied", &done).await;
+    }
+
+    // Pages that are open see what happens.
+    for (path, sees) in [
+        (
+            "/activity?environment=canary",
+            "document.querySelector('#pulls').innerText.includes('shop/web:v1.4.2')",
+        ),
+        ("/environments/canary", "document.querySelector('#timeline').innerText.includes('web v1.4.2')"),
+        ("/", "document.querySelector('#cards').innerText.includes('web')"),
+    ] {
+        browser.go(&at(path)).await;
+        browser.eval("window.stayed = true").await;
+        browser.until("the page listens", "document.documentElement.dataset.listening").await;
+        demo.pull("canary", &secret, "shop/web:v1.4.2").await;
+        browser.until("the pull shows", sees).await;
+        assert_eq!(browser.eval("return window.stayed").await, true, "{path} was loaded again");
+    }
+    browser.go(&at("/environments/canary")).await;
+    browser.eval("window.stayed = true").await;
+    browser.until("the page listens", "document.documentElement.dataset.listening").await;
+    browser.click("#timeline summary").await;
+    demo.pull("canary", &secret, "shop/web:v1.5.0").await;
+    browser
+        .until(
+            "the upgrade shows",
+            "document.querySelector('#timeline').innerText.includes('v1.4.2 → v1.5.0')",
+        )
+        .await;
+    browser
+        .until(
+            "what was opened stays open",
+            "document.querySelectorAll('#timeline details[open]').length > 0",
+        )
+        .await;
+    assert_eq!(browser.eval("return window.stayed").await, true);
+
+    // A pause holds the stream.
+    browser.go(&at("/activity?environment=canary")).await;
+    browser.until("the page listens", "document.documentElement.dataset.listening").await;
+    browser.click("[data-pause]").await;
+    demo.pull("canary", &secret, "shop/payment-service:v2.3.0").await;
+    let has = "document.querySelector('#pulls').innerText.includes('payment')";
+    assert_eq!(browser.eval(&format!("return {has}")).await, false);
+    browser.click("[data-pause]").await;
+    browser.until("it goes on", has).await;
+
+    // Search from the keyboard.
+    browser.press("/").await;
+    browser.until("the search has the focus", "document.activeElement.id == 'find'").await;
+    browser.type_in("#find", "login timeout\u{e007}").await;
+    browser
+        .until("it is found", "document.querySelector('#answer')?.innerText.includes('rolled back')")
+        .await;
+    browser
+        .until("where it is live, too", "document.querySelector('#answer').innerText.includes('staging')")
+        .await;
+
+    // As of before everything.
+    browser.go(&at("/environments/production?at=2020-01-01T00:00")).await;
+    browser.until("the past is told", "document.body.innerText.includes('2020-01-01')").await;
+    assert_eq!(browser.eval("return document.querySelectorAll('.timeline li').length").await, 0);
+    browser.go(&at("/compare?left=production&right=production&left_at=2020-01-01T00:00")).await;
+    browser.until("two instants are compared", "document.body.innerText.includes('right only')").await;
+
+    // Tokens are rotated and revoked.
+    browser.go(&at("/environments/canary/tokens")).await;
+    browser.click("[action$=rotate] button").await;
+    browser.until("a successor is shown", "document.querySelector('#secret')").await;
+    browser.go(&at("/environments/canary/tokens")).await;
+    browser
+        .until("the old one is rotated", "document.querySelector('#tokens').innerText.includes('rotated')")
+        .await;
+    browser.click(".confirm summary").await;
+    browser.click(".confirm[open] button").await;
+    browser.until("it is revoked", "document.querySelector('#tokens').innerText.includes('revoked')").await;
+
+    // Changed, then deleted: only with its name.
+    browser.go(&at("/environments/canary/settings")).await;
+    browser.type_in("#description", "for the brave").await;
+    browser.click("main form button").await;
+    browser.until("it is changed", "document.body.innerText.includes('for the brave')").await;
+    browser.go(&at("/environments/canary/settings")).await;
+    browser
+        .until(
+            "it says what it does",
+            "document.querySelector('#deletion').innerText.includes('active token')",
+        )
+        .await;
+    browser.type_in("#confirm", "production").await;
+    browser.click(".grave button").await;
+    browser
+        .until("another name deletes nothing", "document.body.innerText.includes('nothing was deleted')")
+        .await;
+    browser.go(&at("/environments/canary/settings")).await;
+    browser.type_in("#confirm", "canary").await;
+    browser.click(".grave button").await;
+    browser
+        .until("it is gone", "location.pathname == '/' && !document.body.innerText.includes('canary')")
+        .await;
+
+    is_clean(&browser, &demo, &["/environments/canary/delete"]).await;
+    browser.click("header form:last-child button").await;
+    browser.until("the logout leads to the login", "document.querySelector('#token')").await;
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_works_without_scripts() {
+    need!("chromium", "chromedriver");
+    let (demo, browser) = (Demo::start().await, Browser::start(false).await);
+    browser.look(1440, "light").await;
+    demo.log_in(&browser).await;
+    for (name, path) in pages(&demo).await {
+        browser.go(&format!("{}{path}", demo.admin)).await;
+        let text = browser.eval("return document.querySelector('main').innerText").await;
+        assert!(text.as_str().unwrap().len() > 40, "{name}: {text}");
+        assert_eq!(
+            browser.eval("return document.documentElement.dataset.listening ?? null").await,
+            Value::Null
+        );
+    }
+    // What is folded opens without a script.
+    browser.go(&format!("{}/environments/production", demo.admin)).await;
+    browser.click("#timeline summary").await;
+    browser
+        .until(
+            "it opens",
+            "document.querySelector('#timeline details[open]').innerText.includes('taken back')",
+        )
+        .await;
+    browser
+        .until(
+            "lost fixes show",
+            "document.querySelector('#timeline details[open]').innerText.includes('login times out')",
+        )
+        .await;
+    // So does a form.
+    browser.go(&format!("{}/environments/staging/settings", demo.admin)).await;
+    browser.type_in("#description", "before production").await;
+    browser.click("main form button").await;
+    browser.until("it is changed", "document.body.innerText.includes('before production')").await;
+    browser.quit().await;
+}

@@ -1,0 +1,97 @@
+//! The OpenAPI document against the server that it describes.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use serde_json::{Map, Value};
+
+use crate::admin_support::Server;
+
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+async fn document(server: &Server) -> Value {
+    let answer = server.send_with(Method::GET, "/api/v1/openapi.json", "", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
+    answer.json()
+}
+
+/// Every reference in the document.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+fn members<'a>(value: &'a Value, name: &str) -> &'a Map<String, Value> {
+    value[name].as_object().unwrap()
+}
+
+#[tokio::test]
+async fn it_is_open_and_whole() {
+    let server = Server::start().await;
+    let document = document(&server).await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 30);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    let mut names = BTreeSet::new();
+    for (path, item) in members(&document, "paths") {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name.to_owned()), "{name} is there twice");
+            assert!(!operation["summary"].as_str().unwrap().is_empty(), "{method} {path}");
+            for (status, answer) in members(operation, "responses") {
+                assert!(!answer["description"].as_str().unwrap().is_empty(), "{method} {path} {status}");
+            }
+        }
+    }
+    server.stop().await;
+}
+
+/// What is described is there, wants a token unless it says otherwise, and nothing else is there.
+#[tokio::test]
+async fn it_describes_the_routes_as_they_are() {
+    let server = Server::start().await;
+    let document = document(&server).await;
+    for (path, item) in members(&document, "paths") {
+        let described = item.as_object().unwrap();
+        let concrete = path.replace("{env}", "none").replace("{id}", "none");
+        for method in METHODS {
+            let operation = described.get(&method.as_str().to_lowercase());
+            let answer = server.send(method.clone(), &concrete, "{}").await;
+            let status = answer.status.as_u16().to_string();
+            let Some(operation) = operation else {
+                assert_eq!(status, "405", "{method} {path}");
+                let allowed: BTreeSet<&str> = answer.header("allow").split(',').collect();
+                let mut expected: BTreeSet<String> =
+                    described.keys().map(|name| name.to_uppercase()).collect();
+                if expected.contains("GET") {
+                    expected.insert("HEAD".to_owned());
+                }
+                assert_eq!(allowed, expected.iter().map(String::as_str).collect(), "{method} {path}");
+                continue;
+            };
+            let responses = members(operation, "responses");
+            assert!(status != "405" && responses.contains_key(&status), "{method} {path} answers {status}");
+            let stranger = server.send_with(method.clone(), &concrete, "{}", &[]).await;
+            let is_open = operation.get("security").is_some();
+            assert_eq!(
+                stranger.status == 401,
+                !is_open,
+                "{method} {path} without a token: {}",
+                stranger.status
+            );
+        }
+    }
+    server.stop().await;
+}
