@@ -441,10 +441,13 @@ impl Room<'_> {
         asked.repository = Some(release.repository.to_string());
         asked.version = Some(release.version.clone());
         let shown = questions::release(state, &release, self.now);
+        let image = match release.digest() {
+            Some(digest) => format!("its image is {}@{digest}", release.repository),
+            None => "its image is not known yet".to_owned(),
+        };
         let text = format!(
-            "{} {} would go to {env}. Nothing was deployed; this shows the plan, what it changes and its commands: \
-             landfall deploy {} --repository {} --env {env}",
-            release.repository, release.version, release.version, release.repository
+            "{} {} would go to {env}; {image}. Nothing was deployed. {}.",
+            release.repository, release.version, shown.summary
         );
         (text, json!({ "environment": env, "release": shown }))
     }
