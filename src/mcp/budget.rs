@@ -15,7 +15,7 @@ pub(super) fn bounded(mut answer: Value) -> Value {
         if bytes(&answer) <= ANSWER_BYTES_MAX {
             return answer;
         }
-        let left_out = cut(&mut answer, length, 0);
+        let left_out = cut(&mut answer, length);
         if left_out == 0 {
             continue;
         }
@@ -41,16 +41,16 @@ fn bytes(value: &Value) -> usize {
 }
 
 /// Cuts every list below `value` to `length` entries; returns how many entries went.
-fn cut(value: &mut Value, length: usize, depth: usize) -> u64 {
+fn cut(value: &mut Value, length: usize) -> u64 {
     match value {
         Value::Array(list) => {
             let left_out = list.len().saturating_sub(length) as u64;
             list.truncate(length);
-            left_out + list.iter_mut().map(|one| cut(one, length, depth + 1)).sum::<u64>()
+            left_out + list.iter_mut().map(|one| cut(one, length)).sum::<u64>()
         }
         Value::Object(members) => {
             let members = members.iter_mut().filter(|(name, _)| !WHOLE.contains(&name.as_str()));
-            members.map(|(_, one)| cut(one, length, depth + 1)).sum()
+            members.map(|(_, one)| cut(one, length)).sum()
         }
         _ => 0,
     }

@@ -95,13 +95,13 @@ pub(super) fn output(tool: &Tool, document: &Value) -> Arc<Object> {
 /// The schema of a request's answer; null where there is none.
 fn answer(document: &Value, route: &Route) -> Value {
     let path = nameless(&format!("/api/v1/{}", route.path.split('?').next().unwrap_or_default()));
-    let paths = document["paths"].as_object().into_iter().flatten();
-    let described = paths.filter(|(name, _)| nameless(name) == path).map(|(_, methods)| methods);
-    let operation = described.last().map(|methods| &methods[route.method.as_str().to_lowercase()]);
-    let answers = operation.and_then(|operation| operation["responses"].as_object()).into_iter().flatten();
-    let good = answers.filter(|(status, _)| status.starts_with('2'));
-    let schemas = good.map(|(_, answer)| &answer["content"]["application/json"]["schema"]);
-    schemas.last().cloned().unwrap_or_default()
+    let mut paths = document["paths"].as_object().into_iter().flatten();
+    let described = paths.find(|(name, _)| nameless(name) == path);
+    let operation = described.map(|(_, methods)| &methods[route.method.as_str().to_lowercase()]);
+    let mut answers =
+        operation.and_then(|operation| operation["responses"].as_object()).into_iter().flatten();
+    let good = answers.find(|(status, _)| status.starts_with('2'));
+    good.map(|(_, answer)| answer["content"]["application/json"]["schema"].clone()).unwrap_or_default()
 }
 
 /// A path whose parameters have no names: those are ours on one side and the API's on the other.
