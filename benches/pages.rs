@@ -35,6 +35,7 @@ async fn main() -> Result<(), Failure> {
         webhooks: Vec::new(),
         registry_host: "registry.example.com".to_owned(),
         registry_tls: true,
+        places: std::collections::BTreeMap::default(),
         started_at: now(),
         proxy_figures: Box::new(|| serde_json::json!({})),
     };

@@ -51,7 +51,7 @@ pub(super) struct Entry {
 /// Who changed something.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditActor)]
-struct By {
+pub(super) struct By {
     kind: &'static str,
     /// The admin token's identifier.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,9 @@ use crate::model::act::{Actor, Role, Through, Who};
 /// The `User-Agent` of `landfall`'s own commands begins so.
 pub const CLI_AGENT: &str = "landfall-cli/";
 
+/// … and that of `landfall mcp` so.
+pub const MCP_AGENT: &str = "landfall-mcp/";
+
 /// The two ends of the connection that a request came by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Connection {
@@ -66,7 +69,11 @@ impl Caller {
 /// What a request with a token came through, as its client calls itself.
 pub(super) fn through(headers: &HeaderMap) -> Through {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    if agent.is_some_and(|agent| agent.starts_with(CLI_AGENT)) { Through::Cli } else { Through::Api }
+    match agent {
+        Some(agent) if agent.starts_with(CLI_AGENT) => Through::Cli,
+        Some(agent) if agent.starts_with(MCP_AGENT) => Through::Mcp,
+        _ => Through::Api,
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {

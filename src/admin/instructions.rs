@@ -1,13 +1,12 @@
 //! What to do with a new token: commands and a file that work as they stand.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Settings;
 use crate::model::event::EnvironmentName;
 use crate::model::secret::Secret;
+use crate::model::shell::quoted;
 
 /// The ready commands beside a new token's secret.
 #[derive(Serialize, ToSchema)]
@@ -21,15 +20,15 @@ pub(super) struct Instructions {
 impl Instructions {
     pub(super) fn new(settings: &Settings, environment: &EnvironmentName, secret: &Secret) -> Self {
         let (host, secret) = (settings.registry_host.as_str(), secret.expose());
-        let quoted = shell_quoted(host);
+        let server = quoted(host);
         Self {
             registry: host.to_owned(),
             kubectl: format!(
-                "kubectl create secret docker-registry landfall-{environment} --docker-server={quoted} \
+                "kubectl create secret docker-registry landfall-{environment} --docker-server={server} \
                  --docker-username={environment} --docker-password={secret}"
             ),
             docker_login: format!(
-                "printf %s {secret} | docker login {quoted} --username {environment} --password-stdin"
+                "printf %s {secret} | docker login {server} --username {environment} --password-stdin"
             ),
             hosts_toml: hosts_toml(host, settings.registry_tls),
         }
@@ -43,16 +42,6 @@ fn hosts_toml(host: &str, tls: bool) -> String {
     format!("server = {url}\n\n[host.{url}]\n  capabilities = [\"pull\", \"resolve\"]\n")
 }
 
-/// `text` as one word of a POSIX shell.
-fn shell_quoted(text: &str) -> Cow<'_, str> {
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-._:/@%+=,".contains(char);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,11 +51,11 @@ mod tests {
         for word in
             ["registry.example.com:5000", "[::1]:8080", "a b", "$(reboot)", "it's", "", "a\nb", "`x`;y"]
         {
-            let script = format!("printf %s {}", shell_quoted(word));
+            let script = format!("printf %s {}", quoted(word));
             let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
         }
-        assert_eq!(shell_quoted("127.0.0.1:8080"), "127.0.0.1:8080");
+        assert_eq!(quoted("127.0.0.1:8080"), "127.0.0.1:8080");
     }
 
     #[test]

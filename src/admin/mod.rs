@@ -9,6 +9,7 @@ mod ask;
 mod audit;
 mod auth;
 mod caller;
+mod deploys;
 mod environments;
 mod events;
 mod export;
@@ -18,6 +19,7 @@ mod gate;
 mod instructions;
 mod limits;
 mod listener;
+mod mcp;
 mod open;
 mod openapi;
 mod params;
@@ -30,7 +32,9 @@ mod token_file;
 mod tokens;
 mod web;
 mod webhooks;
+mod whoami;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -44,7 +48,7 @@ use tokio::sync::Mutex;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use caller::CLI_AGENT;
+pub use caller::{CLI_AGENT, MCP_AGENT};
 pub use listener::serve;
 pub use open::Readiness;
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
@@ -52,7 +56,9 @@ pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 use crate::config::Webhook;
 use crate::log::Log;
 use crate::model::act::{Action, Actor};
+use crate::model::deploy::Place;
 use crate::model::deployments::State;
+use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::questions::Finder;
 use crate::model::search::Found;
@@ -70,6 +76,8 @@ pub struct Settings {
     pub registry_host: String,
     /// Whether the proxy speaks TLS there.
     pub registry_tls: bool,
+    /// Where the workloads of environments are, as far as the settings say.
+    pub places: BTreeMap<EnvironmentName, Place>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
     /// When the process started.
@@ -157,8 +165,9 @@ impl App {
     }
 }
 
-fn router(app: Arc<App>) -> Router {
-    let api = OpenApiRouter::new()
+/// What stands below `/api/v1` for whoever the guard let through, and what it says about itself.
+fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
+    let (api, described) = OpenApiRouter::new()
         .routes(routes!(environments::list, environments::create))
         .routes(routes!(environments::show, environments::update, environments::delete))
         .routes(routes!(tokens::list, tokens::create))
@@ -178,29 +187,42 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(ask::ask))
         .routes(routes!(releases::list, releases::create))
         .routes(routes!(releases::show))
+        .routes(routes!(deploys::create))
+        .routes(routes!(deploys::show))
+        .routes(routes!(deploys::list))
         .routes(routes!(admin_tokens::list, admin_tokens::create))
         .routes(routes!(admin_tokens::revoke))
+        .routes(routes!(whoami::caller))
         .routes(routes!(audit::audit))
-        .routes(routes!(export::export));
-    let (api, described) = api.split_for_parts();
+        .routes(routes!(export::export))
+        .split_for_parts();
     let api = api
         // A stream has no schema: ARCHITECTURE.md tells its events.
         .route("/events", get(events::events))
         .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
-        .layer(axum::middleware::map_response(uncached));
+        .method_not_allowed_fallback(method_not_allowed);
+    (api, described)
+}
+
+fn router(app: Arc<App>) -> Router {
+    let (api, described) = api();
     let open = OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(open::healthz))
         .routes(routes!(open::readyz))
         .routes(routes!(open::metrics))
         .routes(routes!(open::status));
     let (open, document) = open.split_for_parts();
+    let document = openapi::finished(document.nest("/api/v1", described));
+    let guarded = Router::new()
+        .nest("/api/v1", api.clone())
+        .merge(mcp::router(api.with_state(app.clone()), document.clone()))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
+        .layer(axum::middleware::map_response(uncached));
     // Who sends these shows a signature in place of a token.
     open.route("/api/v1/webhooks/github", post(webhooks::github))
         .route("/api/v1/webhooks/gitlab", post(webhooks::gitlab))
-        .nest("/api/v1", api)
-        .merge(openapi::router(document.nest("/api/v1", described)))
+        .merge(guarded)
+        .merge(openapi::router(openapi::PATH, document))
         .merge(web::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

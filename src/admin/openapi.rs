@@ -4,8 +4,6 @@
 //! no route is without a description. What the gate, the guard and the reading of requests may answer is added here, by
 //! the shape of each operation.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -16,7 +14,6 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::App;
 use super::problem::Body as Problem;
 
 /// Where it is served.
@@ -36,6 +33,7 @@ pub(super) const PATH: &str = "/api/v1/openapi.json";
         (name = "environments", description = "Environments and the tokens that pull for them"),
         (name = "questions", description = "What landed where, and since when"),
         (name = "releases", description = "The release catalogue"),
+        (name = "deploys", description = "What puts a release into an environment, and what became of it"),
         (name = "administration", description = "Who may see and change, and who did"),
         (name = "operations", description = "Health, figures, and the recorded pulls"),
     )
@@ -59,7 +57,13 @@ pub(super) fn head() -> Document {
 }
 
 /// The document as it is served, from what the handlers said.
-fn finished(document: Document) -> Result<Bytes, serde_json::Error> {
+pub(super) fn finished(mut document: Document) -> Bytes {
+    document.merge(Own::openapi());
+    // A document of texts and numbers always has a JSON form.
+    completed(document).unwrap_or_default()
+}
+
+fn completed(document: Document) -> Result<Bytes, serde_json::Error> {
     let mut document = serde_json::to_value(document)?;
     document["components"]["securitySchemes"] = json!({
         "token": {"type": "http", "scheme": "bearer", "description": "An admin or viewer token"},
@@ -179,9 +183,6 @@ fn describe(status: StatusCode, answer: &mut Value) {
 }
 
 /// Serves the document. It tells what the program can do and nothing of what it holds, so it needs no token.
-pub(super) fn router(mut document: Document) -> Router<Arc<App>> {
-    document.merge(Own::openapi());
-    // A document of texts and numbers always has a JSON form.
-    let document = finished(document).unwrap_or_default();
-    Router::new().route(PATH, get(own)).with_state(document)
+pub(super) fn router<S>(path: &str, document: Bytes) -> Router<S> {
+    Router::new().route(path, get(own)).with_state(document)
 }

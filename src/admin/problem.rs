@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::limits::Wait;
+use crate::model::deploy::{Candidate, NoPlan};
 use crate::model::releases::{Conflict, Difference};
 
 /// An answer that says no. Its texts are written for the client; nothing internal goes in.
@@ -17,10 +18,18 @@ pub(super) struct Problem {
     detail: String,
     field: Option<String>,
     retry_after_s: Option<u32>,
-    differences: Vec<Difference>,
+    extra: Box<Extra>,
 }
 
-/// RFC 9457 section 3: the members of the JSON object; `field` and `differences` are extensions (section 3.2).
+/// What few problems have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Extra {
+    differences: Vec<Difference>,
+    candidates: Vec<Candidate>,
+}
+
+/// RFC 9457 section 3: the members of the JSON object; `field`, `differences` and `candidates` are extensions
+/// (section 3.2).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct Body<'a> {
@@ -38,12 +47,15 @@ pub(super) struct Body<'a> {
     /// What is there already and otherwise.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
+    /// The releases of which one may be meant.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    candidates: &'a [Candidate],
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self { status, kind, title, detail, field: None, retry_after_s: None, differences: Vec::new() }
+        let (detail, extra) = (detail.into(), Box::default());
+        Self { status, kind, title, detail, field: None, retry_after_s: None, extra }
     }
 
     /// 400: the request cannot be read at all.
@@ -148,7 +160,26 @@ impl Problem {
             "{conflict}; nothing was changed. A rebuild of the same version is registered with all of its digests in \
              `digests`; another release needs another version"
         ));
-        Self { differences: conflict.differences.clone(), ..problem }
+        let differences = conflict.differences.clone();
+        Self { extra: Box::new(Extra { differences, ..Extra::default() }), ..problem }
+    }
+
+    /// What stands in the way of a plan: 422, 404, or 409 where somebody has to choose among candidates.
+    pub(super) fn no_plan(no: &NoPlan) -> Self {
+        match no {
+            NoPlan::Invalid { field, text } => Self::invalid(field, text),
+            NoPlan::Nothing { text } => Self::not_found(text),
+            NoPlan::Several { text, candidates } => {
+                let problem = Self::new(
+                    StatusCode::CONFLICT,
+                    "several-candidates",
+                    "Several releases may be meant",
+                    text,
+                );
+                let extra = Extra { candidates: candidates.clone(), ..Extra::default() };
+                Self { extra: Box::new(extra), ..problem }
+            }
+        }
     }
 
     /// 413: the body is longer than `bytes_max`.
@@ -256,7 +287,8 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             detail: &self.detail,
             field: self.field.as_deref(),
-            differences: &self.differences,
+            differences: &self.extra.differences,
+            candidates: &self.extra.candidates,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, body).into_response();

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::error::CliError;
 use super::output::Output;
-use crate::admin::CLI_AGENT;
+use crate::admin::{CLI_AGENT, MCP_AGENT};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,6 +69,8 @@ pub struct Client {
     pub output: Output,
     base: Url,
     token: Option<Token>,
+    /// What it calls itself, without the version.
+    agent: &'static str,
     http: legacy::Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -101,6 +103,7 @@ impl Client {
             output: Output::detect(args.json),
             token: find_token(&args)?,
             base: args.admin,
+            agent: CLI_AGENT,
             http: legacy::Client::builder(TokioExecutor::new()).build(connector),
         })
     }
@@ -123,6 +126,29 @@ impl Client {
         let collected = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
         let body = self.in_time(collected).await?.map_err(|error| self.broke_off(&*error))?.to_bytes();
         Ok(Answer { status, address: self.address(), body })
+    }
+
+    /// The same client on behalf of a coding agent.
+    #[must_use]
+    pub fn as_agent(self) -> Self {
+        Self { agent: MCP_AGENT, ..self }
+    }
+
+    /// One request to what is at `/api/v1/<target>`, which is escaped; whatever it answers is read whole.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        target: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<(StatusCode, Bytes), CliError> {
+        let address = format!("{}/api/v1/{target}", self.address());
+        let url = address.parse().map_err(|error: url::ParseError| self.protocol(&error.to_string()))?;
+        let body = body.map(|body| Bytes::from(body.to_string()));
+        let response = self.once(&method, &url, body).await?;
+        let status = response.status();
+        let collected = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
+        let body = self.in_time(collected).await?.map_err(|error| self.broke_off(&*error))?;
+        Ok((status, body.to_bytes()))
     }
 
     /// `GET /api/v1/<segments>`, handed to `sink` piece by piece as it arrives.
@@ -169,7 +195,7 @@ impl Client {
     ) -> Result<Response<Incoming>, CliError> {
         let mut request = Request::builder().method(method).uri(url.as_str());
         // The audit trail tells a command from somebody's own client by it.
-        request = request.header(header::USER_AGENT, format!("{CLI_AGENT}{}", env!("CARGO_PKG_VERSION")));
+        request = request.header(header::USER_AGENT, format!("{}{}", self.agent, env!("CARGO_PKG_VERSION")));
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, &token.header);
         }

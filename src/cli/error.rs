@@ -86,6 +86,11 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// The agent's side of the protocol went wrong.
+    #[error(
+        "the agent's messages cannot be answered: {0}\n  `landfall mcp` is started by a coding agent, not by hand"
+    )]
+    Mcp(String),
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -103,7 +108,7 @@ impl CliError {
             Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
             Self::Output(_) => 74,                            // EX_IOERR
-            Self::Protocol { .. } => 76,                      // EX_PROTOCOL
+            Self::Protocol { .. } | Self::Mcp(_) => 76,       // EX_PROTOCOL
         }
     }
 }

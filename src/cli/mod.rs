@@ -7,11 +7,13 @@ pub mod audit;
 pub mod client;
 pub mod compare;
 pub mod demo;
+pub mod deploy;
 pub mod env;
 pub mod error;
 pub mod expiry;
 pub mod export;
 pub mod history;
+pub mod mcp;
 pub mod missing;
 pub mod output;
 pub mod release;
@@ -67,6 +69,10 @@ enum Command {
     History(Remote<history::HistoryArgs>),
     /// Show what changed in an environment in a stretch of time
     Changes(Remote<history::ChangesArgs>),
+    /// Plan what puts a release into an environment, and follow it until its pulls arrive
+    Deploy(Remote<deploy::DeployArgs>),
+    /// Answer a coding agent over standard input and output (Model Context Protocol)
+    Mcp(Remote<mcp::McpArgs>),
     /// Register and show releases
     Release(Remote<release::ReleaseArgs>),
     /// Print every recorded pull as JSON Lines, in log order; `landfall replay` reads them
@@ -103,6 +109,8 @@ impl Cli {
             Command::Ask(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::History(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Changes(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Deploy(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Mcp(remote) => remote.command.run(Client::new(remote.client)?).await,
             Command::Release(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),
             Command::Export(remote) => remote.command.run(&Client::new(remote.client)?).await,

@@ -37,6 +37,9 @@ enum Command {
         /// When it ends: after a while (90d, 12h, 30m) or at a time (2027-01-01T00:00:00Z)
         #[arg(long, value_name = "WHEN")]
         expires: Option<Expiry>,
+        /// Print the secret and nothing else, for a script
+        #[arg(long)]
+        secret_only: bool,
     },
     /// List an environment's tokens
     List {
@@ -111,7 +114,9 @@ impl TokenArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
         match self.command {
-            Command::Create { env, name, kind, expires } => create(client, &env, &name, &kind, expires).await,
+            Command::Create { env, name, kind, expires, secret_only } => {
+                create(client, &env, &name, &kind, expires, secret_only).await
+            }
             Command::List { env } => list(client, &env).await,
             Command::Rotate { env, id, overlap, expires } => {
                 rotate(client, &env, &id, &overlap, expires).await
@@ -128,6 +133,7 @@ async fn create(
     name: &str,
     kind: &str,
     expires: Option<Expiry>,
+    secret_only: bool,
 ) -> Result<(), CliError> {
     let expires_at = expires.map(|expires| expires.at(now()));
     let fields = json!({ "name": name, "kind": kind, "expires_at": expires_at });
@@ -136,7 +142,11 @@ async fn create(
     if client.output.json {
         return client.output.print(&answer.as_json());
     }
-    client.output.print(&handover(client, &answer.parse()?))
+    let token: NewToken = answer.parse()?;
+    if secret_only {
+        return client.output.print(&format!("{}\n", client.output.paint(&token.secret, Style::Plain)));
+    }
+    client.output.print(&handover(client, &token))
 }
 
 async fn rotate(

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use super::places::{ClusterTable, places};
 use super::webhook::{WebhookTable, webhooks_of};
 use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
 use crate::model::deployments::Rules;
@@ -92,6 +93,7 @@ struct File {
     webhook: Vec<WebhookTable>,
     log: LogTable,
     derive: DeriveTable,
+    cluster: Vec<ClusterTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -186,6 +188,7 @@ impl Config {
                 KEEP_MIN..=KEEP_MAX,
             )?),
             rules: rules(flags.settle.or(file.derive.settle))?,
+            places: places(file.cluster)?,
         })
     }
 }

@@ -4,8 +4,10 @@
 //! wrong with it and what is allowed.
 
 mod load;
+mod places;
 mod webhook;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,7 +18,9 @@ use url::Url;
 pub use load::Flags;
 pub use webhook::{Provider, Webhook};
 
+use crate::model::deploy::Place;
 use crate::model::deployments::Rules;
+use crate::model::event::EnvironmentName;
 use crate::model::time::Span;
 
 /// Everything that `landfall serve` can be told.
@@ -38,6 +42,8 @@ pub struct Config {
     pub keep: Span,
     /// How deployments are derived.
     pub rules: Rules,
+    /// Where the workloads of environments are.
+    pub places: BTreeMap<EnvironmentName, Place>,
 }
 
 /// The data plane's settings.

@@ -58,6 +58,7 @@ mod tests {
 
     use super::*;
     use crate::model::act::{Action, Actor, Role, Through, Who};
+    use crate::model::deploy::{DeployKind, Origin, Planned, Warning, WarningKind};
     use crate::model::event::{Facts, Method, Object, Observation, TokenId, TokenKind};
     use crate::model::oci::Digest;
     use crate::model::releases::{Change, ChangeKind, Registration, Rule};
@@ -155,6 +156,15 @@ mod tests {
             ),
             ("admin-token-revoked", Action::AdminTokenRevoked { id: TokenId::new("adm_f147a6a9931f") }),
             ("release-added", Action::ReleaseAdded(Box::new(registration(at)))),
+            ("deploy-planned", Action::DeployPlanned(Box::new(planned()))),
+            (
+                "deploy-applied",
+                Action::DeployApplied {
+                    id: "dpl_f147a6a9931f".into(),
+                    environment: name(),
+                    workloads: vec!["deployment/app in shop".into()],
+                },
+            ),
         ]
     }
 
@@ -178,6 +188,24 @@ mod tests {
         }
     }
 
+    fn planned() -> Planned {
+        Planned {
+            id: "dpl_f147a6a9931f".into(),
+            environment: "production".parse().unwrap(),
+            repository: "docker/app".parse().unwrap(),
+            version: "v2.3.0".into(),
+            digest: Some(Digest::from_bytes([0x24; 32])),
+            image: "registry.test/docker/app@sha256:2424".into(),
+            kind: DeployKind::Rollback,
+            from: Some(Origin { digest: Digest::from_bytes([0x42; 32]), version: Some("v2.3.1".into()) }),
+            gained: Vec::new(),
+            lost: vec!["v2.3.1".into()],
+            commands: vec!["kubectl set image deployment/app app=registry.test/docker/app".into()],
+            warnings: vec![Warning { kind: WarningKind::PullPolicy, text: "nodes hold it".into() }],
+            text: "This is a rollback.".into(),
+        }
+    }
+
     fn ada() -> Actor {
         let who = Who::AdminToken { id: TokenId::new("adm_f147a6a9931f"), name: "ada".into() };
         Actor { who, through: Through::Cli, from: Some("10.10.0.9".into()) }
@@ -196,7 +224,7 @@ mod tests {
     fn every_version_ever_written_is_read() {
         let versions = [
             (include_str!("../../tests/golden/events-v1.txt"), Actor::default(), 11),
-            (include_str!("../../tests/golden/events-v2.txt"), ada(), 14),
+            (include_str!("../../tests/golden/events-v2.txt"), ada(), 16),
         ];
         for (golden, by, count) in versions {
             let samples: BTreeMap<_, _> = samples(&by).into_iter().collect();

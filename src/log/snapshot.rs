@@ -37,6 +37,7 @@ pub(super) fn encode(view: &View) -> Result<Vec<u8>, postcard::Error> {
     let bytes = postcard::to_stdvec(&Maker::this(view.state.rules()))?;
     let bytes = postcard::to_extend(&view.applied, bytes)?;
     let bytes = postcard::to_extend(&view.directory, bytes)?;
+    let bytes = postcard::to_extend(&view.deploys, bytes)?;
     let bytes = postcard::to_extend(&view.acts, bytes)?;
     let mut bytes = postcard::to_extend(&view.state, bytes)?;
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
@@ -62,9 +63,10 @@ pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
     }
     let (applied, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (directory, bytes) = postcard::take_from_bytes::<Directory>(bytes).ok()?;
+    let (deploys, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (acts, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (mut state, rest) = postcard::take_from_bytes::<State>(bytes).ok()?;
     let is_ours = maker == Maker::this(rules);
     state.set_rules(rules.clone());
-    rest.is_empty().then_some(Kept { view: View { directory, state, acts, applied }, is_ours })
+    rest.is_empty().then_some(Kept { view: View { directory, state, deploys, acts, applied }, is_ours })
 }

@@ -20,6 +20,7 @@ use super::news::{Crier, Followers, Published};
 use super::recorder::{AppendError, Reader};
 use super::snapshot;
 use super::store::{OpenError, ReadError, Snapshot, Store};
+use crate::model::deploy::Deploys;
 use crate::model::deployments::{Rules, State};
 use crate::model::directory::Directory;
 use crate::model::event::Event;
@@ -42,6 +43,8 @@ pub struct View {
     pub directory: Directory,
     /// Deployments.
     pub state: State,
+    /// Plans of deploys.
+    pub deploys: Deploys,
     /// Where administrators' acts are in the log.
     pub(super) acts: Acts,
     /// The sequence number of the last event in it; 0 for none.
@@ -205,13 +208,19 @@ struct Fold {
 impl View {
     /// Nothing folded yet.
     pub(super) fn new(rules: &Rules) -> Self {
-        let (directory, acts) = (Directory::default(), Acts::default());
-        Self { directory, state: State::new(rules.clone()), acts, applied: 0 }
+        Self {
+            directory: Directory::default(),
+            state: State::new(rules.clone()),
+            deploys: Deploys::default(),
+            acts: Acts::default(),
+            applied: 0,
+        }
     }
 
     /// Takes the log's next event into account. Returns whether the fold could.
     pub(super) fn apply(&mut self, sequence: u64, event: &Event) -> bool {
         self.directory.apply(event);
+        self.deploys.apply(event);
         self.acts.apply(sequence, event);
         let state = &mut self.state;
         // A fault in the fold must never take tokens, and so pulls, with it.

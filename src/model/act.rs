@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::deploy::Planned;
 use super::event::{EnvironmentName, Event, TokenId, TokenKind};
 use super::releases::Registration;
 use super::time::Time;
@@ -168,6 +169,17 @@ pub enum Action {
     },
     /// A release was registered, or more was told of one.
     ReleaseAdded(Box<Registration>),
+    /// A deploy was planned: nothing is changed by it yet.
+    DeployPlanned(Box<Planned>),
+    /// A planned deploy was told to its cluster.
+    DeployApplied {
+        /// The plan's identifier.
+        id: String,
+        /// Where.
+        environment: EnvironmentName,
+        /// What was changed, e.g. `deployment/web in shop`.
+        workloads: Vec<String>,
+    },
 }
 
 impl Action {
@@ -188,6 +200,8 @@ impl Action {
             Self::AdminTokenCreated { .. } => "admin_token_created",
             Self::AdminTokenRevoked { .. } => "admin_token_revoked",
             Self::ReleaseAdded(_) => "release_added",
+            Self::DeployPlanned(_) => "deploy_planned",
+            Self::DeployApplied { .. } => "deploy_applied",
         }
     }
 
@@ -199,7 +213,9 @@ impl Action {
             | Self::EnvironmentDeleted { name } => Some(name),
             Self::TokenCreated { environment, .. }
             | Self::TokenRevoked { environment, .. }
-            | Self::TokenRotated { environment, .. } => Some(environment),
+            | Self::TokenRotated { environment, .. }
+            | Self::DeployApplied { environment, .. } => Some(environment),
+            Self::DeployPlanned(planned) => Some(&planned.environment),
             Self::AdminTokenCreated { .. } | Self::AdminTokenRevoked { .. } | Self::ReleaseAdded(_) => None,
         }
     }
@@ -238,6 +254,14 @@ impl fmt::Display for Action {
             }
             Self::AdminTokenRevoked { id } => write!(f, "revoked the admin or viewer token {id}"),
             Self::ReleaseAdded(told) => write!(f, "registered {} of {}", told.version, told.repository),
+            Self::DeployPlanned(planned) => write!(
+                f,
+                "planned to deploy {} {} to {} ({})",
+                planned.repository, planned.version, planned.environment, planned.id
+            ),
+            Self::DeployApplied { id, environment, workloads } => {
+                write!(f, "carried out {id} in {environment}: {}", workloads.join(", "))
+            }
         }
     }
 }

@@ -6,13 +6,16 @@
 pub mod act;
 pub mod agent;
 pub mod ask;
+pub mod deploy;
 pub mod deployments;
 pub mod directory;
 pub mod event;
 pub mod oci;
 pub mod questions;
+pub mod quotes;
 pub mod releases;
 pub mod search;
 pub mod secret;
+pub mod shell;
 pub mod time;
 pub mod words;

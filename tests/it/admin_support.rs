@@ -74,6 +74,7 @@ impl Server {
             hosts: vec!["landfall.example.com".to_owned()],
             registry_host: HOST.to_owned(),
             registry_tls: false,
+            places: std::collections::BTreeMap::default(),
             webhooks: webhooks(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use landfall::config::{Admin, Config, Flags, Provider, Proxy, Redirects, Tls, Upstream, Verify, Webhook};
+use landfall::model::deploy::Place;
 use landfall::model::time::Span;
 
 /// Loads a configuration as `landfall serve --config` does, with its secret in a file that exists here.
@@ -32,12 +33,16 @@ fn read(path: &str) -> String {
 /// No field is left out with `..`: a key that is added to the configuration has to be added to the example.
 #[test]
 fn the_example_has_every_key_and_loads() {
-    let Config { proxy, upstreams, admin, webhooks, data, max_wait, keep, rules } =
+    let Config { proxy, upstreams, admin, webhooks, data, max_wait, keep, rules, places } =
         load(&read("deploy/landfall.example.toml"));
     assert_eq!(data, Path::new("/var/lib/landfall"));
     assert_eq!(max_wait, Duration::from_millis(25));
     assert_eq!(keep, Span::from_mins(400 * 24 * 60));
     assert_eq!(rules.settle, Span::from_mins(10));
+
+    let Place { context, namespace, workloads } = places[&"production".parse().unwrap()].clone();
+    assert_eq!((context.as_deref(), namespace.as_deref()), (Some("production"), Some("shop")));
+    assert_eq!(workloads[&"shop/web".parse().unwrap()].len(), 2);
 
     let Proxy { listen, public_host, tls, verify } = proxy;
     assert_eq!(listen.to_string(), "0.0.0.0:8080");

@@ -175,7 +175,7 @@ fn apart(state: &State, repository: &Repository, left: Named<'_>, right: Named<'
 }
 
 /// How many fixes `releases` brought, and by which pull requests all of their changes came.
-pub(super) fn fixes_and_pull_requests(releases: &[ReleaseView]) -> (usize, Vec<u64>) {
+pub(in crate::model) fn fixes_and_pull_requests(releases: &[ReleaseView]) -> (usize, Vec<u64>) {
     let fixes = |release: &ReleaseView| release.count(ChangeKind::Fix) + release.count(ChangeKind::Security);
     let changes = releases.iter().flat_map(|release| &release.changes);
     let pull_requests: BTreeSet<u64> = changes.filter_map(|change| change.pr).collect();

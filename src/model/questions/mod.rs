@@ -36,6 +36,7 @@ use super::time::{Span, Time};
 use step::{Step, confidence, image, tag, version};
 
 pub use changes::{Changes, History, changes, history};
+pub(in crate::model) use compare::fixes_and_pull_requests;
 pub use compare::{Ahead, ComparedService, Comparison, Side, compare};
 pub use curve::Curve;
 pub use find::{Finder, releases_of};

@@ -143,6 +143,11 @@ impl Landfall {
         &self.proxy
     }
 
+    /// The admin server's address.
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
+    }
+
     /// The proxy's port.
     pub fn port(&self) -> u16 {
         self.proxy.rsplit(':').next().unwrap().parse().unwrap()

@@ -1,0 +1,177 @@
+//! Deploys: planned, and followed until their pulls arrive.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::caller::Admin;
+use super::fields;
+use super::params::Params;
+use super::problem::Problem;
+use super::{Answer, App, json, random};
+use crate::clock::now;
+use crate::log::View;
+use crate::model::act::Action;
+use crate::model::deploy::{self, BadWorkload, NoPlan, Place, Wish, World, is_namespace};
+use crate::model::directory::Environment;
+use crate::model::oci::{Malformed, Repository};
+use crate::model::questions;
+use crate::model::time::Time;
+
+/// Prefix of a plan's identifier.
+const ID_PREFIX: &str = "dpl_";
+/// Longest description of what to deploy.
+const QUERY_CHARS_MAX: usize = 500;
+/// Longest version.
+const VERSION_CHARS_MAX: usize = 128;
+/// Changes that the search of a plan looks at.
+const MATCHES_MAX: usize = 10;
+/// Plans that are listed.
+const LISTED_MAX: usize = 20;
+
+/// What is to be deployed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DeployWish)]
+struct Body {
+    /// Where.
+    environment: Option<String>,
+    /// What the release changed, in words; or its version.
+    query: Option<String>,
+    /// Of which repository.
+    repository: Option<String>,
+    /// Which version.
+    version: Option<String>,
+    /// In which namespace.
+    namespace: Option<String>,
+    /// To which workload: KIND/NAME:CONTAINER.
+    workload: Option<String>,
+    /// Whether Landfall is to tell the cluster.
+    #[serde(default)]
+    apply: bool,
+}
+
+/// Plans what puts a release into an environment; nothing is changed but the log. Where several releases may be meant,
+/// they are the candidates of the refusal.
+#[utoipa::path(post, path = "/deploy", tag = "deploys", operation_id = "deploy", request_body = Body,
+    responses((status = 201, body = deploy::Deploy), (status = 404), (status = 409)))]
+pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
+    let body: Body = fields::json_body(request.into_body(), fields::BODY_BYTES_MAX).await?;
+    let name = body.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
+    let apply = body.apply;
+    let wish = wish(body)?;
+    let (view, now) = (app.log.view(), now());
+    let environment = environment(&view, &name)?;
+    if apply {
+        return Err(Problem::conflict(
+            "nothing was planned or applied: this server has no access to a cluster. Ask again without `apply` and run \
+             the plan's commands with kubectl; GET /api/v1/deploys/{id} follows it",
+        ));
+    }
+    let id = random::token_id(ID_PREFIX).map_err(super::tokens::no_randomness)?;
+    let planned =
+        app.plan(&view, environment, &wish, now, id.to_string()).map_err(|no| Problem::no_plan(&no))?;
+    app.act(&admin, now, Action::DeployPlanned(Box::new(planned))).await?;
+    tracing::info!(environment = %environment.name, deploy = %id, "deploy planned");
+    json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), now)?)
+}
+
+/// Tells how far a planned deploy is.
+#[utoipa::path(get, path = "/deploys/{id}", tag = "deploys", operation_id = "followDeploy",
+    responses((status = 200, body = deploy::Deploy)))]
+pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
+    json(StatusCode::OK, &followed(&app, &app.log.view(), params.get("id"), now())?)
+}
+
+/// Lists an environment's latest plans, the newest first.
+#[utoipa::path(get, path = "/environments/{env}/deploys", tag = "deploys", operation_id = "deploys",
+    responses((status = 200, body = [deploy::Deploy])))]
+pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
+    let (view, now) = (app.log.view(), now());
+    let world = app.world(&view, now);
+    let environment = params.environment(&view.directory)?;
+    let plans = view.deploys.of(&environment.name).take(LISTED_MAX);
+    json(StatusCode::OK, &plans.map(|followed| deploy::follow(&world, followed)).collect::<Vec<_>>())
+}
+
+impl App {
+    /// What a plan is made from.
+    fn world<'a>(&'a self, view: &'a View, now: Time) -> World<'a> {
+        World {
+            state: &view.state,
+            directory: &view.directory,
+            now,
+            registry_host: &self.settings.registry_host,
+        }
+    }
+
+    /// A plan, which is not in the log yet.
+    pub(super) fn plan(
+        &self,
+        view: &View,
+        environment: &Environment,
+        wish: &Wish,
+        now: Time,
+        id: String,
+    ) -> Result<deploy::Planned, NoPlan> {
+        let within = |name: &Repository| wish.repository.as_ref().is_none_or(|wanted| wanted == name);
+        let searched = wish.query.as_deref().map(|query| {
+            let found = self.find(&view.state, query, MATCHES_MAX, within);
+            questions::search(&view.state, query, &found, now)
+        });
+        let nowhere = Place::default();
+        let place = self.settings.places.get(&environment.name).unwrap_or(&nowhere);
+        deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, id)
+    }
+}
+
+fn followed(app: &App, view: &View, id: &str, now: Time) -> Result<deploy::Deploy, Problem> {
+    let unknown = || {
+        Problem::not_found(format!(
+            "there is no deploy `{id}`; POST /api/v1/deploy plans one, and the audit trail has the older ones"
+        ))
+    };
+    let followed = view.deploys.with_id(id).ok_or_else(unknown)?;
+    Ok(deploy::follow(&app.world(view, now), followed))
+}
+
+fn environment<'a>(view: &'a View, name: &str) -> Result<&'a Environment, Problem> {
+    let unknown = || Problem::not_found(format!("there is no environment `{name}`"));
+    view.directory.environment(name).ok_or_else(unknown)
+}
+
+fn wish(body: Body) -> Result<Wish, Problem> {
+    let repository = body.repository.map(|text| {
+        text.parse::<Repository>()
+            .map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
+    });
+    let workload = body.workload.map(|text| {
+        text.parse().map_err(|error: BadWorkload| Problem::invalid("workload", error.to_string()))
+    });
+    if body.namespace.as_deref().is_some_and(|text| !is_namespace(text)) {
+        return Err(Problem::invalid(
+            "namespace",
+            "must be 1 to 63 lower-case letters, digits and inner dashes",
+        ));
+    }
+    Ok(Wish {
+        query: line("query", body.query, QUERY_CHARS_MAX)?,
+        repository: repository.transpose()?,
+        version: line("version", body.version, VERSION_CHARS_MAX)?,
+        namespace: body.namespace,
+        workload: workload.transpose()?,
+    })
+}
+
+/// A text of one line, trimmed; none where it is empty.
+fn line(field: &str, text: Option<String>, chars_max: usize) -> Result<Option<String>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let text = text.trim();
+    if text.chars().count() > chars_max || text.chars().any(char::is_control) {
+        return Err(Problem::invalid(field, format!("must be one line of {chars_max} characters at most")));
+    }
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}

@@ -1,0 +1,182 @@
+//! `landfall deploy`: what puts a release into an environment, and what became of it.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answers::{Image, ReleaseLine, listed};
+use super::client::Client;
+use super::error::CliError;
+use super::output::{Style, dim, word};
+use crate::model::deploy::{BadWorkload, Workload};
+use crate::model::event::EnvironmentName;
+use crate::model::oci::Repository;
+
+/// Pause between two looks at a deploy that is followed.
+const LOOK_PAUSE: Duration = Duration::from_secs(2);
+
+/// Plans what puts a release into an environment; `--follow ID` tells what became of a plan
+#[derive(Debug, Args)]
+pub struct DeployArgs {
+    /// What the release changed, in words (`login fix`), or its version (`payment v2.3.1`)
+    #[arg(value_name = "TEXT", required_unless_present_any = ["version", "follow"])]
+    text: Vec<String>,
+    /// The environment
+    #[arg(long, value_name = "ENV", required_unless_present = "follow")]
+    env: Option<EnvironmentName>,
+    /// Of which repository
+    #[arg(long, value_name = "REPOSITORY")]
+    repository: Option<Repository>,
+    /// Which version
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
+    /// In which namespace
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// To which workload, as KIND/NAME:CONTAINER, e.g. deployment/web:app
+    #[arg(long, value_name = "WORKLOAD", value_parser = workload)]
+    workload: Option<String>,
+    /// Let Landfall tell the cluster, where it has access to one
+    #[arg(long)]
+    apply: bool,
+    /// Follow this plan until its rollout has settled or counts as not seen
+    #[arg(long, value_name = "ID", conflicts_with_all = ["text", "env", "apply"])]
+    follow: Option<String>,
+}
+
+/// Checked here for the sake of the message, and sent as it was written.
+fn workload(text: &str) -> Result<String, BadWorkload> {
+    text.parse::<Workload>().map(|_| text.to_owned())
+}
+
+#[derive(Deserialize)]
+struct Deploy {
+    id: String,
+    environment: String,
+    release: Release,
+    image: String,
+    kind: String,
+    from: Option<Image>,
+    state: String,
+    deployment_id: Option<String>,
+    commands: Vec<String>,
+    gained: Balance,
+    lost: Balance,
+    warnings: Vec<Warning>,
+    causes: Vec<String>,
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Release {
+    repository: String,
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Balance {
+    releases: Vec<ReleaseLine>,
+}
+
+#[derive(Deserialize)]
+struct Warning {
+    text: String,
+}
+
+impl DeployArgs {
+    /// Runs the command.
+    pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
+        if let Some(id) = &self.follow {
+            return follow(client, id).await;
+        }
+        let query = Some(self.text.join(" ")).filter(|text| !text.is_empty());
+        let body = json!({
+            "environment": self.env,
+            "query": query,
+            "repository": self.repository,
+            "version": self.version,
+            "namespace": self.namespace,
+            "workload": self.workload,
+            "apply": self.apply,
+        });
+        let answer = client.send(Method::POST, &["deploy"], &[], Some(&body)).await?;
+        if client.output.json {
+            client.output.print(&answer.as_json())?;
+        } else {
+            client.output.print(&describe(client, &answer.parse()?))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn follow(client: &Client, id: &str) -> Result<ExitCode, CliError> {
+    let mut last = String::new();
+    loop {
+        let answer = client.get(&["deploys", id], &[]).await?;
+        let deploy: Deploy = answer.parse()?;
+        let is_over = matches!(deploy.state.as_str(), "settled" | "not_seen");
+        if client.output.json {
+            if is_over {
+                client.output.print(&answer.as_json())?;
+            }
+        } else if deploy.state != last {
+            client.output.print(&progress(client, &deploy))?;
+            last.clone_from(&deploy.state);
+        }
+        if is_over {
+            return Ok(if deploy.state == "settled" { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+}
+
+/// How far it is, in a line, and why where it came to nothing.
+fn progress(client: &Client, deploy: &Deploy) -> String {
+    let (state, style) = word(&deploy.state);
+    let deployment = deploy.deployment_id.as_deref().map(dim).unwrap_or_default();
+    let mut text = format!(
+        "{}  {} {} in {}  {}\n",
+        client.output.paint(&state, style),
+        client.output.paint(&deploy.release.repository, Style::Plain),
+        client.output.paint(&deploy.release.version, Style::Bold),
+        client.output.paint(&deploy.environment, Style::Plain),
+        client.output.paint(&deployment.0, deployment.1),
+    );
+    for cause in &deploy.causes {
+        text.push_str(&format!("  likely: {}\n", client.output.paint(cause, Style::Plain)));
+    }
+    text
+}
+
+fn describe(client: &Client, deploy: &Deploy) -> String {
+    let paint = |text: &str, style| client.output.paint(text, style);
+    let (kind, style) = word(&deploy.kind);
+    let from = deploy.from.as_ref().map(|from| format!("{} → ", from.label())).unwrap_or_default();
+    let mut text = format!(
+        "{}  {}  {}{}\n{}\n",
+        paint(&kind, style),
+        paint(&deploy.release.repository, Style::Plain),
+        paint(&from, Style::Plain),
+        paint(&deploy.release.version, Style::Bold),
+        paint(&deploy.text, Style::Plain),
+    );
+    for warning in &deploy.warnings {
+        text.push_str(&format!("{} {}\n", paint("!", Style::Yellow), paint(&warning.text, Style::Plain)));
+    }
+    for (what, balance) in [("What comes:", &deploy.gained), ("What is lost:", &deploy.lost)] {
+        if !balance.releases.is_empty() {
+            text.push_str(&format!("\n{}\n{}", paint(what, Style::Bold), listed(client, &balance.releases)));
+        }
+    }
+    text.push_str(&format!("\n{}\n\n", paint(&format!("To bring {} there:", deploy.image), Style::Bold)));
+    for command in &deploy.commands {
+        text.push_str(&format!("  {}\n", paint(command, Style::Plain)));
+    }
+    let id = paint(&deploy.id, Style::Plain);
+    text.push_str(&format!("\nFollow it until its pulls arrive:\n\n  landfall deploy --follow {id}\n"));
+    text
+}

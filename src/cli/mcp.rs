@@ -1,0 +1,44 @@
+//! `landfall mcp`: the Model Context Protocol over standard input and output, over the admin API.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use http::Extensions;
+use rmcp::ServiceExt;
+use serde_json::Value;
+
+use super::client::Client;
+use super::error::CliError;
+use crate::mcp::{Api, Ask, Consents, Reply, Server, Unreachable};
+
+/// Answers a coding agent on standard input and output; it is started by the agent, not by hand
+#[derive(Debug, Args)]
+pub struct McpArgs {}
+
+/// The API of another process.
+#[derive(Clone)]
+struct Remote(Arc<Client>);
+
+impl Api for Remote {
+    async fn ask(&self, ask: Ask, _: &Extensions) -> Result<Reply, Unreachable> {
+        let answer = self.0.exchange(ask.method, &ask.target, ask.body.as_ref()).await;
+        let (status, bytes) = answer.map_err(|error| Unreachable(error.to_string()))?;
+        let body = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&bytes) };
+        let body = body.map_err(|error| Unreachable(format!("the server's answer is no JSON: {error}")))?;
+        Ok(Reply { status, body })
+    }
+}
+
+impl McpArgs {
+    /// Serves until the agent closes the standard input.
+    pub async fn run(self, client: Client) -> Result<ExitCode, CliError> {
+        let failed = |error: &dyn std::fmt::Display| CliError::Mcp(error.to_string());
+        let consents = Arc::new(Consents::new().map_err(|error| failed(&error))?);
+        let server = Server::new(Remote(Arc::new(client.as_agent())), consents);
+        let io = (tokio::io::stdin(), tokio::io::stdout());
+        let running = server.serve(io).await.map_err(|error| failed(&error))?;
+        running.waiting().await.map_err(|error| failed(&error))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,44 @@
+//! Requests to the admin API, whoever carries them.
+
+use std::future::Future;
+
+use http::{Extensions, Method, StatusCode};
+use serde_json::Value;
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// GET, POST, PATCH or DELETE.
+    pub method: Method,
+    /// Path and query below `/api/v1/`, escaped.
+    pub target: String,
+    /// The JSON body, where there is one.
+    pub body: Option<Value>,
+}
+
+/// What the API answered.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The JSON body; null where there is none.
+    pub body: Value,
+}
+
+/// The API gave no answer, and why, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreachable(pub String);
+
+/// The admin API.
+pub trait Api: Clone + Send + Sync + 'static {
+    /// Asks, as whoever sent the request with these extensions.
+    fn ask(&self, ask: Ask, from: &Extensions) -> impl Future<Output = Result<Reply, Unreachable>> + Send;
+}
+
+impl Ask {
+    /// A request for what is at `target`.
+    pub fn get(target: impl Into<String>) -> Self {
+        Self { method: Method::GET, target: target.into(), body: None }
+    }
+}

@@ -1,0 +1,28 @@
+//! The coding agent's door: the Model Context Protocol over the admin API.
+//!
+//! ```text
+//! client → server (rmcp) → tool: arguments → requests to the API → its answers, bounded → words
+//! ```
+//!
+//! A tool is a row of a table ([`tools`]): which requests it makes, and what its answer says in words. It knows nothing
+//! that the API does not say, so the same table serves `/mcp` on the admin listener, which calls the API in the same
+//! process, and `landfall mcp`, which calls it over HTTP: each is an [`Api`].
+//!
+//! What comes from outside (titles, versions, names of programs) is data: it stands in strings of the structured answer,
+//! and between quotes that it cannot end where it is part of a sentence.
+
+mod api;
+mod arguments;
+mod budget;
+mod confirm;
+mod prompts;
+mod resources;
+mod schema;
+mod server;
+mod tool;
+mod tools;
+mod words;
+
+pub use api::{Api, Ask, Reply, Unreachable};
+pub use confirm::Consents;
+pub use server::Server;

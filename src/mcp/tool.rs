@@ -1,0 +1,104 @@
+//! What a tool is: a row of the table.
+
+use http::Method;
+use serde_json::Value;
+
+/// A tool.
+pub(super) struct Tool {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    /// When to use it, for the model that chooses.
+    pub(super) about: &'static str,
+    pub(super) effect: Effect,
+    pub(super) fields: &'static [Field],
+    /// The requests that it makes, in their order.
+    pub(super) routes: &'static [Route],
+    /// Its answer in words.
+    pub(super) words: fn(&Value) -> String,
+}
+
+/// A request of a tool. The answers of several, and lists, stand under a key of the tool's answer.
+pub(super) struct Route {
+    /// Where the answer stands; empty where it is the tool's answer itself.
+    pub(super) key: &'static str,
+    pub(super) method: Method,
+    /// The path below `/api/v1/`; `{field}` is replaced by that argument.
+    pub(super) path: &'static str,
+}
+
+/// What a tool does to the world.
+pub(super) enum Effect {
+    /// Nothing.
+    Reads,
+    /// It adds something.
+    Adds,
+    /// It changes something, and repeating it changes no more.
+    Sets,
+    /// It takes something away: somebody has to agree first.
+    Destroys {
+        /// The argument that has to be said once more to agree.
+        confirm: &'static str,
+        /// What would happen; `{field}` is replaced by that argument.
+        what: &'static str,
+    },
+}
+
+/// An argument.
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) place: Place,
+    pub(super) is_required: bool,
+    pub(super) about: &'static str,
+}
+
+/// What an argument can be.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// Any text.
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A point in time, RFC 3339.
+    Time,
+    /// A number from 1 to this.
+    Count(u64),
+    /// Yes or no.
+    Flag,
+    /// A list of texts.
+    Texts,
+    /// A list of a release's changes.
+    Changes,
+}
+
+/// Where an argument goes.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// Into the path, where its name stands.
+    Path,
+    /// Into the query, under this name.
+    Query(&'static str),
+    /// Into the body, under its own name.
+    Body,
+}
+
+/// What is said of the argument that confirms.
+pub(super) const CONFIRM: &str = "confirm";
+
+impl Effect {
+    pub(super) fn is_reading(&self) -> bool {
+        matches!(self, Self::Reads)
+    }
+}
+
+pub(super) const fn needed(name: &'static str, kind: Kind, place: Place, about: &'static str) -> Field {
+    Field { name, kind, place, is_required: true, about }
+}
+
+pub(super) const fn may(name: &'static str, kind: Kind, place: Place, about: &'static str) -> Field {
+    Field { name, kind, place, is_required: false, about }
+}
+
+pub(super) const fn route(key: &'static str, method: Method, path: &'static str) -> Route {
+    Route { key, method, path }
+}

@@ -1,0 +1,305 @@
+//! The table of tools.
+
+use http::Method;
+
+use super::tool::Effect::{Adds, Destroys, Reads, Sets};
+use super::tool::Kind::{Changes, Count, Flag, Text, Texts, Time, Word};
+use super::tool::Place::{Body, Path, Query};
+use super::tool::{Field, Tool, may, needed, route};
+use super::words;
+
+const ENVIRONMENT: Field =
+    needed("environment", Text, Path, "Name of the environment, e.g. production; list_environments has them");
+const KINDS: &[&str] = &["cluster", "local", "prepull", "scanner"];
+
+/// Every tool, in the order in which they are listed.
+pub(super) static TOOLS: [Tool; 20] = [
+    Tool {
+        name: "list_environments",
+        title: "List environments",
+        about: "Lists the environments (production, staging …) with what was deployed to each last. Use it first, to learn their names.",
+        effect: Reads,
+        fields: &[],
+        routes: &[route("environments", Method::GET, "environments")],
+        words: words::environments,
+    },
+    Tool {
+        name: "create_environment",
+        title: "Create an environment",
+        about: "Makes an environment. Use it when somebody wants a new cluster or stage tracked; make a token for it next with create_token.",
+        effect: Adds,
+        fields: &[
+            needed("name", Text, Body, "Lower-case letters, digits and inner dashes, e.g. staging"),
+            may("description", Text, Body, "What it is, for people"),
+            may("color", Text, Body, "Colour of its badge, e.g. #16a34a"),
+        ],
+        routes: &[route("", Method::POST, "environments")],
+        words: words::environment,
+    },
+    Tool {
+        name: "update_environment",
+        title: "Change an environment",
+        about: "Changes an environment's description or colour. Names cannot be changed.",
+        effect: Sets,
+        fields: &[
+            needed("name", Text, Path, "Name of the environment"),
+            may("description", Text, Body, "The new description"),
+            may("color", Text, Body, "The new colour, e.g. #16a34a"),
+        ],
+        routes: &[route("", Method::PATCH, "environments/{name}")],
+        words: words::environment,
+    },
+    Tool {
+        name: "delete_environment",
+        title: "Delete an environment",
+        about: "Deletes an environment, all its tokens and its deployments. Only when a person asked for exactly that; it cannot be undone.",
+        effect: Destroys {
+            confirm: "name",
+            what: "Delete the environment {name}? All its tokens are refused at once, so nodes that use them cannot pull any more; its deployments are forgotten. This cannot be undone.",
+        },
+        fields: &[needed("name", Text, Path, "Name of the environment")],
+        routes: &[route("", Method::DELETE, "environments/{name}?confirm={name}")],
+        words: |_| "The environment is deleted, and its tokens are refused.".to_owned(),
+    },
+    Tool {
+        name: "list_tokens",
+        title: "List an environment's tokens",
+        about: "Lists an environment's tokens without their secrets: kind, age, last use, warnings. Use it to find a token's id.",
+        effect: Reads,
+        fields: &[ENVIRONMENT],
+        routes: &[route("tokens", Method::GET, "environments/{environment}/tokens")],
+        words: words::tokens,
+    },
+    Tool {
+        name: "create_token",
+        title: "Create a pull token",
+        about: "Makes a token that an environment pulls with, and the kubectl command that stores it. The secret is in this answer and never shown again: hand it on, do not keep it.",
+        effect: Adds,
+        fields: &[
+            ENVIRONMENT,
+            needed("name", Text, Body, "What people call it, e.g. cluster-eu-1"),
+            may(
+                "kind",
+                Word(KINDS),
+                Body,
+                "What it is for; only pulls with a cluster token prove deployments. Default: cluster",
+            ),
+            may("expires_at", Time, Body, "From when on it is refused. Default: never"),
+        ],
+        routes: &[route("", Method::POST, "environments/{environment}/tokens")],
+        words: words::new_token,
+    },
+    Tool {
+        name: "rotate_token",
+        title: "Rotate a pull token",
+        about: "Gives a token a successor; the old one is accepted for a while longer and then refused. The new secret is in this answer and never shown again.",
+        effect: Destroys {
+            confirm: "id",
+            what: "Rotate the token {id} of {environment}? It is refused when the overlap ends (24 hours unless told): what still pulls with it by then fails.",
+        },
+        fields: &[
+            ENVIRONMENT,
+            needed("id", Text, Path, "The token's id; list_tokens has it"),
+            may(
+                "overlap",
+                Text,
+                Body,
+                "How long the old token is accepted beside the new one, e.g. 24h. Default: 24h",
+            ),
+            may("expires_at", Time, Body, "From when on the new one is refused"),
+        ],
+        routes: &[route("", Method::POST, "environments/{environment}/tokens/{id}/rotate")],
+        words: words::new_token,
+    },
+    Tool {
+        name: "revoke_token",
+        title: "Revoke a pull token",
+        about: "Refuses a token from the next request on. Use it when a token leaked or is not needed any more; it cannot be undone.",
+        effect: Destroys {
+            confirm: "id",
+            what: "Revoke the token {id} of {environment}? It is refused from the next request on, and that cannot be undone.",
+        },
+        fields: &[ENVIRONMENT, needed("id", Text, Path, "The token's id; list_tokens has it")],
+        routes: &[route("", Method::DELETE, "environments/{environment}/tokens/{id}")],
+        words: |_| "The token is revoked: it is refused from the next request on.".to_owned(),
+    },
+    Tool {
+        name: "get_running",
+        title: "What runs",
+        about: "Says what runs in an environment: each service's version and digest, since when, and how sure that is; also what cannot be pulled. Answers “what is running in production?”.",
+        effect: Reads,
+        fields: &[ENVIRONMENT, may("at", Time, Query("at"), "As of then. Default: now")],
+        routes: &[route("", Method::GET, "environments/{environment}/running")],
+        words: words::running,
+    },
+    Tool {
+        name: "list_deployments",
+        title: "List deployments",
+        about: "Lists an environment's deployments, upgrades and rollbacks, newest first. Answers “what was deployed?” and “was anything rolled back?”.",
+        effect: Reads,
+        fields: &[
+            ENVIRONMENT,
+            may("limit", Count(200), Query("limit"), "How many at most. Default: 20"),
+            may(
+                "before",
+                Text,
+                Query("before"),
+                "Only those before the deployment with this id: the `next` of the last page",
+            ),
+        ],
+        routes: &[route("", Method::GET, "environments/{environment}/deployments")],
+        words: words::deployments,
+    },
+    Tool {
+        name: "get_deployment",
+        title: "Show a deployment",
+        about: "Shows one deployment with the pulls that are its evidence. Use it when somebody asks how that is known.",
+        effect: Reads,
+        fields: &[needed("id", Text, Path, "The deployment's id, e.g. dep_4ac0bbe703ff")],
+        routes: &[
+            route("deployment", Method::GET, "deployments/{id}"),
+            route("evidence", Method::GET, "deployments/{id}/evidence"),
+        ],
+        words: words::deployment,
+    },
+    Tool {
+        name: "compare_environments",
+        title: "Compare environments",
+        about: "Compares two environments service by service, or one with itself at another time: which is ahead, and by which releases. Answers “how does staging differ from production?”.",
+        effect: Reads,
+        fields: &[
+            needed("left", Text, Query("left"), "The one environment"),
+            needed("right", Text, Query("right"), "The other environment"),
+            may("left_at", Time, Query("left_at"), "The left one as of then. Default: now"),
+            may("right_at", Time, Query("right_at"), "The right one as of then. Default: now"),
+        ],
+        routes: &[route("", Method::GET, "compare")],
+        words: words::comparison,
+    },
+    Tool {
+        name: "check_up_to_date",
+        title: "Check whether an environment is up to date",
+        about: "Says which known releases an environment lacks, and which fixes with them. Answers “is production up to date?”.",
+        effect: Reads,
+        fields: &[ENVIRONMENT],
+        routes: &[route("", Method::GET, "environments/{environment}/missing")],
+        words: words::missing,
+    },
+    Tool {
+        name: "verify_change",
+        title: "Verify whether a change is live",
+        about: "Says whether a fix or feature is live in an environment, with the evidence: live, rolling out, partly live, not live, rolled back, or not certain which change is meant. Answers “is the login fix live?”. Never say yes for `unknown` or `no_such_change`.",
+        effect: Reads,
+        fields: &[
+            needed("environment", Text, Query("environment"), "Name of the environment"),
+            needed(
+                "query",
+                Text,
+                Query("q"),
+                "What the change is about: words of its title, a pull request (#4511), a CVE",
+            ),
+        ],
+        routes: &[route("", Method::GET, "verify")],
+        words: words::verified,
+    },
+    Tool {
+        name: "what_changed",
+        title: "What changed",
+        about: "Says what changed in an environment in a stretch of time: deployments, releases, fixes, rollbacks. Answers “what changed this week?”.",
+        effect: Reads,
+        fields: &[
+            ENVIRONMENT,
+            may("from", Time, Query("from"), "From then on. Default: a week before `until`"),
+            may("until", Time, Query("until"), "Up to then. Default: now"),
+        ],
+        routes: &[route("", Method::GET, "environments/{environment}/changes")],
+        words: words::changes,
+    },
+    Tool {
+        name: "search_releases",
+        title: "Search releases",
+        about: "Finds releases by what they changed, described loosely, and where each is live. Use it to find out which release has a fix.",
+        effect: Reads,
+        fields: &[
+            needed(
+                "query",
+                Text,
+                Query("q"),
+                "What the change is about: words of its title, a pull request, a CVE",
+            ),
+            may("repository", Text, Query("repository"), "Only in this repository"),
+            may("limit", Count(200), Query("limit"), "How many matches at most. Default: 20"),
+        ],
+        routes: &[route("", Method::GET, "search")],
+        words: words::searched,
+    },
+    Tool {
+        name: "get_release",
+        title: "Show a release",
+        about: "Shows one release: its changes, its digests, and which environments run it.",
+        effect: Reads,
+        fields: &[needed("id", Text, Path, "The release's id, e.g. rel_4ac0bbe703ff")],
+        routes: &[route("", Method::GET, "releases/{id}")],
+        words: words::release,
+    },
+    Tool {
+        name: "add_release",
+        title: "Register a release",
+        about: "Registers a release with its changes, so that questions about them can be answered. Repeating it with the same content changes nothing; what contradicts a known release is refused.",
+        effect: Sets,
+        fields: &[
+            needed("repository", Text, Body, "The image's name in the registry's path, e.g. shop/web"),
+            needed("version", Text, Body, "The version, e.g. v2.3.1"),
+            may("digest", Text, Body, "The image's top-level digest, sha256:…"),
+            may("digests", Texts, Body, "Further digests: rebuilds of the same release"),
+            may("revision", Text, Body, "The commit that it was built from"),
+            may("created_at", Time, Body, "When it was made"),
+            may("parents", Texts, Body, "The versions or revisions that it was built upon"),
+            may("changes", Changes, Body, "What changed with it"),
+            may("notes", Text, Body, "Release notes in Markdown, which are split into changes"),
+        ],
+        routes: &[route("", Method::POST, "releases")],
+        words: words::release,
+    },
+    Tool {
+        name: "deploy_release",
+        title: "Plan a deploy",
+        about: "Plans what puts a release into an environment: finds it by its change or version, and answers with the image, the exact kubectl commands, what comes and what is lost (a rollback says so), and warnings. It changes no cluster: show the plan to a person and run the commands only when they agree; then follow it with get_deploy.",
+        effect: Adds,
+        fields: &[
+            needed("environment", Text, Body, "Name of the environment"),
+            may(
+                "query",
+                Text,
+                Body,
+                "What the release changed (`login fix`), or its name (`payment v2.3.1`)",
+            ),
+            may("repository", Text, Body, "Of which repository"),
+            may("version", Text, Body, "Which version"),
+            may("namespace", Text, Body, "In which namespace"),
+            may("workload", Text, Body, "To which workload, as KIND/NAME:CONTAINER, e.g. deployment/web:app"),
+            may(
+                "apply",
+                Flag,
+                Body,
+                "Whether the server is to tell the cluster, where it has access to one. Default: no",
+            ),
+        ],
+        routes: &[route("", Method::POST, "deploy")],
+        words: words::deploy,
+    },
+    Tool {
+        name: "get_deploy",
+        title: "Follow a deploy",
+        about: "Says how far a planned deploy is: planned, applied, observed (its first pull came), settled, or not seen, with likely causes.",
+        effect: Reads,
+        fields: &[needed("id", Text, Path, "The plan's id, e.g. dpl_4ac0bbe703ff")],
+        routes: &[route("", Method::GET, "deploys/{id}")],
+        words: words::deploy,
+    },
+];
+
+/// The tool with this name.
+pub(super) fn named(name: &str) -> Option<&'static Tool> {
+    TOOLS.iter().find(|tool| tool.name == name)
+}
