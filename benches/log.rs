@@ -47,7 +47,10 @@ async fn write() {
         receipts.push(log.record(observation(number)));
         if receipts.len() as u64 == IN_FLIGHT || number + 1 == events {
             for receipt in receipts.drain(..) {
-                assert_eq!(receipt.durable(LONG).await, landfall::log::Durability::Durable);
+                assert_eq!(
+                    receipt.durable(&landfall::deadline::Deadlines::new(LONG)).await,
+                    landfall::log::Durability::Durable
+                );
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use landfall::admin::{AdminToken, App, Readiness, Settings, serve};
 use landfall::clock::now;
+use landfall::deadline::Deadlines;
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
@@ -108,7 +109,7 @@ async fn fill(log: &Log) -> Result<(), Failure> {
                 }
             }
             if let Some(receipt) = last {
-                receipt.durable(Duration::from_secs(60)).await;
+                receipt.durable(&Deadlines::new(Duration::from_secs(60))).await;
             }
         }
     }

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use landfall::cli::Cli;
 
+/// What one thread allocates another frees here, for each pull: glibc's allocator makes them wait for each other.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     Cli::parse().run().await.unwrap_or_else(|error| {

@@ -130,6 +130,8 @@ pub struct Running {
     proxy_speaks_tls: bool,
     draining: Arc<AtomicBool>,
     log: Log,
+    /// The proxy's; they end with this.
+    _threads: proxy::Threads,
     stop_proxy: oneshot::Sender<()>,
     stop_admin: oneshot::Sender<()>,
     proxy_task: JoinHandle<()>,
@@ -137,7 +139,7 @@ pub struct Running {
     certificate_task: Option<JoinHandle<()>>,
 }
 
-/// Starts a server. Needs a tokio runtime with more than one thread.
+/// Starts a server: the proxy on threads of its own, the rest in the current tokio runtime.
 ///
 /// # Errors
 /// Something that it needs cannot be had; then nothing was started.
@@ -146,20 +148,28 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let upstreams = Upstreams::new(&config.upstreams, Limits::default())?;
     let certificate = config.proxy.tls.clone().map(Certificate::load).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
-    let log = tokio::task::spawn_blocking(move || Log::open(&data, rules))
-        .await
-        .map_err(std::io::Error::other)??;
+    let threads = proxy::Threads::start()?;
+    // There, too, whoever waits for the log is woken: across threads each wake-up would cost a system call.
+    let plane = threads.handle();
+    let log =
+        plane.spawn_blocking(move || Log::open(&data, rules)).await.map_err(std::io::Error::other)??;
     log.retain(config.keep)?;
     let (admin_token, written) = AdminToken::load(config.admin.token_file.as_deref(), &config.data)?;
 
-    let listener = Listener::bind(config.proxy.listen, certificate.as_ref())?;
+    let listener = {
+        let _entered = plane.enter();
+        Listener::bind(config.proxy.listen, certificate.as_ref())?
+    };
     let proxy_address = listener.address()?;
     let bind_error = |source| ServeError::Admin { address: config.admin.listen, source };
     let admin_listener = TcpListener::bind(config.admin.listen).await.map_err(bind_error)?;
     let admin_address = admin_listener.local_addr()?;
 
     let settings = proxy::Settings { max_wait: config.max_wait, verify: config.proxy.verify };
-    let proxy = Arc::new(Proxy::new(log.clone(), upstreams, settings));
+    let proxy = {
+        let _entered = plane.enter();
+        Arc::new(Proxy::new(log.clone(), upstreams, settings))
+    };
     let draining = Arc::new(AtomicBool::new(false));
     let app = App::new(
         log.clone(),
@@ -187,10 +197,11 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         proxy_speaks_tls: certificate.is_some(),
         draining,
         log,
+        _threads: threads,
         stop_proxy,
         stop_admin,
         // A sender that is gone means stop as well.
-        proxy_task: tokio::spawn(proxy::serve(listener, proxy, async {
+        proxy_task: plane.spawn(proxy::serve(listener, proxy, async {
             let _ = proxy_stopped.await;
         })),
         admin_task: tokio::spawn(admin::serve(admin_listener, app, admin_stopped)),

@@ -29,7 +29,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
 pub use news::Published;
-pub use recorder::{AppendError, Durability, Receipt};
+pub use recorder::{Announcement, AppendError, Durability, Receipt};
 pub use retention::PastError;
 pub use store::{Events, OpenError, ReadError};
 pub use view::View;
@@ -99,6 +99,11 @@ impl Log {
     /// The change is not in the log: the disk refused it, or the queue is full.
     pub async fn append(&self, event: Event) -> Result<(), AppendError> {
         self.recorder.append(event).await
+    }
+
+    /// Says that an observation will be handed over in a moment: those that come together share one write.
+    pub fn announce(&self) -> Announcement {
+        self.recorder.announce()
     }
 
     /// Hands over what passed. Never blocks; what cannot be kept is counted and becomes a gap event.

@@ -7,7 +7,7 @@
 //! When a frame cannot be written, who waits is told at once, the loss is counted, and the disk is tried again from time
 //! to time. The first thing that is then written is the gap.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -25,6 +25,7 @@ use super::keeper::Progress;
 use super::store::{ReadError, Slot, Store};
 use super::view::{Committed, Follower};
 use crate::clock;
+use crate::deadline::{Deadlines, Elapsed};
 use crate::model::event::{Event, Observation};
 use crate::model::time::Time;
 
@@ -34,9 +35,11 @@ const QUEUE_ENTRIES_MAX: usize = 65_536;
 const FRAME_ENTRIES_MAX: usize = 2_048;
 /// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
-/// How long a frame waits for the rest of a crowd, once, never for a lone request. Those whom the last frame told are back
-/// a moment later, and what a frame costs besides its bytes (a sync, some ten wake-ups) is the same however few share it.
-const GATHER_PAUSE: Duration = Duration::from_micros(500);
+/// How long a frame waits at a time for observations that were announced: what it costs besides its bytes (a sync, a few
+/// wake-ups) is the same however few share it. A pull that is alone waits for nobody.
+const GATHER_PAUSE: Duration = Duration::from_micros(200);
+/// How often it waits, as long as each time brings some.
+const GATHER_PAUSES_MAX: u32 = 5;
 /// Pause between two attempts to write to a journal that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -113,6 +116,18 @@ struct Shared {
     /// Losses that are not in the log yet.
     gap: Mutex<Option<Gap>>,
     writable: AtomicBool,
+    /// Observations that were announced and have not come.
+    announced: AtomicUsize,
+}
+
+/// Says that an observation will come, until it is dropped: a frame that others wait for waits a moment for it.
+#[must_use]
+pub struct Announcement(Arc<Shared>);
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        self.0.announced.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -143,13 +158,13 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Waits at most `max_wait`.
-    pub async fn durable(self, max_wait: Duration) -> Durability {
+    /// Waits at most as long as `deadlines` say.
+    pub async fn durable(self, deadlines: &Deadlines) -> Durability {
         let Some(written) = self.written else { return Durability::Lost };
-        match tokio::time::timeout(max_wait, written).await {
+        match deadlines.bound(written).await {
             Ok(Ok(())) => Durability::Durable,
             Ok(Err(_)) => Durability::Lost,
-            Err(_) => {
+            Err(Elapsed) => {
                 self.shared.counters.late.inc();
                 Durability::Late
             }
@@ -158,6 +173,11 @@ impl Receipt {
 }
 
 impl Recorder {
+    pub(super) fn announce(&self) -> Announcement {
+        self.shared.announced.fetch_add(1, Ordering::Relaxed);
+        Announcement(self.shared.clone())
+    }
+
     pub(super) fn record(&self, observation: Observation) -> Receipt {
         let (told, written) = oneshot::channel();
         let at = observation.at;
@@ -232,7 +252,14 @@ pub(super) fn start(
 ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
     let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);
     let (progress, gap) = (journal.progress(), Mutex::new(None));
-    let shared = Arc::new(Shared { counters, store, progress, gap, writable: AtomicBool::new(true) });
+    let shared = Arc::new(Shared {
+        counters,
+        store,
+        progress,
+        gap,
+        writable: AtomicBool::new(true),
+        announced: AtomicUsize::new(0),
+    });
     let herald = Herald::start();
     let writer = Writer { shared: shared.clone(), journal, follower, herald, retry_at: Instant::now() };
     let thread =
@@ -311,7 +338,6 @@ impl Batch {
 
 impl Writer {
     fn run(mut self, entries: &Receiver<Entry>) {
-        let mut crowd = 0;
         let mut open = true;
         while open {
             let Ok(first) = entries.recv() else { break };
@@ -322,13 +348,27 @@ impl Writer {
                 let _ = batch.push_event(Event::Gap { from, until: clock::now(), lost });
             }
             open = batch.push(first) && batch.fill(entries);
-            if open && batch.events.len() > 1 && batch.events.len() < crowd {
-                std::thread::sleep(GATHER_PAUSE);
-                open = batch.fill(entries);
-            }
-            crowd = batch.events.len().max(crowd - crowd / 8);
+            open = open && self.gather(&mut batch, entries);
             self.write(batch, gap);
         }
+    }
+
+    /// Waits for what was announced, as long as some of it comes. Returns whether the queue is still open.
+    fn gather(&self, batch: &mut Batch, entries: &Receiver<Entry>) -> bool {
+        for _ in 0..GATHER_PAUSES_MAX {
+            let before = batch.events.len();
+            if self.shared.announced.load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            std::thread::sleep(GATHER_PAUSE);
+            if !batch.fill(entries) {
+                return false;
+            }
+            if batch.events.len() == before {
+                break;
+            }
+        }
+        true
     }
 
     fn write(&mut self, mut batch: Batch, gap: Option<Gap>) {

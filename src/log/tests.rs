@@ -2,12 +2,16 @@ use std::time::Duration;
 
 use super::store::Snapshot;
 use super::*;
+use crate::deadline::Deadlines;
 use crate::model::act::{Action, Actor};
 use crate::model::event::{Method, Object, TokenId, TokenKind};
 use crate::model::oci::Digest;
 use crate::model::time::Time;
 
-const LONG: Duration = Duration::from_secs(30);
+/// Longer than any test takes.
+fn long() -> Deadlines {
+    Deadlines::new(Duration::from_secs(30))
+}
 
 fn observation(number: u64) -> Observation {
     Observation {
@@ -49,7 +53,7 @@ async fn what_was_called_durable_is_there_after_reopening() {
     let log = open(dir.path());
     let receipts: Vec<_> = (0..100).map(|number| log.record(observation(number))).collect();
     for receipt in receipts {
-        assert_eq!(receipt.durable(LONG).await, Durability::Durable);
+        assert_eq!(receipt.durable(&long()).await, Durability::Durable);
     }
     log.close();
     let log = open(dir.path());
@@ -182,7 +186,7 @@ fn open_failing(dir: &Path, half_pages: u32) -> (Log, failing_disk::Full, failin
 /// Hands observations over until one is durable again; returns how many were not.
 async fn lost_until_durable(log: &Log) -> u64 {
     let mut lost = 0;
-    while log.record(observation(3)).durable(LONG).await != Durability::Durable {
+    while log.record(observation(3)).durable(&long()).await != Durability::Durable {
         lost += 1;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -199,10 +203,10 @@ async fn until_healthy(log: &Log) {
 async fn a_full_disk_holds_nobody_up_and_leaves_a_gap() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _, full) = open_failing(dir.path(), 16);
-    assert_eq!(log.record(observation(1)).durable(LONG).await, Durability::Durable);
+    assert_eq!(log.record(observation(1)).durable(&long()).await, Durability::Durable);
 
     full.set(true);
-    assert_eq!(log.record(observation(2)).durable(LONG).await, Durability::Lost);
+    assert_eq!(log.record(observation(2)).durable(&long()).await, Durability::Lost);
     assert_eq!(log.append(created("staging")).await, Err(AppendError::Unwritable));
     assert!(log.health().is_err());
 
@@ -221,11 +225,11 @@ async fn while_the_database_fails_the_journal_goes_on() {
     let (log, full, _) = open_failing(dir.path(), 1_024);
     full.set(true);
     for number in 0..10 {
-        assert_eq!(log.record(observation(number)).durable(LONG).await, Durability::Durable);
+        assert_eq!(log.record(observation(number)).durable(&long()).await, Durability::Durable);
     }
     assert!(log.events().is_err(), "the database took it");
     assert!(log.health().is_err());
-    assert_eq!(log.record(observation(10)).durable(LONG).await, Durability::Durable);
+    assert_eq!(log.record(observation(10)).durable(&long()).await, Durability::Durable);
     log.append(created("staging")).await.unwrap();
     assert!(log.view().directory.environment("staging").is_some());
     // The file itself is sound, so the database opens again, without being asked.
@@ -240,7 +244,7 @@ async fn what_the_database_never_took_is_there_at_the_next_opening() {
     let (log, full, _) = open_failing(dir.path(), 1_024);
     full.set(true);
     for number in 0..10 {
-        assert_eq!(log.record(observation(number)).durable(LONG).await, Durability::Durable);
+        assert_eq!(log.record(observation(number)).durable(&long()).await, Durability::Durable);
     }
     log.close();
     let log = open(dir.path());
@@ -257,7 +261,7 @@ async fn a_journal_that_nobody_empties_leaves_a_gap() {
     // As long as somebody holds the database, it does not open again.
     let held = log.recorder.slot().get();
     let mut durable = 0;
-    while log.record(observation(3)).durable(LONG).await == Durability::Durable {
+    while log.record(observation(3)).durable(&long()).await == Durability::Durable {
         durable += 1;
     }
     assert!(durable > 1);
@@ -283,7 +287,7 @@ async fn an_opening_from_a_snapshot_sees_what_a_whole_one_sees() {
     let folded = open(dir.path());
     assert!(matches!(folded.recorder.store().unwrap().snapshot(Snapshot::Latest), Ok(Some(_))));
     // What follows a snapshot is folded on top of it.
-    assert_eq!(folded.record(observation(20)).durable(LONG).await, Durability::Durable);
+    assert_eq!(folded.record(observation(20)).durable(&long()).await, Durability::Durable);
     folded.close();
 
     let from_snapshot = open(dir.path());
@@ -308,7 +312,7 @@ async fn an_opening_from_a_snapshot_sees_what_a_whole_one_sees() {
 async fn a_snapshot_that_does_not_fit_is_left_aside() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    assert_eq!(log.record(observation(1)).durable(LONG).await, Durability::Durable);
+    assert_eq!(log.record(observation(1)).durable(&long()).await, Durability::Durable);
     log.close();
     let log = open(dir.path());
     let bytes = log.recorder.store().unwrap().snapshot(Snapshot::Latest).unwrap().unwrap();
@@ -334,7 +338,7 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
     for minute in 0..100 {
         let at = minute * 60_000;
         let observation = Observation { at: Time::from_ms(at), ..observation(u64::from(at >= 3_000_000)) };
-        assert_eq!(log.record(observation).durable(LONG).await, Durability::Durable);
+        assert_eq!(log.record(observation).durable(&long()).await, Durability::Durable);
     }
     log.append(created("staging")).await.unwrap();
     log.close();
@@ -366,4 +370,15 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
         [102, 1],
         "the trail is whole"
     );
+}
+
+#[tokio::test]
+async fn what_was_announced_and_never_comes_holds_up_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Log::open(dir.path(), Rules::default()).unwrap();
+    // Nothing of this ever comes: it holds up nobody.
+    let never = log.announce();
+    assert_eq!(log.record(observation(1)).durable(&long()).await, Durability::Durable);
+    drop(never);
+    assert_eq!(log.record(observation(2)).durable(&long()).await, Durability::Durable);
 }

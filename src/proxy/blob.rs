@@ -114,7 +114,7 @@ impl Proxy {
         response: Response<Incoming>,
     ) -> Result<Response<Body>, Refusal> {
         let (head, body) = response.into_parts();
-        match whole(body, CONFIG_BYTES_MAX).await {
+        match whole(body, CONFIG_BYTES_MAX, &self.whole_body).await {
             Ok(body) if Digest::of(&body) == digest => {
                 self.learner.config(&pull.repository, digest, &body);
                 let answered = Answered {

@@ -28,6 +28,7 @@ use super::transfer::TransferError;
 use super::upstream::{Ask, Carried, Target, UpstreamError, Upstreams, What};
 use super::{Settings, links};
 use crate::clock;
+use crate::deadline::{Deadlines, Elapsed};
 use crate::log::Log;
 use crate::model::oci::{Digest, ErrorCode, Route};
 
@@ -35,6 +36,7 @@ use crate::model::oci::{Digest, ErrorCode, Route};
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
 /// Time in which a body that is read whole must have come.
 const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Digests remembered as found right, at least.
 const VERIFIED_MIN: usize = 20_000;
 
@@ -60,6 +62,8 @@ pub struct Proxy {
     pub(super) learner: Learner,
     pub(super) counters: Counters,
     pub(super) settings: Settings,
+    max_wait: Deadlines,
+    pub(super) whole_body: Deadlines,
     pub(super) verified: Arc<Recent<Digest, Instant>>,
 }
 
@@ -69,7 +73,8 @@ impl Proxy {
         let counters = Counters::default();
         let learner = Learner::start(log.clone(), counters.clone());
         let verified = Arc::new(Recent::new(VERIFIED_MIN));
-        Self { log, upstreams, learner, counters, settings, verified }
+        let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(WHOLE_BODY_TIMEOUT));
+        Self { log, upstreams, learner, counters, settings, max_wait, whole_body, verified }
     }
 
     /// What it counts.
@@ -160,7 +165,7 @@ impl Proxy {
     /// Records what the client's answer waits for.
     pub(super) async fn observe(&self, pull: Pull, answered: Answered) {
         // What became of it is counted by the log; the answer goes out in any case.
-        let _ = self.log.record(pull.observed(answered)).durable(self.settings.max_wait).await;
+        let _ = self.log.record(pull.observed(answered)).durable(&self.max_wait).await;
     }
 
     /// Asks the upstream. Its refusal of Landfall's own credentials is no answer for a client, whose token is good.
@@ -206,7 +211,7 @@ impl Proxy {
         if method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
             return forwarded(head, empty());
         }
-        match whole(body, ERROR_BYTES_MAX).await {
+        match whole(body, ERROR_BYTES_MAX, &self.whole_body).await {
             Ok(body) => forwarded(head, full(body)),
             // The status and its headers are the answer; its text is lost.
             Err(_) => {
@@ -243,12 +248,12 @@ fn namespace(query: &str) -> Option<&str> {
 }
 
 /// Reads a body whole, within a bound and a time.
-pub(super) async fn whole(body: Incoming, bytes_max: u64) -> Result<Bytes, String> {
+pub(super) async fn whole(body: Incoming, bytes_max: u64, deadlines: &Deadlines) -> Result<Bytes, String> {
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    match tokio::time::timeout(WHOLE_BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+    match deadlines.bound(Limited::new(body, limit).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("not all of it came within {WHOLE_BODY_TIMEOUT:?}")),
+        Err(Elapsed) => Err(format!("not all of it came within {:?}", deadlines.wait())),
     }
 }
 

@@ -22,7 +22,9 @@ impl Proxy {
         target: Target,
         ask: Ask,
     ) -> Result<Response<Body>, Refusal> {
+        let announcement = self.log.announce();
         let outcome = self.manifest_answer(&pull, &target, &ask).await;
+        drop(announcement);
         match outcome {
             Ok((response, answered)) => {
                 self.observe(pull, answered).await;
@@ -49,7 +51,7 @@ impl Proxy {
                 let answered = self.answered_without_body(pull, target, &head, &ask.method);
                 return Ok((self.small(head, body, &ask.method).await, answered));
             }
-            match whole(body, MANIFEST_BYTES_MAX).await {
+            match whole(body, MANIFEST_BYTES_MAX, &self.whole_body).await {
                 Ok(body) => break (head, body),
                 Err(_) if tries < MANIFEST_TRIES => {}
                 Err(reason) => {

@@ -15,6 +15,7 @@ mod observe;
 mod recent;
 mod respond;
 mod stall;
+mod threads;
 mod tls;
 pub mod transfer;
 pub mod upstream;
@@ -24,6 +25,7 @@ use std::time::Duration;
 pub use counters::Counters;
 pub use forward::Proxy;
 pub use listener::{BindError, Listener, serve};
+pub use threads::Threads;
 pub use tls::{Certificate, TlsError};
 
 use crate::config::Verify;

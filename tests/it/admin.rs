@@ -401,7 +401,7 @@ async fn an_export_is_every_observation_in_log_order() {
     for pull in &pulls {
         last = Some(server.log.record(pull.clone()));
     }
-    last.unwrap().durable(std::time::Duration::from_secs(20)).await;
+    last.unwrap().durable(&landfall::deadline::Deadlines::new(std::time::Duration::from_secs(20))).await;
     let export = server.get("/api/v1/export").await;
     assert_eq!((export.status.as_u16(), export.header("content-type")), (200, "application/jsonl"));
     let lines: Vec<Observation> =

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use landfall::admin::{AdminToken, App, Readiness, Settings, serve};
 use landfall::clock::now;
 use landfall::config::{Provider, Secret, Webhook};
+use landfall::deadline::Deadlines;
 use landfall::log::{Durability, Log};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{Method as PullMethod, Object, Observation, TokenId, TokenKind};
@@ -158,7 +159,7 @@ impl Server {
 
     /// Records a pull as the proxy would, and waits until it is durable and questions see it.
     pub async fn pulled(&self, observation: Observation) {
-        let durability = self.log.record(observation).durable(Duration::from_secs(20)).await;
+        let durability = self.log.record(observation).durable(&Deadlines::new(Duration::from_secs(20))).await;
         assert_eq!(durability, Durability::Durable);
         let logged = self.log.events().unwrap().count() as u64;
         while self.log.view().applied < logged {

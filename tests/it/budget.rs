@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use landfall::clock::now;
+use landfall::deadline::Deadlines;
 use landfall::model::event::{Observation, TokenId};
 use landfall::model::oci::Digest;
 use landfall::model::time::Span;
@@ -57,7 +58,7 @@ async fn a_hundred_environments_of_fifty_services_fit_into_a_hundred_kibibytes()
         server.post("/api/v1/environments", body).await;
         let receipts: Vec<_> = pulls(environment).map(|pull| server.log.record(pull)).collect();
         for receipt in receipts {
-            receipt.durable(Duration::from_secs(20)).await;
+            receipt.durable(&Deadlines::new(Duration::from_secs(20))).await;
         }
     }
     let logged = server.log.events().unwrap().count() as u64;

@@ -17,6 +17,7 @@ use super::error::UpstreamError;
 use super::limits::{
     BULK_READ_BYTES, IDLE_BULK_CONNECTIONS_MAX, IDLE_CONNECTIONS_MAX, IDLE_TIMEOUT, Limits, READ_BYTES_MAX,
 };
+use crate::deadline::Deadlines;
 
 type Pool = Client<Connector, Empty<Bytes>>;
 pub(super) type Ready = Request<Empty<Bytes>>;
@@ -27,6 +28,7 @@ pub(super) struct Pools {
     /// By nearness: public, private, loopback.
     named: [Pair; 3],
     limits: Limits,
+    head: Deadlines,
 }
 
 /// Blobs are read in large pieces, everything else in small ones, so that idle connections stay small.
@@ -39,7 +41,12 @@ impl Pools {
     pub(super) fn new(tls: &Arc<ClientConfig>, limits: Limits) -> Self {
         let pair = |reach| Pair::new(&Connector { tls: tls.clone(), reach, limit: limits.connect });
         let named = [Nearness::Public, Nearness::Private, Nearness::Loopback];
-        Self { own: pair(Reach::Own), named: named.map(|nearness| pair(Reach::AtMost(nearness))), limits }
+        Self {
+            own: pair(Reach::Own),
+            named: named.map(|nearness| pair(Reach::AtMost(nearness))),
+            limits,
+            head: Deadlines::new(limits.head),
+        }
     }
 
     /// Sends a request without a body and waits for the head of the response.
@@ -55,7 +62,7 @@ impl Pools {
         };
         let pool = if bulk { &pair.bulk } else { &pair.small };
         let host = request.uri().authority().map_or("", |authority| authority.as_str());
-        let sent = tokio::time::timeout(self.limits.head, twice(pool, request)).await;
+        let sent = self.head.bound(twice(pool, request)).await;
         match sent {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(self.describe(&error, host)),

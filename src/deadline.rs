@@ -1,0 +1,101 @@
+//! Deadlines that are shared: whoever begins to wait at about the same moment waits for one timer.
+//!
+//! A timer for each request costs more than its registration: one that is earlier than all that the runtime knows wakes the
+//! thread that sleeps until the next.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Waits of one length.
+#[derive(Debug)]
+pub struct Deadlines {
+    wait: Duration,
+    latest: Mutex<Option<(Instant, Shared<Sleep>)>>,
+}
+
+/// The time was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl Deadlines {
+    /// Waits of at most `wait`, and no less than seven eighths of it.
+    pub const fn new(wait: Duration) -> Self {
+        Self { wait, latest: Mutex::new(None) }
+    }
+
+    /// How long it is at most.
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// What `future` gives, if it does so in time. Must be polled within a tokio runtime with a timer.
+    ///
+    /// # Errors
+    /// The time was up before; the future is dropped.
+    pub async fn bound<F: Future>(&self, future: F) -> Result<F::Output, Elapsed> {
+        let deadline = self.next();
+        tokio::select! {
+            biased;
+            output = future => Ok(output),
+            () = deadline => Err(Elapsed),
+        }
+    }
+
+    fn next(&self) -> Shared<Sleep> {
+        let (now, slice) = (Instant::now(), self.wait / 8);
+        // What is guarded is whole at every instant, whoever panicked.
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some((began, deadline)) if now < *began + slice => deadline.clone(),
+            _ => {
+                let deadline = sleep_until(now + self.wait).shared();
+                *latest = Some((now, deadline.clone()));
+                deadline
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(8);
+
+    #[tokio::test(start_paused = true)]
+    async fn who_begins_together_shares_a_timer_and_nobody_waits_longer() {
+        let deadlines = Deadlines::new(WAIT);
+        let began = Instant::now();
+        let elapsed_after = async |pause: Duration| {
+            tokio::time::sleep(pause).await;
+            let from = began.elapsed();
+            assert_eq!(deadlines.bound(std::future::pending::<()>()).await, Err(Elapsed));
+            (from, began.elapsed())
+        };
+        let pauses = [0, 999, 1_000, 5_000].map(Duration::from_millis);
+        let [a, b, c, d] = pauses.map(elapsed_after);
+        let (a, b, c, d) = tokio::join!(a, b, c, d);
+        assert_eq!(a.1, b.1, "both began within a slice");
+        assert!(c.1 > b.1, "a slice has an end");
+        for (from, until) in [a, b, c, d] {
+            let waited = until - from;
+            assert!((WAIT - WAIT / 8..=WAIT + Duration::from_millis(1)).contains(&waited), "{waited:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_in_time_is_given() {
+        let deadlines = Deadlines::new(WAIT);
+        assert_eq!(deadlines.bound(async { 1 }).await, Ok(1));
+        let late = async { tokio::time::sleep(WAIT * 2).await };
+        assert_eq!(deadlines.bound(late).await, Err(Elapsed));
+        // The timer of the first slice has fired meanwhile: the next wait has one of its own.
+        let slow = async { tokio::time::sleep(WAIT / 2).await };
+        assert_eq!(deadlines.bound(slow).await, Ok(()));
+    }
+}
