@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -160,25 +161,32 @@ impl Server {
         tokio::spawn(async move {
             let _open = Open::new(proxy.counters(), slot);
             match tls {
-                None => converse(&builder, stream, peer, proxy, watcher).await,
-                Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => converse(&builder, stream, peer, proxy, watcher).await,
-                    Ok(Err(_)) | Err(_) => {
-                        proxy.counters().tls_failures.inc();
+                None => Box::pin(conversation(&builder, stream, peer, proxy, watcher)).await,
+                Some(tls) => {
+                    match tokio::time::timeout(HANDSHAKE_TIMEOUT, Box::pin(tls.accept(stream))).await {
+                        Ok(Ok(stream)) => {
+                            Box::pin(conversation(&builder, stream, peer, proxy, watcher)).await;
+                        }
+                        Ok(Err(_)) | Err(_) => {
+                            proxy.counters().tls_failures.inc();
+                        }
                     }
-                },
+                }
             }
         });
     }
 }
 
-async fn converse<S>(
+/// All that is said on a connection. An idle one holds this future, so it is made outside of it, and boxed: it has
+/// neither what made it nor room for the other kind of stream.
+fn conversation<S>(
     builder: &Builder<TokioExecutor>,
     stream: S,
     peer: SocketAddr,
     proxy: Arc<Proxy>,
     watcher: Watcher,
-) where
+) -> impl Future<Output = ()> + use<S>
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let client: Arc<str> = peer.ip().to_canonical().to_string().into();
@@ -187,8 +195,9 @@ async fn converse<S>(
         async move { Ok::<_, Infallible>(proxy.handle(client, request).await) }
     });
     let stream = TokioIo::new(StallGuard::new(stream, WRITE_STALL_TIMEOUT));
+    let conversation = watcher.watch(builder.serve_connection(stream, service).into_owned());
     // How a connection ends is the client's affair; what matters of it was observed.
-    let _ = watcher.watch(builder.serve_connection(stream, service).into_owned()).await;
+    conversation.map(drop)
 }
 
 /// Counts a connection for as long as it lives, and holds its slot.
