@@ -67,16 +67,12 @@ pub fn search(state: &State, query: &str, found: &Found, now: Time) -> Searched 
         state.environments().map(|(name, _)| (name, Eyes::on(state, name, found, now))).collect();
     let nowhere = Eyes::closed(state);
     let matches = found.hits.iter().filter_map(|hit| {
-        let found_here =
-            environments.iter().filter_map(|(name, eyes)| Some((*name, eyes.matched(hit, found)?)));
-        let stands: Vec<StandsWhere> = found_here
-            .filter(|(_, matched)| !matched.services.is_empty())
-            .map(|(name, matched)| StandsWhere {
-                name: name.clone(),
-                state: matched.state,
-                since: matched.since,
-            })
-            .collect();
+        let carriers = Eyes::carriers(state, hit, found);
+        let stands = environments.iter().filter_map(|(name, eyes)| {
+            let (state, since) = eyes.standing(&carriers)?;
+            Some(StandsWhere { name: (*name).clone(), state, since })
+        });
+        let stands: Vec<StandsWhere> = stands.collect();
         let matched = nowhere.matched(hit, found)?;
         Some(SearchMatch {
             release: matched.release,

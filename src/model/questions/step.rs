@@ -298,7 +298,11 @@ pub(super) fn ordered_version(
     digest: &Digest,
     tag: Option<&str>,
 ) -> Option<String> {
-    version(state, repository, digest, tag.filter(|tag| Number::parse(tag).is_some()))
+    let line = state.catalogue().line(repository);
+    match line.and_then(|line| line.with_digest(digest)) {
+        Some(released) => Some(released.version.clone()),
+        None => version(state, repository, digest, tag.filter(|tag| Number::parse(tag).is_some())),
+    }
 }
 
 /// "40 s", "6 min", "2 h".

@@ -189,24 +189,40 @@ impl<'a> Eyes<'a> {
         Self { state, asked: Vec::new() }
     }
 
-    pub(super) fn matched(&self, hit: &Hit, found: &Found) -> Option<Match> {
-        let (_, change) = at(self.state, hit.places.first()?)?;
-        // One product may live in several repositories: the same change in another one is the same change.
+    /// The releases that list the change of a hit, wherever: one product may live in several repositories, and the
+    /// same change in another one is the same change.
+    pub(super) fn carriers(state: &'a State, hit: &Hit, found: &Found) -> Vec<&'a Release> {
+        let Some((_, change)) = hit.places.first().and_then(|place| at(state, place)) else {
+            return Vec::new();
+        };
         let is_same = |other: &&Hit| {
-            let other = other.places.first().and_then(|place| at(self.state, place));
+            let other = other.places.first().and_then(|place| at(state, place));
             other.is_some_and(|(_, other)| other.title == change.title && other.pr == change.pr)
         };
         let places = found.hits.iter().filter(is_same).flat_map(|hit| &hit.places);
-        let carriers: Vec<&Release> =
-            places.filter_map(|place| at(self.state, place)).map(|(release, _)| release.as_ref()).collect();
+        places.filter_map(|place| at(state, place)).map(|(release, _)| release.as_ref()).collect()
+    }
+
+    /// Where a change stands that `carriers` list, if a service of their repositories runs here.
+    pub(super) fn standing(&self, carriers: &[&Release]) -> Option<(Standing, Option<Time>)> {
+        let services = self.services(carriers);
+        (!services.is_empty()).then(|| together(&services))
+    }
+
+    fn services(&self, carriers: &[&Release]) -> Vec<ServiceStanding> {
         let mut by_repository: BTreeMap<&Repository, Vec<&str>> = BTreeMap::new();
-        for carrier in &carriers {
+        for carrier in carriers {
             by_repository.entry(&carrier.repository).or_default().push(&carrier.version);
         }
         let running =
             self.asked.iter().filter_map(|asked| Some((asked, by_repository.get(asked.repository)?)));
-        let services: Vec<ServiceStanding> =
-            running.filter_map(|(asked, carriers)| self.service(asked, carriers)).collect();
+        running.filter_map(|(asked, carriers)| self.service(asked, carriers)).collect()
+    }
+
+    pub(super) fn matched(&self, hit: &Hit, found: &Found) -> Option<Match> {
+        let (_, change) = at(self.state, hit.places.first()?)?;
+        let carriers = Self::carriers(self.state, hit, found);
+        let services = self.services(&carriers);
         let (state, since) = together(&services);
         let own = carriers.iter().copied().filter(|carrier| carrier.repository == hit.places[0].repository);
         let first = own.reduce(|first, other| self.earlier(first, other))?;

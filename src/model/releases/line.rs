@@ -119,7 +119,9 @@ impl Line {
     fn spot<'a>(&self, image: Named<'a>) -> Spot<'a> {
         let by_version = || image.version.and_then(|version| self.place_of_version(version));
         let place = self.by_digest.get(image.digest).copied().or_else(by_version);
-        Spot { place, name: image.version.map(key), number: image.version.and_then(Number::parse) }
+        // Of a release the number is known already.
+        let number = image.version.filter(|_| place.is_none()).and_then(Number::parse);
+        Spot { place, name: image.version.map(key), number }
     }
 
     fn spot_of(&self, place: usize) -> Spot<'_> {
