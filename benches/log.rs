@@ -56,27 +56,39 @@ async fn write() {
     }
     let took = began.elapsed();
     println!("written: {events} observations, {:.0} durable/s", events as f64 / took.as_secs_f64());
+    // What a `kill -9` leaves is what the files hold while the log is open. Who reads has the database take everything
+    // over; who reads again finds the snapshot kept as well, so nothing is written while the files are copied.
+    for _ in 0..2 {
+        log.events_after(u64::MAX).expect("a database");
+    }
+    let crashed = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    for file in std::fs::read_dir(dir.path()).expect("the log's files").flatten() {
+        std::fs::copy(file.path(), crashed.path().join(file.file_name())).expect("a copy");
+    }
     log.close();
     let bytes = std::fs::metadata(dir.path().join("landfall.redb")).map_or(0, |file| file.len());
     println!("on disk: {} MiB, {} B each", bytes >> 20, bytes / events);
 
-    let itself = std::env::current_exe().expect("this program");
-    let status = std::process::Command::new(itself).arg(dir.path()).status().expect("a process");
-    assert!(status.success(), "the log did not open");
+    for (what, dir) in [("after a stop", &dir), ("after a crash", &crashed)] {
+        println!("{what}");
+        let itself = std::env::current_exe().expect("this program");
+        let status = std::process::Command::new(itself).arg(dir.path()).status().expect("a process");
+        assert!(status.success(), "the log did not open");
+    }
 }
 
 fn open(dir: &Path) {
     let began = Instant::now();
     let log = Log::open(dir, Rules::default()).expect("a log");
-    println!("opened: {:.1?}", began.elapsed());
+    println!("  opened: {:.1?}", began.elapsed());
     let (view, environment) = (log.view(), environment());
     let now = view.state.last_at().expect("observations");
     let began = Instant::now();
     let running = questions::running(&view.state, &environment, now);
-    println!("running: {:.1?} for {} services", began.elapsed(), running.services.len());
+    println!("  running: {:.1?} for {} services", began.elapsed(), running.services.len());
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: unknown");
-    println!("peak memory {peak}");
+    println!("  peak memory {peak}");
     log.close();
 }
 
