@@ -4,7 +4,7 @@
 //! client → server (rmcp) → tool: arguments → requests to the API → its answers, bounded → words
 //! ```
 //!
-//! A tool is a row of a table ([`tools`]): which requests it makes, and what its answer says in words. It knows nothing
+//! A tool is a row of a table (`tools`): which requests it makes, and what its answer says in words. It knows nothing
 //! that the API does not say, so the same table serves `/mcp` on the admin listener, which calls the API in the same
 //! process, and `landfall mcp`, which calls it over HTTP: each is an [`Api`].
 //!

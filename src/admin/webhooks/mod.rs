@@ -34,12 +34,18 @@ pub(super) use signature::Signed;
 /// Longest body of a delivery. GitHub cuts its own at 25 MB, and sends one release with notes of 125,000 characters.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// `POST /api/v1/webhooks/github`
+/// Takes a delivery of GitHub, signed with a configured webhook's secret; a published release is registered.
+#[utoipa::path(post, path = "/api/v1/webhooks/github", tag = "releases", operation_id = "webhook_github", security(()),
+    request_body(content = Object, description = "The delivery, as GitHub sends it", content_type = "application/json"),
+    responses((status = 200, body = Object), (status = 202, body = Object), (status = 401), (status = 409)))]
 pub(super) async fn github(app: State<Arc<App>>, request: Request) -> Answer {
     receive(Provider::Github, &app, request).await
 }
 
-/// `POST /api/v1/webhooks/gitlab`
+/// Takes a delivery of GitLab, signed with a configured webhook's secret; a published release is registered.
+#[utoipa::path(post, path = "/api/v1/webhooks/gitlab", tag = "releases", operation_id = "webhook_gitlab", security(()),
+    request_body(content = Object, description = "The delivery, as GitLab sends it", content_type = "application/json"),
+    responses((status = 200, body = Object), (status = 202, body = Object), (status = 401), (status = 409)))]
 pub(super) async fn gitlab(app: State<Arc<App>>, request: Request) -> Answer {
     receive(Provider::Gitlab, &app, request).await
 }
