@@ -1,7 +1,8 @@
 //! One change of a release: what it is about, and where it was discussed.
 
+use serde::de::Error as _;
 use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::classify::classify;
@@ -90,9 +91,9 @@ pub struct Written {
     #[serde(default)]
     kind: Option<ChangeKind>,
     title: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pr: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     issue: Option<u64>,
     #[serde(default)]
     commit: Option<String>,
@@ -100,6 +101,15 @@ pub struct Written {
     author: Option<String>,
     #[serde(default)]
     rule: Option<Rule>,
+}
+
+/// A request's or an issue's number: as OpenAPI's `int64` has it, below 2⁶³.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<u64>::deserialize(from)?;
+    if number.is_some_and(|number| i64::try_from(number).is_err()) {
+        return Err(D::Error::custom("a number is below 2^63"));
+    }
+    Ok(number)
 }
 
 impl Change {
@@ -214,6 +224,16 @@ mod tests {
         assert!(change.title.len() <= TITLE_BYTES_MAX);
         assert!(change.title.ends_with("wörd…"), "{}", change.title);
         assert!(cut(&"ö".repeat(TITLE_BYTES_MAX)).len() <= TITLE_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_number_is_one_that_the_document_allows() {
+        let read = |number: &str| {
+            serde_json::from_str::<Written>(&format!("{{\"title\": \"a\", \"pr\": {number}}}"))
+                .map(|read| read.pr)
+        };
+        assert_eq!(read("9223372036854775807").unwrap(), Some(i64::MAX as u64));
+        assert!(read("9223372036854775808").is_err());
     }
 
     #[test]
