@@ -41,16 +41,14 @@ async fn write() {
     let created = Action::EnvironmentCreated { name: environment(), description, color };
     log.append(created.by(Actor::default(), Time::from_ms(0))).await.expect("an environment");
 
+    let deadlines = landfall::deadline::Deadlines::new(LONG);
     let began = Instant::now();
     let mut receipts = Vec::with_capacity(IN_FLIGHT as usize);
     for number in 0..events {
         receipts.push(log.record(observation(number)));
         if receipts.len() as u64 == IN_FLIGHT || number + 1 == events {
             for receipt in receipts.drain(..) {
-                assert_eq!(
-                    receipt.durable(&landfall::deadline::Deadlines::new(LONG)).await,
-                    landfall::log::Durability::Durable
-                );
+                assert_eq!(receipt.durable(&deadlines).await, landfall::log::Durability::Durable);
             }
         }
     }

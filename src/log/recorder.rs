@@ -36,7 +36,8 @@ const FRAME_ENTRIES_MAX: usize = 2_048;
 /// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// How long a frame waits at a time for observations that were announced: what it costs besides its bytes (a sync, a few
-/// wake-ups) is the same however few share it. A pull that is alone waits for nobody.
+/// wake-ups) is the same however few share it. A pull that is alone waits for nobody;
+/// one whose upstream is slow costs the others one pause.
 const GATHER_PAUSE: Duration = Duration::from_micros(200);
 /// How often it waits, as long as each time brings some.
 const GATHER_PAUSES_MAX: u32 = 5;
