@@ -165,7 +165,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let admin_listener = TcpListener::bind(config.admin.listen).await.map_err(bind_error)?;
     let admin_address = admin_listener.local_addr()?;
 
-    let settings = proxy::Settings { max_wait: config.max_wait, verify: config.proxy.verify };
+    let config::Proxy { verify, splice, .. } = config.proxy;
+    let settings = proxy::Settings { max_wait: config.max_wait, verify, splice };
     let proxy = {
         let _entered = plane.enter();
         Arc::new(Proxy::new(log.clone(), upstreams, settings))

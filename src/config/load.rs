@@ -71,6 +71,9 @@ pub struct Flags {
     /// Which blob transfers have their digest verified: first or always [default: first]
     #[arg(long, env = "LANDFALL_VERIFY", value_name = "WHICH")]
     pub verify: Option<String>,
+    /// Whether the kernel moves verified blobs from socket to socket, where both sides are plain HTTP [default: true]
+    #[arg(long, env = "LANDFALL_SPLICE", value_name = "BOOL")]
+    pub splice: Option<bool>,
     /// How long an answer waits for its observation to be durable [default: 25ms]
     #[arg(long, env = "LANDFALL_MAX_WAIT", value_name = "DURATION")]
     pub max_wait: Option<String>,
@@ -104,6 +107,7 @@ struct ProxyTable {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     verify: Option<String>,
+    splice: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -166,6 +170,7 @@ impl Config {
                 public_host: flags.public_host.or(file.proxy.public_host).map(public_host).transpose()?,
                 tls: tls(flags.tls_cert.or(file.proxy.tls_cert), flags.tls_key.or(file.proxy.tls_key))?,
                 verify: verify(flags.verify.or(file.proxy.verify))?,
+                splice: flags.splice.or(file.proxy.splice).unwrap_or(true),
             },
             upstreams: upstreams_of(upstreams)?,
             admin: Admin {

@@ -57,6 +57,8 @@ pub struct Proxy {
     pub tls: Option<Tls>,
     /// Which blob transfers have their digest verified.
     pub verify: Verify,
+    /// Whether the kernel moves trusted blobs from socket to socket, where both sides are plain HTTP/1.1 (Linux).
+    pub splice: bool,
 }
 
 /// A certificate chain and its key, both PEM. Read again when either file changes.

@@ -37,6 +37,14 @@ impl Time {
         self.0
     }
 
+    /// As HTTP writes it, to the second: `Sat, 28 Nov 2026 15:17:22 GMT` (RFC 9110 §5.6.7). Empty outside of the years
+    /// that it can write.
+    pub fn http_date(self) -> String {
+        let at = jiff::Timestamp::from_millisecond(self.0).ok();
+        let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+        at.and_then(|at| printer.timestamp_to_rfc9110_string(&at).ok()).unwrap_or_default()
+    }
+
     /// The span from `earlier` to `self`; negative when `earlier` is later.
     pub const fn since(self, earlier: Time) -> Span {
         Span(self.0.saturating_sub(earlier.0))

@@ -4,15 +4,13 @@ use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::forward::{Proxy, forwarded, whole};
 use super::learn::CONFIG_BYTES_MAX;
 use super::observe::{Answered, Pull, media_type_in};
 use super::respond::{Body, Refusal, empty, full};
 use super::transfer::{Outcome, Transfer};
-use super::upstream::{Ask, Target, What};
+use super::upstream::{Ask, Content, Line, Target, What};
 use crate::config::Verify;
 use crate::model::oci::{Digest, ErrorCode};
 
@@ -20,7 +18,17 @@ use crate::model::oci::{Digest, ErrorCode};
 const VERIFIED_FOR: Duration = Duration::from_secs(3600);
 
 impl Proxy {
-    pub(super) async fn blob(&self, pull: Pull, target: Target, ask: Ask) -> Result<Response<Body>, Refusal> {
+    pub(super) async fn blob(
+        &self,
+        pull: Pull,
+        target: Target,
+        mut ask: Ask,
+        by_socket: bool,
+    ) -> Result<Response<Body>, Refusal> {
+        let What::Blob(digest) = ask.what else { return Err(Refusal::bad_gateway("not a blob")) };
+        if by_socket && ask.method == Method::GET && !self.must_verify(&digest) {
+            ask.line = Line::Bare;
+        }
         let response = match self.ask(&target, &ask).await {
             Ok(response) => response,
             Err(refusal) => {
@@ -28,7 +36,6 @@ impl Proxy {
                 return Err(refusal);
             }
         };
-        let What::Blob(digest) = ask.what else { return Err(Refusal::bad_gateway("not a blob")) };
         match response.status() {
             _ if ask.method == Method::HEAD => Ok(forwarded(response.into_parts().0, empty())),
             StatusCode::OK if self.is_wanted_config(digest, response.headers()) => {
@@ -54,7 +61,7 @@ impl Proxy {
         target: Target,
         ask: Ask,
         digest: Digest,
-        response: Response<Incoming>,
+        response: Response<Content>,
     ) -> Response<Body> {
         let status = response.status();
         let media_type = media_type_in(response.headers());
@@ -89,7 +96,7 @@ impl Proxy {
             }
         };
         let (head, body) = Transfer::wrap(response, target, ask, verify, done).into_parts();
-        forwarded(head, body.boxed_unsync())
+        forwarded(head, Body::Transfer(Box::new(body)))
     }
 
     fn must_verify(&self, digest: &Digest) -> bool {
@@ -111,7 +118,7 @@ impl Proxy {
         target: Target,
         ask: Ask,
         digest: Digest,
-        response: Response<Incoming>,
+        response: Response<Content>,
     ) -> Result<Response<Body>, Refusal> {
         let (head, body) = response.into_parts();
         match whole(body, CONFIG_BYTES_MAX, &self.whole_body).await {

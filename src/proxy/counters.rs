@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 pub struct Counters {
     pub(super) requests: Family<Answer, Counter>,
     pub(super) blob_bytes: Counter,
+    pub(super) spliced: Counter,
     pub(super) resumed: Counter,
     pub(super) broken: Counter,
     pub(super) digest_mismatches: Counter,
@@ -34,6 +35,11 @@ impl Counters {
         let proxy = registry.sub_registry_with_prefix("landfall_proxy");
         proxy.register("requests", "Requests by route and status", self.requests.clone());
         proxy.register("blob_bytes", "Blob bytes handed to clients", self.blob_bytes.clone());
+        proxy.register(
+            "transfers_spliced",
+            "Blob transfers that went from socket to socket",
+            self.spliced.clone(),
+        );
         proxy.register(
             "transfers_resumed",
             "Blob transfers resumed after the upstream broke off",

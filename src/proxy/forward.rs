@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
@@ -24,8 +24,9 @@ use super::learn::Learner;
 use super::observe::{Answered, Asker, Pull};
 use super::recent::Recent;
 use super::respond::{Body, Refusal, empty, full, version_check};
+use super::splice::Pipes;
 use super::transfer::TransferError;
-use super::upstream::{Ask, Carried, Target, UpstreamError, Upstreams, What};
+use super::upstream::{Ask, Carried, Content, Target, UpstreamError, Upstreams, What};
 use super::{Settings, links};
 use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
@@ -65,6 +66,7 @@ pub struct Proxy {
     max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
     pub(super) verified: Arc<Recent<Digest, Instant>>,
+    pub(super) pipes: Pipes,
 }
 
 impl Proxy {
@@ -74,7 +76,8 @@ impl Proxy {
         let learner = Learner::start(log.clone(), counters.clone());
         let verified = Arc::new(Recent::new(VERIFIED_MIN));
         let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(WHOLE_BODY_TIMEOUT));
-        Self { log, upstreams, learner, counters, settings, max_wait, whole_body, verified }
+        let pipes = Pipes::new(settings.splice);
+        Self { log, upstreams, learner, counters, settings, max_wait, whole_body, verified, pipes }
     }
 
     /// What it counts.
@@ -82,13 +85,19 @@ impl Proxy {
         &self.counters
     }
 
-    /// Answers a request that came from the address `client`.
-    pub(super) async fn handle(&self, client: Arc<str>, request: Request<Incoming>) -> Response<Body> {
+    /// Answers a request that came from the address `client`. With `by_socket`, the answer may be a transfer whose
+    /// socket can be taken.
+    pub(super) async fn handle(
+        &self,
+        client: Arc<str>,
+        request: Request<Incoming>,
+        by_socket: bool,
+    ) -> Response<Body> {
         let (head, _) = request.into_parts();
         let route = Route::parse(head.uri.path());
         let name = route.as_ref().map_or("malformed", |route| name_of(route));
         let asker = Asker::new(client, &head.headers);
-        let response = match self.answer(asker, &head.method, &head.uri, &head.headers, route).await {
+        let response = match self.answer(asker, &head, route, by_socket).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(),
         };
@@ -102,11 +111,11 @@ impl Proxy {
     async fn answer(
         &self,
         asker: Asker,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
+        head: &http::request::Parts,
         route: Result<Route, crate::model::oci::Malformed>,
+        by_socket: bool,
     ) -> Result<Response<Body>, Refusal> {
+        let http::request::Parts { method, uri, headers, .. } = head;
         let permit = self.permit(&asker, method, headers, route.as_ref().ok())?;
         if method != Method::GET && method != Method::HEAD {
             return Err(Refusal::read_only());
@@ -129,7 +138,7 @@ impl Proxy {
         let ask = Ask::new(method.clone(), what, headers).with_query(uri.query());
         match Pull::new(&permit, &asker, method == Method::HEAD, &route) {
             Some(pull) if matches!(route, Route::Manifest(..)) => self.manifest(pull, target, ask).await,
-            Some(pull) => self.blob(pull, target, ask).await,
+            Some(pull) => self.blob(pull, target, ask, by_socket).await,
             None => self.list(target, ask, &route).await,
         }
     }
@@ -169,7 +178,7 @@ impl Proxy {
     }
 
     /// Asks the upstream. Its refusal of Landfall's own credentials is no answer for a client, whose token is good.
-    pub(super) async fn ask(&self, target: &Target, ask: &Ask) -> Result<Response<Incoming>, Refusal> {
+    pub(super) async fn ask(&self, target: &Target, ask: &Ask) -> Result<Response<Content>, Refusal> {
         let response = target.send(ask).await.map_err(|error| {
             self.counters.upstream_errors.inc();
             self.no_answer(&error)
@@ -198,14 +207,14 @@ impl Proxy {
         if ask.method == Method::HEAD || head.status != StatusCode::OK {
             return Ok(self.small(head, body, &ask.method).await);
         }
-        Ok(forwarded(head, body.map_err(|_| TransferError::Broken).boxed_unsync()))
+        Ok(forwarded(head, Body::Plain(body.map_err(|_| TransferError::Broken).boxed_unsync())))
     }
 
     /// Hands on an answer that has no body, or a small one.
     pub(super) async fn small(
         &self,
         head: http::response::Parts,
-        body: Incoming,
+        body: Content,
         method: &Method,
     ) -> Response<Body> {
         if method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
@@ -248,7 +257,7 @@ fn namespace(query: &str) -> Option<&str> {
 }
 
 /// Reads a body whole, within a bound and a time.
-pub(super) async fn whole(body: Incoming, bytes_max: u64, deadlines: &Deadlines) -> Result<Bytes, String> {
+pub(super) async fn whole(body: Content, bytes_max: u64, deadlines: &Deadlines) -> Result<Bytes, String> {
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     match deadlines.bound(Limited::new(body, limit).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::counters::Counters;
 use super::facts;
 use super::recent::Recent;
-use super::upstream::{Ask, Target, What};
+use super::upstream::{Ask, Line, Target, What};
 use crate::clock;
 use crate::log::Log;
 use crate::model::event::{Event, Facts};
@@ -240,7 +240,7 @@ async fn fetch(target: &Target, what: What, bytes_max: u64) -> Result<Bytes, Str
     let mut headers = HeaderMap::new();
     headers.insert(http::header::ACCEPT, HeaderValue::from_static(ACCEPT_MANIFESTS));
     let mut ask = Ask::new(Method::GET, what, &headers);
-    ask.bulk = false;
+    ask.line = Line::Small;
     let answer = target.send(&ask).await.map_err(|error| error.to_string())?;
     if answer.status() != StatusCode::OK {
         return Err(format!("the upstream answered {}", answer.status()));

@@ -1,25 +1,21 @@
 //! Accepting: HTTP/1.1 and HTTP/2, plain or over TLS, within limits, until told to stop.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::Proxy;
+use super::conversation::Speech;
 use super::counters::Counters;
-use super::stall::StallGuard;
 use super::tls::{Certificate, TlsError};
 
 /// Connections that wait to be accepted. A cluster's nodes pull at the same moment, and a SYN that finds the
@@ -30,9 +26,9 @@ const CONNECTIONS_MAX: usize = 10_000;
 /// Time for a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for a request's head, and for a connection without a request.
-const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time in which a client must take at least one byte.
-const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// Header fields in one request.
 const HEADERS_MAX: usize = 64;
 /// Bytes of one request's head.
@@ -97,9 +93,9 @@ pub enum BindError {
 
 /// Serves until `shutdown` is done; then accepts no more and gives open transfers `DRAIN_TIMEOUT` to finish.
 pub async fn serve(listener: Listener, proxy: Arc<Proxy>, shutdown: impl Future<Output = ()>) {
-    let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let server = Server { builder: Arc::new(builder()), tls: listener.tls, proxy };
+    let (running, stop) = watch::channel(());
+    let server = Server { speech: Arc::new(speech()), tls: listener.tls, proxy, stop: Stop(stop) };
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let next = async {
@@ -110,7 +106,7 @@ pub async fn serve(listener: Listener, proxy: Arc<Proxy>, shutdown: impl Future<
         tokio::select! {
             () = &mut shutdown => break,
             (slot, accepted) = next => match accepted {
-                Ok((stream, peer)) => server.spawn(stream, peer, slot, graceful.watcher()),
+                Ok((stream, peer)) => server.spawn(stream, peer, slot),
                 Err(error) => {
                     tracing::warn!(%error, "a connection cannot be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -119,85 +115,78 @@ pub async fn serve(listener: Listener, proxy: Arc<Proxy>, shutdown: impl Future<
         }
     }
     drop(listener.tcp);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+    drop(running);
+    // Each connection holds a slot to its end.
+    let all_ended = slots.acquire_many(CONNECTIONS_MAX as u32);
+    if tokio::time::timeout(DRAIN_TIMEOUT, all_ended).await.is_err() {
         tracing::warn!(timeout = ?DRAIN_TIMEOUT, "transfers were still open at the end and are cut off");
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
+fn speech() -> Speech {
+    let mut any = auto::Builder::new(TokioExecutor::new());
+    any.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_READ_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
-    builder
-        .http2()
+    any.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEAD_BYTES_MAX as u32)
         .keep_alive_interval(PING_PAUSE);
-    builder
+    let mut http1 = http1::Builder::new();
+    http1
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_READ_TIMEOUT)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
+    Speech { any, http1 }
+}
+
+/// Tells conversations that the server is about to end.
+#[derive(Clone)]
+pub(super) struct Stop(watch::Receiver<()>);
+
+impl Stop {
+    /// Waits for it.
+    pub(super) fn told(&self) -> impl Future<Output = ()> + use<> {
+        let mut receiver = self.0.clone();
+        // Nothing is ever sent: it is told by the sender's end.
+        async move { drop(receiver.changed().await) }
+    }
+
+    pub(super) fn is_told(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
 }
 
 struct Server {
-    builder: Arc<Builder<TokioExecutor>>,
+    speech: Arc<Speech>,
     tls: Option<TlsAcceptor>,
     proxy: Arc<Proxy>,
+    stop: Stop,
 }
 
 impl Server {
-    fn spawn(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        slot: Option<OwnedSemaphorePermit>,
-        watcher: Watcher,
-    ) {
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: Option<OwnedSemaphorePermit>) {
         // Without it small answers wait for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        let (builder, tls, proxy) = (self.builder.clone(), self.tls.clone(), self.proxy.clone());
+        let client: Arc<str> = peer.ip().to_canonical().to_string().into();
+        let (speech, tls, proxy, stop) =
+            (self.speech.clone(), self.tls.clone(), self.proxy.clone(), self.stop.clone());
+        // What an idle connection holds is boxed by what is said on it, without what led there.
         tokio::spawn(async move {
             let _open = Open::new(proxy.counters(), slot);
-            match tls {
-                None => Box::pin(conversation(&builder, stream, peer, proxy, watcher)).await,
-                Some(tls) => {
-                    match tokio::time::timeout(HANDSHAKE_TIMEOUT, Box::pin(tls.accept(stream))).await {
-                        Ok(Ok(stream)) => {
-                            Box::pin(conversation(&builder, stream, peer, proxy, watcher)).await;
-                        }
-                        Ok(Err(_)) | Err(_) => {
-                            proxy.counters().tls_failures.inc();
-                        }
-                    }
+            let Some(tls) = tls else { return speech.plain(stream, client, proxy, stop).await };
+            match tokio::time::timeout(HANDSHAKE_TIMEOUT, Box::pin(tls.accept(stream))).await {
+                Ok(Ok(stream)) => Box::pin(speech.any(stream, client, proxy, stop)).await,
+                Ok(Err(_)) | Err(_) => {
+                    proxy.counters().tls_failures.inc();
                 }
             }
         });
     }
-}
-
-/// All that is said on a connection. An idle one holds this future, so it is made outside of it, and boxed: it has
-/// neither what made it nor room for the other kind of stream.
-fn conversation<S>(
-    builder: &Builder<TokioExecutor>,
-    stream: S,
-    peer: SocketAddr,
-    proxy: Arc<Proxy>,
-    watcher: Watcher,
-) -> impl Future<Output = ()> + use<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let client: Arc<str> = peer.ip().to_canonical().to_string().into();
-    let service = service_fn(move |request| {
-        let (proxy, client) = (proxy.clone(), client.clone());
-        async move { Ok::<_, Infallible>(proxy.handle(client, request).await) }
-    });
-    let stream = TokioIo::new(StallGuard::new(stream, WRITE_STALL_TIMEOUT));
-    let conversation = watcher.watch(builder.serve_connection(stream, service).into_owned());
-    // How a connection ends is the client's affair; what matters of it was observed.
-    conversation.map(drop)
 }
 
 /// Counts a connection for as long as it lives, and holds its slot.

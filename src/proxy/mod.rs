@@ -4,6 +4,7 @@
 
 mod auth;
 mod blob;
+mod conversation;
 mod counters;
 mod facts;
 mod forward;
@@ -13,7 +14,9 @@ mod listener;
 mod manifest;
 mod observe;
 mod recent;
+mod relay;
 mod respond;
+mod splice;
 mod stall;
 mod threads;
 mod tls;
@@ -37,4 +40,6 @@ pub struct Settings {
     pub max_wait: Duration,
     /// Which blob transfers have their digest verified.
     pub verify: Verify,
+    /// Whether trusted blobs may pass from socket to socket.
+    pub splice: bool,
 }

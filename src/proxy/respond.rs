@@ -4,18 +4,55 @@
 //! OCI error body, so every refusal has one (distribution spec, "Error Codes").
 
 use std::borrow::Cow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::{Frame, SizeHint};
 
-use super::transfer::TransferError;
+use super::transfer::{Transfer, TransferError};
 use crate::model::oci::{ErrorCode, Malformed};
 
 /// The body of every answer.
-pub(super) type Body = UnsyncBoxBody<Bytes, TransferError>;
+pub(super) enum Body {
+    /// One that is there, or handed on as it comes.
+    Plain(UnsyncBoxBody<Bytes, TransferError>),
+    /// A blob on its way.
+    Transfer(Box<Transfer>),
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = TransferError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, TransferError>>> {
+        match self.get_mut() {
+            Self::Plain(body) => Pin::new(body).poll_frame(cx),
+            Self::Transfer(transfer) => Pin::new(&mut **transfer).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Plain(body) => body.is_end_stream(),
+            Self::Transfer(transfer) => transfer.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Plain(body) => body.size_hint(),
+            Self::Transfer(transfer) => transfer.size_hint(),
+        }
+    }
+}
 
 /// Tells old clients that this is a v2 registry (distribution spec, "Legacy Docker support HTTP headers").
 const API_VERSION: (HeaderName, HeaderValue) =
@@ -96,10 +133,10 @@ fn json(status: StatusCode, body: Bytes) -> Response<Body> {
 
 /// A body that is all there.
 pub(super) fn full(bytes: Bytes) -> Body {
-    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+    Body::Plain(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())
 }
 
 /// No body.
 pub(super) fn empty() -> Body {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
+    Body::Plain(Empty::new().map_err(|never| match never {}).boxed_unsync())
 }

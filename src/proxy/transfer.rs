@@ -13,12 +13,12 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http::header::CONTENT_ENCODING;
 use http::{Response, StatusCode};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, Sleep};
 
 use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
-use super::upstream::{Ask, Target};
+use super::upstream::{Ask, Content, Socket, Target};
 use crate::model::oci::Digest;
 use resume::{Resumed, Resumption};
 
@@ -81,6 +81,8 @@ pub struct Transfer {
 enum Source {
     Reading(Resumed),
     Asking(Pin<Box<dyn Future<Output = Option<Resumed>> + Send>>),
+    /// Somebody moves the bytes from socket to socket, and tells.
+    Taken,
     Over,
 }
 
@@ -99,7 +101,7 @@ impl Transfer {
     /// Wraps the answer that `target` gave to `ask`, a GET. With `verify`, the content of a full answer is hashed
     /// and its end withheld until its digest is known to be this one. `report` is called once, at the end.
     pub fn wrap(
-        response: Response<Incoming>,
+        response: Response<Content>,
         target: Target,
         ask: Ask,
         verify: Option<Digest>,
@@ -129,6 +131,47 @@ impl Transfer {
             }
             transfer
         })
+    }
+
+    /// Whether [`take_socket`](Self::take_socket) would give one.
+    pub fn has_socket(&self) -> bool {
+        self.check.is_none() && matches!(&self.source, Source::Reading(reading) if reading.body.has_socket())
+    }
+
+    /// Takes the socket that the body is in, where nobody looks at its bytes. Whoever takes it moves them, and tells
+    /// by [`passed`](Self::passed) and [`socket_broke_off`](Self::socket_broke_off).
+    pub fn take_socket(&mut self) -> Option<Socket> {
+        if !self.has_socket() {
+            return None;
+        }
+        match std::mem::replace(&mut self.source, Source::Taken) {
+            Source::Reading(reading) => reading.body.into_socket().ok(),
+            _ => None,
+        }
+    }
+
+    /// The longest time without a byte before the upstream counts as broken off.
+    pub fn stall_limit(&self) -> Duration {
+        self.stall.limit
+    }
+
+    /// Bytes of the body that are still to come, where its length is known.
+    pub fn left(&self) -> Option<u64> {
+        self.length.map(|length| length - self.report.given)
+    }
+
+    /// So many bytes went from the upstream's socket to the client's. The last one ends the transfer.
+    pub fn passed(&mut self, bytes: u64) {
+        self.taken += bytes;
+        self.report.given += bytes;
+        if self.length == Some(self.report.given) {
+            self.finish();
+        }
+    }
+
+    /// The taken socket ended early: the rest comes as frames, as far as the upstream can be asked for it.
+    pub fn socket_broke_off(&mut self) {
+        let _ = self.broke_off();
     }
 
     /// Takes a chunk from the upstream; gives what can be handed on now.
@@ -216,7 +259,7 @@ impl Transfer {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
         match &mut self.source {
-            Source::Over => Break(Poll::Ready(None)),
+            Source::Over | Source::Taken => Break(Poll::Ready(None)),
             Source::Asking(asking) => match asking.as_mut().poll(cx) {
                 Poll::Pending => Break(Poll::Pending),
                 Poll::Ready(None) => self.broke_off(),

@@ -44,12 +44,12 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!((context.as_deref(), namespace.as_deref()), (Some("production"), Some("shop")));
     assert_eq!(workloads[&"shop/web".parse().unwrap()].len(), 2);
 
-    let Proxy { listen, public_host, tls, verify } = proxy;
+    let Proxy { listen, public_host, tls, verify, splice } = proxy;
     assert_eq!(listen.to_string(), "0.0.0.0:8080");
     assert_eq!(public_host.as_deref(), Some("registry.example.com"));
     let Tls { cert, key } = tls.unwrap();
     assert_eq!((cert, key), ("/etc/landfall/tls.crt".into(), "/etc/landfall/tls.key".into()));
-    assert_eq!(verify, Verify::First);
+    assert_eq!((verify, splice), (Verify::First, true));
 
     let Admin { listen, token_file, hosts } = admin;
     assert_eq!(hosts, ["landfall.example.com"]);

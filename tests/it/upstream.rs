@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use landfall::config::{self, Redirects, Secret};
 use landfall::model::oci::Digest;
-use landfall::proxy::upstream::{Ask, Carried, Limits, Refusal, Target, UpstreamError, Upstreams, What};
+use landfall::proxy::upstream::{
+    Ask, Carried, Content, Limits, Refusal, Target, UpstreamError, Upstreams, What,
+};
 use tokio::sync::Notify;
 
 use crate::rig::fake::{Fake, Reply, Seen, serve_range};
@@ -54,11 +55,11 @@ fn blob() -> Ask {
     Ask::new(Method::GET, What::Blob(Digest::of(b"a")), &HeaderMap::new())
 }
 
-async fn text(response: Response<Incoming>) -> String {
+async fn text(response: Response<Content>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-fn carried(response: &Response<Incoming>) -> Option<Carried> {
+fn carried(response: &Response<Content>) -> Option<Carried> {
     response.extensions().get().copied()
 }
 

@@ -4,13 +4,13 @@ use std::pin::Pin;
 
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
-use crate::proxy::upstream::{Ask, Target};
+use crate::proxy::upstream::{Ask, Content, Target};
 
 /// A body that goes on where another broke off.
 pub(super) struct Resumed {
-    pub(super) body: Incoming,
+    pub(super) body: Content,
     /// Bytes at its beginning that came before.
     pub(super) skip: u64,
     /// Whether it may go on past the end of what was asked for.
@@ -37,7 +37,7 @@ struct Span {
 
 impl Resumption {
     /// Nothing for an answer that is no plain piece of an object: an error, several ranges, encoded content.
-    pub(super) fn of(response: &Response<Incoming>, length: u64, target: Target, ask: Ask) -> Option<Self> {
+    pub(super) fn of(response: &Response<Content>, length: u64, target: Target, ask: Ask) -> Option<Self> {
         let headers = response.headers();
         let last = length.checked_sub(1)?;
         let span = match response.status() {
@@ -82,7 +82,7 @@ impl Resumption {
     }
 
     /// Whether an answer goes on with the same object at `first`: how much of it to skip, and whether it may exceed.
-    fn fit(&self, response: &Response<Incoming>, first: u64) -> Option<(u64, bool)> {
+    fn fit(&self, response: &Response<Content>, first: u64) -> Option<(u64, bool)> {
         let headers = response.headers();
         let etag = strong_etag(headers);
         let is_other = matches!((&self.etag, &etag), (Some(one), Some(other)) if one != other);

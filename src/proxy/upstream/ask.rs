@@ -21,9 +21,20 @@ pub struct Ask {
     pub what: What,
     /// The query of `tags/list` and `referrers`, as the client wrote it. Not used for anything else.
     pub query: Option<String>,
-    /// Whether large reads are worth their buffer.
-    pub bulk: bool,
+    /// The kind of connection that it goes over.
+    pub line: Line,
     headers: HeaderMap,
+}
+
+/// Kinds of connections, by what their answers are read with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Small reads, for small answers.
+    Small,
+    /// Large reads, for blobs.
+    Bulk,
+    /// One whose socket can be taken when the head was read, where the registry speaks plain HTTP; else as `Bulk`.
+    Bare,
 }
 
 /// The object of a request (distribution spec, "Endpoints").
@@ -48,8 +59,9 @@ impl Ask {
                 headers.append(name.clone(), value.clone());
             }
         }
-        let bulk = method == Method::GET && matches!(what, What::Blob(_));
-        Self { method, what, query: None, bulk, headers }
+        let is_bulk = method == Method::GET && matches!(what, What::Blob(_));
+        let line = if is_bulk { Line::Bulk } else { Line::Small };
+        Self { method, what, query: None, line, headers }
     }
 
     /// The same request with another query.
@@ -65,7 +77,7 @@ impl Ask {
 
     /// The same request for a part of the object, unconditional but for `If-Range`.
     pub(in crate::proxy) fn part(&self, range: http::HeaderValue, etag: Option<http::HeaderValue>) -> Self {
-        let mut part = self.clone();
+        let mut part = Self { line: Line::Bulk, ..self.clone() };
         for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE] {
             part.headers.remove(name);
         }

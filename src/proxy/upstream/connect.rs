@@ -98,6 +98,15 @@ impl Connector {
         Err(failure)
     }
 
+    /// Connects to an `http` URI, for who takes the socket itself.
+    pub(super) async fn plain(&self, uri: &Uri) -> Result<(TcpStream, Peer), ConnectError> {
+        let Stream { io, peer } = self.connect(uri).await?;
+        match io {
+            Io::Plain(stream) => Ok((stream, peer)),
+            Io::Tls(_) => Err(ConnectError::Host),
+        }
+    }
+
     fn permits(&self, address: IpAddr) -> bool {
         match self.reach {
             Reach::Own => true,

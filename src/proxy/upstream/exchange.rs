@@ -3,13 +3,12 @@
 use http::header::{AUTHORIZATION, LOCATION};
 use http::{HeaderValue, Response, StatusCode, Uri};
 use http_body_util::Empty;
-use hyper::body::Incoming;
 use url::Url;
 
 use super::connect::Reach;
 use super::limits::REDIRECTS_MAX;
 use super::pools::{Ready, nearness_of};
-use super::{Ask, Target, UpstreamError, place};
+use super::{Ask, Content, Target, UpstreamError, place};
 use crate::config::Redirects;
 
 impl Target {
@@ -20,7 +19,7 @@ impl Target {
     ///
     /// # Errors
     /// There is no answer. This is logged here, once.
-    pub async fn send(&self, ask: &Ask) -> Result<Response<Incoming>, UpstreamError> {
+    pub async fn send(&self, ask: &Ask) -> Result<Response<Content>, UpstreamError> {
         let answer = self.exchange(ask).await;
         if let Err(error) = &answer {
             tracing::warn!(upstream = self.upstream.prefix, repository = self.name(), %error, "no answer");
@@ -28,7 +27,7 @@ impl Target {
         answer
     }
 
-    async fn exchange(&self, ask: &Ask) -> Result<Response<Incoming>, UpstreamError> {
+    async fn exchange(&self, ask: &Ask) -> Result<Response<Content>, UpstreamError> {
         let upstream = &*self.upstream;
         let mut uri = uri(&format!("{}{}", upstream.base, ask.path(&self.name)))?;
         let mut response = upstream.ask_as_oneself(&uri, ask, &self.name).await?;
@@ -49,7 +48,7 @@ impl Target {
                 // A chain of redirects may lead nowhere nearer than any place on its way.
                 let reach =
                     if place::same_host(&next, &upstream.url) { Reach::Own } else { Reach::AtMost(nearest) };
-                upstream.pools.send(reach, ask.bulk, &request(&uri, ask, None)).await?
+                upstream.pools.send(reach, ask.line, &request(&uri, ask, None)).await?
             };
             nearest = nearest.min(nearness_of(&response));
         }
@@ -81,7 +80,7 @@ fn bad_place() -> UpstreamError {
 }
 
 /// Where a response redirects a GET or HEAD to (RFC 9110 §15.4).
-fn location(response: &Response<Incoming>) -> Option<String> {
+fn location(response: &Response<Content>) -> Option<String> {
     const FOLLOWED: [StatusCode; 5] = [
         StatusCode::MOVED_PERMANENTLY,
         StatusCode::FOUND,
@@ -94,7 +93,7 @@ fn location(response: &Response<Incoming>) -> Option<String> {
 }
 
 /// A relative `Location` would be read at the proxy, where it leads nowhere.
-fn make_absolute(response: &mut Response<Incoming>, here: &Url) {
+fn make_absolute(response: &mut Response<Content>, here: &Url) {
     let absolute = location(response).and_then(|location| here.join(&location).ok());
     if let Some(value) = absolute.and_then(|url| HeaderValue::from_str(url.as_str()).ok()) {
         response.headers_mut().insert(LOCATION, value);

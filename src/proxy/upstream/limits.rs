@@ -23,6 +23,8 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const IDLE_CONNECTIONS_MAX: usize = 256;
 /// Idle connections kept for each host for blobs; each may hold a read buffer of [`BULK_READ_BYTES`].
 pub(super) const IDLE_BULK_CONNECTIONS_MAX: usize = 16;
+/// Idle connections kept for blobs whose socket can be taken; they hold no buffer.
+pub(super) const IDLE_BARE_CONNECTIONS_MAX: usize = 64;
 /// One read of a blob. Below about 1 MiB the cost of waking up dominates.
 pub(super) const BULK_READ_BYTES: usize = 1 << 20;
 /// One read of anything else, and the largest response head.

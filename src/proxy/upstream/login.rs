@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Response, StatusCode, Uri};
-use hyper::body::Incoming;
 use url::Url;
 
 use super::challenge::{Challenge, challenges};
@@ -17,7 +16,7 @@ use super::connect::Reach;
 use super::exchange::request;
 use super::pools::nearness_of;
 use super::token::{Issuer, Token, Tokens};
-use super::{Ask, Upstream, UpstreamError, place};
+use super::{Ask, Content, Upstream, UpstreamError, place};
 
 /// What the request carried that a response answers; in the response's extensions. A 401 or 403 to a bearer of a
 /// token is about this repository; to anybody else it is about Landfall's own settings.
@@ -70,7 +69,7 @@ impl Upstream {
         uri: &Uri,
         ask: &Ask,
         name: &str,
-    ) -> Result<Response<Incoming>, UpstreamError> {
+    ) -> Result<Response<Content>, UpstreamError> {
         let proof = self.proof_at_hand(name).await;
         let refused = self.ask_with(&proof, uri, ask).await?;
         if refused.status() != StatusCode::UNAUTHORIZED {
@@ -90,14 +89,14 @@ impl Upstream {
         proof: &Proof,
         uri: &Uri,
         ask: &Ask,
-    ) -> Result<Response<Incoming>, UpstreamError> {
+    ) -> Result<Response<Content>, UpstreamError> {
         let (authorization, carried) = match proof {
             Proof::Nothing => (None, Carried::Nothing),
             Proof::Basic(value) => (Some(value.clone()), Carried::Basic),
             Proof::Bearer(token) => (Some(token.header.clone()), Carried::Bearer),
         };
         let request = request(uri, ask, authorization);
-        let mut response = self.pools.send(Reach::Own, ask.bulk, &request).await?;
+        let mut response = self.pools.send(Reach::Own, ask.line, &request).await?;
         response.extensions_mut().insert(carried);
         Ok(response)
     }
@@ -117,7 +116,7 @@ impl Upstream {
     /// What answers the challenges of a refusal; nothing if nothing does that was not refused already.
     async fn proof_demanded(
         &self,
-        refused: &Response<Incoming>,
+        refused: &Response<Content>,
         spent: Proof,
         name: &str,
     ) -> Result<Option<Proof>, UpstreamError> {
@@ -144,7 +143,7 @@ impl Upstream {
         &self,
         realm: &str,
         service: Option<&str>,
-        refused: &Response<Incoming>,
+        refused: &Response<Content>,
     ) -> Result<Issuer, UpstreamError> {
         let realm: Url = place::follow(&self.url, realm)?;
         let reach = if place::same_host(&realm, &self.url) {

@@ -2,12 +2,15 @@
 //!
 //! In reading order: `ask` (what), `exchange` (a request with its redirects), `login` with `challenge` and `token`
 //! (who Landfall is to the registry), `place` and `address` (where a registry may send Landfall), `pools` and
-//! `connect` with `tls` (connections), `limits` and `error`.
+//! `connect` with `tls` (connections), `content` and `bare` (what comes over them, and sockets that can be taken),
+//! `limits` and `error`.
 
 mod address;
 mod ask;
+mod bare;
 mod challenge;
 mod connect;
+mod content;
 mod error;
 mod exchange;
 pub mod limits;
@@ -24,7 +27,9 @@ use url::Url;
 use crate::config::{self, Redirects};
 use crate::model::oci::Repository;
 
-pub use ask::{Ask, What};
+pub use ask::{Ask, Line, What};
+pub use bare::Socket;
+pub use content::Content;
 pub use error::{Refusal, SetupError, UpstreamError};
 pub use limits::Limits;
 pub use login::Carried;

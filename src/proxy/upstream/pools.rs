@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -11,8 +12,11 @@ use hyper_util::client::legacy::{Builder, Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
+use super::Line;
 use super::address::{Nearness, nearness};
+use super::bare::BarePool;
 use super::connect::{ConnectError, Connector, Peer, Reach};
+use super::content::Content;
 use super::error::UpstreamError;
 use super::limits::{
     BULK_READ_BYTES, IDLE_BULK_CONNECTIONS_MAX, IDLE_CONNECTIONS_MAX, IDLE_TIMEOUT, Limits, READ_BYTES_MAX,
@@ -24,26 +28,27 @@ pub(super) type Ready = Request<Empty<Bytes>>;
 
 /// The connections of one upstream. A connection that was made for one reach serves no other.
 pub(super) struct Pools {
-    own: Pair,
+    own: Lines,
     /// By nearness: public, private, loopback.
-    named: [Pair; 3],
+    named: [Lines; 3],
     limits: Limits,
     head: Deadlines,
 }
 
 /// Blobs are read in large pieces, everything else in small ones, so that idle connections stay small.
-struct Pair {
+struct Lines {
     small: Pool,
     bulk: Pool,
+    bare: BarePool,
 }
 
 impl Pools {
     pub(super) fn new(tls: &Arc<ClientConfig>, limits: Limits) -> Self {
-        let pair = |reach| Pair::new(&Connector { tls: tls.clone(), reach, limit: limits.connect });
+        let lines = |reach| Lines::new(&Connector { tls: tls.clone(), reach, limit: limits.connect });
         let named = [Nearness::Public, Nearness::Private, Nearness::Loopback];
         Self {
-            own: pair(Reach::Own),
-            named: named.map(|nearness| pair(Reach::AtMost(nearness))),
+            own: lines(Reach::Own),
+            named: named.map(|nearness| lines(Reach::AtMost(nearness))),
             limits,
             head: Deadlines::new(limits.head),
         }
@@ -53,24 +58,28 @@ impl Pools {
     pub(super) async fn send(
         &self,
         reach: Reach,
-        bulk: bool,
+        line: Line,
         request: &Ready,
-    ) -> Result<Response<Incoming>, UpstreamError> {
-        let pair = match reach {
+    ) -> Result<Response<Content>, UpstreamError> {
+        let lines = match reach {
             Reach::Own => &self.own,
             Reach::AtMost(nearness) => &self.named[nearness as usize],
         };
-        let pool = if bulk { &pair.bulk } else { &pair.small };
         let host = request.uri().authority().map_or("", |authority| authority.as_str());
-        let sent = self.head.bound(twice(pool, request)).await;
-        match sent {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(self.describe(&error, host)),
-            Err(_) => Err(UpstreamError::TimedOut { host: host.to_owned(), limit: self.limits.head }),
-        }
+        let timed_out = |_| UpstreamError::TimedOut { host: host.to_owned(), limit: self.limits.head };
+        let pool = match line {
+            Line::Small => &lines.small,
+            Line::Bare if request.uri().scheme() == Some(&Scheme::HTTP) => {
+                let sent = self.head.bound(lines.bare.request(request)).await.map_err(timed_out)?;
+                return sent.map_err(|error| self.describe(&error, host));
+            }
+            Line::Bulk | Line::Bare => &lines.bulk,
+        };
+        let sent = self.head.bound(twice(pool, request)).await.map_err(timed_out)?;
+        sent.map(|response| response.map(Content::from)).map_err(|error| self.describe(&error, host))
     }
 
-    fn describe(&self, error: &ClientError, host: &str) -> UpstreamError {
+    fn describe(&self, error: &(dyn Error + 'static), host: &str) -> UpstreamError {
         if let Some(error) = cause::<ConnectError>(error) {
             return UpstreamError::connecting(error, host, self.limits.connect);
         }
@@ -95,12 +104,12 @@ async fn twice(pool: &Pool, request: &Ready) -> Result<Response<Incoming>, Clien
     }
 }
 
-fn is_nonsense(error: &ClientError) -> bool {
+fn is_nonsense(error: &(dyn Error + 'static)) -> bool {
     cause::<hyper::Error>(error).is_some_and(|error| error.is_parse() || error.is_parse_too_large())
 }
 
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = error.source();
+    let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
@@ -117,7 +126,7 @@ pub(super) fn nearness_of<B>(response: &Response<B>) -> Nearness {
     peer.map_or(Nearness::Public, |peer| nearness(peer.0).unwrap_or(Nearness::Private))
 }
 
-impl Pair {
+impl Lines {
     fn new(connector: &Connector) -> Self {
         let builder = || {
             let mut builder: Builder = Client::builder(TokioExecutor::new());
@@ -132,6 +141,6 @@ impl Pair {
             .pool_max_idle_per_host(IDLE_BULK_CONNECTIONS_MAX)
             .http1_read_buf_exact_size(BULK_READ_BYTES)
             .build(connector.clone());
-        Self { small, bulk }
+        Self { small, bulk, bare: BarePool::new(connector.clone()) }
     }
 }

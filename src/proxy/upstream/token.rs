@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Incoming;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
@@ -22,7 +21,7 @@ use super::limits::{
 };
 use super::login::secret;
 use super::pools::{Pools, Ready};
-use super::{UpstreamError, place};
+use super::{Content, Line, UpstreamError, place};
 use crate::clock;
 use crate::model::time::Time;
 
@@ -167,7 +166,7 @@ impl Issuer {
         if let Some(basic) = basic {
             headers.insert(AUTHORIZATION, basic.clone());
         }
-        let response = pools.send(self.reach, false, &request).await?;
+        let response = pools.send(self.reach, Line::Small, &request).await?;
         match response.status() {
             StatusCode::OK => self.read(response.into_body(), limit).await.map(Some),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -178,7 +177,7 @@ impl Issuer {
         }
     }
 
-    async fn read(&self, body: Incoming, limit: Duration) -> Result<Arc<Token>, UpstreamError> {
+    async fn read(&self, body: Content, limit: Duration) -> Result<Arc<Token>, UpstreamError> {
         let body = timeout(limit, Limited::new(body, TOKEN_ANSWER_BYTES_MAX).collect()).await;
         let host = || self.realm.host_str().unwrap_or_default().to_owned();
         let body = body.map_err(|_| UpstreamError::TimedOut { host: host(), limit })?;

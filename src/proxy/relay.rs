@@ -1,0 +1,91 @@
+//! A trusted blob's answer on a connection that hyper has left: its head is written here, its body is spliced.
+
+use std::fmt::Write;
+use std::io;
+
+use bytes::BytesMut;
+use http::header::DATE;
+use http::response::Parts;
+use http_body_util::BodyExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::Proxy;
+use super::listener::WRITE_STALL_TIMEOUT;
+use super::splice::{Ended, Patience, Pipe, splice};
+use super::stall::StallGuard;
+use super::transfer::Transfer;
+use super::upstream::Socket;
+use crate::clock;
+
+/// Sends a whole answer. The transfer reports its own end.
+///
+/// # Errors
+/// The client has not got all of it, and must find the connection closed below the declared length.
+pub(super) async fn relay(
+    proxy: &Proxy,
+    client: &mut StallGuard<TcpStream>,
+    head: &Parts,
+    mut transfer: Box<Transfer>,
+    pipe: Pipe,
+) -> io::Result<()> {
+    let mut begin = head_bytes(head);
+    let Some(socket) = transfer.take_socket() else { return Err(io::ErrorKind::NotConnected.into()) };
+    let Socket { stream, before, .. } = &socket;
+    let length = transfer.left().unwrap_or_default();
+    let first = before.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+    begin.extend_from_slice(&before[..first]);
+    client.write_all(&begin).await?;
+    transfer.passed(first as u64);
+
+    let patience = Patience { from: transfer.stall_limit(), to: WRITE_STALL_TIMEOUT };
+    let left = length - first as u64;
+    match splice(stream, client.get_ref(), &pipe, left, patience, |bytes| transfer.passed(bytes)).await {
+        Ok(()) => {
+            proxy.counters.spliced.inc();
+            proxy.pipes.give_back(pipe);
+            if first == before.len() {
+                socket.give_back();
+            }
+            Ok(())
+        }
+        Err(Ended::To) => Err(io::ErrorKind::BrokenPipe.into()),
+        Err(Ended::From) => {
+            proxy.pipes.give_back(pipe);
+            drop(socket);
+            transfer.socket_broke_off();
+            copy(client, transfer).await
+        }
+    }
+}
+
+/// Writes the rest of a transfer as it comes.
+async fn copy(client: &mut StallGuard<TcpStream>, mut transfer: Box<Transfer>) -> io::Result<()> {
+    while let Some(frame) = transfer.frame().await {
+        let frame = frame.map_err(io::Error::other)?;
+        if let Ok(chunk) = frame.into_data() {
+            client.write_all(&chunk).await?;
+        }
+    }
+    if transfer.left() == Some(0) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// The head of an answer with `Content-Length` (RFC 9112 §4, §6.2). The connection stays open after it.
+fn head_bytes(head: &Parts) -> BytesMut {
+    let mut bytes = BytesMut::with_capacity(1024);
+    let reason = head.status.canonical_reason().unwrap_or_default();
+    // Writing into memory cannot fail.
+    let _ = write!(bytes, "HTTP/1.1 {} {reason}\r\n", head.status.as_str());
+    for (name, value) in &head.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    if !head.headers.contains_key(DATE) {
+        // RFC 9110 §6.6.1
+        let _ = write!(bytes, "date: {}\r\n", clock::now().http_date());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes
+}

@@ -1,0 +1,211 @@
+//! Bytes that go from socket to socket and never into this process: `splice(2)`, by way of a pipe.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// Bytes that a pipe should hold. Less costs more wake-ups for each byte.
+const PIPE_BYTES: usize = 1 << 20;
+/// With pipes that hold less than this, copying is as cheap.
+const PIPE_BYTES_MIN: usize = 256 << 10;
+/// Pipes open at a time; what comes beyond is copied.
+const PIPES_MAX: usize = 1_024;
+/// Pipes kept for later.
+const PIPES_IDLE_MAX: usize = 64;
+/// Bytes after which others get their turn.
+const TURN_BYTES: usize = 4 << 20;
+
+/// Pipes to splice through, made when they are needed and used again.
+pub(super) struct Pipes {
+    open: Arc<Semaphore>,
+    idle: Mutex<Vec<Ends>>,
+}
+
+/// An empty pipe.
+pub(super) struct Pipe {
+    ends: Ends,
+    _open: OwnedSemaphorePermit,
+}
+
+struct Ends {
+    read: OwnedFd,
+    write: OwnedFd,
+    bytes_max: usize,
+}
+
+impl Pipes {
+    /// With `are_allowed` false there are none.
+    pub(super) fn new(are_allowed: bool) -> Self {
+        let open = Arc::new(Semaphore::new(if are_allowed { PIPES_MAX } else { 0 }));
+        Self { open, idle: Mutex::default() }
+    }
+
+    /// A pipe, unless too many are open or the system gives none that is worth it: without privileges its pages are
+    /// counted for each user (`fs.pipe-user-pages-soft`).
+    pub(super) fn take(&self) -> Option<Pipe> {
+        let open = self.open.clone().try_acquire_owned().ok()?;
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Some(Pipe { ends: idle.or_else(|| sys::pipe().ok())?, _open: open })
+    }
+
+    /// Keeps a pipe for later. Only an empty one.
+    pub(super) fn give_back(&self, pipe: Pipe) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < PIPES_IDLE_MAX {
+            idle.push(pipe.ends);
+        }
+    }
+}
+
+/// Which side ended a move early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The one that gives: closed, failed, or silent for too long. All that it gave was passed on.
+    From,
+    /// The one that takes: the same.
+    To,
+}
+
+/// How long either side may be silent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) from: Duration,
+    pub(super) to: Duration,
+}
+
+/// Moves `bytes` from one socket to another and tells by `passed` of each piece that the other has taken.
+pub(super) async fn splice(
+    from: &TcpStream,
+    to: &TcpStream,
+    pipe: &Pipe,
+    bytes: u64,
+    patience: Patience,
+    mut passed: impl FnMut(u64),
+) -> Result<(), Ended> {
+    let (mut left, mut in_turn) = (bytes, 0);
+    while left > 0 {
+        let room = pipe.ends.bytes_max.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let filled = fill(from, to, pipe, room, patience.from).await?;
+        drain(pipe, to, filled, patience.to, &mut passed).await?;
+        left -= filled as u64;
+        in_turn += filled;
+        if in_turn >= TURN_BYTES {
+            in_turn = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
+}
+
+/// Fills an empty pipe with what is there. As it is empty, "would block" is about the socket.
+async fn fill(
+    from: &TcpStream,
+    to: &TcpStream,
+    pipe: &Pipe,
+    room: usize,
+    patience: Duration,
+) -> Result<usize, Ended> {
+    loop {
+        match from.try_io(Interest::READABLE, || sys::splice(from, &pipe.ends.write, room)) {
+            Ok(0) => return Err(Ended::From),
+            Ok(filled) => return Ok(filled),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return Err(Ended::From),
+        }
+        tokio::select! {
+            biased;
+            ready = timeout(patience, from.readable()) => match ready {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Err(Ended::From),
+            },
+            // Else it would hold its upstream until that gives something again.
+            () = gone(to) => return Err(Ended::To),
+        }
+    }
+}
+
+async fn drain(
+    pipe: &Pipe,
+    to: &TcpStream,
+    filled: usize,
+    patience: Duration,
+    passed: &mut impl FnMut(u64),
+) -> Result<(), Ended> {
+    let mut left = filled;
+    while left > 0 {
+        match to.try_io(Interest::WRITABLE, || sys::splice(&pipe.ends.read, to, left)) {
+            Ok(0) => return Err(Ended::To),
+            Ok(taken) => {
+                left -= taken;
+                passed(taken as u64);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                match timeout(patience, to.writable()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) | Err(_) => return Err(Ended::To),
+                }
+            }
+            Err(_) => return Err(Ended::To),
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the other side has gone away. For one that already asks for the next thing, this is never known.
+async fn gone(stream: &TcpStream) {
+    if matches!(stream.peek(&mut [0]).await, Ok(1..)) {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod sys {
+    use std::io;
+    use std::os::fd::AsFd;
+
+    use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
+
+    use super::{Ends, PIPE_BYTES, PIPE_BYTES_MIN};
+
+    pub(super) fn pipe() -> io::Result<Ends> {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let mut wanted = PIPE_BYTES;
+        loop {
+            match fcntl_setpipe_size(&write, wanted) {
+                Ok(_) => break,
+                Err(error) if wanted <= PIPE_BYTES_MIN => return Err(error.into()),
+                Err(_) => wanted /= 2,
+            }
+        }
+        let bytes_max = fcntl_getpipe_size(&write)?;
+        Ok(Ends { read, write, bytes_max })
+    }
+
+    pub(super) fn splice(from: impl AsFd, to: impl AsFd, bytes_max: usize) -> io::Result<usize> {
+        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+        Ok(rustix::pipe::splice(from, None, to, None, bytes_max, flags)?)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod sys {
+    use std::io;
+
+    use super::Ends;
+
+    pub(super) fn pipe() -> io::Result<Ends> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn splice<From, To>(_: From, _: To, _: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
