@@ -209,3 +209,102 @@ mod sys {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const PATIENCE: Patience = Patience { from: Duration::from_secs(60), to: Duration::from_secs(60) };
+    const SHORT: Duration = Duration::from_millis(20);
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    /// A server's end and a client's, the two sockets between them, and a pipe.
+    async fn parts() -> (TcpStream, TcpStream, TcpStream, TcpStream, Pipe) {
+        let (server, from) = pair().await;
+        let (to, client) = pair().await;
+        (server, from, to, client, Pipes::new(true).take().unwrap())
+    }
+
+    #[tokio::test]
+    async fn just_the_bytes_that_were_asked_for_pass() {
+        let (mut server, from, to, mut client, pipe) = parts().await;
+        let content: Vec<u8> = (0..3_000_000u32).flat_map(u32::to_be_bytes).collect();
+        let (bytes, mut told) = (content.len() as u64 - 5, 0);
+        let sent = content.clone();
+        let serving = tokio::spawn(async move {
+            server.write_all(&sent).await.unwrap();
+            server
+        });
+        let mut got = vec![0; content.len() - 5];
+        let moved = splice(&from, &to, &pipe, bytes, PATIENCE, |piece| told += piece);
+        let (moved, read) = tokio::join!(moved, client.read_exact(&mut got));
+        assert_eq!((moved, read.unwrap() as u64, told), (Ok(()), bytes, bytes));
+        assert!(got == content[..content.len() - 5]);
+        let (mut rest, mut from) = ([0; 5], from);
+        from.read_exact(&mut rest).await.unwrap();
+        assert!(rest == content[content.len() - 5..]);
+        drop(serving.await);
+    }
+
+    #[tokio::test]
+    async fn a_side_that_ends_or_does_nothing_is_named() {
+        let (mut server, from, to, mut client, pipe) = parts().await;
+        server.write_all(b"begin").await.unwrap();
+        drop(server);
+        let ended = splice(&from, &to, &pipe, 10, PATIENCE, |_| {}).await;
+        assert_eq!(ended, Err(Ended::From));
+        let mut begin = [0; 5];
+        client.read_exact(&mut begin).await.unwrap();
+        assert_eq!(&begin, b"begin", "what was given was passed on");
+
+        let (_server, from, to, client, pipe) = parts().await;
+        let silent = Patience { from: SHORT, ..PATIENCE };
+        assert_eq!(splice(&from, &to, &pipe, 10, silent, |_| {}).await, Err(Ended::From));
+        drop(client);
+        assert_eq!(splice(&from, &to, &pipe, 10, PATIENCE, |_| {}).await, Err(Ended::To));
+
+        let (mut server, from, to, _client, pipe) = parts().await;
+        let giving = tokio::spawn(async move { while server.write_all(&[7; 1 << 16]).await.is_ok() {} });
+        let full = Patience { to: SHORT, ..PATIENCE };
+        assert_eq!(splice(&from, &to, &pipe, u64::MAX, full, |_| {}).await, Err(Ended::To));
+        drop((from, to));
+        giving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_asks_for_more_has_not_gone() {
+        let (mut server, from, to, mut client, pipe) = parts().await;
+        client.write_all(b"GET /next").await.unwrap();
+        let moving = splice(&from, &to, &pipe, 4, PATIENCE, |_| {});
+        let giving = async {
+            to.readable().await.unwrap();
+            server.write_all(b"blob").await.unwrap();
+        };
+        assert_eq!(tokio::join!(moving, giving).0, Ok(()));
+        let mut blob = [0; 4];
+        client.read_exact(&mut blob).await.unwrap();
+        assert_eq!(&blob, b"blob");
+    }
+
+    #[tokio::test]
+    async fn there_is_a_bound_and_pipes_are_used_again() {
+        assert!(Pipes::new(false).take().is_none());
+        let pipes = Pipes::new(true);
+        let pipe = pipes.take().unwrap();
+        assert!(pipe.ends.bytes_max >= PIPE_BYTES_MIN);
+        assert_eq!(pipes.open.available_permits(), PIPES_MAX - 1);
+        pipes.give_back(pipe);
+        assert_eq!((pipes.open.available_permits(), pipes.idle.lock().unwrap().len()), (PIPES_MAX, 1));
+        drop(pipes.take());
+        assert!(pipes.idle.lock().unwrap().is_empty());
+    }
+}

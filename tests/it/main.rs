@@ -29,6 +29,7 @@ mod parts;
 mod refusals;
 mod releases;
 mod rig;
+mod spliced;
 mod story;
 mod transfer;
 mod upstream;

@@ -1,6 +1,7 @@
 //! Connections to a registry whose socket can be taken over once the head of an answer is read.
 //!
-//! hyper asks and reads the head; the body stays in the socket until somebody reads it here or takes the socket.
+//! hyper asks and reads the head, and perhaps a first piece; the rest of the body stays in the socket until somebody
+//! reads it here or takes the socket.
 //! Only for plain HTTP/1.1, and kept in a pool of its own, as hyper-util's keeps its sockets to itself.
 
 use std::future::poll_fn;
@@ -9,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::header::{CONNECTION, HOST};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Response, Uri, Version};
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -124,10 +125,18 @@ struct Home {
 }
 
 impl Bare {
-    /// Takes the socket. Only before the body was first polled: hyper reads of a body only what is asked for.
-    pub(super) fn into_socket(self) -> Socket {
+    /// Takes the socket. hyper may have read ahead: of what it gives nothing may have been taken before.
+    pub(super) fn into_socket(mut self) -> Socket {
+        let mut before = BytesMut::new();
+        // An error shows again at the next read from the socket.
+        while let Some(Some(Ok(frame))) = self.body.frame().now_or_never() {
+            if let Ok(data) = frame.into_data() {
+                before.extend_from_slice(&data);
+            }
+        }
         let parts = self.connection.into_parts();
-        Socket { stream: parts.io.into_inner(), before: parts.read_buf, home: self.home }
+        before.extend_from_slice(&parts.read_buf);
+        Socket { stream: parts.io.into_inner(), before: before.freeze(), home: self.home }
     }
 
     pub(super) fn poll_frame(
