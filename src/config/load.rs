@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::places::{ClusterTable, places};
+use super::places::{self, ClusterTable};
 use super::webhook::{WebhookTable, webhooks_of};
 use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
 use crate::model::deployments::Rules;
@@ -160,6 +160,7 @@ impl Config {
             Some(url) => vec![UpstreamTable { url: Some(url), ..UpstreamTable::default() }],
             None => file.upstream,
         };
+        let (places, clusters) = places::clusters(file.cluster)?;
         Ok(Self {
             proxy: Proxy {
                 listen: address(listen)?,
@@ -188,7 +189,8 @@ impl Config {
                 KEEP_MIN..=KEEP_MAX,
             )?),
             rules: rules(flags.settle.or(file.derive.settle))?,
-            places: places(file.cluster)?,
+            places,
+            clusters,
         })
     }
 }

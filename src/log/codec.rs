@@ -58,7 +58,9 @@ mod tests {
 
     use super::*;
     use crate::model::act::{Action, Actor, Role, Through, Who};
-    use crate::model::deploy::{DeployKind, Origin, Planned, Warning, WarningKind};
+    use crate::model::deploy::{
+        Aim, DeployKind, Origin, Planned, Target, Warning, WarningKind, WorkloadKind,
+    };
     use crate::model::event::{Facts, Method, Object, Observation, TokenId, TokenKind};
     use crate::model::oci::Digest;
     use crate::model::releases::{Change, ChangeKind, Registration, Rule};
@@ -165,6 +167,17 @@ mod tests {
                     workloads: vec!["deployment/app in shop".into()],
                 },
             ),
+            ("deploy-aimed", Action::DeployAimed { planned: Box::new(planned()), aim: aim() }),
+            (
+                "deploy-interrupted",
+                Action::DeployInterrupted {
+                    id: "dpl_f147a6a9931f".into(),
+                    environment: name(),
+                    applied: vec!["deployment/app in shop".into()],
+                    not_applied: vec!["cronjob/cleanup in shop".into()],
+                    why: "the cluster does not answer".into(),
+                },
+            ),
         ]
     }
 
@@ -204,6 +217,16 @@ mod tests {
             warnings: vec![Warning { kind: WarningKind::PullPolicy, text: "nodes hold it".into() }],
             text: "This is a rollback.".into(),
         }
+    }
+
+    fn aim() -> Aim {
+        let target = Target {
+            kind: WorkloadKind::CronJob,
+            name: "cleanup".into(),
+            containers: vec!["app".into()],
+            init_containers: vec!["migrate".into()],
+        };
+        Aim { namespace: "shop".into(), targets: vec![target] }
     }
 
     fn ada() -> Actor {

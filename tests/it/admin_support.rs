@@ -76,6 +76,7 @@ impl Server {
             registry_host: HOST.to_owned(),
             registry_tls: false,
             places: std::collections::BTreeMap::default(),
+            clusters: std::collections::BTreeMap::default(),
             webhooks: webhooks(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),

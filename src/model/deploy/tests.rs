@@ -17,6 +17,7 @@ struct Story {
     directory: Directory,
     deploys: Deploys,
     now: Time,
+    around: Option<Surroundings>,
 }
 
 fn digest(version: &str) -> Digest {
@@ -35,6 +36,7 @@ impl Story {
             directory: Directory::default(),
             deploys: Deploys::default(),
             now: Time::from_ms(1_772_431_248_000),
+            around: None,
         };
         let (name, color, description) = (env(), "#16a34a".to_owned(), String::new());
         story.act(Action::EnvironmentCreated { name, description, color });
@@ -100,6 +102,10 @@ impl Story {
         self.now = self.now + Span::from_mins(30);
     }
 
+    fn cluster(&self) -> Cluster<'_> {
+        self.around.as_ref().map_or(Cluster::Closed, Cluster::Open)
+    }
+
     fn world(&self) -> World<'_> {
         World { state: &self.state, directory: &self.directory, now: self.now, registry_host: HOST }
     }
@@ -112,7 +118,10 @@ impl Story {
             .query
             .as_deref()
             .map(|query| search(&self.state, query, &finder.find(query, within, 10), self.now));
-        plan(&self.world(), &env(), wish, searched.as_ref(), &Place::default(), "dpl_1".into())
+        let place = Place::default();
+        let planned =
+            plan(&self.world(), &env(), wish, searched.as_ref(), &place, self.cluster(), "dpl_1".into());
+        planned.map(|plan| plan.planned)
     }
 
     fn planned(&self, query: &str) -> Planned {
