@@ -292,8 +292,8 @@ impl App {
         if followed.applied_at.is_some() {
             return Ok(());
         }
-        let order = Order::of_known(self.clone(), admin, conflicts, followed)?;
         let access = self.settings.clusters.get(environment).ok_or_else(no_access)?;
+        let order = Order::of_known(self.clone(), admin, conflicts, followed)?;
         let reached = Reached::new(self, environment, access).await;
         let reached = reached.map_err(|error| unreached(&error))?;
         order.carry_out(reached).await
@@ -303,12 +303,12 @@ impl App {
 /// Nobody gave Landfall access to the environment's cluster.
 pub(super) fn no_access() -> Problem {
     Problem::conflict(
-        "nothing was planned or applied: this server has no access to a cluster ([[cluster]] in its configuration gives it). \
-         Ask again without `apply` and run the plan's commands with kubectl; GET /api/v1/deploys/{id} follows it",
+        "nothing was applied: this server has no access to a cluster ([[cluster]] in its configuration gives it). Plan \
+         without `apply` and run the plan's commands with kubectl; GET /api/v1/deploys/{id} follows it",
     )
 }
 
 /// The cluster did not say what it has.
 pub(super) fn unreached(error: &ClusterError) -> Problem {
-    Problem::cluster(error, &format!("nothing was planned or applied: {error}"))
+    Problem::cluster(error, &format!("nothing was applied: {error}"))
 }

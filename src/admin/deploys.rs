@@ -13,7 +13,7 @@ use super::fields;
 use super::params::Params;
 use super::problem::Problem;
 use super::{Answer, App, json, random};
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::cluster::Conflicts;
 use crate::log::View;
 use crate::model::deploy::{self, BadWorkload, Cluster, NoPlan, Place, Plan, Wish, World, is_namespace};
@@ -112,7 +112,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
         _ => app.act(&admin, now, plan.action()).await?,
     }
     tracing::info!(environment = %environment.name, deploy = %id, "deploy planned");
-    json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), now)?)
+    json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), clock::now())?)
 }
 
 /// A plan is applied as it was made.
