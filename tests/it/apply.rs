@@ -5,12 +5,14 @@ use std::process::Command;
 use http::Method;
 use landfall::clock::now;
 use landfall::config::{Access, Login};
-use landfall::model::event::TokenId;
+use landfall::model::event::Method::Get;
+use landfall::model::event::{Observation, TokenId};
 use landfall::model::time::Span;
 use serde_json::{Value, json};
 
 use crate::admin_support::{Answer, Clusters, HOST, Server, check_problem, digest, pull};
 use crate::deploys::releases;
+use crate::mcp::Agent;
 use crate::rig::api_server::{ApiServer, NAMESPACE, Trouble};
 use crate::rig::landfall::command;
 use crate::rig::process::{Said, run};
@@ -73,6 +75,14 @@ impl Scene {
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(parts.iter().all(|part| detail.contains(part)), "not all of {parts:?} in: {detail}");
         detail
+    }
+
+    /// Every node fetches this version now.
+    async fn pulled(&self, version: u8) {
+        for node in 1..=3 {
+            let pull = pull("production", &self.token, now(), &format!("10.0.0.{node}"), version);
+            self.server.pulled(Observation { method: Get, bytes: 100, ..pull }).await;
+        }
     }
 
     async fn plans(&self) -> Vec<Value> {
@@ -178,7 +188,7 @@ async fn a_plan_is_applied_after_a_dry_run_of_all_of_it() {
     assert_eq!((again.status.as_u16(), &again.json()["state"]), (200, &json!("applied")));
     assert_eq!((scene.api.changes().len(), scene.acts().await.len()), (6, acts.len()), "twice is once");
 
-    scene.server.pulled(pull("production", &scene.token, now(), "10.0.0.1", 2)).await;
+    scene.pulled(2).await;
     let seen = scene.server.get(&format!("/api/v1/deploys/{id}")).await.json();
     assert_eq!(seen["state"], "observed", "{seen}");
     assert!(seen["deployment_id"].as_str().unwrap().starts_with("dep_"), "{seen}");
@@ -308,22 +318,15 @@ async fn a_plan_is_applied_as_it_was_made_or_not_at_all() {
     scene.api.workload(NAMESPACE, "deployments", "payment", &["main=docker/payment:v1"]);
     scene.refused(body.clone(), 409, &["deployment/payment is not in the namespace shop any more"]).await;
     scene.api.workload(NAMESPACE, "deployments", "payment", &["app=docker/payment:v1"]);
-    scene.server.pulled(pull("production", &scene.token, now(), "10.0.0.1", 2)).await;
-    for node in 1..=3 {
-        scene.server.pulled(pull("production", &scene.token, now(), &format!("10.0.0.{node}"), 2)).await;
-    }
-    crate::rig::until("the other image runs", async || {
-        let answer = scene.deploy(body.clone()).await;
-        answer.text().contains("runs another image").then_some(())
-    })
-    .await;
+    scene.pulled(2).await;
+    scene.refused(body, 409, &["runs another image"]).await;
     assert_eq!(scene.api.changes(), []);
 }
 
 #[tokio::test]
 async fn a_viewer_applies_nothing() {
     let scene = Scene::with_two().await;
-    let made = scene.server.post("/api/v1/admin-tokens", json!({"name": "v", "role": "viewer"})).await.json();
+    let made = scene.server.post("/api/v1/admin-tokens", json!({"name": "v", "kind": "viewer"})).await.json();
     let (viewer, body) = (
         made["secret"].as_str().unwrap(),
         json!({"environment": "production", "version": "v2.0.0", "apply": true}),
@@ -331,6 +334,51 @@ async fn a_viewer_applies_nothing() {
     let answer = scene.server.send_as(viewer, Method::POST, "/api/v1/deploy", &body.to_string()).await;
     check_problem(&answer, 403, None);
     assert_eq!(scene.api.seen().len(), 0, "the cluster is not even asked");
+}
+
+#[tokio::test]
+async fn an_agent_applies_the_plan_that_a_person_agreed_to_and_no_other() {
+    let scene = Scene::with_two().await;
+    let wish = json!({"environment": "production", "query": "#4511", "apply": true});
+    // A client that cannot ask is told what to say once somebody agreed.
+    let agent = Agent::of(&scene.server);
+    let why = agent.refused("deploy_release", wish.clone()).await;
+    let plans = scene.plans().await;
+    let id = plans[0]["id"].as_str().unwrap();
+    for part in ["Nothing was done", id, "deployment/payment", "`confirm`"] {
+        assert!(why.contains(part), "no `{part}` in: {why}");
+    }
+    let wrong = json!({"environment": "production", "plan": id, "apply": true, "confirm": "staging"});
+    agent.refused("deploy_release", wrong).await;
+    assert_eq!(scene.api.changes(), []);
+
+    // One that can asks about a plan, and comes back with the answer to that.
+    let asking = Agent::of(&scene.server).that_asks();
+    let question = asking.result("deploy_release", wish.clone()).await;
+    assert_eq!(question["resultType"], "input_required", "{question}");
+    let asked = question["inputRequests"]["confirm"]["params"]["message"].as_str().unwrap();
+    let planned = scene.plans().await[0]["id"].as_str().unwrap().to_owned();
+    assert!(asked.contains("Apply this plan") && asked.contains(&planned), "{asked}");
+    let answered = async |action: &str, wish: &Value| {
+        let params = json!({
+            "name": "deploy_release",
+            "arguments": wish,
+            "inputResponses": {"confirm": {"action": action, "content": {"confirm": true}}},
+            "requestState": question["requestState"],
+        });
+        asking.ask("tools/call", params).await.unwrap()
+    };
+    let other = json!({"environment": "production", "version": "v1.0.0", "apply": true});
+    assert_eq!(answered("accept", &other).await["isError"], true);
+    assert_eq!(scene.api.changes(), []);
+    let done = answered("accept", &wish).await;
+    assert_eq!(done["structuredContent"]["id"], json!(planned), "{done}");
+    assert_eq!(done["structuredContent"]["state"], "applied", "{done}");
+    assert_eq!(scene.api.images("deployments/payment"), [image(2)]);
+    assert_eq!(answered("accept", &wish).await["isError"], true, "good for one use");
+
+    let said = json!({"environment": "production", "plan": id, "apply": true, "confirm": "production"});
+    assert_eq!(agent.call("deploy_release", said).await["state"], "applied");
 }
 
 #[tokio::test(flavor = "multi_thread")]

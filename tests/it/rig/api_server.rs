@@ -171,6 +171,17 @@ impl ApiServer {
         containers.map(|it| it["image"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// User and password of a pull secret with one registry.
+    pub fn pull_secret(&self, name: &str) -> (String, String) {
+        let secret = self.object(&format!("secrets/{name}")).unwrap();
+        let data = secret["data"][".dockerconfigjson"].as_str().unwrap();
+        let config = base64::engine::general_purpose::STANDARD.decode(data).unwrap();
+        let config: Value = serde_json::from_slice(&config).unwrap();
+        let entry = config["auths"].as_object().unwrap().values().next().unwrap();
+        let text = |key: &str| entry[key].as_str().unwrap().to_owned();
+        (text("username"), text("password"))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
