@@ -13,6 +13,8 @@ pub struct Change {
     pub(super) resource: ApiResource,
     pub(super) name: String,
     pub(super) body: Value,
+    /// The object may not be there yet.
+    pub(super) makes: bool,
     what: String,
 }
 
@@ -58,13 +60,14 @@ impl Change {
             "metadata": metadata,
             "spec": spec,
         });
-        Self { resource, name: target.name.clone(), body, what: target.workload().to_string() }
+        let what = target.workload().to_string();
+        Self { resource, name: target.name.clone(), body, makes: false, what }
     }
 
     /// Makes the environment's pull secret for `host`, or gives it another password.
     pub fn of_secret(environment: &EnvironmentName, host: &str, password: &Secret) -> Self {
         let (resource, name) = (secret::resource(), pull_secret(environment));
         let what = format!("secret/{name}");
-        Self { body: secret::body(&name, environment, host, password), resource, name, what }
+        Self { body: secret::body(&name, environment, host, password), resource, name, makes: true, what }
     }
 }

@@ -127,8 +127,10 @@ impl Cluster {
     }
 
     async fn patch(&self, change: &Change, params: PatchParams) -> Result<(), ClusterError> {
+        // An apply makes what is not there, and needs both verbs for it.
+        let verb = if change.makes { "create or patch" } else { "patch" };
         let asked = Asked {
-            verb: "patch",
+            verb,
             resource: &change.resource.plural,
             name: Some(&change.name),
             namespace: &self.namespace,

@@ -469,6 +469,16 @@ mod tests {
                 &format!("{upstream}[admin]\nhosts = [\"admin.example.com:8081\"]"),
                 "admin.hosts (--admin-host): `admin.example.com:8081` is not a host",
             ),
+            (
+                &format!("{upstream}[[cluster]]\nenvironment = \"a\"\nin_cluster = true"),
+                "cluster[0].namespace: missing",
+            ),
+            (
+                &format!(
+                    "{upstream}[[cluster]]\nenvironment = \"a\"\nnamespace = \"a\"\nin_cluster = true\nkubeconfig = \"k\""
+                ),
+                "cluster[0].in_cluster: either that or a kubeconfig",
+            ),
             (&format!("{upstream}[derive]\nsettle = \"soon\""), "derive.settle (--settle): `soon`"),
         ];
         for (file, expected) in cases {

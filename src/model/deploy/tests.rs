@@ -261,3 +261,68 @@ fn titles_in_plans_stand_between_quotes_and_change_nothing() {
     assert!(planned.text.contains(quoted), "{}", planned.text);
     assert!(planned.commands.iter().all(|command| !command.contains("delete")), "{:?}", planned.commands);
 }
+
+#[test]
+fn a_pull_policy_that_hides_pulls_is_warned_about_by_container() {
+    let mut story = Story::new();
+    story.rolls_out("v1.0.0");
+    let container = |name: &str, image: &str, pull_policy: &str| Container {
+        name: name.into(),
+        image: image.into(),
+        is_init: false,
+        pull_policy: pull_policy.into(),
+    };
+    let workload = |policy: &str| Surroundings {
+        namespace: "shop".into(),
+        workloads: vec![Found {
+            kind: WorkloadKind::Deployment,
+            name: "pay".into(),
+            containers: vec![container("app", "shop/payment", policy), container("log", "log", "Never")],
+            pull_secrets: Vec::new(),
+        }],
+        secret: PullSecret::Absent,
+    };
+    let mut of_policy = |policy: &str, version: &str| {
+        story.around = Some(workload(policy));
+        let planned = story.planned(version);
+        let mut warnings = planned.warnings.into_iter();
+        warnings.find(|warning| warning.kind == WarningKind::PullPolicy).map(|warning| warning.text)
+    };
+    // Nodes that never held the image ask for it, unless they never ask.
+    assert_eq!(of_policy("IfNotPresent", "v1.1.0"), None);
+    let never = of_policy("Never", "v1.1.0").unwrap();
+    assert!(never.contains("deployment/pay:app (Never)") && !never.contains("log"), "{never}");
+    story.rolls_out("v1.1.0");
+    let mut back = |policy: &str| {
+        story.around = Some(workload(policy));
+        kinds(&story.planned("v1.0.0")).contains(&WarningKind::PullPolicy)
+    };
+    assert!(back("IfNotPresent") && !back("Always"));
+}
+
+#[test]
+fn a_deploy_goes_to_a_bounded_number_of_workloads() {
+    let mut story = Story::new();
+    let found = |number: usize| Found {
+        kind: WorkloadKind::Deployment,
+        name: format!("pay-{number}"),
+        containers: vec![Container {
+            name: "app".into(),
+            image: "shop/payment".into(),
+            is_init: false,
+            pull_policy: "Always".into(),
+        }],
+        pull_secrets: Vec::new(),
+    };
+    let around = |count| Surroundings {
+        namespace: "shop".into(),
+        workloads: (0..count).map(found).collect(),
+        secret: PullSecret::Holds { sha256: [1; 32] },
+    };
+    story.around = Some(around(TARGETS_MAX));
+    assert_eq!(kinds(&story.planned("v1.1.0")), [WarningKind::NeverSeen]);
+    story.around = Some(around(TARGETS_MAX + 1));
+    let one = Wish { workload: Some("pay-7".parse().unwrap()), ..asked("v1.1.0") };
+    assert!(matches!(story.plan(&asked("v1.1.0")), Err(NoPlan::Invalid { field: "workload", .. })));
+    assert_eq!(story.plan(&one).unwrap().commands.len(), 2);
+}
