@@ -221,6 +221,27 @@ async fn a_pull_secret_is_made_once_and_made_anew_when_its_token_ends() {
 }
 
 #[tokio::test]
+async fn pods_that_name_pull_secrets_get_the_environments_and_others_keep_their_accounts() {
+    let scene = Scene::with_two().await;
+    let secrets = |object: &Value| object["spec"]["template"]["spec"]["imagePullSecrets"].clone();
+    scene.api.edit("deployments/payment", |object| {
+        object["spec"]["template"]["spec"]["imagePullSecrets"] = json!([{"name": "of-another-registry"}]);
+    });
+    scene.applied().await;
+    let named = secrets(&scene.api.object("deployments/payment").unwrap());
+    assert_eq!(named, json!([{"name": "of-another-registry"}, {"name": "landfall-production"}]));
+    let pods =
+        &scene.api.object("cronjobs/cleanup").unwrap()["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    assert!(pods.get("imagePullSecrets").is_none(), "{pods}");
+
+    // A secret of that name that is something else is not ours to replace.
+    scene.api.edit("secrets/landfall-production", |secret| secret["type"] = "Opaque".into());
+    let before = scene.api.changes().len();
+    scene.refused(json!({"version": "v1.0.0", "apply": true}), 409, &["is no pull secret"]).await;
+    assert_eq!(scene.api.changes().len(), before);
+}
+
+#[tokio::test]
 async fn what_the_role_does_not_allow_is_refused_by_name() {
     let scene = Scene::with_two().await;
     let apply = json!({"version": "v2.0.0", "apply": true});

@@ -127,6 +127,13 @@ impl ApiServer {
         self.lock().objects.insert(path, json!({"metadata": metadata, "spec": spec}));
     }
 
+    /// Changes the object whose path ends so.
+    pub fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut state = self.lock();
+        let (_, object) = state.objects.iter_mut().find(|(name, _)| name.ends_with(path)).unwrap();
+        change(object);
+    }
+
     /// Makes trouble for requests to paths that end so.
     pub fn trouble(&self, path: &str, trouble: Trouble) {
         self.lock().troubles.push((path.to_owned(), trouble));
