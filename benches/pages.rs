@@ -40,6 +40,7 @@ async fn main() -> Result<(), Failure> {
         registry_host: "registry.example.com".to_owned(),
         registry_tls: true,
         places: std::collections::BTreeMap::default(),
+        clusters: std::collections::BTreeMap::default(),
         started_at: now(),
         proxy_figures: Box::new(|| serde_json::json!({})),
     };

@@ -1,4 +1,4 @@
-//! Deploys: planned, and followed until their pulls arrive.
+//! Deploys: planned, applied where somebody says so, and followed until their pulls arrive.
 
 use std::sync::Arc;
 
@@ -7,15 +7,16 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::apply::{Order, Reached, no_access, unreached};
 use super::caller::Admin;
 use super::fields;
 use super::params::Params;
 use super::problem::Problem;
 use super::{Answer, App, json, random};
-use crate::clock::now;
+use crate::clock::{self, now};
+use crate::cluster::Conflicts;
 use crate::log::View;
-use crate::model::act::Action;
-use crate::model::deploy::{self, BadWorkload, NoPlan, Place, Wish, World, is_namespace};
+use crate::model::deploy::{self, BadWorkload, Cluster, NoPlan, Place, Plan, Wish, World, is_namespace};
 use crate::model::directory::Environment;
 use crate::model::oci::{Malformed, Repository};
 use crate::model::questions;
@@ -49,34 +50,82 @@ struct Body {
     namespace: Option<String>,
     /// To which workload: KIND/NAME:CONTAINER.
     workload: Option<String>,
-    /// Whether Landfall is to tell the cluster.
+    /// A plan that was made before and is to be applied as it is; with nothing else but `environment` and `apply`.
+    plan: Option<String>,
+    /// Whether Landfall is to tell the cluster. Saying so is the confirmation.
     #[serde(default)]
     apply: bool,
+    /// Whether fields of the workloads that something else manages are Landfall's from now on.
+    #[serde(default)]
+    take_over: bool,
 }
 
-/// Plans what puts a release into an environment; nothing is changed but the log. Where several releases may be meant,
+/// Plans what puts a release into an environment, and with `apply` tells its cluster. Where several releases may be meant,
 /// they are the candidates of the refusal.
+///
+/// A cluster is told workload by workload, after a dry run of all. Where it stops in between, the refusal and the plan say
+/// what was applied and what was not. A plan that was applied already is left as it is.
 #[utoipa::path(post, path = "/deploy", tag = "deploys", operation_id = "deploy", request_body = Body,
-    responses((status = 201, body = deploy::Deploy), (status = 404), (status = 409)))]
+    responses((status = 200, description = "A plan that was made before is applied", body = deploy::Deploy),
+        (status = 201, body = deploy::Deploy), (status = 404), (status = 409),
+        (status = 502, description = "The cluster does not answer as it should")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let body: Body = fields::json_body(request.into_body(), fields::BODY_BYTES_MAX).await?;
+    let conflicts = if body.take_over { Conflicts::TakeOver } else { Conflicts::Refuse };
+    if let Some(id) = &body.plan {
+        check_alone(&body)?;
+        app.apply_known(admin, id, body.environment.as_deref(), conflicts).await?;
+        return json(StatusCode::OK, &followed(&app, &app.log.view(), id, now())?);
+    }
     let name = body.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
     let apply = body.apply;
     let wish = wish(body)?;
+    let env = environment(&app.log.view(), &name)?.name.clone();
+    let access = app.settings.clusters.get(&env);
+    if apply && access.is_none() {
+        return Err(no_access());
+    }
+    let reached = match access {
+        Some(access) => Some(Reached::new(&app, &env, access).await),
+        None => None,
+    };
+    let silence = match &reached {
+        Some(Err(error)) if apply => return Err(unreached(error)),
+        Some(Err(error)) => error.to_string(),
+        _ => String::new(),
+    };
+    let cluster = match &reached {
+        None => Cluster::Closed,
+        Some(Err(_)) => Cluster::Silent(&silence),
+        Some(Ok(reached)) => Cluster::Open(&reached.around),
+    };
+    let id = random::token_id(ID_PREFIX).map_err(super::tokens::no_randomness)?;
     let (view, now) = (app.log.view(), now());
     let environment = environment(&view, &name)?;
-    if apply {
-        return Err(Problem::conflict(
-            "nothing was planned or applied: this server has no access to a cluster. Ask again without `apply` and run \
-             the plan's commands with kubectl; GET /api/v1/deploys/{id} follows it",
-        ));
+    let plan = app
+        .plan(&view, environment, &wish, cluster, now, id.to_string())
+        .map_err(|no| Problem::no_plan(&no))?;
+    match reached {
+        Some(Ok(reached)) if apply => {
+            Order::of_new(app.clone(), admin, conflicts, plan)?.carry_out(reached).await?;
+        }
+        _ => app.act(&admin, now, plan.action()).await?,
     }
-    let id = random::token_id(ID_PREFIX).map_err(super::tokens::no_randomness)?;
-    let planned =
-        app.plan(&view, environment, &wish, now, id.to_string()).map_err(|no| Problem::no_plan(&no))?;
-    app.act(&admin, now, Action::DeployPlanned(Box::new(planned))).await?;
     tracing::info!(environment = %environment.name, deploy = %id, "deploy planned");
-    json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), now)?)
+    json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), clock::now())?)
+}
+
+/// A plan is applied as it was made.
+fn check_alone(body: &Body) -> Result<(), Problem> {
+    let others = [&body.query, &body.repository, &body.version, &body.namespace, &body.workload];
+    if others.into_iter().any(Option::is_some) {
+        return Err(Problem::invalid("plan", "stands alone: a plan is applied as it was made"));
+    }
+    if !body.apply {
+        let how = "must be true for a plan that was made before; GET /api/v1/deploys/{id} shows one";
+        return Err(Problem::invalid("apply", how));
+    }
+    Ok(())
 }
 
 /// Tells how far a planned deploy is.
@@ -94,12 +143,12 @@ pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer 
     let world = app.world(&view, now);
     let environment = params.environment(&view.directory)?;
     let plans = view.deploys.of(&environment.name).take(LISTED_MAX);
-    json(StatusCode::OK, &plans.map(|followed| deploy::follow(&world, followed)).collect::<Vec<_>>())
+    json(StatusCode::OK, &deploy::follow_all(&world, &environment.name, plans))
 }
 
 impl App {
     /// What a plan is made from.
-    fn world<'a>(&'a self, view: &'a View, now: Time) -> World<'a> {
+    pub(super) fn world<'a>(&'a self, view: &'a View, now: Time) -> World<'a> {
         World {
             state: &view.state,
             directory: &view.directory,
@@ -114,9 +163,10 @@ impl App {
         view: &View,
         environment: &Environment,
         wish: &Wish,
+        cluster: Cluster<'_>,
         now: Time,
         id: String,
-    ) -> Result<deploy::Planned, NoPlan> {
+    ) -> Result<Plan, NoPlan> {
         let within = |name: &Repository| wish.repository.as_ref().is_none_or(|wanted| wanted == name);
         let searched = wish.query.as_deref().map(|query| {
             let found = self.find(&view.state, query, MATCHES_MAX, within);
@@ -124,21 +174,22 @@ impl App {
         });
         let nowhere = Place::default();
         let place = self.settings.places.get(&environment.name).unwrap_or(&nowhere);
-        deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, id)
+        deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, cluster, id)
     }
 }
 
 fn followed(app: &App, view: &View, id: &str, now: Time) -> Result<deploy::Deploy, Problem> {
-    let unknown = || {
-        Problem::not_found(format!(
-            "there is no deploy `{id}`; POST /api/v1/deploy plans one, and the audit trail has the older ones"
-        ))
-    };
-    let followed = view.deploys.with_id(id).ok_or_else(unknown)?;
+    let followed = view.deploys.with_id(id).ok_or_else(|| unknown(id))?;
     Ok(deploy::follow(&app.world(view, now), followed))
 }
 
-fn environment<'a>(view: &'a View, name: &str) -> Result<&'a Environment, Problem> {
+pub(super) fn unknown(id: &str) -> Problem {
+    Problem::not_found(format!(
+        "there is no deploy `{id}`; POST /api/v1/deploy plans one, and the audit trail has the older ones"
+    ))
+}
+
+pub(super) fn environment<'a>(view: &'a View, name: &str) -> Result<&'a Environment, Problem> {
     let unknown = || Problem::not_found(format!("there is no environment `{name}`"));
     view.directory.environment(name).ok_or_else(unknown)
 }

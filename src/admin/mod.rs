@@ -5,6 +5,7 @@
 //! ```
 
 mod admin_tokens;
+mod apply;
 mod ask;
 mod audit;
 mod auth;
@@ -53,7 +54,7 @@ pub use listener::serve;
 pub use open::Readiness;
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
-use crate::config::Webhook;
+use crate::config::{Access, Webhook};
 use crate::log::Log;
 use crate::model::act::{Action, Actor};
 use crate::model::deploy::Place;
@@ -78,6 +79,8 @@ pub struct Settings {
     pub registry_tls: bool,
     /// Where the workloads of environments are, as far as the settings say.
     pub places: BTreeMap<EnvironmentName, Place>,
+    /// How the clusters of environments are reached, where Landfall may.
+    pub clusters: BTreeMap<EnvironmentName, Access>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
     /// When the process started.
@@ -97,6 +100,8 @@ pub struct App {
     changes: Mutex<()>,
     /// Held while the past is folded again, so that many such questions take one core, not all.
     refolds: Mutex<()>,
+    /// Held while a cluster is told, so that one deploy is told whole before another begins.
+    applying: Mutex<()>,
     sessions: sessions::Sessions,
     deliveries: webhooks::Deliveries,
     feed: feed::Feed,
@@ -116,6 +121,7 @@ impl App {
             started: Instant::now(),
             changes: Mutex::new(()),
             refolds: Mutex::new(()),
+            applying: Mutex::new(()),
             sessions: sessions::Sessions::default(),
             deliveries: webhooks::Deliveries::default(),
             feed: feed::Feed::default(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::limits::Wait;
+use crate::cluster::ClusterError;
 use crate::model::deploy::{Candidate, NoPlan};
 use crate::model::releases::{Conflict, Difference};
 
@@ -179,6 +180,29 @@ impl Problem {
                 let extra = Extra { candidates: candidates.clone(), ..Extra::default() };
                 Self { extra: Box::new(extra), ..problem }
             }
+        }
+    }
+
+    /// What stands in a cluster's way: 409 where it refuses, 502 where it does not answer as it should.
+    pub(super) fn cluster(error: &ClusterError, detail: &str) -> Self {
+        match error {
+            ClusterError::Conflict { .. }
+            | ClusterError::Forbidden { .. }
+            | ClusterError::Missing { .. }
+            | ClusterError::Refused { .. }
+            | ClusterError::TooMany { .. } => {
+                Self::new(StatusCode::CONFLICT, "cluster-refuses", "The cluster does not take it", detail)
+            }
+            ClusterError::Access(_)
+            | ClusterError::Unauthorized
+            | ClusterError::Unreachable(_)
+            | ClusterError::TimedOut
+            | ClusterError::Strange(_) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "cluster-unavailable",
+                "The cluster does not answer as it should",
+                detail,
+            ),
         }
     }
 

@@ -1,5 +1,6 @@
-//! `landfall deploy`: what puts a release into an environment, and what became of it.
+//! `landfall deploy`: what puts a release into an environment, putting it there, and what became of it.
 
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use crate::model::oci::Repository;
 /// Pause between two looks at a deploy that is followed.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
 
-/// Plans what puts a release into an environment; `--follow ID` tells what became of a plan
+/// Plans what puts a release into an environment, and with `--apply` tells its cluster; `--follow ID` tells what became
+/// of a plan
 #[derive(Debug, Args)]
 pub struct DeployArgs {
     /// What the release changed, in words (`login fix`), or its version (`payment v2.3.1`)
@@ -40,9 +42,15 @@ pub struct DeployArgs {
     /// To which workload, as KIND/NAME:CONTAINER, e.g. deployment/web:app
     #[arg(long, value_name = "WORKLOAD", value_parser = workload)]
     workload: Option<String>,
-    /// Let Landfall tell the cluster, where it has access to one
+    /// Let Landfall tell the cluster, where it has access to one; it asks first
     #[arg(long)]
     apply: bool,
+    /// Apply without asking
+    #[arg(long, requires = "apply")]
+    yes: bool,
+    /// Take over fields of the workloads that another tool manages
+    #[arg(long, requires = "apply")]
+    take_over: bool,
     /// Follow this plan until its rollout has settled or counts as not seen
     #[arg(long, value_name = "ID", conflicts_with_all = ["text", "env", "apply"])]
     follow: Option<String>,
@@ -63,6 +71,9 @@ struct Deploy {
     from: Option<Image>,
     state: String,
     deployment_id: Option<String>,
+    namespace: Option<String>,
+    workloads: Vec<Target>,
+    interrupted: Option<Interruption>,
     commands: Vec<String>,
     gained: Balance,
     lost: Balance,
@@ -75,6 +86,19 @@ struct Deploy {
 struct Release {
     repository: String,
     version: String,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    kind: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Interruption {
+    applied: Vec<String>,
+    not_applied: Vec<String>,
+    why: String,
 }
 
 #[derive(Deserialize)]
@@ -101,16 +125,61 @@ impl DeployArgs {
             "version": self.version,
             "namespace": self.namespace,
             "workload": self.workload,
-            "apply": self.apply,
+        });
+        if self.apply && !self.yes && (client.output.json || !io::stdin().is_terminal()) {
+            return Err(CliError::Unconfirmed);
+        }
+        let answer = client.send(Method::POST, &["deploy"], &[], Some(&body)).await?;
+        let deploy: Deploy = answer.parse()?;
+        if !client.output.json {
+            client.output.print(&describe(client, &deploy))?;
+        }
+        if self.apply {
+            return self.carry_out(client, &deploy).await;
+        }
+        if client.output.json {
+            client.output.print(&answer.as_json())?;
+        } else {
+            client.output.print(&how_to_follow(client, &deploy))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Has the server carry out the plan that was just shown, and no other.
+    async fn carry_out(&self, client: &Client, deploy: &Deploy) -> Result<ExitCode, CliError> {
+        if !self.yes && !agreed(&deploy.environment).await? {
+            client.output.print("Nothing was applied.\n")?;
+            return Ok(ExitCode::FAILURE);
+        }
+        let body = json!({
+            "environment": deploy.environment,
+            "plan": deploy.id,
+            "apply": true,
+            "take_over": self.take_over,
         });
         let answer = client.send(Method::POST, &["deploy"], &[], Some(&body)).await?;
         if client.output.json {
             client.output.print(&answer.as_json())?;
-        } else {
-            client.output.print(&describe(client, &answer.parse()?))?;
+            return Ok(ExitCode::SUCCESS);
         }
+        let deploy: Deploy = answer.parse()?;
+        let text = format!("{}{}", progress(client, &deploy), how_to_follow(client, &deploy));
+        client.output.print(&text)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Asks on the terminal. Whatever is not yes is no.
+async fn agreed(environment: &str) -> Result<bool, CliError> {
+    let question = format!("Apply this to the cluster of {environment}? [y/N] ");
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut terminal = io::stderr();
+        terminal.write_all(question.as_bytes()).and_then(|()| terminal.flush())?;
+        let mut line = String::new();
+        io::stdin().read_line(&mut line)?;
+        Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+    });
+    asked.await.map_err(io::Error::other).flatten().map_err(CliError::Output)
 }
 
 async fn follow(client: &Client, id: &str) -> Result<ExitCode, CliError> {
@@ -146,6 +215,16 @@ fn progress(client: &Client, deploy: &Deploy) -> String {
         client.output.paint(&deploy.environment, Style::Plain),
         client.output.paint(&deployment.0, deployment.1),
     );
+    if let Some(stop) = &deploy.interrupted {
+        let done = if stop.applied.is_empty() { "nothing".to_owned() } else { stop.applied.join(", ") };
+        let stopped =
+            format!("applied: {done}; not applied: {}, for {}", stop.not_applied.join(", "), stop.why);
+        text.push_str(&format!(
+            "{} {}\n",
+            paint_warning(client),
+            client.output.paint(&stopped, Style::Plain)
+        ));
+    }
     for cause in &deploy.causes {
         text.push_str(&format!("  likely: {}\n", client.output.paint(cause, Style::Plain)));
     }
@@ -165,18 +244,32 @@ fn describe(client: &Client, deploy: &Deploy) -> String {
         paint(&deploy.text, Style::Plain),
     );
     for warning in &deploy.warnings {
-        text.push_str(&format!("{} {}\n", paint("!", Style::Yellow), paint(&warning.text, Style::Plain)));
+        text.push_str(&format!("{} {}\n", paint_warning(client), paint(&warning.text, Style::Plain)));
     }
     for (what, balance) in [("What comes:", &deploy.gained), ("What is lost:", &deploy.lost)] {
         if !balance.releases.is_empty() {
             text.push_str(&format!("\n{}\n{}", paint(what, Style::Bold), listed(client, &balance.releases)));
         }
     }
+    if let Some(namespace) = deploy.namespace.as_ref().filter(|_| !deploy.workloads.is_empty()) {
+        let names: Vec<String> =
+            deploy.workloads.iter().map(|target| format!("{}/{}", target.kind, target.name)).collect();
+        let goes = format!("It goes to {} in the namespace {namespace}.", names.join(", "));
+        text.push_str(&format!("\n{}\n", paint(&goes, Style::Plain)));
+    }
     text.push_str(&format!("\n{}\n\n", paint(&format!("To bring {} there:", deploy.image), Style::Bold)));
     for command in &deploy.commands {
         text.push_str(&format!("  {}\n", paint(command, Style::Plain)));
     }
-    let id = paint(&deploy.id, Style::Plain);
-    text.push_str(&format!("\nFollow it until its pulls arrive:\n\n  landfall deploy --follow {id}\n"));
+    text.push('\n');
     text
+}
+
+fn how_to_follow(client: &Client, deploy: &Deploy) -> String {
+    let id = client.output.paint(&deploy.id, Style::Plain);
+    format!("Follow it until its pulls arrive:\n\n  landfall deploy --follow {id}\n")
+}
+
+fn paint_warning(client: &Client) -> String {
+    client.output.paint("!", Style::Yellow)
 }

@@ -50,6 +50,11 @@ pub enum CliError {
         /// The problem's detail.
         detail: String,
     },
+    /// Nobody can be asked whether to go on.
+    #[error(
+        "nothing was planned or applied: there is nobody to ask whether to apply it\n  to apply without asking: --yes"
+    )]
+    Unconfirmed,
     /// The answer is none that Landfall gives.
     #[error(
         "{address} does not answer like a Landfall server: {reason}\n  is --admin the address of its admin server?"
@@ -104,7 +109,7 @@ impl CliError {
             Self::Replay(error) => error.exit_code(),
             Self::Demo(error) => error.exit_code(),
             Self::Import(error) => error.exit_code(),
-            Self::Refused { .. } | Self::Unauthorized { .. } => 1,
+            Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unconfirmed => 1,
             Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
             Self::Output(_) => 74,                            // EX_IOERR

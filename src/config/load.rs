@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::places::{ClusterTable, places};
+use super::places::{self, ClusterTable};
 use super::webhook::{WebhookTable, webhooks_of};
 use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
 use crate::model::deployments::Rules;
@@ -164,6 +164,7 @@ impl Config {
             Some(url) => vec![UpstreamTable { url: Some(url), ..UpstreamTable::default() }],
             None => file.upstream,
         };
+        let (places, clusters) = places::clusters(file.cluster)?;
         Ok(Self {
             proxy: Proxy {
                 listen: address(listen)?,
@@ -193,7 +194,8 @@ impl Config {
                 KEEP_MIN..=KEEP_MAX,
             )?),
             rules: rules(flags.settle.or(file.derive.settle))?,
-            places: places(file.cluster)?,
+            places,
+            clusters,
         })
     }
 }
@@ -471,6 +473,16 @@ mod tests {
             (
                 &format!("{upstream}[admin]\nhosts = [\"admin.example.com:8081\"]"),
                 "admin.hosts (--admin-host): `admin.example.com:8081` is not a host",
+            ),
+            (
+                &format!("{upstream}[[cluster]]\nenvironment = \"a\"\nin_cluster = true"),
+                "cluster[0].namespace: missing",
+            ),
+            (
+                &format!(
+                    "{upstream}[[cluster]]\nenvironment = \"a\"\nnamespace = \"a\"\nin_cluster = true\nkubeconfig = \"k\""
+                ),
+                "cluster[0].in_cluster: either that or a kubeconfig",
             ),
             (&format!("{upstream}[derive]\nsettle = \"soon\""), "derive.settle (--settle): `soon`"),
         ];

@@ -16,6 +16,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use load::Flags;
+pub use places::{Access, Login};
 pub use webhook::{Provider, Webhook};
 
 use crate::model::deploy::Place;
@@ -44,6 +45,8 @@ pub struct Config {
     pub rules: Rules,
     /// Where the workloads of environments are.
     pub places: BTreeMap<EnvironmentName, Place>,
+    /// How the clusters of environments are reached, where Landfall may.
+    pub clusters: BTreeMap<EnvironmentName, Access>,
 }
 
 /// The data plane's settings.

@@ -1,6 +1,7 @@
-//! `[[cluster]]`: where the workloads of an environment are.
+//! `[[cluster]]`: where the workloads of an environment are, and how Landfall reaches them if it may.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -16,12 +17,40 @@ pub(super) struct ClusterTable {
     environment: Option<String>,
     context: Option<String>,
     namespace: Option<String>,
+    kubeconfig: Option<PathBuf>,
+    in_cluster: bool,
     workloads: BTreeMap<String, Vec<String>>,
 }
 
-/// The places of environments; each environment has one at most.
-pub(super) fn places(tables: Vec<ClusterTable>) -> Result<BTreeMap<EnvironmentName, Place>, ConfigError> {
-    let mut places = BTreeMap::new();
+/// How Landfall reaches the cluster of an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// As whom.
+    pub login: Login,
+    /// The environment's namespace; that of the kubeconfig's context without.
+    pub namespace: Option<String>,
+}
+
+/// As whom Landfall comes to a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// As the service account of the pod that it runs in, to the cluster around it.
+    InCluster,
+    /// As a kubeconfig says.
+    Kubeconfig {
+        /// The file; it is read again each time.
+        file: PathBuf,
+        /// The context in it; its current one without.
+        context: Option<String>,
+    },
+}
+
+/// Where the workloads of environments are, and how they are reached where Landfall may.
+pub(super) type Clusters = (BTreeMap<EnvironmentName, Place>, BTreeMap<EnvironmentName, Access>);
+
+/// The clusters of environments; each environment has one at most.
+pub(super) fn clusters(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigError> {
+    let (mut places, mut accesses) = (BTreeMap::new(), BTreeMap::new());
     for (index, table) in tables.into_iter().enumerate() {
         let key = |name: &str| format!("cluster[{index}].{name}");
         let wrong = |name: &str, problem: String| ConfigError::value(key(name), problem);
@@ -41,6 +70,22 @@ pub(super) fn places(tables: Vec<ClusterTable>) -> Result<BTreeMap<EnvironmentNa
                 repository.parse().map_err(|error: Malformed| wrong("workloads", error.to_string()))?;
             workloads.insert(repository, named);
         }
+        let login = match (table.kubeconfig, table.in_cluster) {
+            (None, false) => None,
+            (None, true) => Some(Login::InCluster),
+            (Some(file), false) => Some(Login::Kubeconfig { file, context: table.context.clone() }),
+            (Some(_), true) => {
+                return Err(wrong("in_cluster", "either that or a kubeconfig, not both".into()));
+            }
+        };
+        if login == Some(Login::InCluster) && table.namespace.is_none() {
+            let problem =
+                "missing: in_cluster needs it, for Landfall's own namespace is hardly the environment's";
+            return Err(wrong("namespace", problem.into()));
+        }
+        if let Some(login) = login {
+            accesses.insert(environment.clone(), Access { login, namespace: table.namespace.clone() });
+        }
         let place = Place { context: table.context, namespace: table.namespace, workloads };
         if places.insert(environment, place).is_some() {
             return Err(wrong(
@@ -49,5 +94,5 @@ pub(super) fn places(tables: Vec<ClusterTable>) -> Result<BTreeMap<EnvironmentNa
             ));
         }
     }
-    Ok(places)
+    Ok((places, accesses))
 }

@@ -58,7 +58,9 @@ mod tests {
 
     use super::*;
     use crate::model::act::{Action, Actor, Role, Through, Who};
-    use crate::model::deploy::{DeployKind, Origin, Planned, Warning, WarningKind};
+    use crate::model::deploy::{
+        Aim, DeployKind, Origin, Planned, Target, Warning, WarningKind, WorkloadKind,
+    };
     use crate::model::event::{Facts, Method, Object, Observation, TokenId, TokenKind};
     use crate::model::oci::Digest;
     use crate::model::releases::{Change, ChangeKind, Registration, Rule};
@@ -165,6 +167,17 @@ mod tests {
                     workloads: vec!["deployment/app in shop".into()],
                 },
             ),
+            ("deploy-aimed", Action::DeployAimed { planned: Box::new(planned()), aim: aim() }),
+            (
+                "deploy-interrupted",
+                Action::DeployInterrupted {
+                    id: "dpl_f147a6a9931f".into(),
+                    environment: name(),
+                    applied: vec!["deployment/app in shop".into()],
+                    not_applied: vec!["cronjob/cleanup in shop".into()],
+                    why: "the cluster does not answer".into(),
+                },
+            ),
         ]
     }
 
@@ -206,6 +219,16 @@ mod tests {
         }
     }
 
+    fn aim() -> Aim {
+        let target = Target {
+            kind: WorkloadKind::CronJob,
+            name: "cleanup".into(),
+            containers: vec!["app".into()],
+            init_containers: vec!["migrate".into()],
+        };
+        Aim { namespace: "shop".into(), targets: vec![target] }
+    }
+
     fn ada() -> Actor {
         let who = Who::AdminToken { id: TokenId::new("adm_f147a6a9931f"), name: "ada".into() };
         Actor { who, through: Through::Cli, from: Some("10.10.0.9".into()) }
@@ -224,7 +247,7 @@ mod tests {
     fn every_version_ever_written_is_read() {
         let versions = [
             (include_str!("../../tests/golden/events-v1.txt"), Actor::default(), 11),
-            (include_str!("../../tests/golden/events-v2.txt"), ada(), 16),
+            (include_str!("../../tests/golden/events-v2.txt"), ada(), 19),
         ];
         for (golden, by, count) in versions {
             let samples: BTreeMap<_, _> = samples(&by).into_iter().collect();

@@ -18,8 +18,8 @@ impl Arguments {
     /// Checks `values` against the tool's fields.
     pub(super) fn of(tool: &Tool, mut values: Map<String, Value>) -> Result<Self, String> {
         values.retain(|_, value| !value.is_null());
-        let destroys = matches!(tool.effect, Effect::Destroys { .. });
-        let confirmed = match values.remove(CONFIRM).filter(|_| destroys) {
+        let may_confirm = matches!(tool.effect, Effect::Destroys { .. } | Effect::Applies);
+        let confirmed = match values.remove(CONFIRM).filter(|_| may_confirm) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
@@ -40,6 +40,23 @@ impl Arguments {
     /// The argument as text; empty where it was not given.
     pub(super) fn text(&self, name: &str) -> &str {
         self.values.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether a flag was given and is true.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.values.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// The arguments but for these.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        let mut values = self.values.clone();
+        values.retain(|name, _| !names.contains(&name.as_str()));
+        Self { values, confirmed: self.confirmed.clone() }
+    }
+
+    /// A request for what is at a path with arguments in it.
+    pub(super) fn ask_about(&self, path: &str) -> Ask {
+        Ask::get(filled(path, |name| escaped(self.text(name))))
     }
 
     /// The same arguments in one text: what an agreement is bound to.

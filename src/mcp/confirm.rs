@@ -27,6 +27,17 @@ const NONCE_BYTES: usize = 16;
 
 type Nonce = [u8; NONCE_BYTES];
 
+/// A question to a person.
+#[derive(Default)]
+pub(super) struct Question {
+    /// What would happen.
+    pub(super) what: String,
+    /// What to do where nobody can be asked.
+    pub(super) how: String,
+    /// What it is about, for whoever goes on when somebody agreed.
+    pub(super) about: String,
+}
+
 /// The system gives no randomness.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gives no randomness")]
@@ -35,13 +46,14 @@ pub struct NoRandomness;
 /// The questions that are open. They live in memory: after a restart they have to be asked again.
 pub struct Consents {
     codec: RequestStateCodec,
-    open: Mutex<VecDeque<Nonce>>,
+    /// Each with what it is about.
+    open: Mutex<VecDeque<(Nonce, String)>>,
 }
 
 /// What came of asking.
 pub(super) enum Consent {
-    /// Somebody agreed.
-    Given,
+    /// Somebody agreed, to what the question is about.
+    Given(String),
     /// The client is to ask, and to come back.
     Asked(Box<InputRequiredResult>),
     /// Nobody agreed, and what to do.
@@ -61,80 +73,80 @@ impl Consents {
     }
 
     /// Seals a question that is bound to `bound`.
-    fn seal(&self, bound: &str) -> Option<String> {
+    fn seal(&self, bound: &str, about: String) -> Option<String> {
         let mut nonce = Nonce::default();
         getrandom::fill(&mut nonce).ok()?;
         let mut open = self.lock();
         if open.len() >= OPEN_MAX {
             open.pop_front();
         }
-        open.push_back(nonce);
+        open.push_back((nonce, about));
         Some(
             self.codec
                 .seal_with(&nonce, &SealOptions::new().associated_data(bound.as_bytes()).ttl(THINKING_MAX)),
         )
     }
 
-    /// Whether `state` is an open question that is bound to `bound`; it is open no more.
-    fn redeem(&self, state: &str, bound: &str) -> bool {
-        let Ok(nonce) = self.codec.open_with(state, bound.as_bytes()) else { return false };
+    /// What `state` is about, if it is an open question that is bound to `bound`; it is open no more.
+    fn redeem(&self, state: &str, bound: &str) -> Option<String> {
+        let nonce = self.codec.open_with(state, bound.as_bytes()).ok()?;
         let mut open = self.lock();
-        let place = open.iter().position(|known| known[..] == nonce[..]);
-        place.and_then(|place| open.remove(place)).is_some()
+        let place = open.iter().position(|(known, _)| known[..] == nonce[..])?;
+        open.remove(place).map(|(_, about)| about)
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Nonce>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Nonce, String)>> {
         // A list of numbers is whole at every instant, whoever panicked.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Asks whether `what` may happen. `bound` names caller, tool and arguments; `how` is what to say otherwise.
+/// Asks a question. `bound` names caller, tool and arguments; a question that comes back answered is not asked again.
 pub(super) async fn consent(
     consents: &Consents,
     params: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
     bound: &str,
-    what: &str,
-    how: &str,
+    question: Question,
 ) -> Consent {
+    let Question { what, how, about } = question;
     let missing = || Consent::Missing(format!("Nothing was done. {what} {how}"));
     if let Some(state) = &params.request_state {
-        if !consents.redeem(state, bound) {
+        let Some(about) = consents.redeem(state, bound) else {
             return Consent::Missing("Nothing was done: the question was answered already, took too long, or was about something else. Call the tool again to be asked once more.".to_owned());
-        }
+        };
         let answer = params.input_responses.as_ref().and_then(|answers| answers.get(QUESTION));
         let answer = answer.and_then(|answer| serde_json::from_value(answer.clone()).ok());
-        return given(answer.as_ref());
+        return given(answer.as_ref(), about);
     }
     if !can_ask(context.client_capabilities().as_ref()) {
         return missing();
     }
     let form = ElicitRequestParams::FormElicitationParams {
         meta: None,
-        message: what.to_owned(),
+        message: what.clone(),
         requested_schema: ElicitationSchema::builder().required_bool(QUESTION).build_unchecked(),
     };
     if has_rounds(context) {
-        let Some(state) = consents.seal(bound) else { return missing() };
+        let Some(state) = consents.seal(bound, about) else { return missing() };
         let question = InputRequest::Elicitation(ElicitRequest::new(form));
         let questions = InputRequests::from([(QUESTION.to_owned(), question)]);
         return Consent::Asked(Box::new(InputRequiredResult::new(Some(questions), Some(state))));
     }
     match context.peer.create_elicitation_with_timeout(form, Some(THINKING_MAX)).await {
-        Ok(answer) => given(Some(&answer)),
+        Ok(answer) => given(Some(&answer), about),
         // The client said that it can ask and could not: the argument remains.
         Err(_) => missing(),
     }
 }
 
-fn given(answer: Option<&ElicitResult>) -> Consent {
+fn given(answer: Option<&ElicitResult>, about: String) -> Consent {
     let agrees = answer.is_some_and(|answer| {
         let is_set = answer.content.as_ref().is_some_and(|content| content[QUESTION] == true);
         answer.action == ElicitationAction::Accept && is_set
     });
     if agrees {
-        Consent::Given
+        Consent::Given(about)
     } else {
         Consent::Missing("Nothing was done: the person did not agree.".to_owned())
     }
@@ -159,20 +171,25 @@ mod tests {
     #[test]
     fn a_question_is_good_once_and_for_one_caller_and_request() {
         let consents = Consents::new().unwrap();
-        let state = consents.seal("ada delete a").unwrap();
-        assert!(!consents.redeem(&state, "bob delete a") && !consents.redeem(&state, "ada delete b"));
-        assert!(!consents.redeem("rs1.x.y", "ada delete a"));
-        assert!(consents.redeem(&state, "ada delete a"));
-        assert!(!consents.redeem(&state, "ada delete a"));
-        assert!(!Consents::new().unwrap().redeem(&consents.seal("x").unwrap(), "x"));
+        let seal = |bound| consents.seal(bound, "a".to_owned()).unwrap();
+        let state = seal("ada delete a");
+        for (state, bound) in
+            [(&*state, "bob delete a"), (&*state, "ada delete b"), ("rs1.x.y", "ada delete a")]
+        {
+            assert_eq!(consents.redeem(state, bound), None, "{bound}");
+        }
+        assert_eq!(consents.redeem(&state, "ada delete a").as_deref(), Some("a"));
+        assert_eq!(consents.redeem(&state, "ada delete a"), None);
+        assert_eq!(Consents::new().unwrap().redeem(&seal("x"), "x"), None);
     }
 
     #[test]
     fn open_questions_are_bounded() {
         let consents = Consents::new().unwrap();
-        let first = consents.seal("x").unwrap();
-        let states: Vec<String> = (0..OPEN_MAX).map(|_| consents.seal("x").unwrap()).collect();
+        let seal = || consents.seal("x", String::new()).unwrap();
+        let first = seal();
+        let states: Vec<String> = (0..OPEN_MAX).map(|_| seal()).collect();
         assert_eq!(consents.lock().len(), OPEN_MAX);
-        assert!(!consents.redeem(&first, "x") && consents.redeem(&states[0], "x"));
+        assert!(consents.redeem(&first, "x").is_none() && consents.redeem(&states[0], "x").is_some());
     }
 }

@@ -12,6 +12,7 @@
 //! and between quotes that it cannot end where it is part of a sentence.
 
 mod api;
+mod applying;
 mod arguments;
 mod budget;
 mod confirm;

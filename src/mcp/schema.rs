@@ -22,7 +22,12 @@ const COMPONENT: &str = "#/components/schemas/";
 pub(super) fn input(tool: &Tool) -> Arc<Object> {
     let mut properties: Object =
         tool.fields.iter().map(|field| (field.name.to_owned(), of_field(field))).collect();
-    if let Effect::Destroys { confirm, .. } = tool.effect {
+    let confirm = match tool.effect {
+        Effect::Destroys { confirm, .. } => Some(confirm),
+        Effect::Applies => Some("environment"),
+        _ => None,
+    };
+    if let Some(confirm) = confirm {
         let about = format!(
             "The value of `{confirm}` once more, only after a person agreed to exactly this. Leave it out where your \
              client can ask: then the person is asked"

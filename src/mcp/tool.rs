@@ -34,6 +34,8 @@ pub(super) enum Effect {
     Adds,
     /// It changes something, and repeating it changes no more.
     Sets,
+    /// It plans; and where its argument `apply` says so it applies the plan, which somebody has to agree to first.
+    Applies,
     /// It takes something away: somebody has to agree first.
     Destroys {
         /// The argument that has to be said once more to agree.
@@ -84,6 +86,8 @@ pub(super) enum Place {
 
 /// What is said of the argument that confirms.
 pub(super) const CONFIRM: &str = "confirm";
+/// The argument by which a plan is applied.
+pub(super) const APPLY: &str = "apply";
 
 impl Effect {
     pub(super) fn is_reading(&self) -> bool {

@@ -2,10 +2,10 @@
 
 use http::Method;
 
-use super::tool::Effect::{Adds, Destroys, Reads, Sets};
+use super::tool::Effect::{Adds, Applies, Destroys, Reads, Sets};
 use super::tool::Kind::{Changes, Count, Flag, Text, Texts, Time, Word};
 use super::tool::Place::{Body, Path, Query};
-use super::tool::{Field, Tool, may, needed, route};
+use super::tool::{APPLY, Field, Tool, may, needed, route};
 use super::words;
 
 const ENVIRONMENT: Field =
@@ -263,9 +263,9 @@ pub(super) static TOOLS: [Tool; 20] = [
     },
     Tool {
         name: "deploy_release",
-        title: "Plan a deploy",
-        about: "Plans what puts a release into an environment: finds it by its change or version, and answers with the image, the exact kubectl commands, what comes and what is lost (a rollback says so), and warnings. It changes no cluster: show the plan to a person and run the commands only when they agree; then follow it with get_deploy.",
-        effect: Adds,
+        title: "Deploy a release",
+        about: "Plans what puts a release into an environment: finds it by its change or version, and answers with the image, the workloads, the exact kubectl commands, what comes and what is lost (a rollback says so), and warnings. It changes no cluster: show the plan to a person. With `apply` the server tells the environment's cluster, once a person agreed to that very plan; name it with `plan` where there is one already. Then follow it with get_deploy.",
+        effect: Applies,
         fields: &[
             needed("environment", Text, Body, "Name of the environment"),
             may(
@@ -279,10 +279,25 @@ pub(super) static TOOLS: [Tool; 20] = [
             may("namespace", Text, Body, "In which namespace"),
             may("workload", Text, Body, "To which workload, as KIND/NAME:CONTAINER, e.g. deployment/web:app"),
             may(
-                "apply",
+                "plan",
+                Text,
+                Body,
+                "A plan that was made before, e.g. dpl_4ac0bbe703ff, to be applied as it is: with `environment` and \
+                 `apply` and nothing else",
+            ),
+            may(
+                APPLY,
                 Flag,
                 Body,
-                "Whether the server is to tell the cluster, where it has access to one. Default: no",
+                "Whether the server is to tell the cluster, where it has access to one. Only when a person asked for it. \
+                 Default: no",
+            ),
+            may(
+                "take_over",
+                Flag,
+                Body,
+                "With `apply`: take over fields of the workloads that another tool manages. Only when a person decided so \
+                 after the cluster refused. Default: no",
             ),
         ],
         routes: &[route("", Method::POST, "deploy")],
@@ -291,7 +306,7 @@ pub(super) static TOOLS: [Tool; 20] = [
     Tool {
         name: "get_deploy",
         title: "Follow a deploy",
-        about: "Says how far a planned deploy is: planned, applied, observed (its first pull came), settled, or not seen, with likely causes.",
+        about: "Says how far a planned deploy is: planned, applied (or interrupted, and where), observed (its first pull came), settled, or not seen, with likely causes.",
         effect: Reads,
         fields: &[needed("id", Text, Path, "The plan's id, e.g. dpl_4ac0bbe703ff")],
         routes: &[route("", Method::GET, "deploys/{id}")],

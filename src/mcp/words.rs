@@ -323,8 +323,30 @@ pub(super) fn deploy(answer: &Value) -> String {
         .map(|it| format!("\n    {}", it.as_str().unwrap_or_default()))
         .collect();
     let causes = list(&answer["causes"]);
+    let targets: Vec<String> = list(&answer["workloads"])
+        .iter()
+        .map(|it| format!("{}/{}", word(&it["kind"]), name(&it["name"])))
+        .collect();
+    let targets = match targets.is_empty() {
+        true => String::new(),
+        false => {
+            format!("\nIt goes to {} in the namespace {}.", targets.join(", "), name(&answer["namespace"]))
+        }
+    };
+    let stop = &answer["interrupted"];
+    let stopped = if stop.is_null() {
+        String::new()
+    } else {
+        let names = |key: &str| list(&stop[key]).iter().map(name).collect::<Vec<_>>().join(", ");
+        format!(
+            "\nApplying it stopped. Applied: {}. Not applied: {}, for {}.",
+            names("applied"),
+            names("not_applied"),
+            stop["why"].as_str().unwrap_or_default()
+        )
+    };
     format!(
-        "{}: {} of {}{from} to {} {}; {}.{}{}{}{}\nCommands, for a person to run or agree to:{commands}",
+        "{}: {} of {}{from} to {} {}; {}.{targets}{stopped}{}{}{}{}\nCommands, for a person to run or agree to:{commands}",
         name(&answer["id"]),
         word(&answer["kind"]),
         name(&answer["environment"]),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::deploy::Planned;
+use super::deploy::{Aim, Planned};
 use super::event::{EnvironmentName, Event, TokenId, TokenKind};
 use super::releases::Registration;
 use super::time::Time;
@@ -180,6 +180,26 @@ pub enum Action {
         /// What was changed, e.g. `deployment/web in shop`.
         workloads: Vec<String>,
     },
+    /// A deploy was planned for workloads that its cluster has: nothing is changed by it yet.
+    DeployAimed {
+        /// The plan.
+        planned: Box<Planned>,
+        /// The workloads.
+        aim: Aim,
+    },
+    /// A planned deploy was told to its cluster in part, or not at all.
+    DeployInterrupted {
+        /// The plan's identifier.
+        id: String,
+        /// Where.
+        environment: EnvironmentName,
+        /// What was changed, e.g. `deployment/web in shop`.
+        applied: Vec<String>,
+        /// What was not.
+        not_applied: Vec<String>,
+        /// Why.
+        why: String,
+    },
 }
 
 impl Action {
@@ -200,8 +220,9 @@ impl Action {
             Self::AdminTokenCreated { .. } => "admin_token_created",
             Self::AdminTokenRevoked { .. } => "admin_token_revoked",
             Self::ReleaseAdded(_) => "release_added",
-            Self::DeployPlanned(_) => "deploy_planned",
+            Self::DeployPlanned(_) | Self::DeployAimed { .. } => "deploy_planned",
             Self::DeployApplied { .. } => "deploy_applied",
+            Self::DeployInterrupted { .. } => "deploy_interrupted",
         }
     }
 
@@ -214,8 +235,9 @@ impl Action {
             Self::TokenCreated { environment, .. }
             | Self::TokenRevoked { environment, .. }
             | Self::TokenRotated { environment, .. }
-            | Self::DeployApplied { environment, .. } => Some(environment),
-            Self::DeployPlanned(planned) => Some(&planned.environment),
+            | Self::DeployApplied { environment, .. }
+            | Self::DeployInterrupted { environment, .. } => Some(environment),
+            Self::DeployPlanned(planned) | Self::DeployAimed { planned, .. } => Some(&planned.environment),
             Self::AdminTokenCreated { .. } | Self::AdminTokenRevoked { .. } | Self::ReleaseAdded(_) => None,
         }
     }
@@ -254,13 +276,21 @@ impl fmt::Display for Action {
             }
             Self::AdminTokenRevoked { id } => write!(f, "revoked the admin or viewer token {id}"),
             Self::ReleaseAdded(told) => write!(f, "registered {} of {}", told.version, told.repository),
-            Self::DeployPlanned(planned) => write!(
+            Self::DeployPlanned(planned) | Self::DeployAimed { planned, .. } => write!(
                 f,
                 "planned to deploy {} {} to {} ({})",
                 planned.repository, planned.version, planned.environment, planned.id
             ),
             Self::DeployApplied { id, environment, workloads } => {
                 write!(f, "carried out {id} in {environment}: {}", workloads.join(", "))
+            }
+            Self::DeployInterrupted { id, environment, applied, not_applied, why } => {
+                let done = if applied.is_empty() { "nothing".to_owned() } else { applied.join(", ") };
+                let left = not_applied.join(", ");
+                write!(
+                    f,
+                    "began to carry out {id} in {environment}; applied: {done}; not applied: {left}; {why}"
+                )
             }
         }
     }

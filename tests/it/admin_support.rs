@@ -10,11 +10,13 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use landfall::admin::{AdminToken, App, Readiness, Settings, serve};
 use landfall::clock::now;
-use landfall::config::{Provider, Secret, Webhook};
+use landfall::config::{Access, Provider, Secret, Webhook};
 use landfall::deadline::Deadlines;
 use landfall::log::{Durability, Log};
 use landfall::model::deployments::Rules;
-use landfall::model::event::{Method as PullMethod, Object, Observation, TokenId, TokenKind};
+use landfall::model::event::{
+    EnvironmentName, Method as PullMethod, Object, Observation, TokenId, TokenKind,
+};
 use landfall::model::time::{Span, Time};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
@@ -22,6 +24,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+pub type Clusters = std::collections::BTreeMap<EnvironmentName, Access>;
 
 pub const HOST: &str = "registry.test:5000";
 
@@ -63,6 +67,15 @@ impl Server {
 
     /// `broken` is one more readiness check.
     pub async fn start_in(dir: TempDir, broken: fn(&Log) -> Result<(), String>) -> Self {
+        Self::start_of(dir, broken, Clusters::new()).await
+    }
+
+    /// With access to the clusters of environments.
+    pub async fn start_with(clusters: Clusters) -> Self {
+        Self::start_of(TempDir::new().unwrap(), |_| Ok(()), clusters).await
+    }
+
+    async fn start_of(dir: TempDir, broken: fn(&Log) -> Result<(), String>, clusters: Clusters) -> Self {
         let log = Log::open(dir.path(), Rules::default()).unwrap();
         let mut registry = Registry::default();
         log.register(&mut registry);
@@ -76,6 +89,7 @@ impl Server {
             registry_host: HOST.to_owned(),
             registry_tls: false,
             places: std::collections::BTreeMap::default(),
+            clusters,
             webhooks: webhooks(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use landfall::config::{Admin, Config, Flags, Provider, Proxy, Redirects, Tls, Upstream, Verify, Webhook};
+use landfall::config::{
+    Access, Admin, Config, Flags, Login, Provider, Proxy, Redirects, Tls, Upstream, Verify, Webhook,
+};
 use landfall::model::deploy::Place;
 use landfall::model::time::Span;
 
@@ -33,7 +35,7 @@ fn read(path: &str) -> String {
 /// No field is left out with `..`: a key that is added to the configuration has to be added to the example.
 #[test]
 fn the_example_has_every_key_and_loads() {
-    let Config { proxy, upstreams, admin, webhooks, data, max_wait, keep, rules, places } =
+    let Config { proxy, upstreams, admin, webhooks, data, max_wait, keep, rules, places, clusters } =
         load(&read("deploy/landfall.example.toml"));
     assert_eq!(data, Path::new("/var/lib/landfall"));
     assert_eq!(max_wait, Duration::from_millis(25));
@@ -43,6 +45,12 @@ fn the_example_has_every_key_and_loads() {
     let Place { context, namespace, workloads } = places[&"production".parse().unwrap()].clone();
     assert_eq!((context.as_deref(), namespace.as_deref()), (Some("production"), Some("shop")));
     assert_eq!(workloads[&"shop/web".parse().unwrap()].len(), 2);
+    let Access { login, namespace } = clusters[&"production".parse().unwrap()].clone();
+    let Login::Kubeconfig { file, context } = login else { panic!("{login:?}") };
+    assert_eq!((file.to_str(), context.as_deref()), (Some("/etc/landfall/kubeconfig"), Some("production")));
+    assert_eq!(namespace.as_deref(), Some("shop"));
+    let staging = &clusters[&"staging".parse().unwrap()];
+    assert_eq!((&staging.login, staging.namespace.as_deref()), (&Login::InCluster, Some("shop-staging")));
 
     let Proxy { listen, public_host, tls, verify, splice } = proxy;
     assert_eq!(listen.to_string(), "0.0.0.0:8080");

@@ -110,8 +110,10 @@ async fn the_command_prints_the_plan() {
     }
     tokio::task::block_in_place(|| deploy(&["warp drive", "--env", "production"]))
         .failed_with("no known change");
-    tokio::task::block_in_place(|| deploy(&["--version", "v1.0.0", "--env", "production", "--apply"]))
-        .failed_with("no access to a cluster");
+    tokio::task::block_in_place(|| {
+        deploy(&["--version", "v1.0.0", "--env", "production", "--apply", "--yes"])
+    })
+    .failed_with("no access to a cluster");
 }
 
 /// What kubectl is given where a command speaks of an object of a cluster: the object in a file, and no cluster.

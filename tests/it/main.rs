@@ -6,6 +6,7 @@ mod access;
 mod admin;
 mod admin_cli;
 mod admin_support;
+mod apply;
 mod architecture;
 mod browser;
 mod budget;

@@ -29,7 +29,7 @@ impl<'a> Agent<'a> {
     }
 
     /// The same agent, in front of a person.
-    fn that_asks(self) -> Self {
+    pub fn that_asks(self) -> Self {
         Self { capabilities: json!({"elicitation": {"form": {}}}), ..self }
     }
 
@@ -411,7 +411,16 @@ async fn refusals_are_sentences_with_the_next_step() {
         ("get_running", json!({"environment": "production", "at": "yesterday"}), "at: "),
         ("create_environment", json!({"name": "Production"}), "lower-case"),
         ("deploy_release", json!({"environment": "staging", "query": "warp drive"}), "no known change fits"),
-        ("deploy_release", json!({"environment": "staging", "version": "v1.0.0", "apply": true}), "kubectl"),
+        (
+            "deploy_release",
+            json!({"environment": "staging", "version": "v1.0.0", "apply": true}),
+            "no access",
+        ),
+        (
+            "deploy_release",
+            json!({"environment": "staging", "version": "v1.0.0", "apply": true, "confirm": "staging"}),
+            "kubectl",
+        ),
     ] {
         let why = agent.refused(tool, arguments).await;
         assert!(why.contains(part), "{tool}: {why}");

@@ -1,5 +1,5 @@
 //! A story over `landfall mcp` alone, with real pulls through the proxy: from an empty server to a rollback that is
-//! planned, seen and settled, and an environment that a person agrees to delete.
+//! planned, applied to a cluster, seen and settled, and an environment that a person agrees to delete.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -7,6 +7,7 @@ use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
+use crate::rig::api_server::{ApiServer, NAMESPACE};
 use crate::rig::images::{Format, Recipe};
 use crate::rig::landfall::{Landfall, Setup};
 use crate::rig::node::Node;
@@ -97,7 +98,12 @@ fn mcp(landfall: &Landfall) -> Agent {
 async fn a_release_goes_out_is_verified_and_rolled_back_over_mcp_alone() {
     need!("docker-registry", "htpasswd", "containerd", "ip");
     let registry = Registry::start(Auth::Htpasswd).await;
-    let landfall = Setup::before_registry(&registry).flag("--settle", "500ms").start();
+    let api = ApiServer::start().await;
+    let setup = Setup::before_registry(&registry).flag("--settle", "500ms");
+    let kubeconfig = api.kubeconfig(setup.dir());
+    let cluster = format!("[[cluster]]\nenvironment = \"production\"\nkubeconfig = {kubeconfig:?}");
+    let landfall = setup.line(&cluster).start();
+    api.workload(NAMESPACE, "deployments", "app", &[&format!("app=registry.example.com/{REPOSITORY}:1.1.0")]);
     let push = registry.client().await;
     let (one, two) = (Recipe::app(Format::Oci, "1.0.0").build(), Recipe::app(Format::Oci, "1.1.0").build());
     one.push(&push, REPOSITORY, "1.0.0").await;
@@ -134,14 +140,25 @@ async fn a_release_goes_out_is_verified_and_rolled_back_over_mcp_alone() {
     let compared = agent.call("compare_environments", json!({"left": "production", "right": "staging"}));
     assert_eq!(compared["services"][0]["relation"], "left_only", "{compared}");
 
-    let plan = agent.call("deploy_release", json!({"environment": "production", "query": "app 1.0.0"}));
+    let wish = json!({"environment": "production", "query": "app 1.0.0"});
+    let plan = agent.call("deploy_release", wish);
     assert_eq!((&plan["kind"], &plan["state"]), (&json!("rollback"), &json!("planned")), "{plan}");
     assert_eq!(plan["lost"]["pull_requests"], json!([4511]), "{plan}");
     assert!(
         plan["text"].as_str().unwrap().contains("rollback")
             && plan["image"].as_str().unwrap().ends_with(one.digest())
     );
-    pull("1.0.0").await;
+    let apply = json!({"environment": "production", "plan": plan["id"], "apply": true});
+    let applied = agent.call("deploy_release", apply);
+    assert_eq!((&applied["id"], &applied["state"]), (&plan["id"], &json!("applied")), "{applied}");
+    let asked = agent.asked.remove(0);
+    assert!(asked.contains("Apply this plan") && asked.contains("rollback"), "{asked}");
+    // The cluster's node pulls what its Deployment names, with what its pull secret holds.
+    let image = api.images("deployments/app").remove(0);
+    let (_, digest) = image.split_once('@').unwrap();
+    assert_eq!(digest, one.digest());
+    let (user, secret) = api.pull_secret("landfall-production");
+    node.cri().pull(&format!("{host}/{REPOSITORY}@{digest}"), &user, &secret).await.unwrap();
     let settled = until("the rollback settles", async || {
         let followed = agent.call("get_deploy", json!({"id": plan["id"]}));
         (followed["state"] == "settled").then_some(followed)

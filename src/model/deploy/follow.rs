@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::plan::World;
-use super::{Balance, Deploy, DeployState, Planned};
+use super::{Aim, Balance, Deploy, DeployState, Planned};
 use crate::model::act::Action;
 use crate::model::event::{EnvironmentName, Event};
 use crate::model::oci::Digest;
 use crate::model::questions::{
-    Deployment, Image, Phase, ReleaseRef, ReleaseView, fixes_and_pull_requests, running, timeline,
+    Deployment, Image, Phase, ReleaseRef, ReleaseView, Running, fixes_and_pull_requests, running, timeline,
 };
 use crate::model::releases::{Registration, Release};
 use crate::model::time::{Span, Time};
@@ -22,6 +23,8 @@ const PLANS_MAX: usize = 1_000;
 const NOT_SEEN: Span = Span::from_mins(30);
 /// Pulls that begin later than this after a plan are not laid to its account.
 const ACCOUNT: Span = Span::from_mins(24 * 60);
+/// A plan that is older than this is not applied: people agree to what they have just read.
+const PLAN_AGE_MAX: Span = Span::from_mins(60);
 /// Deployments of the environment that are looked through.
 const DEPLOYMENTS_MAX: usize = 200;
 
@@ -36,8 +39,25 @@ pub struct Followed {
     pub planned: Arc<Planned>,
     /// When it was made.
     pub planned_at: Time,
-    /// When Landfall told the cluster.
+    /// The workloads that its cluster has for it.
+    pub aim: Option<Aim>,
+    /// When Landfall had told the cluster all of it.
     pub applied_at: Option<Time>,
+    /// Where its application stopped, unless all of it was applied since.
+    pub interrupted: Option<Interruption>,
+}
+
+/// Where the application of a plan stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Interruption {
+    /// When.
+    pub at: Time,
+    /// What was changed, e.g. `deployment/web in shop`.
+    pub applied: Vec<String>,
+    /// What was not.
+    pub not_applied: Vec<String>,
+    /// Why.
+    pub why: String,
 }
 
 impl Deploys {
@@ -45,18 +65,22 @@ impl Deploys {
     pub fn apply(&mut self, event: &Event) {
         let Event::Acted(act) = event else { return };
         match &act.action {
-            Action::DeployPlanned(planned) => {
-                let plans = Arc::make_mut(&mut self.0);
-                if plans.len() >= PLANS_MAX {
-                    plans.pop_front();
-                }
-                let planned = Arc::new(Planned::clone(planned));
-                plans.push_back(Followed { planned, planned_at: act.at, applied_at: None });
-            }
+            Action::DeployPlanned(planned) => self.planned(planned, None, act.at),
+            Action::DeployAimed { planned, aim } => self.planned(planned, Some(aim), act.at),
             Action::DeployApplied { id, .. } => {
-                let mut plans = Arc::make_mut(&mut self.0).iter_mut();
-                if let Some(followed) = plans.find(|followed| followed.planned.id == *id) {
+                if let Some(followed) = self.with_id_mut(id) {
                     followed.applied_at = followed.applied_at.or(Some(act.at));
+                    followed.interrupted = None;
+                }
+            }
+            Action::DeployInterrupted { id, applied, not_applied, why, .. } => {
+                if let Some(followed) = self.with_id_mut(id) {
+                    followed.interrupted = Some(Interruption {
+                        at: act.at,
+                        applied: applied.clone(),
+                        not_applied: not_applied.clone(),
+                        why: why.clone(),
+                    });
                 }
             }
             // A new environment of that name is another one.
@@ -65,6 +89,19 @@ impl Deploys {
             }
             _ => {}
         }
+    }
+
+    fn planned(&mut self, planned: &Planned, aim: Option<&Aim>, planned_at: Time) {
+        let plans = Arc::make_mut(&mut self.0);
+        if plans.len() >= PLANS_MAX {
+            plans.pop_front();
+        }
+        let (planned, aim) = (Arc::new(planned.clone()), aim.cloned());
+        plans.push_back(Followed { planned, planned_at, aim, applied_at: None, interrupted: None });
+    }
+
+    fn with_id_mut(&mut self, id: &str) -> Option<&mut Followed> {
+        Arc::make_mut(&mut self.0).iter_mut().find(|followed| followed.planned.id == id)
     }
 
     /// The plan with this identifier.
@@ -80,8 +117,49 @@ impl Deploys {
 
 /// How far a plan is at the world's time.
 pub fn follow(world: &World<'_>, followed: &Followed) -> Deploy {
+    told(world, followed, &Course::of(world, &followed.planned.environment))
+}
+
+/// How far each of these plans for `env` is, in their order.
+pub fn follow_all<'a>(
+    world: &World<'_>,
+    env: &EnvironmentName,
+    plans: impl Iterator<Item = &'a Followed>,
+) -> Vec<Deploy> {
+    let course = Course::of(world, env);
+    plans.map(|followed| told(world, followed, &course)).collect()
+}
+
+/// Why a plan is not to be applied any more as it was made, if so. One whose application was begun may go on.
+pub fn outdated(world: &World<'_>, followed: &Followed) -> Option<String> {
     let planned = &followed.planned;
-    let seen = Seen::of(world, followed);
+    if world.now.since(followed.planned_at) > PLAN_AGE_MAX {
+        return Some(format!("{} is older than an hour", planned.id));
+    }
+    let runs = world.running(&planned.environment, &planned.repository).map(|runs| runs.digest);
+    let is_other = runs != planned.from.as_ref().map(|from| from.digest);
+    (is_other && followed.interrupted.is_none())
+        .then(|| format!("{} runs another image than when {} was planned", planned.environment, planned.id))
+}
+
+/// What an environment's pulls tell of every plan for it.
+struct Course {
+    deployments: Vec<Deployment>,
+    running: Running,
+}
+
+impl Course {
+    fn of(world: &World<'_>, env: &EnvironmentName) -> Self {
+        Self {
+            deployments: timeline(world.state, env, world.now, DEPLOYMENTS_MAX, None).deployments,
+            running: running(world.state, env, world.now),
+        }
+    }
+}
+
+fn told(world: &World<'_>, followed: &Followed, course: &Course) -> Deploy {
+    let planned = &followed.planned;
+    let seen = Seen::of(followed, course);
     let begun_at = followed.applied_at.unwrap_or(followed.planned_at);
     let is_late = world.now.since(begun_at) > NOT_SEEN;
     let state = match (seen.observed_at, seen.settled_at) {
@@ -110,14 +188,17 @@ pub fn follow(world: &World<'_>, followed: &Followed) -> Deploy {
         state,
         planned_at: followed.planned_at,
         applied_at: followed.applied_at,
+        interrupted: followed.interrupted.clone(),
         observed_at: seen.observed_at,
         settled_at: seen.settled_at,
         deployment_id: seen.deployment_id,
+        namespace: followed.aim.as_ref().map(|aim| aim.namespace.clone()),
+        workloads: followed.aim.iter().flat_map(|aim| aim.targets.clone()).collect(),
         commands: planned.commands.clone(),
         gained: balance(world, planned, &planned.gained),
         lost: balance(world, planned, &planned.lost),
         warnings: planned.warnings.clone(),
-        causes: if state == DeployState::NotSeen { causes(world, followed) } else { Vec::new() },
+        causes: if state == DeployState::NotSeen { causes(world, followed, course) } else { Vec::new() },
         text: planned.text.clone(),
     }
 }
@@ -131,14 +212,12 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(world: &World<'_>, followed: &Followed) -> Self {
-        let planned = &followed.planned;
+    fn of(followed: &Followed, course: &Course) -> Self {
+        let (planned, deployments) = (&followed.planned, &course.deployments);
         let is_it = |digest: &Digest, version: Option<&String>| match &planned.digest {
             Some(wanted) => wanted == digest,
             None => version == Some(&planned.version),
         };
-        let deployments =
-            timeline(world.state, &planned.environment, world.now, DEPLOYMENTS_MAX, None).deployments;
         let change_of = |deployment: &Deployment| {
             let mut changes = deployment.changes.iter();
             let change = changes.find(|change| {
@@ -160,8 +239,7 @@ impl Seen {
             }
         }
         // It ran before the plan: a pull of it since shows that it still does.
-        let services = running(world.state, &planned.environment, world.now).services;
-        let service = services.into_iter().find(|service| {
+        let service = course.running.services.iter().find(|service| {
             service.repository == planned.repository && is_it(&service.digest, service.version.as_ref())
         });
         let Some(service) = service.filter(|it| it.last_seen_at >= followed.planned_at) else {
@@ -179,17 +257,19 @@ impl Seen {
 }
 
 /// Why no pull came, the likeliest first.
-fn causes(world: &World<'_>, followed: &Followed) -> Vec<String> {
+fn causes(world: &World<'_>, followed: &Followed, course: &Course) -> Vec<String> {
     let (planned, env) = (&followed.planned, &followed.planned.environment);
     let mut causes = Vec::new();
-    let failing = running(world.state, env, world.now).failing;
-    for attempt in failing.iter().filter(|attempt| attempt.repository == planned.repository) {
+    for attempt in course.running.failing.iter().filter(|attempt| attempt.repository == planned.repository) {
         causes.push(format!("pulls of {} fail: {}", planned.repository, attempt.cause));
     }
     if !world.has_live_token(env) {
         causes.push(format!("no cluster token of {env} is accepted, so nodes cannot pull"));
     }
-    if followed.applied_at.is_none() {
+    if let Some(stop) = &followed.interrupted {
+        let left = stop.not_applied.join(", ");
+        causes.push(format!("its application stopped before {left}: {}", stop.why));
+    } else if followed.applied_at.is_none() {
         causes.push("the plan's commands were not run, or for another namespace or cluster".to_owned());
     }
     if planned.warnings.iter().any(|warning| warning.kind == super::WarningKind::PullPolicy) {

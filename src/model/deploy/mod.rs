@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! Wish → find → one release, or several candidates and nothing done
-//!             → plan → Planned (into the log) → follow → Deploy (the view)
+//!             → plan → Planned, aimed at workloads where a cluster says which (into the log) → follow → Deploy (the view)
 //! ```
 //!
-//! Nothing here changes a cluster: a plan is what somebody may run, and what it would mean.
+//! Nothing here changes a cluster: a plan is what somebody may run, or `cluster` may apply, and what it would mean.
 
+mod aim;
 mod commands;
 mod find;
 mod follow;
+mod found;
+mod image;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -23,9 +26,12 @@ use super::oci::{Digest, Repository};
 use super::questions::{ReleaseRef, ReleaseView};
 use super::time::Time;
 
+pub use aim::Cluster;
+pub use commands::{VERSION_LABEL, label, pull_secret};
 pub use find::{Candidate, NoPlan, Wish};
-pub use follow::{Deploys, follow};
-pub use plan::{World, plan};
+pub use follow::{Deploys, Followed, Interruption, follow, follow_all, outdated};
+pub use found::{Aim, Container, Found, PullSecret, Surroundings, TARGETS_MAX, Target};
+pub use plan::{Plan, World, plan};
 pub use workload::{BadWorkload, Place, Workload, WorkloadKind, is_namespace};
 
 /// A plan, as the log keeps it. Texts are bounded where they are made.
@@ -120,6 +126,12 @@ pub enum WarningKind {
     WorkloadGuessed,
     /// Pulls of the service fail at the moment.
     Failing,
+    /// No workload that the cluster has uses the repository: the commands' workloads are named or guessed.
+    NoWorkload,
+    /// The cluster did not say what it has.
+    ClusterUnknown,
+    /// The cluster's pull secret is not there, or its token is not accepted.
+    PullSecret,
 }
 
 /// How far a deploy is.
@@ -169,9 +181,12 @@ pub struct Deploy {
     pub state: DeployState,
     /// When it was planned.
     pub planned_at: Time,
-    /// When Landfall told the cluster.
+    /// When Landfall had told the cluster all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_at: Option<Time>,
+    /// Where its application stopped; nothing once all of it was applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Interruption>,
     /// The first pull of it since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_at: Option<Time>,
@@ -181,6 +196,11 @@ pub struct Deploy {
     /// The deployment that its pulls made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment_id: Option<String>,
+    /// The namespace of its workloads, where the cluster was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The workloads that the cluster has for it; none where it was not asked or has none.
+    pub workloads: Vec<Target>,
     /// Commands for a shell that do it, in their order.
     pub commands: Vec<String>,
     /// What comes with it.

@@ -1,9 +1,12 @@
 //! What a deploy would do: image, commands, what comes and what goes, and what to know first.
 
+use super::aim::{self, Cluster};
 use super::commands::{self, Target};
 use super::find::{Found, NoPlan, Wish, find};
+use super::found::{Aim, PullSecret};
 use super::workload::Place;
 use super::{DeployKind, Origin, Planned, Warning, WarningKind};
+use crate::model::act::Action;
 use crate::model::deployments::State;
 use crate::model::directory::Directory;
 use crate::model::event::{EnvironmentName, TokenKind};
@@ -33,6 +36,25 @@ pub struct World<'a> {
     pub registry_host: &'a str,
 }
 
+/// A plan, and what it is aimed at.
+pub struct Plan {
+    /// The plan.
+    pub planned: Planned,
+    /// The workloads that the cluster has for it; nothing where it was not asked or has none.
+    pub aim: Option<Aim>,
+}
+
+impl Plan {
+    /// The plan as the log takes it.
+    pub fn action(self) -> Action {
+        let planned = Box::new(self.planned);
+        match self.aim {
+            Some(aim) => Action::DeployAimed { planned, aim },
+            None => Action::DeployPlanned(planned),
+        }
+    }
+}
+
 impl World<'_> {
     /// What an environment runs of a repository.
     pub(super) fn running(&self, env: &EnvironmentName, repository: &Repository) -> Option<RunningService> {
@@ -52,22 +74,32 @@ impl World<'_> {
             environment.tokens().any(|token| token.kind == TokenKind::Cluster && token.is_active(self.now))
         })
     }
+
+    /// Whether pods that pull with this secret are accepted, as this environment's cluster.
+    pub fn is_good(&self, env: &EnvironmentName, secret: PullSecret) -> bool {
+        let PullSecret::Holds { sha256 } = secret else { return false };
+        let owner = self.directory.authenticate(&sha256, self.now);
+        owner.is_ok_and(|(environment, token)| environment.name == *env && token.kind == TokenKind::Cluster)
+    }
 }
 
 /// The plan for what `wish` means in `env`; `id` is its identifier, `searched` what the wish's query found, `place`
-/// what the environment's settings say.
+/// what the environment's settings say, `cluster` what its cluster says.
 ///
 /// # Errors
-/// No release fits, or several do.
+/// No release fits, or several do; or the wish names another namespace than the cluster's.
 pub fn plan(
     world: &World<'_>,
     env: &EnvironmentName,
     wish: &Wish,
     searched: Option<&Searched>,
     place: &Place,
+    cluster: Cluster<'_>,
     id: String,
-) -> Result<Planned, NoPlan> {
+) -> Result<Plan, NoPlan> {
     let found = find(world, env, wish, searched)?;
+    let open = if let Cluster::Open(around) = cluster { Some(around) } else { None };
+    aim::check_namespace(env, wish, open)?;
     let release = &found.release;
     let (repository, digest) = (&release.repository, release.digest());
     let image = image(world, release)?;
@@ -80,18 +112,27 @@ pub fn plan(
         image: &image,
         registry_host: world.registry_host,
     };
+    let aim = open.map(|around| aim::aim(around, repository, wish)).transpose()?.flatten();
     let named = place.workloads.get(repository).cloned().unwrap_or_default();
     let named = wish.workload.clone().map_or(named, |one| vec![one]);
-    let is_guessed = named.is_empty();
+    let is_guessed = named.is_empty() && aim.is_none();
     let workloads = if is_guessed { vec![commands::guessed(repository)] } else { named };
-    let namespace = wish.namespace.clone().or_else(|| place.namespace.clone());
+    let namespace = open.map(|around| around.namespace.clone());
+    let namespace = namespace.or_else(|| wish.namespace.clone()).or_else(|| place.namespace.clone());
     let kubectl = commands::Kubectl { context: place.context.clone(), namespace };
     let mut commands = Vec::new();
-    if !world.has_live_token(env) {
-        commands.extend(commands::credentials(&target, &kubectl));
+    let can_pull = open.map_or_else(|| world.has_live_token(env), |around| world.is_good(env, around.secret));
+    if !can_pull {
+        let there = open.map_or(PullSecret::Absent, |around| around.secret);
+        commands.extend(commands::credentials(&target, &kubectl, there));
     }
-    commands.extend(commands::deploy(&target, &kubectl, &workloads));
-    let mut warnings = warnings(world, env, &found, runs.as_ref(), &passage);
+    commands.extend(match &aim {
+        Some(aim) => commands::deploy_found(&target, &kubectl, &aim.targets),
+        None => commands::deploy(&target, &kubectl, &workloads),
+    });
+    let mut warnings = warnings(world, env, &found, runs.as_ref(), &passage, open.is_some());
+    let sight = aim::Sight { env, repository, can_pull, was_there: passage.was_there, kind: passage.kind };
+    warnings.extend(aim::warnings(&sight, cluster, aim.as_ref()));
     if is_guessed {
         warnings.push(Warning {
             kind: WarningKind::WorkloadGuessed,
@@ -106,7 +147,7 @@ pub fn plan(
     let versions = |releases: &[Release]| {
         releases.iter().take(VERSIONS_MAX).map(|release| release.version.clone()).collect()
     };
-    Ok(Planned {
+    let planned = Planned {
         id,
         environment: env.clone(),
         repository: repository.clone(),
@@ -120,7 +161,8 @@ pub fn plan(
         commands,
         warnings,
         text,
-    })
+    };
+    Ok(Plan { planned, aim })
 }
 
 /// By digest where one is known, else by the version's tag.
@@ -216,6 +258,7 @@ fn warnings(
     found: &Found,
     runs: Option<&RunningService>,
     passage: &Passage,
+    cluster_says: bool,
 ) -> Vec<Warning> {
     let repository = &found.release.repository;
     let mut warnings = Vec::new();
@@ -256,7 +299,7 @@ fn warnings(
         warn(true, WarningKind::Failing, text);
     }
     warn(
-        !world.has_live_token(env),
+        !cluster_says && !world.has_live_token(env),
         WarningKind::NoLiveToken,
         format!(
             "no cluster token of {env} is accepted, so nodes cannot pull; the first commands make one and its pull \
@@ -278,7 +321,7 @@ fn warnings(
         ),
     );
     warn(
-        passage.was_there && passage.kind != DeployKind::Unchanged,
+        !cluster_says && passage.was_there && passage.kind != DeployKind::Unchanged,
         WarningKind::PullPolicy,
         format!(
             "nodes of {env} pulled this image before: those that still hold it ask for nothing under \

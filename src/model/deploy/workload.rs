@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::model::oci::Repository;
 
 /// Longest name of a namespace, in bytes: a DNS label (Kubernetes, "Object Names and IDs").
@@ -33,8 +36,9 @@ pub struct Workload {
     pub container: Option<String>,
 }
 
-/// What can run pods of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What can run pods of an image. It is in the log: new ones go at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum WorkloadKind {
     /// `apps/v1` Deployment.
     Deployment,

@@ -3,6 +3,7 @@
 //! Every part lives in a temporary directory, listens on a free port of the loopback device (or on an address of
 //! its own network namespace) and ends with the value that holds it.
 
+pub mod api_server;
 pub mod browser;
 pub mod cri;
 pub mod fake;

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
 
 use super::http::Failure;
@@ -34,6 +35,21 @@ impl Identity {
     pub fn write(&self, dir: &Path) {
         std::fs::write(dir.join("tls.key"), &self.key_pem).unwrap();
         std::fs::write(dir.join("tls.crt"), &self.certificate_pem).unwrap();
+    }
+
+    /// The certificate, for who is to trust it.
+    pub fn pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// What a server of this identity accepts connections with.
+    pub fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).unwrap();
+        let config = config.with_single_cert(vec![self.certificate.clone()], key).unwrap();
+        Arc::new(config).into()
     }
 
     fn client(&self, protocol: &str) -> rustls::ClientConfig {

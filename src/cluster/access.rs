@@ -1,0 +1,48 @@
+//! From what the configuration says to a client. Files are read anew each time: credentials in them are renewed.
+
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::error::ClusterError;
+use crate::config::{Access, Login};
+
+/// Longest that files, and a program that a kubeconfig names to log in with, may take.
+const LOGIN_TIME_MAX: Duration = Duration::from_secs(15);
+/// Longest wait for a connection.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A client, and the namespace that is meant.
+pub(super) async fn client(access: &Access) -> Result<(Client, String), ClusterError> {
+    let (access, runtime) = (access.clone(), Handle::current());
+    // Files, and above all programs, would hold up a thread that others need.
+    let made = tokio::task::spawn_blocking(move || runtime.block_on(connected(&access)));
+    match timeout(LOGIN_TIME_MAX, made).await {
+        Ok(Ok(made)) => made,
+        Ok(Err(ended)) => Err(ClusterError::Access(ended.into())),
+        Err(_) => Err(ClusterError::TimedOut),
+    }
+}
+
+async fn connected(access: &Access) -> Result<(Client, String), ClusterError> {
+    let unusable = |error: Box<dyn std::error::Error + Send + Sync>| ClusterError::Access(error);
+    let mut config = match &access.login {
+        Login::InCluster => Config::incluster().map_err(|error| unusable(error.into()))?,
+        Login::Kubeconfig { file, context } => {
+            let kubeconfig = Kubeconfig::read_from(file).map_err(|error| unusable(error.into()))?;
+            let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+            config.map_err(|error| unusable(error.into()))?
+        }
+    };
+    config.connect_timeout = Some(CONNECT_TIME_MAX);
+    config.read_timeout = Some(super::ANSWER_TIME_MAX);
+    // Who asked is told at once, and decides.
+    config.default_retry = false;
+    let namespace = access.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let client = Client::try_from(config).map_err(|error| unusable(error.into()))?;
+    Ok((client, namespace))
+}

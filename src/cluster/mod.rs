@@ -1,0 +1,163 @@
+//! An environment's cluster: what its namespace has, and telling it what to run. The one room that knows `kube`.
+//!
+//! ```text
+//! reach → surroundings (list, get) → changes → rehearse (dry run of all) → apply, one by one
+//! ```
+//!
+//! What is applied is what Landfall owns and nothing else, under its own field manager (Kubernetes, "Server-Side
+//! Apply"): a field that somebody else manages is a conflict, and is taken over only where somebody said so. There is
+//! no watch and no cache: an answer is as old as the request that it is for.
+
+mod access;
+mod change;
+mod error;
+mod kinds;
+mod secret;
+
+use std::time::Duration;
+
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::{Api, Client};
+use tokio::time::timeout;
+
+use crate::config::Access;
+use crate::model::deploy::{Found, PullSecret, Surroundings, WorkloadKind};
+
+pub use change::Change;
+use error::Asked;
+pub use error::ClusterError;
+
+/// What Landfall calls itself where fields have owners.
+const FIELD_MANAGER: &str = "landfall";
+/// Longest wait for one answer of the API server.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+/// Objects that are asked for at once.
+const PAGE: u32 = 100;
+/// Most workloads of one kind that are looked through.
+const WORKLOADS_MAX: usize = 2_000;
+
+/// A namespace of a cluster that was reached.
+pub struct Cluster {
+    client: Client,
+    namespace: String,
+}
+
+/// What is done about fields that somebody else manages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflicts {
+    /// They are left to who manages them, and the change is refused.
+    Refuse,
+    /// They are Landfall's from now on: somebody said so.
+    TakeOver,
+}
+
+impl Cluster {
+    /// The cluster that `access` leads to; nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// The access cannot be used.
+    pub async fn reach(access: &Access) -> Result<Self, ClusterError> {
+        let (client, namespace) = access::client(access).await?;
+        Ok(Self { client, namespace })
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// What the namespace has: its workloads of every kind, and the pull secret of this name for `host`.
+    ///
+    /// # Errors
+    /// The cluster does not say.
+    pub async fn surroundings(&self, secret: &str, host: &str) -> Result<Surroundings, ClusterError> {
+        let mut workloads = Vec::new();
+        for kind in WorkloadKind::ALL {
+            workloads.extend(self.list(kind).await?);
+        }
+        let secret = self.pull_secret(secret, host).await?;
+        Ok(Surroundings { namespace: self.namespace.clone(), workloads, secret })
+    }
+
+    async fn list(&self, kind: WorkloadKind) -> Result<Vec<Found>, ClusterError> {
+        let resource = kinds::resource(kind);
+        let api = self.api(&resource);
+        let asked =
+            Asked { verb: "list", resource: &resource.plural, name: None, namespace: &self.namespace };
+        let mut params = ListParams::default().limit(PAGE);
+        let mut found = Vec::new();
+        loop {
+            let page = self.answer(&asked, api.list(&params)).await?;
+            found.extend(page.items.into_iter().filter_map(|object| kinds::found(kind, object)));
+            if found.len() > WORKLOADS_MAX {
+                return Err(ClusterError::TooMany { resource: resource.plural, most: WORKLOADS_MAX });
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    async fn pull_secret(&self, name: &str, host: &str) -> Result<PullSecret, ClusterError> {
+        let resource = secret::resource();
+        let asked =
+            Asked { verb: "get", resource: &resource.plural, name: Some(name), namespace: &self.namespace };
+        let object = self.answer(&asked, self.api(&resource).get_opt(name)).await?;
+        Ok(object.map_or(PullSecret::Absent, |object| secret::read(&object.data, host)))
+    }
+
+    /// Whether the cluster would take every one of these changes. Nothing is changed.
+    ///
+    /// # Errors
+    /// The first change that it would not take.
+    pub async fn rehearse(&self, changes: &[Change], conflicts: Conflicts) -> Result<(), ClusterError> {
+        for change in changes {
+            self.patch(change, params(conflicts).dry_run()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a change.
+    ///
+    /// # Errors
+    /// The cluster did not take it; after [`ClusterError::is_open`] it may have.
+    pub async fn apply(&self, change: &Change, conflicts: Conflicts) -> Result<(), ClusterError> {
+        self.patch(change, params(conflicts)).await
+    }
+
+    async fn patch(&self, change: &Change, params: PatchParams) -> Result<(), ClusterError> {
+        // An apply makes what is not there, and needs both verbs for it.
+        let verb = if change.makes { "create or patch" } else { "patch" };
+        let asked = Asked {
+            verb,
+            resource: &change.resource.plural,
+            name: Some(&change.name),
+            namespace: &self.namespace,
+        };
+        let api = self.api(&change.resource);
+        let patch = Patch::Apply(&change.body);
+        self.answer(&asked, api.patch(&change.name, &params, &patch)).await.map(drop)
+    }
+
+    fn api(&self, resource: &ApiResource) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, resource)
+    }
+
+    async fn answer<T>(
+        &self,
+        asked: &Asked<'_>,
+        answer: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, ClusterError> {
+        let answer = timeout(ANSWER_TIME_MAX, answer).await.map_err(|_| ClusterError::TimedOut)?;
+        answer.map_err(|error| asked.failed(error))
+    }
+}
+
+fn params(conflicts: Conflicts) -> PatchParams {
+    let params = PatchParams::apply(FIELD_MANAGER);
+    match conflicts {
+        Conflicts::Refuse => params,
+        Conflicts::TakeOver => params.force(),
+    }
+}

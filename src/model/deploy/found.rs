@@ -1,0 +1,156 @@
+//! What a cluster says of an environment's workloads, and which of them a repository goes to.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::image;
+use super::workload::{Workload, WorkloadKind};
+use crate::model::oci::Repository;
+
+/// Most workloads that one deploy goes to: what is more is hardly one service.
+pub const TARGETS_MAX: usize = 50;
+
+/// What a cluster says about an environment's namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The namespace.
+    pub namespace: String,
+    /// Its workloads.
+    pub workloads: Vec<Found>,
+    /// The environment's pull secret.
+    pub secret: PullSecret,
+}
+
+/// A workload as its cluster has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it is.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: String,
+    /// The containers of its pods.
+    pub containers: Vec<Container>,
+    /// The pull secrets that its pods name themselves.
+    pub pull_secrets: Vec<String>,
+}
+
+/// A container of a workload's pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// Its image, as the workload names it.
+    pub image: String,
+    /// It runs, and ends, before the others start.
+    pub is_init: bool,
+    /// `imagePullPolicy`, as the API server filled it in.
+    pub pull_policy: String,
+}
+
+/// An environment's pull secret, as its cluster has it. What it says itself is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullSecret {
+    /// There is none.
+    Absent,
+    /// There is a secret of that name, and it is none to pull with.
+    OtherKind,
+    /// It has no password for the proxy's host.
+    OtherHost,
+    /// It has a password for the proxy's host.
+    Holds {
+        /// The password's SHA-256.
+        sha256: [u8; 32],
+    },
+}
+
+/// A workload that a deploy goes to, and which of its containers. It is in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DeployTarget)]
+pub struct Target {
+    /// What it is.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: String,
+    /// The containers whose image changes.
+    pub containers: Vec<String>,
+    /// … and those that run before the others.
+    pub init_containers: Vec<String>,
+}
+
+/// What a plan is aimed at: workloads that were found in the environment's cluster. It is in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aim {
+    /// Their namespace.
+    pub namespace: String,
+    /// The workloads, at least one and at most [`TARGETS_MAX`].
+    pub targets: Vec<Target>,
+}
+
+impl Target {
+    /// KIND/NAME, as kubectl takes it.
+    pub fn workload(&self) -> Workload {
+        Workload { kind: self.kind, name: self.name.clone(), container: None }
+    }
+
+    /// Every container whose image changes.
+    pub fn all_containers(&self) -> impl Iterator<Item = &String> {
+        self.init_containers.iter().chain(&self.containers)
+    }
+
+    /// Whether the cluster still has the workload with these containers.
+    pub fn is_there(&self, found: &Found) -> bool {
+        let has = |name: &String, is_init| {
+            found.containers.iter().any(|it| it.name == *name && it.is_init == is_init)
+        };
+        self.is(found)
+            && self.containers.iter().all(|name| has(name, false))
+            && self.init_containers.iter().all(|name| has(name, true))
+    }
+
+    /// Whether it is that workload.
+    pub fn is(&self, found: &Found) -> bool {
+        (self.kind, &self.name) == (found.kind, &found.name)
+    }
+}
+
+impl Surroundings {
+    /// The workloads that a deploy of `repository` goes to: `only` this one, or all whose containers use it. A container
+    /// that `only` names is meant whatever image it has.
+    pub(super) fn targets(&self, repository: &Repository, only: Option<&Workload>) -> Vec<Target> {
+        let is_meant =
+            |found: &&Found| only.is_none_or(|it| (it.kind, &it.name) == (found.kind, &found.name));
+        let named = only.and_then(|it| it.container.as_deref());
+        let uses = |container: &&Container| match named {
+            Some(name) => container.name == name,
+            None => image::is_of(&container.image, repository),
+        };
+        let target = |found: &Found| {
+            let (init, main): (Vec<&Container>, Vec<&Container>) =
+                found.containers.iter().filter(uses).partition(|container| container.is_init);
+            let names = |containers: Vec<&Container>| {
+                containers.into_iter().map(|container| container.name.clone()).collect()
+            };
+            Target {
+                kind: found.kind,
+                name: found.name.clone(),
+                containers: names(main),
+                init_containers: names(init),
+            }
+        };
+        let targets = self.workloads.iter().filter(is_meant).map(target);
+        targets.filter(|target| target.all_containers().next().is_some()).collect()
+    }
+
+    /// Containers of `targets` whose policy keeps nodes from asking for an image that they hold, as WORKLOAD:CONTAINER.
+    pub(super) fn silent<'a>(&'a self, targets: &'a [Target]) -> impl Iterator<Item = (String, &'a str)> {
+        let of_one = |target: &'a Target| {
+            let found = self.workloads.iter().filter(|found| target.is(found));
+            let containers = found.flat_map(|found| &found.containers);
+            let silent = containers.filter(|it| {
+                it.pull_policy != "Always" && target.all_containers().any(|name| *name == it.name)
+            });
+            silent.map(|it| (format!("{}:{}", target.workload(), it.name), it.pull_policy.as_str()))
+        };
+        targets.iter().flat_map(of_one)
+    }
+}
