@@ -165,6 +165,7 @@ mod tests {
                     workloads: vec!["deployment/app in shop".into()],
                 },
             ),
+            ("backup-taken", Action::BackupTaken),
         ]
     }
 

@@ -1,4 +1,4 @@
-//! What administrators do, and who did it: every change that people or their programs ask for.
+//! What administrators do, and who did it: every change that people or their programs ask for, and every backup.
 //!
 //! An action says everything that the fold needs; the act around it says when, who, through what and from where.
 
@@ -180,6 +180,8 @@ pub enum Action {
         /// What was changed, e.g. `deployment/web in shop`.
         workloads: Vec<String>,
     },
+    /// A backup was taken: all that is known left the server.
+    BackupTaken,
 }
 
 impl Action {
@@ -202,6 +204,7 @@ impl Action {
             Self::ReleaseAdded(_) => "release_added",
             Self::DeployPlanned(_) => "deploy_planned",
             Self::DeployApplied { .. } => "deploy_applied",
+            Self::BackupTaken => "backup_taken",
         }
     }
 
@@ -216,7 +219,10 @@ impl Action {
             | Self::TokenRotated { environment, .. }
             | Self::DeployApplied { environment, .. } => Some(environment),
             Self::DeployPlanned(planned) => Some(&planned.environment),
-            Self::AdminTokenCreated { .. } | Self::AdminTokenRevoked { .. } | Self::ReleaseAdded(_) => None,
+            Self::AdminTokenCreated { .. }
+            | Self::AdminTokenRevoked { .. }
+            | Self::ReleaseAdded(_)
+            | Self::BackupTaken => None,
         }
     }
 }
@@ -262,6 +268,7 @@ impl fmt::Display for Action {
             Self::DeployApplied { id, environment, workloads } => {
                 write!(f, "carried out {id} in {environment}: {}", workloads.join(", "))
             }
+            Self::BackupTaken => f.write_str("took a backup"),
         }
     }
 }

@@ -153,7 +153,10 @@ impl Directory {
             Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => {
                 Arc::make_mut(&mut self.admins).act(at, action);
             }
-            Action::ReleaseAdded(_) | Action::DeployPlanned(_) | Action::DeployApplied { .. } => {}
+            Action::ReleaseAdded(_)
+            | Action::DeployPlanned(_)
+            | Action::DeployApplied { .. }
+            | Action::BackupTaken => {}
         }
     }
 
