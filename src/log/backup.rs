@@ -117,4 +117,4 @@ pub enum BackupError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -7,6 +7,7 @@ mod admin;
 mod admin_cli;
 mod admin_support;
 mod architecture;
+mod backup;
 mod browser;
 mod budget;
 mod clients;
