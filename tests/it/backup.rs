@@ -178,7 +178,8 @@ async fn what_a_kill_leaves_is_no_backup_and_in_nobodys_way() {
 async fn an_answer_that_is_no_whole_backup_leaves_no_file() {
     let dir = directory();
     let file = dir.path().join("landfall.backup");
-    let replies: [(i32, &str, fn() -> Reply); 4] = [
+    type Case = (i32, &'static str, fn() -> Reply);
+    let replies: [Case; 4] = [
         (69, "broke off", || Reply::new(200).length(1_000).send("landfall backup\n").close()),
         (76, "cut short", || Reply::new(200).body("landfall backup\n\x01\0\0\0")),
         (76, "no backup of landfall", || Reply::new(200).body("<html>")),
