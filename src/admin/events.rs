@@ -1,7 +1,9 @@
 //! What happens, as server-sent events (HTML, section 9.2): bounded in number, length and memory.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,12 +11,12 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::{HeaderMap, Uri, header};
+use hyper::body::Frame;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
 use tokio::time::Instant;
 
 use super::auth::is_known;
-use super::export::Chunks;
 use super::feed::{self, News};
 use super::fields::Fields;
 use super::problem::Problem;
@@ -35,8 +37,6 @@ const FRAMES_WAITING_MAX: usize = 16;
 const GREETING: &[u8] = b"retry: 2000\n: listening\n\n";
 const BEAT: &[u8] = b": heartbeat\n\n";
 
-type Frame = Result<Bytes, Infallible>;
-
 /// Which news a listener wants.
 struct Wanted {
     environment: Option<EnvironmentName>,
@@ -52,7 +52,18 @@ impl Wanted {
     }
 }
 
-/// `GET /api/v1/events?environment=E&kinds=pull,deployment`: from now on.
+/// Tells what happens from now on, as server-sent events: pulls, deployments and changes.
+///
+/// The stream ends after half an hour and with the server; whoever listens comes back. What a slow listener missed is
+/// told as `missed`.
+#[utoipa::path(get, path = "/events", tag = "questions", operation_id = "events",
+    params(
+        ("environment" = Option<EnvironmentName>, Query, description = "Only what happens in this environment"),
+        ("kinds" = Option<String>, Query, example = "pull,deployment",
+            description = "Only events of these kinds: `pull`, `attempt`, `deployment`, `token`, `environment`, `release`, \
+                           `admin_token`, `other`, separated by commas"),
+    ),
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 503)))]
 pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["environment", "kinds"])?;
     let wanted = Wanted {
@@ -65,7 +76,7 @@ pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, uri:
     let (sender, frames) = mpsc::channel(FRAMES_WAITING_MAX);
     tokio::spawn(stream(app, headers, wanted, news, sender, place));
     let head = [(header::CONTENT_TYPE, "text/event-stream")];
-    Ok((head, Body::new(Chunks(frames))).into_response())
+    Ok((head, Body::new(Frames(frames))).into_response())
 }
 
 async fn stream(
@@ -73,7 +84,7 @@ async fn stream(
     headers: HeaderMap,
     wanted: Wanted,
     mut news: broadcast::Receiver<News>,
-    frames: mpsc::Sender<Frame>,
+    frames: mpsc::Sender<Bytes>,
     _place: OwnedSemaphorePermit,
 ) {
     let mut closing = app.feed.closing();
@@ -83,7 +94,7 @@ async fn stream(
     let mut next = Some(Bytes::from_static(GREETING));
     loop {
         if let Some(frame) = next.take() {
-            let sent = tokio::time::timeout(READER_TIMEOUT, frames.send(Ok(frame))).await;
+            let sent = tokio::time::timeout(READER_TIMEOUT, frames.send(frame)).await;
             if !matches!(sent, Ok(Ok(()))) {
                 return;
             }
@@ -104,5 +115,20 @@ async fn stream(
             _ = closing.changed() => return,
             () = &mut end => return,
         };
+    }
+}
+
+/// Events as they come. A stream has no end that could come too soon.
+struct Frames(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|frame| frame.map(Frame::data).map(Ok))
     }
 }

@@ -1,7 +1,7 @@
 //! The control plane: reads snapshots of the log's fold, sends changes to the log, and never touches an image's bytes.
 //!
 //! ```text
-//! listener → gate → guard → environments, tokens, questions, export → JSON, or a problem
+//! listener → gate → guard → environments, tokens, questions, export, backup → JSON, or a problem
 //! ```
 
 mod admin_tokens;
@@ -9,6 +9,7 @@ mod apply;
 mod ask;
 mod audit;
 mod auth;
+mod backup;
 mod caller;
 mod deploys;
 mod environments;
@@ -29,6 +30,7 @@ mod questions;
 mod random;
 mod releases;
 mod sessions;
+mod stream;
 mod token_file;
 mod tokens;
 mod web;
@@ -41,7 +43,6 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -105,6 +106,7 @@ pub struct App {
     sessions: sessions::Sessions,
     deliveries: webhooks::Deliveries,
     feed: feed::Feed,
+    readers: stream::Readers,
     limits: limits::Limits,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
@@ -125,6 +127,7 @@ impl App {
             sessions: sessions::Sessions::default(),
             deliveries: webhooks::Deliveries::default(),
             feed: feed::Feed::default(),
+            readers: stream::Readers::default(),
             limits: limits::Limits::default(),
             finder: RwLock::default(),
         }
@@ -200,13 +203,11 @@ fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(admin_tokens::revoke))
         .routes(routes!(whoami::caller))
         .routes(routes!(audit::audit))
+        .routes(routes!(events::events))
         .routes(routes!(export::export))
+        .routes(routes!(backup::backup))
         .split_for_parts();
-    let api = api
-        // A stream has no schema: ARCHITECTURE.md tells its events.
-        .route("/events", get(events::events))
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed);
+    let api = api.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
     (api, described)
 }
 

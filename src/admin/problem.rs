@@ -110,7 +110,7 @@ impl Problem {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too-many-streams",
-            "Too many streams of events are open",
+            "Too many streams, exports or backups are open",
             "close one, or ask again later",
         )
     }
@@ -271,6 +271,17 @@ impl Problem {
             "log-unavailable",
             "The change could not be made durable",
             "nothing was changed; /readyz says what is wrong with the log, and the server's log says more",
+        )
+    }
+
+    /// 503: the log cannot be read now.
+    pub(super) fn log_unreadable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "log-unreadable",
+            "The log cannot be read now",
+            "/readyz says what is wrong with the log, and the server's log says more. Where its disk is full, a copy of \
+             the data folder is a backup, too, if no landfall runs on it",
         )
     }
 }

@@ -17,6 +17,12 @@ pub enum CliError {
     /// The repository cannot be imported.
     #[error(transparent)]
     Import(#[from] super::release::ImportError),
+    /// There is no backup.
+    #[error(transparent)]
+    Save(#[from] super::backup::SaveError),
+    /// Nothing was restored.
+    #[error(transparent)]
+    Restore(#[from] super::restore::NotRestored),
     /// The demo does not end as it should.
     #[error(transparent)]
     Demo(#[from] super::demo::DemoError),
@@ -67,7 +73,7 @@ pub enum CliError {
     },
     /// The answer broke off.
     #[error(
-        "{address} broke off in the middle of its answer: {reason}\n  what was printed is incomplete; try again"
+        "{address} broke off in the middle of its answer: {reason}\n  what came is incomplete; try again"
     )]
     BrokeOff {
         /// The server's address.
@@ -110,6 +116,8 @@ impl CliError {
             Self::Demo(error) => error.exit_code(),
             Self::Import(error) => error.exit_code(),
             Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unconfirmed => 1,
+            Self::Save(error) => error.exit_code(),
+            Self::Restore(error) => error.exit_code(),
             Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
             Self::Output(_) => 74,                            // EX_IOERR

@@ -4,6 +4,7 @@ pub mod admin_token;
 pub mod answers;
 pub mod ask;
 pub mod audit;
+pub mod backup;
 pub mod client;
 pub mod compare;
 pub mod demo;
@@ -18,6 +19,7 @@ pub mod missing;
 pub mod output;
 pub mod release;
 pub mod replay;
+pub mod restore;
 pub mod serve;
 pub mod status;
 pub mod timeline;
@@ -77,6 +79,10 @@ enum Command {
     Release(Remote<release::ReleaseArgs>),
     /// Print every recorded pull as JSON Lines, in log order; `landfall replay` reads them
     Export(Remote<export::ExportArgs>),
+    /// Take a backup of a running server; `landfall restore` makes a log of it
+    Backup(Remote<backup::BackupArgs>),
+    /// Make a log out of a backup, without a server
+    Restore(restore::RestoreArgs),
     /// Derive deployments from recorded observations, without a server
     Replay(replay::Args),
 }
@@ -113,6 +119,8 @@ impl Cli {
             Command::Mcp(remote) => remote.command.run(Client::new(remote.client)?).await,
             Command::Release(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),
+            Command::Backup(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Restore(args) => args.run(),
             Command::Export(remote) => remote.command.run(&Client::new(remote.client)?).await,
         }
     }

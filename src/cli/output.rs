@@ -172,6 +172,56 @@ pub fn short(digest: &str) -> String {
     digest.split_once(':').map_or(digest, |(_, hex)| hex).chars().take(DIGEST_CHARS).collect()
 }
 
+/// A length for people: `517 KiB`, `1.2 GiB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut amount, mut unit) = (bytes as f64, "B");
+    for larger in UNITS {
+        if amount < 1024.0 {
+            break;
+        }
+        (amount, unit) = (amount / 1024.0, larger);
+    }
+    let decimals = usize::from(unit != "B" && amount < 10.0);
+    format!("{amount:.decimals$} {unit}")
+}
+
+/// Tells a person who waits how far it is: on a terminal only.
+#[derive(Debug)]
+pub struct Progress {
+    word: &'static str,
+    is_shown: bool,
+    bytes: u64,
+    next_bytes: u64,
+}
+
+impl Progress {
+    /// Progress is told after so many more bytes.
+    const STEP_BYTES: u64 = 4 * 1024 * 1024;
+
+    /// Nothing yet; `word` says what happens to the bytes.
+    pub fn new(word: &'static str) -> Self {
+        let is_shown = io::stderr().is_terminal();
+        Self { word, is_shown, bytes: 0, next_bytes: Self::STEP_BYTES }
+    }
+
+    /// So many more.
+    pub fn add(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        if self.is_shown && self.bytes >= self.next_bytes {
+            self.next_bytes = self.bytes + Self::STEP_BYTES;
+            eprint!("\r{} {} ", size(self.bytes), self.word);
+        }
+    }
+
+    /// That was all: what was shown goes, for a summary or an error takes its line.
+    pub fn end(&self) {
+        if self.is_shown && self.bytes >= Self::STEP_BYTES {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +249,15 @@ mod tests {
     fn what_a_terminal_would_obey_is_not_printed() {
         assert_eq!(clean("a\x1b[2Jb\r\nc\u{9b}d\u{202e}e\u{2066}f"), "a[2Jbcdef");
         assert_eq!(BARE.paint("\x07bell", Style::Red), "bell");
+    }
+
+    #[test]
+    fn a_length_is_short() {
+        for (bytes, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (529_400, "517 KiB"), (1 << 40, "1.0 TiB")]
+        {
+            assert_eq!(size(bytes), text);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ const PROXY_LISTEN: &str = "0.0.0.0:8080";
 /// Where the admin server listens unless told otherwise: not beyond this machine.
 const ADMIN_LISTEN: &str = "127.0.0.1:8081";
 /// Where the log lives unless told otherwise.
-const DATA: &str = "./landfall-data";
+pub const DATA: &str = "./landfall-data";
 /// How long an answer waits for its observation to be durable, unless told otherwise.
 const MAX_WAIT: Duration = Duration::from_millis(25);
 /// Longest such wait that may be set: a longer one would slow pulls down noticeably.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use load::Flags;
+pub use load::{DATA, Flags};
 pub use places::{Access, Login};
 pub use webhook::{Provider, Webhook};
 

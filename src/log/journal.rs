@@ -22,7 +22,7 @@ use super::keeper::Progress;
 use super::store::{OpenError, Store};
 
 /// The journal's name in the data folder, and while it is made.
-const FILE_NAME: &str = "landfall.journal";
+pub(super) const FILE_NAME: &str = "landfall.journal";
 const FILE_NAME_NEW: &str = "landfall.journal.new";
 const MAGIC: &[u8; 16] = b"landfall journal";
 /// The format of header and frames that this release reads and writes.

@@ -8,6 +8,7 @@
 //! The log is the database and what the journal has beyond it. It is the ground state. Everything that is folded from it can be thrown away and folded again.
 
 mod acts;
+mod backup;
 mod codec;
 mod frame;
 mod herald;
@@ -15,6 +16,7 @@ mod journal;
 mod keeper;
 mod news;
 mod recorder;
+mod restore;
 mod retention;
 mod snapshot;
 mod store;
@@ -28,12 +30,15 @@ use std::thread::JoinHandle;
 use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
+pub use backup::{Backup, BackupError, Contents, check};
 pub use news::Published;
 pub use recorder::{Announcement, AppendError, Durability, Receipt};
+pub use restore::{RestoreError, restore};
 pub use retention::PastError;
 pub use store::{Events, OpenError, ReadError};
 pub use view::View;
 
+use crate::clock;
 use crate::model::act::Act;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
@@ -141,6 +146,16 @@ impl Log {
     /// The store cannot be read.
     pub fn events(&self) -> Result<Events, ReadError> {
         self.recorder.store()?.events_after(0)
+    }
+
+    /// Everything that cannot be folded again, as it stands now: what was called durable is in it. Blocks as
+    /// [`Log::events`] does. The database keeps what it was at this moment until the backup is dropped, so it grows
+    /// meanwhile by what is written.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn backup(&self) -> Result<Backup, ReadError> {
+        Ok(Backup::new(self.recorder.store()?.ground()?, clock::now()))
     }
 
     /// Administrators' latest acts before the event `before` that `wanted` wants, newest first, at most `limit`, each with

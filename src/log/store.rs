@@ -11,6 +11,10 @@ use super::codec::{self, CodecError};
 use super::frame::Frame;
 use crate::model::event::Event;
 
+mod ground;
+
+pub(super) use ground::Ground;
+
 /// Every event by its sequence number, from 1, without holes.
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 /// Facts about the store itself.
@@ -28,7 +32,7 @@ const LAYOUT: u64 = 2;
 /// The first layout, which had no journal beside it; otherwise the same.
 const LAYOUT_WITHOUT_JOURNAL: u64 = 1;
 /// The database's name in the data folder.
-const FILE_NAME: &str = "landfall.redb";
+pub(super) const FILE_NAME: &str = "landfall.redb";
 /// Pages that redb keeps in memory. The log is written at its end and read from its beginning to its end, so a
 /// larger cache would only be larger.
 const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -125,9 +129,7 @@ pub(super) struct Store {
 impl Store {
     /// Opens the database in `dir`, making both where they do not exist.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
-        // Who pulls what is nobody else's business on this machine, and the admin token lies here, too.
-        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        private.map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
+        make_private(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
         let path = dir.join(FILE_NAME);
         let opened = Database::builder().set_cache_size(CACHE_BYTES_MAX).create(&path);
         let database = opened.map_err(|error| open_error(&path, error))?;
@@ -305,6 +307,12 @@ impl Iterator for Events {
             Err(error) => Err(ReadError::Storage(error.into())),
         })
     }
+}
+
+/// Makes the data folder where it does not exist. Who pulls what is nobody else's business on this machine, and the
+/// admin token lies here, too.
+pub(super) fn make_private(dir: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 /// The events of `frames` that are not there yet.

@@ -13,7 +13,7 @@ fn long() -> Deadlines {
     Deadlines::new(Duration::from_secs(30))
 }
 
-fn observation(number: u64) -> Observation {
+pub(super) fn observation(number: u64) -> Observation {
     Observation {
         at: Time::from_ms(number.try_into().unwrap()),
         environment: "production".parse().unwrap(),
@@ -33,17 +33,17 @@ fn observation(number: u64) -> Observation {
     }
 }
 
-fn created(name: &str) -> Event {
+pub(super) fn created(name: &str) -> Event {
     let (description, color) = (String::new(), String::new());
     let action = Action::EnvironmentCreated { name: name.parse().unwrap(), description, color };
     action.by(Actor::default(), Time::from_ms(0))
 }
 
-fn open(dir: &Path) -> Log {
+pub(super) fn open(dir: &Path) -> Log {
     Log::open(dir, Rules::default()).unwrap()
 }
 
-fn stored(log: &Log) -> Vec<Event> {
+pub(super) fn stored(log: &Log) -> Vec<Event> {
     log.events().unwrap().map(|entry| entry.unwrap().1).collect()
 }
 

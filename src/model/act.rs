@@ -1,4 +1,4 @@
-//! What administrators do, and who did it: every change that people or their programs ask for.
+//! What administrators do, and who did it: every change that people or their programs ask for, and every backup.
 //!
 //! An action says everything that the fold needs; the act around it says when, who, through what and from where.
 
@@ -200,6 +200,8 @@ pub enum Action {
         /// Why.
         why: String,
     },
+    /// A backup was taken: all that is known left the server.
+    BackupTaken,
 }
 
 impl Action {
@@ -223,6 +225,7 @@ impl Action {
             Self::DeployPlanned(_) | Self::DeployAimed { .. } => "deploy_planned",
             Self::DeployApplied { .. } => "deploy_applied",
             Self::DeployInterrupted { .. } => "deploy_interrupted",
+            Self::BackupTaken => "backup_taken",
         }
     }
 
@@ -238,7 +241,10 @@ impl Action {
             | Self::DeployApplied { environment, .. }
             | Self::DeployInterrupted { environment, .. } => Some(environment),
             Self::DeployPlanned(planned) | Self::DeployAimed { planned, .. } => Some(&planned.environment),
-            Self::AdminTokenCreated { .. } | Self::AdminTokenRevoked { .. } | Self::ReleaseAdded(_) => None,
+            Self::AdminTokenCreated { .. }
+            | Self::AdminTokenRevoked { .. }
+            | Self::ReleaseAdded(_)
+            | Self::BackupTaken => None,
         }
     }
 }
@@ -292,6 +298,7 @@ impl fmt::Display for Action {
                     "began to carry out {id} in {environment}; applied: {done}; not applied: {left}; {why}"
                 )
             }
+            Self::BackupTaken => f.write_str("took a backup"),
         }
     }
 }

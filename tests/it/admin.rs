@@ -60,6 +60,7 @@ async fn without_the_admin_token_nothing_is_told_or_done() {
         (Method::DELETE, "/api/v1/environments/production?confirm=production"),
         (Method::GET, "/api/v1/environments/production/tokens"),
         (Method::GET, "/api/v1/export"),
+        (Method::GET, "/api/v1/backup"),
         (Method::GET, "/api/v1/no/such/path"),
     ];
     let headers = [

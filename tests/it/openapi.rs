@@ -68,11 +68,13 @@ async fn it_describes_the_routes_as_they_are() {
         let concrete = path.replace("{env}", "none").replace("{id}", "none");
         for method in METHODS {
             let operation = described.get(&method.as_str().to_lowercase());
-            let answer = server.send(method.clone(), &concrete, "{}").await;
-            let status = answer.status.as_u16().to_string();
+            let bearer = format!("Bearer {}", server.token);
+            let answer = server.open(method.clone(), &concrete, "{}", &[("authorization", &bearer)]).await;
+            let status = answer.status().as_u16().to_string();
             let Some(operation) = operation else {
                 assert_eq!(status, "405", "{method} {path}");
-                let allowed: BTreeSet<&str> = answer.header("allow").split(',').collect();
+                let allowed = answer.headers()["allow"].to_str().unwrap();
+                let allowed: BTreeSet<&str> = allowed.split(',').collect();
                 let mut expected: BTreeSet<String> =
                     described.keys().map(|name| name.to_uppercase()).collect();
                 if expected.contains("GET") {
@@ -83,6 +85,10 @@ async fn it_describes_the_routes_as_they_are() {
             };
             let responses = members(operation, "responses");
             assert!(status != "405" && responses.contains_key(&status), "{method} {path} answers {status}");
+            if let Some(described) = responses[&status]["content"].as_object() {
+                let sent = answer.headers()["content-type"].to_str().unwrap();
+                assert!(described.keys().any(|kind| sent.starts_with(kind)), "{method} {path} sends {sent}");
+            }
             let stranger = server.send_with(method.clone(), &concrete, "{}", &[]).await;
             // A webhook wants a signature in place of a token.
             let is_open = operation.get("security").is_some() && !path.contains("/webhooks/");

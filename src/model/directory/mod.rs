@@ -157,7 +157,8 @@ impl Directory {
             | Action::DeployPlanned(_)
             | Action::DeployAimed { .. }
             | Action::DeployApplied { .. }
-            | Action::DeployInterrupted { .. } => {}
+            | Action::DeployInterrupted { .. }
+            | Action::BackupTaken => {}
         }
     }
 
