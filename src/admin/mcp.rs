@@ -38,9 +38,16 @@ const SESSION_ID: &str = "mcp-session-id";
 const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 const WITHOUT_SESSIONS: &str = "2026-07-28";
 
-/// The API in the same process.
+/// The API in the same process, whose handlers demand that somebody put a [`Caller`] into the request.
 #[derive(Clone)]
-struct Here(Router);
+pub(super) struct Here(Router);
+
+impl Here {
+    /// The API of this router, and what it says about itself.
+    pub(super) fn new(api: Router, document: Bytes) -> Self {
+        Self(api.merge(super::openapi::router("/openapi.json", document)))
+    }
+}
 
 impl Api for Here {
     async fn ask(&self, ask: Ask, from: &Extensions) -> Result<Reply, Unreachable> {
@@ -71,10 +78,8 @@ struct Door {
     sessions: Arc<LocalSessionManager>,
 }
 
-/// `/mcp` over `api`, whose handlers demand that somebody put a [`Caller`] into the request, and what it says about
-/// itself.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Router, document: Bytes) -> Router<S> {
-    let api = api.merge(super::openapi::router("/openapi.json", document));
+/// `/mcp` over `api`.
+pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Here) -> Router<S> {
     let consents = match Consents::new() {
         Ok(consents) => Arc::new(consents),
         Err(error) => {
@@ -93,7 +98,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Router, document: By
         .disable_allowed_origins()
         .with_json_response(true)
         .with_max_request_body_bytes(REQUEST_BYTES_MAX);
-    let server = Server::new(Here(api), consents);
+    let server = Server::new(api, consents);
     let service = StreamableHttpService::new(move || Ok(server.clone()), sessions.clone(), config);
     Router::new().route("/mcp", any(serve)).with_state(Door { service, sessions })
 }

@@ -23,6 +23,8 @@ pub struct AskArgs {
 struct Answered {
     intent: String,
     text: String,
+    /// The language model that answered where the grammar does not understand.
+    written_by: Option<String>,
 }
 
 impl AskArgs {
@@ -36,6 +38,7 @@ impl AskArgs {
         } else {
             client.output.print(&format!("{}\n", clean(&answered.text)))?;
         }
-        Ok(if answered.intent == "unknown" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        let is_answered = answered.intent != "unknown" || answered.written_by.is_some();
+        Ok(if is_answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

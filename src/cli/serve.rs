@@ -181,6 +181,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             registry_host: config.proxy.public_host.clone().unwrap_or_else(|| proxy_address.to_string()),
             registry_tls: certificate.is_some(),
             places: config.places.clone(),
+            ask: config.ask.clone(),
             webhooks: config.webhooks.clone(),
             started_at: clock::now(),
             proxy_figures: figures(proxy_address, &proxy),

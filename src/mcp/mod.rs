@@ -14,8 +14,10 @@
 mod api;
 mod arguments;
 mod budget;
+mod call;
 mod confirm;
 mod prompts;
+pub mod reading;
 mod resources;
 mod schema;
 mod server;
@@ -24,5 +26,6 @@ mod tools;
 mod words;
 
 pub use api::{Api, Ask, Reply, Unreachable};
+pub use call::Said;
 pub use confirm::Consents;
 pub use server::Server;

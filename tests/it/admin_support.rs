@@ -10,7 +10,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use landfall::admin::{AdminToken, App, Readiness, Settings, serve};
 use landfall::clock::now;
-use landfall::config::{Provider, Secret, Webhook};
+use landfall::config::{Ask, Provider, Secret, Webhook};
 use landfall::deadline::Deadlines;
 use landfall::log::{Durability, Log};
 use landfall::model::deployments::Rules;
@@ -63,6 +63,11 @@ impl Server {
 
     /// `broken` is one more readiness check.
     pub async fn start_in(dir: TempDir, broken: fn(&Log) -> Result<(), String>) -> Self {
+        Self::start_with(dir, broken, None).await
+    }
+
+    /// With a language model behind `ask`.
+    pub async fn start_with(dir: TempDir, broken: fn(&Log) -> Result<(), String>, ask: Option<Ask>) -> Self {
         let log = Log::open(dir.path(), Rules::default()).unwrap();
         let mut registry = Registry::default();
         log.register(&mut registry);
@@ -76,6 +81,7 @@ impl Server {
             registry_host: HOST.to_owned(),
             registry_tls: false,
             places: std::collections::BTreeMap::default(),
+            ask,
             webhooks: webhooks(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),

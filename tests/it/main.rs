@@ -7,6 +7,7 @@ mod admin;
 mod admin_cli;
 mod admin_support;
 mod architecture;
+mod ask_model;
 mod browser;
 mod budget;
 mod clients;

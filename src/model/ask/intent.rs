@@ -48,6 +48,11 @@ pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, has_time: bool) -> Int
     rule.map_or_else(|| cues.fallback(), |(intent, _)| *intent)
 }
 
+/// Whether it would destroy something, or asks for a secret.
+pub(super) fn is_declined(words: &[Word], found: &Found) -> bool {
+    Cues { words, found, has_time: false }.is_out_of_bounds()
+}
+
 /// The words that describe a change: without the frame around them.
 pub(super) fn description(words: &[Word]) -> Option<String> {
     let says = |word: &&Word| !word.taken && !is_frame(&word.text) && !word.is_any(CUES);
