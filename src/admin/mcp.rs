@@ -19,6 +19,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use serde_json::Value;
 use tower_service::Service as _;
 
+use super::auth::has_foreign_origin;
 use super::caller::Caller;
 use super::problem::Problem;
 use crate::mcp::{Api, Ask, Consents, Reply, Server, Unreachable};
@@ -104,6 +105,10 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Here) -> Router<S> {
 }
 
 async fn serve(State(door): State<Door>, request: Request) -> Response {
+    // The guard looks at the origin of changes only; here no method is for foreign pages (Streamable HTTP, "Security").
+    if has_foreign_origin(request.headers()) {
+        return Problem::foreign_origin().into_response();
+    }
     if begins_session(request.headers()) && door.sessions.sessions.read().await.len() >= SESSIONS_MAX {
         return Problem::conflict(format!(
             "{SESSIONS_MAX} sessions are open, and there may be no more: end one, or speak {WITHOUT_SESSIONS}, which has none"
