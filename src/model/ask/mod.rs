@@ -240,6 +240,7 @@ impl Asked {
         }
         if let Some((said, choices)) = &found.unclear_environment
             && self.environment.is_none()
+            && self.environments.len() < 2
         {
             let choices = if choices.is_empty() { environments() } else { choices.clone() };
             return ask(Open::Environment, Some(said), choices);
