@@ -4,6 +4,7 @@
 mod chat;
 mod conversation;
 mod endpoint;
+mod link;
 
 use std::sync::Arc;
 
@@ -79,6 +80,9 @@ struct Answered {
     until: Option<Time>,
     /// The answer in two or three sentences.
     text: String,
+    /// The dashboard's page that shows what the answer rests on, where there is one: path and query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
     /// The language model that wrote the answer; Landfall's own answers have none. Its words prove nothing: `data` does.
     #[serde(skip_serializing_if = "Option::is_none")]
     written_by: Option<String>,
@@ -107,6 +111,7 @@ pub(super) async fn ask(State(app): State<Arc<App>>, mut request: Request) -> An
         _ => (text, data, None),
     };
     let answered = Answered {
+        link: link::page(&asked),
         intent: asked.intent,
         environment: asked.environment,
         environments: asked.environments,

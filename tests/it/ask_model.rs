@@ -251,3 +251,24 @@ async fn what_the_grammar_understands_or_declines_reaches_no_model() {
     }
     assert!(model.heard().is_empty());
 }
+
+#[tokio::test]
+async fn an_answer_links_to_the_page_that_shows_what_it_rests_on() {
+    let (server, _model, _) = patient().await;
+    for (question, link) in [
+        ("what is running in production?", "/environments/production"),
+        (
+            "what was running in production on 2026-03-02 at 10:00",
+            "/environments/production?at=2026-03-02T10%3A00%3A00.000Z",
+        ),
+        ("compare staging and production", "/compare?left=staging&right=production"),
+        ("is the login fix live in production", "/search?q=login+fix&environment=production"),
+        ("which tokens does staging have", "/environments/staging/tokens"),
+        ("was anything rolled back?", "/"),
+    ] {
+        assert_eq!(asked(&server, question).await["link"], link, "{question}");
+        // Whoever is not logged in is led to the login: the page is there.
+        assert_eq!(server.send_with(Method::GET, link, "", &[]).await.status, 303, "{link}");
+    }
+    assert_eq!(asked(&server, "deploy v2.0.0").await["link"], Value::Null);
+}
