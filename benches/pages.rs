@@ -36,6 +36,7 @@ async fn main() -> Result<(), Failure> {
     let settings = Settings {
         admin_token,
         hosts: Vec::new(),
+        ask: None,
         webhooks: Vec::new(),
         registry_host: "registry.example.com".to_owned(),
         registry_tls: true,

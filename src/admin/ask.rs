@@ -1,21 +1,29 @@
 //! Questions in plain English: understood by `model::ask`, answered by the same queries as everybody's, and never acted
-//! upon.
+//! upon. Where the settings name a language model, it is asked what `model::ask` does not understand.
+
+mod chat;
+mod conversation;
+mod endpoint;
+mod link;
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use http::StatusCode;
+use http::{Extensions, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::caller::Caller;
 use super::fields::{BODY_BYTES_MAX, json_body, line};
+use super::mcp::Here;
 use super::problem::Problem;
 use super::questions::state_at;
 use super::tokens::TokenView;
 use super::{Answer, App, json};
 use crate::clock::now;
 use crate::log::View;
+use crate::model::act::Role;
 use crate::model::ask::{self, AskBack, Asked, CAN_ANSWER, Intent, Open, Range, World};
 use crate::model::directory::Environment;
 use crate::model::event::EnvironmentName;
@@ -24,6 +32,8 @@ use crate::model::questions::{self, Side, spoken};
 use crate::model::releases::Release;
 use crate::model::search::Band;
 use crate::model::time::{Span, Time};
+
+pub(super) use endpoint::Endpoint;
 
 /// Longest question.
 const QUESTION_CHARS_MAX: usize = 500;
@@ -70,14 +80,21 @@ struct Answered {
     until: Option<Time>,
     /// The answer in two or three sentences.
     text: String,
-    /// What the query behind it answered; `null` where there was none.
+    /// The dashboard's page that shows what the answer rests on, where there is one: path and query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    /// The language model that wrote the answer; Landfall's own answers have none. Its words prove nothing: `data` does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written_by: Option<String>,
+    /// What the query behind it answered; `null` where there was none. `looked_up` where a model wrote the answer.
     data: Value,
 }
 
 /// Answers a question in plain English; nothing is ever done by one.
 #[utoipa::path(post, path = "/ask", tag = "questions", operation_id = "ask", request_body = Question,
     responses((status = 200, body = Answered)))]
-pub(super) async fn ask(State(app): State<Arc<App>>, request: Request) -> Answer {
+pub(super) async fn ask(State(app): State<Arc<App>>, mut request: Request) -> Answer {
+    let asking = std::mem::take(request.extensions_mut());
     let Question { question } = json_body(request.into_body(), BODY_BYTES_MAX).await?;
     let question = line("question", question, QUESTION_CHARS_MAX)?;
     let question = question.trim();
@@ -87,8 +104,14 @@ pub(super) async fn ask(State(app): State<Arc<App>>, request: Request) -> Answer
     let (view, now) = (app.log.view(), now());
     let asked = understood(&view, question, now);
     let room = Room { app: &app, view: &view, now };
+    let is_for_the_model = asked.intent == Intent::Unknown && !asked.is_declined;
     let (asked, (text, data)) = room.answer(asked).await?;
+    let (text, data, written_by) = match &app.model {
+        Some(model) if is_for_the_model => written(model, asking, question, now, (text, data)).await,
+        _ => (text, data, None),
+    };
     let answered = Answered {
+        link: link::page(&asked),
         intent: asked.intent,
         environment: asked.environment,
         environments: asked.environments,
@@ -98,9 +121,41 @@ pub(super) async fn ask(State(app): State<Arc<App>>, request: Request) -> Answer
         from: asked.range.map(|range| range.from),
         until: asked.range.map(|range| range.to),
         text,
+        written_by,
         data,
     };
     json(StatusCode::OK, &answered)
+}
+
+/// What the model writes: its text, what it looked up, its name. Where it writes nothing, `otherwise`, and why.
+async fn written(
+    model: &Endpoint,
+    mut asking: Extensions,
+    question: &str,
+    now: Time,
+    otherwise: Told,
+) -> (String, Value, Option<String>) {
+    let api = asking.remove::<Here>();
+    // Whoever asks: a question changes nothing, so no call that it leads to may.
+    if let Some(caller) = asking.get_mut::<Caller>() {
+        caller.role = Role::Viewer;
+    }
+    let held = match &api {
+        Some(api) => conversation::hold(model, api, &asking, question, now).await,
+        None => Err(endpoint::Failure::Silent),
+    };
+    match held {
+        Ok(conversation::Written { text, looked_up }) => {
+            let from: Vec<&str> = looked_up.iter().flat_map(|it| &it.from).map(String::as_str).collect();
+            let text = format!("{text}\n(Answered by {} from: {}.)", model.model, from.join(", "));
+            (text, json!({ "looked_up": looked_up }), Some(model.model.clone()))
+        }
+        Err(failure) => {
+            tracing::warn!(reason = %failure, "the language model gave no answer");
+            let (text, data) = otherwise;
+            (format!("{text} ({} gave no answer: {}.)", model.model, failure.for_clients()), data, None)
+        }
+    }
 }
 
 /// The question over the names that the log knows.

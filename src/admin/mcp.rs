@@ -19,6 +19,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use serde_json::Value;
 use tower_service::Service as _;
 
+use super::auth::has_foreign_origin;
 use super::caller::Caller;
 use super::problem::Problem;
 use crate::mcp::{Api, Ask, Consents, Reply, Server, Unreachable};
@@ -38,9 +39,16 @@ const SESSION_ID: &str = "mcp-session-id";
 const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 const WITHOUT_SESSIONS: &str = "2026-07-28";
 
-/// The API in the same process.
+/// The API in the same process, whose handlers demand that somebody put a [`Caller`] into the request.
 #[derive(Clone)]
-struct Here(Router);
+pub(super) struct Here(Router);
+
+impl Here {
+    /// The API of this router, and what it says about itself.
+    pub(super) fn new(api: Router, document: Bytes) -> Self {
+        Self(api.merge(super::openapi::router("/openapi.json", document)))
+    }
+}
 
 impl Api for Here {
     async fn ask(&self, ask: Ask, from: &Extensions) -> Result<Reply, Unreachable> {
@@ -71,10 +79,8 @@ struct Door {
     sessions: Arc<LocalSessionManager>,
 }
 
-/// `/mcp` over `api`, whose handlers demand that somebody put a [`Caller`] into the request, and what it says about
-/// itself.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Router, document: Bytes) -> Router<S> {
-    let api = api.merge(super::openapi::router("/openapi.json", document));
+/// `/mcp` over `api`.
+pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Here) -> Router<S> {
     let consents = match Consents::new() {
         Ok(consents) => Arc::new(consents),
         Err(error) => {
@@ -93,12 +99,16 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Router, document: By
         .disable_allowed_origins()
         .with_json_response(true)
         .with_max_request_body_bytes(REQUEST_BYTES_MAX);
-    let server = Server::new(Here(api), consents);
+    let server = Server::new(api, consents);
     let service = StreamableHttpService::new(move || Ok(server.clone()), sessions.clone(), config);
     Router::new().route("/mcp", any(serve)).with_state(Door { service, sessions })
 }
 
 async fn serve(State(door): State<Door>, request: Request) -> Response {
+    // The guard looks at the origin of changes only; here no method is for foreign pages (Streamable HTTP, "Security").
+    if has_foreign_origin(request.headers()) {
+        return Problem::foreign_origin().into_response();
+    }
     if begins_session(request.headers()) && door.sessions.sessions.read().await.len() >= SESSIONS_MAX {
         return Problem::conflict(format!(
             "{SESSIONS_MAX} sessions are open, and there may be no more: end one, or speak {WITHOUT_SESSIONS}, which has none"

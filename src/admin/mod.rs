@@ -41,8 +41,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use axum::Router;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -55,7 +55,7 @@ pub use listener::serve;
 pub use open::Readiness;
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
-use crate::config::{Access, Webhook};
+use crate::config::{self, Access, Webhook};
 use crate::log::Log;
 use crate::model::act::{Action, Actor};
 use crate::model::deploy::Place;
@@ -82,6 +82,8 @@ pub struct Settings {
     pub places: BTreeMap<EnvironmentName, Place>,
     /// How the clusters of environments are reached, where Landfall may.
     pub clusters: BTreeMap<EnvironmentName, Access>,
+    /// The model that answers what `ask` does not understand, where there is one.
+    pub ask: Option<config::Ask>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
     /// When the process started.
@@ -110,16 +112,23 @@ pub struct App {
     limits: limits::Limits,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
+    /// The model that answers what `ask` does not understand.
+    model: Option<ask::Endpoint>,
 }
 
 impl App {
     /// A control plane over this log; `registry` has the counters of every module, `readiness` what `/readyz` asks.
     pub fn new(log: Log, registry: Arc<Registry>, readiness: Readiness, settings: Settings) -> Self {
+        let model = settings.ask.as_ref().map(ask::Endpoint::new).transpose().unwrap_or_else(|reason| {
+            tracing::error!(reason, "ask.model_url cannot be used; `ask` answers without it");
+            None
+        });
         Self {
             log,
             registry,
             readiness,
             settings,
+            model,
             started: Instant::now(),
             changes: Mutex::new(()),
             refolds: Mutex::new(()),
@@ -223,9 +232,12 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(webhooks::gitlab));
     let (open, document) = open.split_for_parts();
     let document = openapi::finished(document.nest("/api/v1", described));
+    let here = mcp::Here::new(api.clone().with_state(app.clone()), document.clone());
     let guarded = Router::new()
-        .nest("/api/v1", api.clone())
-        .merge(mcp::router(api.with_state(app.clone()), document.clone()))
+        .nest("/api/v1", api)
+        // What a language model looks up goes the way of everybody's requests.
+        .layer(Extension(here.clone()))
+        .merge(mcp::router(here))
         .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
         .layer(axum::middleware::map_response(uncached));
     open.merge(guarded)

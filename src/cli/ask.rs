@@ -23,6 +23,10 @@ pub struct AskArgs {
 struct Answered {
     intent: String,
     text: String,
+    /// The dashboard's page with what it rests on.
+    link: Option<String>,
+    /// The language model that answered where the grammar does not understand.
+    written_by: Option<String>,
 }
 
 impl AskArgs {
@@ -34,8 +38,10 @@ impl AskArgs {
         if client.output.json {
             client.output.print(&answer.as_json())?;
         } else {
-            client.output.print(&format!("{}\n", clean(&answered.text)))?;
+            let link = answered.link.map(|path| format!("{}{path}\n", client.address())).unwrap_or_default();
+            client.output.print(&format!("{}\n{}", clean(&answered.text), clean(&link)))?;
         }
-        Ok(if answered.intent == "unknown" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        let is_answered = answered.intent != "unknown" || answered.written_by.is_some();
+        Ok(if is_answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

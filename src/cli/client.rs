@@ -242,7 +242,8 @@ impl Client {
         tokio::time::timeout(ANSWER_TIMEOUT, step).await.map_err(late)
     }
 
-    fn address(&self) -> String {
+    /// The server, as it was named.
+    pub fn address(&self) -> String {
         self.base.as_str().trim_end_matches('/').to_owned()
     }
 

@@ -183,6 +183,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             registry_tls: certificate.is_some(),
             places: config.places.clone(),
             clusters: config.clusters.clone(),
+            ask: config.ask.clone(),
             webhooks: config.webhooks.clone(),
             started_at: clock::now(),
             proxy_figures: figures(proxy_address, &proxy),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use super::ask::{AskTable, ask_of};
 use super::places::{self, ClusterTable};
 use super::webhook::{WebhookTable, webhooks_of};
 use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
@@ -83,6 +84,18 @@ pub struct Flags {
     /// Quiet time after which a rollout counts as settled [default: 10m]
     #[arg(long, env = "LANDFALL_SETTLE", value_name = "DURATION")]
     pub settle: Option<String>,
+    /// An OpenAI-compatible endpoint for questions that `ask` does not understand, e.g. https://llm.internal/v1
+    #[arg(long, env = "LANDFALL_ASK_MODEL_URL", value_name = "URL")]
+    pub ask_model_url: Option<String>,
+    /// The model's name at that endpoint
+    #[arg(long, env = "LANDFALL_ASK_MODEL", value_name = "NAME")]
+    pub ask_model: Option<String>,
+    /// File that holds the endpoint's API key [default: none is sent]
+    #[arg(long, env = "LANDFALL_ASK_API_KEY_FILE", value_name = "FILE")]
+    pub ask_api_key_file: Option<PathBuf>,
+    /// How long the model may take for an answer [default: 30s]
+    #[arg(long, env = "LANDFALL_ASK_TIMEOUT", value_name = "DURATION")]
+    pub ask_timeout: Option<String>,
 }
 
 /// The file as it is written; every value is checked later, with its key at hand.
@@ -93,6 +106,7 @@ struct File {
     proxy: ProxyTable,
     upstream: Vec<UpstreamTable>,
     admin: AdminTable,
+    ask: AskTable,
     webhook: Vec<WebhookTable>,
     log: LogTable,
     derive: DeriveTable,
@@ -179,6 +193,12 @@ impl Config {
                 token_file: flags.admin_token_file.or(file.admin.token_file),
                 hosts: admin_hosts(flags.admin_host, file.admin.hosts)?,
             },
+            ask: ask_of(AskTable {
+                model_url: flags.ask_model_url.or(file.ask.model_url),
+                model: flags.ask_model.or(file.ask.model),
+                api_key_file: flags.ask_api_key_file.or(file.ask.api_key_file),
+                timeout: flags.ask_timeout.or(file.ask.timeout),
+            })?,
             webhooks: webhooks_of(file.webhook)?,
             data: flags.data.or(file.data).unwrap_or_else(|| DATA.into()),
             max_wait: duration(
@@ -309,7 +329,7 @@ fn span(duration: Duration) -> Span {
     Span::from_ms(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn duration(
+pub(super) fn duration(
     key: &str,
     text: Option<String>,
     default: Duration,

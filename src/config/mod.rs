@@ -3,6 +3,7 @@
 //! Everything is checked here, before anything is opened. Every complaint is one line that names the key, what is
 //! wrong with it and what is allowed.
 
+mod ask;
 mod load;
 mod places;
 mod webhook;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use ask::Ask;
 pub use load::{DATA, Flags};
 pub use places::{Access, Login};
 pub use webhook::{Provider, Webhook};
@@ -33,6 +35,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// The control plane.
     pub admin: Admin,
+    /// The model that may answer what `ask` does not understand.
+    pub ask: Option<Ask>,
     /// Who may tell of releases.
     pub webhooks: Vec<Webhook>,
     /// The folder that the log lives in.

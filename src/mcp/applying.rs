@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 
 use super::api::{Api, Ask, Reply, Unreachable};
 use super::arguments::Arguments;
+use super::call::refusal;
 use super::confirm::{Consent, Question, consent};
-use super::server::{Server, VIEWER, failed, refusal};
+use super::server::{Server, VIEWER, failed};
 use super::tool::{APPLY, CONFIRM, Tool};
 use super::words;
 

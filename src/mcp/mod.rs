@@ -15,8 +15,10 @@ mod api;
 mod applying;
 mod arguments;
 mod budget;
+mod call;
 mod confirm;
 mod prompts;
+pub mod reading;
 mod resources;
 mod schema;
 mod server;
@@ -25,5 +27,6 @@ mod tools;
 mod words;
 
 pub use api::{Api, Ask, Reply, Unreachable};
+pub use call::Said;
 pub use confirm::Consents;
 pub use server::Server;

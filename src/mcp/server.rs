@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Extensions, StatusCode};
+use http::Extensions;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams,
     GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
@@ -11,16 +11,17 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::api::{Api, Ask, Reply, Unreachable};
 use super::arguments::{Arguments, filled};
 use super::budget::bounded;
+use super::call::{Outcome, Said, outcome, outcome_of, refusal};
 use super::confirm::{Consent, Consents, Question, consent};
 use super::tool::{APPLY, CONFIRM, Effect, Tool};
 use super::tools::{TOOLS, named};
-use super::words::{DATA, name};
+use super::words::name;
 use super::{prompts, resources, schema};
 use crate::model::quotes::quoted;
 
@@ -115,8 +116,7 @@ impl<A: Api> Server<A> {
         arguments: &Arguments,
         from: &Extensions,
     ) -> Result<CallToolResponse, Unreachable> {
-        let asks = tool.routes.iter().map(|route| arguments.ask(tool, route)).collect();
-        self.answer_to(tool, asks, from).await
+        Ok(told(outcome(&self.api, tool, arguments, from).await?))
     }
 
     /// The answers to requests, one for each of the tool's own, as one.
@@ -126,37 +126,18 @@ impl<A: Api> Server<A> {
         asks: Vec<Ask>,
         from: &Extensions,
     ) -> Result<CallToolResponse, Unreachable> {
-        let mut whole = Map::new();
-        for (route, ask) in tool.routes.iter().zip(asks) {
-            let Reply { status, body } = self.api.ask(ask, from).await?;
-            if !status.is_success() {
-                return Ok(failed(&refusal(status, &body)));
-            }
-            match body {
-                Value::Object(members) if route.key.is_empty() => whole.extend(members),
-                Value::Null if route.key.is_empty() => {
-                    whole.insert("done".to_owned(), true.into());
-                }
-                body => {
-                    whole.insert(route.key.to_owned(), body);
-                }
-            }
+        Ok(told(outcome_of(&self.api, tool, asks, from).await?))
+    }
+}
+
+fn told(outcome: Outcome) -> CallToolResponse {
+    match outcome {
+        Ok(Said { text, answer, .. }) => {
+            let mut result = CallToolResult::structured(answer);
+            result.content = vec![ContentBlock::text(text)];
+            result.into()
         }
-        let answer = bounded(Value::Object(whole));
-        let mut text = (tool.words)(&answer);
-        if let Some(more) = answer.get("more") {
-            text.push_str(&format!(
-                "\nLeft out: {} entries; {}.",
-                more["left_out"],
-                more["how"].as_str().unwrap_or_default()
-            ));
-        }
-        if text.contains('“') {
-            text.push_str(&format!("\n{DATA}"));
-        }
-        let mut result = CallToolResult::structured(answer);
-        result.content = vec![ContentBlock::text(text)];
-        Ok(result.into())
+        Err(why) => failed(&why),
     }
 }
 
@@ -167,23 +148,6 @@ fn extensions(context: &RequestContext<RoleServer>) -> Extensions {
 
 pub(super) fn failed(why: &str) -> CallToolResponse {
     CallToolResult::error(vec![ContentBlock::text(why)]).into()
-}
-
-/// A problem (RFC 9457) as a sentence with the next step.
-pub(super) fn refusal(status: StatusCode, problem: &Value) -> String {
-    let detail =
-        problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or("the server gave no reason");
-    let next = match status {
-        StatusCode::NOT_FOUND => {
-            " list_environments, list_deployments and search_releases show what there is."
-        }
-        StatusCode::FORBIDDEN => " Ask for an admin token, or leave the change to somebody who has one.",
-        StatusCode::TOO_MANY_REQUESTS => " Wait a moment before the next call.",
-        StatusCode::UNAUTHORIZED => " The client's token has ended, or is wrong.",
-        status if status.is_server_error() => " Nothing may have been changed: look before trying again.",
-        _ => "",
-    };
-    format!("Refused ({}): {detail}.{next}", status.as_u16())
 }
 
 fn unavailable(error: Unreachable) -> ErrorData {

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use landfall::admin::{AdminToken, App, Readiness, Settings, serve};
 use landfall::clock::now;
-use landfall::config::{Access, Provider, Secret, Webhook};
+use landfall::config::{Access, Ask, Provider, Secret, Webhook};
 use landfall::deadline::Deadlines;
 use landfall::log::{Durability, Log};
 use landfall::model::deployments::Rules;
@@ -68,15 +68,25 @@ impl Server {
 
     /// `broken` is one more readiness check.
     pub async fn start_in(dir: TempDir, broken: fn(&Log) -> Result<(), String>) -> Self {
-        Self::start_of(dir, broken, Clusters::new()).await
+        Self::start_of(dir, broken, Clusters::new(), None).await
     }
 
     /// With access to the clusters of environments.
     pub async fn start_with(clusters: Clusters) -> Self {
-        Self::start_of(TempDir::new().unwrap(), |_| Ok(()), clusters).await
+        Self::start_of(TempDir::new().unwrap(), |_| Ok(()), clusters, None).await
     }
 
-    async fn start_of(dir: TempDir, broken: fn(&Log) -> Result<(), String>, clusters: Clusters) -> Self {
+    /// With a language model behind `ask`.
+    pub async fn start_with_model(ask: Ask) -> Self {
+        Self::start_of(TempDir::new().unwrap(), |_| Ok(()), Clusters::new(), Some(ask)).await
+    }
+
+    async fn start_of(
+        dir: TempDir,
+        broken: fn(&Log) -> Result<(), String>,
+        clusters: Clusters,
+        ask: Option<Ask>,
+    ) -> Self {
         let log = Log::open(dir.path(), Rules::default()).unwrap();
         let mut registry = Registry::default();
         log.register(&mut registry);
@@ -91,6 +101,7 @@ impl Server {
             registry_tls: false,
             places: std::collections::BTreeMap::default(),
             clusters,
+            ask,
             webhooks: webhooks(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use landfall::config::{
-    Access, Admin, Config, Flags, Login, Provider, Proxy, Redirects, Tls, Upstream, Verify, Webhook,
+    Access, Admin, Ask, Config, Flags, Login, Provider, Proxy, Redirects, Tls, Upstream, Verify, Webhook,
 };
 use landfall::model::deploy::Place;
 use landfall::model::time::Span;
@@ -16,12 +16,11 @@ fn load(text: &str) -> Config {
     std::fs::write(&secret, "hunter2\n").unwrap();
     let hook = folder.path().join("webhook-secret");
     std::fs::write(&hook, "correct horse battery staple\n").unwrap();
-    let here = |line: &str| match line.split_once("password_file = ") {
-        Some((indent, _)) => format!("{indent}password_file = {secret:?}\n"),
-        None => match line.split_once("secret_file = ") {
-            Some((indent, _)) => format!("{indent}secret_file = {hook:?}\n"),
-            None => format!("{line}\n"),
-        },
+    let here = |line: &str| {
+        let files = [("password_file = ", &secret), ("secret_file = ", &hook), ("api_key_file = ", &secret)];
+        let mut named = files.iter().filter_map(|(key, file)| Some((line.split_once(key)?.0, key, file)));
+        let named = named.next().map(|(indent, key, file)| format!("{indent}{key}{file:?}\n"));
+        named.unwrap_or_else(|| format!("{line}\n"))
     };
     let file = folder.path().join("landfall.toml");
     std::fs::write(&file, text.lines().map(here).collect::<String>()).unwrap();
@@ -35,7 +34,7 @@ fn read(path: &str) -> String {
 /// No field is left out with `..`: a key that is added to the configuration has to be added to the example.
 #[test]
 fn the_example_has_every_key_and_loads() {
-    let Config { proxy, upstreams, admin, webhooks, data, max_wait, keep, rules, places, clusters } =
+    let Config { proxy, upstreams, admin, ask, webhooks, data, max_wait, keep, rules, places, clusters } =
         load(&read("deploy/landfall.example.toml"));
     assert_eq!(data, Path::new("/var/lib/landfall"));
     assert_eq!(max_wait, Duration::from_millis(25));
@@ -63,6 +62,10 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!(hosts, ["landfall.example.com"]);
     assert_eq!(listen.to_string(), "127.0.0.1:8081");
     assert_eq!(token_file.as_deref(), Some(Path::new("/etc/landfall/admin.token")));
+
+    let Ask { model_url, model, api_key, timeout } = ask.unwrap();
+    assert_eq!((model_url.as_str(), model.as_str()), ("https://llm.internal/v1", "some-model"));
+    assert_eq!((api_key.unwrap().reveal(), timeout), ("hunter2", Duration::from_secs(30)));
 
     let [hook] = <[Webhook; 1]>::try_from(webhooks).unwrap();
     let Webhook { name, provider, secret, source, repository } = hook;

@@ -8,6 +8,7 @@ mod admin_cli;
 mod admin_support;
 mod apply;
 mod architecture;
+mod ask_model;
 mod backup;
 mod browser;
 mod budget;

@@ -468,4 +468,8 @@ async fn strangers_and_foreign_pages_are_kept_out() {
     assert_eq!(status(&agent, &[("origin", "null")]).await, 403);
     assert_eq!(status(&agent, &[("origin", &server.url)]).await, 200);
     assert_eq!(status(&agent, &[("host", "evil.example")]).await, 421);
+    // The stream of an older session is no change, and no foreign page's either.
+    let bearer = format!("Bearer {}", server.token);
+    let headers = [("authorization", bearer.as_str()), ("accept", "text/event-stream"), ("origin", "null")];
+    assert_eq!(server.send_with(Method::GET, "/mcp", "", &headers).await.status, 403);
 }

@@ -8,7 +8,7 @@ use super::words::Word;
 const FRAME: &str = " a an the this that these those any some our my your its is are was were be been being am do does did \
     has have had can could will would should may might what which who when where why how if whether i we you he she it \
     they me us them there here in on to from for at of by with into onto and or not but about as so than then yet \
-    already now still currently right today just ever last latest please tell show find search look check verify see \
+    already now still current currently right today just ever last latest please tell show find search look check verify see \
     know give list get got get's want need like let lets make go goes going went come came reach reached reaches land \
     landed lands live deployed deploy deploys deploying deployment deployments release released releases version \
     versions ship shipped ships push pushed roll rolled rolling out up rollout available running run runs contain \
@@ -29,8 +29,9 @@ type Rule<'a> = (Intent, fn(&Cues<'a>) -> bool);
 /// What a question is about.
 pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, has_time: bool) -> Intent {
     let cues = Cues { words, found, has_time };
-    let rules: [Rule<'a>; 13] = [
+    let rules: [Rule<'a>; 14] = [
         (Intent::Unknown, Cues::is_out_of_bounds),
+        (Intent::Unknown, Cues::asks_for_measures),
         (Intent::GenerateToken, Cues::makes_a_token),
         (Intent::CreateEnvironment, Cues::makes_an_environment),
         (Intent::Tokens, Cues::is_about_tokens),
@@ -46,6 +47,11 @@ pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, has_time: bool) -> Int
     ];
     let rule = rules.iter().find(|(_, fits)| fits(&cues));
     rule.map_or_else(|| cues.fallback(), |(intent, _)| *intent)
+}
+
+/// Whether it would destroy something, or asks for a secret.
+pub(super) fn is_declined(words: &[Word], found: &Found) -> bool {
+    Cues { words, found, has_time: false }.is_out_of_bounds()
 }
 
 /// The words that describe a change: without the frame around them.
@@ -74,6 +80,10 @@ pub(super) fn new_environment(words: &[Word]) -> Option<String> {
 fn is_frame(word: &str) -> bool {
     FRAME.split_whitespace().any(|frame| frame == word)
 }
+
+/// What stands before the verb of a wish.
+const POLITE: &str = "please hey hi hello so and ok okay landfall now just can could would will should you we i us me id want \
+    need have like to lets let help how do go kindly must";
 
 /// What a question gives away about what it wants.
 struct Cues<'a> {
@@ -107,6 +117,26 @@ impl Cues<'_> {
         words.next().is_some_and(|word| word.is_any(keywords))
     }
 
+    /// Whether the first word behind `could you please` and the like is one of these.
+    fn wishes(&self, verbs: &str) -> bool {
+        let is_polite = |word: &&Word| POLITE.split_whitespace().any(|polite| polite == word.text);
+        self.words.iter().find(|word| !is_polite(word)).is_some_and(|word| word.is_any(verbs))
+    }
+
+    /// Whether an environment is named, be it one that is not known.
+    fn has_place(&self) -> bool {
+        !self.found.environments.is_empty() || self.found.unclear_environment.is_some()
+    }
+
+    /// Whether something is said besides names and the frame of a question.
+    fn says_more(&self) -> bool {
+        let unclear = self.found.unclear_environment.as_ref().map_or("", |(said, _)| said);
+        let more = |word: &&Word| {
+            !word.taken && !is_frame(&word.text) && !unclear.split(' ').any(|part| part == word.written)
+        };
+        self.words.iter().any(|word| more(&word))
+    }
+
     fn asks(&self) -> bool {
         self.begins("is are was were did do does has have had what which who when where why how whats")
     }
@@ -131,15 +161,34 @@ impl Cues<'_> {
         let token = self.says("token tokens credentials") || self.found.token.is_some();
         (secret && token && !self.says("create generate make new"))
             || (self.says("reveal leak print dump decrypt") && token)
+            || self.tells_a_secret()
+    }
+
+    /// `print the password`; a change may be about passwords, too.
+    fn tells_a_secret(&self) -> bool {
+        self.says("secret secrets password passwords plaintext")
+            && self.wishes("show print reveal give tell what whats dump leak decrypt get read display")
+            && !self.phrase("pull secrets")
+            && !self.says("fix fixed fixes fixing change changes changed feature patch release releases live deployed version status create generate make new need")
     }
 
     /// What no question may do, and what is no question about deployments.
     fn is_out_of_bounds(&self) -> bool {
-        let destroys =
-            self.begins("delete remove destroy drop revoke purge wipe erase rename kill stop restart scale");
+        let destroys = self.wishes(
+            "delete remove destroy drop revoke purge wipe erase rename kill stop restart reboot scale truncate",
+        );
         self.wants_a_secret()
             || destroys
             || self.phrases(&["ignore all", "ignore previous", "your instructions"])
+    }
+
+    /// What monitoring knows and pulls do not tell.
+    fn asks_for_measures(&self) -> bool {
+        self.says("cpu memory ram disk pods replicas latency throughput traffic uptime usage logs metrics")
+            && self.begins("how what whats show give")
+            && !self.says(
+                "fix fixed fixes patch feature change changes changed release released version live deployed",
+            )
     }
 
     fn makes_a_token(&self) -> bool {
@@ -148,13 +197,16 @@ impl Cues<'_> {
             || self.phrases(&["pull secret", "image pull secret"]);
         let joins = self.says("connect hook link attach register onboard join wire")
             && self.says("cluster kubernetes k8s namespace node nodes laptop machine docker computer");
-        (makes && noun && !self.asks())
-            || self.phrases(&["how do i connect", "how can i connect"])
+        let how =
+            self.phrases(&["how do i", "how can i", "how do we", "how to", "can i", "can you", "could you"]);
+        (makes && noun && (!self.asks() || how))
+            || self.phrases(&["how do i connect", "how can i connect", "need a token", "need credentials"])
             || (joins && !self.is_yes_or_no())
     }
 
     fn makes_an_environment(&self) -> bool {
-        let makes = self.begins("create add make new set setup spin need want i can could lets we")
+        let makes = (self.begins("create add make new set setup spin need want i can could lets we")
+            || self.phrases(&["how do i", "how can i", "how do we", "how to"]))
             && self.says("create add make new set setup spin need want");
         makes && self.says("environment environments env")
     }
@@ -166,9 +218,13 @@ impl Cues<'_> {
     }
 
     fn wants_a_deploy(&self) -> bool {
-        const VERBS: &str = "deploy ship promote release rollout install upgrade push redeploy";
+        const VERBS: &str = "deploy ship promote release rollout install upgrade downgrade push redeploy";
+        const MOVES: &str = "get put bring move";
+        let moves = !self.found.environments.is_empty()
+            && self.says("to into onto on in")
+            && !self.says("running versions status state services deployments");
         let polite = self.begins("can could would will i we lets help how")
-            && (self.says(VERBS) || self.phrases(&["roll out", "roll back"]))
+            && (self.says(VERBS) || self.phrases(&["roll out", "roll back"]) || (moves && self.says(MOVES)))
             && self.phrases(&[
                 "can you",
                 "could you",
@@ -188,12 +244,25 @@ impl Cues<'_> {
                 "can i",
                 "how to",
             ]);
-        let orders = self
-            .begins("deploy ship promote install upgrade push redeploy put get bring move bump send apply")
-            && (self.says(VERBS) || !self.found.environments.is_empty());
+        let orders = (self.begins("deploy ship promote install upgrade downgrade push redeploy")
+            && (self.says(VERBS) || !self.found.environments.is_empty()))
+            || (moves && self.begins("put get bring move bump send apply set switch"));
         let imperative =
             self.begins("release rollout") && !self.found.environments.is_empty() && !self.says("notes");
-        let rolls = self.begins("roll rollback revert undo") && !self.asks() && !self.says("rollbacks");
+        let rolls =
+            self.begins("roll rollback revert undo") && !self.says("rollbacks history status count log");
+        let rolls = rolls || (self.found.version.is_some() && self.wishes("back switch"));
+        let plans = self.wishes("prepare plan draft start trigger perform simulate")
+            && self.says("deploy deployment rollback rollout release upgrade downgrade promotion");
+        let meant = self.found.version.is_some() || self.has_number();
+        let which = meant
+            && (self.phrases(&["to deploy", "to ship", "to release", "to promote"])
+                || (self.found.destination.is_some() && self.phrases(&["to get", "to bring", "to put"])));
+        let needs = self.begins("i we")
+            && self.phrases(&["i need", "we need", "i want", "we want"])
+            && self.found.version.is_some()
+            && !self.found.environments.is_empty()
+            && !self.says("know whether if");
         let after = self.phrases(&[
             "and deploy",
             "then deploy",
@@ -205,7 +274,7 @@ impl Cues<'_> {
             "and install",
             "and put",
         ]);
-        polite || orders || imperative || rolls || (after && !self.is_yes_or_no())
+        polite || orders || imperative || rolls || plans || which || needs || (after && !self.is_yes_or_no())
     }
 
     fn compares(&self) -> bool {
@@ -263,6 +332,9 @@ impl Cues<'_> {
             "newest version",
             "most recent version",
             "caught up",
+            "have everything",
+            "has everything",
+            "got everything",
             "catch up",
             "still need",
             "need to deploy",
@@ -274,8 +346,8 @@ impl Cues<'_> {
             "havent been",
             "have not been",
         ]);
-        let words = self.says("behind missing lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed");
-        let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent");
+        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed newer gain gains");
+        let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent not");
         let latest = self.is_yes_or_no() && self.says("latest newest current") && !self.says("fix");
         // `is the fix not in production yet` is about the fix.
         let about_a_change =
@@ -292,9 +364,15 @@ impl Cues<'_> {
             "which releases",
             "which versions",
             "in which",
+            "in what release",
+            "in what version",
         ]);
-        let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed");
-        let seeks = self.begins("find search look lookup where")
+        let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed come came");
+        let seeks = (self.begins("find search look lookup where") && !self.says("run runs running"))
+            || (self.begins("show give tell list get")
+                && self.says("release version")
+                && of_a_change
+                && self.describes())
             || (self.begins("who") && of_a_change)
             || self.phrases(&[
                 "search for",
@@ -318,7 +396,9 @@ impl Cues<'_> {
     }
 
     fn asks_when(&self) -> bool {
-        let history = self.says("history timeline deployments rollouts");
+        let history = self.says("history timeline deployments rollouts")
+            || self.says("past previous recent earlier") && self.says("deploys releases")
+            || self.phrases(&["have run", "has run", "ever run", "ever ran"]);
         let when = self.begins("when")
             || self.phrases(&[
                 "how often",
@@ -327,6 +407,7 @@ impl Cues<'_> {
                 "last deployment",
                 "last deploy",
                 "last updated",
+                "last time",
                 "last release",
                 "how many times",
                 "since when",
@@ -355,7 +436,8 @@ impl Cues<'_> {
                 "know whether",
             ]);
         let version = self.found.version.is_some() && self.is_yes_or_no();
-        let when = self.begins("when") && self.describes();
+        let when = (self.begins("when") || self.phrases(&["since when", "how long has", "how long is"]))
+            && self.describes();
         let statement = self.says("live deployed reach reached landed shipped arrived there yet")
             && !self.begins("what which show list");
         let fix = self.says("fix patch") || self.has_number();
@@ -384,10 +466,12 @@ impl Cues<'_> {
     }
 
     fn asks_what_changed(&self) -> bool {
-        let changed = self.says("changed changes change new features fixes ship shipped landed went released happened happen news came deployed deploy rolled updated arrived delivered improvements bugfixes added")
+        let changed = self.says("changed changes change new features fixes ship shipped landed went released happened happen news came deployed deploy rolled updated arrived delivered improvements bugfixes added summary summarize summarise recap digest")
             || self.phrases(&["go out", "went out", "go live", "went live", "got deployed", "been up"]);
+        let released = self.has_time && self.says("release releases");
+        let by_time = self.has_time && (self.has_place() || !self.says_more());
         let runs = self.says("running runs run ran");
-        (changed || self.has_time) && !runs && !self.is_a_state() && !self.only_a_place()
+        (changed || released || by_time) && !runs && !self.is_a_state() && !self.only_a_place()
     }
 
     /// `which version of portal is deployed in qa` asks for a state, and so does `what is deployed in qa`.
@@ -406,22 +490,27 @@ impl Cues<'_> {
     }
 
     fn only_a_place(&self) -> bool {
-        self.words.iter().all(|word| word.taken || is_frame(&word.text)) && !self.says("changed changes change new features fixes ship shipped landed went released happened came deployed updated arrived")
+        self.words.iter().all(|word| word.taken || is_frame(&word.text)) && !self.says("changed changes change new features fixes ship shipped landed went release releases released happened came deployed updated arrived")
     }
 
     fn asks_what_runs(&self) -> bool {
         let runs = self.says("running runs run version versions ran installed deployed serving active");
-        let place = !self.found.environments.is_empty() || self.found.unclear_environment.is_some();
-        let lists = self.begins("what whats which show list status state how give tell describe overview");
-        runs || (place && (lists || !self.describes()))
+        let lists = self.begins("what whats which show list status state how give tell describe overview current rundown run-down snapshot inventory");
+        let known = !self.found.environments.is_empty();
+        let unknown = self.found.unclear_environment.is_some();
+        runs || (known && (lists || !self.describes()))
+            || (unknown && !self.says_more() && !self.is_yes_or_no())
     }
 
     /// A question without a verb: a name in an environment, a number, a release.
     fn fallback(&self) -> Intent {
-        let place = !self.found.environments.is_empty() || self.found.unclear_environment.is_some();
+        let place = self.has_place();
+        // A part of a repository's name stays among the words: it may describe a change.
+        let is_named = self.found.repository.is_some()
+            && (place || description(self.words).is_none_or(|text| !text.contains(' ')));
         if self.has_number() || (self.found.version.is_some() && self.found.repository.is_some()) {
             if place { Intent::Verify } else { Intent::Search }
-        } else if self.found.repository.is_some() || (place && !self.describes()) {
+        } else if is_named || (place && !self.says_more()) {
             Intent::Running
         } else if !self.found.environments.is_empty() {
             Intent::Verify

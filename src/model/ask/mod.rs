@@ -119,6 +119,8 @@ pub struct Asked {
     pub at: Option<Time>,
     /// What must be known first.
     pub ask_back: Option<AskBack>,
+    /// It is no question to answer: it would destroy something, or asks for a secret.
+    pub is_declined: bool,
 }
 
 /// A stretch of time: from its first moment up to, and without, its last.
@@ -178,6 +180,7 @@ pub fn parse(question: &str, world: &World<'_>) -> Asked {
     let mut asked = Asked::of(intent, &words, &found);
     asked.set_time(moment, world);
     asked.ask_back = asked.open(&found, world);
+    asked.is_declined = intent::is_declined(&words, &found);
     asked
 }
 
@@ -208,6 +211,7 @@ impl Asked {
             range: None,
             at: None,
             ask_back: None,
+            is_declined: false,
         }
     }
 
@@ -236,6 +240,7 @@ impl Asked {
         }
         if let Some((said, choices)) = &found.unclear_environment
             && self.environment.is_none()
+            && self.environments.len() < 2
         {
             let choices = if choices.is_empty() { environments() } else { choices.clone() };
             return ask(Open::Environment, Some(said), choices);

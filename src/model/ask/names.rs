@@ -168,7 +168,12 @@ fn take_part_of_repository(words: &mut [Word], world: &World<'_>, found: &mut Fo
 fn take_environments(words: &mut [Word], world: &World<'_>, found: &mut Found) {
     let mut taken: Vec<(usize, String)> = Vec::new();
     for run in runs(words, NAME_WORDS_MAX) {
-        if words[run.clone()].iter().any(|word| word.taken) {
+        // `prod vs us east` are two, however near they are to the name of one.
+        let joins =
+            |word: &Word| ["vs", "versus", "and", "or", "to", "with", "than"].contains(&word.text.as_str());
+        if words[run.clone()].iter().any(|word| word.taken)
+            || (run.len() > 1 && words[run.clone()].iter().any(joins))
+        {
             continue;
         }
         let placed = run.start.checked_sub(1).is_some_and(|before| is_before(words, before));
@@ -287,13 +292,24 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A word at the end that stands where an environment does, and is none that is known: `what runs in the lab`.
+/// What stands at the end where an environment does, and is none that is known: `what runs in the lab`, `in the moon
+/// base`.
 fn unknown_environment(words: &[Word]) -> Option<(String, Vec<String>)> {
     let last = words.iter().rposition(|word| {
         !word.taken && !word.is_any("yet now already right please today currently environment env")
     })?;
-    let placed = last > 0 && is_before(words, last - 1);
-    let word = &words[last];
-    (placed && !word.taken && !word.text.starts_with('#') && !is_digits(&word.text))
-        .then(|| (word.written.clone(), Vec::new()))
+    let is_name = |word: &Word| !word.taken && !word.text.starts_with('#') && !is_digits(&word.text);
+    let placed = |first: usize| first > 0 && is_before(words, first - 1);
+    // `of` and `for` stand before much else.
+    let is_in = |first: usize| {
+        let before = words[..first].iter().rev().find(|word| word.text != "the");
+        before.is_some_and(|word| ["in", "on", "to"].contains(&word.text.as_str()))
+    };
+    let first = if placed(last) {
+        last
+    } else {
+        last.checked_sub(1).filter(|&first| placed(first) && is_in(first) && is_name(&words[first]))?
+    };
+    let name = words[first..=last].iter().map(|word| word.written.as_str()).collect::<Vec<_>>().join(" ");
+    is_name(&words[last]).then_some((name, Vec::new()))
 }

@@ -163,6 +163,11 @@ fn read(texts: &[&str], now: DateTime, placed: bool) -> Option<(What, usize)> {
     // A time of day alone is today's, or yesterday's if today's is still to come.
     let (at, length) =
         clock(texts).filter(|(_, length)| *length > 1 || first.contains(':') || first == "noon")?;
+    // `at noon yesterday`, `10:30 on May 13`
+    let joint = length + usize::from(texts.get(length) == Some(&"on"));
+    if let Some((day, more)) = texts.get(joint..).and_then(|rest| day(rest, now)) {
+        return Some((What::Stretch(instant(time(day.to_datetime(at))?)), joint + more));
+    }
     let today = now.date().to_datetime(at);
     let at = if today > now { today.checked_sub(1.day()).ok()? } else { today };
     Some((What::Stretch(instant(time(at)?)), length))

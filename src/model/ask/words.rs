@@ -16,7 +16,7 @@ pub(super) struct Word {
 /// Cuts a question into words. `what's` is `what is`.
 pub(super) fn words(question: &str) -> Vec<Word> {
     let mut words = Vec::new();
-    for piece in question.split(|c: char| c.is_whitespace() || c == ',' || c == ';') {
+    for piece in question.split(|c: char| c.is_whitespace() || ",;_".contains(c)) {
         let piece = piece.trim_matches(|c: char| "?!.:\"'`()[]“”‘’".contains(c) && c != '#');
         let lower = piece.to_lowercase().replace('’', "'");
         let (head, tail) = match lower.split_once('\'') {
@@ -54,10 +54,11 @@ impl Word {
 }
 
 /// Words that are no slip of a keyword, however near they are.
-const KEYWORDS: [&str; 30] = [
-    "release", "released", "releases", "deploy", "deployed", "deploys", "changes", "changed", "change",
-    "version", "versions", "running", "missing", "token", "tokens", "fixed", "fixes", "behind", "before",
-    "after", "history", "since", "where", "there", "these", "which", "while", "shows", "rollback", "revert",
+const KEYWORDS: [&str; 33] = [
+    "state", "stage", "place", "release", "released", "releases", "deploy", "deployed", "deploys", "changes",
+    "changed", "change", "version", "versions", "running", "missing", "token", "tokens", "fixed", "fixes",
+    "behind", "before", "after", "history", "since", "where", "there", "these", "which", "while", "shows",
+    "rollback", "revert",
 ];
 
 /// Whether `word` is `meant` with a slip, or two in a long word. Short words have too many neighbours.

@@ -12,6 +12,7 @@ pub mod http;
 pub mod images;
 pub mod landfall;
 pub mod laptop;
+pub mod model;
 pub mod netns;
 pub mod node;
 pub mod process;

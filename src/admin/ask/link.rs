@@ -1,0 +1,42 @@
+//! The page of the dashboard that shows what an answer rests on.
+
+use url::form_urlencoded;
+
+use crate::model::ask::{Asked, Intent};
+
+/// Path and query; nothing where no page shows more than the answer does.
+pub(super) fn page(asked: &Asked) -> Option<String> {
+    if asked.ask_back.is_some() {
+        return None;
+    }
+    let of_environment = |below: &str, query: &[(&str, Option<String>)]| match &asked.environment {
+        Some(name) => with_query(format!("/environments/{name}{below}"), query),
+        None => "/".to_owned(),
+    };
+    let at = asked.at.map(|at| at.to_string());
+    let text = [asked.description.as_deref(), asked.version.as_deref()];
+    let text = text.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    Some(match (asked.intent, &asked.environments[..]) {
+        (Intent::Running | Intent::Missing, _) => of_environment("", &[("at", at)]),
+        (Intent::Changes | Intent::History | Intent::Rollbacks, _) => of_environment("", &[]),
+        (Intent::Tokens, _) if asked.environment.is_some() => of_environment("/tokens", &[]),
+        (Intent::Compare, [left, right]) => {
+            let sides = [("left", Some(left.clone())), ("right", Some(right.clone()))];
+            with_query("/compare".to_owned(), &sides)
+        }
+        (Intent::Verify | Intent::Search, _) if asked.description.is_some() => {
+            with_query("/search".to_owned(), &[("q", Some(text)), ("environment", asked.environment.clone())])
+        }
+        (Intent::Verify | Intent::Search | Intent::Deploy, _) if asked.repository.is_some() => {
+            with_query("/releases".to_owned(), &[("repository", asked.repository.clone())])
+        }
+        _ => return None,
+    })
+}
+
+fn with_query(path: String, query: &[(&str, Option<String>)]) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    pairs.extend_pairs(query.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+    let pairs = pairs.finish();
+    if pairs.is_empty() { path } else { format!("{path}?{pairs}") }
+}

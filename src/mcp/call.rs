@@ -1,0 +1,94 @@
+//! A tool's requests made, and their answers as one.
+
+use http::{Extensions, StatusCode};
+use serde_json::{Map, Value};
+
+use super::api::{Api, Ask, Reply, Unreachable};
+use super::arguments::Arguments;
+use super::budget::bounded;
+use super::tool::Tool;
+use super::words::DATA;
+
+/// What a tool found out.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Which tool.
+    pub tool: &'static str,
+    /// For a person to read; what comes from outside stands between quotes, and that is said.
+    pub text: String,
+    /// What the API answered, bounded.
+    pub answer: Value,
+    /// Where it is from: path and query of each request to the API.
+    pub from: Vec<String>,
+}
+
+/// What came of a call: an answer, or why the API refuses, in a sentence with the next step.
+pub(super) type Outcome = Result<Said, String>;
+
+/// Makes the tool's requests in their order, as whoever sent the request with the extensions `from`.
+pub(super) async fn outcome(
+    api: &impl Api,
+    tool: &'static Tool,
+    arguments: &Arguments,
+    from: &Extensions,
+) -> Result<Outcome, Unreachable> {
+    let asks = tool.routes.iter().map(|route| arguments.ask(tool, route)).collect();
+    outcome_of(api, tool, asks, from).await
+}
+
+/// The same for requests that are made already, one for each of the tool's own.
+pub(super) async fn outcome_of(
+    api: &impl Api,
+    tool: &'static Tool,
+    asks: Vec<Ask>,
+    from: &Extensions,
+) -> Result<Outcome, Unreachable> {
+    let mut whole = Map::new();
+    let mut targets = Vec::new();
+    for (route, ask) in tool.routes.iter().zip(asks) {
+        targets.push(format!("/api/v1/{}", ask.target));
+        let Reply { status, body } = api.ask(ask, from).await?;
+        if !status.is_success() {
+            return Ok(Err(refusal(status, &body)));
+        }
+        match body {
+            Value::Object(members) if route.key.is_empty() => whole.extend(members),
+            Value::Null if route.key.is_empty() => {
+                whole.insert("done".to_owned(), true.into());
+            }
+            body => {
+                whole.insert(route.key.to_owned(), body);
+            }
+        }
+    }
+    let answer = bounded(Value::Object(whole));
+    let mut text = (tool.words)(&answer);
+    if let Some(more) = answer.get("more") {
+        text.push_str(&format!(
+            "\nLeft out: {} entries; {}.",
+            more["left_out"],
+            more["how"].as_str().unwrap_or_default()
+        ));
+    }
+    if text.contains('“') {
+        text.push_str(&format!("\n{DATA}"));
+    }
+    Ok(Ok(Said { tool: tool.name, text, answer, from: targets }))
+}
+
+/// A problem (RFC 9457) as a sentence with the next step.
+pub(super) fn refusal(status: StatusCode, problem: &Value) -> String {
+    let detail =
+        problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or("the server gave no reason");
+    let next = match status {
+        StatusCode::NOT_FOUND => {
+            " list_environments, list_deployments and search_releases show what there is."
+        }
+        StatusCode::FORBIDDEN => " Ask for an admin token, or leave the change to somebody who has one.",
+        StatusCode::TOO_MANY_REQUESTS => " Wait a moment before the next call.",
+        StatusCode::UNAUTHORIZED => " The client's token has ended, or is wrong.",
+        status if status.is_server_error() => " Nothing may have been changed: look before trying again.",
+        _ => "",
+    };
+    format!("Refused ({}): {detail}.{next}", status.as_u16())
+}
