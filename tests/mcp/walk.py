@@ -73,6 +73,25 @@ async def walk(session):
     print(f"{len(walked)} tools, {len(resources)} resources, {len(asked)} agreements")
 
 
+async def look(admin, headers):
+    """A viewer is offered what reads; pages of other sites, and other names for the server, get nothing."""
+    async with httpx.AsyncClient(headers=headers, timeout=60) as http:
+        made = await http.post(f"{admin}/api/v1/admin-tokens", json={"name": "eyes", "kind": "viewer"})
+        for strange, status in [({"Origin": "http://evil.example"}, 403), ({"Host": "evil.example"}, 421)]:
+            for method in ["GET", "POST", "DELETE"]:
+                refused = await http.request(method, f"{admin}/mcp", headers=strange)
+                assert refused.status_code == status, (method, strange, refused.status_code)
+    viewer = {"Authorization": "Bearer " + made.json()["secret"]}
+    async with httpx.AsyncClient(headers=viewer, timeout=60) as http:
+        transport = streamable_http_client(f"{admin}/mcp", http_client=http)
+        async with Client(transport, mode="2026-07-28", elicitation_callback=person) as client:
+            tools = (await client.list_tools()).tools
+            assert tools and all(tool.annotations.read_only_hint for tool in tools), tools
+            refused = await client.call_tool("create_environment", {"name": "seen"})
+            assert refused.is_error and "viewer" in refused.content[0].text, refused
+    print(f"a viewer: {len(tools)} tools, all of which read")
+
+
 async def main():
     _, landfall, admin, token_file = sys.argv
     headers = {"Authorization": "Bearer " + Path(token_file).read_text().strip()}
@@ -82,6 +101,7 @@ async def main():
             async with Client(transport, mode=mode, elicitation_callback=person) as client:
                 print(f"# {admin}/mcp, {client.protocol_version}")
                 await walk(client)
+    await look(admin, headers)
     arguments = ["mcp", "--admin", admin, "--admin-token-file", token_file]
     server = StdioServerParameters(command=landfall, args=arguments)
     async with Client(server, mode="legacy", elicitation_callback=person) as client:
