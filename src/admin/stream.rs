@@ -35,11 +35,6 @@ struct Patience {
 /// A place for each answer.
 pub(super) struct Readers(Arc<Semaphore>);
 
-/// One of the places.
-pub(super) struct Place(
-    #[allow(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit,
-);
-
 impl Default for Readers {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(READERS_MAX)))
@@ -48,20 +43,20 @@ impl Default for Readers {
 
 impl Readers {
     /// A place, if there is one.
-    pub(super) fn place(&self) -> Result<Place, Problem> {
-        self.0.clone().try_acquire_owned().map(Place).map_err(|_| Problem::too_many_streams())
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.0.clone().try_acquire_owned().map_err(|_| Problem::too_many_streams())
     }
 }
 
 /// A body of `blocks`, each of which is read on a thread that may block; `what` is said where it breaks off.
-pub(super) fn body<B>(what: &'static str, blocks: B, place: Place) -> Body
+pub(super) fn body<B>(what: &'static str, blocks: B, place: OwnedSemaphorePermit) -> Body
 where
     B: Iterator<Item = Result<Bytes, ReadError>> + Send + 'static,
 {
     Body::new(patient(PATIENCE, what, blocks, place))
 }
 
-fn patient<B>(patience: Patience, what: &'static str, blocks: B, place: Place) -> Blocks
+fn patient<B>(patience: Patience, what: &'static str, blocks: B, place: OwnedSemaphorePermit) -> Blocks
 where
     B: Iterator<Item = Result<Bytes, ReadError>> + Send + 'static,
 {
