@@ -217,6 +217,11 @@ impl Arrivals {
         }
     }
 
+    /// How many nodes came.
+    pub(crate) fn total(&self) -> u32 {
+        u32::try_from(self.times.len()).unwrap_or(u32::MAX).saturating_mul(self.weight)
+    }
+
     /// The most nodes that came within any stretch of `length`.
     pub(crate) fn best(&self, length: Span) -> u32 {
         let (mut start, mut most) = (0, 0);

@@ -14,14 +14,11 @@ use crate::model::event::{EnvironmentName, Object, Observation};
 use crate::model::oci::{Digest, Reference, Repository, Tag};
 use crate::model::time::{Span, Time};
 
-use super::claim::{End, Haste, Main, Past, Rival};
+use super::claim::{End, Haste, Main, Past, Rival, standstill};
 use super::course::Course;
 use super::pull::{COMPLETE, Grade, Node, NodeKey, Pull};
 use super::shards::Shards;
 use super::verdict::{Correction, Rule};
-
-/// A claim that stood still for so many settle times, while another image ran, begins anew with its next node.
-const STANDSTILL: i64 = 48;
 
 /// Most nodes that are remembered for a service.
 const NODES_MAX: usize = 16_384;
@@ -248,6 +245,7 @@ impl Service {
     /// A pull of the image that runs.
     fn support(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
         let Some(main) = &mut self.main else { return };
+        let over_at = main.over_at(settle);
         // What people saw, and by which rule, is what was known before this pull.
         let seen = |rival: &Rival| {
             let rule = if rival.straggles(main, settle) { Rule::Stragglers } else { Rule::Hold };
@@ -257,11 +255,11 @@ impl Service {
         main.progress(pull.at, arrived, settle);
         main.course.add(pull, arrived, held, main.settled_at.is_none());
         main.course.is_shared |= node.shared;
-        let (over_at, hold) = (main.over_at(settle), main.hold(settle));
+        let hold = main.hold_single(settle);
         let (mut stragglers, mut corrections) = (0, Vec::new());
         self.rivals.retain_mut(|rival| {
             let strayed = seen.pop_front().flatten();
-            rival.answered(pull.at, node, arrived > 0, settle);
+            rival.answered(pull.at, node, arrived > 0, pull.at <= over_at, settle);
             let in_time = rival.course.opened_at <= over_at || main.asks_always();
             let is_straggler = rival.run == 0 && rival.was_live && in_time;
             let in_hold = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
@@ -282,12 +280,9 @@ impl Service {
             let rival = &self.rivals[place];
             let is_new = before.shared || !before.showed(&pull.digest, rival.course.opened_at);
             let straggled = rival.straggles(main, settle);
-            if straggled && (pull.at <= main.over_at(settle) || rival.run > 1) {
-                return place;
-            }
-            let pause = Span::from_ms(settle.ms().saturating_mul(STANDSTILL));
-            let paused = pull.at.since(rival.course.last_arrival()) > pause;
-            let begins_anew = straggled || paused && is_new;
+            let paused = pull.at.since(rival.course.last_arrival()) > standstill(settle);
+            let is_over = straggled && pull.at.since(rival.course.last_at) > main.hold(settle);
+            let begins_anew = is_over || paused && is_new;
             if !begins_anew {
                 return place;
             }
@@ -301,7 +296,7 @@ impl Service {
     /// A claim that came to nothing: stragglers, or a deployment that stayed a minority.
     fn give_up(&mut self, rival: Rival, at: Time, settle: Span) {
         let Some(main) = &mut self.main else { return };
-        if rival.straggles(main, settle) {
+        if rival.strays(main, settle) {
             main.straggled(&rival, at, settle);
         } else {
             let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
@@ -331,6 +326,7 @@ impl Service {
         self.rivals.push(Rival {
             course: Course::new(pull.digest, pull.at),
             was_live,
+            is_late: main.is_whole() && main.stragglers == 0,
             is_down: lived_at.is_some_and(|at| at < main_lived_at),
             votes: 0,
             held_by,
@@ -368,7 +364,7 @@ impl Service {
         let at = rival.course.opened_at;
         let others = std::mem::take(&mut self.rivals);
         for other in others {
-            if other.straggles(&old, settle) {
+            if other.strays(&old, settle) {
                 old.straggled(&other, now, settle);
             } else {
                 let past = other.into_past(&old, End::Aborted, at, settle);
