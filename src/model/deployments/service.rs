@@ -205,7 +205,7 @@ impl Service {
         let before = self.nodes.get(&pull.node).cloned().unwrap_or_default();
         self.clear(&pull);
         let held = before.holds(&pull.digest);
-        let arrived = |since: Time| match before.shared {
+        let arrived = |since: Time| match pull.is_shared {
             true => pull.starts,
             false => u32::from(!before.showed(&pull.digest, since)),
         };
@@ -213,14 +213,14 @@ impl Service {
             None => {
                 let mut course = Course::new(pull.digest, pull.at);
                 course.add(&pull, arrived(pull.at), held, true);
-                course.is_shared = before.shared;
+                course.is_shared = pull.is_shared;
                 self.main = Some(Main::first(course));
             }
             Some((digest, opened_at)) if digest == pull.digest => {
                 self.support(&pull, arrived(opened_at), held, &before, settle);
             }
             Some((digest, opened_at)) => {
-                let refetched = held && !before.shared && pull.grade == Grade::Transfer;
+                let refetched = held && !pull.is_shared && pull.grade == Grade::Transfer;
                 let is_always = self.main.as_ref().is_some_and(Main::asks_always);
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
@@ -229,7 +229,7 @@ impl Service {
                 rival.votes += u32::from(is_new && pull.at.since(rival.course.last_at) > settle);
                 let in_run = arrived(rival.run_from.unwrap_or(pull.at));
                 rival.course.add(&pull, arrived(since), held, true);
-                rival.course.is_shared |= before.shared;
+                rival.course.is_shared |= pull.is_shared;
                 rival.run = rival.run.saturating_add(in_run);
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
@@ -254,7 +254,7 @@ impl Service {
         let mut seen: VecDeque<Option<Correction>> = self.rivals.iter().map(seen).collect();
         main.progress(pull.at, arrived, settle);
         main.course.add(pull, arrived, held, main.settled_at.is_none());
-        main.course.is_shared |= node.shared;
+        main.course.is_shared |= pull.is_shared;
         let hold = main.hold_single(settle);
         let (mut stragglers, mut corrections) = (0, Vec::new());
         self.rivals.retain_mut(|rival| {
@@ -278,7 +278,7 @@ impl Service {
         let Some(main) = &self.main else { return 0 };
         if let Some(place) = self.rivals.iter().position(|rival| rival.course.digest == pull.digest) {
             let rival = &self.rivals[place];
-            let is_new = before.shared || !before.showed(&pull.digest, rival.course.opened_at);
+            let is_new = pull.is_shared || !before.showed(&pull.digest, rival.course.opened_at);
             let straggled = rival.straggles(main, settle);
             let paused = pull.at.since(rival.course.last_arrival()) > standstill(settle);
             let is_over = straggled && pull.at.since(rival.course.last_at) > main.hold(settle);
