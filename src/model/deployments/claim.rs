@@ -58,6 +58,8 @@ pub struct Main {
     longest_pause: Span,
     /// The longest pause of the rollout before: the same pods start as slowly.
     pace_before: Span,
+    /// How many pulls the rollout before began within the settle time; none where there was no other.
+    starts_before: Option<u32>,
     /// How many nodes were to be expected when it took over.
     expected: u32,
     /// How many nodes make it whole: as many as the whole rollout before came to, less those that caches hide.
@@ -150,6 +152,7 @@ impl Main {
             last_progress,
             longest_pause: Span::default(),
             pace_before: Span::default(),
+            starts_before: None,
             expected: 0,
             whole: 0,
             hidden: 0,
@@ -168,6 +171,7 @@ impl Main {
             last_progress: rival.course.last_arrival(),
             longest_pause: rival.course.arrivals.longest_pause(),
             pace_before: old.longest_pause,
+            starts_before: Some(old.course.starts.best(settle)),
             expected: rival.expected(full),
             whole: rival.expected(size),
             hidden: if rival.is_cached() { full } else { 0 },
@@ -359,6 +363,16 @@ impl Rival {
         })
     }
 
+    /// Whether it is few pods on nodes that many share. Where every start asks, pods can be told from nodes; but a pod
+    /// that crashes starts again and again, so what two rollouts agree on counts.
+    fn is_few_pods(&self, main: &Main, settle: Span) -> bool {
+        let Some(before) = main.starts_before.filter(|_| main.asks_always() && !self.was_live) else {
+            return false;
+        };
+        let starts = main.course.starts.best(self.stretch(settle)).min(before);
+        starts > FEW && u64::from(self.course.pulls) * PART.1 < u64::from(starts) * PART.0
+    }
+
     /// The rule by which it speaks for the service, if it does: enough of the nodes that would ask for it did, or
     /// there is no other way to read what few did.
     fn speaks(&self, main: &Main, settle: Span) -> Option<Rule> {
@@ -367,7 +381,7 @@ impl Rival {
             expected <= FEW || u64::from(self.course.nodes) * whole >= u64::from(expected) * part
         };
         let may_be_hidden = !self.asks_always(main);
-        if reaches(nodes, PART) {
+        if reaches(nodes, PART) && !self.is_few_pods(main, settle) {
             Some(Rule::Share)
         } else if self.votes >= VOTES {
             Some(Rule::Alone)

@@ -177,6 +177,24 @@ fn a_canary_is_not_the_service_until_it_is_promoted() {
 }
 
 #[test]
+fn a_canary_that_touches_every_node_of_a_dense_service_is_still_a_canary() {
+    let rollout = |start: &str, version: &str| {
+        let more = |minute: u8| format!("{start}:0{minute}:20 a b c d check {version} every 2s");
+        format!("{start}:00:00 a b c d pull {version}\n{}\n{}\n{}\n", more(1), more(3), more(5))
+    };
+    let whole = format!("{}{}", rollout("0", "1.0"), rollout("2", "1.1"));
+    let before = "initial 1.0 settled\n upgrade 1.1 settled\n";
+    check(&whole, "5:00:00", &format!("{before} now 1.1 settled"));
+    let canary = format!("{whole}5:00:00 a b c d pull 1.2 every 20s");
+    check(&canary, "5:30:00", &format!("{before} upgrade 1.2 mixed\n now 1.1 mixed"));
+    let promoted = format!("{canary}\n5:40:00 a b c d check 1.2 every 20s");
+    check(&promoted, "6:30:00", &format!("{before} upgrade 1.2 settled\n now 1.2 settled"));
+    // Pods that crash are heard again and again: one such rollout says nothing of how many there are.
+    let crashed = format!("0:00 a b c d pull 1.0\n{}5:00:00 a b c d pull 1.2 every 20s", rollout("2", "1.1"));
+    check(&crashed, "5:30:00", &format!("{before} upgrade 1.2 settled\n now 1.2 settled"));
+}
+
+#[test]
 fn a_canary_that_its_node_left_was_given_up() {
     let story = "0:00 a b c d e f g h i j pull 1.0\n 5:00:00 a pull 1.1\n 5:40:00 a check 1.0";
     check(story, "6:30:00", "initial 1.0 settled\n upgrade 1.1 aborted\n now 1.0 settled");
