@@ -30,6 +30,14 @@ const PAUSES: i64 = 2;
 /// … though never before this, or the settle time, has passed: pods do not start faster than they pull.
 const PAUSE_MIN: Span = PULL;
 
+/// A rollout or a claim that did not go on for so many settle times, a working day, stood still.
+const STANDSTILL: i64 = 48;
+
+/// How long that is.
+pub(super) fn standstill(settle: Span) -> Span {
+    Span::from_ms(settle.ms().saturating_mul(STANDSTILL))
+}
+
 /// The image that runs, as far as the pulls tell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Main {
@@ -48,8 +56,14 @@ pub struct Main {
     /// The last arrival that belongs to the rollout, not to later scaling.
     last_progress: Time,
     longest_pause: Span,
+    /// The longest pause of the rollout before: the same pods start as slowly.
+    pace_before: Span,
+    /// How many pulls the rollout before began within the settle time; none where there was no other.
+    starts_before: Option<u32>,
     /// How many nodes were to be expected when it took over.
     expected: u32,
+    /// How many nodes make it whole: as many as the whole rollout before came to, less those that caches hide.
+    whole: u32,
     /// How many nodes its predecessor had, where the nodes' caches hid most of this one's.
     hidden: u32,
 }
@@ -61,6 +75,8 @@ pub struct Rival {
     pub course: Course,
     /// It was up before.
     pub was_live: bool,
+    /// It began when the rollout was whole and nobody had straggled: no old pods were left.
+    pub(super) is_late: bool,
     /// It was up before the running image first was: the way down.
     pub(super) is_down: bool,
     /// How often another node asked for it after quiet time, and none for the running image since.
@@ -135,14 +151,17 @@ impl Main {
             rule: Rule::First,
             last_progress,
             longest_pause: Span::default(),
+            pace_before: Span::default(),
+            starts_before: None,
             expected: 0,
+            whole: 0,
             hidden: 0,
         }
     }
 
     pub(super) fn follow(old: &Main, rival: Rival, rule: Rule, settle: Span) -> Self {
         let full = old.nodes(rival.stretch(settle));
-        let longest_pause = rival.course.arrivals.longest_pause().min(settle);
+        let size = old.course.arrivals.total().max(old.hidden);
         Self {
             from: Some(old.course.named()),
             settled_at: None,
@@ -150,8 +169,11 @@ impl Main {
             was_live: rival.was_live,
             rule,
             last_progress: rival.course.last_arrival(),
-            longest_pause,
+            longest_pause: rival.course.arrivals.longest_pause(),
+            pace_before: old.longest_pause,
+            starts_before: Some(old.course.starts.best(settle)),
             expected: rival.expected(full),
+            whole: rival.expected(size),
             hidden: if rival.is_cached() { full } else { 0 },
             course: rival.course,
         }
@@ -164,18 +186,29 @@ impl Main {
         if at > self.over_at(settle).max(self.last_progress + settle) {
             self.settled_at = Some(self.last_progress + settle);
         } else {
-            self.longest_pause = self.longest_pause.max(at.since(self.last_progress)).min(settle);
+            self.longest_pause = self.longest_pause.max(at.since(self.last_progress));
             self.last_progress = self.last_progress.max(at);
         }
     }
 
-    /// When the rollout is over, if no further node comes: after twice its longest pause. Before a second node
-    /// came, the pace is unknown and the settle time stands for it, unless one node is all there is. No pause counts
-    /// for more than the settle time.
+    /// When the rollout is over, if no further node comes: after twice the longest pause, its own or that of the rollout
+    /// before. Once it is whole, no pause counts for more than the settle time. Before a second node came, the pace is
+    /// unknown and the settle time stands for it, unless one node is all there is.
     pub(super) fn over_at(&self, settle: Span) -> Time {
         let is_pace_known = self.course.nodes > 1 || self.expected <= 1;
-        let pause = Span::from_ms(self.longest_pause.ms().saturating_mul(PAUSES));
-        self.last_progress + if is_pace_known { pause.max(PAUSE_MIN.min(settle)) } else { settle }
+        let twice = |span: Span| Span::from_ms(span.ms().saturating_mul(PAUSES));
+        let pause = twice(if self.is_whole() {
+            self.longest_pause.min(settle)
+        } else {
+            self.longest_pause.max(self.pace_before).min(twice(settle))
+        });
+        let least = if is_pace_known { PAUSE_MIN.min(settle) } else { settle };
+        self.last_progress + pause.max(least)
+    }
+
+    /// Whether as many nodes came to it as to the image before.
+    pub(super) fn is_whole(&self) -> bool {
+        self.course.nodes >= self.whole
     }
 
     /// Whether its nodes were seen to ask although they hold it: then silence means something.
@@ -186,6 +219,11 @@ impl Main {
     /// How long a way back may turn out to have been a straggler.
     pub(super) fn hold(&self, settle: Span) -> Span {
         self.over_at(settle).since(self.last_progress).max(settle)
+    }
+
+    /// How long a single pull may: while nodes are left that may still come, until the rollout stood still.
+    pub(super) fn hold_single(&self, settle: Span) -> Span {
+        if self.is_whole() { self.hold(settle) } else { self.hold(settle).max(standstill(settle)) }
     }
 
     /// When it settled, or will have if no further node comes.
@@ -241,6 +279,7 @@ impl Rival {
         self.was_live
             && !self.is_tag_moved(main)
             && !all_returned
+            && !self.is_late
             && self.course.opened_at <= main.over_at(settle)
     }
 
@@ -260,14 +299,32 @@ impl Rival {
         if self.straggles(main, settle) {
             return self.run > 1 && now > main.over_at(settle) + hold;
         }
-        let is_answered = self.was_live && main.asks_always() && self.run == 0;
-        !is_answered && (!self.is_doubtful(main) || now >= self.course.opened_at + hold)
+        let hold = if haste == Haste::Keep { main.hold_single(settle) } else { Span::default() };
+        !self.is_refuted(main, settle) && (!self.is_doubtful(main) || now >= self.course.opened_at + hold)
+    }
+
+    /// Whether silence speaks against a way back: where every start asks, one that was answered is over, and a single
+    /// one by a node that had not gone along is an old pod that started again, not a rollout of several.
+    fn is_refuted(&self, main: &Main, settle: Span) -> bool {
+        let is_answered = self.run == 0;
+        let is_one_of_many = self.returned == 0 && self.course.pulls == 1 && main.nodes(settle) > 1;
+        self.was_live && self.asks_always(main) && (is_answered || is_one_of_many)
+    }
+
+    /// Whether its pulls come from old pods, as far as they tell.
+    pub(super) fn strays(&self, main: &Main, settle: Span) -> bool {
+        self.straggles(main, settle) || self.is_refuted(main, settle)
     }
 
     /// Whether people see it: as a claim, or as a way back that just opened.
     pub(super) fn shows(&self, main: &Main, now: Time, settle: Span) -> bool {
         let just_opened = self.returned > 0 && now <= main.over_at(settle);
         just_opened || self.claims(main, now, settle, Haste::Show)
+    }
+
+    /// Whether nodes were seen to ask for it, or for the image that runs, although they hold it.
+    fn asks_always(&self, main: &Main) -> bool {
+        main.asks_always() || self.course.checks > 0
     }
 
     /// The stretch in which it is compared with the image that runs: as long as its nodes took to come.
@@ -306,6 +363,16 @@ impl Rival {
         })
     }
 
+    /// Whether it is few pods on nodes that many share. Where every start asks, pods can be told from nodes; but a pod
+    /// that crashes starts again and again, so what two rollouts agree on counts.
+    fn is_few_pods(&self, main: &Main, settle: Span) -> bool {
+        let Some(before) = main.starts_before.filter(|_| main.asks_always() && !self.was_live) else {
+            return false;
+        };
+        let starts = main.course.starts.best(self.stretch(settle)).min(before);
+        starts > FEW && u64::from(self.course.pulls) * PART.1 < u64::from(starts) * PART.0
+    }
+
     /// The rule by which it speaks for the service, if it does: enough of the nodes that would ask for it did, or
     /// there is no other way to read what few did.
     fn speaks(&self, main: &Main, settle: Span) -> Option<Rule> {
@@ -313,8 +380,8 @@ impl Rival {
         let reaches = |expected: u32, (part, whole): (u64, u64)| {
             expected <= FEW || u64::from(self.course.nodes) * whole >= u64::from(expected) * part
         };
-        let may_be_hidden = !main.asks_always();
-        if reaches(nodes, PART) {
+        let may_be_hidden = !self.asks_always(main);
+        if reaches(nodes, PART) && !self.is_few_pods(main, settle) {
             Some(Rule::Share)
         } else if self.votes >= VOTES {
             Some(Rule::Alone)
@@ -326,7 +393,7 @@ impl Rival {
     }
 
     /// A pull of the main image at `at`, by `node`, which is `new` to it.
-    pub(super) fn answered(&mut self, at: Time, node: &Node, new: bool, settle: Span) {
+    pub(super) fn answered(&mut self, at: Time, node: &Node, new: bool, is_rolling: bool, settle: Span) {
         if node.showed(&self.course.digest, self.course.opened_at) {
             if self.left == 0 && self.end(at, settle) == Some(End::Mixed) {
                 let correction = self.course.correction(at, Thought::Minority, Finding::GivenUp, Rule::Share);
@@ -335,8 +402,8 @@ impl Rival {
             self.left += 1;
         }
         self.votes = 0;
-        // A new node ends the way back. A node that was on the image only speaks against it: a pod restarted.
-        self.run = if new { 0 } else { self.run.saturating_sub(1) };
+        // While it rolls out, a new node ends the way back. Else it only speaks against it: a pod moved, or restarted.
+        self.run = if new && is_rolling { 0 } else { self.run.saturating_sub(1) };
         if self.run == 0 {
             self.run_from = None;
         }

@@ -44,6 +44,8 @@ pub struct Course {
     /// What later observations took back, in order: of this image, and of those that it was confused with.
     pub corrections: Vec<Correction>,
     pub(crate) arrivals: Arrivals,
+    /// When runtimes began to pull, each time.
+    pub(crate) starts: Arrivals,
 }
 
 /// What a course is named by.
@@ -105,7 +107,8 @@ impl Course {
             tag: None,
             evidence: Evidence::default(),
             corrections: Vec::new(),
-            arrivals: Arrivals { times: Vec::new(), weight: 1, pending: 0 },
+            arrivals: Arrivals::default(),
+            starts: Arrivals::default(),
         }
     }
 
@@ -126,6 +129,7 @@ impl Course {
         }
         if in_rollout {
             self.arrivals.add(pull.at, arrived);
+            self.starts.add(pull.at, pull.starts);
         }
         self.evidence.add(pull, arrived > 0);
     }
@@ -133,6 +137,7 @@ impl Course {
     /// What is kept of it when it is over.
     pub(crate) fn closed(mut self) -> Self {
         self.arrivals.times = self.arrivals.times.last().copied().into_iter().collect();
+        self.starts.times = Vec::new();
         let Evidence { first, last } = &mut self.evidence;
         last.extend(first.iter().skip(EVIDENCE_MAX_CLOSED).cloned());
         last.make_contiguous().sort_by_key(|seen| seen.at);
@@ -197,6 +202,12 @@ impl Evidence {
     }
 }
 
+impl Default for Arrivals {
+    fn default() -> Self {
+        Self { times: Vec::new(), weight: 1, pending: 0 }
+    }
+}
+
 impl Arrivals {
     fn add(&mut self, at: Time, nodes: u32) {
         for _ in 0..nodes.min(ARRIVALS_MAX as u32) {
@@ -215,6 +226,11 @@ impl Arrivals {
                 self.weight *= 2;
             }
         }
+    }
+
+    /// How many nodes came.
+    pub(crate) fn total(&self) -> u32 {
+        u32::try_from(self.times.len()).unwrap_or(u32::MAX).saturating_mul(self.weight)
     }
 
     /// The most nodes that came within any stretch of `length`.

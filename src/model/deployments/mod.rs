@@ -29,7 +29,7 @@ use service::Service;
 use shards::{Shards, Spread};
 
 /// The version of the rules. A change of them that may change an answer raises it, and the log is folded again.
-pub const RULES_VERSION: u32 = 2;
+pub const RULES_VERSION: u32 = 4;
 
 /// Most pulls by people's machines that are remembered for an environment.
 const LOCAL_MAX: usize = 1_024;

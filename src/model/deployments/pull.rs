@@ -53,8 +53,8 @@ pub(crate) struct Node {
     pub(crate) held: Vec<Held>,
     /// Pulls that are not complete yet.
     pub(crate) open: Vec<Open>,
-    /// Several nodes ask from this address: the same layer went there twice at once.
-    pub(crate) shared: bool,
+    /// Since when it is known that several nodes ask from this address: the same layer went there twice at once.
+    shared_at: Option<Time>,
     /// When it last asked.
     pub(crate) last_at: Time,
 }
@@ -104,6 +104,8 @@ pub(crate) struct Pull {
     pub(crate) tag: Option<Tag>,
     /// How many times a runtime began to pull: more than one where pods start together or nodes share an address.
     pub(crate) starts: u32,
+    /// Several nodes ask from its address.
+    pub(crate) is_shared: bool,
     pub(crate) grade: Grade,
 }
 
@@ -133,9 +135,10 @@ impl Node {
         self.held.push(Held { digest, shown_at: shown_at.max(before) });
     }
 
-    /// The pull that a platform manifest, a config or a layer belongs to: the node's latest.
+    /// The pull that a platform manifest, a config or a layer belongs to: the node's latest. What comes later than
+    /// [`PULL`] belongs to none, for within the jitter nobody knows whether the pull has ended by then.
     fn latest(&mut self, at: Time) -> Option<&mut Open> {
-        self.open.iter_mut().rev().find(|open| at.since(open.first_at) <= COMPLETE)
+        self.open.iter_mut().rev().find(|open| at.since(open.first_at) <= PULL)
     }
 
     /// The index that the node is just reading, when `observation` asks for a manifest that nobody placed yet:
@@ -160,7 +163,7 @@ impl Node {
         // node came back. Behind a shared address it may as well be another node.
         let found = found.filter(|&place| {
             observation.method == Method::Get
-                || self.shared
+                || self.shared_at.is_some()
                 || place + 1 == self.open.len()
                 || self.open[place].first_at == at
         });
@@ -191,20 +194,23 @@ impl Node {
         let again = open.first_layer == Some(digest) && observation.status == 200;
         open.first_layer.get_or_insert(digest);
         open.transfers = open.transfers.saturating_add(1);
-        self.shared |= again;
+        if again {
+            self.shared_at.get_or_insert(observation.at);
+        }
     }
 
     /// Takes a refusal into account. Returns the tag under which the image was asked for, where it is known.
     pub(crate) fn refused(&mut self, observation: &Observation) -> Option<Tag> {
         let Reference::Digest(digest) = observation.reference else { return None };
-        let shared = self.shared;
-        let by_digest = self.open.iter().rposition(|open| open.digest == digest);
+        let is_shared = self.shared_at.is_some();
+        let within = |open: &Open| observation.at.since(open.first_at) <= PULL;
+        let by_digest = self.open.iter().rposition(|open| open.digest == digest && within(open));
         let open = match by_digest {
             Some(place) if observation.object == Object::Manifest => &mut self.open[place],
             _ => self.latest(observation.at)?,
         };
         // Behind a shared address another node may have succeeded.
-        if !(shared && open.transfers > 0) {
+        if !(is_shared && open.transfers > 0) {
             open.broken = true;
             open.broken_by = (observation.object == Object::Blob).then_some(digest);
         }
@@ -215,14 +221,14 @@ impl Node {
     pub(crate) fn close(&mut self, node: &NodeKey, first_at: Time, digest: &Digest) -> Option<Pull> {
         let place = self.open.iter().position(|open| open.first_at == first_at && open.digest == *digest)?;
         let open = self.open.remove(place);
-        (!open.broken).then(|| open.into_pull(node.clone()))
+        (!open.broken).then(|| open.into_pull(node.clone(), self.shared_at))
     }
 
     /// What the pull of `digest` that began at `first_at` looks like at `now`, should nothing more happen.
     pub(crate) fn looks(&self, node: &NodeKey, first_at: Time, digest: &Digest, now: Time) -> Option<Pull> {
         let open = self.open.iter().find(|open| open.first_at == first_at && open.digest == *digest)?;
         let stands = open.got || self.holds(digest) || now.since(open.first_at) >= ALONE;
-        (!open.broken && stands).then(|| open.clone().into_pull(node.clone()))
+        (!open.broken && stands).then(|| open.clone().into_pull(node.clone(), self.shared_at))
     }
 }
 
@@ -274,7 +280,8 @@ impl Open {
         self.is_index |= is_top && is_index(observation);
     }
 
-    fn into_pull(self, node: NodeKey) -> Pull {
+    /// `shared_at` as the node knows it by now; what it learned only after this pull is left aside.
+    fn into_pull(self, node: NodeKey, shared_at: Option<Time>) -> Pull {
         let grade = match (self.transfers, self.got) {
             (1.., _) => Grade::Transfer,
             (0, true) => Grade::Pull,
@@ -286,6 +293,7 @@ impl Open {
             at: self.first_at,
             tag: self.tag,
             starts: self.starts.max(1),
+            is_shared: shared_at.is_some_and(|at| at <= self.first_at + PULL),
             grade,
         }
     }

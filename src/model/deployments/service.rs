@@ -14,14 +14,11 @@ use crate::model::event::{EnvironmentName, Object, Observation};
 use crate::model::oci::{Digest, Reference, Repository, Tag};
 use crate::model::time::{Span, Time};
 
-use super::claim::{End, Haste, Main, Past, Rival};
+use super::claim::{End, Haste, Main, Past, Rival, standstill};
 use super::course::Course;
 use super::pull::{COMPLETE, Grade, Node, NodeKey, Pull};
 use super::shards::Shards;
 use super::verdict::{Correction, Rule};
-
-/// A claim that stood still for so many settle times, while another image ran, begins anew with its next node.
-const STANDSTILL: i64 = 48;
 
 /// Most nodes that are remembered for a service.
 const NODES_MAX: usize = 16_384;
@@ -208,7 +205,7 @@ impl Service {
         let before = self.nodes.get(&pull.node).cloned().unwrap_or_default();
         self.clear(&pull);
         let held = before.holds(&pull.digest);
-        let arrived = |since: Time| match before.shared {
+        let arrived = |since: Time| match pull.is_shared {
             true => pull.starts,
             false => u32::from(!before.showed(&pull.digest, since)),
         };
@@ -216,14 +213,14 @@ impl Service {
             None => {
                 let mut course = Course::new(pull.digest, pull.at);
                 course.add(&pull, arrived(pull.at), held, true);
-                course.is_shared = before.shared;
+                course.is_shared = pull.is_shared;
                 self.main = Some(Main::first(course));
             }
             Some((digest, opened_at)) if digest == pull.digest => {
                 self.support(&pull, arrived(opened_at), held, &before, settle);
             }
             Some((digest, opened_at)) => {
-                let refetched = held && !before.shared && pull.grade == Grade::Transfer;
+                let refetched = held && !pull.is_shared && pull.grade == Grade::Transfer;
                 let is_always = self.main.as_ref().is_some_and(Main::asks_always);
                 let place = self.rival(&pull, &before, settle);
                 let rival = &mut self.rivals[place];
@@ -232,7 +229,7 @@ impl Service {
                 rival.votes += u32::from(is_new && pull.at.since(rival.course.last_at) > settle);
                 let in_run = arrived(rival.run_from.unwrap_or(pull.at));
                 rival.course.add(&pull, arrived(since), held, true);
-                rival.course.is_shared |= before.shared;
+                rival.course.is_shared |= pull.is_shared;
                 rival.run = rival.run.saturating_add(in_run);
                 rival.run_from.get_or_insert(pull.at);
                 rival.returned += u32::from(before.showed(&digest, opened_at));
@@ -248,6 +245,7 @@ impl Service {
     /// A pull of the image that runs.
     fn support(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
         let Some(main) = &mut self.main else { return };
+        let over_at = main.over_at(settle);
         // What people saw, and by which rule, is what was known before this pull.
         let seen = |rival: &Rival| {
             let rule = if rival.straggles(main, settle) { Rule::Stragglers } else { Rule::Hold };
@@ -256,12 +254,12 @@ impl Service {
         let mut seen: VecDeque<Option<Correction>> = self.rivals.iter().map(seen).collect();
         main.progress(pull.at, arrived, settle);
         main.course.add(pull, arrived, held, main.settled_at.is_none());
-        main.course.is_shared |= node.shared;
-        let (over_at, hold) = (main.over_at(settle), main.hold(settle));
+        main.course.is_shared |= pull.is_shared;
+        let hold = main.hold_single(settle);
         let (mut stragglers, mut corrections) = (0, Vec::new());
         self.rivals.retain_mut(|rival| {
             let strayed = seen.pop_front().flatten();
-            rival.answered(pull.at, node, arrived > 0, settle);
+            rival.answered(pull.at, node, arrived > 0, pull.at <= over_at, settle);
             let in_time = rival.course.opened_at <= over_at || main.asks_always();
             let is_straggler = rival.run == 0 && rival.was_live && in_time;
             let in_hold = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
@@ -280,14 +278,11 @@ impl Service {
         let Some(main) = &self.main else { return 0 };
         if let Some(place) = self.rivals.iter().position(|rival| rival.course.digest == pull.digest) {
             let rival = &self.rivals[place];
-            let is_new = before.shared || !before.showed(&pull.digest, rival.course.opened_at);
+            let is_new = pull.is_shared || !before.showed(&pull.digest, rival.course.opened_at);
             let straggled = rival.straggles(main, settle);
-            if straggled && (pull.at <= main.over_at(settle) || rival.run > 1) {
-                return place;
-            }
-            let pause = Span::from_ms(settle.ms().saturating_mul(STANDSTILL));
-            let paused = pull.at.since(rival.course.last_arrival()) > pause;
-            let begins_anew = straggled || paused && is_new;
+            let paused = pull.at.since(rival.course.last_arrival()) > standstill(settle);
+            let is_over = straggled && pull.at.since(rival.course.last_at) > main.hold(settle);
+            let begins_anew = is_over || paused && is_new;
             if !begins_anew {
                 return place;
             }
@@ -301,7 +296,7 @@ impl Service {
     /// A claim that came to nothing: stragglers, or a deployment that stayed a minority.
     fn give_up(&mut self, rival: Rival, at: Time, settle: Span) {
         let Some(main) = &mut self.main else { return };
-        if rival.straggles(main, settle) {
+        if rival.strays(main, settle) {
             main.straggled(&rival, at, settle);
         } else {
             let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
@@ -331,6 +326,7 @@ impl Service {
         self.rivals.push(Rival {
             course: Course::new(pull.digest, pull.at),
             was_live,
+            is_late: main.is_whole() && main.stragglers == 0,
             is_down: lived_at.is_some_and(|at| at < main_lived_at),
             votes: 0,
             held_by,
@@ -368,7 +364,7 @@ impl Service {
         let at = rival.course.opened_at;
         let others = std::mem::take(&mut self.rivals);
         for other in others {
-            if other.straggles(&old, settle) {
+            if other.strays(&old, settle) {
                 old.straggled(&other, now, settle);
             } else {
                 let past = other.into_past(&old, End::Aborted, at, settle);

@@ -62,6 +62,69 @@ fn a_rollback_to_what_the_nodes_hold_is_one_head_each() {
 }
 
 #[test]
+fn in_a_service_that_starts_slowly_a_pause_longer_than_the_settle_time_is_no_end() {
+    let story = "0:00 a b c d e f g h pull 1.0
+        2:00:00 a b c d e f g h pull 1.1 every 840s
+        9:00:00 a b c pull 1.2 every 840s
+        9:30:00 x pull 1.1
+        9:42:00 d e f g h pull 1.2 every 840s";
+    let expected = "initial 1.0 settled\n upgrade 1.1 settled\n upgrade 1.2 settled\n now 1.2 settled";
+    check(story, "13:00:00", expected);
+}
+
+#[test]
+fn a_single_pull_of_the_old_image_is_a_straggler_when_the_rollout_goes_on_hours_later() {
+    let stuck = "0:00 a b c d e f g h pull 1.0
+        2:00:00 a b c d e pull 1.1 every 20s
+        3:00:00 x pull 1.0";
+    let back =
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled";
+    check(stuck, "4:00:00", back);
+    let goes_on = format!("{stuck}\n 5:00:00 f g h pull 1.1 every 20s");
+    check(&goes_on, "6:00:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+    // Nobody was left who could come: two pods more, after a rollback that caches hid.
+    let whole = "0:00 a b c d e pull 1.0
+        2:00:00 a b c d e pull 1.1 every 20s
+        3:00:00 x pull 1.0
+        5:00:00 f g pull 1.1 every 20s";
+    let restored = "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n restore 1.1 settled\n now 1.1 settled";
+    check(whole, "6:00:00", restored);
+}
+
+#[test]
+fn once_every_pod_is_replaced_nobody_is_left_to_straggle() {
+    let story = "0:00 a b pull 1.0\n 2:00:00 c d pull 1.1 every 20s\n 2:00:50 e pull 1.0";
+    let expected =
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled";
+    check(story, "3:00:00", expected);
+}
+
+#[test]
+fn where_nodes_ask_always_one_old_pod_that_starts_again_is_no_rollback() {
+    let stuck = "0:00 a b c d e pull 1.0
+        1:00:00 a e check 1.0 every 600s
+        2:00:00 a b c d pull 1.1 every 20s
+        3:00:00 e check 1.0";
+    check(stuck, "4:00:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+    let back = format!("{stuck}\n 5:00:00 a b c d e check 1.0 every 20s");
+    let expected =
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled";
+    check(&back, "6:00:00", expected);
+}
+
+#[test]
+fn a_pod_that_moves_while_the_service_goes_back_does_not_hide_it() {
+    let story = "0:00 a b c d e f pull 1.0
+        2:00:00 g h i j k l pull 1.1 every 120s
+        2:10:20 m n o p pull 1.0 every 40s
+        2:18:00 q pull 1.1
+        2:20:00 r pull 1.0";
+    let expected =
+        "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n now 1.0 settled";
+    check(story, "4:00:00", expected);
+}
+
+#[test]
 fn where_caches_hide_a_rollback_the_one_node_that_lacks_the_image_shows_it() {
     let story = format!(
         "{FIVE_ON_1_0}
@@ -111,6 +174,24 @@ fn a_canary_is_not_the_service_until_it_is_promoted() {
     check(canary, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
     let promoted = format!("{canary}\n 5:40:00 b c d e f g h i j pull 1.1 every 20s");
     check(&promoted, "7:00:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+}
+
+#[test]
+fn a_canary_that_touches_every_node_of_a_dense_service_is_still_a_canary() {
+    let rollout = |start: &str, version: &str| {
+        let more = |minute: u8| format!("{start}:0{minute}:20 a b c d check {version} every 2s");
+        format!("{start}:00:00 a b c d pull {version}\n{}\n{}\n{}\n", more(1), more(3), more(5))
+    };
+    let whole = format!("{}{}", rollout("0", "1.0"), rollout("2", "1.1"));
+    let before = "initial 1.0 settled\n upgrade 1.1 settled\n";
+    check(&whole, "5:00:00", &format!("{before} now 1.1 settled"));
+    let canary = format!("{whole}5:00:00 a b c d pull 1.2 every 20s");
+    check(&canary, "5:30:00", &format!("{before} upgrade 1.2 mixed\n now 1.1 mixed"));
+    let promoted = format!("{canary}\n5:40:00 a b c d check 1.2 every 20s");
+    check(&promoted, "6:30:00", &format!("{before} upgrade 1.2 settled\n now 1.2 settled"));
+    // Pods that crash are heard again and again: one such rollout says nothing of how many there are.
+    let crashed = format!("0:00 a b c d pull 1.0\n{}5:00:00 a b c d pull 1.2 every 20s", rollout("2", "1.1"));
+    check(&crashed, "5:30:00", &format!("{before} upgrade 1.2 settled\n now 1.2 settled"));
 }
 
 #[test]
