@@ -84,7 +84,7 @@ pub struct Flags {
     /// Quiet time after which a rollout counts as settled [default: 10m]
     #[arg(long, env = "LANDFALL_SETTLE", value_name = "DURATION")]
     pub settle: Option<String>,
-    /// An OpenAI-compatible endpoint for questions that `ask` does not understand, e.g. https://llm.internal/v1
+    /// Base URL, to /v1, of an OpenAI-compatible endpoint for questions that `ask` does not understand
     #[arg(long, env = "LANDFALL_ASK_MODEL_URL", value_name = "URL")]
     pub ask_model_url: Option<String>,
     /// The model's name at that endpoint
