@@ -176,7 +176,7 @@ impl Store {
     /// Takes over what a journal holds, and begins a new session: in one durable commit.
     pub(super) fn begin_session(&self, frames: &[Frame], session: u64) -> Result<(), OpenError> {
         let write = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
+            let transaction = begin_write(&self.database)?;
             insert(&transaction, frames)?;
             {
                 let mut meta = transaction.open_table(META)?;
@@ -191,7 +191,7 @@ impl Store {
 
     /// Takes over what it does not have yet of `frames`, in one durable commit.
     pub(super) fn append(&self, frames: &[Frame]) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let transaction = begin_write(&self.database)?;
         insert(&transaction, frames)?;
         transaction.commit()?;
         Ok(())
@@ -228,7 +228,7 @@ impl Store {
 
     /// Keeps a snapshot in place of the one before.
     pub(super) fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let transaction = begin_write(&self.database)?;
         transaction.open_table(SNAPSHOTS)?.insert(which.key(), bytes)?;
         transaction.commit()?;
         Ok(())
@@ -237,7 +237,7 @@ impl Store {
     /// Removes the observations up to the event `through`, at most `events_max` events at a time; returns whether
     /// there are more. Everything else in the log stays.
     pub(super) fn remove_observations(&self, through: u64, events_max: u64) -> Result<bool, redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let transaction = begin_write(&self.database)?;
         let end = {
             let mut meta = transaction.open_table(META)?;
             let thinned = meta.get(META_THINNED)?.map_or(0, |thinned| thinned.value());
@@ -351,8 +351,16 @@ fn layout(database: &Database) -> Result<Option<u64>, redb::Error> {
     }
 }
 
+/// Each commit saves what a crash would make the next opening gather from the whole file. That costs a commit more, and
+/// nobody waits for one: pulls wait for the journal.
+fn begin_write(database: &Database) -> Result<WriteTransaction, redb::TransactionError> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}
+
 fn create_tables(database: &Database) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
+    let transaction = begin_write(database)?;
     transaction.open_table(META)?.insert(META_LAYOUT, LAYOUT)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(SNAPSHOTS)?;

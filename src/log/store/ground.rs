@@ -10,7 +10,7 @@ use redb::backends::FileBackend;
 use redb::{Database, OwnedAccessGuard, ReadableDatabase};
 
 use super::{CACHE_BYTES_MAX, EVENTS, META, META_THINNED, OpenError, ReadError, SNAPSHOTS, Snapshot, Store};
-use super::{last_event, open_error};
+use super::{begin_write, last_event, open_error};
 
 /// The ground state as it stood at one moment. The database keeps the pages of that moment as long as this lives.
 pub(in crate::log) struct Ground {
@@ -68,7 +68,7 @@ impl Store {
     /// Puts events in as they are, in one durable commit.
     pub(in crate::log) fn put_events(&self, events: &[(u64, Vec<u8>)]) -> Result<(), OpenError> {
         let write = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
+            let transaction = begin_write(&self.database)?;
             {
                 let mut table = transaction.open_table(EVENTS)?;
                 for (sequence, bytes) in events {
@@ -84,7 +84,7 @@ impl Store {
     /// Puts in what retention kept of what it removed up to the event `thinned`, in one durable commit.
     pub(in crate::log) fn put_base(&self, base: &[u8], thinned: u64) -> Result<(), OpenError> {
         let write = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
+            let transaction = begin_write(&self.database)?;
             transaction.open_table(SNAPSHOTS)?.insert(Snapshot::Base.key(), base)?;
             transaction.open_table(META)?.insert(META_THINNED, thinned)?;
             transaction.commit()?;
