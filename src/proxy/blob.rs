@@ -26,7 +26,7 @@ impl Proxy {
         by_socket: bool,
     ) -> Result<Response<Body>, Refusal> {
         let What::Blob(digest) = ask.what else { return Err(Refusal::bad_gateway("not a blob")) };
-        if by_socket && ask.method == Method::GET && !self.must_verify(&digest) {
+        if by_socket && ask.method == Method::GET && self.pipes.are_left() && !self.must_verify(&digest) {
             ask.line = Line::Bare;
         }
         let response = match self.ask(&target, &ask).await {

@@ -40,10 +40,16 @@ struct Ends {
 }
 
 impl Pipes {
-    /// With `are_allowed` false there are none.
+    /// With `are_allowed` false there are none, nor where the system cannot splice.
     pub(super) fn new(are_allowed: bool) -> Self {
-        let open = Arc::new(Semaphore::new(if are_allowed { PIPES_MAX } else { 0 }));
+        let pipes_max = if are_allowed && cfg!(target_os = "linux") { PIPES_MAX } else { 0 };
+        let open = Arc::new(Semaphore::new(pipes_max));
         Self { open, idle: Mutex::default() }
+    }
+
+    /// Whether it is worth asking for one.
+    pub(super) fn are_left(&self) -> bool {
+        self.open.available_permits() > 0
     }
 
     /// A pipe, unless too many are open or the system gives none that is worth it: without privileges its pages are
@@ -297,7 +303,8 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_a_bound_and_pipes_are_used_again() {
-        assert!(Pipes::new(false).take().is_none());
+        let none = Pipes::new(false);
+        assert!(!none.are_left() && none.take().is_none());
         let pipes = Pipes::new(true);
         let pipe = pipes.take().unwrap();
         assert!(pipe.ends.bytes_max >= PIPE_BYTES_MIN);

@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 
 use super::connect::{ConnectError, Connector, Peer};
 use super::content::Content;
-use super::limits::{IDLE_BARE_CONNECTIONS_MAX, IDLE_TIMEOUT, READ_BYTES_MAX};
+use super::limits::{BULK_READ_BYTES, IDLE_BARE_CONNECTIONS_MAX, IDLE_TIMEOUT};
 use super::pools::Ready;
 
 type Connection = http1::Connection<TokioIo<TcpStream>, Empty<Bytes>>;
@@ -71,7 +71,8 @@ impl BarePool {
             request.headers_mut().insert(HOST, host);
         }
         let (mut sender, mut connection) = http1::Builder::new()
-            .max_buf_size(READ_BYTES_MAX)
+            // For a body that is read here after all; without that only the first piece is.
+            .max_buf_size(BULK_READ_BYTES)
             .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
             .await?;
         let mut answer = std::pin::pin!(sender.send_request(request));
