@@ -33,11 +33,12 @@ impl Deadlines {
         self.wait
     }
 
-    /// What `future` gives, if it does so in time. Must be polled within a tokio runtime with a timer.
+    /// What `future` gives, if it does so in time. Must be polled within a tokio runtime with a timer. Large futures are
+    /// pinned where they are, so that they are not copied here.
     ///
     /// # Errors
     /// The time was up before; the future is dropped.
-    pub async fn bound<F: Future>(&self, future: F) -> Result<F::Output, Elapsed> {
+    pub async fn bound<F: Future + Unpin>(&self, future: F) -> Result<F::Output, Elapsed> {
         let deadline = self.next();
         tokio::select! {
             biased;
@@ -63,6 +64,8 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     const WAIT: Duration = Duration::from_secs(8);
@@ -91,11 +94,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_comes_in_time_is_given() {
         let deadlines = Deadlines::new(WAIT);
-        assert_eq!(deadlines.bound(async { 1 }).await, Ok(1));
+        assert_eq!(deadlines.bound(pin!(async { 1 })).await, Ok(1));
         let late = async { tokio::time::sleep(WAIT * 2).await };
-        assert_eq!(deadlines.bound(late).await, Err(Elapsed));
+        assert_eq!(deadlines.bound(pin!(late)).await, Err(Elapsed));
         // The timer of the first slice has fired meanwhile: the next wait has one of its own.
         let slow = async { tokio::time::sleep(WAIT / 2).await };
-        assert_eq!(deadlines.bound(slow).await, Ok(()));
+        assert_eq!(deadlines.bound(pin!(slow)).await, Ok(()));
     }
 }

@@ -8,6 +8,7 @@
 //! The log is the database and what the journal has beyond it. It is the ground state. Everything that is folded from it can be thrown away and folded again.
 
 mod acts;
+mod announced;
 mod backup;
 mod codec;
 mod frame;
@@ -30,9 +31,10 @@ use std::thread::JoinHandle;
 use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
+pub use announced::Announcement;
 pub use backup::{Backup, BackupError, Contents, check};
 pub use news::Published;
-pub use recorder::{Announcement, AppendError, Durability, Receipt};
+pub use recorder::{AppendError, Durability, Receipt};
 pub use restore::{RestoreError, restore};
 pub use retention::PastError;
 pub use store::{Events, OpenError, ReadError};

@@ -7,7 +7,7 @@
 //! When a frame cannot be written, who waits is told at once, the loss is counted, and the disk is tried again from time
 //! to time. The first thing that is then written is the gap.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -17,6 +17,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
+use super::announced::{Announced, Announcement};
 use super::codec::CodecError;
 use super::frame::Frame;
 use super::herald::{Herald, Waiter};
@@ -35,12 +36,12 @@ const QUEUE_ENTRIES_MAX: usize = 65_536;
 const FRAME_ENTRIES_MAX: usize = 2_048;
 /// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
-/// How long a frame waits at a time for observations that were announced: what it costs besides its bytes (a sync, a few
-/// wake-ups) is the same however few share it. A pull that is alone waits for nobody;
+/// How long a frame waits at a time for observations that were announced, unless all have come before: what it costs
+/// besides its bytes (a sync, a few wake-ups) is the same however few share it. A pull that is alone waits for nobody;
 /// one whose upstream is slow costs the others one pause.
-const GATHER_PAUSE: Duration = Duration::from_micros(200);
+const GATHER_PAUSE: Duration = Duration::from_micros(500);
 /// How often it waits, as long as each time brings some.
-const GATHER_PAUSES_MAX: u32 = 5;
+const GATHER_PAUSES_MAX: u32 = 2;
 /// Pause between two attempts to write to a journal that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -117,18 +118,7 @@ struct Shared {
     /// Losses that are not in the log yet.
     gap: Mutex<Option<Gap>>,
     writable: AtomicBool,
-    /// Observations that were announced and have not come.
-    announced: AtomicUsize,
-}
-
-/// Says that an observation will come, until it is dropped: a frame that others wait for waits a moment for it.
-#[must_use]
-pub struct Announcement(Arc<Shared>);
-
-impl Drop for Announcement {
-    fn drop(&mut self) {
-        self.0.announced.fetch_sub(1, Ordering::Relaxed);
-    }
+    announced: Arc<Announced>,
 }
 
 #[derive(Clone, Copy)]
@@ -175,8 +165,7 @@ impl Receipt {
 
 impl Recorder {
     pub(super) fn announce(&self) -> Announcement {
-        self.shared.announced.fetch_add(1, Ordering::Relaxed);
-        Announcement(self.shared.clone())
+        self.shared.announced.one_more()
     }
 
     pub(super) fn record(&self, observation: Observation) -> Receipt {
@@ -259,7 +248,7 @@ pub(super) fn start(
         progress,
         gap,
         writable: AtomicBool::new(true),
-        announced: AtomicUsize::new(0),
+        announced: Arc::default(),
     });
     let herald = Herald::start();
     let writer = Writer { shared: shared.clone(), journal, follower, herald, retry_at: Instant::now() };
@@ -358,14 +347,14 @@ impl Writer {
     fn gather(&self, batch: &mut Batch, entries: &Receiver<Entry>) -> bool {
         for _ in 0..GATHER_PAUSES_MAX {
             let before = batch.events.len();
-            if self.shared.announced.load(Ordering::Relaxed) == 0 {
+            if !self.shared.announced.any() {
                 break;
             }
-            std::thread::sleep(GATHER_PAUSE);
+            let any_left = self.shared.announced.wait(GATHER_PAUSE);
             if !batch.fill(entries) {
                 return false;
             }
-            if batch.events.len() == before {
+            if !any_left || batch.events.len() == before {
                 break;
             }
         }

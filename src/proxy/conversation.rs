@@ -102,7 +102,7 @@ impl Speech {
             async move {
                 let by_socket = may_be_set_aside(&request);
                 let response = proxy.handle(client, request, by_socket).await;
-                match proxy.pipe_for(&response) {
+                match by_socket.then(|| proxy.pipe_for(&response)).flatten() {
                     Some(pipe) => {
                         desk.put(response, pipe);
                         // hyper is dropped while it waits for this.

@@ -9,6 +9,7 @@
 //! 7. A manifest: learned from, observed, and answered once the observation is durable or its time is up.
 //!    A blob: streamed, resumed and checked; observed at its end. Lists: handed on, their links made the proxy's.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,7 +64,7 @@ pub struct Proxy {
     pub(super) learner: Learner,
     pub(super) counters: Counters,
     pub(super) settings: Settings,
-    max_wait: Deadlines,
+    pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
     pub(super) verified: Arc<Recent<Digest, Instant>>,
     pub(super) pipes: Pipes,
@@ -171,12 +172,6 @@ impl Proxy {
         }
     }
 
-    /// Records what the client's answer waits for.
-    pub(super) async fn observe(&self, pull: Pull, answered: Answered) {
-        // What became of it is counted by the log; the answer goes out in any case.
-        let _ = self.log.record(pull.observed(answered)).durable(&self.max_wait).await;
-    }
-
     /// Asks the upstream. Its refusal of Landfall's own credentials is no answer for a client, whose token is good.
     pub(super) async fn ask(&self, target: &Target, ask: &Ask) -> Result<Response<Content>, Refusal> {
         let response = target.send(ask).await.map_err(|error| {
@@ -259,7 +254,7 @@ fn namespace(query: &str) -> Option<&str> {
 /// Reads a body whole, within a bound and a time.
 pub(super) async fn whole(body: Content, bytes_max: u64, deadlines: &Deadlines) -> Result<Bytes, String> {
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    match deadlines.bound(Limited::new(body, limit).collect()).await {
+    match deadlines.bound(pin!(Limited::new(body, limit).collect())).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(Elapsed) => Err(format!("not all of it came within {:?}", deadlines.wait())),

@@ -23,18 +23,18 @@ impl Proxy {
         ask: Ask,
     ) -> Result<Response<Body>, Refusal> {
         let announcement = self.log.announce();
-        let outcome = self.manifest_answer(&pull, &target, &ask).await;
-        drop(announcement);
-        match outcome {
-            Ok((response, answered)) => {
-                self.observe(pull, answered).await;
-                Ok(response)
-            }
+        let (answer, answered) = match self.manifest_answer(&pull, &target, &ask).await {
+            Ok((response, answered)) => (Ok(response), answered),
             Err(refusal) => {
-                self.observe(pull, Answered::refused(refusal.status)).await;
-                Err(refusal)
+                let answered = Answered::refused(refusal.status);
+                (Err(refusal), answered)
             }
-        }
+        };
+        let receipt = self.log.record(pull.observed(answered));
+        drop(announcement);
+        // What became of it is counted by the log; the answer goes out in any case.
+        let _ = receipt.durable(&self.max_wait).await;
+        answer
     }
 
     async fn manifest_answer(

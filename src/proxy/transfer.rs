@@ -145,7 +145,7 @@ impl Transfer {
             return None;
         }
         match std::mem::replace(&mut self.source, Source::Taken) {
-            Source::Reading(reading) => reading.body.into_socket().ok(),
+            Source::Reading(reading) => reading.body.into_socket(),
             _ => None,
         }
     }

@@ -399,6 +399,83 @@ async fn a_kept_connection_that_dies_costs_no_request() {
     }
 }
 
+/// A head and a small body in one piece.
+fn at_once(head: &str) -> Reply {
+    Reply::new(0).send(format!("HTTP/1.1 {head}content-length: 4\r\n\r\nbody"))
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_leaves_its_connection_unless_it_is_large() {
+    let large = vec![b'x'; 1 << 20];
+    let fake = Fake::start(move |seen| match (seen.method.as_str(), seen.target.as_str()) {
+        ("HEAD", _) => Reply::new(200).length(1_000_000),
+        (_, "/elsewhere") => Reply::new(200).body("moved"),
+        (_, target) if target.contains("/tags/") => Reply::new(200).body(&large),
+        (_, target) if target.contains("/manifests/") => at_once("404 Not Found\r\n"),
+        _ => at_once("307 Temporary Redirect\r\nlocation: /elsewhere\r\n"),
+    })
+    .await;
+    let target = target(setting(&fake.url()), limits());
+    let connections = || fake.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>();
+    for _ in 0..2 {
+        let head = Ask::new(Method::HEAD, What::Manifest("v1".parse().unwrap()), &HeaderMap::new());
+        assert_eq!(target.send(&head).await.unwrap().status(), StatusCode::OK);
+        drop(target.send(&manifest()).await.unwrap());
+    }
+    assert_eq!(connections(), [0; 4]);
+    for _ in 0..2 {
+        let referrers = Ask::new(Method::GET, What::Referrers(Digest::of(b"a")), &HeaderMap::new());
+        assert_eq!(text(target.send(&referrers).await.unwrap()).await, "moved");
+    }
+    assert_eq!(connections(), [0; 8], "a redirect has a body as well");
+    let tags = Ask::new(Method::GET, What::Tags, &HeaderMap::new());
+    for _ in 0..2 {
+        drop(target.send(&tags).await.unwrap());
+    }
+    assert_eq!(connections()[8..], [0, 1], "a large one costs less to break off than to read");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_registry_ends_is_not_used_again() {
+    let fake = Fake::start(|_| Reply::new(200).header("connection", "close").body("a")).await;
+    let target = target(setting(&fake.url()), limits());
+    for ask in [manifest(), blob()] {
+        for _ in 0..2 {
+            assert_eq!(text(target.send(&ask).await.unwrap()).await, "a");
+        }
+    }
+    let connections: Vec<_> = fake.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn many_requests_at_once_have_a_connection_each_and_leave_them_to_the_next() {
+    let (gate, together) = (Arc::new(Notify::new()), 5);
+    let waiting = gate.clone();
+    let fake = Fake::start(move |_| Reply::new(200).wait(&waiting).body("a")).await;
+    let target = target(setting(&fake.url()), limits());
+    for _ in 0..2 {
+        let before = fake.seen().len();
+        let (ask, all) = (manifest(), async {
+            while fake.seen().len() < before + together {
+                tokio::task::yield_now().await;
+            }
+            // One permit at a time is kept for who has not yet begun to wait.
+            for _ in 0..together {
+                gate.notify_one();
+                tokio::task::yield_now().await;
+            }
+        });
+        let answers = futures_util::future::join_all((0..together).map(|_| target.send(&ask)));
+        let (answers, ()) = tokio::join!(answers, all);
+        for answer in answers {
+            assert_eq!(text(answer.unwrap()).await, "a");
+        }
+    }
+    let connections: std::collections::BTreeSet<_> = fake.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections.len(), together);
+}
+
 #[tokio::test]
 async fn silence_is_a_timeout() {
     let fake = Fake::start(|_| Reply::silence()).await;

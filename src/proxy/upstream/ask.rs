@@ -3,8 +3,9 @@
 use http::header::{
     ACCEPT, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, USER_AGENT,
 };
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
+use super::channel::Outgoing;
 use crate::model::oci::{Digest, Reference};
 
 /// The request headers that go on to a registry. Nothing about Landfall's client but its agent, nothing that
@@ -33,7 +34,8 @@ pub enum Line {
     Small,
     /// Large reads, for blobs.
     Bulk,
-    /// One whose socket can be taken when the head was read, where the registry speaks plain HTTP; else as `Bulk`.
+    /// A small read for the head, since the rest of the answer is taken with its socket. Where the registry speaks TLS,
+    /// as `Bulk`.
     Bare,
 }
 
@@ -76,7 +78,7 @@ impl Ask {
     }
 
     /// The same request for a part of the object, unconditional but for `If-Range`.
-    pub(in crate::proxy) fn part(&self, range: http::HeaderValue, etag: Option<http::HeaderValue>) -> Self {
+    pub(in crate::proxy) fn part(&self, range: HeaderValue, etag: Option<HeaderValue>) -> Self {
         let mut part = Self { line: Line::Bulk, ..self.clone() };
         for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE] {
             part.headers.remove(name);
@@ -88,13 +90,22 @@ impl Ask {
         part
     }
 
-    /// The path and query at a registry that knows the repository as `name`.
-    pub(super) fn path(&self, name: &str) -> String {
+    /// The request as it goes to `uri`.
+    pub(super) fn outgoing<'a>(
+        &'a self,
+        uri: &'a Uri,
+        authorization: Option<&'a HeaderValue>,
+    ) -> Outgoing<'a> {
+        Outgoing { method: &self.method, uri, headers: &self.headers, authorization }
+    }
+
+    /// The path and query at a registry below `base` that knows the repository as `name`.
+    pub(super) fn path(&self, base: &str, name: &str) -> String {
         let mut path = match &self.what {
-            What::Manifest(reference) => format!("/v2/{name}/manifests/{reference}"),
-            What::Blob(digest) => format!("/v2/{name}/blobs/{digest}"),
-            What::Tags => format!("/v2/{name}/tags/list"),
-            What::Referrers(digest) => format!("/v2/{name}/referrers/{digest}"),
+            What::Manifest(reference) => format!("{base}/v2/{name}/manifests/{reference}"),
+            What::Blob(digest) => format!("{base}/v2/{name}/blobs/{digest}"),
+            What::Tags => format!("{base}/v2/{name}/tags/list"),
+            What::Referrers(digest) => format!("{base}/v2/{name}/referrers/{digest}"),
         };
         if let (What::Tags | What::Referrers(_), Some(query)) = (&self.what, &self.query) {
             // containerd's `ns` is for Landfall; see `Upstreams::select`.
@@ -150,7 +161,8 @@ mod tests {
     fn a_query_goes_on_where_the_spec_has_one() {
         let digest = Digest::of(b"a");
         let headers = HeaderMap::new();
-        let path = |what, query| Ask::new(Method::GET, what, &headers).with_query(query).path("library/a");
+        let path =
+            |what, query| Ask::new(Method::GET, what, &headers).with_query(query).path("", "library/a");
         assert_eq!(path(What::Tags, Some("n=2&ns=r.example&last=a")), "/v2/library/a/tags/list?n=2&last=a");
         assert_eq!(path(What::Tags, Some("ns=r.example")), "/v2/library/a/tags/list");
         assert_eq!(path(What::Blob(digest), Some("n=2")), format!("/v2/library/a/blobs/{digest}"));

@@ -1,7 +1,6 @@
 //! Connections to a registry and to the places it points to.
 //!
-//! hyper-util's own connector resolves and connects in one piece; here the addresses are looked at between the two,
-//! so that what was permitted is what is connected to.
+//! Addresses are looked at between resolving and connecting, so that what was permitted is what is connected to.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,8 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -59,23 +56,9 @@ pub(super) struct Connector {
     pub(super) limit: Duration,
 }
 
-impl tower_service::Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connector = self.clone();
-        Box::pin(async move { connector.connect(&uri).await.map(TokioIo::new) })
-    }
-}
-
 impl Connector {
-    async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectError> {
+    /// Connects to where an absolute URI leads.
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectError> {
         let end = Instant::now() + self.limit;
         let is_tls = uri.scheme_str() == Some("https");
         let host = uri.host().ok_or(ConnectError::Host)?.trim_matches(['[', ']']);
@@ -96,15 +79,6 @@ impl Connector {
             }
         }
         Err(failure)
-    }
-
-    /// Connects to an `http` URI, for who takes the socket itself.
-    pub(super) async fn plain(&self, uri: &Uri) -> Result<(TcpStream, Peer), ConnectError> {
-        let Stream { io, peer } = self.connect(uri).await?;
-        match io {
-            Io::Plain(stream) => Ok((stream, peer)),
-            Io::Tls(_) => Err(ConnectError::Host),
-        }
     }
 
     fn permits(&self, address: IpAddr) -> bool {
@@ -147,15 +121,27 @@ pub(super) struct Stream {
     peer: Peer,
 }
 
+impl Stream {
+    pub(super) fn plain(tcp: TcpStream, peer: Peer) -> Self {
+        Self { io: Io::Plain(tcp), peer }
+    }
+
+    pub(super) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// The socket, if nothing stands between it and what is said on it.
+    pub(super) fn into_plain(self) -> Option<TcpStream> {
+        match self.io {
+            Io::Plain(tcp) => Some(tcp),
+            Io::Tls(_) => None,
+        }
+    }
+}
+
 enum Io {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new().extra(self.peer)
-    }
 }
 
 macro_rules! either {
@@ -216,7 +202,6 @@ impl AsyncWrite for Stream {
 mod tests {
     use super::*;
     use tokio::net::TcpListener;
-    use tower_service::Service;
 
     #[tokio::test]
     async fn a_named_host_is_connected_to_only_where_its_addresses_permit() {
@@ -231,12 +216,12 @@ mod tests {
             (named(Nearness::Public), false),
         ] {
             for host in ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"] {
-                let mut connector = Connector { tls: tls.clone(), reach, limit: Duration::from_secs(5) };
+                let connector = Connector { tls: tls.clone(), reach, limit: Duration::from_secs(5) };
                 let uri = format!("http://{host}:{port}/").parse().unwrap();
-                match connector.call(uri).await {
+                match connector.connect(&uri).await {
                     Ok(stream) => {
                         assert!(is_reached, "{host} {reach:?}");
-                        assert!(stream.inner().peer.0.to_canonical().is_loopback());
+                        assert!(stream.peer.0.to_canonical().is_loopback());
                     }
                     Err(error) => {
                         assert!(!is_reached && matches!(error, ConnectError::Refused), "{host} {reach:?}");

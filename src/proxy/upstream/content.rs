@@ -2,56 +2,95 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::net::TcpStream;
 
-use super::bare::{Bare, Socket};
+use super::channel::{Channel, Piece, Place};
+use super::connect::{Peer, Stream};
+use super::limits::DRAINED_BYTES_MAX;
+use super::pool::Home;
 
-/// A body that arrives: read by hyper, or still in its socket, which can be taken.
-pub struct Content(Kind);
+/// A body that arrives, with the connection that brings it. Read to its end, it lets the connection go on to the next
+/// request.
+pub struct Content {
+    body: Incoming,
+    /// Until all is read.
+    channel: Option<Box<Channel>>,
+    home: Arc<Home>,
+    is_begun: bool,
+}
 
-enum Kind {
-    Whole(Incoming),
-    Bare { bare: Box<Bare>, is_begun: bool },
+/// A socket at the beginning of a body.
+pub struct Socket {
+    /// What is left of the body comes from here, and nothing else until it has come.
+    pub stream: TcpStream,
+    /// What came of it with the head.
+    pub before: Bytes,
+    /// Where it goes when the body was read to its end.
+    home: Option<(Arc<Home>, Place, Peer)>,
+}
+
+impl Socket {
+    /// Keeps the connection for another request. Only after exactly the body was read from it.
+    pub fn give_back(self) {
+        if let Some((home, place, peer)) = self.home {
+            home.keep_stream(Stream::plain(self.stream, peer), place);
+        }
+    }
 }
 
 impl Content {
-    /// Takes the socket that the body is in, if it has one to itself, a length, and was not read from.
-    ///
-    /// # Errors
-    /// Gives the body back otherwise.
-    pub fn into_socket(self) -> Result<Socket, Self> {
-        match self.0 {
-            Kind::Bare { bare, is_begun: false } if bare.size_hint().exact().is_some() => {
-                Ok(bare.into_socket())
-            }
-            kind => Err(Self(kind)),
+    pub(super) fn new(body: Incoming, channel: Box<Channel>, home: Arc<Home>) -> Self {
+        Self { body, channel: Some(channel), home, is_begun: false }
+    }
+
+    /// Gives the connection back, if nothing more comes.
+    pub(super) fn leave_if_read(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(mut channel) = self.channel.take()
+            && channel.is_free()
+        {
+            self.home.keep(channel);
         }
     }
 
     /// Whether [`into_socket`](Self::into_socket) would give one.
     pub fn has_socket(&self) -> bool {
-        matches!(&self.0, Kind::Bare { bare, is_begun: false } if bare.size_hint().exact().is_some())
+        !self.is_begun
+            && self.body.size_hint().exact().is_some()
+            && self.channel.as_deref().is_some_and(Channel::is_plain)
+    }
+
+    /// Takes the socket that the body is in: where it is not encrypted, and the body has a length and was not read from.
+    pub fn into_socket(mut self) -> Option<Socket> {
+        if !self.has_socket() {
+            return None;
+        }
+        let channel = self.channel.take()?;
+        let home = channel.may_stay().then(|| (self.home.clone(), channel.place.clone(), channel.peer));
+        let (stream, before) = channel.into_stream(&mut self.body);
+        Some(Socket { stream: stream.into_plain()?, before, home })
+    }
+}
+
+impl Drop for Content {
+    /// Who does not care for a small body, as that of a redirect, has most often got it already with the head.
+    fn drop(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let is_small = self.body.size_hint().exact().is_some_and(|bytes| bytes <= DRAINED_BYTES_MAX);
+        while is_small && self.channel.is_some() {
+            let Poll::Ready(Some(Ok(_))) = Pin::new(&mut *self).poll_frame(&mut cx) else { return };
+        }
     }
 }
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Content").field("length", &self.size_hint().exact()).finish_non_exhaustive()
-    }
-}
-
-impl From<Incoming> for Content {
-    fn from(body: Incoming) -> Self {
-        Self(Kind::Whole(body))
-    }
-}
-
-impl From<Bare> for Content {
-    fn from(bare: Bare) -> Self {
-        Self(Kind::Bare { bare: Box::new(bare), is_begun: false })
     }
 }
 
@@ -63,27 +102,23 @@ impl Body for Content {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let kind = &mut self.get_mut().0;
-        match kind {
-            Kind::Whole(body) => Pin::new(body).poll_frame(cx),
-            Kind::Bare { bare, is_begun } => {
-                *is_begun = true;
-                bare.poll_frame(cx)
-            }
+        let this = self.get_mut();
+        this.is_begun = true;
+        let piece: Piece = match &mut this.channel {
+            Some(channel) => channel.poll_body(&mut this.body, cx),
+            None => Pin::new(&mut this.body).poll_frame(cx),
+        };
+        if piece.is_ready() {
+            this.leave_if_read();
         }
+        piece
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Kind::Whole(body) => body.is_end_stream(),
-            Kind::Bare { bare, .. } => bare.is_end_stream(),
-        }
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Kind::Whole(body) => body.size_hint(),
-            Kind::Bare { bare, .. } => bare.size_hint(),
-        }
+        self.body.size_hint()
     }
 }

@@ -91,8 +91,7 @@ impl UpstreamError {
         }
     }
 
-    pub(super) fn connecting(error: &ConnectError, host: &str, limit: Duration) -> Self {
-        let host = host.to_owned();
+    pub(super) fn connecting(error: &ConnectError, host: String, limit: Duration) -> Self {
         match error {
             ConnectError::TimedOut => Self::TimedOut { host, limit },
             ConnectError::Refused => Self::Refused { target: host, reason: Refusal::Address },

@@ -1,13 +1,12 @@
 //! One request to a registry, and the redirects that lead from it.
 
-use http::header::{AUTHORIZATION, LOCATION};
+use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode, Uri};
-use http_body_util::Empty;
 use url::Url;
 
 use super::connect::Reach;
 use super::limits::REDIRECTS_MAX;
-use super::pools::{Ready, nearness_of};
+use super::pools::nearness_of;
 use super::{Ask, Content, Target, UpstreamError, place};
 use crate::config::Redirects;
 
@@ -29,7 +28,7 @@ impl Target {
 
     async fn exchange(&self, ask: &Ask) -> Result<Response<Content>, UpstreamError> {
         let upstream = &*self.upstream;
-        let mut uri = uri(&format!("{}{}", upstream.base, ask.path(&self.name)))?;
+        let mut uri = upstream.at(ask.path(&upstream.base_path, &self.name))?;
         let mut response = upstream.ask_as_oneself(&uri, ask, &self.name).await?;
         let mut nearest = nearness_of(&response);
 
@@ -42,13 +41,15 @@ impl Target {
             }
             let next = place::follow(&here, &location)?;
             uri = self::uri(next.as_str())?;
+            // Its connection can go there.
+            drop(response);
             response = if place::same_origin(&next, &upstream.url) {
                 upstream.ask_as_oneself(&uri, ask, &self.name).await?
             } else {
                 // A chain of redirects may lead nowhere nearer than any place on its way.
                 let reach =
                     if place::same_host(&next, &upstream.url) { Reach::Own } else { Reach::AtMost(nearest) };
-                upstream.pools.send(reach, ask.line, &request(&uri, ask, None)).await?
+                upstream.pools.send(reach, ask.line, ask.outgoing(&uri, None)).await?
             };
             nearest = nearest.min(nearness_of(&response));
         }
@@ -59,23 +60,11 @@ impl Target {
     }
 }
 
-/// The request as it is sent. hyper-util adds `Host`.
-pub(super) fn request(uri: &Uri, ask: &Ask, authorization: Option<HeaderValue>) -> Ready {
-    let mut request = Ready::new(Empty::new());
-    *request.method_mut() = ask.method.clone();
-    *request.uri_mut() = uri.clone();
-    *request.headers_mut() = ask.headers().clone();
-    if let Some(value) = authorization {
-        request.headers_mut().insert(AUTHORIZATION, value);
-    }
-    request
-}
-
 pub(super) fn uri(text: &str) -> Result<Uri, UpstreamError> {
     text.parse().map_err(|_| bad_place())
 }
 
-fn bad_place() -> UpstreamError {
+pub(super) fn bad_place() -> UpstreamError {
     UpstreamError::Refused { target: "what it wrote".to_owned(), reason: super::Refusal::NotAUrl }
 }
 

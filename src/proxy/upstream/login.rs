@@ -13,7 +13,6 @@ use url::Url;
 
 use super::challenge::{Challenge, challenges};
 use super::connect::Reach;
-use super::exchange::request;
 use super::pools::nearness_of;
 use super::token::{Issuer, Token, Tokens};
 use super::{Ask, Content, Upstream, UpstreamError, place};
@@ -92,11 +91,10 @@ impl Upstream {
     ) -> Result<Response<Content>, UpstreamError> {
         let (authorization, carried) = match proof {
             Proof::Nothing => (None, Carried::Nothing),
-            Proof::Basic(value) => (Some(value.clone()), Carried::Basic),
-            Proof::Bearer(token) => (Some(token.header.clone()), Carried::Bearer),
+            Proof::Basic(value) => (Some(value), Carried::Basic),
+            Proof::Bearer(token) => (Some(&token.header), Carried::Bearer),
         };
-        let request = request(uri, ask, authorization);
-        let mut response = self.pools.send(Reach::Own, ask.line, &request).await?;
+        let mut response = self.pools.send(Reach::Own, ask.line, ask.outgoing(uri, authorization)).await?;
         response.extensions_mut().insert(carried);
         Ok(response)
     }

@@ -1,14 +1,13 @@
 //! Registries: which one serves a repository, and how it is asked.
 //!
 //! In reading order: `ask` (what), `exchange` (a request with its redirects), `login` with `challenge` and `token`
-//! (who Landfall is to the registry), `place` and `address` (where a registry may send Landfall), `pools` and
-//! `connect` with `tls` (connections), `content` and `bare` (what comes over them, and sockets that can be taken),
-//! `limits` and `error`.
+//! (who Landfall is to the registry), `place` and `address` (where a registry may send Landfall), `pools`, `pool` and
+//! `channel`, `connect` with `tls` (connections), `content` (what comes over them), `limits` and `error`.
 
 mod address;
 mod ask;
-mod bare;
 mod challenge;
+mod channel;
 mod connect;
 mod content;
 mod error;
@@ -16,20 +15,21 @@ mod exchange;
 pub mod limits;
 mod login;
 mod place;
+mod pool;
 mod pools;
 mod tls;
 mod token;
 
 use std::sync::Arc;
 
+use http::Uri;
 use url::Url;
 
 use crate::config::{self, Redirects};
 use crate::model::oci::Repository;
 
 pub use ask::{Ask, Line, What};
-pub use bare::Socket;
-pub use content::Content;
+pub use content::{Content, Socket};
 pub use error::{Refusal, SetupError, UpstreamError};
 pub use limits::Limits;
 pub use login::Carried;
@@ -52,8 +52,10 @@ struct Upstream {
     prefix: String,
     strip_prefix: bool,
     url: Url,
-    /// `url` without a slash at its end: paths are appended to it.
-    base: String,
+    /// Scheme, host and port of `url`.
+    origin: Uri,
+    /// Its path without a slash at its end: paths are appended to it.
+    base_path: String,
     redirects: Redirects,
     login: Login,
     pools: Pools,
@@ -106,19 +108,31 @@ impl Upstream {
             let url = place::shown(&url);
             return Err(SetupError::Url { prefix, url, reason });
         }
+        let origin = exchange::uri(url.as_str()).map_err(|_| {
+            let (prefix, url) = (prefix.clone(), place::shown(&url));
+            SetupError::Url { prefix, url, reason: "its host cannot stand in a request" }
+        })?;
         let password = setting.password.as_ref().map_or("", config::Secret::reveal);
         let login = Login::new(setting.username.as_deref(), password)
             .map_err(|reason| SetupError::Credentials { prefix: prefix.clone(), reason })?;
         Ok(Self {
             prefix,
             strip_prefix: setting.strip_prefix,
-            base: url.as_str().trim_end_matches('/').to_owned(),
+            origin,
+            base_path: url.path().trim_end_matches('/').to_owned(),
             url,
             redirects: setting.redirects,
             login,
             pools,
             limits,
         })
+    }
+
+    /// A path, with its query, at this registry.
+    fn at(&self, path: String) -> Result<Uri, UpstreamError> {
+        let mut parts = self.origin.clone().into_parts();
+        parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_place())?);
+        Uri::from_parts(parts).map_err(|_| exchange::bad_place())
     }
 
     fn serves(&self, name: &str) -> bool {

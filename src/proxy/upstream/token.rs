@@ -5,22 +5,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
-use http::{HeaderValue, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::channel::Outgoing;
 use super::connect::Reach;
 use super::exchange::uri;
 use super::limits::{
     TOKEN_ANSWER_BYTES_MAX, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, TOKEN_RENEWAL_MARGIN, TOKENS_MAX,
 };
 use super::login::secret;
-use super::pools::{Pools, Ready};
+use super::pools::Pools;
 use super::{Content, Line, UpstreamError, place};
 use crate::clock;
 use crate::model::time::Time;
@@ -158,15 +158,12 @@ impl Issuer {
         }
         url.query_pairs_mut().append_pair("scope", &format!("repository:{name}:pull"));
 
-        let mut request = Ready::new(Empty::<Bytes>::new());
-        *request.uri_mut() = uri(url.as_str())?;
-        let headers = request.headers_mut();
+        let uri = uri(url.as_str())?;
+        let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        if let Some(basic) = basic {
-            headers.insert(AUTHORIZATION, basic.clone());
-        }
-        let response = pools.send(self.reach, Line::Small, &request).await?;
+        let outgoing = Outgoing { method: &Method::GET, uri: &uri, headers: &headers, authorization: basic };
+        let response = pools.send(self.reach, Line::Small, outgoing).await?;
         match response.status() {
             StatusCode::OK => self.read(response.into_body(), limit).await.map(Some),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {

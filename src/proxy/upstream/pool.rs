@@ -1,0 +1,148 @@
+//! Connections of one kind, kept from one request to the next.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use http::Response;
+use hyper::client::conn::http1;
+
+use super::channel::{Channel, Outgoing, Place};
+use super::connect::{ConnectError, Connector, Stream};
+use super::content::Content;
+use super::limits::IDLE_TIMEOUT;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AskError {
+    #[error("no connection: {0}")]
+    Connect(#[from] ConnectError),
+    #[error("no answer: {0}")]
+    Http(#[from] hyper::Error),
+}
+
+impl AskError {
+    /// What was answered is not HTTP.
+    pub(super) fn is_nonsense(&self) -> bool {
+        matches!(self, Self::Http(error) if error.is_parse() || error.is_parse_too_large())
+    }
+}
+
+/// Connections that are read in one way and may lead equally far.
+pub(super) struct Pool {
+    connector: Connector,
+    home: Arc<Home>,
+}
+
+impl Pool {
+    /// A pool that keeps at most `idle_max` connections for later.
+    pub(super) fn new(connector: Connector, http1: http1::Builder, idle_max: usize) -> Self {
+        Self { connector, home: Arc::new(Home { http1, idle_max, idle: Mutex::default() }) }
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    ///
+    /// A kept connection may die just as it is used. GET and HEAD are idempotent (RFC 9110 §9.2.2), so what fails
+    /// without an answer is sent once more, on a new connection.
+    pub(super) async fn ask(&self, outgoing: Outgoing<'_>) -> Result<Response<Content>, AskError> {
+        let place = Place::of(outgoing.uri).ok_or(ConnectError::Host)?;
+        let first = match self.home.take(&place) {
+            Some(channel) => channel,
+            None => self.connect(outgoing, &place).await?,
+        };
+        match self.ask_on(first, outgoing).await {
+            Err(error) if !error.is_nonsense() => {
+                let second = self.connect(outgoing, &place).await?;
+                self.ask_on(second, outgoing).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn connect(&self, outgoing: Outgoing<'_>, place: &Place) -> Result<Box<Channel>, AskError> {
+        let stream = self.connector.connect(outgoing.uri).await?;
+        Ok(Box::new(Channel::new(stream, place.clone(), &self.home.http1).ok_or(ConnectError::Host)?))
+    }
+
+    async fn ask_on(
+        &self,
+        mut channel: Box<Channel>,
+        outgoing: Outgoing<'_>,
+    ) -> Result<Response<Content>, AskError> {
+        let (head, body) = channel.ask(outgoing).await?.into_parts();
+        let peer = channel.peer;
+        let mut content = Content::new(body, channel, self.home.clone());
+        // An answer without a body is at its end.
+        content.leave_if_read();
+        let mut response = Response::from_parts(head, content);
+        response.extensions_mut().insert(peer);
+        Ok(response)
+    }
+}
+
+/// Where connections wait for their next request.
+pub(super) struct Home {
+    http1: http1::Builder,
+    idle_max: usize,
+    /// The one that was used last is the last.
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    channel: Box<Channel>,
+    since: Instant,
+}
+
+impl Home {
+    /// The connection to `place` that was used last, if it is still open and silent.
+    fn take(&self, place: &Place) -> Option<Box<Channel>> {
+        let mut idle = self.lock();
+        while let Some(index) = idle.iter().rposition(|idle| idle.channel.place == *place) {
+            let Idle { mut channel, since } = idle.remove(index);
+            if since.elapsed() < IDLE_TIMEOUT && channel.is_free() {
+                return Some(channel);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection that can take another request. Where there are too many, the one that nobody used for longest
+    /// is closed.
+    pub(super) fn keep(self: &Arc<Self>, channel: Box<Channel>) {
+        // Who is dropped after the runtime's end keeps nothing.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let mut idle = self.lock();
+        let is_first = idle.is_empty();
+        if idle.len() >= self.idle_max {
+            idle.remove(0);
+        }
+        idle.push(Idle { channel, since: Instant::now() });
+        drop(idle);
+        if is_first {
+            runtime.spawn(self.clone().sweep());
+        }
+    }
+
+    /// Keeps a connection from which exactly the answer's body was read.
+    pub(super) fn keep_stream(self: &Arc<Self>, stream: Stream, place: Place) {
+        if let Some(channel) = Channel::new(stream, place, &self.http1) {
+            self.keep(Box::new(channel));
+        }
+    }
+
+    /// Closes what nobody used for long, until nothing is left.
+    async fn sweep(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(IDLE_TIMEOUT).await;
+            let mut idle = self.lock();
+            idle.retain(|idle| idle.since.elapsed() < IDLE_TIMEOUT);
+            if idle.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
+        // Whole after each step, whoever panicked.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
