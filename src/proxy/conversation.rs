@@ -167,7 +167,7 @@ struct Aside {
 struct Desk {
     answer: Mutex<Option<(Response<Body>, Pipe)>>,
     /// hyper has written something and not yet flushed it: an earlier answer, to a client that does not wait for one
-    /// before it asks for the next.
+    /// before it asks for the next. hyper 1.12 comes to the next request only after the flush, but promises nothing.
     is_unflushed: AtomicBool,
 }
 
@@ -242,5 +242,30 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::proxy::respond::empty;
+    use crate::proxy::splice::Pipes;
+
+    #[tokio::test]
+    async fn an_answer_waits_on_the_desk_until_all_before_it_has_left() {
+        let Some(pipe) = Pipes::new(true).take() else { return assert!(!cfg!(target_os = "linux")) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut wire = Wire::new(StallGuard::new(stream, WRITE_STALL_TIMEOUT), Bytes::new());
+        let desk = wire.desk.clone();
+        assert!(desk.take().is_none(), "there is none");
+        desk.put(Response::new(empty()), pipe);
+        wire.write_all(b"the answer before").await.unwrap();
+        assert!(desk.take().is_none(), "it would overtake");
+        wire.flush().await.unwrap();
+        assert!(desk.take().is_some());
     }
 }

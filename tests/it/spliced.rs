@@ -185,7 +185,7 @@ async fn an_answer_that_is_still_leaving_is_not_cut_short() {
     let (_, length) = line.head().await;
     assert_eq!(length, large.len());
     let mut body = Vec::with_capacity(length);
-    // Just so much that the proxy comes to the second request: the end of the first answer still waits to leave.
+    // Just so much that the proxy comes to the second request, with as much as can be of the first answer in its hands.
     while fake.count(&trusted) == 1 {
         let mut piece = [0; 4096];
         line.stream.read_exact(&mut piece).await.unwrap();
