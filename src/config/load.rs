@@ -9,11 +9,12 @@ use serde::Deserialize;
 use url::Url;
 
 use super::ask::{AskTable, ask_of};
+use super::flags::Flags;
 use super::places::{self, ClusterTable};
+use super::upstream::{UpstreamTable, upstreams_of};
 use super::webhook::{WebhookTable, webhooks_of};
-use super::{Admin, Config, ConfigError, Proxy, Redirects, Secret, Tls, Upstream, Verify};
+use super::{Admin, Config, ConfigError, Proxy, Tls, Verify};
 use crate::model::deployments::Rules;
-use crate::model::oci::Repository;
 use crate::model::time::Span;
 
 /// Where the proxy listens unless told otherwise.
@@ -34,69 +35,6 @@ const KEEP_MIN: Duration = Duration::from_secs(24 * 3600);
 const KEEP_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Longest settle time that may be set.
 const SETTLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// The flags of `serve`, each with its variable.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Flags {
-    /// Configuration file (TOML)
-    #[arg(long, env = "LANDFALL_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Where clients pull from [default: 0.0.0.0:8080]
-    #[arg(long, env = "LANDFALL_LISTEN", value_name = "ADDR")]
-    pub listen: Option<String>,
-    /// Where the admin API listens [default: 127.0.0.1:8081]
-    #[arg(long, env = "LANDFALL_ADMIN_LISTEN", value_name = "ADDR")]
-    pub admin_listen: Option<String>,
-    #[allow(rustdoc::bare_urls, reason = "this is the help text, too")]
-    /// The registry behind the proxy, e.g. https://registry.internal:5000
-    #[arg(long, env = "LANDFALL_UPSTREAM", value_name = "URL")]
-    pub upstream: Option<String>,
-    /// Folder for the log [default: ./landfall-data]
-    #[arg(long, env = "LANDFALL_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// Certificate chain of the proxy (PEM); read again when it changes
-    #[arg(long, env = "LANDFALL_TLS_CERT", value_name = "FILE")]
-    pub tls_cert: Option<PathBuf>,
-    /// Private key of the proxy (PEM)
-    #[arg(long, env = "LANDFALL_TLS_KEY", value_name = "FILE")]
-    pub tls_key: Option<PathBuf>,
-    /// File that holds the admin token [default: made in the data folder on first start]
-    #[arg(long, env = "LANDFALL_ADMIN_TOKEN_FILE", value_name = "FILE")]
-    pub admin_token_file: Option<PathBuf>,
-    /// A host that requests to the admin server may name besides loopback and its address; may be given several times
-    #[arg(long, env = "LANDFALL_ADMIN_HOST", value_name = "HOST", value_delimiter = ',')]
-    pub admin_host: Vec<String>,
-    /// The host that pull secrets and commands name [default: the listen address]
-    #[arg(long, env = "LANDFALL_PUBLIC_HOST", value_name = "HOST[:PORT]")]
-    pub public_host: Option<String>,
-    /// Which blob transfers have their digest verified: first or always [default: first]
-    #[arg(long, env = "LANDFALL_VERIFY", value_name = "WHICH")]
-    pub verify: Option<String>,
-    /// Whether the kernel moves verified blobs from socket to socket, where both sides are plain HTTP [default: true]
-    #[arg(long, env = "LANDFALL_SPLICE", value_name = "BOOL")]
-    pub splice: Option<bool>,
-    /// How long an answer waits for its observation to be durable [default: 25ms]
-    #[arg(long, env = "LANDFALL_MAX_WAIT", value_name = "DURATION")]
-    pub max_wait: Option<String>,
-    /// How long observations stay in the log; what they proved stays [default: 400d]
-    #[arg(long, env = "LANDFALL_KEEP", value_name = "DURATION")]
-    pub keep: Option<String>,
-    /// Quiet time after which a rollout counts as settled [default: 10m]
-    #[arg(long, env = "LANDFALL_SETTLE", value_name = "DURATION")]
-    pub settle: Option<String>,
-    /// Base URL, to /v1, of an OpenAI-compatible endpoint for questions that `ask` does not understand
-    #[arg(long, env = "LANDFALL_ASK_MODEL_URL", value_name = "URL")]
-    pub ask_model_url: Option<String>,
-    /// The model's name at that endpoint
-    #[arg(long, env = "LANDFALL_ASK_MODEL", value_name = "NAME")]
-    pub ask_model: Option<String>,
-    /// File that holds the endpoint's API key [default: none is sent]
-    #[arg(long, env = "LANDFALL_ASK_API_KEY_FILE", value_name = "FILE")]
-    pub ask_api_key_file: Option<PathBuf>,
-    /// How long the model may take for an answer [default: 30s]
-    #[arg(long, env = "LANDFALL_ASK_TIMEOUT", value_name = "DURATION")]
-    pub ask_timeout: Option<String>,
-}
 
 /// The file as it is written; every value is checked later, with its key at hand.
 #[derive(Debug, Default, Deserialize)]
@@ -122,18 +60,6 @@ struct ProxyTable {
     tls_key: Option<PathBuf>,
     verify: Option<String>,
     splice: Option<bool>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct UpstreamTable {
-    prefix: String,
-    url: Option<String>,
-    strip_prefix: bool,
-    username: Option<String>,
-    password_file: Option<PathBuf>,
-    ca_file: Option<PathBuf>,
-    redirects: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -175,7 +101,7 @@ impl Config {
         let admin_listen =
             pick("admin.listen (--admin-listen)", flags.admin_listen, file.admin.listen, ADMIN_LISTEN);
         let upstreams = match flags.upstream {
-            Some(url) => vec![UpstreamTable { url: Some(url), ..UpstreamTable::default() }],
+            Some(url) => vec![UpstreamTable::at(url)],
             None => file.upstream,
         };
         let (places, clusters) = places::clusters(file.cluster)?;
@@ -351,93 +277,10 @@ pub(super) fn duration(
         })
 }
 
-fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, ConfigError> {
-    if tables.is_empty() {
-        return Err(ConfigError::value(
-            "upstream (--upstream)",
-            "missing: name the registry to stand in front of, e.g. --upstream https://registry.internal:5000",
-        ));
-    }
-    let mut upstreams: Vec<Upstream> = Vec::with_capacity(tables.len());
-    for (index, table) in tables.into_iter().enumerate() {
-        let upstream = upstream(index, table)?;
-        if upstreams.iter().any(|other| other.prefix == upstream.prefix) {
-            let problem = format_args!("`{}` is there twice; each upstream needs its own", upstream.prefix);
-            return Err(ConfigError::value(format!("upstream[{index}].prefix"), problem));
-        }
-        upstreams.push(upstream);
-    }
-    Ok(upstreams)
-}
-
-fn upstream(index: usize, table: UpstreamTable) -> Result<Upstream, ConfigError> {
-    let key = |name: &str| format!("upstream[{index}].{name}");
-    let prefix = table.prefix.trim_end_matches('/').to_owned();
-    if !prefix.is_empty() && prefix.parse::<Repository>().is_err() {
-        let problem = format_args!("`{prefix}` is no repository path; e.g. docker or team/images");
-        return Err(ConfigError::value(key("prefix"), problem));
-    }
-    if table.strip_prefix && prefix.is_empty() {
-        return Err(ConfigError::value(key("strip_prefix"), "true needs a prefix to strip"));
-    }
-    let url = table
-        .url
-        .ok_or_else(|| ConfigError::value(key("url"), "missing; e.g. https://registry.internal:5000"))?;
-    let password = match (&table.username, &table.password_file) {
-        (_, None) => None,
-        (None, Some(_)) => return Err(ConfigError::value(key("username"), "missing: password_file is set")),
-        (Some(_), Some(path)) => {
-            Some(Secret::new(read(&key("password_file"), path)?.trim_end_matches(['\r', '\n']).to_owned()))
-        }
-    };
-    if table.username.is_some() && password.is_none() {
-        return Err(ConfigError::value(key("password_file"), "missing: username is set"));
-    }
-    let redirects = match table.redirects.as_deref() {
-        None | Some("follow") => Redirects::Follow,
-        Some("pass") => Redirects::Pass,
-        Some(other) => {
-            return Err(ConfigError::value(key("redirects"), format_args!("`{other}`: use follow or pass")));
-        }
-    };
-    Ok(Upstream {
-        prefix,
-        url: upstream_url(key("url"), &url)?,
-        strip_prefix: table.strip_prefix,
-        username: table.username,
-        password,
-        ca_file: table.ca_file,
-        redirects,
-    })
-}
-
-fn upstream_url(key: String, text: &str) -> Result<Url, ConfigError> {
-    let complain = |problem: &str| ConfigError::value(&key, format_args!("`{}`: {problem}", redacted(text)));
-    let url =
-        Url::parse(text).map_err(|_| complain("not a URL; write http:// or https://, a host and a port"))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(complain("write http:// or https://, a host and a port"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(complain("credentials do not belong into the URL; use username and password_file"));
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(complain("only scheme, host and port; a path belongs into prefix"));
-    }
-    Ok(url)
-}
-
-/// A URL in a complaint, without what stands before its `@`.
-fn redacted(text: &str) -> String {
-    match (text.split_once("://"), text.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
 
     fn load(flags: Flags, file: &str) -> Result<Config, String> {
         let file = parse(file)?;

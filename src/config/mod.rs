@@ -4,8 +4,10 @@
 //! wrong with it and what is allowed.
 
 mod ask;
+mod flags;
 mod load;
 mod places;
+mod upstream;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,8 @@ use std::time::Duration;
 use url::Url;
 
 pub use ask::Ask;
-pub use load::{DATA, Flags};
+pub use flags::Flags;
+pub use load::DATA;
 pub use places::{Access, Login};
 pub use webhook::{Provider, Webhook};
 

@@ -1,0 +1,66 @@
+//! The flags of `serve`.
+
+use std::path::PathBuf;
+
+/// The flags of `serve`, each with its variable.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Configuration file (TOML)
+    #[arg(long, env = "LANDFALL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where clients pull from [default: 0.0.0.0:8080]
+    #[arg(long, env = "LANDFALL_LISTEN", value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Where the admin API listens [default: 127.0.0.1:8081]
+    #[arg(long, env = "LANDFALL_ADMIN_LISTEN", value_name = "ADDR")]
+    pub admin_listen: Option<String>,
+    #[allow(rustdoc::bare_urls, reason = "this is the help text, too")]
+    /// The registry behind the proxy, e.g. https://registry.internal:5000
+    #[arg(long, env = "LANDFALL_UPSTREAM", value_name = "URL")]
+    pub upstream: Option<String>,
+    /// Folder for the log [default: ./landfall-data]
+    #[arg(long, env = "LANDFALL_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Certificate chain of the proxy (PEM); read again when it changes
+    #[arg(long, env = "LANDFALL_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the proxy (PEM)
+    #[arg(long, env = "LANDFALL_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// File that holds the admin token [default: made in the data folder on first start]
+    #[arg(long, env = "LANDFALL_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+    /// A host that requests to the admin server may name besides loopback and its address; may be given several times
+    #[arg(long, env = "LANDFALL_ADMIN_HOST", value_name = "HOST", value_delimiter = ',')]
+    pub admin_host: Vec<String>,
+    /// The host that pull secrets and commands name [default: the listen address]
+    #[arg(long, env = "LANDFALL_PUBLIC_HOST", value_name = "HOST[:PORT]")]
+    pub public_host: Option<String>,
+    /// Which blob transfers have their digest verified: first or always [default: first]
+    #[arg(long, env = "LANDFALL_VERIFY", value_name = "WHICH")]
+    pub verify: Option<String>,
+    /// Whether the kernel moves verified blobs from socket to socket, where both sides are plain HTTP [default: true]
+    #[arg(long, env = "LANDFALL_SPLICE", value_name = "BOOL")]
+    pub splice: Option<bool>,
+    /// How long an answer waits for its observation to be durable [default: 25ms]
+    #[arg(long, env = "LANDFALL_MAX_WAIT", value_name = "DURATION")]
+    pub max_wait: Option<String>,
+    /// How long observations stay in the log; what they proved stays [default: 400d]
+    #[arg(long, env = "LANDFALL_KEEP", value_name = "DURATION")]
+    pub keep: Option<String>,
+    /// Quiet time after which a rollout counts as settled [default: 10m]
+    #[arg(long, env = "LANDFALL_SETTLE", value_name = "DURATION")]
+    pub settle: Option<String>,
+    /// Base URL, to /v1, of an OpenAI-compatible endpoint for questions that `ask` does not understand
+    #[arg(long, env = "LANDFALL_ASK_MODEL_URL", value_name = "URL")]
+    pub ask_model_url: Option<String>,
+    /// The model's name at that endpoint
+    #[arg(long, env = "LANDFALL_ASK_MODEL", value_name = "NAME")]
+    pub ask_model: Option<String>,
+    /// File that holds the endpoint's API key [default: none is sent]
+    #[arg(long, env = "LANDFALL_ASK_API_KEY_FILE", value_name = "FILE")]
+    pub ask_api_key_file: Option<PathBuf>,
+    /// How long the model may take for an answer [default: 30s]
+    #[arg(long, env = "LANDFALL_ASK_TIMEOUT", value_name = "DURATION")]
+    pub ask_timeout: Option<String>,
+}
