@@ -449,6 +449,27 @@ async fn a_connection_that_the_registry_ends_is_not_used_again() {
 }
 
 #[tokio::test]
+async fn a_connection_that_nobody_uses_is_closed_and_one_task_sees_to_that() {
+    let fake = Fake::start(|_| Reply::new(200).body("a")).await;
+    let target = target(setting(&fake.url()), limits());
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "a");
+    let after_one = tasks();
+    for _ in 0..10 {
+        assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "a");
+    }
+    assert_eq!(tasks(), after_one);
+    fake.until_open(1).await;
+    // From here on time passes as fast as nothing else happens.
+    tokio::time::pause();
+    let closed = tokio::time::timeout(Duration::from_secs(120), fake.until_open(0)).await;
+    assert_eq!(closed, Ok(()));
+    tokio::time::resume();
+    assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "a");
+    assert_eq!(tasks(), after_one, "it began anew");
+}
+
+#[tokio::test]
 async fn many_requests_at_once_have_a_connection_each_and_leave_them_to_the_next() {
     let (gate, together) = (Arc::new(Notify::new()), 5);
     let waiting = gate.clone();

@@ -1,10 +1,10 @@
 //! Connections of one kind, kept from one request to the next.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use http::Response;
 use hyper::client::conn::http1;
+use tokio::time::Instant;
 
 use super::channel::{Channel, Outgoing, Place};
 use super::connect::{ConnectError, Connector, Stream};
@@ -36,7 +36,7 @@ pub(super) struct Pool {
 impl Pool {
     /// A pool that keeps at most `idle_max` connections for later.
     pub(super) fn new(connector: Connector, http1: http1::Builder, idle_max: usize) -> Self {
-        Self { connector, home: Arc::new(Home { http1, idle_max, idle: Mutex::default() }) }
+        Self { connector, home: Arc::new(Home { http1, idle_max, shelf: Mutex::default() }) }
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -83,8 +83,15 @@ impl Pool {
 pub(super) struct Home {
     http1: http1::Builder,
     idle_max: usize,
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Default)]
+struct Shelf {
     /// The one that was used last is the last.
-    idle: Mutex<Vec<Idle>>,
+    idle: Vec<Idle>,
+    /// A task looks from time to time for what nobody used.
+    is_swept: bool,
 }
 
 struct Idle {
@@ -92,14 +99,20 @@ struct Idle {
     since: Instant,
 }
 
+impl Idle {
+    fn is_fresh(&self) -> bool {
+        self.since.elapsed() < IDLE_TIMEOUT
+    }
+}
+
 impl Home {
     /// The connection to `place` that was used last, if it is still open and silent.
     fn take(&self, place: &Place) -> Option<Box<Channel>> {
-        let mut idle = self.lock();
-        while let Some(index) = idle.iter().rposition(|idle| idle.channel.place == *place) {
-            let Idle { mut channel, since } = idle.remove(index);
-            if since.elapsed() < IDLE_TIMEOUT && channel.is_free() {
-                return Some(channel);
+        let mut shelf = self.shelf();
+        while let Some(index) = shelf.idle.iter().rposition(|idle| idle.channel.place == *place) {
+            let mut idle = shelf.idle.remove(index);
+            if idle.is_fresh() && idle.channel.is_free() {
+                return Some(idle.channel);
             }
         }
         None
@@ -110,14 +123,12 @@ impl Home {
     pub(super) fn keep(self: &Arc<Self>, channel: Box<Channel>) {
         // Who is dropped after the runtime's end keeps nothing.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let mut idle = self.lock();
-        let is_first = idle.is_empty();
-        if idle.len() >= self.idle_max {
-            idle.remove(0);
+        let mut shelf = self.shelf();
+        if shelf.idle.len() >= self.idle_max {
+            shelf.idle.remove(0);
         }
-        idle.push(Idle { channel, since: Instant::now() });
-        drop(idle);
-        if is_first {
+        shelf.idle.push(Idle { channel, since: Instant::now() });
+        if !std::mem::replace(&mut shelf.is_swept, true) {
             runtime.spawn(self.clone().sweep());
         }
     }
@@ -133,16 +144,17 @@ impl Home {
     async fn sweep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(IDLE_TIMEOUT).await;
-            let mut idle = self.lock();
-            idle.retain(|idle| idle.since.elapsed() < IDLE_TIMEOUT);
-            if idle.is_empty() {
+            let mut shelf = self.shelf();
+            shelf.idle.retain(Idle::is_fresh);
+            if shelf.idle.is_empty() {
+                shelf.is_swept = false;
                 return;
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
         // Whole after each step, whoever panicked.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
