@@ -34,10 +34,10 @@ impl Deadlines {
     }
 
     /// What `future` gives, if it does so in time. Must be polled within a tokio runtime with a timer. Large futures are
-    /// pinned where they are, so that they are not copied here.
+    /// pinned by the caller, so that they are not copied here.
     ///
     /// # Errors
-    /// The time was up before; the future is dropped.
+    /// The time was up before; the future goes on no more, and is the caller's to drop.
     pub async fn bound<F: Future + Unpin>(&self, future: F) -> Result<F::Output, Elapsed> {
         let deadline = self.next();
         tokio::select! {

@@ -154,6 +154,21 @@ async fn a_trusted_blob_is_spliced_and_its_connection_goes_on() {
 }
 
 #[tokio::test]
+async fn a_socket_that_the_registry_ends_is_not_used_again() {
+    // It says so, and leaves it to the proxy to close.
+    let fake = registry(|_, seen| serve_range(seen, &content(), ETAG).header("connection", "close")).await;
+    let (landfall, _, mut line) = trusting(&fake).await;
+    for _ in 0..2 {
+        assert!(line.get(&blob(), "").await.1 == content());
+    }
+    assert_eq!(counted(&landfall, "transfers_spliced").await, 2);
+    let seen = fake.seen();
+    let blobs: Vec<_> =
+        seen.iter().filter(|seen| seen.target == blob()).map(|seen| seen.connection).collect();
+    assert!(blobs.len() == 3 && blobs.is_sorted_by(|one, next| one < next), "{blobs:?}");
+}
+
+#[tokio::test]
 async fn what_is_asked_for_at_once_is_answered_in_order() {
     let fake = registry(|_, seen| serve_range(seen, &content(), ETAG)).await;
     let (landfall, _, mut line) = trusting(&fake).await;

@@ -436,19 +436,6 @@ async fn an_answer_that_nobody_reads_leaves_its_connection_unless_it_is_large() 
 }
 
 #[tokio::test]
-async fn a_connection_that_the_registry_ends_is_not_used_again() {
-    let fake = Fake::start(|_| Reply::new(200).header("connection", "close").body("a")).await;
-    let target = target(setting(&fake.url()), limits());
-    for ask in [manifest(), blob()] {
-        for _ in 0..2 {
-            assert_eq!(text(target.send(&ask).await.unwrap()).await, "a");
-        }
-    }
-    let connections: Vec<_> = fake.seen().iter().map(|seen| seen.connection).collect();
-    assert_eq!(connections, [0, 1, 2, 3]);
-}
-
-#[tokio::test]
 async fn a_connection_that_nobody_uses_is_closed_and_one_task_sees_to_that() {
     let fake = Fake::start(|_| Reply::new(200).body("a")).await;
     let target = target(setting(&fake.url()), limits());

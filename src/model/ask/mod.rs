@@ -9,6 +9,7 @@
 //! Deliberately absent here: a clock, the log, the search. Who asks passes the names, the time and the rollbacks in,
 //! and answers [`Asked`] with the same queries as everybody.
 
+mod frame;
 mod intent;
 mod names;
 mod times;
@@ -188,7 +189,7 @@ impl Asked {
     fn of(intent: Intent, words: &[Word], found: &Found) -> Self {
         let named = &found.environments;
         let (environment, from, environments) = match (intent, &named[..]) {
-            (Intent::CreateEnvironment, _) => (intent::new_environment(words), None, Vec::new()),
+            (Intent::CreateEnvironment, _) => (frame::new_environment(words), None, Vec::new()),
             (Intent::Compare, _) => (None, None, named.clone()),
             (Intent::Deploy, [_, _, ..]) => {
                 let to = found.destination.clone().or_else(|| named.last().cloned());
@@ -198,7 +199,7 @@ impl Asked {
             (_, [.., last]) => (Some(last.clone()), None, Vec::new()),
             (_, []) => (found.token.as_ref().map(|token| token.environment.clone()), None, Vec::new()),
         };
-        let description = describes(intent).then(|| intent::description(words)).flatten();
+        let description = describes(intent).then(|| frame::description(words)).flatten();
         Self {
             intent,
             environment,

@@ -53,20 +53,21 @@ impl Outgoing<'_> {
     }
 }
 
-/// Where a connection leads: what a pool tells its connections apart by.
+/// Scheme, host and port (RFC 6454): what a pool tells its connections apart by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Origin {
     scheme: Scheme,
     authority: Authority,
 }
 
-impl Place {
+impl Origin {
     /// Nothing for a URI that is not absolute.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
         Some(Self { scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone() })
     }
 }
 
+/// A connection, between requests or in the middle of an answer.
 pub(super) struct Channel {
     sender: http1::SendRequest<Empty<Bytes>>,
     connection: http1::Connection<TokioIo<Stream>, Empty<Bytes>>,
@@ -74,26 +75,27 @@ pub(super) struct Channel {
     is_over: bool,
     /// What the last answer said of the connection's future.
     may_stay: bool,
-    pub(super) place: Place,
+    pub(super) origin: Origin,
     pub(super) peer: Peer,
 }
 
 impl Channel {
-    /// Lets hyper speak on a stream, with nothing read from it and nothing written yet.
-    pub(super) fn new(stream: Stream, place: Place, http1: &http1::Builder) -> Option<Self> {
+    /// Lets hyper speak on a stream. Nothing is read or written before the first request, so this is ready at once.
+    pub(super) async fn open(
+        stream: Stream,
+        origin: Origin,
+        http1: &http1::Builder,
+    ) -> Result<Self, hyper::Error> {
         let peer = stream.peer();
-        // There is nothing to wait for: HTTP/1.1 begins with the first request.
-        let (sender, connection) = http1.handshake(TokioIo::new(stream)).now_or_never()?.ok()?;
-        Some(Self { sender, connection, is_over: false, may_stay: true, place, peer })
+        let (sender, connection) = http1.handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender, connection, is_over: false, may_stay: true, origin, peer })
     }
 
     /// Sends a request and waits for the head of its answer.
     pub(super) async fn ask(&mut self, outgoing: Outgoing<'_>) -> Result<Response<Incoming>, hyper::Error> {
         let mut answer = pin!(self.sender.send_request(outgoing.request()));
         let response = poll_fn(|cx| {
-            if !self.is_over {
-                self.is_over = self.connection.poll_unpin(cx).is_ready();
-            }
+            self.step(cx);
             answer.as_mut().poll(cx)
         })
         .await?;
@@ -126,7 +128,7 @@ impl Channel {
 
     /// Whether its socket can be taken.
     pub(super) fn is_plain(&self) -> bool {
-        self.place.scheme == Scheme::HTTP
+        self.origin.scheme == Scheme::HTTP
     }
 
     /// Whether the registry lets it live on after this answer.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::net::TcpStream;
 
-use super::channel::{Channel, Piece, Place};
+use super::channel::{Channel, Origin, Piece};
 use super::connect::{Peer, Stream};
 use super::limits::DRAINED_BYTES_MAX;
 use super::pool::Home;
@@ -31,14 +31,14 @@ pub struct Socket {
     /// What came of it with the head.
     pub before: Bytes,
     /// Where it goes when the body was read to its end.
-    home: Option<(Arc<Home>, Place, Peer)>,
+    home: Option<(Arc<Home>, Origin, Peer)>,
 }
 
 impl Socket {
     /// Keeps the connection for another request. Only after exactly the body was read from it.
     pub fn give_back(self) {
-        if let Some((home, place, peer)) = self.home {
-            home.keep_stream(Stream::plain(self.stream, peer), place);
+        if let Some((home, origin, peer)) = self.home {
+            home.keep_stream(Stream::plain(self.stream, peer), origin);
         }
     }
 }
@@ -71,7 +71,7 @@ impl Content {
             return None;
         }
         let channel = self.channel.take()?;
-        let home = channel.may_stay().then(|| (self.home.clone(), channel.place.clone(), channel.peer));
+        let home = channel.may_stay().then(|| (self.home.clone(), channel.origin.clone(), channel.peer));
         let (stream, before) = channel.into_stream(&mut self.body);
         Some(Socket { stream: stream.into_plain()?, before, home })
     }

@@ -28,7 +28,7 @@ impl Target {
 
     async fn exchange(&self, ask: &Ask) -> Result<Response<Content>, UpstreamError> {
         let upstream = &*self.upstream;
-        let mut uri = upstream.at(ask.path(&upstream.base_path, &self.name))?;
+        let mut uri = upstream.uri_of(ask.path(&upstream.base_path, &self.name))?;
         let mut response = upstream.ask_as_oneself(&uri, ask, &self.name).await?;
         let mut nearest = nearness_of(&response);
 

@@ -20,13 +20,14 @@ pub const REDIRECTS_MAX: usize = 5;
 /// Most that is read of a body that nobody cares for, in bytes, so that its connection can go on.
 pub(super) const DRAINED_BYTES_MAX: u64 = 64 << 10;
 
-/// How long a connection stays open without a request. Below the 60 s that load balancers commonly allow.
+/// How long a connection without a request is good for another. Below the 60 s that load balancers commonly allow; it is
+/// closed before twice this time.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Idle connections kept, for everything but blobs.
+/// Idle connections that a pool keeps, for everything but blobs.
 pub(super) const IDLE_CONNECTIONS_MAX: usize = 256;
-/// Idle connections kept for blobs; each may hold a read buffer of [`BULK_READ_BYTES`].
+/// Idle connections that a pool keeps for blobs; each may hold a read buffer of [`BULK_READ_BYTES`].
 pub(super) const IDLE_BULK_CONNECTIONS_MAX: usize = 16;
-/// Idle connections kept for blobs whose socket is taken.
+/// Idle connections that a pool keeps for blobs whose socket is taken.
 pub(super) const IDLE_BARE_CONNECTIONS_MAX: usize = 64;
 /// One read of a blob. Below about 1 MiB the cost of waking up dominates.
 pub(super) const BULK_READ_BYTES: usize = 1 << 20;

@@ -129,7 +129,7 @@ impl Upstream {
     }
 
     /// A path, with its query, at this registry.
-    fn at(&self, path: String) -> Result<Uri, UpstreamError> {
+    fn uri_of(&self, path: String) -> Result<Uri, UpstreamError> {
         let mut parts = self.origin.clone().into_parts();
         parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_place())?);
         Uri::from_parts(parts).map_err(|_| exchange::bad_place())

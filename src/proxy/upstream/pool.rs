@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use http::Response;
 use hyper::client::conn::http1;
 use tokio::time::Instant;
 
-use super::channel::{Channel, Outgoing, Place};
+use super::channel::{Channel, Origin, Outgoing};
 use super::connect::{ConnectError, Connector, Stream};
 use super::content::Content;
 use super::limits::IDLE_TIMEOUT;
@@ -44,23 +45,23 @@ impl Pool {
     /// A kept connection may die just as it is used. GET and HEAD are idempotent (RFC 9110 §9.2.2), so what fails
     /// without an answer is sent once more, on a new connection.
     pub(super) async fn ask(&self, outgoing: Outgoing<'_>) -> Result<Response<Content>, AskError> {
-        let place = Place::of(outgoing.uri).ok_or(ConnectError::Host)?;
-        let first = match self.home.take(&place) {
+        let origin = Origin::of(outgoing.uri).ok_or(ConnectError::Host)?;
+        let first = match self.home.take(&origin) {
             Some(channel) => channel,
-            None => self.connect(outgoing, &place).await?,
+            None => self.connect(outgoing, &origin).await?,
         };
         match self.ask_on(first, outgoing).await {
             Err(error) if !error.is_nonsense() => {
-                let second = self.connect(outgoing, &place).await?;
+                let second = self.connect(outgoing, &origin).await?;
                 self.ask_on(second, outgoing).await
             }
             answer => answer,
         }
     }
 
-    async fn connect(&self, outgoing: Outgoing<'_>, place: &Place) -> Result<Box<Channel>, AskError> {
+    async fn connect(&self, outgoing: Outgoing<'_>, origin: &Origin) -> Result<Box<Channel>, AskError> {
         let stream = self.connector.connect(outgoing.uri).await?;
-        Ok(Box::new(Channel::new(stream, place.clone(), &self.home.http1).ok_or(ConnectError::Host)?))
+        Ok(Box::new(Channel::open(stream, origin.clone(), &self.home.http1).await?))
     }
 
     async fn ask_on(
@@ -106,10 +107,10 @@ impl Idle {
 }
 
 impl Home {
-    /// The connection to `place` that was used last, if it is still open and silent.
-    fn take(&self, place: &Place) -> Option<Box<Channel>> {
+    /// The connection to `origin` that was used last, if it is still open and silent.
+    fn take(&self, origin: &Origin) -> Option<Box<Channel>> {
         let mut shelf = self.shelf();
-        while let Some(index) = shelf.idle.iter().rposition(|idle| idle.channel.place == *place) {
+        while let Some(index) = shelf.idle.iter().rposition(|idle| idle.channel.origin == *origin) {
             let mut idle = shelf.idle.remove(index);
             if idle.is_fresh() && idle.channel.is_free() {
                 return Some(idle.channel);
@@ -134,8 +135,8 @@ impl Home {
     }
 
     /// Keeps a connection from which exactly the answer's body was read.
-    pub(super) fn keep_stream(self: &Arc<Self>, stream: Stream, place: Place) {
-        if let Some(channel) = Channel::new(stream, place, &self.http1) {
+    pub(super) fn keep_stream(self: &Arc<Self>, stream: Stream, origin: Origin) {
+        if let Some(Ok(channel)) = Channel::open(stream, origin, &self.http1).now_or_never() {
             self.keep(Box::new(channel));
         }
     }
