@@ -166,7 +166,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let admin_address = admin_listener.local_addr()?;
 
     let config::Proxy { verify, splice, .. } = config.proxy;
-    let settings = proxy::Settings { max_wait: config.max_wait, verify, splice };
+    let whole_body = proxy::WHOLE_BODY_TIMEOUT;
+    let settings = proxy::Settings { max_wait: config.max_wait, verify, splice, whole_body };
     let proxy = {
         let _entered = plane.enter();
         Arc::new(Proxy::new(log.clone(), upstreams, settings))

@@ -11,7 +11,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
@@ -36,8 +36,6 @@ use crate::model::oci::{Digest, ErrorCode, Route};
 
 /// Largest body of an error that is handed on, in bytes.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
-/// Time in which a body that is read whole must have come.
-const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Digests remembered as found right, at least.
 const VERIFIED_MIN: usize = 20_000;
@@ -76,7 +74,7 @@ impl Proxy {
         let counters = Counters::default();
         let learner = Learner::start(log.clone(), counters.clone());
         let verified = Arc::new(Recent::new(VERIFIED_MIN));
-        let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(WHOLE_BODY_TIMEOUT));
+        let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(settings.whole_body));
         let pipes = Pipes::new(settings.splice);
         Self { log, upstreams, learner, counters, settings, max_wait, whole_body, verified, pipes }
     }

@@ -33,6 +33,9 @@ pub use tls::{Certificate, TlsError};
 
 use crate::config::Verify;
 
+/// Time in which a body that is read whole must have come.
+pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What the data plane can be told, beside its upstreams.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -42,4 +45,6 @@ pub struct Settings {
     pub verify: Verify,
     /// Whether trusted blobs may pass from socket to socket.
     pub splice: bool,
+    /// [`WHOLE_BODY_TIMEOUT`], or less in a test.
+    pub whole_body: Duration,
 }

@@ -22,7 +22,7 @@ pub(super) const DRAINED_BYTES_MAX: u64 = 64 << 10;
 
 /// How long a connection without a request is good for another. Below the 60 s that load balancers commonly allow; it is
 /// closed before twice this time.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Idle connections that a pool keeps, for everything but blobs.
 pub(super) const IDLE_CONNECTIONS_MAX: usize = 256;
 /// Idle connections that a pool keeps for blobs; each may hold a read buffer of [`BULK_READ_BYTES`].
@@ -58,6 +58,8 @@ pub struct Limits {
     pub stall: Duration,
     /// See [`RESUME_PAUSE`].
     pub resume_pause: Duration,
+    /// See [`IDLE_TIMEOUT`].
+    pub idle: Duration,
 }
 
 impl Default for Limits {
@@ -67,6 +69,7 @@ impl Default for Limits {
             head: HEAD_TIMEOUT,
             stall: STALL_TIMEOUT,
             resume_pause: RESUME_PAUSE,
+            idle: IDLE_TIMEOUT,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Connections of one kind, kept from one request to the next.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::Response;
@@ -10,7 +11,6 @@ use tokio::time::Instant;
 use super::channel::{Channel, Origin, Outgoing};
 use super::connect::{ConnectError, Connector, Stream};
 use super::content::Content;
-use super::limits::IDLE_TIMEOUT;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +35,9 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A pool that keeps at most `idle_max` connections for later.
-    pub(super) fn new(connector: Connector, http1: http1::Builder, idle_max: usize) -> Self {
-        Self { connector, home: Arc::new(Home { http1, idle_max, shelf: Mutex::default() }) }
+    /// A pool that keeps at most `idle_max` connections for later, each for at most twice `idle`.
+    pub(super) fn new(connector: Connector, http1: http1::Builder, idle_max: usize, idle: Duration) -> Self {
+        Self { connector, home: Arc::new(Home { http1, idle_max, idle, shelf: Mutex::default() }) }
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -84,6 +84,8 @@ impl Pool {
 pub(super) struct Home {
     http1: http1::Builder,
     idle_max: usize,
+    /// How long a connection without a request is good for another.
+    idle: Duration,
     shelf: Mutex<Shelf>,
 }
 
@@ -101,8 +103,8 @@ struct Idle {
 }
 
 impl Idle {
-    fn is_fresh(&self) -> bool {
-        self.since.elapsed() < IDLE_TIMEOUT
+    fn is_fresh(&self, idle: Duration) -> bool {
+        self.since.elapsed() < idle
     }
 }
 
@@ -112,7 +114,7 @@ impl Home {
         let mut shelf = self.shelf();
         while let Some(index) = shelf.idle.iter().rposition(|idle| idle.channel.origin == *origin) {
             let mut idle = shelf.idle.remove(index);
-            if idle.is_fresh() && idle.channel.is_free() {
+            if idle.is_fresh(self.idle) && idle.channel.is_free() {
                 return Some(idle.channel);
             }
         }
@@ -144,9 +146,9 @@ impl Home {
     /// Closes what nobody used for long, until nothing is left.
     async fn sweep(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(IDLE_TIMEOUT).await;
+            tokio::time::sleep(self.idle).await;
             let mut shelf = self.shelf();
-            shelf.idle.retain(Idle::is_fresh);
+            shelf.idle.retain(|idle| idle.is_fresh(self.idle));
             if shelf.idle.is_empty() {
                 shelf.is_swept = false;
                 return;
