@@ -10,7 +10,7 @@ use super::learn::MANIFEST_BYTES_MAX;
 use super::observe::{Answered, Pull, digest_in, media_type_in};
 use super::respond::{Body, Refusal, full};
 use super::upstream::{Ask, Target};
-use crate::model::oci::{Digest, ErrorCode, Reference};
+use crate::model::oci::{Digest, ErrorCode};
 
 /// Times that a manifest is asked for when its body breaks off.
 const MANIFEST_TRIES: usize = 3;
@@ -76,12 +76,8 @@ impl Proxy {
 
     /// What a HEAD, a redirect, a 304 or an error tells.
     fn answered_without_body(&self, pull: &Pull, target: &Target, head: &Parts, method: &Method) -> Answered {
-        let asked_for = match &pull.reference {
-            Reference::Digest(digest) => Some(*digest),
-            Reference::Tag(_) => None,
-        };
         let found = head.status.is_success() || head.status == StatusCode::NOT_MODIFIED;
-        let digest = digest_in(&head.headers).or(asked_for).filter(|_| found);
+        let digest = pull.digest_asked_for().or_else(|| digest_in(&head.headers)).filter(|_| found);
         if let (Some(digest), &Method::HEAD) = (digest, method) {
             self.learner.seen(target, &pull.repository, digest);
         }
@@ -94,23 +90,22 @@ impl Proxy {
         }
     }
 
-    /// The digest of a manifest's body, which must be the one that was asked for, and the one that the upstream
-    /// says it is. The digest of a signed schema 1 manifest is not that of its bytes; no image has had one for years.
+    /// The digest of a manifest's body: the one that was asked for, else the one that the upstream says. It must have
+    /// both, whichever algorithms they are by. The digest of a signed schema 1 manifest is not that of its bytes; no
+    /// image has had one for years.
     fn checked(&self, pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
         let stated = digest_in(headers);
         if media_type_in(headers).is_some_and(|media_type| media_type.contains("manifest.v1+prettyjws")) {
             return stated
                 .ok_or_else(|| Refusal::bad_gateway("the upstream registry does not state a digest"));
         }
-        let digest = Digest::of(body);
-        let asked_for = match &pull.reference {
-            Reference::Digest(asked_for) => Some(*asked_for),
-            Reference::Tag(_) => None,
-        };
-        if [stated, asked_for].into_iter().flatten().all(|expected| expected == digest) {
+        let Some(digest) = pull.digest_asked_for().or(stated) else { return Ok(Digest::of(body)) };
+        let other = stated.filter(|stated| *stated != digest);
+        if digest.fits(body) && other.is_none_or(|other| other.fits(body)) {
             return Ok(digest);
         }
         self.counters.digest_mismatches.inc();
+        let digest = Digest::of(body);
         tracing::error!(repository = %pull.repository, reference = %pull.reference, %digest, "a manifest has another digest");
         Err(Refusal::new(
             StatusCode::BAD_GATEWAY,

@@ -95,6 +95,14 @@ impl Pull {
         })
     }
 
+    /// The digest that the client named, if it named none by tag.
+    pub(super) fn digest_asked_for(&self) -> Option<Digest> {
+        match &self.reference {
+            Reference::Digest(digest) => Some(*digest),
+            Reference::Tag(_) => None,
+        }
+    }
+
     /// What was seen, as of now.
     pub(super) fn observed(self, answered: Answered) -> Observation {
         Observation {

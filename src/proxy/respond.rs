@@ -111,7 +111,7 @@ impl From<Malformed> for Refusal {
     fn from(malformed: Malformed) -> Self {
         // A tag that cannot exist is a manifest that does not, as a path that cannot exist is one that does not.
         let status = match malformed {
-            Malformed::Repository | Malformed::Digest => StatusCode::BAD_REQUEST,
+            Malformed::Repository | Malformed::Digest | Malformed::Algorithm => StatusCode::BAD_REQUEST,
             Malformed::Tag | Malformed::Path => StatusCode::NOT_FOUND,
         };
         Self::new(status, malformed.code(), malformed.to_string())

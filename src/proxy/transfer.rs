@@ -14,12 +14,11 @@ use bytes::{Buf, Bytes};
 use http::header::CONTENT_ENCODING;
 use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
-use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, Sleep};
 
 use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
 use super::upstream::{Ask, Content, Socket, Target};
-use crate::model::oci::Digest;
+use crate::model::oci::{Digest, Hasher};
 use resume::{Resumed, Resumption};
 
 /// How a transfer ended. `bytes` is what was handed on to the client's connection.
@@ -88,7 +87,7 @@ enum Source {
 
 struct Check {
     expected: Digest,
-    hasher: Sha256,
+    hasher: Hasher,
     /// Without a declared length any chunk may be the last, so each waits for the next.
     held: Option<Bytes>,
 }
@@ -314,11 +313,11 @@ impl Body for Transfer {
 
 impl Check {
     fn new(expected: Digest) -> Self {
-        Self { expected, hasher: Sha256::new(), held: None }
+        Self { expected, hasher: expected.algorithm().hasher(), held: None }
     }
 
     fn is_right(&self) -> bool {
-        Digest::from_bytes(self.hasher.clone().finalize().into()) == self.expected
+        self.hasher.clone().finish() == self.expected
     }
 }
 

@@ -155,6 +155,23 @@ async fn what_the_spec_does_not_allow_is_refused_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_escaped_without_need_is_asked_for_plainly() {
+    let image = Recipe::app(Format::Oci, "1.0.0").build();
+    let (upstream, landfall, token) = start().await;
+    let client = landfall.client(&token);
+    for content in image.blobs.iter().chain([&image.manifest]) {
+        let kind = if content.digest == image.manifest.digest { "manifests" } else { "blobs" };
+        for colon in ["%3A", "%3a", ":"] {
+            let escaped = content.digest.replace(':', colon);
+            client.get(&format!("/v2/docker/%61pp/{kind}/{escaped}")).await.expect(200);
+        }
+        let plain = format!("/v2/docker/app/{kind}/{}", content.digest);
+        assert_eq!(upstream.count(&plain), 3);
+    }
+    assert!(upstream.seen().iter().all(|seen| !seen.target.contains('%')), "{:?}", upstream.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_ends_with_its_revocation_its_time_and_its_environment() {
     let (_upstream, landfall, token) = start().await;
     let client = landfall.client(&token);

@@ -138,8 +138,7 @@ impl Said {
 
 impl Spread for Digest {
     fn spread(&self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = *self.as_bytes();
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        self.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
     }
 }
 

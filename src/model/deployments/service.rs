@@ -88,8 +88,8 @@ impl Service {
     /// What identifies the deployment that this course opened, in 48 bits: the same log gives the same.
     pub fn identity(&self, course: &Course) -> u64 {
         let text = format!("{}\0{}\0{}", self.place, course.digest, course.opened_at.ms());
-        let [a, b, c, d, e, f, ..] = *Digest::of(text.as_bytes()).as_bytes();
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+        let digest = Digest::of(text.as_bytes());
+        digest.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first) >> 16)
     }
 
     /// When the deployment opened that is over and has this identity.

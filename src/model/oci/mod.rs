@@ -2,6 +2,9 @@
 //!
 //! What does not parse here never reaches an upstream.
 
+mod digest;
+mod route;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,18 +12,24 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
+pub use digest::{Algorithm, Digest, Hasher};
+pub use route::Route;
+
 /// The spec recommends that clients cap a repository name at 255 bytes; distribution refuses longer ones.
 const REPOSITORY_BYTES_MAX: usize = 255;
+/// A domain name has 253 bytes at most (RFC 1035 §2.3.4), a port and its colon 6.
+const HOST_BYTES_MAX: usize = 259;
 /// Distribution spec, "Pulling manifests": a tag is at most 128 characters long.
 const TAG_BYTES_MAX: usize = 128;
 
-/// A repository name as it stands in the registry's path, e.g. `docker/payment-service`.
+/// A repository's name: as it stands in the proxy's path, e.g. `docker/payment-service`, or that of an image at a registry
+/// to which no path leads, e.g. `registry.internal:5000/payment-service`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(
     value_type = String,
-    max_length = 255,
-    pattern = "^[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*$",
+    max_length = 514,
+    pattern = "^([a-z0-9._-]+:[0-9]+/|\\[[0-9a-f:.]+\\]:[0-9]+/)?[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*$",
     examples("docker/payment-service")
 )]
 pub struct Repository(Arc<str>);
@@ -30,15 +39,6 @@ pub struct Repository(Arc<str>);
 #[serde(transparent)]
 pub struct Tag(Arc<str>);
 
-/// A sha256 content digest. `sha256:<64 lower hex>` in text, 32 bytes in the log.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(
-    value_type = String,
-    pattern = "^sha256:[0-9a-f]{64}$",
-    examples("sha256:24d085704ac93832b137db39ec4f3ce435ffd4a4e01b53e1fbec4af60eff0227")
-)]
-pub struct Digest([u8; 32]);
-
 /// How a manifest was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reference {
@@ -46,25 +46,6 @@ pub enum Reference {
     Tag(Tag),
     /// By digest.
     Digest(Digest),
-}
-
-/// What a request's path asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// `/v2/`: the version check, where clients learn the challenge.
-    Base,
-    /// `/v2/<name>/manifests/<reference>`
-    Manifest(Repository, Reference),
-    /// `/v2/<name>/blobs/<digest>`
-    Blob(Repository, Digest),
-    /// `/v2/<name>/tags/list`
-    Tags(Repository),
-    /// `/v2/<name>/referrers/<digest>`
-    Referrers(Repository, Digest),
-    /// `/v2/_catalog`: recognised in order to be denied.
-    Catalog,
-    /// `/v2/<name>/blobs/uploads/…`: recognised in order to be refused as a write.
-    Upload,
 }
 
 /// The registry's error codes (distribution spec, "Error Codes") that Landfall itself answers with.
@@ -121,9 +102,12 @@ pub enum Malformed {
     /// Not a tag.
     #[error("invalid tag: up to 128 letters, digits, `.`, `_` and `-`, not starting with `.` or `-`")]
     Tag,
-    /// Not a sha256 digest.
-    #[error("invalid digest: `sha256:` and 64 lower-case hexadecimal digits")]
+    /// Not a digest.
+    #[error("invalid digest: `sha256:` and 64 lower-case hexadecimal digits, or `sha512:` and 128")]
     Digest,
+    /// A digest of an algorithm by which nothing could be verified here.
+    #[error("this digest's algorithm is not supported: use sha256 or sha512")]
+    Algorithm,
     /// Not a path of the distribution API.
     #[error("no such path in the registry API")]
     Path,
@@ -135,7 +119,7 @@ impl Malformed {
         match self {
             Self::Repository => ErrorCode::NameInvalid,
             Self::Tag => ErrorCode::ManifestUnknown,
-            Self::Digest => ErrorCode::DigestInvalid,
+            Self::Digest | Self::Algorithm => ErrorCode::DigestInvalid,
             Self::Path => ErrorCode::NameUnknown,
         }
     }
@@ -145,6 +129,20 @@ impl Repository {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A name as a path of the distribution API has it ("Pulling manifests"):
+    /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` between slashes.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn in_path(text: &str) -> Result<Self, Malformed> {
+        if is_path(text) { Ok(Self(text.into())) } else { Err(Malformed::Repository) }
+    }
+
+    /// What is called `name` at the registry `host`.
+    pub(super) fn at(host: String, name: &str) -> Self {
+        Self((host + "/" + name).into())
     }
 }
 
@@ -157,18 +155,34 @@ impl Tag {
 
 impl FromStr for Repository {
     type Err = Malformed;
-    /// Distribution spec, "Pulling manifests": `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` between slashes.
+    /// One in a path, or one that begins with a host and its port.
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let whole = !text.is_empty() && text.len() <= REPOSITORY_BYTES_MAX;
-        if whole && text.split('/').all(is_path_component) {
-            Ok(Self(text.into()))
-        } else {
-            Err(Malformed::Repository)
-        }
+        let path = match text.split_once('/') {
+            Some((host, path)) if is_host_with_port(host) => path,
+            _ => text,
+        };
+        if is_path(path) { Ok(Self(text.into())) } else { Err(Malformed::Repository) }
     }
 }
 
-fn is_path_component(text: &str) -> bool {
+fn is_path(text: &str) -> bool {
+    text.len() <= REPOSITORY_BYTES_MAX && text.split('/').all(is_path_component)
+}
+
+/// As [`registries`](super::registries) writes them.
+fn is_host_with_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte)),
+        None => host.bytes().all(is_name),
+    };
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    is_host && !host.is_empty() && text.len() <= HOST_BYTES_MAX && is_port
+}
+
+/// Whether a text can stand between slashes in a repository's name.
+pub(super) fn is_path_component(text: &str) -> bool {
     let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
@@ -192,83 +206,11 @@ impl FromStr for Tag {
     }
 }
 
-impl Digest {
-    /// A digest from its 32 bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// The digest of `content`.
-    pub fn of(content: &[u8]) -> Self {
-        use sha2::Digest as _;
-        Self(sha2::Sha256::digest(content).into())
-    }
-
-    /// The first 12 hexadecimal digits, as people see it.
-    pub fn short(&self) -> String {
-        self.to_string()["sha256:".len()..][..12].to_owned()
-    }
-}
-
-impl FromStr for Digest {
-    type Err = Malformed;
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let hex = text.strip_prefix("sha256:").ok_or(Malformed::Digest)?.as_bytes();
-        let mut bytes = [0u8; 32];
-        if hex.len() != 64 {
-            return Err(Malformed::Digest);
-        }
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            *byte =
-                nibble(pair[0]).ok_or(Malformed::Digest)? << 4 | nibble(pair[1]).ok_or(Malformed::Digest)?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-fn nibble(hex: u8) -> Option<u8> {
-    match hex {
-        b'0'..=b'9' => Some(hex - b'0'),
-        b'a'..=b'f' => Some(hex - b'a' + 10),
-        _ => None,
-    }
-}
-
 impl FromStr for Reference {
     type Err = Malformed;
     fn from_str(text: &str) -> Result<Self, Malformed> {
         // A tag cannot contain a colon, so a colon means that a digest was meant.
         if text.contains(':') { text.parse().map(Self::Digest) } else { text.parse().map(Self::Tag) }
-    }
-}
-
-impl Route {
-    /// Parses the path of a request, without its query. Unescapes nothing: no valid name needs it.
-    pub fn parse(path: &str) -> Result<Self, Malformed> {
-        let rest = match path {
-            "/v2" | "/v2/" => return Ok(Self::Base),
-            "/v2/_catalog" => return Ok(Self::Catalog),
-            _ => path.strip_prefix("/v2/").ok_or(Malformed::Path)?,
-        };
-        if let Some(name) = rest.strip_suffix("/tags/list") {
-            return Ok(Self::Tags(name.parse()?));
-        }
-        if rest.contains("/blobs/uploads/") || rest.ends_with("/blobs/uploads") {
-            return Ok(Self::Upload);
-        }
-        let (head, last) = rest.rsplit_once('/').ok_or(Malformed::Path)?;
-        let (name, kind) = head.rsplit_once('/').ok_or(Malformed::Path)?;
-        match kind {
-            "manifests" => Ok(Self::Manifest(name.parse()?, last.parse()?)),
-            "blobs" => Ok(Self::Blob(name.parse()?, last.parse()?)),
-            "referrers" => Ok(Self::Referrers(name.parse()?, last.parse()?)),
-            _ => Err(Malformed::Path),
-        }
     }
 }
 
@@ -284,50 +226,11 @@ impl fmt::Display for Tag {
     }
 }
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0u8; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = HEX[usize::from(byte >> 4)];
-            pair[1] = HEX[usize::from(byte & 15)];
-        }
-        f.write_str("sha256:")?;
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(tag) => tag.fmt(f),
             Self::Digest(digest) => fmt::Display::fmt(digest, f),
-        }
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.collect_str(self)
-        } else {
-            self.0.serialize(serializer)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            from_text(deserializer)
-        } else {
-            Deserialize::deserialize(deserializer).map(Self)
         }
     }
 }
@@ -393,55 +296,43 @@ fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err = Malformed>>(deserialize
 mod tests {
     use super::*;
 
-    const HEX: &str = "24d085704ac93832b137db39ec4f3ce435ffd4a4e01b53e1fbec4af60eff0227";
-
-    #[test]
-    fn a_path_is_a_route_or_a_reason() {
-        let digest: Digest = format!("sha256:{HEX}").parse().unwrap();
-        let app: Repository = "docker/app".parse().unwrap();
-        let cases = [
-            ("/v2/".to_owned(), Ok(Route::Base)),
-            ("/v2".to_owned(), Ok(Route::Base)),
-            ("/v2/_catalog".to_owned(), Ok(Route::Catalog)),
-            (
-                "/v2/docker/app/manifests/v1".to_owned(),
-                Ok(Route::Manifest(app.clone(), "v1".parse().unwrap())),
-            ),
-            (
-                format!("/v2/docker/app/manifests/sha256:{HEX}"),
-                Ok(Route::Manifest(app.clone(), Reference::Digest(digest))),
-            ),
-            (format!("/v2/docker/app/blobs/sha256:{HEX}"), Ok(Route::Blob(app.clone(), digest))),
-            (format!("/v2/docker/app/referrers/sha256:{HEX}"), Ok(Route::Referrers(app.clone(), digest))),
-            ("/v2/docker/app/tags/list".to_owned(), Ok(Route::Tags(app))),
-            ("/v2/docker/app/blobs/uploads/".to_owned(), Ok(Route::Upload)),
-            ("/v2/Docker/app/manifests/v1".to_owned(), Err(Malformed::Repository)),
-            ("/v2/docker//app/manifests/v1".to_owned(), Err(Malformed::Repository)),
-            ("/v2/docker/../app/manifests/v1".to_owned(), Err(Malformed::Repository)),
-            ("/v2/docker/app/manifests/.v1".to_owned(), Err(Malformed::Tag)),
-            ("/v2/docker/app/manifests/".to_owned(), Err(Malformed::Tag)),
-            (format!("/v2/docker/app/manifests/{}", "a".repeat(129)), Err(Malformed::Tag)),
-            ("/v2/docker/app/manifests/sha256:1234".to_owned(), Err(Malformed::Digest)),
-            (format!("/v2/docker/app/blobs/sha256:{}", HEX.to_uppercase()), Err(Malformed::Digest)),
-            (format!("/v2/docker/app/blobs/md5:{HEX}"), Err(Malformed::Digest)),
-            ("/v2/docker/app/unknown/v1".to_owned(), Err(Malformed::Path)),
-            ("/v1/search".to_owned(), Err(Malformed::Path)),
-        ];
-        for (path, expected) in cases {
-            assert_eq!(Route::parse(&path), expected, "{path}");
-        }
-    }
-
     #[test]
     fn names_follow_the_spec() {
         for name in ["a", "a/b", "a.b", "a_b", "a__b", "a---b", "library/redis", "1/2"] {
             assert!(name.parse::<Repository>().is_ok(), "{name}");
         }
-        for name in
-            ["", "/", "a/", "/a", "a..b", "a___b", "a._b", "-a", "a-", "A", "a b", "a%2fb", "a:b", "é"]
-        {
+        for name in [
+            "",
+            "/",
+            "a/",
+            "/a",
+            "a..b",
+            "a___b",
+            "a._b",
+            "-a",
+            "a-",
+            "A",
+            "a b",
+            "a%2fb",
+            "a:b",
+            "é",
+            "a:5000",
+            "a:5000/",
+            ":1/a",
+            "a:x/a",
+            "a:70000/a",
+            "[::g]:1/a",
+            "A:1/a",
+            "a:1/b:1/c",
+            "a/b:1/c",
+        ] {
             assert!(name.parse::<Repository>().is_err(), "{name}");
+            assert!(Repository::in_path(name).is_err(), "{name}");
         }
         assert!("a".repeat(256).parse::<Repository>().is_err());
+        for name in ["r.internal:5000/a", "127.0.0.1:5000/a/b", "[fd00::1]:5000/a", "a..b-:443/a"] {
+            assert!(name.parse::<Repository>().is_ok(), "{name}");
+            assert!(Repository::in_path(name).is_err(), "no path has this: {name}");
+        }
     }
 }
