@@ -39,6 +39,7 @@ async fn main() -> Result<(), Failure> {
         ask: None,
         webhooks: Vec::new(),
         registry_host: "registry.example.com".to_owned(),
+        registries: Arc::default(),
         registry_tls: true,
         places: std::collections::BTreeMap::default(),
         clusters: std::collections::BTreeMap::default(),

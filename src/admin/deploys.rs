@@ -154,6 +154,7 @@ impl App {
             directory: &view.directory,
             now,
             registry_host: &self.settings.registry_host,
+            registries: &self.settings.registries,
         }
     }
 

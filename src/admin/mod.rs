@@ -63,6 +63,7 @@ use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::questions::Finder;
+use crate::model::registries::Registries;
 use crate::model::search::Found;
 use crate::model::time::Time;
 use caller::Admin;
@@ -76,6 +77,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// The host, with its port, under which clients reach the proxy: what pull secrets and commands name.
     pub registry_host: String,
+    /// What the images of the registries behind the proxy are called.
+    pub registries: Arc<Registries>,
     /// Whether the proxy speaks TLS there.
     pub registry_tls: bool,
     /// Where the workloads of environments are, as far as the settings say.

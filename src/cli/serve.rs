@@ -146,6 +146,11 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, ServeError> {
     raise_file_limit();
     let upstreams = Upstreams::new(&config.upstreams, Limits::default())?;
+    let upstreams = match registry_host(&config, config.proxy.listen).parse() {
+        Ok(host) => upstreams.known_as(&host),
+        Err(_) => upstreams,
+    };
+    let registries = upstreams.registries();
     let certificate = config.proxy.tls.clone().map(Certificate::load).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
     let threads = proxy::Threads::start()?;
@@ -180,7 +185,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         admin::Settings {
             admin_token,
             hosts: config.admin.hosts.clone(),
-            registry_host: config.proxy.public_host.clone().unwrap_or_else(|| proxy_address.to_string()),
+            registry_host: registry_host(&config, proxy_address),
+            registries,
             registry_tls: certificate.is_some(),
             places: config.places.clone(),
             clusters: config.clusters.clone(),
@@ -211,6 +217,11 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         admin_task: tokio::spawn(admin::serve(admin_listener, app, admin_stopped)),
         certificate_task: certificate.map(|certificate| tokio::spawn(certificate.keep_fresh())),
     })
+}
+
+/// The host, with its port, under which clients reach the proxy.
+fn registry_host(config: &Config, listen: SocketAddr) -> String {
+    config.proxy.public_host.clone().unwrap_or_else(|| listen.to_string())
 }
 
 fn registry(log: &Log, proxy: &Proxy) -> Registry {

@@ -27,6 +27,7 @@ pub use webhook::{Provider, Webhook};
 use crate::model::deploy::Place;
 use crate::model::deployments::Rules;
 use crate::model::event::EnvironmentName;
+use crate::model::registries::Host;
 use crate::model::time::Span;
 
 /// Everything that `landfall serve` can be told.
@@ -110,6 +111,8 @@ pub struct Upstream {
     pub url: Url,
     /// Whether the prefix is taken off the repository's name before it is asked for.
     pub strip_prefix: bool,
+    /// The names by which clients know it besides its url's host: what it mirrors.
+    pub hosts: Vec<Host>,
     /// The user that Landfall pulls as.
     pub username: Option<String>,
     /// That user's password.

@@ -8,6 +8,7 @@ use url::Url;
 use super::load::read;
 use super::{ConfigError, Redirects, Secret, Upstream};
 use crate::model::oci::Repository;
+use crate::model::registries::Host;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +16,7 @@ pub(super) struct UpstreamTable {
     prefix: String,
     url: Option<String>,
     strip_prefix: bool,
+    hosts: Vec<String>,
     username: Option<String>,
     password_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
@@ -51,7 +53,7 @@ pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, 
 fn upstream(index: usize, table: UpstreamTable) -> Result<Upstream, ConfigError> {
     let key = |name: &str| format!("upstream[{index}].{name}");
     let prefix = table.prefix.trim_end_matches('/').to_owned();
-    if !prefix.is_empty() && prefix.parse::<Repository>().is_err() {
+    if !prefix.is_empty() && Repository::in_path(&prefix).is_err() {
         let problem = format_args!("`{prefix}` is no repository path; e.g. docker or team/images");
         return Err(ConfigError::value(key("prefix"), problem));
     }
@@ -82,11 +84,16 @@ fn upstream(index: usize, table: UpstreamTable) -> Result<Upstream, ConfigError>
         prefix,
         url: upstream_url(key("url"), &url)?,
         strip_prefix: table.strip_prefix,
+        hosts: table.hosts.iter().map(|text| known_as(&key("hosts"), text)).collect::<Result<_, _>>()?,
         username: table.username,
         password,
         ca_file: table.ca_file,
         redirects,
     })
+}
+
+fn known_as(key: &str, text: &str) -> Result<Host, ConfigError> {
+    text.parse().map_err(|problem| ConfigError::value(key, format_args!("`{text}` is {problem}")))
 }
 
 fn upstream_url(key: String, text: &str) -> Result<Url, ConfigError> {

@@ -87,7 +87,8 @@ pub struct Observation {
     pub agent: Arc<str>,
     /// HEAD or GET.
     pub method: Method,
-    /// The repository as the client names it.
+    /// The repository, by the name that it has here ([`registries`](super::registries)): the client's own, unless the
+    /// client named another registry beside it.
     pub repository: Repository,
     /// What was asked for: a tag or a digest.
     pub reference: Reference,

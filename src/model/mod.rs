@@ -13,6 +13,7 @@ pub mod event;
 pub mod oci;
 pub mod questions;
 pub mod quotes;
+pub mod registries;
 pub mod releases;
 pub mod search;
 pub mod secret;

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
@@ -33,6 +33,7 @@ use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::log::Log;
 use crate::model::oci::{Digest, ErrorCode, Route};
+use crate::model::registries::Host;
 
 /// Largest body of an error that is handed on, in bytes.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
@@ -115,7 +116,7 @@ impl Proxy {
         by_socket: bool,
     ) -> Result<Response<Body>, Refusal> {
         let http::request::Parts { method, uri, headers, .. } = head;
-        let permit = self.permit(&asker, method, headers, route.as_ref().ok())?;
+        let permit = self.permit(&asker, head, route.as_ref().ok())?;
         if method != Method::GET && method != Method::HEAD {
             return Err(Refusal::read_only());
         }
@@ -129,16 +130,13 @@ impl Proxy {
             Route::Tags(repository) => (repository, What::Tags),
             Route::Referrers(repository, digest) => (repository, What::Referrers(*digest)),
         };
-        let ns = uri.query().and_then(namespace);
-        let target = self.upstreams.select(repository, ns).ok_or_else(|| {
-            let message = "no upstream serves this repository";
-            Refusal::new(StatusCode::NOT_FOUND, ErrorCode::NameUnknown, message)
-        })?;
+        let ns = registry_named(uri)?;
+        let target = self.upstreams.select(repository, ns.as_ref())?;
         let ask = Ask::new(method.clone(), what, headers).with_query(uri.query());
-        match Pull::new(&permit, &asker, method == Method::HEAD, &route) {
+        match Pull::new(&permit, &asker, method == Method::HEAD, &route, &target) {
             Some(pull) if matches!(route, Route::Manifest(..)) => self.manifest(pull, target, ask).await,
             Some(pull) => self.blob(pull, target, ask, by_socket).await,
-            None => self.list(target, ask, &route).await,
+            None => self.list(target, ask, &route, ns.as_ref()).await,
         }
     }
 
@@ -146,17 +144,18 @@ impl Proxy {
     fn permit(
         &self,
         asker: &Asker,
-        method: &Method,
-        headers: &HeaderMap,
+        head: &http::request::Parts,
         route: Option<&Route>,
     ) -> Result<Permit, Refusal> {
-        auth::authorize(headers, &self.log.view().directory, clock::now()).map_err(|denial| {
-            if headers.contains_key(http::header::AUTHORIZATION) {
+        auth::authorize(&head.headers, &self.log.view().directory, clock::now()).map_err(|denial| {
+            if head.headers.contains_key(http::header::AUTHORIZATION) {
                 self.counters.refused_tokens.inc();
             }
-            let manifest = route.filter(|route| matches!(route, Route::Manifest(..)));
-            if let (Some(owner), Some(route)) = (denial.owner, manifest) {
-                let pull = Pull::by(owner, asker, method == Method::HEAD, route);
+            if let (Some(owner), Some(route @ Route::Manifest(repository, _))) = (denial.owner, route)
+                && let Ok(ns) = Host::of_query(head.uri.query().unwrap_or_default())
+                && let Ok(target) = self.upstreams.select(repository, ns.as_ref())
+            {
+                let pull = Pull::by(owner, asker, head.method == Method::HEAD, route, &target);
                 self.note(pull, Answered::refused(StatusCode::UNAUTHORIZED));
             }
             denial.refusal
@@ -192,10 +191,16 @@ impl Proxy {
     }
 
     /// Tags and referrers.
-    async fn list(&self, target: Target, ask: Ask, route: &Route) -> Result<Response<Body>, Refusal> {
+    async fn list(
+        &self,
+        target: Target,
+        ask: Ask,
+        route: &Route,
+        ns: Option<&Host>,
+    ) -> Result<Response<Body>, Refusal> {
         let (mut head, body) = self.ask(&target, &ask).await?.into_parts();
         if let Some(path) = own_path(route) {
-            links::rewrite(&mut head.headers, LINK, &path);
+            links::rewrite(&mut head.headers, LINK, &path, ns);
         }
         if ask.method == Method::HEAD || head.status != StatusCode::OK {
             return Ok(self.small(head, body, &ask.method).await);
@@ -245,8 +250,11 @@ fn own_path(route: &Route) -> Option<String> {
 }
 
 /// containerd's `?ns=`: the registry that an image names, when it asks through a mirror.
-fn namespace(query: &str) -> Option<&str> {
-    query.split('&').find_map(|pair| pair.strip_prefix("ns="))
+fn registry_named(uri: &Uri) -> Result<Option<Host>, Refusal> {
+    Host::of_query(uri.query().unwrap_or_default()).map_err(|problem| {
+        let message = format!("the query's `ns` is {problem}, and only one");
+        Refusal::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, message)
+    })
 }
 
 /// Reads a body whole, within a bound and a time.
@@ -304,12 +312,5 @@ mod tests {
         let mut names: Vec<_> = response.headers().keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["docker-content-digest", "etag", "retry-after"]);
-    }
-
-    #[test]
-    fn the_namespace_is_read_from_the_query() {
-        assert_eq!(namespace("ns=docker.io"), Some("docker.io"));
-        assert_eq!(namespace("n=5&ns=r.example:5000"), Some("r.example:5000"));
-        assert_eq!(namespace("n=5"), None);
     }
 }

@@ -6,6 +6,7 @@ use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, StatusCode};
 
 use super::auth::Permit;
+use super::upstream::Target;
 use crate::clock;
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Reference, Repository, Route};
@@ -63,9 +64,15 @@ impl Asker {
 
 impl Pull {
     /// The pull that `route` is, if it is one.
-    pub(super) fn new(permit: &Permit, asker: &Asker, head: bool, route: &Route) -> Option<Self> {
+    pub(super) fn new(
+        permit: &Permit,
+        asker: &Asker,
+        head: bool,
+        route: &Route,
+        target: &Target,
+    ) -> Option<Self> {
         let owner = (permit.environment().clone(), permit.token().clone(), permit.kind());
-        Self::by(owner, asker, head, route)
+        Self::by(owner, asker, head, route, target)
     }
 
     /// The same for a token that is accepted no more.
@@ -74,12 +81,11 @@ impl Pull {
         asker: &Asker,
         head: bool,
         route: &Route,
+        target: &Target,
     ) -> Option<Self> {
-        let (object, repository, reference) = match route {
-            Route::Manifest(repository, reference) => {
-                (Object::Manifest, repository.clone(), reference.clone())
-            }
-            Route::Blob(repository, digest) => (Object::Blob, repository.clone(), Reference::Digest(*digest)),
+        let (object, reference) = match route {
+            Route::Manifest(_, reference) => (Object::Manifest, reference.clone()),
+            Route::Blob(_, digest) => (Object::Blob, Reference::Digest(*digest)),
             _ => return None,
         };
         Some(Self {
@@ -90,7 +96,7 @@ impl Pull {
             agent: asker.agent.clone(),
             method: if head { Method::Head } else { Method::Get },
             object,
-            repository,
+            repository: target.repository().clone(),
             reference,
         })
     }

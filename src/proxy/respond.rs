@@ -16,6 +16,7 @@ use hyper::body::{Frame, SizeHint};
 
 use super::transfer::{Transfer, TransferError};
 use crate::model::oci::{ErrorCode, Malformed};
+use crate::model::registries::Unrouted;
 
 /// The body of every answer.
 pub(super) enum Body {
@@ -115,6 +116,12 @@ impl From<Malformed> for Refusal {
             Malformed::Tag | Malformed::Path => StatusCode::NOT_FOUND,
         };
         Self::new(status, malformed.code(), malformed.to_string())
+    }
+}
+
+impl From<Unrouted> for Refusal {
+    fn from(unrouted: Unrouted) -> Self {
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::NameUnknown, unrouted.to_string())
     }
 }
 

@@ -98,6 +98,7 @@ impl Server {
             admin_token,
             hosts: vec!["landfall.example.com".to_owned()],
             registry_host: HOST.to_owned(),
+            registries: Arc::default(),
             registry_tls: false,
             places: std::collections::BTreeMap::default(),
             clusters,

@@ -79,13 +79,14 @@ fn the_example_has_every_key_and_loads() {
     );
 
     let [all, mirror] = <[Upstream; 2]>::try_from(upstreams).unwrap();
-    let Upstream { prefix, url, strip_prefix, username, password, ca_file, redirects } = all;
+    let Upstream { prefix, url, strip_prefix, hosts, username, password, ca_file, redirects } = all;
     assert_eq!((prefix.as_str(), url.as_str()), ("", "https://registry.internal:5000/"));
     assert_eq!((strip_prefix, redirects), (false, Redirects::Follow));
     assert_eq!(username.as_deref(), Some("puller"));
     assert_eq!(password.unwrap().reveal(), "hunter2");
     assert_eq!(ca_file.as_deref(), Some(Path::new("/etc/landfall/ca.crt")));
     assert_eq!((mirror.prefix.as_str(), mirror.strip_prefix), ("mirror", true));
+    assert_eq!((hosts, mirror.hosts), (Vec::new(), vec!["quay.io".parse().unwrap()]));
 }
 
 #[test]

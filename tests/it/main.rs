@@ -30,6 +30,7 @@ mod mcp_story;
 mod openapi;
 mod parts;
 mod refusals;
+mod registries;
 mod releases;
 mod rig;
 mod spliced;

@@ -23,6 +23,7 @@ pub fn setting(url: &str) -> config::Upstream {
         prefix: String::new(),
         url: url.parse().unwrap(),
         strip_prefix: false,
+        hosts: Vec::new(),
         username: None,
         password: None,
         ca_file: None,

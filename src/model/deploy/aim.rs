@@ -6,6 +6,7 @@ use super::found::{Aim, PullSecret, Surroundings, TARGETS_MAX};
 use super::{DeployKind, Warning, WarningKind};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
+use crate::model::registries::Registries;
 
 /// What is known of an environment's cluster.
 #[derive(Clone, Copy)]
@@ -41,9 +42,10 @@ pub(super) fn check_namespace(
 pub(super) fn aim(
     around: &Surroundings,
     repository: &Repository,
+    registries: &Registries,
     wish: &Wish,
 ) -> Result<Option<Aim>, NoPlan> {
-    let targets = around.targets(repository, wish.workload.as_ref());
+    let targets = around.targets(repository, registries, wish.workload.as_ref());
     if targets.len() > TARGETS_MAX {
         return Err(NoPlan::Invalid {
             field: "workload",

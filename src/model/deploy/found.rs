@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::image;
 use super::workload::{Workload, WorkloadKind};
 use crate::model::oci::Repository;
+use crate::model::registries::Registries;
 
 /// Most workloads that one deploy goes to: what is more is hardly one service.
 pub const TARGETS_MAX: usize = 50;
@@ -116,13 +117,18 @@ impl Target {
 impl Surroundings {
     /// The workloads that a deploy of `repository` goes to: `only` this one, or all whose containers use it. A container
     /// that `only` names is meant whatever image it has.
-    pub(super) fn targets(&self, repository: &Repository, only: Option<&Workload>) -> Vec<Target> {
+    pub(super) fn targets(
+        &self,
+        repository: &Repository,
+        registries: &Registries,
+        only: Option<&Workload>,
+    ) -> Vec<Target> {
         let is_meant =
             |found: &&Found| only.is_none_or(|it| (it.kind, &it.name) == (found.kind, &found.name));
         let named = only.and_then(|it| it.container.as_deref());
         let uses = |container: &&Container| match named {
             Some(name) => container.name == name,
-            None => image::is_of(&container.image, repository),
+            None => image::is_of(&container.image, repository, registries),
         };
         let target = |found: &Found| {
             let (init, main): (Vec<&Container>, Vec<&Container>) =

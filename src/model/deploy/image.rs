@@ -1,12 +1,17 @@
-//! The repository that an image's name in a pod means, whatever registry it is pulled from.
+//! The repository that an image's name in a pod means.
 
 use crate::model::oci::Repository;
+use crate::model::registries::Registries;
 
-/// Whether `image`, as a pod names it, is of `repository`: `[HOST/]PATH[:TAG][@DIGEST]`, whatever the host and none at
-/// all; the path must be the repository's, letter by letter.
-pub(super) fn is_of(image: &str, repository: &Repository) -> bool {
+/// Whether `image`, as a pod names it, is of `repository`: `[HOST/]PATH[:TAG][@DIGEST]`. A host that is one of
+/// `registries` tells which repository that is; whatever other one it is, and where there is none, the path must be the
+/// repository's, letter by letter.
+pub(super) fn is_of(image: &str, repository: &Repository, registries: &Registries) -> bool {
     let path = path(image);
-    path == repository.as_str() || without_host(path) == Some(repository.as_str())
+    match registries.of_image(path) {
+        Some(meant) => meant == *repository,
+        None => path == repository.as_str() || without_host(path) == Some(repository.as_str()),
+    }
 }
 
 /// Without tag and digest. A colon before the last slash is a port's.
@@ -26,10 +31,12 @@ fn without_host(path: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::registries::Registry;
 
     #[test]
     fn an_image_is_of_a_repository_whatever_registry_it_comes_from() {
         let repository: Repository = "shop/web".parse().unwrap();
+        let nowhere = Registries::default();
         for image in [
             "shop/web",
             "shop/web:v1",
@@ -39,7 +46,7 @@ mod tests {
             "10.0.0.1:5000/shop/web@sha256:24",
             "[fd00::1]:5000/shop/web:v1@sha256:24",
         ] {
-            assert!(is_of(image, &repository), "{image}");
+            assert!(is_of(image, &repository, &nowhere), "{image}");
         }
         for image in [
             "",
@@ -52,7 +59,24 @@ mod tests {
             "shop/web/sub",
             "Shop/Web",
         ] {
-            assert!(!is_of(image, &repository), "{image}");
+            assert!(!is_of(image, &repository, &nowhere), "{image}");
+        }
+    }
+    #[test]
+    fn one_path_at_two_registries_is_two_repositories() {
+        let at = |prefix, host: &str| Registry::new(prefix, false, &host.parse().unwrap(), 443, &[]);
+        let registries = Registries::new(vec![at("", "registry.internal"), at("ghcr", "ghcr.io")]);
+        let (ours, ghcrs): (Repository, Repository) =
+            ("shop/web".parse().unwrap(), "ghcr.io/shop/web".parse().unwrap());
+        for (image, is_ours, is_ghcrs) in [
+            ("registry.internal/shop/web:v1", true, false),
+            ("ghcr.io/shop/web@sha256:24", false, true),
+            // A name that the proxy may have besides, or Docker Hub, which no upstream is.
+            ("elsewhere.example/shop/web:v1", true, false),
+            ("shop/web:v1", true, false),
+        ] {
+            assert_eq!(is_of(image, &ours, &registries), is_ours, "{image}");
+            assert_eq!(is_of(image, &ghcrs, &registries), is_ghcrs, "{image}");
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::model::event::{EnvironmentName, TokenKind};
 use crate::model::oci::{Digest, Repository, Tag};
 use crate::model::questions::{FailedAttempt, Phase, RunningService, Searched, history, running};
 use crate::model::quotes::quoted;
+use crate::model::registries::Registries;
 use crate::model::releases::{ChangeKind, Named, Number, Relation, Release};
 use crate::model::time::Time;
 
@@ -34,6 +35,8 @@ pub struct World<'a> {
     pub now: Time,
     /// The host, with its port, under which clients reach the proxy.
     pub registry_host: &'a str,
+    /// What the images of the registries behind it are called.
+    pub registries: &'a Registries,
 }
 
 /// A plan, and what it is aimed at.
@@ -112,7 +115,7 @@ pub fn plan(
         image: &image,
         registry_host: world.registry_host,
     };
-    let aim = open.map(|around| aim::aim(around, repository, wish)).transpose()?.flatten();
+    let aim = open.map(|around| aim::aim(around, repository, world.registries, wish)).transpose()?.flatten();
     let named = place.workloads.get(repository).cloned().unwrap_or_default();
     let named = wish.workload.clone().map_or(named, |one| vec![one]);
     let is_guessed = named.is_empty() && aim.is_none();
@@ -167,7 +170,7 @@ pub fn plan(
 
 /// By digest where one is known, else by the version's tag.
 fn image(world: &World<'_>, release: &Release) -> Result<String, NoPlan> {
-    let name = format!("{}/{}", world.registry_host, release.repository);
+    let name = world.registries.image(&release.repository, world.registry_host);
     if let Some(digest) = release.digest() {
         return Ok(format!("{name}@{digest}"));
     }

@@ -6,6 +6,7 @@ use crate::model::deployments::{Rules, State};
 use crate::model::directory::Directory;
 use crate::model::event::{Event, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::questions::{Finder, search};
+use crate::model::registries::{Registries, Registry};
 use crate::model::releases::{Change, Registration};
 use crate::model::time::Span;
 
@@ -18,6 +19,7 @@ struct Story {
     deploys: Deploys,
     now: Time,
     around: Option<Surroundings>,
+    registries: Registries,
 }
 
 fn digest(version: &str) -> Digest {
@@ -37,6 +39,7 @@ impl Story {
             deploys: Deploys::default(),
             now: Time::from_ms(1_772_431_248_000),
             around: None,
+            registries: Registries::default(),
         };
         let (name, color, description) = (env(), "#16a34a".to_owned(), String::new());
         story.act(Action::EnvironmentCreated { name, description, color });
@@ -107,7 +110,13 @@ impl Story {
     }
 
     fn world(&self) -> World<'_> {
-        World { state: &self.state, directory: &self.directory, now: self.now, registry_host: HOST }
+        World {
+            state: &self.state,
+            directory: &self.directory,
+            now: self.now,
+            registry_host: HOST,
+            registries: &self.registries,
+        }
     }
 
     fn plan(&self, wish: &Wish) -> Result<Planned, NoPlan> {
@@ -186,6 +195,16 @@ fn a_plan_says_what_comes_and_a_rollback_what_is_lost() {
     assert!(back.text.contains("rollback") && back.text.contains("login times out"), "{}", back.text);
     assert_eq!(story.planned("v1.2.0").kind, DeployKind::Unchanged);
     assert!(kinds(&story.planned("login times out behind a proxy")).contains(&WarningKind::AlreadyLive));
+}
+
+#[test]
+fn an_image_to_which_no_path_leads_is_named_by_its_registry() {
+    let mut story = Story::new();
+    let ghcr = Registry::new("ghcr", false, &"ghcr.io".parse().unwrap(), 443, &[]);
+    story.registries = Registries::new(vec![ghcr]);
+    story.release("ghcr.io/grafana/grafana", "v11.0.0", &["feat: canvas panels"]);
+    assert_eq!(story.planned("v11.0.0").image, format!("ghcr.io/grafana/grafana@{}", digest("v11.0.0")));
+    assert_eq!(story.planned("v1.1.0").image, format!("{HOST}/shop/payment@{}", digest("v1.1.0")));
 }
 
 #[test]

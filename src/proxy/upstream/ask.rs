@@ -4,6 +4,7 @@ use http::header::{
     ACCEPT, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use url::form_urlencoded;
 
 use super::channel::Outgoing;
 use crate::model::oci::{Digest, Reference};
@@ -109,7 +110,8 @@ impl Ask {
         };
         if let (What::Tags | What::Referrers(_), Some(query)) = (&self.what, &self.query) {
             // containerd's `ns` is for Landfall; see `Upstreams::select`.
-            let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("ns="));
+            let is_ns = |pair: &&str| form_urlencoded::parse(pair.as_bytes()).any(|(key, _)| key == "ns");
+            let kept = query.split('&').filter(|pair| !pair.is_empty() && !is_ns(pair));
             for (index, pair) in kept.enumerate() {
                 path.push(if index == 0 { '?' } else { '&' });
                 path.push_str(pair);
@@ -164,7 +166,7 @@ mod tests {
         let path =
             |what, query| Ask::new(Method::GET, what, &headers).with_query(query).path("", "library/a");
         assert_eq!(path(What::Tags, Some("n=2&ns=r.example&last=a")), "/v2/library/a/tags/list?n=2&last=a");
-        assert_eq!(path(What::Tags, Some("ns=r.example")), "/v2/library/a/tags/list");
+        assert_eq!(path(What::Tags, Some("ns=r.example&n%73=r.example")), "/v2/library/a/tags/list");
         assert_eq!(path(What::Blob(digest), Some("n=2")), format!("/v2/library/a/blobs/{digest}"));
         assert_eq!(
             path(What::Referrers(digest), Some("artifactType=a%2Fb")),

@@ -27,6 +27,7 @@ use url::Url;
 
 use crate::config::{self, Redirects};
 use crate::model::oci::Repository;
+use crate::model::registries::{Host, Registries, Registry, Routed, Unrouted};
 
 pub use ask::{Ask, Line, What};
 pub use content::{Content, Socket};
@@ -39,18 +40,22 @@ use pools::Pools;
 
 /// All configured registries. Cheap to clone.
 #[derive(Clone)]
-pub struct Upstreams(Arc<[Arc<Upstream>]>);
+pub struct Upstreams {
+    registries: Arc<Registries>,
+    /// In the order of `registries`.
+    all: Arc<[Arc<Upstream>]>,
+}
 
 /// A registry and the name by which it knows a repository. Cheap to clone.
 #[derive(Clone)]
 pub struct Target {
     upstream: Arc<Upstream>,
     name: Arc<str>,
+    repository: Repository,
 }
 
 struct Upstream {
     prefix: String,
-    strip_prefix: bool,
     url: Url,
     /// Scheme, host and port of `url`.
     origin: Uri,
@@ -70,35 +75,44 @@ impl Upstreams {
     pub fn new(settings: &[config::Upstream], limits: Limits) -> Result<Self, SetupError> {
         let roots = tls::system_roots();
         let mut upstreams = Vec::with_capacity(settings.len());
-        for setting in settings {
+        for (index, setting) in settings.iter().enumerate() {
+            if settings[..index].iter().any(|other| other.prefix == setting.prefix) {
+                return Err(SetupError::Twice(setting.prefix.clone()));
+            }
             let tls = tls::client_config(&roots, &setting.prefix, setting.ca_file.as_deref())?;
             upstreams.push(Arc::new(Upstream::new(setting, Pools::new(&tls, limits), limits)?));
         }
-        // The longest prefix first, so that the first match is the right one.
-        upstreams.sort_by_key(|upstream| std::cmp::Reverse(upstream.prefix.len()));
-        if let Some(pair) = upstreams.windows(2).find(|pair| pair[0].prefix == pair[1].prefix) {
-            return Err(SetupError::Twice(pair[0].prefix.clone()));
-        }
-        Ok(Self(upstreams.into()))
+        let registries = Registries::new(settings.iter().filter_map(registry).collect());
+        Ok(Self { registries: registries.into(), all: upstreams.into() })
     }
 
-    /// The registry that serves a repository: the one whose prefix covers most of the name's components.
+    /// The same for clients that know the proxy itself as `host`.
+    pub fn known_as(self, host: &Host) -> Self {
+        Self { registries: Arc::new(Registries::clone(&self.registries).known_as(host)), ..self }
+    }
+
+    /// What is called how here.
+    pub fn registries(&self) -> Arc<Registries> {
+        self.registries.clone()
+    }
+
+    /// The registry that serves a repository, as [`Registries::route`] says.
     ///
-    /// `ns` is what containerd adds when it asks through a mirror: the host of the registry that an image names. It
-    /// decides only when it is the host of a configured registry, which then knows the repository by its full name.
-    pub fn select(&self, repository: &Repository, ns: Option<&str>) -> Option<Target> {
-        let name = repository.as_str();
-        if let Some(upstream) = ns.and_then(|ns| self.at(ns, name)) {
-            return Some(Target { upstream: upstream.clone(), name: name.into() });
-        }
-        let upstream = self.0.iter().find(|upstream| upstream.serves(name))?;
-        Some(Target { upstream: upstream.clone(), name: upstream.own_name(name).into() })
+    /// # Errors
+    /// Nobody serves it.
+    pub fn select(&self, repository: &Repository, ns: Option<&Host>) -> Result<Target, Unrouted> {
+        let Routed { registry, name, repository } = self.registries.route(repository, ns)?;
+        Ok(Target { upstream: self.all[registry].clone(), name, repository })
     }
+}
 
-    fn at(&self, host: &str, name: &str) -> Option<&Arc<Upstream>> {
-        let there = || self.0.iter().filter(|upstream| place::is_host(&upstream.url, host));
-        there().find(|upstream| upstream.serves(name)).or_else(|| there().next())
-    }
+/// A setting as names see it.
+fn registry(setting: &config::Upstream) -> Option<Registry> {
+    let (host, port) = (setting.url.host_str()?, setting.url.port());
+    let at = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")).parse().ok()?;
+    let default_port = if setting.url.scheme() == "http" { 80 } else { 443 };
+    let prefix = setting.prefix.trim_matches('/');
+    Some(Registry::new(prefix, setting.strip_prefix, &at, default_port, &setting.hosts))
 }
 
 impl Upstream {
@@ -117,7 +131,6 @@ impl Upstream {
             .map_err(|reason| SetupError::Credentials { prefix: prefix.clone(), reason })?;
         Ok(Self {
             prefix,
-            strip_prefix: setting.strip_prefix,
             origin,
             base_path: url.path().trim_end_matches('/').to_owned(),
             url,
@@ -134,26 +147,17 @@ impl Upstream {
         parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_place())?);
         Uri::from_parts(parts).map_err(|_| exchange::bad_place())
     }
-
-    fn serves(&self, name: &str) -> bool {
-        self.prefix.is_empty()
-            || name.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
-    /// The name without the prefix, unless nothing would be left.
-    fn own_name<'a>(&self, name: &'a str) -> &'a str {
-        let stripped = name.strip_prefix(&self.prefix).and_then(|rest| rest.strip_prefix('/'));
-        match stripped {
-            Some(rest) if self.strip_prefix => rest,
-            _ => name,
-        }
-    }
 }
 
 impl Target {
     /// The repository's name at the registry.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The repository's name here, the same for every way to it.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
     }
 
     /// The waits that apply to this registry.
@@ -171,52 +175,12 @@ mod tests {
             prefix: prefix.into(),
             url: url.parse().unwrap(),
             strip_prefix,
+            hosts: Vec::new(),
             username: None,
             password: None,
             ca_file: None,
             redirects: Redirects::Follow,
         }
-    }
-
-    #[test]
-    fn the_longest_prefix_of_whole_components_serves() {
-        let upstreams = Upstreams::new(
-            &[
-                upstream("", "https://rest.example", false),
-                upstream("docker", "https://docker.example:5000", true),
-                upstream("docker/team", "http://team.example", false),
-            ],
-            Limits::default(),
-        )
-        .unwrap();
-        let cases = [
-            ("docker/app", None, "docker.example", "app"),
-            ("docker/a/b", None, "docker.example", "a/b"),
-            ("dockerx/app", None, "rest.example", "dockerx/app"),
-            ("docker", None, "docker.example", "docker"),
-            ("docker/team/app", None, "team.example", "docker/team/app"),
-            ("docker/teams/app", None, "docker.example", "teams/app"),
-            ("other", None, "rest.example", "other"),
-            ("other", Some("docker.example:5000"), "docker.example", "other"),
-            ("docker/app", Some("DOCKER.example:5000"), "docker.example", "docker/app"),
-            ("other", Some("docker.example"), "rest.example", "other"),
-            ("other", Some("team.example"), "team.example", "other"),
-            ("other", Some("team.example:80"), "team.example", "other"),
-            ("other", Some("team.example:443"), "rest.example", "other"),
-            ("docker/app", Some("evil.example"), "docker.example", "app"),
-            ("docker/app", Some(""), "docker.example", "app"),
-        ];
-        for (name, ns, host, own) in cases {
-            let target = upstreams.select(&name.parse().unwrap(), ns).unwrap();
-            assert_eq!((target.upstream.url.host_str(), target.name()), (Some(host), own), "{name} {ns:?}");
-        }
-    }
-
-    #[test]
-    fn a_repository_that_nobody_serves_has_no_target() {
-        let upstreams =
-            Upstreams::new(&[upstream("docker", "http://a.example", false)], Limits::default()).unwrap();
-        assert!(upstreams.select(&"other/app".parse().unwrap(), None).is_none());
     }
 
     type Change = fn(&mut config::Upstream);

@@ -37,21 +37,6 @@ pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
-/// Whether `text`, a `host` or `host:port`, is where `url` is. Without a port, the scheme's own is meant.
-pub(super) fn is_host(url: &Url, text: &str) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let is_default_port = url.port().is_none();
-    let (name, port) = match text.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
-        _ => (text, None),
-    };
-    let same_port = match port {
-        None => is_default_port,
-        Some(port) => port.parse().ok() == url.port_or_known_default(),
-    };
-    name.eq_ignore_ascii_case(host) && same_port
-}
-
 /// What keeps a URL from being a registry's.
 pub(super) fn unfit_for_registry(url: &Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
