@@ -3,21 +3,25 @@
 //! It has no task of its own: whoever asks polls it, from the request's first byte to the last of the answer. Nothing is
 //! handed from task to task, and who goes away takes the connection along.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::header::{CONNECTION, HOST};
+use http::header::HOST;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::connect::{Peer, Stream};
+use super::head;
+use super::meter::{Meter, Metered};
 
 /// One piece of a body, its end, or a wait.
 pub(super) type Piece = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
@@ -67,12 +71,53 @@ impl Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+/// Why there is no answer to a request that was sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoAnswer {
+    /// The connection ended or failed.
+    #[error("{0}")]
+    Ended(#[from] hyper::Error),
+    /// What came cannot be an answer, however often it is asked for.
+    #[error("{0}")]
+    Nonsense(&'static str),
+}
+
+impl NoAnswer {
+    /// What was answered is not HTTP.
+    pub(super) fn is_nonsense(&self) -> bool {
+        match self {
+            Self::Ended(error) => error.is_parse() || error.is_parse_too_large(),
+            Self::Nonsense(_) => true,
+        }
+    }
+}
+
+/// What a connection has to say after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nothing: it can take another request.
+    Silence,
+    /// It has ended, or will.
+    End,
+    /// Bytes that nobody asked for: what comes next on it could be taken for another request's answer.
+    Surplus,
+}
+
 /// A connection, between requests or in the middle of an answer.
 pub(super) struct Channel {
     sender: http1::SendRequest<Empty<Bytes>>,
-    connection: http1::Connection<TokioIo<Stream>, Empty<Bytes>>,
-    /// The connection has ended and is not to be polled again.
-    is_over: bool,
+    /// Until it ends. It is dropped that very moment, so that hyper refuses who asks: one that had ended and was kept would
+    /// take a request that nobody sends.
+    connection: Option<http1::Connection<TokioIo<Metered>, Empty<Bytes>>>,
+    meter: Arc<Meter>,
+    /// It ended with bytes that were read and belong to no answer.
+    has_surplus: bool,
     /// What the last answer said of the connection's future.
     may_stay: bool,
     pub(super) origin: Origin,
@@ -86,20 +131,28 @@ impl Channel {
         origin: Origin,
         http1: &http1::Builder,
     ) -> Result<Self, hyper::Error> {
-        let peer = stream.peer();
-        let (sender, connection) = http1.handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, connection, is_over: false, may_stay: true, origin, peer })
+        let (peer, meter) = (stream.peer(), Meter::new());
+        let metered = Metered::new(stream, meter.clone());
+        let (sender, connection) = http1.handshake(TokioIo::new(metered)).await?;
+        let connection = Some(connection);
+        Ok(Self { sender, connection, meter, has_surplus: false, may_stay: true, origin, peer })
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub(super) async fn ask(&mut self, outgoing: Outgoing<'_>) -> Result<Response<Incoming>, hyper::Error> {
+    pub(super) async fn ask(&mut self, outgoing: Outgoing<'_>) -> Result<Response<Incoming>, NoAnswer> {
+        self.meter.expect_head();
         let mut answer = pin!(self.sender.send_request(outgoing.request()));
         let response = poll_fn(|cx| {
             self.step(cx);
             answer.as_mut().poll(cx)
         })
-        .await?;
-        self.may_stay = response.version() == Version::HTTP_11 && !says_close(response.headers());
+        .await;
+        if response.is_err() && self.meter.is_spent() {
+            return Err(NoAnswer::Nonsense("its head has no end"));
+        }
+        let mut response = response?;
+        self.meter.expect_body();
+        self.may_stay = head::settle(&mut response).map_err(NoAnswer::Nonsense)?;
         Ok(response)
     }
 
@@ -112,23 +165,37 @@ impl Channel {
         Pin::new(body).poll_frame(cx)
     }
 
-    /// Whether it can take another request, as far as is known without asking.
-    pub(super) fn is_free(&mut self) -> bool {
+    /// What comes after an answer that was read to its end, as far as is known without asking the system.
+    pub(super) fn after_answer(&mut self) -> After {
         // Nobody is to be woken by what an idle connection says: it is looked at when it is used next.
         self.step(&mut Context::from_waker(Waker::noop()));
-        self.sender.is_ready()
+        if self.connection.is_none() {
+            return if self.has_surplus { After::Surplus } else { After::End };
+        }
+        if self.may_stay && self.sender.is_ready() { After::Silence } else { After::End }
+    }
+
+    /// What has come by now on a connection that was kept, as the system knows it.
+    pub(super) fn while_idle(&mut self) -> After {
+        self.meter.expect_silence();
+        self.after_answer()
     }
 
     fn step(&mut self, cx: &mut Context<'_>) {
-        if !self.is_over {
-            // What it ends with is told to whoever waits for the answer or its body.
-            self.is_over = self.connection.poll_unpin(cx).is_ready();
+        // What it ends with is told to whoever waits for the answer or its body.
+        if let Some(connection) = &mut self.connection
+            && connection.poll_unpin(cx).is_ready()
+            && let Some(ended) = self.connection.take()
+        {
+            let rest = ended.into_parts().read_buf;
+            let is_surplus = !rest.is_empty() && !head::says_goodbye(&rest);
+            self.has_surplus = is_surplus || self.meter.came_unasked();
         }
     }
 
     /// Whether its socket can be taken.
     pub(super) fn is_plain(&self) -> bool {
-        self.origin.scheme == Scheme::HTTP
+        self.connection.is_some() && self.origin.scheme == Scheme::HTTP
     }
 
     /// Whether the registry lets it live on after this answer.
@@ -137,7 +204,9 @@ impl Channel {
     }
 
     /// Takes the stream in the middle of an answer, and what was read of its body: nothing may have been taken from it.
-    pub(super) fn into_stream(self, body: &mut Incoming) -> (Stream, Bytes) {
+    /// Nothing where the connection has ended.
+    pub(super) fn into_stream(self, body: &mut Incoming) -> Option<(Stream, Bytes)> {
+        let connection = self.connection?;
         let mut before = BytesMut::new();
         // An error shows again at the next read from the stream.
         while let Some(Some(Ok(frame))) = body.frame().now_or_never() {
@@ -145,14 +214,8 @@ impl Channel {
                 before.extend_from_slice(&data);
             }
         }
-        let parts = self.connection.into_parts();
+        let parts = connection.into_parts();
         before.extend_from_slice(&parts.read_buf);
-        (parts.io.into_inner(), before.freeze())
+        Some((parts.io.into_inner().into_stream(), before.freeze()))
     }
-}
-
-/// Whether the connection ends with its answer (RFC 9112 §9.6).
-fn says_close(headers: &HeaderMap) -> bool {
-    let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,6 +21,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::address::{Nearness, permitted};
+use super::head::says_goodbye;
+#[cfg(target_os = "linux")]
+use super::limits::UNACKNOWLEDGED_MS_MAX;
 
 /// Which addresses a connection may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +114,9 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError>
 async fn open(address: SocketAddr, tls: Option<(TlsConnector, ServerName<'static>)>) -> io::Result<Io> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
+    // Where a router forgot the connection nothing ever says that it is over.
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(&tcp, UNACKNOWLEDGED_MS_MAX)?;
     match tls {
         None => Ok(Io::Plain(tcp)),
         Some((connector, name)) => Ok(Io::Tls(Box::new(connector.connect(name, tcp).await?))),
@@ -130,6 +138,21 @@ impl Stream {
         self.peer
     }
 
+    /// What has come and was not read, as the system knows it. It is asked each time: tokio hears of it later.
+    pub(super) fn pending(&self) -> Pending {
+        let (tcp, is_plain) = match &self.io {
+            Io::Plain(tcp) => (tcp, true),
+            Io::Tls(tls) => (tls.get_ref().0, false),
+        };
+        let mut begin = [0; 16];
+        match rustix::net::recv(tcp, &mut begin, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Err(Errno::WOULDBLOCK) => Pending::Nothing,
+            Ok((_, bytes @ 1..)) if is_plain && !says_goodbye(&begin[..bytes]) => Pending::Bytes,
+            // Most often TLS says that it ends.
+            _ => Pending::End,
+        }
+    }
+
     /// The socket, if nothing stands between it and what is said on it.
     pub(super) fn into_plain(self) -> Option<TcpStream> {
         match self.io {
@@ -137,6 +160,15 @@ impl Stream {
             Io::Tls(_) => None,
         }
     }
+}
+
+/// What is there to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pending {
+    Nothing,
+    /// The end, an error, or what only TLS understands.
+    End,
+    Bytes,
 }
 
 enum Io {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::net::TcpStream;
 
-use super::channel::{Channel, Origin, Piece};
+use super::channel::{After, Channel, Origin, Piece};
 use super::connect::{Peer, Stream};
 use super::limits::DRAINED_BYTES_MAX;
 use super::pool::Home;
@@ -28,7 +28,7 @@ pub struct Content {
 pub struct Socket {
     /// What is left of the body comes from here, and nothing else until it has come.
     pub stream: TcpStream,
-    /// What came of it with the head.
+    /// What came with the head: the beginning of the body, and more only where the registry sends more.
     pub before: Bytes,
     /// Where it goes when the body was read to its end.
     home: Option<(Arc<Home>, Origin, Peer)>,
@@ -41,6 +41,13 @@ impl Socket {
             home.keep_stream(Stream::plain(self.stream, peer), origin);
         }
     }
+
+    /// Ends the connection: more came on it than the body.
+    pub fn distrust(self) {
+        if let Some((home, origin, _)) = self.home {
+            home.distrust(&origin);
+        }
+    }
 }
 
 impl Content {
@@ -48,13 +55,21 @@ impl Content {
         Self { body, channel: Some(channel), home, is_begun: false }
     }
 
-    /// Gives the connection back, if nothing more comes.
+    /// Gives the connection back, if all is read.
     pub(super) fn leave_if_read(&mut self) {
-        if self.body.is_end_stream()
-            && let Some(mut channel) = self.channel.take()
-            && channel.is_free()
-        {
-            self.home.keep(channel);
+        if self.body.is_end_stream() {
+            self.leave();
+        }
+    }
+
+    /// Gives the connection back, if it can take another request.
+    fn leave(&mut self) {
+        if let Some(mut channel) = self.channel.take() {
+            match channel.after_answer() {
+                After::Silence => self.home.keep(channel),
+                After::End => {}
+                After::Surplus => self.home.distrust(&channel.origin),
+            }
         }
     }
 
@@ -72,7 +87,7 @@ impl Content {
         }
         let channel = self.channel.take()?;
         let home = channel.may_stay().then(|| (self.home.clone(), channel.origin.clone(), channel.peer));
-        let (stream, before) = channel.into_stream(&mut self.body);
+        let (stream, before) = channel.into_stream(&mut self.body)?;
         Some(Socket { stream: stream.into_plain()?, before, home })
     }
 }
@@ -108,8 +123,11 @@ impl Body for Content {
             Some(channel) => channel.poll_body(&mut this.body, cx),
             None => Pin::new(&mut this.body).poll_frame(cx),
         };
-        if piece.is_ready() {
-            this.leave_if_read();
+        match &piece {
+            Poll::Pending => {}
+            // One without a length says only so that it is at its end.
+            Poll::Ready(None) => this.leave(),
+            Poll::Ready(Some(_)) => this.leave_if_read(),
         }
         piece
     }

@@ -20,9 +20,16 @@ pub const REDIRECTS_MAX: usize = 5;
 /// Most that is read of a body that nobody cares for, in bytes, so that its connection can go on.
 pub(super) const DRAINED_BYTES_MAX: u64 = 64 << 10;
 
-/// How long a connection without a request is good for another. Below the 60 s that load balancers commonly allow; it is
-/// closed before twice this time.
+/// How long a connection without a request is good for another. Below the 60 s that load balancers commonly allow.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause between two looks at the idle connections: how long one that is over may stay open.
+pub(super) const SWEEP_PAUSE: Duration = Duration::from_secs(5);
+/// How long the other side may leave unacknowledged that something was sent, in milliseconds, before the connection counts as
+/// lost. A second attempt must fit into [`HEAD_TIMEOUT`].
+#[cfg(target_os = "linux")]
+pub(super) const UNACKNOWLEDGED_MS_MAX: u32 = 10_000;
+/// How long connections to a place that sent more than it was asked for take one request each.
+pub(super) const DISTRUSTED_FOR: Duration = Duration::from_secs(600);
 /// Idle connections that a pool keeps, for everything but blobs.
 pub(super) const IDLE_CONNECTIONS_MAX: usize = 256;
 /// Idle connections that a pool keeps for blobs; each may hold a read buffer of [`BULK_READ_BYTES`].
@@ -31,8 +38,12 @@ pub(super) const IDLE_BULK_CONNECTIONS_MAX: usize = 16;
 pub(super) const IDLE_BARE_CONNECTIONS_MAX: usize = 64;
 /// One read of a blob. Below about 1 MiB the cost of waking up dominates.
 pub(super) const BULK_READ_BYTES: usize = 1 << 20;
-/// One read of anything else, and the largest response head.
+/// One read of anything else.
 pub(super) const READ_BYTES_MAX: usize = 128 << 10;
+/// Most that comes before the head of a response is whole: the head, and all 1xx before it.
+pub(super) const HEAD_BYTES_MAX: usize = 128 << 10;
+/// One read of a head, which may bring the beginning of a body.
+pub(super) const HEAD_READ_BYTES: usize = 16 << 10;
 
 /// Largest answer of a token server.
 pub(super) const TOKEN_ANSWER_BYTES_MAX: usize = 64 << 10;

@@ -2,7 +2,7 @@
 //!
 //! In reading order: `ask` (what), `exchange` (a request with its redirects), `login` with `challenge` and `token`
 //! (who Landfall is to the registry), `place` and `address` (where a registry may send Landfall), `pools`, `pool` and
-//! `channel`, `connect` with `tls` (connections), `content` (what comes over them), `limits` and `error`.
+//! `channel`, `connect` with `tls`, `meter` (connections), `head` and `content` (what comes over them), `limits` and `error`.
 
 mod address;
 mod ask;
@@ -12,8 +12,10 @@ mod connect;
 mod content;
 mod error;
 mod exchange;
+mod head;
 pub mod limits;
 mod login;
+mod meter;
 mod place;
 mod pool;
 mod pools;

@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::Response;
+use http::{Response, StatusCode};
 use hyper::client::conn::http1;
 use tokio::time::Instant;
 
-use super::channel::{Channel, Origin, Outgoing};
+use super::channel::{After, Channel, NoAnswer, Origin, Outgoing};
 use super::connect::{ConnectError, Connector, Stream};
 use super::content::Content;
+use super::limits::{DISTRUSTED_FOR, SWEEP_PAUSE};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,14 +19,7 @@ pub(super) enum AskError {
     #[error("no connection: {0}")]
     Connect(#[from] ConnectError),
     #[error("no answer: {0}")]
-    Http(#[from] hyper::Error),
-}
-
-impl AskError {
-    /// What was answered is not HTTP.
-    pub(super) fn is_nonsense(&self) -> bool {
-        matches!(self, Self::Http(error) if error.is_parse() || error.is_parse_too_large())
-    }
+    NoAnswer(#[from] NoAnswer),
 }
 
 /// Connections that are read in one way and may lead equally far.
@@ -42,33 +36,37 @@ impl Pool {
 
     /// Sends a request and waits for the head of its answer.
     ///
-    /// A kept connection may die just as it is used. GET and HEAD are idempotent (RFC 9110 §9.2.2), so what fails
-    /// without an answer is sent once more, on a new connection.
+    /// A kept connection may die just as it is used, say just then that it is closed for lack of a request (408), or have
+    /// more to say of an earlier one. GET and HEAD are idempotent (RFC 9110 §9.2.2), so what fails without an answer is
+    /// sent once more, on a new connection. What is nonsense there stays so.
     pub(super) async fn ask(&self, outgoing: Outgoing<'_>) -> Result<Response<Content>, AskError> {
         let origin = Origin::of(outgoing.uri).ok_or(ConnectError::Host)?;
-        let first = match self.home.take(&origin) {
+        let kept = self.home.take(&origin);
+        let is_kept = kept.is_some();
+        let first = match kept {
             Some(channel) => channel,
             None => self.connect(outgoing, &origin).await?,
         };
         match self.ask_on(first, outgoing).await {
-            Err(error) if !error.is_nonsense() => {
-                let second = self.connect(outgoing, &origin).await?;
-                self.ask_on(second, outgoing).await
-            }
-            answer => answer,
+            Ok(answer) if !(is_kept && answer.status() == StatusCode::REQUEST_TIMEOUT) => return Ok(answer),
+            Err(error) if !is_kept && error.is_nonsense() => return Err(error.into()),
+            _ => {}
         }
+        let second = self.connect(outgoing, &origin).await?;
+        Ok(self.ask_on(second, outgoing).await?)
     }
 
     async fn connect(&self, outgoing: Outgoing<'_>, origin: &Origin) -> Result<Box<Channel>, AskError> {
         let stream = self.connector.connect(outgoing.uri).await?;
-        Ok(Box::new(Channel::open(stream, origin.clone(), &self.home.http1).await?))
+        let channel = Channel::open(stream, origin.clone(), &self.home.http1).await;
+        Ok(Box::new(channel.map_err(NoAnswer::Ended)?))
     }
 
     async fn ask_on(
         &self,
         mut channel: Box<Channel>,
         outgoing: Outgoing<'_>,
-    ) -> Result<Response<Content>, AskError> {
+    ) -> Result<Response<Content>, NoAnswer> {
         let (head, body) = channel.ask(outgoing).await?.into_parts();
         let peer = channel.peer;
         let mut content = Content::new(body, channel, self.home.clone());
@@ -95,6 +93,8 @@ struct Shelf {
     idle: Vec<Idle>,
     /// A task looks from time to time for what nobody used.
     is_swept: bool,
+    /// Nothing is kept before this: bytes came that nobody had asked for.
+    distrusted_until: Option<Instant>,
 }
 
 struct Idle {
@@ -108,17 +108,49 @@ impl Idle {
     }
 }
 
+impl Shelf {
+    fn is_distrusted(&mut self) -> bool {
+        let is_distrusted = self.distrusted_until.is_some_and(|until| Instant::now() < until);
+        if !is_distrusted {
+            self.distrusted_until = None;
+        }
+        is_distrusted
+    }
+
+    fn distrust(&mut self, origin: &Origin) {
+        if !self.is_distrusted() {
+            tracing::warn!(
+                registry = %origin,
+                "it sends more than it is asked for; each request has a connection of its own for {DISTRUSTED_FOR:?}"
+            );
+        }
+        self.distrusted_until = Some(Instant::now() + DISTRUSTED_FOR);
+        self.idle.clear();
+    }
+}
+
 impl Home {
     /// The connection to `origin` that was used last, if it is still open and silent.
     fn take(&self, origin: &Origin) -> Option<Box<Channel>> {
         let mut shelf = self.shelf();
         while let Some(index) = shelf.idle.iter().rposition(|idle| idle.channel.origin == *origin) {
             let mut idle = shelf.idle.remove(index);
-            if idle.is_fresh(self.idle) && idle.channel.is_free() {
-                return Some(idle.channel);
+            if !idle.is_fresh(self.idle) {
+                continue;
+            }
+            match idle.channel.while_idle() {
+                After::Silence => return Some(idle.channel),
+                After::End => {}
+                After::Surplus => shelf.distrust(origin),
             }
         }
         None
+    }
+
+    /// Bytes came from `origin` that nobody had asked for. An answer that comes late could be taken for the next
+    /// request's, so that for a while no connection takes a second one.
+    pub(super) fn distrust(&self, origin: &Origin) {
+        self.shelf().distrust(origin);
     }
 
     /// Keeps a connection that can take another request. Where there are too many, the one that nobody used for longest
@@ -127,6 +159,9 @@ impl Home {
         // Who is dropped after the runtime's end keeps nothing.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let mut shelf = self.shelf();
+        if shelf.is_distrusted() {
+            return;
+        }
         if shelf.idle.len() >= self.idle_max {
             shelf.idle.remove(0);
         }
@@ -143,12 +178,23 @@ impl Home {
         }
     }
 
-    /// Closes what nobody used for long, until nothing is left.
+    /// Closes what nobody used for long and what the other side has closed, until nothing is left.
     async fn sweep(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(self.idle).await;
+            tokio::time::sleep(self.idle.min(SWEEP_PAUSE)).await;
             let mut shelf = self.shelf();
-            shelf.idle.retain(|idle| idle.is_fresh(self.idle));
+            let mut surplus_of = None;
+            shelf.idle.retain_mut(|idle| match idle.channel.while_idle() {
+                After::Silence => idle.is_fresh(self.idle),
+                After::End => false,
+                After::Surplus => {
+                    surplus_of = Some(idle.channel.origin.clone());
+                    false
+                }
+            });
+            if let Some(origin) = surplus_of {
+                shelf.distrust(&origin);
+            }
             if shelf.idle.is_empty() {
                 shelf.is_swept = false;
                 return;

@@ -77,10 +77,10 @@ impl Pools {
     fn describe(&self, error: &AskError, host: String) -> UpstreamError {
         match error {
             AskError::Connect(error) => UpstreamError::connecting(error, host, self.limits.connect),
-            AskError::Http(source) if error.is_nonsense() => {
-                UpstreamError::BadResponse { host, detail: source.to_string() }
+            AskError::NoAnswer(error) if error.is_nonsense() => {
+                UpstreamError::BadResponse { host, detail: error.to_string() }
             }
-            AskError::Http(source) => UpstreamError::Unreachable { host, detail: source.to_string() },
+            AskError::NoAnswer(error) => UpstreamError::Unreachable { host, detail: error.to_string() },
         }
     }
 }

@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,9 +47,15 @@ pub struct Reply {
 enum Step {
     Send(Vec<u8>),
     Wait(Arc<Notify>),
+    /// Says that it came so far.
+    Tell(Arc<Notify>),
     /// Nothing more comes, and the connection stays.
     Stall,
     Close,
+    /// Closes with a reset (RST).
+    Reset,
+    /// Ends its own direction and listens on.
+    HalfClose,
 }
 
 impl Reply {
@@ -110,6 +118,11 @@ impl Reply {
         self
     }
 
+    pub fn tell(mut self, whom: &Arc<Notify>) -> Self {
+        self.steps.push(Step::Tell(whom.clone()));
+        self
+    }
+
     pub fn stall(mut self) -> Self {
         self.steps.push(Step::Stall);
         self
@@ -117,6 +130,16 @@ impl Reply {
 
     pub fn close(mut self) -> Self {
         self.steps.push(Step::Close);
+        self
+    }
+
+    pub fn reset(mut self) -> Self {
+        self.steps.push(Step::Reset);
+        self
+    }
+
+    pub fn half_close(mut self) -> Self {
+        self.steps.push(Step::HalfClose);
         self
     }
 
@@ -173,7 +196,10 @@ impl Fake {
         address: SocketAddr,
         handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::serve(TcpListener::bind(address).await.unwrap(), None, Box::new(handler))
+        // One that was dropped ends when its task is next.
+        let listener =
+            super::until("the address is free", async || TcpListener::bind(address).await.ok()).await;
+        Self::serve(listener, None, Box::new(handler))
     }
 
     /// Serves TLS on a free port.
@@ -259,22 +285,28 @@ impl Shared {
         self.open.send_modify(|open| *open += 1);
         let _open = Open(&self.open);
         let connection = self.connections.fetch_add(1, Ordering::Relaxed);
+        let socket = tcp.as_fd().try_clone_to_owned().unwrap();
         match tls {
-            None => self.requests(connection, tcp).await,
+            None => self.requests(connection, &socket, tcp).await,
             Some(tls) => {
                 if let Ok(stream) = tls.accept(tcp).await {
-                    self.requests(connection, stream).await;
+                    self.requests(connection, &socket, stream).await;
                 }
             }
         }
     }
 
-    async fn requests(&self, connection: usize, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    async fn requests(
+        &self,
+        connection: usize,
+        socket: &OwnedFd,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+    ) {
         let mut stream = BufStream::new(stream);
         while let Some(seen) = read_request(connection, &mut stream).await {
             self.seen.lock().unwrap().push(seen.clone());
             let reply = (self.handler)(&seen);
-            if answer(&mut stream, &seen, reply).await.is_none() {
+            if answer(&mut stream, socket, &seen, reply).await.is_none() {
                 return;
             }
         }
@@ -304,6 +336,7 @@ async fn read_request(connection: usize, stream: &mut (impl AsyncBufReadExt + Un
 /// Plays a reply; nothing when the connection is over.
 async fn answer(
     stream: &mut (impl AsyncBufReadExt + AsyncWrite + Unpin),
+    socket: &OwnedFd,
     seen: &Seen,
     reply: Reply,
 ) -> Option<()> {
@@ -319,12 +352,18 @@ async fn answer(
                 stream.flush().await.ok()?;
             }
             Step::Wait(for_what) => for_what.notified().await,
+            Step::Tell(whom) => whom.notify_one(),
             // Ends when the other side leaves.
             Step::Stall => {
                 let _ = stream.fill_buf().await;
                 return None;
             }
             Step::Close => return None,
+            Step::Reset => {
+                rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO)).unwrap();
+                return None;
+            }
+            Step::HalfClose => stream.shutdown().await.ok()?,
         }
     }
     Some(())

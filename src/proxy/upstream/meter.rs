@@ -1,0 +1,141 @@
+//! What may come on a connection to a registry: nothing between two requests, a head of bounded size after one, then a
+//! body.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::connect::{Pending, Stream};
+use super::head::says_goodbye;
+use super::limits::{HEAD_BYTES_MAX, HEAD_READ_BYTES};
+
+/// Nothing is expected.
+const SILENCE: usize = usize::MAX;
+/// A body is: as many bytes as its reader takes.
+const BODY: usize = usize::MAX - 1;
+
+/// What is expected, told by who asks and looked at by what reads. One task uses both at a time.
+#[derive(Debug)]
+pub(super) struct Meter {
+    /// [`SILENCE`], [`BODY`], or how many bytes may still come before the head is whole.
+    expected: AtomicUsize,
+    came_unasked: AtomicBool,
+}
+
+impl Meter {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { expected: AtomicUsize::new(BODY), came_unasked: AtomicBool::new(false) })
+    }
+
+    /// A request was answered and the next one is not sent.
+    pub(super) fn expect_silence(&self) {
+        self.expected.store(SILENCE, Ordering::Relaxed);
+    }
+
+    /// A request is sent.
+    pub(super) fn expect_head(&self) {
+        self.expected.store(HEAD_BYTES_MAX, Ordering::Relaxed);
+    }
+
+    /// The head has come.
+    pub(super) fn expect_body(&self) {
+        self.expected.store(BODY, Ordering::Relaxed);
+    }
+
+    /// The head would be larger than it may be, with all 1xx before it.
+    pub(super) fn is_spent(&self) -> bool {
+        self.expected.load(Ordering::Relaxed) == 0
+    }
+
+    /// Bytes came while silence was expected.
+    pub(super) fn came_unasked(&self) -> bool {
+        self.came_unasked.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream that is read as its meter says.
+pub(super) struct Metered {
+    stream: Stream,
+    meter: Arc<Meter>,
+}
+
+impl Metered {
+    pub(super) fn new(stream: Stream, meter: Arc<Meter>) -> Self {
+        Self { stream, meter }
+    }
+
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// Reads where nothing may come. tokio hears of what has come when its thread looks next; the system knows it now.
+    fn poll_silence(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let pending = match read {
+            Poll::Pending => self.stream.pending(),
+            Poll::Ready(Ok(())) if says_goodbye(buf.filled()) => Pending::End,
+            Poll::Ready(Ok(())) if !buf.filled().is_empty() => Pending::Bytes,
+            Poll::Ready(_) => return read,
+        };
+        if pending == Pending::Nothing {
+            return Poll::Pending;
+        }
+        self.meter.came_unasked.fetch_or(pending == Pending::Bytes, Ordering::Relaxed);
+        Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+    }
+
+    /// Reads a piece of a head. hyper skips 1xx in a loop, so that an endless row of them must end here; pieces are
+    /// small, so that what is parsed at a time is little.
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        bytes_left: usize,
+    ) -> Poll<io::Result<()>> {
+        if bytes_left == 0 {
+            return Poll::Ready(Err(io::Error::other("the head is too large")));
+        }
+        let before = buf.filled().len();
+        let read = if buf.remaining() <= HEAD_READ_BYTES {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        } else {
+            let mut piece = ReadBuf::new(buf.initialize_unfilled_to(HEAD_READ_BYTES));
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut piece);
+            let filled = piece.filled().len();
+            buf.advance(filled);
+            read
+        };
+        let bytes_left = bytes_left.saturating_sub(buf.filled().len() - before);
+        self.meter.expected.store(bytes_left, Ordering::Relaxed);
+        read
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match this.meter.expected.load(Ordering::Relaxed) {
+            BODY => Pin::new(&mut this.stream).poll_read(cx, buf),
+            SILENCE => this.poll_silence(cx, buf),
+            bytes_left => this.poll_head(cx, buf, bytes_left),
+        }
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
