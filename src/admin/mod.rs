@@ -52,7 +52,7 @@ use utoipa_axum::routes;
 
 pub use caller::{CLI_AGENT, MCP_AGENT};
 pub use listener::serve;
-pub use open::Readiness;
+pub use open::{Readiness, Serving};
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
 use crate::config::{self, Access, Webhook};
@@ -120,7 +120,7 @@ pub struct App {
 }
 
 impl App {
-    /// A control plane over this log; `registry` has the counters of every module, `readiness` what `/readyz` asks.
+    /// A control plane over this log; `registry` has the counters of every module, `readiness` is what `/readyz` says.
     pub fn new(log: Log, registry: Arc<Registry>, readiness: Readiness, settings: Settings) -> Self {
         let model = settings.ask.as_ref().map(ask::Endpoint::new).transpose().unwrap_or_else(|reason| {
             tracing::error!(reason, "ask.model_url cannot be used; `ask` answers without it");

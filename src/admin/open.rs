@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -17,22 +18,36 @@ use crate::model::time::Time;
 /// OpenMetrics 1.0, "Overall Structure".
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Whether the proxy lets connections in: all that `/readyz` says. Whatever probes that takes the proxy out of use, so
+/// the log is no part of it: pulls go on without it. How the log is, `/status` and the metrics say.
+#[derive(Clone, Default)]
+pub struct Readiness(Arc<AtomicBool>);
 
-/// What has to be well before the server counts as ready. Each check is cheap and never blocks.
-#[derive(Default)]
-pub struct Readiness(Vec<(&'static str, Check)>);
+/// Ends the readiness when it is dropped: with the task that lets connections in, however that ends.
+pub struct Serving(Readiness);
 
 impl Readiness {
-    /// Adds a check; it answers with what is wrong, in words for an operator.
+    /// Ready, until the answer is dropped or [`Readiness::end`] is called.
     #[must_use]
-    pub fn with(
-        mut self,
-        name: &'static str,
-        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
-        self.0.push((name, Box::new(check)));
-        self
+    pub fn begin(&self) -> Serving {
+        self.0.store(true, Ordering::Relaxed);
+        Serving(self.clone())
+    }
+
+    /// Not ready any more: the server is stopping.
+    pub fn end(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_ready = self.0.load(Ordering::Relaxed);
+        is_ready.then_some(()).ok_or_else(|| "no new connection is let in: the server is stopping".to_owned())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -59,7 +74,17 @@ pub(super) struct Status {
 #[derive(Serialize, ToSchema)]
 struct LogStatus {
     entries: u64,
+    /// `ok`, or what is wrong in words.
     health: String,
+    /// The last attempt to write to the journal succeeded. Without it pulls go on untracked.
+    writable: bool,
+    /// The last attempt to write to the database succeeded. Without it the journal goes on while it has room.
+    database_writable: bool,
+    /// Room that the journal has left before it needs the database.
+    journal_free_bytes: u64,
+    /// How long ago something was made durable; absent if nothing was since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written_s_ago: Option<u64>,
     /// Observations that were answered before they were durable.
     late: u64,
     /// Observations that were never written.
@@ -73,14 +98,14 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Says whether everything is ready, check by check.
+/// Says whether the proxy lets connections in. The log's health is not asked: see `/status`.
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "readyz", security(()),
-    responses((status = 200, body = Ready), (status = 503, body = Ready, description = "Something is not ready")))]
+    responses((status = 200, body = Ready), (status = 503, body = Ready, description = "The server is stopping")))]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Answer {
-    let results: Vec<_> = app.readiness.0.iter().map(|(name, check)| (*name, check())).collect();
-    let ready = results.iter().all(|(_, result)| result.is_ok());
-    let checks = results.into_iter().map(|(name, result)| (name, in_words(result))).collect();
-    json(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &Ready { ready, checks })
+    let serving = app.readiness.check();
+    let status = if serving.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let ready = serving.is_ok();
+    json(status, &Ready { ready, checks: [("serving", in_words(serving))].into() })
 }
 
 /// Every module's counters, in the format of OpenMetrics.
@@ -105,6 +130,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
     let view = app.log.view();
     let now = now();
     let (late, lost) = app.log.late_and_lost();
+    let health = app.log.health();
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
         started_at: app.settings.started_at,
@@ -112,7 +138,16 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
         environments: view.directory.environments().count(),
         tokens_active: view.directory.environments().map(|one| one.tokens_active(now)).sum(),
         nodes_forgotten: view.state.forgotten(),
-        log: LogStatus { entries: view.applied, health: in_words(app.log.health()), late, lost },
+        log: LogStatus {
+            entries: view.applied,
+            health: in_words(health.verdict()),
+            writable: health.writable,
+            database_writable: health.database_writable,
+            journal_free_bytes: health.journal_free_bytes,
+            written_s_ago: health.written_ago.map(|ago| ago.as_secs()),
+            late,
+            lost,
+        },
         proxy: (app.settings.proxy_figures)(),
     };
     json(StatusCode::OK, &status)

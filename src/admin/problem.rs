@@ -270,7 +270,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "log-unavailable",
             "The change could not be made durable",
-            "nothing was changed; /readyz says what is wrong with the log, and the server's log says more",
+            "nothing was changed; /status says what is wrong with the log, and the server's log says more",
         )
     }
 
@@ -280,7 +280,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "log-unreadable",
             "The log cannot be read now",
-            "/readyz says what is wrong with the log, and the server's log says more. Where its disk is full, a copy of \
+            "/status says what is wrong with the log, and the server's log says more. Where its disk is full, a copy of \
              the data folder is a backup, too, if no landfall runs on it",
         )
     }

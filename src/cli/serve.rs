@@ -1,10 +1,10 @@
 //! `landfall serve`: puts the log, the proxy and the admin server together, and takes them apart again in order.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -54,11 +54,11 @@ pub enum ServeError {
         /// Which.
         address: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The operating system refuses something that every server needs.
     #[error("the operating system refuses: {0}")]
-    System(#[from] std::io::Error),
+    System(#[from] io::Error),
 }
 
 impl ServeError {
@@ -96,8 +96,11 @@ impl ServeArgs {
         let config = Config::load(self.flags)?;
         let mut terminated = signal(SignalKind::terminate())?;
         let mut interrupted = signal(SignalKind::interrupt())?;
+        // A file that may not grow any more (RLIMIT_FSIZE) is a write that fails, not the end of every pull.
+        let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
         let running = start(config).await?;
-        println!("ready proxy={} admin={}", running.proxy_url(), running.admin_url());
+        // Whoever started it may not want to hear it.
+        let _ = writeln!(io::stdout(), "ready proxy={} admin={}", running.proxy_url(), running.admin_url());
         running.greet();
         tokio::select! {
             _ = terminated.recv() => {}
@@ -113,9 +116,11 @@ impl ServeArgs {
 /// Logs go to stderr; `LANDFALL_LOG` says how much (tracing-subscriber's directives), `info` without it.
 fn init_tracing() {
     let filter = EnvFilter::try_from_env("LANDFALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Where stderr goes to a file on a full disk, the thread that has something to say about it must not end by that.
+    let subscriber = subscriber.log_internal_errors(false);
     // A second initialisation, as by a test that runs two servers in one process, changes nothing.
-    let _ = subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init();
+    let _ = subscriber.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init();
 }
 
 /// A server that accepts on both listeners.
@@ -128,7 +133,7 @@ pub struct Running {
     pub admin_token_file: PathBuf,
     first_start: bool,
     proxy_speaks_tls: bool,
-    draining: Arc<AtomicBool>,
+    readiness: Readiness,
     log: Log,
     /// The proxy's; they end with this.
     _threads: proxy::Threads,
@@ -156,8 +161,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let threads = proxy::Threads::start()?;
     // There, too, whoever waits for the log is woken: across threads each wake-up would cost a system call.
     let plane = threads.handle();
-    let log =
-        plane.spawn_blocking(move || Log::open(&data, rules)).await.map_err(std::io::Error::other)??;
+    let log = plane.spawn_blocking(move || Log::open(&data, rules)).await.map_err(io::Error::other)??;
     log.retain(config.keep)?;
     let (admin_token, written) = AdminToken::load(config.admin.token_file.as_deref(), &config.data)?;
 
@@ -177,11 +181,11 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         let _entered = plane.enter();
         Arc::new(Proxy::new(log.clone(), upstreams, settings))
     };
-    let draining = Arc::new(AtomicBool::new(false));
+    let readiness = Readiness::default();
     let app = App::new(
         log.clone(),
         Arc::new(registry(&log, &proxy)),
-        readiness(&log, &draining),
+        readiness.clone(),
         admin::Settings {
             admin_token,
             hosts: config.admin.hosts.clone(),
@@ -199,21 +203,26 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
 
     let (stop_proxy, proxy_stopped) = oneshot::channel::<()>();
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
+    let serving = readiness.begin();
     Ok(Running {
         proxy: proxy_address,
         admin: admin_address,
         first_start: written.is_some(),
         admin_token_file: config.admin.token_file.unwrap_or_else(|| config.data.join(admin::TOKEN_FILE)),
         proxy_speaks_tls: certificate.is_some(),
-        draining,
+        readiness,
         log,
         _threads: threads,
         stop_proxy,
         stop_admin,
         // A sender that is gone means stop as well.
-        proxy_task: plane.spawn(proxy::serve(listener, proxy, async {
-            let _ = proxy_stopped.await;
-        })),
+        proxy_task: plane.spawn(async move {
+            let _serving = serving;
+            let stopped = async {
+                let _ = proxy_stopped.await;
+            };
+            proxy::serve(listener, proxy, stopped).await;
+        }),
         admin_task: tokio::spawn(admin::serve(admin_listener, app, admin_stopped)),
         certificate_task: certificate.map(|certificate| tokio::spawn(certificate.keep_fresh())),
     })
@@ -229,13 +238,6 @@ fn registry(log: &Log, proxy: &Proxy) -> Registry {
     log.register(&mut registry);
     proxy.counters().register(&mut registry);
     registry
-}
-
-fn readiness(log: &Log, draining: &Arc<AtomicBool>) -> Readiness {
-    let (log, draining) = (log.clone(), draining.clone());
-    Readiness::default().with("log", move || log.health()).with("serving", move || {
-        if draining.load(Ordering::Relaxed) { Err("the server is stopping".to_owned()) } else { Ok(()) }
-    })
 }
 
 fn figures(address: SocketAddr, proxy: &Proxy) -> Box<dyn Fn() -> serde_json::Value + Send + Sync> {
@@ -276,7 +278,8 @@ impl Running {
 
     /// Stops accepting, lets open transfers finish within a bound, and writes what was seen.
     pub async fn stop(self) {
-        self.draining.store(true, Ordering::Relaxed);
+        // First of all, so that whoever probes sends nobody here any more.
+        self.readiness.end();
         // A task that has ended already needs no telling, and one that panicked has said so.
         let _ = self.stop_proxy.send(());
         let _ = self.proxy_task.await;

@@ -112,7 +112,7 @@ impl Journal {
         let session = getrandom::u64().map_err(|error| failed(io::Error::other(error.to_string())))?;
         store.begin_session(&frames, session)?;
         // Now the database has everything: all of the file can be written over.
-        let (halves, progress) = ([Half::default(); 2], Arc::default());
+        let (halves, progress) = ([Half::default(); 2], Arc::new(Progress::new(half_bytes)));
         let disk = Box::new(file);
         Ok(Self { disk, half_bytes, session, next, halves, current: 0, spoiled: None, progress })
     }
@@ -133,12 +133,13 @@ impl Journal {
         self.spoiled = None;
         let half = &mut self.halves[self.current];
         *half = Half { used_bytes: half.used_bytes + frame.bytes().len(), last: frame.last() };
+        self.progress.filled(half.used_bytes, self.halves[1 - self.current].last);
         self.next = frame.last() + 1;
         Ok(())
     }
 
     /// Makes unreadable what was called lost.
-    fn unspoil(&mut self) -> Result<(), WriteError> {
+    pub(super) fn unspoil(&mut self) -> Result<(), WriteError> {
         if let Some(offset) = self.spoiled {
             self.disk.write_all_at(&[0; PAGE_BYTES], offset)?;
             self.disk.sync_data()?;

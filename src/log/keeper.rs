@@ -19,9 +19,9 @@ const KEEP_PAUSE: Duration = Duration::from_secs(1);
 /// Pause between two attempts with a database that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How far the database is: what the journal waits for.
-#[derive(Default)]
+/// How far journal and database are: what the journal waits for, and how much room it has.
 pub(super) struct Progress {
+    half_bytes: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -32,9 +32,31 @@ struct State {
     kept: u64,
     /// The database cannot be written, or nobody does it any more.
     failing: bool,
+    /// What is used of the half that is being filled.
+    used_bytes: usize,
+    /// The last event in the other half.
+    other_last: u64,
 }
 
 impl Progress {
+    /// Of a journal whose halves have so many bytes.
+    pub(super) fn new(half_bytes: usize) -> Self {
+        Self { half_bytes, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// Notes what is used of the half that is being filled, and the last event in the other one.
+    pub(super) fn filled(&self, used_bytes: usize, other_last: u64) {
+        let mut state = self.lock();
+        (state.used_bytes, state.other_last) = (used_bytes, other_last);
+    }
+
+    /// What the journal can take before it has to wait for the database.
+    pub(super) fn free_bytes(&self) -> u64 {
+        let state = self.lock();
+        let other = if state.other_last <= state.kept { self.half_bytes } else { 0 };
+        (self.half_bytes - state.used_bytes + other) as u64
+    }
+
     /// Waits until the database has the event `sequence`; false if it cannot be written.
     pub(super) fn wait_until_kept(&self, sequence: u64) -> bool {
         let waiting = |state: &mut State| state.kept < sequence && !state.failing;
@@ -47,7 +69,9 @@ impl Progress {
     }
 
     pub(super) fn kept(&self, sequence: u64) {
-        *self.lock() = State { kept: sequence, failing: false };
+        let mut state = self.lock();
+        (state.kept, state.failing) = (sequence, false);
+        drop(state);
         self.changed.notify_all();
     }
 

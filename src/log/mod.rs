@@ -12,6 +12,7 @@ mod announced;
 mod backup;
 mod codec;
 mod frame;
+mod health;
 mod herald;
 mod journal;
 mod keeper;
@@ -33,6 +34,7 @@ use tokio::sync::broadcast;
 
 pub use announced::Announcement;
 pub use backup::{Backup, BackupError, Contents, check};
+pub use health::Health;
 pub use news::Published;
 pub use recorder::{AppendError, Durability, Receipt};
 pub use restore::{RestoreError, restore};
@@ -183,16 +185,13 @@ impl Log {
         retention::view_at(&self.recorder.store()?, &self.rules, at)
     }
 
-    /// Registers the log's counters.
+    /// Registers the log's counters and gauges.
     pub fn register(&self, registry: &mut Registry) {
-        self.recorder.counters().register(registry);
+        self.recorder.register(registry);
     }
 
-    /// Whether events can be written; if not, why, in words for an operator.
-    ///
-    /// # Errors
-    /// What is wrong.
-    pub fn health(&self) -> Result<(), String> {
+    /// How the log is.
+    pub fn health(&self) -> Health {
         self.recorder.health()
     }
 

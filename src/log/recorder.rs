@@ -8,7 +8,7 @@
 //! to time. The first thing that is then written is the gap.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::announced::{Announced, Announcement};
 use super::codec::CodecError;
 use super::frame::Frame;
+use super::health::{Gauges, Health};
 use super::herald::{Herald, Waiter};
 use super::journal::Journal;
 use super::keeper::Progress;
@@ -118,6 +119,8 @@ struct Shared {
     /// Losses that are not in the log yet.
     gap: Mutex<Option<Gap>>,
     writable: AtomicBool,
+    /// When something was made durable.
+    written_at: Mutex<Option<Instant>>,
     announced: Arc<Announced>,
 }
 
@@ -128,6 +131,15 @@ struct Gap {
 }
 
 impl Shared {
+    fn health(&self) -> Health {
+        Health {
+            writable: self.writable.load(Ordering::Relaxed),
+            database_writable: !self.progress.is_failing(),
+            journal_free_bytes: self.progress.free_bytes(),
+            written_ago: locked(&self.written_at).map(|at| at.elapsed()),
+        }
+    }
+
     fn lose(&self, at: Time, lost: u64) {
         if lost > 0 {
             self.counters.lost.inc_by(lost);
@@ -211,15 +223,16 @@ impl Recorder {
         &self.shared.counters
     }
 
-    pub(super) fn health(&self) -> Result<(), String> {
-        if !self.shared.writable.load(Ordering::Relaxed) {
-            return Err("the log cannot be written; pulls go on, but are not tracked until it can".to_owned());
-        }
-        if self.shared.progress.is_failing() {
-            return Err("the log's database cannot be written; pulls are tracked while the journal has room"
-                .to_owned());
-        }
-        Ok(())
+    pub(super) fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    /// Registers counters and gauges.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        self.shared.counters.register(registry);
+        let shared = self.shared.clone();
+        let gauges = Gauges::new(move || shared.health());
+        registry.sub_registry_with_prefix("landfall_log").register_collector(Box::new(gauges));
     }
 
     pub(super) fn stop(&self) {
@@ -248,6 +261,7 @@ pub(super) fn start(
         progress,
         gap,
         writable: AtomicBool::new(true),
+        written_at: Mutex::default(),
         announced: Arc::default(),
     });
     let herald = Herald::start();
@@ -303,6 +317,16 @@ impl Batch {
         true
     }
 
+    /// Puts the losses first that are not in the log yet; returns them.
+    fn push_gap(&mut self, shared: &Shared) -> Option<Gap> {
+        let gap = *locked(&shared.gap);
+        if let Some(Gap { from, lost }) = gap {
+            // A gap is three numbers: it has bytes.
+            let _ = self.push_event(Event::Gap { from, until: clock::now(), lost });
+        }
+        gap
+    }
+
     fn push_event(&mut self, event: Event) -> Result<(), CodecError> {
         self.frame.push(&event)?;
         self.events.push(event);
@@ -330,16 +354,37 @@ impl Writer {
     fn run(mut self, entries: &Receiver<Entry>) {
         let mut open = true;
         while open {
-            let Ok(first) = entries.recv() else { break };
+            let Some(first) = self.next(entries) else { break };
             let mut batch = Batch::new(self.journal.frame());
-            let gap = *locked(&self.shared.gap);
-            if let Some(Gap { from, lost }) = gap {
-                // A gap is three numbers: it has bytes.
-                let _ = batch.push_event(Event::Gap { from, until: clock::now(), lost });
-            }
+            let gap = batch.push_gap(&self.shared);
             open = batch.push(first) && batch.fill(entries);
             open = open && self.gather(&mut batch, entries);
             self.write(batch, gap);
+        }
+    }
+
+    /// The next entry, once there is one; nothing when the queue is closed. Meanwhile a journal that failed is tried again,
+    /// so that it heals, and a gap is told, although nobody pulls.
+    fn next(&mut self, entries: &Receiver<Entry>) -> Option<Entry> {
+        while !self.shared.writable.load(Ordering::Relaxed) {
+            match entries.recv_timeout(RETRY_PAUSE) {
+                Ok(entry) => return Some(entry),
+                Err(RecvTimeoutError::Timeout) => self.retry(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        entries.recv().ok()
+    }
+
+    fn retry(&mut self) {
+        let mut batch = Batch::new(self.journal.frame());
+        let gap = batch.push_gap(&self.shared);
+        if gap.is_some() {
+            self.write(batch, gap);
+        } else if self.journal.unspoil().is_ok() {
+            // Nothing was lost but a change that somebody was told about.
+            self.shared.writable.store(true, Ordering::Relaxed);
+            tracing::info!("the log can be written again");
         }
     }
 
@@ -402,6 +447,7 @@ impl Writer {
         match written {
             Ok(()) => {
                 self.shared.counters.commits.inc();
+                *locked(&self.shared.written_at) = Some(Instant::now());
                 if !is_writable {
                     tracing::info!("the log is written again");
                 }

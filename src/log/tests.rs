@@ -194,7 +194,7 @@ async fn lost_until_durable(log: &Log) -> u64 {
 }
 
 async fn until_healthy(log: &Log) {
-    while log.health().is_err() {
+    while log.health().verdict().is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -208,11 +208,11 @@ async fn a_full_disk_holds_nobody_up_and_leaves_a_gap() {
     full.set(true);
     assert_eq!(log.record(observation(2)).durable(&long()).await, Durability::Lost);
     assert_eq!(log.append(created("staging")).await, Err(AppendError::Unwritable));
-    assert!(log.health().is_err());
+    assert!(log.health().verdict().is_err());
 
     full.set(false);
     let lost = 1 + lost_until_durable(&log).await;
-    log.health().unwrap();
+    log.health().verdict().unwrap();
     let events = stored(&log);
     assert_eq!(events.len(), 3);
     assert!(matches!(events[1], Event::Gap { lost: counted, .. } if counted == lost), "{events:?}");
@@ -228,7 +228,7 @@ async fn while_the_database_fails_the_journal_goes_on() {
         assert_eq!(log.record(observation(number)).durable(&long()).await, Durability::Durable);
     }
     assert!(log.events().is_err(), "the database took it");
-    assert!(log.health().is_err());
+    assert!(log.health().verdict().is_err());
     assert_eq!(log.record(observation(10)).durable(&long()).await, Durability::Durable);
     log.append(created("staging")).await.unwrap();
     assert!(log.view().directory.environment("staging").is_some());

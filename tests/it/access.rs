@@ -117,7 +117,7 @@ async fn an_admin_token_works_until_it_ends() {
     check_problem(&server.send_as(&pulls, Method::GET, ENVIRONMENTS, "").await, 401, None);
 
     let dir = server.stop().await;
-    let server = Server::start_in(dir, |_| Ok(())).await;
+    let server = Server::start_in(dir).await;
     assert_eq!(server.send_as(&viewer, Method::GET, ENVIRONMENTS, "").await.status, 200);
     check_problem(&server.send_as(&ada, Method::GET, ENVIRONMENTS, "").await, 401, None);
     server.stop().await;
@@ -186,7 +186,7 @@ async fn every_change_says_who_made_it_through_what_and_from_where() {
         check_problem(&server.get(&format!("/api/v1/audit?{query}")).await, 422, Some(field));
     }
     let dir = server.stop().await;
-    let server = Server::start_in(dir, |_| Ok(())).await;
+    let server = Server::start_in(dir).await;
     check(&server.get("/api/v1/audit").await.json());
     server.stop().await;
 }

@@ -9,7 +9,6 @@ use landfall::model::event::Observation;
 use landfall::model::secret::{PULL_PREFIX, is_well_formed, sha256};
 use landfall::model::time::Span;
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::admin_support::{HOST, Server, check_problem, digest, pull, upgrade_and_rollback};
@@ -25,7 +24,7 @@ async fn health_metrics_and_status_are_open() {
 
     let ready = open("/readyz").await;
     assert_eq!(ready.status, 200);
-    assert_eq!(ready.json(), json!({"ready": true, "checks": {"log": "ok", "part": "ok"}}));
+    assert_eq!(ready.json(), json!({"ready": true, "checks": {"serving": "ok"}}));
 
     let metrics = open("/metrics").await;
     assert_eq!(metrics.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -35,18 +34,25 @@ async fn health_metrics_and_status_are_open() {
     let status = open("/status").await.json();
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!((&status["environments"], &status["tokens_active"]), (&json!(1), &json!(1)));
-    assert_eq!(status["log"], json!({"entries": 2, "health": "ok", "late": 0, "lost": 0}));
+    let log = &status["log"];
+    assert_eq!([&log["entries"], &log["late"], &log["lost"]], [2, 0, 0], "{log}");
+    assert_eq!(
+        (&log["health"], &log["writable"], &log["database_writable"]),
+        (&json!("ok"), &json!(true), &json!(true))
+    );
+    assert!(log["journal_free_bytes"].as_u64() > Some(1 << 20) && log["written_s_ago"].is_u64(), "{log}");
     assert_eq!(status["proxy"], json!({"connections": 3}));
     assert!(status["uptime_s"].is_u64() && status["started_at"].is_string());
     server.stop().await;
 }
 
 #[tokio::test]
-async fn readyz_names_what_is_not_ready() {
-    let server = Server::start_in(TempDir::new().unwrap(), |_| Err("the part is broken".to_owned())).await;
+async fn readyz_says_when_nobody_is_let_in() {
+    let mut server = Server::start().await;
+    server.let_nobody_in();
     let ready = server.send_with(Method::GET, "/readyz", "", &[]).await;
-    assert_eq!(ready.status, 503);
-    assert_eq!(ready.json(), json!({"ready": false, "checks": {"log": "ok", "part": "the part is broken"}}));
+    assert_eq!((ready.status.as_u16(), &ready.json()["ready"]), (503, &json!(false)));
+    assert!(ready.json()["checks"]["serving"].as_str().unwrap().contains("stopping"), "{}", ready.text());
     server.stop().await;
 }
 
@@ -381,7 +387,7 @@ async fn changes_outlive_a_restart() {
     let (_, secret) = server.environment("production").await;
     let token = server.token.clone();
     let dir = server.stop().await;
-    let server = Server::start_in(dir, |_| Ok(())).await;
+    let server = Server::start_in(dir).await;
     assert_eq!(server.token, token);
     assert_eq!(server.get("/api/v1/environments/production").await.json()["tokens_active"], 1);
     assert!(server.log.view().directory.authenticate(&sha256(&secret), now()).is_ok());

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use landfall::admin::{AdminToken, App, Readiness, Settings, serve};
+use landfall::admin::{AdminToken, App, Readiness, Serving, Settings, serve};
 use landfall::clock::now;
 use landfall::config::{Access, Ask, Provider, Secret, Webhook};
 use landfall::deadline::Deadlines;
@@ -37,6 +37,7 @@ pub struct Server {
     pub url: String,
     http: Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
+    serving: Option<Serving>,
     served: JoinHandle<()>,
 }
 
@@ -63,37 +64,31 @@ impl Answer {
 
 impl Server {
     pub async fn start() -> Self {
-        Self::start_in(TempDir::new().unwrap(), |_| Ok(())).await
+        Self::start_in(TempDir::new().unwrap()).await
     }
 
-    /// `broken` is one more readiness check.
-    pub async fn start_in(dir: TempDir, broken: fn(&Log) -> Result<(), String>) -> Self {
-        Self::start_of(dir, broken, Clusters::new(), None).await
+    /// On the log in this folder.
+    pub async fn start_in(dir: TempDir) -> Self {
+        Self::start_of(dir, Clusters::new(), None).await
     }
 
     /// With access to the clusters of environments.
     pub async fn start_with(clusters: Clusters) -> Self {
-        Self::start_of(TempDir::new().unwrap(), |_| Ok(()), clusters, None).await
+        Self::start_of(TempDir::new().unwrap(), clusters, None).await
     }
 
     /// With a language model behind `ask`.
     pub async fn start_with_model(ask: Ask) -> Self {
-        Self::start_of(TempDir::new().unwrap(), |_| Ok(()), Clusters::new(), Some(ask)).await
+        Self::start_of(TempDir::new().unwrap(), Clusters::new(), Some(ask)).await
     }
 
-    async fn start_of(
-        dir: TempDir,
-        broken: fn(&Log) -> Result<(), String>,
-        clusters: Clusters,
-        ask: Option<Ask>,
-    ) -> Self {
+    async fn start_of(dir: TempDir, clusters: Clusters, ask: Option<Ask>) -> Self {
         let log = Log::open(dir.path(), Rules::default()).unwrap();
         let mut registry = Registry::default();
         log.register(&mut registry);
         let (admin_token, _) = AdminToken::load(None, dir.path()).unwrap();
-        let (health, checked) = (log.clone(), log.clone());
-        let readiness =
-            Readiness::default().with("log", move || health.health()).with("part", move || broken(&checked));
+        let readiness = Readiness::default();
+        let serving = readiness.begin();
         let settings = Settings {
             admin_token,
             hosts: vec!["landfall.example.com".to_owned()],
@@ -114,7 +109,12 @@ impl Server {
         let served = tokio::spawn(serve(listener, app, stopped));
         let token = std::fs::read_to_string(dir.path().join("admin.token")).unwrap().trim().to_owned();
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { dir, log, token, url, http, stop: Some(stop), served }
+        Self { dir, log, token, url, http, serving: Some(serving), stop: Some(stop), served }
+    }
+
+    /// Says that the proxy lets nobody in any more.
+    pub fn let_nobody_in(&mut self) {
+        self.serving.take();
     }
 
     /// Asks the server to stop.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::rig::fake::{Fake, Reply};
-use crate::rig::http::basic;
+use crate::rig::http::{Client, basic};
 use crate::rig::images::{Format, Recipe, digest_of};
 use crate::rig::landfall::{Setup, command};
 use crate::rig::process::{Said, run};
@@ -43,6 +43,9 @@ async fn sigterm_lets_a_transfer_finish() {
     landfall.process().terminate();
     let address = landfall.proxy().to_owned();
     until("nobody new is let in", async || TcpStream::connect(&address).await.is_err().then_some(())).await;
+    // Whoever probes was told before the door closed.
+    let ready = Client::new(landfall.admin_url().strip_prefix("http://").unwrap()).get("/readyz").await;
+    assert_eq!(ready.status, 503, "{}", ready.text());
     landfall.process().assert_running("landfall, with a transfer under way,");
     go_on.notify_one();
     let rest = answer.collect().await.unwrap().to_bytes();

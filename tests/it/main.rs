@@ -20,6 +20,7 @@ mod day;
 mod demo;
 mod deploy;
 mod deploys;
+mod disk;
 mod events;
 mod failing;
 mod headers;

@@ -1,0 +1,84 @@
+//! How the log is: for `/status`, as metrics, and in words for an operator.
+
+use std::fmt;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// How the log is. None of it stops a pull.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// The last attempt to write to the journal succeeded.
+    pub writable: bool,
+    /// The last attempt to write to the database succeeded.
+    pub database_writable: bool,
+    /// What the journal can take before it has to wait for the database.
+    pub journal_free_bytes: u64,
+    /// How long ago something was made durable; nothing if nothing was since the start.
+    pub written_ago: Option<Duration>,
+}
+
+impl Health {
+    /// Whether all is well; if not, what is wrong and what that means, in words for an operator.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn verdict(&self) -> Result<(), String> {
+        if !self.writable {
+            return Err("the log cannot be written; pulls go on, but are not tracked until it can".to_owned());
+        }
+        if !self.database_writable {
+            return Err(format!(
+                "the log's database cannot be written; pulls are tracked while the journal has room ({} KiB left)",
+                self.journal_free_bytes / 1024
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The log's health as gauges, read when somebody asks for the metrics.
+pub(super) struct Gauges<F>(F);
+
+impl<F: Fn() -> Health + Send + Sync + 'static> Gauges<F> {
+    pub(super) fn new(health: F) -> Self {
+        Self(health)
+    }
+}
+
+impl<F> fmt::Debug for Gauges<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gauges")
+    }
+}
+
+impl<F: Fn() -> Health + Send + Sync + 'static> Collector for Gauges<F> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let health = (self.0)();
+        let mut gauge = |name, help, value: u64| {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+        };
+        gauge(
+            "writable",
+            "1 if the last write to the journal succeeded; at 0 pulls are not tracked",
+            health.writable.into(),
+        )?;
+        gauge(
+            "database_writable",
+            "1 if the last write to the database succeeded; at 0 the journal fills",
+            health.database_writable.into(),
+        )?;
+        gauge(
+            "journal_free_bytes",
+            "What the journal can take before it has to wait for the database",
+            health.journal_free_bytes,
+        )?;
+        if let Some(ago) = health.written_ago {
+            gauge("written_seconds_ago", "Seconds since something was made durable", ago.as_secs())?;
+        }
+        Ok(())
+    }
+}
