@@ -7,7 +7,8 @@
 //! 5. Which upstream serves the repository? None: 404.
 //! 6. The upstream is asked. No answer: 502 or 504.
 //! 7. A manifest: learned from, observed, and answered once the observation is durable or its time is up.
-//!    A blob: streamed, resumed and checked; observed at its end. Lists: handed on, their links made the proxy's.
+//!    A blob: streamed, resumed and checked; observed at its end. Lists: handed on, their links made the proxy's, and
+//!    broken off where the upstream is silent for too long.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use http::header::{HeaderName, LINK};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use tower_http::timeout::TimeoutBody;
 
 use super::auth::{self, Permit};
 use super::counters::{Answer, Counters};
@@ -205,6 +207,7 @@ impl Proxy {
         if ask.method == Method::HEAD || head.status != StatusCode::OK {
             return Ok(self.small(head, body, &ask.method).await);
         }
+        let body = TimeoutBody::new(target.limits().stall, body);
         Ok(forwarded(head, Body::Plain(body.map_err(|_| TransferError::Broken).boxed_unsync())))
     }
 
