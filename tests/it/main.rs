@@ -23,6 +23,7 @@ mod deploys;
 mod disk;
 mod events;
 mod failing;
+mod faults;
 mod headers;
 mod import;
 mod large;

@@ -1,0 +1,256 @@
+//! The proxy on threads of its own in this process, so that its tasks and descriptors can be counted, with short waits.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use landfall::config::{self, Redirects, Secret, Verify};
+use landfall::log::Log;
+use landfall::model::act::{Action, Actor};
+use landfall::model::deployments::Rules;
+use landfall::model::event::{TokenId, TokenKind};
+use landfall::model::time::Time;
+use landfall::proxy::upstream::{Limits, Upstreams};
+use landfall::proxy::{self, Certificate, Counters, Listener, Proxy, Threads};
+use prometheus_client::registry::Registry;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::client::Door;
+use super::upstream::{Tls, Upstream};
+use crate::rig::http::basic;
+
+/// The waits of the proxy, on a machine that has nothing else to do: short enough for a minute.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_millis(500),
+    head: Duration::from_millis(600),
+    stall: Duration::from_millis(300),
+    resume_pause: Duration::from_millis(5),
+    idle: Duration::from_millis(400),
+};
+/// The same for a body that is read whole.
+const WHOLE_BODY: Duration = Duration::from_millis(600);
+/// How late timers may be before the waits are made longer, and how often as long they are made at most.
+const LATE: Duration = Duration::from_millis(15);
+const SLOWNESS_MAX: u32 = 8;
+const MAX_WAIT: Duration = Duration::from_millis(50);
+const SECRET: &str = "only-between-these-two";
+
+/// A worker's two registries: a plain one, and one with TLS.
+pub struct Slot {
+    pub plain: Upstream,
+    pub tls: Upstream,
+}
+
+/// The proxy, its registries, and the way in.
+pub struct Bench {
+    pub door: Door,
+    pub slots: Vec<Slot>,
+    pub calm: Upstream,
+    pub counters: Counters,
+    pub threads: Threads,
+    /// How many times as long as on a machine with nothing else to do everything may take.
+    pub slowness: u32,
+    pub limits: Limits,
+    /// Each of a request's waits at the registry, as often as any path waits for it, and as much again.
+    pub bound: Duration,
+    stops: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
+    _dir: TempDir,
+}
+
+impl Bench {
+    pub async fn start(slots: usize) -> Self {
+        let dir = crate::rig::directory();
+        let certificate = certificate(dir.path(), "own");
+        let tls =
+            Tls { own: certificate.acceptor(), strange: self::certificate(dir.path(), "strange").acceptor() };
+        let calm = Upstream::start(None).await;
+        let mut all = Vec::new();
+        let mut settings = vec![setting("calm", &calm, &certificate)];
+        for index in 0..slots {
+            let slot =
+                Slot { plain: Upstream::start(None).await, tls: Upstream::start(Some(tls.clone())).await };
+            settings.push(setting(&format!("p{index}"), &slot.plain, &certificate));
+            settings.push(setting(&format!("s{index}"), &slot.tls, &certificate));
+            all.push(slot);
+        }
+        let threads = Threads::start().unwrap();
+        let plane = threads.handle();
+        let data = dir.path().join("data");
+        let log = plane.spawn_blocking(move || Log::open(&data, Rules::default()).unwrap()).await.unwrap();
+        admit(&log).await;
+        let slowness = slowness().await;
+        println!("all waits are made {slowness} times as long, for what else this machine does");
+        let (limits, whole_body) = (times(LIMITS, slowness), WHOLE_BODY * slowness);
+        let bound = (limits.connect + limits.head + limits.stall.max(whole_body)) * 8;
+        let upstreams = Upstreams::new(&settings, limits).unwrap();
+        let settings =
+            proxy::Settings { max_wait: MAX_WAIT, verify: Verify::First, splice: true, whole_body };
+        let _entered = plane.enter();
+        let proxy = Arc::new(Proxy::new(log, upstreams, settings));
+        let files = config::Tls { cert: certificate.cert.clone(), key: certificate.key.clone() };
+        let shown = Certificate::load(files).unwrap();
+        let mut stops = Vec::new();
+        let mut serve = |certificate: Option<&Certificate>| -> SocketAddr {
+            let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate).unwrap();
+            let address = listener.address().unwrap();
+            let (stop, stopped) = oneshot::channel::<()>();
+            let proxy = proxy.clone();
+            let serving = plane.spawn(proxy::serve(listener, proxy, async {
+                let _ = stopped.await;
+            }));
+            stops.push((stop, serving));
+            address
+        };
+        let door = Door {
+            plain: serve(None),
+            tls: serve(Some(&shown)),
+            connector: certificate.connector(),
+            authorization: basic("faults", SECRET).into(),
+        };
+        Self {
+            door,
+            slots: all,
+            calm,
+            counters: proxy.counters().clone(),
+            threads,
+            slowness,
+            limits,
+            bound,
+            stops,
+            _dir: dir,
+        }
+    }
+
+    /// A counter of the proxy.
+    pub fn counted(&self, name: &str) -> u64 {
+        let mut registry = Registry::default();
+        self.counters.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("landfall_proxy_{name}_total ")));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    }
+
+    /// Stops the listeners. A connection that was not given back keeps them from ending.
+    pub async fn stop(&mut self, within: Duration) -> Result<(), String> {
+        for (stop, serving) in self.stops.drain(..) {
+            let _ = stop.send(());
+            let ended = tokio::time::timeout(within, serving).await;
+            ended.map_err(|_| "a listener waits for a connection that is over".to_owned())?.unwrap();
+        }
+        Ok(())
+    }
+}
+
+/// How much slower than one with nothing else to do this machine is: by how late its timers are, and by how long a
+/// thread that has something to do waits for a core.
+async fn slowness() -> u32 {
+    let waiting: Vec<_> = (0..2).map(|_| tokio::task::spawn_blocking(share_of_a_core)).collect();
+    let mut latest = Duration::ZERO;
+    for _ in 0..100 {
+        let due = Instant::now() + Duration::from_millis(5);
+        tokio::time::sleep_until(due.into()).await;
+        latest = latest.max(due.elapsed());
+    }
+    let mut slowness = latest.as_millis().div_ceil(LATE.as_millis()) as u32;
+    for share in waiting {
+        slowness = slowness.max(share.await.unwrap());
+    }
+    slowness.clamp(1, SLOWNESS_MAX)
+}
+
+/// How many times as long as alone a busy thread takes.
+fn share_of_a_core() -> u32 {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(500) {
+        std::hint::black_box(Sha256::digest([0; 4096]));
+    }
+    // Time on a core and time waiting for one, both in ns (Linux, Documentation/scheduler/sched-stats.rst).
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let times: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [ran, waited, ..] = times[..] else { return 1 };
+    u32::try_from((ran + waited) / ran.max(1)).unwrap_or(SLOWNESS_MAX)
+}
+
+fn times(limits: Limits, factor: u32) -> Limits {
+    Limits {
+        connect: limits.connect * factor,
+        head: limits.head * factor,
+        stall: limits.stall * factor,
+        resume_pause: limits.resume_pause,
+        idle: limits.idle * factor,
+    }
+}
+
+async fn admit(log: &Log) {
+    let environment: landfall::model::event::EnvironmentName = "faults".parse().unwrap();
+    let (at, name) = (Time::from_ms(0), environment.clone());
+    let made = Action::EnvironmentCreated { name, description: String::new(), color: String::new() };
+    log.append(made.by(Actor::default(), at)).await.unwrap();
+    let token = Action::TokenCreated {
+        environment,
+        id: TokenId::new("tok_faults"),
+        name: "faults".to_owned(),
+        // What a local token pulls is kept in one bounded list.
+        kind: TokenKind::Local,
+        secret_sha256: Sha256::digest(SECRET).into(),
+        expires_at: None,
+    };
+    log.append(token.by(Actor::default(), at)).await.unwrap();
+}
+
+fn setting(prefix: &str, upstream: &Upstream, identity: &Identity) -> config::Upstream {
+    config::Upstream {
+        prefix: prefix.to_owned(),
+        url: upstream.url().parse().unwrap(),
+        strip_prefix: false,
+        hosts: Vec::new(),
+        username: Some("me".to_owned()),
+        password: Some(Secret::new("word".to_owned())),
+        ca_file: Some(identity.cert.clone()),
+        redirects: Redirects::Follow,
+    }
+}
+
+/// A self-signed certificate of this machine's own address, and where its files are.
+struct Identity {
+    cert: std::path::PathBuf,
+    key: std::path::PathBuf,
+}
+
+fn certificate(dir: &Path, name: &str) -> Identity {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let files = Identity { cert: dir.join(format!("{name}.crt")), key: dir.join(format!("{name}.key")) };
+    std::fs::write(&files.cert, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    files
+}
+
+impl Identity {
+    fn chain(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(&self.cert).unwrap()
+    }
+
+    fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let key = PrivateKeyDer::from_pem_file(&self.key).unwrap();
+        Arc::new(config.with_single_cert(vec![self.chain()], key).unwrap()).into()
+    }
+
+    fn connector(&self) -> tokio_rustls::TlsConnector {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.chain()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        Arc::new(config.with_root_certificates(roots).with_no_client_auth()).into()
+    }
+}
