@@ -29,7 +29,7 @@ pub(super) const SWEEP_PAUSE: Duration = Duration::from_secs(5);
 #[cfg(target_os = "linux")]
 pub(super) const UNACKNOWLEDGED_MS_MAX: u32 = 10_000;
 /// How long connections to a place that sent more than it was asked for take one request each.
-pub(super) const DISTRUSTED_FOR: Duration = Duration::from_secs(600);
+pub const DISTRUSTED_FOR: Duration = Duration::from_secs(600);
 /// Idle connections that a pool keeps, for everything but blobs.
 pub(super) const IDLE_CONNECTIONS_MAX: usize = 256;
 /// Idle connections that a pool keeps for blobs; each may hold a read buffer of [`BULK_READ_BYTES`].
@@ -71,6 +71,8 @@ pub struct Limits {
     pub resume_pause: Duration,
     /// See [`IDLE_TIMEOUT`].
     pub idle: Duration,
+    /// See [`DISTRUSTED_FOR`].
+    pub distrust: Duration,
 }
 
 impl Default for Limits {
@@ -81,6 +83,7 @@ impl Default for Limits {
             stall: STALL_TIMEOUT,
             resume_pause: RESUME_PAUSE,
             idle: IDLE_TIMEOUT,
+            distrust: DISTRUSTED_FOR,
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::channel::{After, Channel, NoAnswer, Origin, Outgoing};
 use super::connect::{ConnectError, Connector, Stream};
 use super::content::Content;
-use super::limits::{DISTRUSTED_FOR, SWEEP_PAUSE};
+use super::limits::{Limits, SWEEP_PAUSE};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +29,9 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A pool that keeps at most `idle_max` connections for later, each for at most twice `idle`.
-    pub(super) fn new(connector: Connector, http1: http1::Builder, idle_max: usize, idle: Duration) -> Self {
-        Self { connector, home: Arc::new(Home { http1, idle_max, idle, shelf: Mutex::default() }) }
+    /// A pool that keeps at most `idle_max` connections for later.
+    pub(super) fn new(connector: Connector, http1: http1::Builder, idle_max: usize, limits: Limits) -> Self {
+        Self { connector, home: Arc::new(Home { http1, idle_max, limits, shelf: Mutex::default() }) }
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -82,8 +82,7 @@ impl Pool {
 pub(super) struct Home {
     http1: http1::Builder,
     idle_max: usize,
-    /// How long a connection without a request is good for another.
-    idle: Duration,
+    limits: Limits,
     shelf: Mutex<Shelf>,
 }
 
@@ -117,14 +116,14 @@ impl Shelf {
         is_distrusted
     }
 
-    fn distrust(&mut self, origin: &Origin) {
+    fn distrust(&mut self, origin: &Origin, time: Duration) {
         if !self.is_distrusted() {
             tracing::warn!(
                 registry = %origin,
-                "it sends more than it is asked for; each request has a connection of its own for {DISTRUSTED_FOR:?}"
+                "it sends more than it is asked for; each request has a connection of its own for {time:?}"
             );
         }
-        self.distrusted_until = Some(Instant::now() + DISTRUSTED_FOR);
+        self.distrusted_until = Some(Instant::now() + time);
         self.idle.clear();
     }
 }
@@ -135,13 +134,13 @@ impl Home {
         let mut shelf = self.shelf();
         while let Some(index) = shelf.idle.iter().rposition(|idle| idle.channel.origin == *origin) {
             let mut idle = shelf.idle.remove(index);
-            if !idle.is_fresh(self.idle) {
+            if !idle.is_fresh(self.limits.idle) {
                 continue;
             }
             match idle.channel.while_idle() {
                 After::Silence => return Some(idle.channel),
                 After::End => {}
-                After::Surplus => shelf.distrust(origin),
+                After::Surplus => shelf.distrust(origin, self.limits.distrust),
             }
         }
         None
@@ -150,7 +149,7 @@ impl Home {
     /// Bytes came from `origin` that nobody had asked for. An answer that comes late could be taken for the next
     /// request's, so that for a while no connection takes a second one.
     pub(super) fn distrust(&self, origin: &Origin) {
-        self.shelf().distrust(origin);
+        self.shelf().distrust(origin, self.limits.distrust);
     }
 
     /// Keeps a connection that can take another request. Where there are too many, the one that nobody used for longest
@@ -181,11 +180,11 @@ impl Home {
     /// Closes what nobody used for long and what the other side has closed, until nothing is left.
     async fn sweep(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(self.idle.min(SWEEP_PAUSE)).await;
+            tokio::time::sleep(self.limits.idle.min(SWEEP_PAUSE)).await;
             let mut shelf = self.shelf();
             let mut surplus_of = None;
             shelf.idle.retain_mut(|idle| match idle.channel.while_idle() {
-                After::Silence => idle.is_fresh(self.idle),
+                After::Silence => idle.is_fresh(self.limits.idle),
                 After::End => false,
                 After::Surplus => {
                     surplus_of = Some(idle.channel.origin.clone());
@@ -193,7 +192,7 @@ impl Home {
                 }
             });
             if let Some(origin) = surplus_of {
-                shelf.distrust(&origin);
+                shelf.distrust(&origin, self.limits.distrust);
             }
             if shelf.idle.is_empty() {
                 shelf.is_swept = false;

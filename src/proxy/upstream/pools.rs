@@ -2,7 +2,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Response;
 use http::uri::Scheme;
@@ -40,8 +39,7 @@ struct Lines {
 
 impl Pools {
     pub(super) fn new(tls: &Arc<ClientConfig>, limits: Limits) -> Self {
-        let lines =
-            |reach| Lines::new(&Connector { tls: tls.clone(), reach, limit: limits.connect }, limits.idle);
+        let lines = |reach| Lines::new(&Connector { tls: tls.clone(), reach, limit: limits.connect }, limits);
         let named = [Nearness::Public, Nearness::Private, Nearness::Loopback];
         Self {
             own: lines(Reach::Own),
@@ -93,9 +91,9 @@ pub(super) fn nearness_of<B>(response: &Response<B>) -> Nearness {
 }
 
 impl Lines {
-    fn new(connector: &Connector, idle: Duration) -> Self {
+    fn new(connector: &Connector, limits: Limits) -> Self {
         let pool =
-            |http1: &http1::Builder, idle_max| Pool::new(connector.clone(), http1.clone(), idle_max, idle);
+            |http1: &http1::Builder, idle_max| Pool::new(connector.clone(), http1.clone(), idle_max, limits);
         let http1 = http1::Builder::new;
         Self {
             small: pool(http1().max_buf_size(READ_BYTES_MAX), IDLE_CONNECTIONS_MAX),

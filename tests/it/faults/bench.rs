@@ -32,6 +32,8 @@ const LIMITS: Limits = Limits {
     stall: Duration::from_millis(300),
     resume_pause: Duration::from_millis(5),
     idle: Duration::from_millis(400),
+    // Not beyond the case that gave the reason.
+    distrust: Duration::from_millis(50),
 };
 /// The same for a body that is read whole.
 const WHOLE_BODY: Duration = Duration::from_millis(600);
@@ -185,6 +187,7 @@ fn times(limits: Limits, factor: u32) -> Limits {
         stall: limits.stall * factor,
         resume_pause: limits.resume_pause,
         idle: limits.idle * factor,
+        distrust: limits.distrust,
     }
 }
 
