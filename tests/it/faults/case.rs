@@ -63,6 +63,10 @@ words! {
         TooShort = "too-short",
         TooLong = "too-long",
         WrongDigest = "wrong-digest",
+        /// Not the part that was asked for.
+        WrongPart = "wrong-part",
+        /// A part of something else, with an `ETag` of its own.
+        ChangedPart = "changed-part",
         BadChunk = "bad-chunk",
         HugeChunk = "huge-chunk",
         // Answers that nobody asked for.
@@ -116,6 +120,8 @@ words! {
         BlobTrusted = "blob-trusted",
         /// The first answer breaks off; the fault is in the answer to the request for the rest.
         BlobResumed = "blob-resumed",
+        /// The same for a blob that was found right before.
+        TrustedResumed = "trusted-resumed",
         /// A part, as the client asked.
         BlobRange = "blob-range",
         Tags = "tags",
@@ -238,7 +244,17 @@ impl Fault {
 
 impl Path {
     pub fn is_blob(self) -> bool {
-        matches!(self, Self::BlobCopied | Self::BlobTrusted | Self::BlobResumed | Self::BlobRange)
+        self.is_trusted() || self.is_resumed() || matches!(self, Self::BlobCopied | Self::BlobRange)
+    }
+
+    /// Whether the blob was pulled before.
+    pub fn is_trusted(self) -> bool {
+        matches!(self, Self::BlobTrusted | Self::TrustedResumed)
+    }
+
+    /// Whether the first answer breaks off.
+    pub fn is_resumed(self) -> bool {
+        matches!(self, Self::BlobResumed | Self::TrustedResumed)
     }
 
     /// Whether the proxy reads the answer whole before it answers.

@@ -99,12 +99,14 @@ fn must_be_whole(case: &Case) -> bool {
         Trickle => false,
         _ if is_cut && may_be_mended => match path {
             Path::ManifestTag | Path::ManifestDigest => framing != Framing::Close,
-            Path::BlobResumed => true,
+            Path::BlobResumed | Path::TrustedResumed => true,
             // There is no rest.
             _ if fault == TooShort => false,
             Path::BlobCopied | Path::BlobTrusted | Path::BlobRange => framing == Framing::Length,
             Path::Tags | Path::Referrers | Path::Token => false,
         },
+        // Another part is refused, and the right one asked for.
+        Fault::WrongPart | Fault::ChangedPart => times == Times::Once,
         // A request that was not answered is sent once more.
         _ if fault.is_end() && place == Place::Head => times == Times::Once,
         _ => false,

@@ -139,7 +139,7 @@ impl Player<'_> {
     /// What is trusted was pulled before; a kept connection is there, or none.
     async fn prepare(&self, main: &Object, next: &Object) -> Result<(), String> {
         let case = self.case;
-        if case.path == Path::BlobTrusted {
+        if case.path.is_trusted() {
             let mut line = self.line(Who::H1).await?;
             for object in [main, next] {
                 self.healthy(&mut line, object).await?;

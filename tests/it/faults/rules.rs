@@ -70,12 +70,24 @@ pub const RULES: &[Rule] = &[
     ("garbage in a body is a body, where neither a digest nor a coding tells", |case| {
         let is_in_body = matches!(case.place, Place::AfterHead | Place::BodyStart | Place::BodyMiddle);
         let is_told = case.framing == Framing::Chunked
-            || !matches!(case.path, Path::Tags | Path::Referrers | Path::BlobRange | Path::BlobTrusted);
+            || !(case.path.is_trusted()
+                || matches!(case.path, Path::Tags | Path::Referrers | Path::BlobRange));
         case.fault == Fault::Garbage && is_in_body && !is_told
+    }),
+    ("only who asks for a part gets the wrong one", |case| {
+        matches!(case.fault, Fault::WrongPart | Fault::ChangedPart) && !case.path.is_resumed()
     }),
     ("a token has no digest", |case| case.fault == Fault::TwoDigests && case.path == Path::Token),
     ("who is slow and goes on is waited for, where it is not read whole", |case| {
         case.fault == Fault::Trickle && case.place == Place::BodyStart && !case.path.is_read_whole()
+    }),
+    ("who brings some of a blob each time is asked for the rest again, as often as is allowed", |case| {
+        let is_slow = match case.place {
+            Place::BodyStart | Place::BodyMiddle => matches!(case.fault, Fault::Stall | Fault::Garbage),
+            Place::AfterHead => case.fault == Fault::Garbage,
+            _ => false,
+        };
+        case.times == Times::Always && case.path.is_blob() && is_slow
     }),
     ("a kept connection that is silent is as it should be", |case| {
         case.fault == Fault::Stall && matches!(case.place, Place::AfterAnswer | Place::Idle)

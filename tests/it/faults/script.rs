@@ -293,6 +293,29 @@ pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec
             wrong.body[at] ^= 1;
             wrong.honest(&mut rng)
         }
+        Fault::WrongPart => {
+            let mut moved = answer.clone();
+            for (name, value) in &mut moved.headers {
+                // The same bytes, said to begin elsewhere.
+                if name == "content-range" {
+                    let (range, total) = value.split_once('/').unwrap();
+                    let (first, last) = range.trim_start_matches("bytes ").split_once('-').unwrap();
+                    let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+                    *value = format!("bytes {}-{}/{total}", first - 1, last - 1);
+                }
+            }
+            moved.honest(&mut rng)
+        }
+        Fault::ChangedPart => {
+            let mut changed = answer.clone();
+            changed.body.iter_mut().for_each(|byte| *byte ^= 1);
+            for (name, value) in &mut changed.headers {
+                if name == "etag" {
+                    *value = "\"another\"".to_owned();
+                }
+            }
+            changed.honest(&mut rng)
+        }
         Fault::BadChunk => {
             let at = rng.below(body.len());
             let bad = rng.pick(&["\r\nzz\r\n", "\r\n-5\r\n", "\r\n\r\n", "\r\n0x5\r\n"]);

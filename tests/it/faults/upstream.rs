@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use super::case::{Case, Fault, Framing, Path, Place, Times};
+use super::case::{Case, Fault, Framing, Place, Times};
 use super::script::{Answer, End, Step, faulty, unasked};
 use super::seed::Rng;
 use super::stream::{After, Stream};
@@ -84,7 +84,7 @@ impl Script {
     pub fn arm(&self) {
         let times = if self.case.times == Times::Once { 1 } else { usize::MAX };
         self.faults_left.store(times, Ordering::SeqCst);
-        self.breaks_left.store(usize::from(self.case.path == Path::BlobResumed), Ordering::SeqCst);
+        self.breaks_left.store(usize::from(self.case.path.is_resumed()), Ordering::SeqCst);
     }
 
     /// From now on everything is honest.
@@ -128,7 +128,7 @@ impl Script {
             let answer = Answer { framing: Framing::Length, ..answer };
             return faulty(&cut, &answer, &self.other, &request.target).into();
         }
-        let is_fault = (self.case.path != Path::BlobResumed || range.is_some()) && self.is_due(&IN_AN_ANSWER);
+        let is_fault = (!self.case.path.is_resumed() || range.is_some()) && self.is_due(&IN_AN_ANSWER);
         if !is_fault {
             return answer.honest(&mut rng).into();
         }
