@@ -21,6 +21,7 @@ mod demo;
 mod deploy;
 mod deploys;
 mod disk;
+mod digests;
 mod events;
 mod failing;
 mod faults;
