@@ -22,9 +22,9 @@ use crate::log::Log;
 use crate::model::event::{Event, Facts};
 use crate::model::oci::{Digest, Reference, Repository};
 
-/// Largest manifest that is looked at, in bytes: what registries accept at most (distribution spec, "Pushing
-/// manifests").
-pub(super) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Largest manifest that is handed on, in bytes. Registries accept 4 MiB at least (distribution spec, "Pushing
+/// manifests"), and some more.
+pub(super) const MANIFEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Largest image config that is looked at, in bytes.
 pub(super) const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// Images remembered, at least; each takes some 100 B.
