@@ -47,6 +47,7 @@ impl Proxy {
         let (head, body) = loop {
             tries += 1;
             let (head, body) = self.ask(target, ask).await?.into_parts();
+            self.learner.heed(target, head.status, &head.headers);
             if ask.method == Method::HEAD || head.status != StatusCode::OK {
                 let answered = self.answered_without_body(pull, target, &head, &ask.method);
                 return Ok((self.small(head, body, &ask.method).await, answered));

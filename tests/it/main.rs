@@ -29,6 +29,7 @@ mod faults;
 mod headers;
 mod import;
 mod large;
+mod learning;
 mod life;
 mod mcp;
 mod mcp_story;

@@ -54,6 +54,7 @@ pub struct Upstreams {
 /// A registry and the name by which it knows a repository. Cheap to clone.
 #[derive(Clone)]
 pub struct Target {
+    registry: usize,
     upstream: Arc<Upstream>,
     name: Arc<str>,
     repository: Repository,
@@ -107,7 +108,7 @@ impl Upstreams {
     /// Nobody serves it.
     pub fn select(&self, repository: &Repository, ns: Option<&Host>) -> Result<Target, Unrouted> {
         let Routed { registry, name, repository } = self.registries.route(repository, ns)?;
-        Ok(Target { upstream: self.all[registry].clone(), name, repository })
+        Ok(Target { registry, upstream: self.all[registry].clone(), name, repository })
     }
 }
 
@@ -155,6 +156,11 @@ impl Upstream {
 }
 
 impl Target {
+    /// The registry's place among the upstreams.
+    pub fn registry(&self) -> usize {
+        self.registry
+    }
+
     /// The repository's name at the registry.
     pub fn name(&self) -> &str {
         &self.name
