@@ -13,6 +13,7 @@ mod backup;
 mod browser;
 mod budget;
 mod clients;
+mod conformance;
 mod connections;
 mod crash;
 mod dashboard;
