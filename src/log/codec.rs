@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use crate::model::event::Event;
 
 /// The version that is written.
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
+/// The version before: digests were by sha256. What it wrote is written the same way today.
+const SHA256_ONLY: u8 = 2;
 
 /// Bytes that are no event.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +39,7 @@ pub(super) fn encode(event: &Event, buffer: &mut Vec<u8>) -> Result<(), CodecErr
 /// The event that `bytes` hold.
 pub(super) fn decode(bytes: &[u8]) -> Result<Event, CodecError> {
     match bytes.split_first() {
-        Some((&VERSION, rest)) => whole(rest),
+        Some((&(VERSION | SHA256_ONLY), rest)) => whole(rest),
         Some((&v1::VERSION, rest)) => whole::<v1::EventV1>(rest).map(Event::from),
         Some((&newer, _)) if newer > VERSION => Err(CodecError::Newer(newer)),
         _ => Err(CodecError::Damaged),
@@ -99,10 +101,17 @@ mod tests {
             parent: None,
             ..observation.clone()
         };
+        let sha512: Digest = format!("sha512:{}", "51".repeat(64)).parse().unwrap();
+        let by_sha512 = Observation {
+            reference: crate::model::oci::Reference::Digest(sha512),
+            digest: Some(sha512),
+            ..observation.clone()
+        };
         let learned = |facts| Event::Learned { at, repository: "docker/app".parse().unwrap(), digest, facts };
         let mut events = vec![
             ("observed", Event::Observed(observation)),
             ("observed-refused", Event::Observed(refused)),
+            ("observed-sha512", Event::Observed(by_sha512)),
             ("learned-index", learned(Facts::Index { children: vec![digest], labels: BTreeMap::new() })),
             ("learned-manifest", learned(Facts::Manifest { config: digest, labels: labels.clone() })),
             ("learned-config", learned(Facts::Config { labels })),
@@ -249,6 +258,7 @@ mod tests {
         let versions = [
             (include_str!("../../tests/golden/events-v1.txt"), Actor::default(), 11),
             (include_str!("../../tests/golden/events-v2.txt"), ada(), 20),
+            (include_str!("../../tests/golden/events-v3.txt"), ada(), 21),
         ];
         for (golden, by, count) in versions {
             let samples: BTreeMap<_, _> = samples(&by).into_iter().collect();
@@ -274,7 +284,7 @@ mod tests {
             .collect();
         assert_eq!(
             written,
-            include_str!("../../tests/golden/events-v2.txt"),
+            include_str!("../../tests/golden/events-v3.txt"),
             "the bytes changed: that is a new version, with a golden file of its own"
         );
     }

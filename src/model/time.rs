@@ -45,6 +45,13 @@ impl Time {
         at.and_then(|at| printer.timestamp_to_rfc9110_string(&at).ok()).unwrap_or_default()
     }
 
+    /// What [`http_date`](Self::http_date) writes; nothing for another text. RFC 9110 knows two older forms, which nobody
+    /// sends any more.
+    pub fn of_http_date(text: &str) -> Option<Self> {
+        let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(at.as_millisecond()))
+    }
+
     /// The span from `earlier` to `self`; negative when `earlier` is later.
     pub const fn since(self, earlier: Time) -> Span {
         Span(self.0.saturating_sub(earlier.0))

@@ -62,10 +62,11 @@ pub(super) fn of_manifest(body: &[u8]) -> Option<Facts> {
     Some(Facts::Manifest { config, labels })
 }
 
-/// What an image config says; nothing for other content.
-pub(super) fn of_config(body: &[u8]) -> Option<Facts> {
-    let image: ImageConfig = serde_json::from_slice(body).ok()?;
-    Some(Facts::Config { labels: kept(image.config?.labels.unwrap_or_default()) })
+/// What an image config says. Other content has no labels.
+pub(super) fn of_config(body: &[u8]) -> Facts {
+    let image = serde_json::from_slice::<ImageConfig>(body).ok();
+    let labels = image.and_then(|image| image.config?.labels);
+    Facts::Config { labels: kept(labels.unwrap_or_default()) }
 }
 
 fn kept(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -110,7 +111,7 @@ mod tests {
         let body = serde_json::json!({ "config": { "Labels": {
             "org.opencontainers.image.version": "v1", "org.opencontainers.image.title": long, "maintainer": "m" } } });
         let expected = Facts::Config { labels: [("version".to_owned(), "v1".to_owned())].into() };
-        assert_eq!(of_config(body.to_string().as_bytes()), Some(expected));
+        assert_eq!(of_config(body.to_string().as_bytes()), expected);
     }
 
     #[test]
@@ -118,6 +119,9 @@ mod tests {
         for body in ["", "{}", "[]", "{\"config\":{\"digest\":\"sha256:1\"}}", "\u{0}"] {
             assert_eq!(of_manifest(body.as_bytes()), None, "{body}");
         }
-        assert_eq!(of_config(b"{}"), None);
+        let nothing = Facts::Config { labels: BTreeMap::new() };
+        for body in ["", "{}", "[]", "{\"config\":null}", "{\"config\":{\"Labels\":null}}", "\u{0}"] {
+            assert_eq!(of_config(body.as_bytes()), nothing, "{body}");
+        }
     }
 }

@@ -17,8 +17,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
 use tower_http::timeout::TimeoutBody;
 
 use super::auth::{self, Permit};
@@ -260,13 +260,26 @@ fn registry_named(uri: &Uri) -> Result<Option<Host>, Refusal> {
     })
 }
 
+/// Why a body cannot be had whole.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Partial {
+    #[error("it is longer than {0} bytes")]
+    TooLong(u64),
+    #[error("{0}")]
+    Broken(String),
+}
+
 /// Reads a body whole, within a bound and a time.
-pub(super) async fn whole(body: Content, bytes_max: u64, deadlines: &Deadlines) -> Result<Bytes, String> {
+pub(super) async fn whole(body: Content, bytes_max: u64, deadlines: &Deadlines) -> Result<Bytes, Partial> {
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    if body.size_hint().lower() > bytes_max {
+        return Err(Partial::TooLong(bytes_max));
+    }
     match deadlines.bound(pin!(Limited::new(body, limit).collect())).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(Elapsed) => Err(format!("not all of it came within {:?}", deadlines.wait())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Partial::TooLong(bytes_max)),
+        Ok(Err(error)) => Err(Partial::Broken(error.to_string())),
+        Err(Elapsed) => Err(Partial::Broken(format!("not all of it came within {:?}", deadlines.wait()))),
     }
 }
 

@@ -2,16 +2,22 @@
 //! node needed less than that.
 //!
 //! A node that has an image sends a HEAD and nothing else, and asks for the config of one platform only. So what
-//! did not pass a moment after a pull is asked for here. Nobody waits for it, and it is bounded in number and size.
+//! did not pass a moment after a pull, and is not in the log from before, is asked for here. Nobody waits for it, and it
+//! is bounded in number and size, and by what the registry says about its quota.
+
+mod patience;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep_until, timeout};
+
+use patience::{Patience, doubled};
 
 use super::counters::Counters;
 use super::facts;
@@ -19,12 +25,13 @@ use super::recent::Recent;
 use super::upstream::{Ask, Line, Target, What};
 use crate::clock;
 use crate::log::Log;
+use crate::model::deployments::Unread;
 use crate::model::event::{Event, Facts};
 use crate::model::oci::{Digest, Reference, Repository};
 
-/// Largest manifest that is looked at, in bytes: what registries accept at most (distribution spec, "Pushing
-/// manifests").
-pub(super) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Largest manifest that is handed on, in bytes. Registries accept 4 MiB at least (distribution spec, "Pushing
+/// manifests"), and some more.
+pub(super) const MANIFEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Largest image config that is looked at, in bytes.
 pub(super) const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// Images remembered, at least; each takes some 100 B.
@@ -33,8 +40,12 @@ const IMAGES_MIN: usize = 20_000;
 const WAITING_MAX: usize = 1_024;
 /// How long a client is given to ask for it itself.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Pause before the same content is asked for again.
-const RETRY_PAUSE: Duration = Duration::from_secs(60);
+/// What learning calls itself at the registry.
+const AGENT: &str = concat!(
+    "landfall/",
+    env!("CARGO_PKG_VERSION"),
+    " (+learning: reads manifests and configs of images that are pulled)"
+);
 /// Time for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -66,8 +77,12 @@ pub(super) struct Learner {
 
 struct Memory {
     known: Recent<Digest, Known>,
+    /// Images of which the log has everything.
+    whole: Recent<Digest, ()>,
     parents: Recent<Digest, Digest>,
-    asked: Recent<Digest, Instant>,
+    /// What was asked for: until when it is not asked for again, and how often it was.
+    asked: Recent<Digest, (Instant, u32)>,
+    patience: Patience,
 }
 
 impl Learner {
@@ -76,8 +91,10 @@ impl Learner {
         let (wanted, waiting) = channel(WAITING_MAX);
         let memory = Memory {
             known: Recent::new(IMAGES_MIN),
+            whole: Recent::new(IMAGES_MIN),
             parents: Recent::new(IMAGES_MIN),
             asked: Recent::new(IMAGES_MIN),
+            patience: Patience::default(),
         };
         let memory = Arc::new(memory);
         let asker = Asker { log: log.clone(), counters: counters.clone(), memory: memory.clone() };
@@ -109,14 +126,27 @@ impl Learner {
 
     /// A manifest was answered with this digest, without its body.
     pub(super) fn seen(&self, target: &Target, repository: &Repository, digest: Digest) {
-        if self.memory.known.get(&digest).is_none() {
-            self.want(target, repository, What::Manifest(Reference::Digest(digest)));
+        if self.memory.whole.get(&digest).is_some() {
+            return;
         }
+        match self.log.view().state.unread(&digest) {
+            Some(Unread::Manifest(digest)) => {
+                self.want(target, repository, What::Manifest(Reference::Digest(digest)));
+            }
+            Some(Unread::Config(config)) => self.want(target, repository, What::Blob(config)),
+            None => self.memory.whole.insert(digest, ()),
+        }
+    }
+
+    /// The registry answered a manifest request so.
+    pub(super) fn heed(&self, target: &Target, status: StatusCode, headers: &HeaderMap) {
+        self.memory.patience.heed(target.registry(), status, headers, clock::now());
     }
 
     fn want(&self, target: &Target, repository: &Repository, what: What) {
         let due = Instant::now() + PATIENCE;
-        if !self.memory.may_ask(&what) {
+        let memory = &self.memory;
+        if memory.is_known(&what) || !memory.patience.is_over(target.registry()) || !memory.may_ask(&what) {
             return;
         }
         let wanted = Wanted { target: target.clone(), repository: repository.clone(), what, due };
@@ -132,18 +162,20 @@ impl Memory {
         if self.known.get(&digest) == Some(Known::Manifest) {
             return None;
         }
-        let facts = facts::of_manifest(body)?;
         self.known.insert(digest, Known::Manifest);
+        let facts = facts::of_manifest(body)?;
+        let view = log.view();
         let next = match &facts {
             Facts::Index { children, .. } => {
                 for child in children {
                     self.parents.insert(*child, digest);
                 }
                 let first = *children.first()?;
-                self.known.get(&first).is_none().then_some(What::Manifest(Reference::Digest(first)))
+                let unknown = self.known.get(&first).is_none() && !view.state.has_read(&first);
+                unknown.then_some(What::Manifest(Reference::Digest(first)))
             }
             Facts::Manifest { config, .. } => {
-                let unknown = self.known.get(config) != Some(Known::Config);
+                let unknown = self.known.get(config) != Some(Known::Config) && !view.state.has_read(config);
                 if unknown {
                     self.known.insert(*config, Known::WantedConfig);
                 }
@@ -151,25 +183,27 @@ impl Memory {
             }
             Facts::Config { .. } => None,
         };
-        log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
+        if !view.state.has_read(&digest) {
+            log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
+        }
         next
     }
 
     fn config(&self, log: &Log, repository: &Repository, digest: Digest, body: &[u8]) {
-        if let Some(facts) = facts::of_config(body) {
-            log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
-        }
-        // A config without labels is not worth asking for again either.
+        // That it says nothing is worth remembering, too.
+        let facts = facts::of_config(body);
+        log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
         self.known.insert(digest, Known::Config);
     }
 
-    /// Whether content is still to be asked for, and was not asked for a moment ago.
+    /// Whether content is still to be asked for, and was not asked for a moment ago: the pause doubles each time.
     fn may_ask(&self, what: &What) -> bool {
         let Some(digest) = digest_of(what) else { return false };
-        if self.asked.get(&digest).is_some_and(|at| at.elapsed() < RETRY_PAUSE) {
+        let (until, times) = self.asked.get(&digest).unwrap_or((Instant::now(), 0));
+        if Instant::now() < until {
             return false;
         }
-        self.asked.insert(digest, Instant::now());
+        self.asked.insert(digest, (Instant::now() + doubled(times), times.saturating_add(1)));
         true
     }
 
@@ -200,22 +234,28 @@ impl Asker {
             sleep_until(wanted.due).await;
             let mut next = Some(wanted.what);
             // From an index to a manifest to a config: three steps at most.
-            while let Some(what) = next.take().filter(|what| !self.memory.is_known(what)) {
+            while let Some(what) = next.take().filter(|what| self.may_ask(&wanted.target, what)) {
                 next = self.ask(&wanted.target, &wanted.repository, what).await;
             }
         }
     }
 
+    fn may_ask(&self, target: &Target, what: &What) -> bool {
+        !self.memory.is_known(what) && self.memory.patience.is_over(target.registry())
+    }
+
     async fn ask(&self, target: &Target, repository: &Repository, what: What) -> Option<What> {
         let digest = digest_of(&what)?;
-        let bytes_max = if matches!(what, What::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
-        let body = match timeout(ANSWER_TIMEOUT, fetch(target, what.clone(), bytes_max)).await {
+        let body = match timeout(ANSWER_TIMEOUT, self.fetch(target, what.clone())).await {
             Ok(Ok(body)) => body,
             Ok(Err(reason)) => {
                 tracing::debug!(%repository, %digest, reason, "an image could not be looked at");
                 return None;
             }
-            Err(_) => return None,
+            Err(_) => {
+                self.memory.patience.failed(target.registry());
+                return None;
+            }
         };
         if !digest.fits(&body) {
             self.counters.digest_mismatches.inc();
@@ -230,22 +270,32 @@ impl Asker {
             _ => self.memory.manifest(&self.log, repository, digest, &body),
         }
     }
+    async fn fetch(&self, target: &Target, what: What) -> Result<Bytes, String> {
+        let bytes_max = if matches!(what, What::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(ACCEPT_MANIFESTS));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        let mut ask = Ask::new(Method::GET, what, &headers);
+        ask.line = Line::Small;
+        let (registry, patience) = (target.registry(), &self.memory.patience);
+        let answer = target.send(&ask).await.map_err(|error| {
+            patience.failed(registry);
+            error.to_string()
+        })?;
+        let status = answer.status();
+        if !patience.heed(registry, status, answer.headers(), clock::now()) {
+            if status.is_server_error() { patience.failed(registry) } else { patience.answered(registry) }
+        }
+        if status != StatusCode::OK {
+            return Err(format!("the upstream answered {status}"));
+        }
+        let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        let body =
+            Limited::new(answer.into_body(), limit).collect().await.map_err(|error| error.to_string())?;
+        Ok(body.to_bytes())
+    }
 }
 
 /// Every manifest type there is: a registry answers 404 for one that was not asked for.
 const ACCEPT_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
-
-async fn fetch(target: &Target, what: What, bytes_max: u64) -> Result<Bytes, String> {
-    let mut headers = HeaderMap::new();
-    headers.insert(http::header::ACCEPT, HeaderValue::from_static(ACCEPT_MANIFESTS));
-    let mut ask = Ask::new(Method::GET, what, &headers);
-    ask.line = Line::Small;
-    let answer = target.send(&ask).await.map_err(|error| error.to_string())?;
-    if answer.status() != StatusCode::OK {
-        return Err(format!("the upstream answered {}", answer.status()));
-    }
-    let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    let body = Limited::new(answer.into_body(), limit).collect().await.map_err(|error| error.to_string())?;
-    Ok(body.to_bytes())
-}

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 
-use super::forward::{Proxy, forwarded, whole};
+use super::forward::{Partial, Proxy, forwarded, whole};
 use super::learn::MANIFEST_BYTES_MAX;
 use super::observe::{Answered, Pull, digest_in, media_type_in};
 use super::respond::{Body, Refusal, full};
@@ -47,15 +47,17 @@ impl Proxy {
         let (head, body) = loop {
             tries += 1;
             let (head, body) = self.ask(target, ask).await?.into_parts();
+            self.learner.heed(target, head.status, &head.headers);
             if ask.method == Method::HEAD || head.status != StatusCode::OK {
                 let answered = self.answered_without_body(pull, target, &head, &ask.method);
                 return Ok((self.small(head, body, &ask.method).await, answered));
             }
             match whole(body, MANIFEST_BYTES_MAX, &self.whole_body).await {
                 Ok(body) => break (head, body),
+                Err(Partial::TooLong(_)) => return Err(too_long(pull)),
                 Err(_) if tries < MANIFEST_TRIES => {}
                 Err(reason) => {
-                    tracing::warn!(repository = target.name(), reason, "a manifest could not be read");
+                    tracing::warn!(repository = target.name(), %reason, "a manifest could not be read");
                     return Err(Refusal::bad_gateway(
                         "the upstream registry broke off in the middle of the manifest",
                     ));
@@ -113,4 +115,11 @@ impl Proxy {
             "the upstream registry's manifest does not have its digest",
         ))
     }
+}
+
+fn too_long(pull: &Pull) -> Refusal {
+    let mib = MANIFEST_BYTES_MAX >> 20;
+    tracing::warn!(repository = %pull.repository, reference = %pull.reference, "a manifest is longer than {mib} MiB");
+    let message = format!("the manifest is longer than {mib} MiB, the most that this proxy hands on");
+    Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::ManifestInvalid, message)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::rig::fake::Fake;
 use crate::rig::images::{Format, Image, Recipe};
 use crate::rig::landfall::{Landfall, Setup, Token};
 use crate::rig::laptop::Laptop;
@@ -62,6 +63,39 @@ impl World {
 fn wrong(token: &Token) -> String {
     let last = if token.secret.ends_with('A') { 'B' } else { 'A' };
     format!("{}{last}", &token.secret[..token.secret.len() - 1])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_answers_for_the_registry_that_an_image_names_and_for_no_other() {
+    need!("containerd", "ip");
+    let (ours, theirs) =
+        (Recipe::app(Format::Oci, "1.0.0").build(), Recipe::app(Format::Oci, "9.0.0").build());
+    let internal = Fake::holding(ours.clone()).await;
+    let mirrored = Fake::holding(theirs.clone()).await;
+    let upstream = format!(
+        "[[upstream]]\nprefix = \"mirrored\"\nurl = \"{}\"\nhosts = [\"images.test\"]",
+        mirrored.url()
+    );
+    let setup = Setup::before(&internal.url()).line(&upstream).flag("--public-host", "landfall.test:8080");
+    let landfall = setup.start();
+    landfall.environment("production").await;
+    let (token, node) = (landfall.token("production").await, Node::start().await);
+    for registry in ["images.test", "landfall.test:8080", "elsewhere.test"] {
+        node.mirror(registry, landfall.port());
+    }
+    let pull = async |image: &str| node.cri().pull(image, &token.user, &token.secret).await;
+    for (image, is_of) in [("landfall.test:8080/app:v1", &ours), ("images.test/app:v1", &theirs)] {
+        assert_eq!(pull(image).await.unwrap(), is_of.blobs[0].digest, "{image}");
+    }
+    assert!(pull("elsewhere.test/app:v1").await.is_err());
+    assert!(node.cri().status("elsewhere.test/app:v1").await.unwrap().is_none());
+    let names: std::collections::BTreeSet<_> = landfall
+        .observations()
+        .await
+        .into_iter()
+        .map(|one| one["repository"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["app", "images.test/app"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,7 +104,15 @@ async fn the_registry_sees_the_request_and_nothing_of_the_proxy() {
     assert_eq!((seen.method.as_str(), seen.target.as_str()), ("HEAD", "/cache/v2/app/manifests/v1"));
     let mut names: Vec<_> = seen.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     names.sort();
-    assert_eq!(names, ["accept: */*".into(), "accept: a/b".into(), format!("host: {}", fake.address)]);
+    assert_eq!(
+        names,
+        [
+            "accept-encoding: identity".into(),
+            "accept: */*".into(),
+            "accept: a/b".into(),
+            format!("host: {}", fake.address)
+        ]
+    );
 }
 
 /// A registry that wants a bearer token, with its own token server at `/token`.

@@ -100,11 +100,22 @@ pub struct Local {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Content {
     at: Time,
+    /// It was read itself, not only named by another.
+    is_read: bool,
     index: Option<Digest>,
     leads_to: Option<Digest>,
     /// The manifest whose config it is.
     config_of: Option<Digest>,
     labels: Option<Arc<Said>>,
+}
+
+/// Content of an image that is only known by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// A manifest or an index.
+    Manifest(Digest),
+    /// An image config.
+    Config(Digest),
 }
 
 /// What labels or annotations say.
@@ -259,6 +270,7 @@ impl State {
         };
         let said = Said::of(labels);
         let content = self.content(at, digest);
+        content.is_read = true;
         content.leads_to = leads_to.or(content.leads_to);
         content.labels = said.map(Arc::new).or_else(|| content.labels.take());
         let top = self.top_of(digest);
@@ -329,6 +341,26 @@ impl State {
                 return Some(said);
             }
             content = self.content.get(&content.leads_to?)?;
+        }
+        None
+    }
+
+    /// Whether this content is known to have been read.
+    pub fn has_read(&self, digest: &Digest) -> bool {
+        self.content.get(digest).is_some_and(|content| content.is_read)
+    }
+
+    /// What of an image was not read yet on the way to its labels: itself, its first platform manifest, or its config.
+    pub fn unread(&self, image: &Digest) -> Option<Unread> {
+        let mut unread = Unread::Manifest(*image);
+        for _ in 0..HOPS_MAX {
+            let (Unread::Manifest(digest) | Unread::Config(digest)) = unread;
+            let Some(content) = self.content.get(&digest).filter(|content| content.is_read) else {
+                return Some(unread);
+            };
+            let next = content.leads_to?;
+            let is_config = self.content.get(&next).is_some_and(|it| it.config_of == Some(digest));
+            unread = if is_config { Unread::Config(next) } else { Unread::Manifest(next) };
         }
         None
     }

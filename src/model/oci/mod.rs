@@ -57,6 +57,8 @@ pub enum ErrorCode {
     NameUnknown,
     /// The manifest or tag is not known.
     ManifestUnknown,
+    /// The manifest is none that is handed on.
+    ManifestInvalid,
     /// The blob is not known.
     BlobUnknown,
     /// A digest that does not parse, or content that does not have it.
@@ -80,6 +82,7 @@ impl ErrorCode {
             Self::NameInvalid => "NAME_INVALID",
             Self::NameUnknown => "NAME_UNKNOWN",
             Self::ManifestUnknown => "MANIFEST_UNKNOWN",
+            Self::ManifestInvalid => "MANIFEST_INVALID",
             Self::BlobUnknown => "BLOB_UNKNOWN",
             Self::DigestInvalid => "DIGEST_INVALID",
             Self::Unauthorized => "UNAUTHORIZED",

@@ -10,7 +10,7 @@ use super::channel::Outgoing;
 use crate::model::oci::{Digest, Reference};
 
 /// The request headers that go on to a registry. Nothing about Landfall's client but its agent, nothing that
-/// belongs to one connection, and no `Accept-Encoding`: a registry's bytes are hashed as they are stored.
+/// belongs to one connection, and not what it accepts compressed: nothing is.
 const PASSED: [HeaderName; 8] =
     [ACCEPT, USER_AGENT, RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
 

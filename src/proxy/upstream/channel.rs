@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::header::HOST;
+use http::header::{ACCEPT_ENCODING, HOST};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Empty};
@@ -39,10 +39,12 @@ pub(super) struct Outgoing<'a> {
 impl Outgoing<'_> {
     /// In origin form, with `Host` (RFC 9112 §3.2).
     fn request(self) -> Request<Empty<Bytes>> {
-        let mut headers = HeaderMap::with_capacity(self.headers.len() + 2);
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + 3);
         if let Some(host) = self.uri.authority().and_then(|at| HeaderValue::from_str(at.as_str()).ok()) {
             headers.insert(HOST, host);
         }
+        // A registry's bytes are hashed as they are.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in self.headers {
             headers.append(name.clone(), value.clone());
         }

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::channel::{After, Channel, Origin, Piece};
 use super::connect::{Peer, Stream};
+use super::encoding::{ContentError, Decoder};
 use super::limits::DRAINED_BYTES_MAX;
 use super::pool::Home;
 
@@ -22,6 +23,8 @@ pub struct Content {
     channel: Option<Box<Channel>>,
     home: Arc<Home>,
     is_begun: bool,
+    /// What undoes its encoding, where it has one.
+    decoder: Option<Box<Decoder>>,
 }
 
 /// A socket at the beginning of a body.
@@ -52,7 +55,12 @@ impl Socket {
 
 impl Content {
     pub(super) fn new(body: Incoming, channel: Box<Channel>, home: Arc<Home>) -> Self {
-        Self { body, channel: Some(channel), home, is_begun: false }
+        Self { body, channel: Some(channel), home, is_begun: false, decoder: None }
+    }
+
+    /// Lets it be read without its encoding.
+    pub(super) fn decode(&mut self, decoder: Box<Decoder>) {
+        self.decoder = Some(decoder);
     }
 
     /// Gives the connection back, if all is read.
@@ -73,9 +81,26 @@ impl Content {
         }
     }
 
+    /// The next piece as it came.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Piece {
+        self.is_begun = true;
+        let piece = match &mut self.channel {
+            Some(channel) => channel.poll_body(&mut self.body, cx),
+            None => Pin::new(&mut self.body).poll_frame(cx),
+        };
+        match &piece {
+            Poll::Pending => {}
+            // One without a length says only so that it is at its end.
+            Poll::Ready(None) => self.leave(),
+            Poll::Ready(Some(_)) => self.leave_if_read(),
+        }
+        piece
+    }
+
     /// Whether [`into_socket`](Self::into_socket) would give one.
     pub fn has_socket(&self) -> bool {
         !self.is_begun
+            && self.decoder.is_none()
             && self.body.size_hint().exact().is_some()
             && self.channel.as_deref().is_some_and(Channel::is_plain)
     }
@@ -95,6 +120,7 @@ impl Content {
 impl Drop for Content {
     /// Who does not care for a small body, as that of a redirect, has most often got it already with the head.
     fn drop(&mut self) {
+        self.decoder = None;
         let mut cx = Context::from_waker(Waker::noop());
         let is_small = self.body.size_hint().exact().is_some_and(|bytes| bytes <= DRAINED_BYTES_MAX);
         while is_small && self.channel.is_some() {
@@ -111,32 +137,26 @@ impl fmt::Debug for Content {
 
 impl Body for Content {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ContentError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, ContentError>>> {
         let this = self.get_mut();
-        this.is_begun = true;
-        let piece: Piece = match &mut this.channel {
-            Some(channel) => channel.poll_body(&mut this.body, cx),
-            None => Pin::new(&mut this.body).poll_frame(cx),
+        let Some(mut decoder) = this.decoder.take() else {
+            return this.poll_piece(cx).map_err(ContentError::from);
         };
-        match &piece {
-            Poll::Pending => {}
-            // One without a length says only so that it is at its end.
-            Poll::Ready(None) => this.leave(),
-            Poll::Ready(Some(_)) => this.leave_if_read(),
-        }
+        let piece = decoder.poll(cx, |cx| this.poll_piece(cx));
+        this.decoder = Some(decoder);
         piece
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.decoder.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        if self.decoder.is_some() { SizeHint::default() } else { self.body.size_hint() }
     }
 }

@@ -49,6 +49,14 @@ pub enum UpstreamError {
         /// What is wrong with it.
         detail: String,
     },
+    /// Content that is encoded although it was asked for as it is.
+    #[error("{host} encodes its content by {encoding}, although it was asked not to encode it")]
+    Encoded {
+        /// Host and port that were asked.
+        host: String,
+        /// `Content-Encoding`.
+        encoding: String,
+    },
 }
 
 /// The rule that forbids to follow a registry to a place that it names.
@@ -88,6 +96,10 @@ impl UpstreamError {
             Self::Refused { .. } => "the upstream registry points to a place that may not be followed",
             Self::TooManyRedirects { .. } => "the upstream registry redirects without end",
             Self::BadResponse { .. } => "the upstream registry gave a bad response",
+            Self::Encoded { .. } => {
+                "the upstream registry, or what stands before it, compresses its content in a way that cannot be undone \
+                 here; its operator can turn that off for /v2/"
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! In reading order: `ask` (what), `exchange` (a request with its redirects), `login` with `challenge` and `token`
 //! (who Landfall is to the registry), `place` and `address` (where a registry may send Landfall), `pools`, `pool` and
-//! `channel`, `connect` with `tls`, `meter` (connections), `head` and `content` (what comes over them), `limits` and `error`.
+//! `channel`, `connect` with `tls`, `meter` (connections), `head` and `content` with `encoding` (what comes over them),
+//! `limits` and `error`.
 
 mod address;
 mod ask;
@@ -10,6 +11,7 @@ mod challenge;
 mod channel;
 mod connect;
 mod content;
+mod encoding;
 mod error;
 mod exchange;
 mod head;
@@ -33,6 +35,7 @@ use crate::model::registries::{Host, Registries, Registry, Routed, Unrouted};
 
 pub use ask::{Ask, Line, What};
 pub use content::{Content, Socket};
+pub use encoding::ContentError;
 pub use error::{Refusal, SetupError, UpstreamError};
 pub use limits::Limits;
 pub use login::Carried;
@@ -51,6 +54,7 @@ pub struct Upstreams {
 /// A registry and the name by which it knows a repository. Cheap to clone.
 #[derive(Clone)]
 pub struct Target {
+    registry: usize,
     upstream: Arc<Upstream>,
     name: Arc<str>,
     repository: Repository,
@@ -104,7 +108,7 @@ impl Upstreams {
     /// Nobody serves it.
     pub fn select(&self, repository: &Repository, ns: Option<&Host>) -> Result<Target, Unrouted> {
         let Routed { registry, name, repository } = self.registries.route(repository, ns)?;
-        Ok(Target { upstream: self.all[registry].clone(), name, repository })
+        Ok(Target { registry, upstream: self.all[registry].clone(), name, repository })
     }
 }
 
@@ -152,6 +156,11 @@ impl Upstream {
 }
 
 impl Target {
+    /// The registry's place among the upstreams.
+    pub fn registry(&self) -> usize {
+        self.registry
+    }
+
     /// The repository's name at the registry.
     pub fn name(&self) -> &str {
         &self.name

@@ -13,6 +13,7 @@ use super::address::{Nearness, nearness};
 use super::channel::Outgoing;
 use super::connect::{Connector, Peer, Reach};
 use super::content::Content;
+use super::encoding;
 use super::error::UpstreamError;
 use super::limits::{
     BULK_READ_BYTES, IDLE_BARE_CONNECTIONS_MAX, IDLE_BULK_CONNECTIONS_MAX, IDLE_CONNECTIONS_MAX, Limits,
@@ -67,7 +68,9 @@ impl Pools {
         };
         let host = || outgoing.uri.authority().map_or_else(String::new, ToString::to_string);
         match self.head.bound(pin!(pool.ask(outgoing))).await {
-            Ok(answer) => answer.map_err(|error| self.describe(&error, host())),
+            Ok(Ok(answer)) => encoding::undo(answer)
+                .map_err(|encoding::Unknown(encoding)| UpstreamError::Encoded { host: host(), encoding }),
+            Ok(Err(error)) => Err(self.describe(&error, host())),
             Err(Elapsed) => Err(UpstreamError::TimedOut { host: host(), limit: self.limits.head }),
         }
     }
@@ -94,7 +97,12 @@ impl Lines {
     fn new(connector: &Connector, limits: Limits) -> Self {
         let pool =
             |http1: &http1::Builder, idle_max| Pool::new(connector.clone(), http1.clone(), idle_max, limits);
-        let http1 = http1::Builder::new;
+        let http1 = || {
+            let mut http1 = http1::Builder::new();
+            // As curl and Go spell them: some of what stands before registries looks for nothing else.
+            http1.title_case_headers(true);
+            http1
+        };
         Self {
             small: pool(http1().max_buf_size(READ_BYTES_MAX), IDLE_CONNECTIONS_MAX),
             bulk: pool(http1().read_buf_exact_size(Some(BULK_READ_BYTES)), IDLE_BULK_CONNECTIONS_MAX),

@@ -70,16 +70,29 @@ impl Node {
 
     /// `HOST:PORT` under which the node reaches a port of the host, made known to it as plain http.
     pub fn host(&self, port: u16) -> String {
-        let address = self.netns.as_ref().map_or_else(|| "127.0.0.1".into(), Netns::host_address);
-        let host = format!("{address}:{port}");
-        let dir = self.dir.path().join("certs.d").join(&host);
+        let host = format!("{}:{port}", self.host_address());
+        self.hosts_toml(&host, &host, &host);
+        host
+    }
+
+    /// Lets the node ask a port of the host, as a mirror, for images of `registry`, which itself cannot be reached.
+    pub fn mirror(&self, registry: &str, port: u16) {
+        let host = format!("{}:{port}", self.host_address());
+        self.hosts_toml(registry, "127.0.0.1:1", &host);
+    }
+
+    fn host_address(&self) -> String {
+        self.netns.as_ref().map_or_else(|| "127.0.0.1".into(), Netns::host_address)
+    }
+
+    fn hosts_toml(&self, registry: &str, server: &str, host: &str) {
+        let dir = self.dir.path().join("certs.d").join(registry);
         std::fs::create_dir_all(&dir).unwrap();
         // Without the [host] table containerd 1.6 ignores the file and speaks https.
         let hosts = format!(
-            "server = \"http://{host}\"\n\n[host.\"http://{host}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+            "server = \"http://{server}\"\n\n[host.\"http://{host}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
         );
         std::fs::write(dir.join("hosts.toml"), hosts).unwrap();
-        host
     }
 
     /// The address that servers on the host see.

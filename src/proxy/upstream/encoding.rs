@@ -1,0 +1,145 @@
+//! Content that comes encoded although nobody asked for it (RFC 9110 §8.4): registries and what stands before them
+//! compress what looks like text. Digests and lengths are those of the content itself, so it is decoded here, and nobody
+//! beyond knows.
+
+use std::io::{self, BufRead, ErrorKind, Read};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use flate2::bufread::MultiGzDecoder;
+use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use hyper::body::{Body as _, Frame};
+
+use super::content::Content;
+
+/// Bytes that are decoded at a time. However much is behind a few encoded ones, nobody holds more than this of it.
+const DECODED_BYTES: usize = 64 << 10;
+
+/// Why a body cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// The connection broke off, or what came is not HTTP.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    /// The body is not in the encoding that its head says.
+    #[error("the content cannot be decoded: {0}")]
+    Encoded(io::Error),
+}
+
+/// An encoding of a successful answer that cannot be undone.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unknown(pub(super) String);
+
+/// The answer as it would have come without encoding: without its length, for that is not known before the end.
+pub(super) fn undo(mut response: Response<Content>) -> Result<Response<Content>, Unknown> {
+    if !response.headers().contains_key(CONTENT_ENCODING) {
+        return Ok(response);
+    }
+    let names = names(response.headers());
+    let decoder = match names.as_str() {
+        "" | "identity" => None,
+        // Part of an encoded whole.
+        _ if response.status() == StatusCode::PARTIAL_CONTENT => return Err(Unknown(names)),
+        "gzip" | "x-gzip" => Some(Decoder::new()),
+        // What an error says is for people; its status is the answer.
+        _ if !response.status().is_success() => return Ok(response),
+        _ => return Err(Unknown(names)),
+    };
+    response.headers_mut().remove(CONTENT_ENCODING);
+    let Some(decoder) = decoder else { return Ok(response) };
+    let headers = response.headers_mut();
+    for name in [CONTENT_LENGTH, ACCEPT_RANGES, CONTENT_RANGE] {
+        headers.remove(name);
+    }
+    weaken(headers);
+    // The answer to a HEAD has a head only.
+    if !response.body().is_end_stream() {
+        response.body_mut().decode(Box::new(decoder));
+    }
+    Ok(response)
+}
+
+/// The encodings, in the order in which they were applied.
+fn names(headers: &HeaderMap) -> String {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let names = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    let names: Vec<_> = names.map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
+    names.join(",")
+}
+
+/// A strong validator is one of the encoded bytes (RFC 9110 §8.8.3.3).
+fn weaken(headers: &mut HeaderMap) {
+    let weak = headers.get(ETAG).filter(|etag| etag.as_bytes().starts_with(b"\""));
+    let weak = weak.and_then(|etag| HeaderValue::from_bytes(&[b"W/", etag.as_bytes()].concat()).ok());
+    if let Some(weak) = weak {
+        headers.insert(ETAG, weak);
+    }
+}
+
+/// Decodes a body as it comes. gzip (RFC 1952) has its end and a checksum in itself, so a body that was cut shows.
+pub(super) struct Decoder {
+    gzip: MultiGzDecoder<Fed>,
+    room: Box<[u8]>,
+}
+
+impl Decoder {
+    fn new() -> Self {
+        Self { gzip: MultiGzDecoder::new(Fed::default()), room: vec![0; DECODED_BYTES].into() }
+    }
+
+    /// The next decoded piece; `next` gives the next encoded one.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut next: impl FnMut(&mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ContentError>>> {
+        loop {
+            match self.gzip.read(&mut self.room) {
+                Ok(0) => return Poll::Ready(None),
+                Ok(bytes) => {
+                    let piece = Bytes::copy_from_slice(&self.room[..bytes]);
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let fed = self.gzip.get_mut();
+                    match ready!(next(cx)) {
+                        Some(Ok(frame)) => fed.piece = frame.into_data().unwrap_or_default(),
+                        Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                        None => fed.is_over = true,
+                    }
+                }
+                Err(error) => return Poll::Ready(Some(Err(ContentError::Encoded(error)))),
+            }
+        }
+    }
+}
+
+/// The encoded bytes that came and were not decoded yet.
+#[derive(Default)]
+struct Fed {
+    piece: Bytes,
+    is_over: bool,
+}
+
+impl BufRead for Fed {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.piece.is_empty() && !self.is_over {
+            Err(ErrorKind::WouldBlock.into())
+        } else {
+            Ok(&self.piece)
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.piece.advance(bytes);
+    }
+}
+
+impl Read for Fed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.fill_buf()?.read(into)?;
+        self.consume(bytes);
+        Ok(bytes)
+    }
+}
