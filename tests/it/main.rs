@@ -28,6 +28,7 @@ mod headers;
 mod import;
 mod large;
 mod life;
+mod listeners;
 mod mcp;
 mod mcp_story;
 mod openapi;
