@@ -12,7 +12,7 @@ use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{EnvironmentName, TokenId, TokenKind};
 use landfall::proxy::upstream::Upstreams;
-use landfall::proxy::{Certificate, Listener, Proxy, Settings, serve};
+use landfall::proxy::{Certificate, Listener, Proxy, Settings, WHOLE_BODY_TIMEOUT, serve};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -73,6 +73,7 @@ impl Plane {
             max_wait: Duration::from_secs(5),
             verify: Verify::default(),
             splice: true,
+            whole_body: WHOLE_BODY_TIMEOUT,
             proxy_protocol,
             pipes_max: 64,
         };
