@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use landfall::cli::Cli;
+use landfall::cli::output::printable;
 
 /// What one thread allocates another frees here, for each pull: glibc's allocator makes them wait for each other.
 #[global_allocator]
@@ -12,7 +13,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     Cli::parse().run().await.unwrap_or_else(|error| {
-        eprintln!("landfall: {error}");
+        eprintln!("landfall: {}", printable(&error.to_string()));
         ExitCode::from(error.exit_code())
     })
 }

@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, header};
 
 use super::problem::Problem;
+use crate::listen::Slot;
 use crate::model::act::{Actor, Role, Through, Who};
 
 /// The `User-Agent` of `landfall`'s own commands begins so.
@@ -15,18 +16,26 @@ pub const CLI_AGENT: &str = "landfall-cli/";
 /// … and that of `landfall mcp` so.
 pub const MCP_AGENT: &str = "landfall-mcp/";
 
-/// The two ends of the connection that a request came by.
-#[derive(Clone, Copy, Debug)]
+/// The connection that a request came by.
+#[derive(Clone)]
 pub(super) struct Connection {
     pub(super) peer: IpAddr,
     pub(super) local: IpAddr,
+    pub(super) slot: Option<Slot>,
 }
 
 impl Connection {
-    /// Both ends, as the listener noted them.
+    /// As the listener noted it.
     pub(super) fn of(extensions: &Extensions) -> Self {
         const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        extensions.get().copied().unwrap_or(Self { peer: NOWHERE, local: NOWHERE })
+        extensions.get().cloned().unwrap_or(Self { peer: NOWHERE, local: NOWHERE, slot: None })
+    }
+
+    /// A good token, session or signature was shown on it.
+    pub(super) fn trust(&self) {
+        if let Some(slot) = &self.slot {
+            slot.trust();
+        }
     }
 }
 
@@ -52,8 +61,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// Somebody whose token or session was accepted.
     pub(super) fn new(holder: Holder, through: Through, extensions: &Extensions) -> Self {
-        let from = Some(Connection::of(extensions).peer.to_string().into());
+        let connection = Connection::of(extensions);
+        connection.trust();
+        let from = Some(connection.peer.to_string().into());
         Self { actor: Actor { who: holder.who, through, from }, role: holder.role }
     }
 

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::bodies::NoRoom;
 use super::problem::Problem;
 use crate::model::time::Time;
 
@@ -127,6 +128,7 @@ pub(super) async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
         Err(_) => Err(Problem::body_timeout()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(bytes_max)),
+        Ok(Err(error)) if NoRoom::is_behind(&*error) => Err(Problem::no_room()),
         Ok(Err(_)) => Err(Problem::malformed("the body ended early")),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }

@@ -1,4 +1,4 @@
-//! What every request passes first: does it name us, and does its address ask too much?
+//! What every request passes first: does it name us, does its address ask too much, and is there room for its body?
 //!
 //! A page of another site can make a browser send requests here under a name of its own that it lets point here (DNS
 //! rebinding). Such a request names that site in its `Host` header: it is refused, whatever it shows. The probes are
@@ -12,11 +12,13 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::uri::Authority;
-use http::{HeaderMap, Uri, header};
 
 use super::App;
+use super::auth::is_known;
 use super::caller::Connection;
 use super::problem::Problem;
+use crate::clock::now;
+use crate::listen::{NoHost, host};
 
 /// Paths that are open to any name and any number of requests.
 pub(super) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -27,27 +29,19 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
         return next.run(request).await;
     }
     let connection = Connection::of(request.extensions());
-    if let Err(wait) = app.limits.request(connection.peer, Instant::now()) {
+    let is_known = is_known(&app, request.headers(), now());
+    if let Err(wait) = app.limits.request(connection.peer, is_known, Instant::now()) {
         return Problem::too_many(wait).into_response();
     }
-    match authority(request.uri(), request.headers()) {
-        None => Problem::malformed("the request needs one Host header with a host").into_response(),
+    let named = host(request.version(), request.uri(), request.headers()).ok().flatten();
+    match named.and_then(|host| host.parse::<Authority>().ok()) {
+        None => Problem::malformed(NoHost.to_string()).into_response(),
         Some(authority) if is_ours(authority.host(), connection.local, &app.settings.hosts) => {
-            next.run(request).await
+            let (parts, body) = request.into_parts();
+            let (body, _taken) = app.bodies.counted(body, is_known);
+            next.run(Request::from_parts(parts, body)).await
         }
         Some(authority) => Problem::foreign_host(authority.host()).into_response(),
-    }
-}
-
-/// RFC 9112 section 3.2: the host of a URI in absolute form, else that of the one `Host` header.
-fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
-    if let Some(authority) = uri.authority() {
-        return Some(authority.clone());
-    }
-    let mut hosts = headers.get_all(header::HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok()?.parse().ok(),
-        _ => None,
     }
 }
 
@@ -103,24 +97,6 @@ mod tests {
         ] {
             let authority: Authority = foreign.parse().unwrap();
             assert!(!is_ours(authority.host(), local, &hosts), "{foreign}");
-        }
-    }
-
-    #[test]
-    fn there_is_one_host_and_the_uri_goes_first() {
-        let headers = |hosts: &[&'static str]| {
-            hosts
-                .iter()
-                .map(|host| (header::HOST, http::HeaderValue::from_static(host)))
-                .collect::<HeaderMap>()
-        };
-        let host = |uri: &str, hosts: &[&'static str]| {
-            authority(&uri.parse().unwrap(), &headers(hosts)).map(|authority| authority.to_string())
-        };
-        assert_eq!(host("/x", &["localhost:1"]).as_deref(), Some("localhost:1"));
-        assert_eq!(host("http://evil.example/x", &["localhost"]).as_deref(), Some("evil.example"));
-        for none in [&[][..], &["localhost", "localhost"], &[""], &["a b"], &["/"]] {
-            assert_eq!(host("/x", none), None, "{none:?}");
         }
     }
 }

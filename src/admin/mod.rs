@@ -10,6 +10,7 @@ mod ask;
 mod audit;
 mod auth;
 mod backup;
+mod bodies;
 mod caller;
 mod deploys;
 mod environments;
@@ -51,7 +52,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use caller::{CLI_AGENT, MCP_AGENT};
-pub use listener::serve;
+pub use listener::{LIMITS, serve};
 pub use open::{Readiness, Serving};
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
@@ -113,6 +114,7 @@ pub struct App {
     feed: feed::Feed,
     readers: stream::Readers,
     limits: limits::Limits,
+    bodies: bodies::Bodies,
     /// The index of the catalogue's changes: derived, and brought up to date by who asks.
     finder: RwLock<Finder>,
     /// The model that answers what `ask` does not understand.
@@ -141,6 +143,7 @@ impl App {
             feed: feed::Feed::default(),
             readers: stream::Readers::default(),
             limits: limits::Limits::default(),
+            bodies: bodies::Bodies::default(),
             finder: RwLock::default(),
         }
     }

@@ -254,6 +254,18 @@ impl Problem {
         Self { retry_after_s: Some(seconds), ..problem }
     }
 
+    /// 503: the bodies that are being read are as large as all of them may be.
+    pub(super) fn no_room() -> Self {
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-bodies",
+            "Too much is being read",
+            "the server is reading as many bodies as it may; nothing was changed; send it again after the seconds that the \
+             Retry-After header says",
+        );
+        Self { retry_after_s: Some(1), ..problem }
+    }
+
     /// 500: a fault of ours, logged where it happened.
     pub(super) fn internal() -> Self {
         Self::new(

@@ -1,7 +1,9 @@
 //! What people see: aligned tables, colour on a terminal only, times as they are spoken.
 //!
-//! Names, versions and agents come from whoever pulls: everything printed goes through [`clean`].
+//! Names, versions and agents come from whoever pulls: everything printed goes through [`clean`], and once more through
+//! [`Output::shown`] where a terminal would obey it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 
@@ -21,6 +23,7 @@ pub struct Output {
     /// Whether the server's answer is printed as it is.
     pub json: bool,
     color: bool,
+    is_terminal: bool,
 }
 
 /// How a text looks on a terminal.
@@ -70,13 +73,24 @@ impl Output {
     pub fn detect(json: bool) -> Self {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { json, color: io::stdout().is_terminal() && !is_set("NO_COLOR") && !dumb }
+        let is_terminal = io::stdout().is_terminal();
+        Self { json, color: is_terminal && !is_set("NO_COLOR") && !dumb, is_terminal }
+    }
+
+    /// `text` as it may be written: to a terminal only what it shows, and the colours of [`Output::paint`]; as it is to
+    /// anything else. What is JSON stays the same JSON.
+    pub fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match (self.is_terminal, self.json) {
+            (false, _) => text.into(),
+            (true, true) => escaped(text),
+            (true, false) => printable(text),
+        }
     }
 
     /// Writes `text` to the standard output. A reader that went away (`| head`) is no failure.
     pub fn print(&self, text: &str) -> Result<(), CliError> {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout.write_all(self.shown(text).as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
             _ => Ok(()),
         }
@@ -160,11 +174,57 @@ pub fn word(text: &str) -> (String, Style) {
 
 /// `text` without what a terminal would obey: control characters, and those that turn the direction of writing.
 pub fn clean(text: &str) -> String {
-    let is_obeyed = |char: char| {
-        char.is_control()
-            || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars().filter(|&char| !is_obeyed(char)).collect()
+}
+
+fn is_obeyed(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Lines of JSON in which nothing is left that a terminal would obey: outside of strings JSON has none of it but ends of
+/// lines, and inside of them each may be written as its number (RFC 8259 §7).
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    let stays = |char: char| char == '\n' || !is_obeyed(char);
+    if text.chars().all(stays) {
+        return text.into();
+    }
+    let mut written = String::with_capacity(text.len() + 8);
+    for char in text.chars() {
+        if stays(char) {
+            written.push(char);
+        } else {
+            let _ = write!(written, "\\u{:04x}", u32::from(char));
+        }
+    }
+    written.into()
+}
+
+/// Lines of text in which nothing is left that a terminal would obey, but for the ends of lines and colours.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_obeyed) {
+        return text.into();
+    }
+    let (mut written, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(is_obeyed) {
+        let (before, from) = rest.split_at(at);
+        written.push_str(before);
+        let kept = if from.starts_with('\n') { 1 } else { color_bytes(from) };
+        written.push_str(&from[..kept]);
+        rest = &from[kept..];
+        if kept == 0 {
+            rest = rest.strip_prefix(is_obeyed).unwrap_or(rest);
+        }
+    }
+    written.push_str(rest);
+    written.into()
+}
+
+/// How long the Select Graphic Rendition is that a text begins with; 0 without one.
+fn color_bytes(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix("\x1b[") else { return 0 };
+    let after = rest.trim_start_matches(|char: char| char.is_ascii_digit());
+    if after.starts_with('m') { text.len() - after.len() + 1 } else { 0 }
 }
 
 /// The first digits of a digest, without its algorithm.
@@ -226,7 +286,8 @@ impl Progress {
 mod tests {
     use super::*;
 
-    const BARE: Output = Output { json: false, color: false };
+    const BARE: Output = Output { json: false, color: false, is_terminal: false };
+    const SCREEN: Output = Output { json: false, color: true, is_terminal: true };
 
     #[test]
     fn columns_are_aligned_and_lines_end_with_their_last_cell() {
@@ -241,7 +302,7 @@ mod tests {
         let mut table = Table::indented(2);
         table.row([word("rolling_out"), plain("a")]);
         table.row([word("x"), plain("b")]);
-        let colored = table.render(&Output { json: false, color: true });
+        let colored = table.render(&SCREEN);
         assert_eq!(colored, "  \x1b[33mrolling out\x1b[0m  a\n  x            b\n");
     }
 
@@ -249,6 +310,20 @@ mod tests {
     fn what_a_terminal_would_obey_is_not_printed() {
         assert_eq!(clean("a\x1b[2Jb\r\nc\u{9b}d\u{202e}e\u{2066}f"), "a[2Jbcdef");
         assert_eq!(BARE.paint("\x07bell", Style::Red), "bell");
+    }
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey_and_everything_else_what_there_is() {
+        let odd = "a\x1b]0;title\x07\u{9b}2Jb\x7f\u{202e}c\n";
+        assert_eq!(BARE.shown(odd), odd);
+        assert_eq!(SCREEN.shown(odd), "a]0;title2Jbc\n");
+        let painted = SCREEN.paint("bad\x1b[2J", Style::Red) + "\x1b[31";
+        assert_eq!(SCREEN.shown(&painted), "\x1b[31mbad[2J\x1b[0m[31");
+        let json = serde_json::to_string(&[odd]).unwrap() + "\n";
+        let shown = Output { json: true, ..SCREEN }.shown(&json).into_owned();
+        assert!(!shown.trim_end().contains(is_obeyed), "{shown:?}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&shown).unwrap(), [odd]);
+        assert_eq!(Output { json: true, ..BARE }.shown(&json), json);
     }
 
     #[test]

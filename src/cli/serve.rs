@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::admin::{self, AdminToken, AdminTokenError, App, Readiness};
 use crate::clock;
 use crate::config::{self, Config, ConfigError};
+use crate::listen::{self, Files, Slots, Trusted};
 use crate::log::{Log, OpenError};
 use crate::proxy::upstream::{Limits, SetupError, Upstreams};
 use crate::proxy::{self, BindError, Certificate, Listener, Proxy, TlsError};
@@ -149,7 +150,7 @@ pub struct Running {
 /// # Errors
 /// Something that it needs cannot be had; then nothing was started.
 pub async fn start(config: Config) -> Result<Running, ServeError> {
-    raise_file_limit();
+    let files = Files::of_process();
     let upstreams = Upstreams::new(&config.upstreams, Limits::default())?;
     let upstreams = match registry_host(&config, config.proxy.listen).parse() {
         Ok(host) => upstreams.known_as(&host),
@@ -174,17 +175,20 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let admin_listener = TcpListener::bind(config.admin.listen).await.map_err(bind_error)?;
     let admin_address = admin_listener.local_addr()?;
 
-    let config::Proxy { verify, splice, .. } = config.proxy;
-    let whole_body = proxy::WHOLE_BODY_TIMEOUT;
-    let settings = proxy::Settings { max_wait: config.max_wait, verify, splice, whole_body };
+    let config::Proxy { verify, splice, proxy_protocol, .. } = config.proxy;
+    let (max_wait, whole_body, pipes_max) = (config.max_wait, proxy::WHOLE_BODY_TIMEOUT, files.pipes_max);
+    let settings = proxy::Settings { max_wait, verify, splice, whole_body, proxy_protocol, pipes_max };
+    let trusted = Trusted::new(config.proxy.trusted_proxies.iter().copied());
     let proxy = {
         let _entered = plane.enter();
-        Arc::new(Proxy::new(log.clone(), upstreams, settings))
+        Arc::new(Proxy::new(log.clone(), upstreams, trusted.clone(), settings))
     };
+    let proxy_slots = slots(&proxy::LIMITS, files.proxy_connections_max, trusted);
+    let admin_slots = slots(&admin::LIMITS, files.admin_connections_max, Trusted::default());
     let readiness = Readiness::default();
     let app = App::new(
         log.clone(),
-        Arc::new(registry(&log, &proxy)),
+        Arc::new(registry(&log, &proxy, [&proxy_slots, &admin_slots])),
         readiness.clone(),
         admin::Settings {
             admin_token,
@@ -221,9 +225,9 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             let stopped = async {
                 let _ = proxy_stopped.await;
             };
-            proxy::serve(listener, proxy, stopped).await;
+            proxy::serve(listener, proxy_slots, proxy, stopped).await;
         }),
-        admin_task: tokio::spawn(admin::serve(admin_listener, app, admin_stopped)),
+        admin_task: tokio::spawn(admin::serve(admin_listener, admin_slots, app, admin_stopped)),
         certificate_task: certificate.map(|certificate| tokio::spawn(certificate.keep_fresh())),
     })
 }
@@ -233,10 +237,17 @@ fn registry_host(config: &Config, listen: SocketAddr) -> String {
     config.proxy.public_host.clone().unwrap_or_else(|| listen.to_string())
 }
 
-fn registry(log: &Log, proxy: &Proxy) -> Registry {
+fn slots(limits: &listen::Limits, connections_max: usize, trusted: Trusted) -> Arc<Slots> {
+    let connections_max = limits.connections_max.min(connections_max);
+    Slots::new(listen::Limits { connections_max, ..*limits }, trusted)
+}
+
+fn registry(log: &Log, proxy: &Proxy, [proxy_slots, admin_slots]: [&Slots; 2]) -> Registry {
     let mut registry = Registry::default();
     log.register(&mut registry);
     proxy.counters().register(&mut registry);
+    proxy_slots.register(&mut registry, "proxy");
+    admin_slots.register(&mut registry, "admin");
     registry
 }
 
@@ -289,15 +300,5 @@ impl Running {
             task.abort();
         }
         let _ = tokio::task::spawn_blocking(move || self.log.close()).await;
-    }
-}
-
-/// Each transfer needs two descriptors, and the usual soft limit of 1,024 is there for programs that use `select`.
-fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if setrlimit(Resource::Nofile, limit).is_err() {
-        tracing::warn!("the limit on open files cannot be raised; many connections at once will be refused");
     }
 }

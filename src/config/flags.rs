@@ -42,6 +42,13 @@ pub struct Flags {
     /// Whether the kernel moves verified blobs from socket to socket, where both sides are plain HTTP [default: true]
     #[arg(long, env = "LANDFALL_SPLICE", value_name = "BOOL")]
     pub splice: Option<bool>,
+    /// A load balancer or reverse proxy in front, whose word about its clients' addresses is taken; may be given several
+    /// times
+    #[arg(long, env = "LANDFALL_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
+    pub trusted_proxy: Vec<String>,
+    /// Whether these begin each connection with a header of the PROXY protocol [default: false]
+    #[arg(long, env = "LANDFALL_PROXY_PROTOCOL", value_name = "BOOL")]
+    pub proxy_protocol: Option<bool>,
     /// How long an answer waits for its observation to be durable [default: 25ms]
     #[arg(long, env = "LANDFALL_MAX_WAIT", value_name = "DURATION")]
     pub max_wait: Option<String>,

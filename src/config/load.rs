@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
@@ -60,6 +61,8 @@ struct ProxyTable {
     tls_key: Option<PathBuf>,
     verify: Option<String>,
     splice: Option<bool>,
+    trusted_proxies: Vec<String>,
+    proxy_protocol: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -105,6 +108,14 @@ impl Config {
             None => file.upstream,
         };
         let (places, clusters) = places::clusters(file.cluster)?;
+        let trusted_proxies = networks(flags.trusted_proxy, file.proxy.trusted_proxies)?;
+        let proxy_protocol = flags.proxy_protocol.or(file.proxy.proxy_protocol).unwrap_or(false);
+        if proxy_protocol && trusted_proxies.is_empty() {
+            return Err(ConfigError::value(
+                "proxy.trusted_proxies (--trusted-proxy)",
+                "missing: proxy.proxy_protocol is true, so the addresses that may speak it must be named",
+            ));
+        }
         Ok(Self {
             proxy: Proxy {
                 listen: address(listen)?,
@@ -112,6 +123,8 @@ impl Config {
                 tls: tls(flags.tls_cert.or(file.proxy.tls_cert), flags.tls_key.or(file.proxy.tls_key))?,
                 verify: verify(flags.verify.or(file.proxy.verify))?,
                 splice: flags.splice.or(file.proxy.splice).unwrap_or(true),
+                trusted_proxies,
+                proxy_protocol,
             },
             upstreams: upstreams_of(upstreams)?,
             admin: Admin {
@@ -213,6 +226,22 @@ fn admin_host(text: &str) -> Result<String, ConfigError> {
             Err(ConfigError::value("admin.hosts (--admin-host)", problem))
         }
     }
+}
+
+fn networks(flags: Vec<String>, file: Vec<String>) -> Result<Vec<IpNet>, ConfigError> {
+    let given = if flags.is_empty() { file } else { flags };
+    given.into_iter().map(|text| network(&text)).collect()
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, ConfigError> {
+    text.parse().or_else(|_| text.parse::<IpAddr>().map(|address| address.to_canonical().into())).map_err(
+        |_| {
+            let problem =
+                format_args!("`{text}` is not a network; write ADDRESS/BITS, e.g. 10.0.0.0/8, or an address");
+            ConfigError::value("proxy.trusted_proxies (--trusted-proxy)", problem)
+        },
+    )
 }
 
 fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
@@ -333,6 +362,14 @@ mod tests {
             (&format!("{upstream}[proxy]\ntls_cert = \"c\""), "proxy.tls_key (--tls-key): missing"),
             (&format!("{upstream}[proxy]\nverify = \"no\""), "proxy.verify (--verify): `no`"),
             (&format!("{upstream}[proxy]\npublic_host = \"http://x\""), "proxy.public_host (--public-host)"),
+            (
+                &format!("{upstream}[proxy]\ntrusted_proxies = [\"10.0.0.0/33\"]"),
+                "proxy.trusted_proxies (--trusted-proxy): `10.0.0.0/33` is not a network",
+            ),
+            (
+                &format!("{upstream}[proxy]\nproxy_protocol = true"),
+                "proxy.trusted_proxies (--trusted-proxy): missing",
+            ),
             (
                 &format!("{upstream}[admin]\nhosts = [\"admin.example.com:8081\"]"),
                 "admin.hosts (--admin-host): `admin.example.com:8081` is not a host",

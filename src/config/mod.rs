@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
 pub use ask::Ask;
@@ -70,6 +71,10 @@ pub struct Proxy {
     pub verify: Verify,
     /// Whether the kernel moves trusted blobs from socket to socket, where both sides are plain HTTP/1.1 (Linux).
     pub splice: bool,
+    /// Load balancers and reverse proxies in front, which tell who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether they tell by the PROXY protocol, at the begin of each connection.
+    pub proxy_protocol: bool,
 }
 
 /// A certificate chain and its key, both PEM. Read again when either file changes.

@@ -78,7 +78,7 @@ fn into(reader: Reader<impl Read>, dir: &Path, database: &Path) -> Result<Conten
     store::make_private(dir).map_err(failed)?;
     let draft = NamedTempFile::with_prefix_in(PREFIX, dir).map_err(failed)?;
     let file = draft.as_file().try_clone().map_err(failed)?;
-    let contents = fill(Store::create_in(file, draft.path().to_owned())?, reader)?;
+    let contents = fill(Store::of_file(file, draft.path().to_owned())?, reader)?;
     draft.as_file().sync_all().map_err(failed)?;
     // Somebody may have made a log meanwhile: theirs is not overwritten.
     draft.persist_noclobber(database).map_err(|refused| match refused.error.kind() {

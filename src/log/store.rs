@@ -1,7 +1,8 @@
 //! The redb tables. The only place that knows redb.
 
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -131,9 +132,8 @@ impl Store {
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
         make_private(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
         let path = dir.join(FILE_NAME);
-        let opened = Database::builder().set_cache_size(CACHE_BYTES_MAX).create(&path);
-        let database = opened.map_err(|error| open_error(&path, error))?;
-        Self::prepare(database, path)
+        let file = open_private(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        Self::of_file(file, path)
     }
 
     /// Makes the tables of a new database, and refuses one whose layout is not known.
@@ -313,6 +313,17 @@ impl Iterator for Events {
 /// admin token lies here, too.
 pub(super) fn make_private(dir: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Opens a file of the data folder, which is made if it does not exist. Nobody else may read it, nor one that was made by
+/// a release that let them.
+fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 /// The events of `frames` that are not there yet.

@@ -1,108 +1,180 @@
 //! What is said on a connection, from its first byte to its last.
 //!
-//! hyper speaks. On a plain HTTP/1.1 connection it is set aside while a trusted blob passes from socket to socket
-//! (`relay`), and then speaks on.
+//! hyper speaks: HTTP/2 where TLS agreed on it (ALPN) or a plain connection begins with its preface, else HTTP/1.1. On a
+//! plain HTTP/1.1 connection it is set aside while a trusted blob passes from socket to socket (`relay`), and then
+//! speaks on. How long anybody may be silent is not its affair, but that of the connection's slot.
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::header::CONNECTION;
-use http::{Request, Response, Version};
+use http::{HeaderMap, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::Proxy;
-use super::listener::{HEAD_READ_TIMEOUT, Stop, WRITE_STALL_TIMEOUT};
+use super::origin;
 use super::relay::relay;
 use super::respond::Body;
 use super::splice::Pipe;
-use super::stall::StallGuard;
+use crate::listen::{Answer, Metered, Slot, Slots, StallGuard, Streams, Trusted, UnderWay, drive};
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// HTTP/2 by the name that TLS agrees on (RFC 9113 §3.2).
+const ALPN_HTTP2: &[u8] = b"h2";
+/// Header fields in one request.
+const HEADERS_MAX: usize = 64;
+/// Bytes of one request's head.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Requests at a time on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 128;
+/// Streams that an HTTP/2 client has reset before they were looked at (CVE-2023-44487).
+const RESETS_WAITING_MAX: usize = 20;
+/// Streams of one connection that the server resets because of what the client does (CVE-2025-8671).
+const ERRORS_MAX: usize = 128;
+/// What a client may send of bodies that nobody reads: no request that is served has one. The least that there is.
+const WINDOW_BYTES: u32 = 65_535;
+/// Silence after which an HTTP/2 client is asked whether it is still there.
+const PING_PAUSE: Duration = Duration::from_secs(30);
+
+/// Who is on a connection.
+#[derive(Clone)]
+pub(super) struct Visitor {
+    /// The address, as it is recorded.
+    client: Arc<str>,
+    /// The address, where it is a proxy's that speaks for others.
+    proxy: Option<IpAddr>,
+    pub(super) slot: Slot,
+}
+
+impl Visitor {
+    /// Somebody from this address. A listener on `[::]` names IPv4 clients as `::ffff:10.0.0.7`.
+    pub(super) fn new(address: IpAddr, trusted: &Trusted, slot: Slot) -> Self {
+        let proxy = trusted.has(address).then_some(address);
+        Self { client: address.to_canonical().to_string().into(), proxy, slot }
+    }
+
+    /// Who a request comes from.
+    pub(super) fn client(&self, headers: &HeaderMap, trusted: &Trusted) -> Arc<str> {
+        match self.proxy {
+            None => self.client.clone(),
+            Some(proxy) => origin::client(proxy, headers, trusted).to_string().into(),
+        }
+    }
+}
 
 /// What every conversation is held with.
 pub(super) struct Speech {
-    pub(super) any: auto::Builder<TokioExecutor>,
-    pub(super) http1: http1::Builder,
+    http1: http1::Builder,
+    http2: http2::Builder<Streams>,
 }
 
 impl Speech {
-    /// Any HTTP, over any stream, until the client or `stop` ends it.
-    pub(super) async fn any<S>(&self, stream: S, client: Arc<str>, proxy: Arc<Proxy>, stop: Stop)
+    pub(super) fn new(slots: &Arc<Slots>) -> Self {
+        let mut http1 = http1::Builder::new();
+        // The slot has the only clock: a timer for each head would be one for each request.
+        http1.header_read_timeout(None).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX);
+        let mut http2 = http2::Builder::new(Streams::new(slots.clone()));
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEAD_BYTES_MAX as u32)
+            .max_pending_accept_reset_streams(RESETS_WAITING_MAX)
+            .max_local_error_reset_streams(ERRORS_MAX)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .keep_alive_interval(PING_PAUSE);
+        Self { http1, http2 }
+    }
+
+    /// What is said over TLS.
+    pub(super) async fn tls(&self, stream: TlsStream<TcpStream>, visitor: Visitor, proxy: Arc<Proxy>) {
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
+        let stream = StallGuard::new(stream, visitor.slot.clone());
+        if is_http2 {
+            Box::pin(self.http2(stream, visitor, proxy)).await;
+        } else {
+            Box::pin(self.http1(stream, visitor, proxy)).await;
+        }
+    }
+
+    /// What is said over a plain connection, where HTTP/1.1 may be set aside.
+    pub(super) async fn plain(&self, stream: TcpStream, visitor: Visitor, proxy: Arc<Proxy>) {
+        let mut stream = StallGuard::new(stream, visitor.slot.clone());
+        let begin = tokio::select! {
+            begin = beginning(&mut stream) => begin,
+            () = visitor.slot.ending() => return,
+        };
+        let Ok(begin) = begin else { return };
+        let is_http2 = begin == PREFACE;
+        let wire = Wire::new(stream, begin);
+        if is_http2 {
+            Box::pin(self.http2(wire, visitor, proxy)).await;
+        } else {
+            Box::pin(self.http1_set_aside(wire, visitor, proxy)).await;
+        }
+    }
+
+    async fn http2<S>(&self, stream: S, visitor: Visitor, proxy: Arc<Proxy>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(move |request| {
-            let (proxy, client) = (proxy.clone(), client.clone());
-            async move { Ok::<_, Infallible>(proxy.handle(client, request, false).await) }
-        });
-        let stream = TokioIo::new(StallGuard::new(stream, WRITE_STALL_TIMEOUT));
-        let mut connection = pin!(self.any.serve_connection(stream, service));
-        // How a connection ends is the client's affair; what matters of it was observed.
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = stop.told() => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
+        let slot = visitor.slot.clone();
+        let service = service_fn(move |request| answer(visitor.clone(), proxy.clone(), request));
+        let stream = TokioIo::new(Metered::new(stream, slot.clone()));
+        drive(self.http2.serve_connection(stream, service), &slot).await;
     }
 
-    /// The same over a plain connection, where HTTP/1.1 may be set aside.
-    pub(super) async fn plain(&self, stream: TcpStream, client: Arc<str>, proxy: Arc<Proxy>, stop: Stop) {
-        let mut begin = [0; PREFACE.len()];
-        let peeked = tokio::select! {
-            peeked = tokio::time::timeout(HEAD_READ_TIMEOUT, stream.peek(&mut begin)) => peeked,
-            () = stop.told() => return,
-        };
-        match peeked {
-            Ok(Ok(seen)) if PREFACE.starts_with(&begin[..seen]) => {
-                Box::pin(self.any(stream, client, proxy, stop)).await;
-            }
-            Ok(Ok(_)) => Box::pin(self.http1(stream, client, proxy, stop)).await,
-            Ok(Err(_)) | Err(_) => {}
-        }
+    async fn http1<S>(&self, stream: S, visitor: Visitor, proxy: Arc<Proxy>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let slot = visitor.slot.clone();
+        let service = service_fn(move |request| answer(visitor.clone(), proxy.clone(), request));
+        drive(self.http1.serve_connection(TokioIo::new(stream), service), &slot).await;
     }
 
-    async fn http1(&self, stream: TcpStream, client: Arc<str>, proxy: Arc<Proxy>, stop: Stop) {
-        let mut wire = Wire::new(StallGuard::new(stream, WRITE_STALL_TIMEOUT), Bytes::new());
-        while let Some(mut aside) = self.until_set_aside(wire, &client, &proxy, &stop).await {
-            let (head, body) = aside.response.into_parts();
+    async fn http1_set_aside(&self, mut wire: Wire, visitor: Visitor, proxy: Arc<Proxy>) {
+        while let Some(mut aside) = self.until_set_aside(wire, &visitor, &proxy).await {
+            let (head, answer) = aside.response.into_parts();
+            let (body, under_way) = answer.into_parts();
             let Body::Transfer(transfer) = body else { return };
             let relayed = Box::pin(relay(&proxy, &mut aside.stream, &head, transfer, aside.pipe)).await;
-            if relayed.is_err() || stop.is_told() {
+            if relayed.is_err() || visitor.slot.is_ending() {
                 return;
             }
+            drop(under_way);
             wire = Wire::new(aside.stream, aside.unread);
         }
     }
 
     /// Lets hyper speak until an answer is to pass from socket to socket, or all is said.
-    async fn until_set_aside(
-        &self,
-        wire: Wire,
-        client: &Arc<str>,
-        proxy: &Arc<Proxy>,
-        stop: &Stop,
-    ) -> Option<Aside> {
+    async fn until_set_aside(&self, wire: Wire, visitor: &Visitor, proxy: &Arc<Proxy>) -> Option<Aside> {
         let desk = wire.desk.clone();
         let service = service_fn(|request: Request<Incoming>| {
-            let (proxy, client, desk) = (proxy.clone(), client.clone(), desk.clone());
+            let (proxy, visitor, desk) = (proxy.clone(), visitor.clone(), desk.clone());
             async move {
+                let under_way = begin(&visitor.slot).await;
                 let by_socket = may_be_set_aside(&request);
-                let response = proxy.handle(client, request, by_socket).await;
-                match by_socket.then(|| proxy.pipe_for(&response)).flatten() {
+                let response = proxy.handle(&visitor, request, by_socket).await;
+                let pipe = by_socket.then(|| proxy.pipe_for(&response)).flatten();
+                let response = response.map(|body| Answer::new(body, under_way));
+                match pipe {
                     Some(pipe) => {
                         desk.put(response, pipe);
                         // hyper is dropped while it waits for this.
@@ -113,9 +185,9 @@ impl Speech {
             }
         });
         let mut connection = self.http1.serve_connection(TokioIo::new(wire), service);
-        let mut told = pin!(stop.told().fuse());
+        let mut ending = pin!(visitor.slot.ending().fuse());
         let (response, pipe) = poll_fn(|cx| {
-            if told.as_mut().poll(cx).is_ready() {
+            if ending.as_mut().poll(cx).is_ready() {
                 Pin::new(&mut connection).graceful_shutdown();
             }
             if connection.poll_unpin(cx).is_ready() {
@@ -130,6 +202,37 @@ impl Speech {
         let unread =
             if unread.is_empty() { parts.read_buf } else { [parts.read_buf, unread].concat().into() };
         Some(Aside { response, pipe, stream, unread })
+    }
+}
+
+/// Reads until it is certain how a plain connection begins: with the preface of HTTP/2, or with anything else.
+async fn beginning(stream: &mut StallGuard<TcpStream>) -> io::Result<Bytes> {
+    let mut begin = BytesMut::with_capacity(PREFACE.len());
+    while begin.len() < PREFACE.len() && PREFACE.starts_with(&begin) {
+        // No more than the preface: what follows is read by who speaks.
+        let mut rest = (&mut *stream).take((PREFACE.len() - begin.len()) as u64);
+        if rest.read_buf(&mut begin).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(begin.freeze())
+}
+
+async fn answer(
+    visitor: Visitor,
+    proxy: Arc<Proxy>,
+    request: Request<Incoming>,
+) -> Result<Response<Answer<Body>>, Infallible> {
+    let under_way = begin(&visitor.slot).await;
+    let response = proxy.handle(&visitor, request, false).await;
+    Ok(response.map(|body| Answer::new(body, under_way)))
+}
+
+/// The connection has something under way from here on. Waits for good where it was given up in this moment.
+async fn begin(slot: &Slot) -> UnderWay {
+    match slot.begin() {
+        Some(under_way) => under_way,
+        None => pending().await,
     }
 }
 
@@ -155,7 +258,7 @@ impl Proxy {
 
 /// A connection that hyper has left, and the answer that it waits for.
 struct Aside {
-    response: Response<Body>,
+    response: Response<Answer<Body>>,
     pipe: Pipe,
     stream: StallGuard<TcpStream>,
     /// What the client has sent since.
@@ -165,19 +268,19 @@ struct Aside {
 /// Where an answer is left for who speaks when hyper does not.
 #[derive(Default)]
 struct Desk {
-    answer: Mutex<Option<(Response<Body>, Pipe)>>,
+    answer: Mutex<Option<(Response<Answer<Body>>, Pipe)>>,
     /// hyper has written something and not yet flushed it: an earlier answer, to a client that does not wait for one
     /// before it asks for the next. hyper 1.12 comes to the next request only after the flush, but promises nothing.
     is_unflushed: AtomicBool,
 }
 
 impl Desk {
-    fn put(&self, response: Response<Body>, pipe: Pipe) {
+    fn put(&self, response: Response<Answer<Body>>, pipe: Pipe) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((response, pipe));
     }
 
     /// The answer, once all before it has left.
-    fn take(&self) -> Option<(Response<Body>, Pipe)> {
+    fn take(&self) -> Option<(Response<Answer<Body>>, Pipe)> {
         if self.is_unflushed.load(Ordering::Relaxed) {
             return None;
         }
@@ -251,18 +354,20 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::proxy::LIMITS;
     use crate::proxy::respond::empty;
     use crate::proxy::splice::Pipes;
 
     #[tokio::test]
     async fn an_answer_waits_on_the_desk_until_all_before_it_has_left() {
-        let pipe = Pipes::new(true).take().unwrap();
+        let pipe = Pipes::new(1).take().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut wire = Wire::new(StallGuard::new(stream, WRITE_STALL_TIMEOUT), Bytes::new());
+        let slot = Slots::one(LIMITS);
+        let mut wire = Wire::new(StallGuard::new(stream, slot.clone()), Bytes::new());
         let desk = wire.desk.clone();
         assert!(desk.take().is_none(), "there is none");
-        desk.put(Response::new(empty()), pipe);
+        desk.put(Response::new(Answer::new(empty(), slot.begin().unwrap())), pipe);
         wire.write_all(b"the answer before").await.unwrap();
         assert!(desk.take().is_none(), "it would overtake");
         wire.flush().await.unwrap();

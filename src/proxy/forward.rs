@@ -1,5 +1,6 @@
 //! A request from its head to its answer. The decisions, in the order in which they are made:
 //!
+//! 0. Which host is named? None, or two: 400.
 //! 1. Who asks? No good token: 401 with the challenge.
 //! 2. GET or HEAD? Anything else is a write: 405.
 //! 3. Is the path one that the spec allows? If not: 400 or 404, and no upstream hears of it.
@@ -22,6 +23,7 @@ use hyper::body::{Body as _, Incoming};
 use tower_http::timeout::TimeoutBody;
 
 use super::auth::{self, Permit};
+use super::conversation::Visitor;
 use super::counters::{Answer, Counters};
 use super::learn::Learner;
 use super::observe::{Answered, Asker, Pull};
@@ -33,6 +35,7 @@ use super::upstream::{Ask, Carried, Content, Target, UpstreamError, Upstreams, W
 use super::{Settings, links};
 use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
+use crate::listen::{Trusted, host};
 use crate::log::Log;
 use crate::model::oci::{Digest, ErrorCode, Route};
 use crate::model::registries::Host;
@@ -65,6 +68,7 @@ pub struct Proxy {
     pub(super) learner: Learner,
     pub(super) counters: Counters,
     pub(super) settings: Settings,
+    pub(super) trusted: Trusted,
     pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
     pub(super) verified: Arc<Recent<Digest, Instant>>,
@@ -72,14 +76,14 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Puts the parts together. Must be called within a tokio runtime: learning in the background begins here.
-    pub fn new(log: Log, upstreams: Upstreams, settings: Settings) -> Self {
+    /// Puts the parts together; `trusted` speak for their clients. Must be called within a tokio runtime: learning in the background begins here.
+    pub fn new(log: Log, upstreams: Upstreams, trusted: Trusted, settings: Settings) -> Self {
         let counters = Counters::default();
         let learner = Learner::start(log.clone(), counters.clone());
         let verified = Arc::new(Recent::new(VERIFIED_MIN));
         let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(settings.whole_body));
-        let pipes = Pipes::new(settings.splice);
-        Self { log, upstreams, learner, counters, settings, max_wait, whole_body, verified, pipes }
+        let pipes = Pipes::new(if settings.splice { settings.pipes_max } else { 0 });
+        Self { log, upstreams, learner, counters, settings, trusted, max_wait, whole_body, verified, pipes }
     }
 
     /// What it counts.
@@ -87,19 +91,18 @@ impl Proxy {
         &self.counters
     }
 
-    /// Answers a request that came from the address `client`. With `by_socket`, the answer may be a transfer whose
-    /// socket can be taken.
+    /// Answers a visitor's request. With `by_socket`, the answer may be a transfer whose socket can be taken.
     pub(super) async fn handle(
         &self,
-        client: Arc<str>,
+        visitor: &Visitor,
         request: Request<Incoming>,
         by_socket: bool,
     ) -> Response<Body> {
         let (head, _) = request.into_parts();
         let route = Route::parse(head.uri.path());
         let name = route.as_ref().map_or("malformed", |route| name_of(route));
-        let asker = Asker::new(client, &head.headers);
-        let response = match self.answer(asker, &head, route, by_socket).await {
+        let asker = Asker::new(visitor.client(&head.headers, &self.trusted), &head.headers);
+        let response = match self.answer(visitor, asker, &head, route, by_socket).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(),
         };
@@ -112,13 +115,16 @@ impl Proxy {
 
     async fn answer(
         &self,
+        visitor: &Visitor,
         asker: Asker,
         head: &http::request::Parts,
         route: Result<Route, crate::model::oci::Malformed>,
         by_socket: bool,
     ) -> Result<Response<Body>, Refusal> {
-        let http::request::Parts { method, uri, headers, .. } = head;
+        let http::request::Parts { method, uri, version, headers, .. } = head;
+        host(*version, uri, headers).map_err(Refusal::no_host)?;
         let permit = self.permit(&asker, head, route.as_ref().ok())?;
+        visitor.slot.trust();
         if method != Method::GET && method != Method::HEAD {
             return Err(Refusal::read_only());
         }

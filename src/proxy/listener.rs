@@ -6,41 +6,27 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::Proxy;
-use super::conversation::Speech;
+use super::conversation::{Speech, Visitor};
 use super::counters::Counters;
+use super::origin::announced;
 use super::tls::{Certificate, TlsError};
+use crate::listen::{self, Limits, Slot, Slots};
 
 /// Connections that wait to be accepted. A cluster's nodes pull at the same moment, and a SYN that finds the
 /// backlog full comes back only after a second.
 const BACKLOG: u32 = 4_096;
-/// Client connections open at a time; further ones wait in the backlog.
-const CONNECTIONS_MAX: usize = 10_000;
-/// Time for a TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for a request's head, and for a connection without a request.
-pub(super) const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time in which a client must take at least one byte.
-pub(super) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(120);
-/// Header fields in one request.
-const HEADERS_MAX: usize = 64;
-/// Bytes of one request's head.
-const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Requests at a time on one HTTP/2 connection.
-const STREAMS_MAX: u32 = 128;
-/// Silence after which an HTTP/2 client is asked whether it is still there.
-const PING_PAUSE: Duration = Duration::from_secs(30);
-/// Pause after a failure to accept, which is most often a lack of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Time that open transfers have to finish once the server is told to stop.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// The listener's bounds, where the limit on open files allows so many connections.
+pub const LIMITS: Limits = Limits {
+    connections_max: 10_000,
+    first_head: Duration::from_secs(30),
+    idle: Duration::from_secs(60),
+    stall: Duration::from_secs(120),
+    drain: Duration::from_secs(30),
+};
 
 /// A bound address, not yet accepting.
 pub struct Listener {
@@ -91,119 +77,59 @@ pub enum BindError {
     Tls(#[from] TlsError),
 }
 
-/// Serves until `shutdown` is done; then accepts no more and gives open transfers `DRAIN_TIMEOUT` to finish.
-pub async fn serve(listener: Listener, proxy: Arc<Proxy>, shutdown: impl Future<Output = ()>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let (running, stop) = watch::channel(());
-    let server = Server { speech: Arc::new(speech()), tls: listener.tls, proxy, stop: Stop(stop) };
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        let next = async {
-            // The semaphore is never closed.
-            let slot = slots.clone().acquire_owned().await.ok();
-            (slot, listener.tcp.accept().await)
-        };
-        tokio::select! {
-            () = &mut shutdown => break,
-            (slot, accepted) = next => match accepted {
-                Ok((stream, peer)) => server.spawn(stream, peer, slot),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection cannot be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
-    }
-    drop(listener.tcp);
-    drop(running);
-    // Each connection holds a slot to its end.
-    let all_ended = slots.acquire_many(CONNECTIONS_MAX as u32);
-    if tokio::time::timeout(DRAIN_TIMEOUT, all_ended).await.is_err() {
-        tracing::warn!(timeout = ?DRAIN_TIMEOUT, "transfers were still open at the end and are cut off");
-    }
-}
-
-fn speech() -> Speech {
-    let mut any = auto::Builder::new(TokioExecutor::new());
-    any.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_READ_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX);
-    any.http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEAD_BYTES_MAX as u32)
-        .keep_alive_interval(PING_PAUSE);
-    let mut http1 = http1::Builder::new();
-    http1
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_READ_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX);
-    Speech { any, http1 }
-}
-
-/// Tells conversations that the server is about to end.
-#[derive(Clone)]
-pub(super) struct Stop(watch::Receiver<()>);
-
-impl Stop {
-    /// Waits for it.
-    pub(super) fn told(&self) -> impl Future<Output = ()> + use<> {
-        let mut receiver = self.0.clone();
-        // Nothing is ever sent: it is told by the sender's end.
-        async move { drop(receiver.changed().await) }
-    }
-
-    pub(super) fn is_told(&self) -> bool {
-        self.0.has_changed().is_err()
-    }
-}
-
-struct Server {
-    speech: Arc<Speech>,
-    tls: Option<TlsAcceptor>,
+/// Serves until `shutdown` is done; then accepts no more, and open transfers may finish within [`Limits::drain`].
+pub async fn serve(
+    listener: Listener,
+    slots: Arc<Slots>,
     proxy: Arc<Proxy>,
-    stop: Stop,
-}
-
-impl Server {
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: Option<OwnedSemaphorePermit>) {
-        // Without it small answers wait for the client's delayed acknowledgement.
-        let _ = stream.set_nodelay(true);
-        let client: Arc<str> = peer.ip().to_canonical().to_string().into();
-        let (speech, tls, proxy, stop) =
-            (self.speech.clone(), self.tls.clone(), self.proxy.clone(), self.stop.clone());
+    shutdown: impl Future<Output = ()>,
+) {
+    let Listener { tcp, tls } = listener;
+    let speech = Arc::new(Speech::new(&slots));
+    let converse = |mut stream: TcpStream, peer: SocketAddr, slot: Slot| {
+        let (speech, tls, proxy) = (speech.clone(), tls.clone(), proxy.clone());
         // What an idle connection holds is boxed by what is said on it, without what led there.
-        tokio::spawn(async move {
-            let _open = Open::new(proxy.counters(), slot);
-            let Some(tls) = tls else { return speech.plain(stream, client, proxy, stop).await };
-            match tokio::time::timeout(HANDSHAKE_TIMEOUT, Box::pin(tls.accept(stream))).await {
-                Ok(Ok(stream)) => Box::pin(speech.any(stream, client, proxy, stop)).await,
-                Ok(Err(_)) | Err(_) => {
+        async move {
+            let _open = Open::new(proxy.counters());
+            let mut address = peer.ip();
+            if proxy.settings.proxy_protocol && proxy.trusted.has(address) {
+                match Box::pin(announced(&mut stream)).await {
+                    Ok(None) => {}
+                    Ok(Some(client)) => {
+                        address = client;
+                        slot.is_from(client);
+                    }
+                    Err(error) => {
+                        tracing::debug!(%peer, %error, "a trusted proxy sent no header of the PROXY protocol");
+                        return;
+                    }
+                }
+            }
+            let visitor = Visitor::new(address, &proxy.trusted, slot);
+            let Some(tls) = tls else { return speech.plain(stream, visitor, proxy).await };
+            match Box::pin(tls.accept(stream)).await {
+                Ok(stream) => speech.tls(stream, visitor, proxy).await,
+                Err(_) => {
                     proxy.counters().tls_failures.inc();
                 }
             }
-        });
-    }
+        }
+    };
+    listen::serve(tcp, slots, shutdown, converse).await;
 }
 
-/// Counts a connection for as long as it lives, and holds its slot.
-struct Open {
-    counters: Counters,
-    _slot: Option<OwnedSemaphorePermit>,
-}
+/// Counts a connection for as long as it lives.
+struct Open(Counters);
 
 impl Open {
-    fn new(counters: &Counters, slot: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(counters: &Counters) -> Self {
         counters.connections.inc();
-        Self { counters: counters.clone(), _slot: slot }
+        Self(counters.clone())
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.counters.connections.dec();
+        self.0.connections.dec();
     }
 }

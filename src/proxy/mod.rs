@@ -13,11 +13,11 @@ mod links;
 mod listener;
 mod manifest;
 mod observe;
+mod origin;
 mod recent;
 mod relay;
 mod respond;
 mod splice;
-mod stall;
 mod threads;
 mod tls;
 pub mod transfer;
@@ -27,7 +27,7 @@ use std::time::Duration;
 
 pub use counters::Counters;
 pub use forward::Proxy;
-pub use listener::{BindError, Listener, serve};
+pub use listener::{BindError, LIMITS, Listener, serve};
 pub use threads::Threads;
 pub use tls::{Certificate, TlsError};
 
@@ -47,4 +47,8 @@ pub struct Settings {
     pub splice: bool,
     /// [`WHOLE_BODY_TIMEOUT`], or less in a test.
     pub whole_body: Duration,
+    /// Whether trusted proxies begin each connection with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Pipes that may be open at a time to splice through; each is two descriptors.
+    pub pipes_max: usize,
 }

@@ -11,12 +11,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::Proxy;
-use super::listener::WRITE_STALL_TIMEOUT;
 use super::splice::{Ended, Patience, Pipe, splice};
-use super::stall::StallGuard;
 use super::transfer::Transfer;
 use super::upstream::Socket;
 use crate::clock;
+use crate::listen::StallGuard;
 
 /// Sends a whole answer. The transfer reports its own end.
 ///
@@ -38,7 +37,7 @@ pub(super) async fn relay(
     client.write_all(&begin).await?;
     transfer.passed(first as u64);
 
-    let patience = Patience { from: transfer.stall_limit(), to: WRITE_STALL_TIMEOUT };
+    let patience = Patience { from: transfer.stall_limit(), to: client.limit() };
     let left = length - first as u64;
     match splice(stream, client.get_ref(), &pipe, left, patience, |bytes| transfer.passed(bytes)).await {
         Ok(()) => {

@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Frame, SizeHint};
 
 use super::transfer::{Transfer, TransferError};
+use crate::listen::NoHost;
 use crate::model::oci::{ErrorCode, Malformed};
 use crate::model::registries::Unrouted;
 
@@ -83,6 +84,10 @@ impl Refusal {
     pub(super) fn read_only() -> Self {
         let message = "this proxy only reads; push to the registry itself";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message)
+    }
+
+    pub(super) fn no_host(no_host: NoHost) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, no_host.to_string())
     }
 
     pub(super) fn bad_gateway(message: &'static str) -> Self {

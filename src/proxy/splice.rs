@@ -14,8 +14,6 @@ use tokio::time::timeout;
 const PIPE_BYTES: usize = 1 << 20;
 /// With pipes that hold less than this, copying is as cheap.
 const PIPE_BYTES_MIN: usize = 256 << 10;
-/// Pipes open at a time; what comes beyond is copied.
-const PIPES_MAX: usize = 1_024;
 /// Pipes kept for later.
 const PIPES_IDLE_MAX: usize = 64;
 /// Bytes after which others get their turn.
@@ -40,9 +38,9 @@ struct Ends {
 }
 
 impl Pipes {
-    /// With `are_allowed` false there are none, nor where the system cannot splice.
-    pub(super) fn new(are_allowed: bool) -> Self {
-        let pipes_max = if are_allowed && cfg!(target_os = "linux") { PIPES_MAX } else { 0 };
+    /// At most so many at a time; what comes beyond is copied. There are none where the system cannot splice.
+    pub(super) fn new(pipes_max: usize) -> Self {
+        let pipes_max = if cfg!(target_os = "linux") { pipes_max } else { 0 };
         let open = Arc::new(Semaphore::new(pipes_max));
         Self { open, idle: Mutex::default() }
     }
@@ -237,7 +235,7 @@ mod tests {
     async fn parts() -> (TcpStream, TcpStream, TcpStream, TcpStream, Pipe) {
         let (server, from) = pair().await;
         let (to, client) = pair().await;
-        (server, from, to, client, Pipes::new(true).take().unwrap())
+        (server, from, to, client, Pipes::new(2).take().unwrap())
     }
 
     #[tokio::test]
@@ -303,14 +301,14 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_a_bound_and_pipes_are_used_again() {
-        let none = Pipes::new(false);
+        let none = Pipes::new(0);
         assert!(!none.are_left() && none.take().is_none());
-        let pipes = Pipes::new(true);
+        let pipes = Pipes::new(2);
         let pipe = pipes.take().unwrap();
         assert!(pipe.ends.bytes_max >= PIPE_BYTES_MIN);
-        assert_eq!(pipes.open.available_permits(), PIPES_MAX - 1);
+        assert_eq!(pipes.open.available_permits(), 1);
         pipes.give_back(pipe);
-        assert_eq!((pipes.open.available_permits(), pipes.idle.lock().unwrap().len()), (PIPES_MAX, 1));
+        assert_eq!((pipes.open.available_permits(), pipes.idle.lock().unwrap().len()), (2, 1));
         drop(pipes.take());
         assert!(pipes.idle.lock().unwrap().is_empty());
     }

@@ -9,10 +9,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use landfall::admin::{AdminToken, App, Readiness, Serving, Settings, serve};
+use landfall::admin::{AdminToken, App, LIMITS, Readiness, Serving, Settings, serve};
 use landfall::clock::now;
 use landfall::config::{Access, Ask, Provider, Secret, Webhook};
 use landfall::deadline::Deadlines;
+use landfall::listen::{Limits, Slots, Trusted};
 use landfall::log::{Durability, Log};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{
@@ -69,20 +70,25 @@ impl Server {
 
     /// On the log in this folder.
     pub async fn start_in(dir: TempDir) -> Self {
-        Self::start_of(dir, Clusters::new(), None).await
+        Self::start_of(dir, Clusters::new(), None, LIMITS).await
     }
 
     /// With access to the clusters of environments.
     pub async fn start_with(clusters: Clusters) -> Self {
-        Self::start_of(TempDir::new().unwrap(), clusters, None).await
+        Self::start_of(TempDir::new().unwrap(), clusters, None, LIMITS).await
+    }
+
+    /// With other bounds on connections.
+    pub async fn start_within(limits: Limits) -> Self {
+        Self::start_of(TempDir::new().unwrap(), Clusters::new(), None, limits).await
     }
 
     /// With a language model behind `ask`.
     pub async fn start_with_model(ask: Ask) -> Self {
-        Self::start_of(TempDir::new().unwrap(), Clusters::new(), Some(ask)).await
+        Self::start_of(TempDir::new().unwrap(), Clusters::new(), Some(ask), LIMITS).await
     }
 
-    async fn start_of(dir: TempDir, clusters: Clusters, ask: Option<Ask>) -> Self {
+    async fn start_of(dir: TempDir, clusters: Clusters, ask: Option<Ask>, limits: Limits) -> Self {
         let log = Log::open(dir.path(), Rules::default()).unwrap();
         let mut registry = Registry::default();
         log.register(&mut registry);
@@ -106,7 +112,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(serve(listener, app, stopped));
+        let served = tokio::spawn(serve(listener, Slots::new(limits, Trusted::default()), app, stopped));
         let token = std::fs::read_to_string(dir.path().join("admin.token")).unwrap().trim().to_owned();
         let http = Client::builder(TokioExecutor::new()).build_http();
         Self { dir, log, token, url, http, serving: Some(serving), stop: Some(stop), served }

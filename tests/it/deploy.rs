@@ -51,12 +51,13 @@ fn the_example_has_every_key_and_loads() {
     let staging = &clusters[&"staging".parse().unwrap()];
     assert_eq!((&staging.login, staging.namespace.as_deref()), (&Login::InCluster, Some("shop-staging")));
 
-    let Proxy { listen, public_host, tls, verify, splice } = proxy;
+    let Proxy { listen, public_host, tls, verify, splice, trusted_proxies, proxy_protocol } = proxy;
     assert_eq!(listen.to_string(), "0.0.0.0:8080");
     assert_eq!(public_host.as_deref(), Some("registry.example.com"));
     let Tls { cert, key } = tls.unwrap();
     assert_eq!((cert, key), ("/etc/landfall/tls.crt".into(), "/etc/landfall/tls.key".into()));
-    assert_eq!((verify, splice), (Verify::First, true));
+    assert_eq!((verify, splice, proxy_protocol), (Verify::First, true, true));
+    assert_eq!(trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
 
     let Admin { listen, token_file, hosts } = admin;
     assert_eq!(hosts, ["landfall.example.com"]);

@@ -1,6 +1,8 @@
 //! The life of `landfall serve`: it drains, it guards its data, it reads certificates again, and it says in one line
 //! what it was started wrongly with.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,6 +127,27 @@ async fn damaged_data_is_refused_and_left_alone() {
     }
     std::fs::write(&store, &whole).unwrap();
     drop(setup.start());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_may_read_what_is_in_the_data_folder() {
+    let upstream = Fake::holding(Recipe::app(Format::Oci, "1.0.0").build()).await;
+    let landfall = Setup::before(&upstream.url()).start();
+    landfall.environment("production").await;
+    let (_, setup) = landfall.stop();
+    // As a release left it that made its files for everybody.
+    std::fs::set_permissions(store_of(&setup.data()), Permissions::from_mode(0o644)).unwrap();
+    let landfall = setup.start();
+    let token = landfall.token("production").await;
+    landfall.client(&token).get(MANIFEST).await.expect(200);
+    let data = landfall.setup().data();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&data).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
 }
 
 fn store_of(data: &Path) -> PathBuf {

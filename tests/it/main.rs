@@ -32,6 +32,7 @@ mod import;
 mod large;
 mod learning;
 mod life;
+mod listeners;
 mod mcp;
 mod mcp_story;
 mod openapi;

@@ -4,8 +4,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
 use landfall::model::oci::Digest;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 
 use crate::admin_support::{Answer, GITHUB_SECRET, GITLAB_SECRET, Server};
+use crate::rig::PATIENCE;
+use crate::rig::landfall::Setup;
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -181,4 +185,40 @@ async fn what_does_not_matter_is_accepted_and_ignored() {
     );
     assert!(releases(&server).await.is_empty());
     server.stop().await;
+}
+
+/// The status that is answered to a head, before any of the body that it declares was sent.
+async fn status_before_the_body(address: &str, path: &str, headers: &str) -> String {
+    let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
+    let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4000000\r\n{headers}\r\n");
+    stream.get_mut().write_all(head.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    tokio::time::timeout(PATIENCE, stream.read_line(&mut line)).await.unwrap().unwrap();
+    line.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn what_cannot_be_signed_is_refused_before_its_body() {
+    let server = Server::start().await;
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let (github, gitlab) = ("/api/v1/webhooks/github", "/api/v1/webhooks/gitlab");
+    for (path, headers) in [
+        (github, ""),
+        (github, "x-gitlab-token: a\r\n"),
+        (github, "x-hub-signature-256: sha256=12\r\n"),
+        (github, "x-hub-signature: sha1=0123456789012345678901234567890123456789\r\n"),
+        (gitlab, ""),
+        (gitlab, "x-gitlab-token: a wrong token\r\n"),
+        (gitlab, "webhook-signature: v1,AAAA\r\n"),
+    ] {
+        assert_eq!(status_before_the_body(&address, path, headers).await, "401", "{path} {headers}");
+    }
+    server.stop().await;
+
+    let without_webhooks = Setup::before("http://127.0.0.1:1").start();
+    let address = without_webhooks.admin_url().trim_start_matches("http://").to_owned();
+    let signed = format!("x-gitlab-token: {GITLAB_SECRET}\r\n");
+    for (path, headers) in [(github, ""), (gitlab, signed.as_str())] {
+        assert_eq!(status_before_the_body(&address, path, headers).await, "404", "{path}");
+    }
 }

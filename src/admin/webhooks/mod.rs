@@ -1,7 +1,7 @@
 //! Forges tell of releases: a delivery is signed, taken once, and becomes a registration like any other.
 //!
 //! ```text
-//! body → signature → event → delivery not seen before → release → the catalogue's rules
+//! configured? → claim → body → signature → event → delivery not seen before → release → the catalogue's rules
 //! ```
 //!
 //! A delivery that does not end well is not remembered, so that the forge may send it again.
@@ -29,6 +29,7 @@ use crate::model::act::Action;
 use crate::model::releases::{Added, Registration, history, notes};
 pub(super) use deliveries::Deliveries;
 use payload::{Published, Told};
+use signature::Claim;
 pub(super) use signature::Signed;
 
 /// Longest body of a delivery. GitHub cuts its own at 25 MB, and sends one release with notes of 125,000 characters.
@@ -37,7 +38,7 @@ const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Takes a delivery of GitHub, signed with a configured webhook's secret; a published release is registered.
 #[utoipa::path(post, path = "/api/v1/webhooks/github", tag = "releases", operation_id = "webhook_github", security(()),
     request_body(content = Object, description = "The delivery, as GitHub sends it", content_type = "application/json"),
-    responses((status = 200, body = Object), (status = 202, body = Object), (status = 401), (status = 409)))]
+    responses((status = 200, body = Object), (status = 202, body = Object), (status = 401), (status = 404), (status = 409)))]
 pub(super) async fn github(app: State<Arc<App>>, request: Request) -> Answer {
     receive(Provider::Github, &app, request).await
 }
@@ -45,26 +46,25 @@ pub(super) async fn github(app: State<Arc<App>>, request: Request) -> Answer {
 /// Takes a delivery of GitLab, signed with a configured webhook's secret; a published release is registered.
 #[utoipa::path(post, path = "/api/v1/webhooks/gitlab", tag = "releases", operation_id = "webhook_gitlab", security(()),
     request_body(content = Object, description = "The delivery, as GitLab sends it", content_type = "application/json"),
-    responses((status = 200, body = Object), (status = 202, body = Object), (status = 401), (status = 409)))]
+    responses((status = 200, body = Object), (status = 202, body = Object), (status = 401), (status = 404), (status = 409)))]
 pub(super) async fn gitlab(app: State<Arc<App>>, request: Request) -> Answer {
     receive(Provider::Gitlab, &app, request).await
 }
 
 async fn receive(provider: Provider, app: &App, request: Request) -> Answer {
-    let from = Connection::of(request.extensions()).peer;
+    let connection = Connection::of(request.extensions());
+    let from = connection.peer;
     let (parts, body) = request.into_parts();
-    let body = fields::whole(body, BODY_BYTES_MAX).await?;
-    let hooks = app.settings.webhooks.iter().filter(|hook| hook.provider == provider);
-    let signed = signature::check(hooks, &parts.headers, &body, now());
-    if signed.is_empty() {
-        tracing::warn!(?provider, %from, "a webhook's delivery was refused: no secret matches");
-        // Who knows no secret is counted as who shows a wrong token; a signed delivery never has to wait for that.
-        return Err(app
-            .limits
-            .failed(from, Instant::now())
-            .err()
-            .map_or_else(Problem::unsigned, Problem::too_many));
+    let claims = claims(app, provider, &parts.headers)?;
+    if claims.is_empty() {
+        return Err(unsigned(app, provider, from));
     }
+    let body = fields::whole(body, BODY_BYTES_MAX).await?;
+    let signed: Vec<&Webhook> = claims.iter().filter_map(|claim| claim.proven_by(&body)).collect();
+    if signed.is_empty() {
+        return Err(unsigned(app, provider, from));
+    }
+    connection.trust();
     let event = text(&parts.headers, event_header(provider)).unwrap_or_default();
     let published = match payload::read(provider, event, &body)? {
         Told::Nothing(reason) => return ignored(&reason),
@@ -86,6 +86,21 @@ async fn receive(provider: Provider, app: &App, request: Request) -> Answer {
     let told = register(app, from, &hooks, &published).await?;
     app.deliveries.remember(delivery);
     answer(StatusCode::OK, &json!({ "registered": told }))
+}
+
+/// What the headers claim: what no secret can fit is not read.
+fn claims<'a>(app: &'a App, provider: Provider, headers: &'a HeaderMap) -> Result<Vec<Claim<'a>>, Problem> {
+    let mut hooks = app.settings.webhooks.iter().filter(|hook| hook.provider == provider).peekable();
+    if hooks.peek().is_none() {
+        return Err(Problem::not_found("no webhook of this forge is configured; see [[webhook]]"));
+    }
+    Ok(hooks.filter_map(|hook| Claim::of(hook, headers, now())).collect())
+}
+
+/// Who knows no secret is counted as who shows a wrong token; a signed delivery never has to wait for that.
+fn unsigned(app: &App, provider: Provider, from: IpAddr) -> Problem {
+    tracing::warn!(?provider, %from, "a webhook's delivery was refused: no secret matches");
+    app.limits.failed(from, Instant::now()).err().map_or_else(Problem::unsigned, Problem::too_many)
 }
 
 /// Registers the release for each image that is made from the source. The handler holds [`App::changes`].

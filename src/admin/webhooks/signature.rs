@@ -46,52 +46,80 @@ impl Signed {
     }
 }
 
-/// The webhooks whose secret this delivery knows.
-pub(super) fn check<'a>(
-    hooks: impl Iterator<Item = &'a Webhook>,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: Time,
-) -> Vec<&'a Webhook> {
-    hooks.filter(|hook| is_signed(hook, headers, body, now)).collect()
+/// What a delivery's headers claim about one webhook's secret.
+pub(super) struct Claim<'a> {
+    hook: &'a Webhook,
+    proof: Proof<'a>,
 }
 
-fn is_signed(hook: &Webhook, headers: &HeaderMap, body: &[u8], now: Time) -> bool {
-    let secret = hook.secret.reveal();
-    let signed = match hook.provider {
-        Provider::Github => by_body(secret, headers, body),
-        Provider::Gitlab => match secret.strip_prefix(SIGNING_TOKEN) {
-            Some(key) => by_standard(key, headers, body, now),
-            None => by_token(secret, headers),
-        },
-    };
-    signed.unwrap_or(false)
+/// What shows that a claim is true.
+enum Proof<'a> {
+    /// The secret itself was shown.
+    Shown,
+    /// What the body's HMAC is said to be.
+    OfBody(&'a str),
+    OfStandard {
+        key: Vec<u8>,
+        id: &'a str,
+        at: &'a str,
+        signatures: &'a str,
+    },
 }
 
-fn by_body(secret: &str, headers: &HeaderMap, body: &[u8]) -> Option<bool> {
+impl<'a> Claim<'a> {
+    /// None where no body could prove it.
+    pub(super) fn of(hook: &'a Webhook, headers: &'a HeaderMap, now: Time) -> Option<Self> {
+        let secret = hook.secret.reveal();
+        let proof = match hook.provider {
+            Provider::Github => of_body(headers)?,
+            Provider::Gitlab => match secret.strip_prefix(SIGNING_TOKEN) {
+                Some(key) => of_standard(key, headers, now)?,
+                None => shown(secret, headers)?,
+            },
+        };
+        Some(Self { hook, proof })
+    }
+
+    /// The webhook, if its secret was used on this body.
+    pub(super) fn proven_by(&self, body: &[u8]) -> Option<&'a Webhook> {
+        let is_proven = match &self.proof {
+            Proof::Shown => true,
+            Proof::OfBody(given) => {
+                let expected = Digest::from_bytes(hmac(self.hook.secret.reveal().as_bytes(), &[body])?);
+                bool::from(given.as_bytes().ct_eq(expected.to_string().strip_prefix("sha256:")?.as_bytes()))
+            }
+            Proof::OfStandard { key, id, at, signatures } => {
+                let expected = BASE64.encode(hmac(key, &[id.as_bytes(), b".", at.as_bytes(), b".", body])?);
+                let is_expected = |given: &str| bool::from(given.as_bytes().ct_eq(expected.as_bytes()));
+                let signatures = signatures.split(' ').take(SIGNATURES_MAX);
+                signatures.filter_map(|signature| signature.strip_prefix("v1,")).any(is_expected)
+            }
+        };
+        is_proven.then_some(self.hook)
+    }
+}
+
+fn of_body(headers: &HeaderMap) -> Option<Proof<'_>> {
     let given = text(headers, "x-hub-signature-256")?.strip_prefix("sha256=")?;
-    let expected = Digest::from_bytes(hmac(secret.as_bytes(), &[body])?).to_string();
-    let expected = expected.strip_prefix("sha256:")?;
-    Some(given.as_bytes().ct_eq(expected.as_bytes()).into())
+    let is_hex = given.len() == 64 && given.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then_some(Proof::OfBody(given))
 }
 
-fn by_token(secret: &str, headers: &HeaderMap) -> Option<bool> {
+fn shown<'a>(secret: &str, headers: &HeaderMap) -> Option<Proof<'a>> {
     // Of equal length whatever was sent, so that nothing is learnt from the time it takes.
-    Some(sha256(text(headers, "x-gitlab-token")?).ct_eq(&sha256(secret)).into())
+    let is_secret = sha256(text(headers, "x-gitlab-token")?).ct_eq(&sha256(secret));
+    bool::from(is_secret).then_some(Proof::Shown)
 }
 
 /// <https://www.standardwebhooks.com>
-fn by_standard(key: &str, headers: &HeaderMap, body: &[u8], now: Time) -> Option<bool> {
+fn of_standard<'a>(key: &str, headers: &'a HeaderMap, now: Time) -> Option<Proof<'a>> {
     let key = BASE64.decode(key).ok()?;
     let (id, at) = (text(headers, "webhook-id")?, text(headers, "webhook-timestamp")?);
     let sent = Time::from_ms(at.parse::<i64>().ok()?.checked_mul(1_000)?);
     if now.since(sent) > SKEW_MAX || sent.since(now) > SKEW_MAX {
-        return Some(false);
+        return None;
     }
-    let expected = BASE64.encode(hmac(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body])?);
-    let signatures = text(headers, "webhook-signature")?.split(' ').take(SIGNATURES_MAX);
-    let is_expected = |given: &str| bool::from(given.as_bytes().ct_eq(expected.as_bytes()));
-    Some(signatures.filter_map(|signature| signature.strip_prefix("v1,")).any(is_expected))
+    Some(Proof::OfStandard { key, id, at, signatures: text(headers, "webhook-signature")? })
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
@@ -119,7 +147,8 @@ mod tests {
         };
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        check([&hook].into_iter(), &headers, body.as_bytes(), Time::from_ms(NOW * 1_000)).len() == 1
+        Claim::of(&hook, &headers, Time::from_ms(NOW * 1_000))
+            .is_some_and(|claim| claim.proven_by(body.as_bytes()).is_some())
     }
 
     /// The example of GitHub's documentation, "Validating webhook deliveries".

@@ -56,8 +56,8 @@ impl Store {
         Ok(read()?)
     }
 
-    /// A new database in `file`, which is empty and lies at `path`.
-    pub(in crate::log) fn create_in(file: File, path: PathBuf) -> Result<Self, OpenError> {
+    /// The database in `file`, which lies at `path`; a new one where that is empty.
+    pub(in crate::log) fn of_file(file: File, path: PathBuf) -> Result<Self, OpenError> {
         let created = FileBackend::new(file).and_then(|backend| {
             Database::builder().set_cache_size(CACHE_BYTES_MAX).create_with_backend(backend)
         });

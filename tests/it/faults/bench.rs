@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use landfall::config::{self, Redirects, Secret, Verify};
+use landfall::listen::{Slots, Trusted};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
@@ -41,6 +42,8 @@ const WHOLE_BODY: Duration = Duration::from_millis(600);
 const LATE: Duration = Duration::from_millis(15);
 const SLOWNESS_MAX: u32 = 8;
 const MAX_WAIT: Duration = Duration::from_millis(50);
+/// Pipes for the blobs of all clients at once.
+const PIPES_MAX: usize = 1_024;
 const SECRET: &str = "only-between-these-two";
 
 /// A worker's two registries: a plain one, and one with TLS.
@@ -91,10 +94,16 @@ impl Bench {
         let (limits, whole_body) = (times(LIMITS, slowness), WHOLE_BODY * slowness);
         let bound = (limits.connect + limits.head + limits.stall.max(whole_body)) * 8;
         let upstreams = Upstreams::new(&settings, limits).unwrap();
-        let settings =
-            proxy::Settings { max_wait: MAX_WAIT, verify: Verify::First, splice: true, whole_body };
+        let settings = proxy::Settings {
+            max_wait: MAX_WAIT,
+            verify: Verify::First,
+            splice: true,
+            whole_body,
+            proxy_protocol: false,
+            pipes_max: PIPES_MAX,
+        };
         let _entered = plane.enter();
-        let proxy = Arc::new(Proxy::new(log, upstreams, settings));
+        let proxy = Arc::new(Proxy::new(log, upstreams, Trusted::default(), settings));
         let files = config::Tls { cert: certificate.cert.clone(), key: certificate.key.clone() };
         let shown = Certificate::load(files).unwrap();
         let mut stops = Vec::new();
@@ -102,8 +111,8 @@ impl Bench {
             let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate).unwrap();
             let address = listener.address().unwrap();
             let (stop, stopped) = oneshot::channel::<()>();
-            let proxy = proxy.clone();
-            let serving = plane.spawn(proxy::serve(listener, proxy, async {
+            let (proxy, slots) = (proxy.clone(), Slots::new(proxy::LIMITS, Trusted::default()));
+            let serving = plane.spawn(proxy::serve(listener, slots, proxy, async {
                 let _ = stopped.await;
             }));
             stops.push((stop, serving));

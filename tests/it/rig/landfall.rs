@@ -23,6 +23,7 @@ pub struct Setup {
     dir: TempDir,
     config: String,
     flags: Vec<String>,
+    files_max: Option<u32>,
 }
 
 /// A running `landfall serve`. It and its data end with this value.
@@ -44,7 +45,18 @@ pub struct Token {
 
 /// `landfall` with no variables of the surroundings.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
+    without_variables(Command::new(env!("CARGO_BIN_EXE_landfall")))
+}
+
+/// The same with so many open files at most.
+fn command_with_files(files_max: u32) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {files_max} && exec \"$0\" \"$@\"")]);
+    shell.arg(env!("CARGO_BIN_EXE_landfall"));
+    without_variables(shell)
+}
+
+fn without_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LANDFALL_") {
             command.env_remove(name);
@@ -56,7 +68,8 @@ pub fn command() -> Command {
 impl Setup {
     /// In front of an open registry at this URL.
     pub fn before(url: &str) -> Self {
-        let setup = Self { dir: super::directory(), config: String::new(), flags: Vec::new() };
+        let setup =
+            Self { dir: super::directory(), config: String::new(), flags: Vec::new(), files_max: None };
         // An answer that came is in the log, however busy the disk is: no test has to wait for that.
         let setup = setup.flag("--max-wait", MAX_WAIT);
         setup.line(&format!("[[upstream]]\nurl = \"{url}\""))
@@ -86,6 +99,12 @@ impl Setup {
         self
     }
 
+    /// Lets the process have so many open files.
+    pub fn with_files_max(mut self, files_max: u32) -> Self {
+        self.files_max = Some(files_max);
+        self
+    }
+
     /// The folder of everything that belongs to it.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -100,7 +119,7 @@ impl Setup {
     pub fn command(&self) -> Command {
         let config = self.dir.path().join("landfall.toml");
         std::fs::write(&config, &self.config).unwrap();
-        let mut command = command();
+        let mut command = self.files_max.map_or_else(command, command_with_files);
         command.arg("serve").arg("--config").arg(config).arg("--data").arg(self.data());
         command.args(["--listen", "0.0.0.0:0", "--admin-listen", "127.0.0.1:0"]).args(&self.flags);
         command

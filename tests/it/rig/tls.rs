@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use super::http::Failure;
 
@@ -59,9 +60,29 @@ impl Identity {
         let config = rustls::ClientConfig::builder_with_provider(provider);
         let config = config.with_safe_default_protocol_versions().unwrap();
         let mut config = config.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![protocol.into()];
+        config.alpn_protocols =
+            Some(protocol.into()).filter(|name: &Vec<u8>| !name.is_empty()).into_iter().collect();
         config
     }
+}
+
+/// A TLS connection that offers one protocol, or none.
+pub async fn connect(
+    address: impl tokio::net::ToSocketAddrs,
+    identity: &Identity,
+    protocol: &str,
+) -> Result<TlsStream<TcpStream>, Failure> {
+    connect_over(TcpStream::connect(address).await?, identity, protocol).await
+}
+
+/// The same over a connection on which something was said before.
+pub async fn connect_over(
+    stream: TcpStream,
+    identity: &Identity,
+    protocol: &str,
+) -> Result<TlsStream<TcpStream>, Failure> {
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(identity.client(protocol)));
+    Ok(connector.connect(ServerName::try_from("localhost")?, stream).await?)
 }
 
 /// GETs a path over a new TLS connection that is trusted only if the server has this identity; returns the protocol
@@ -73,9 +94,7 @@ pub async fn get(
     path: &str,
     authorization: &str,
 ) -> Result<(Version, u16), Failure> {
-    let stream = TcpStream::connect(address).await?;
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(identity.client(protocol)));
-    let stream = connector.connect(ServerName::try_from("localhost")?, stream).await?;
+    let stream = connect(address, identity, protocol).await?;
     let request = Request::get(format!("https://{address}{path}"))
         .header("host", address)
         .header("authorization", authorization)

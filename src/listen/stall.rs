@@ -9,30 +9,45 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream whose writes fail once none of them got anywhere for `limit`.
-pub(super) struct StallGuard<S> {
+use super::Slot;
+
+/// A stream whose writes fail once none of them got anywhere for [`Limits::stall`](super::Limits::stall). What has to be
+/// written keeps its connection from counting as idle.
+pub struct StallGuard<S> {
     stream: S,
-    limit: Duration,
+    slot: Slot,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> StallGuard<S> {
-    pub(super) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, stalled: None }
+    /// Guards the stream of a connection.
+    pub fn new(stream: S, slot: Slot) -> Self {
+        Self { stream, slot, stalled: None }
     }
 
-    pub(super) fn get_ref(&self) -> &S {
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
         &self.stream
+    }
+
+    /// How long nothing of what is written may be taken.
+    pub fn limit(&self) -> Duration {
+        self.slot.limits().stall
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.stalled = None;
+            if self.stalled.take().is_some() {
+                self.slot.writes(false);
+            }
             return outcome;
         }
-        let limit = self.limit;
-        let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        let timer = self.stalled.get_or_insert_with(|| {
+            self.slot.writes(true);
+            Box::pin(sleep(self.slot.limits().stall))
+        });
         ready!(timer.as_mut().poll(cx));
+        self.slot.slots().was_stalled();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -82,11 +97,21 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::listen::{Limits, Slots};
+
+    const LIMITS: Limits = Limits {
+        connections_max: 1,
+        first_head: Duration::from_secs(30),
+        idle: Duration::from_secs(60),
+        stall: Duration::from_secs(60),
+        drain: Duration::ZERO,
+    };
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stops_is_cut_off_and_a_slow_one_is_not() {
         let (near, mut far) = tokio::io::duplex(16);
-        let mut guarded = StallGuard::new(near, Duration::from_secs(60));
+        let slot = Slots::one(LIMITS);
+        let mut guarded = StallGuard::new(near, slot.clone());
         let reading = tokio::spawn(async move {
             for _ in 0..4 {
                 tokio::time::sleep(Duration::from_secs(59)).await;
@@ -96,8 +121,10 @@ mod tests {
         });
         guarded.write_all(&[0; 64]).await.unwrap();
         let far = reading.await.unwrap();
+        assert!(slot.idle_since_ms().is_some(), "all that there was to write was taken");
         guarded.write_all(&[0; 16]).await.unwrap();
         assert_eq!(guarded.write_all(&[0; 1]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(slot.idle_since_ms().is_none());
         drop(far);
     }
 }

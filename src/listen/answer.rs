@@ -1,0 +1,106 @@
+//! An answer's body on its way to a client.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+
+use super::slot::UnderWay;
+use super::streams::Turn;
+
+/// What an HTTP/2 client is given at a time, so that taking some of it is seen however slow it is, and no more than this
+/// is held for it beside the body.
+const PIECE_BYTES_MAX: usize = 64 << 10;
+
+/// A body whose request is under way until the body is dropped.
+pub struct Answer<B> {
+    body: B,
+    stream: Option<Stream>,
+    under_way: UnderWay,
+}
+
+/// What only a stream of HTTP/2 has.
+struct Stream {
+    turn: Arc<Turn>,
+    /// Rest of a piece that is too large to be given at once.
+    rest: Bytes,
+}
+
+impl<B> Answer<B> {
+    /// The body of an answer to the request that is under way.
+    pub fn new(body: B, under_way: UnderWay) -> Self {
+        let stream = Turn::here().map(|turn| Stream { turn, rest: Bytes::new() });
+        Self { body, stream, under_way }
+    }
+
+    /// The body itself, for who writes it without hyper.
+    pub fn into_parts(self) -> (B, UnderWay) {
+        (self.body, self.under_way)
+    }
+
+    /// The body itself.
+    pub fn get_ref(&self) -> &B {
+        &self.body
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.get_mut();
+        let body = Pin::new(&mut this.body);
+        match &mut this.stream {
+            None => body.poll_frame(cx),
+            Some(stream) => stream.poll_piece(body, cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest_bytes() == 0 && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (rest, of_body) = (self.rest_bytes(), self.body.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(of_body.lower() + rest);
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+}
+
+impl<B> Answer<B> {
+    fn rest_bytes(&self) -> u64 {
+        self.stream.as_ref().map_or(0, |stream| stream.rest.len() as u64)
+    }
+}
+
+impl Stream {
+    fn poll_piece<B: Body<Data = Bytes>>(
+        &mut self,
+        body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        self.turn.is_servers();
+        if self.rest.is_empty() {
+            match body.poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                other => return other,
+            }
+        }
+        let bytes = self.rest.len().min(PIECE_BYTES_MAX);
+        self.turn.becomes_clients();
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(bytes)))))
+    }
+}

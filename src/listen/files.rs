@@ -1,0 +1,79 @@
+//! How the descriptors of the process are divided, so that clients who hold theirs keep none from the registry's side.
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+/// For what the process itself opens: the log, certificates, standard streams, what its runtimes wait on.
+const OWN: usize = 64;
+/// Pipes open at a time at most, two descriptors each.
+const PIPES_MAX: usize = 1_024;
+/// With fewer client connections at a time than this, the operator should know.
+const CONNECTIONS_FEW: usize = 2_000;
+
+/// How many of each there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// Connections of the proxy's clients.
+    pub proxy_connections_max: usize,
+    /// Connections to the admin server.
+    pub admin_connections_max: usize,
+    /// Pipes to splice through.
+    pub pipes_max: usize,
+}
+
+impl Files {
+    /// Raises the process's limit on open files as far as it may itself (the usual soft limit of 1,024 is there for
+    /// programs that use `select`), and divides what that gives. A small limit is said.
+    pub fn of_process() -> Self {
+        let mut limit = getrlimit(Resource::Nofile);
+        if limit.current != limit.maximum {
+            limit.current = limit.maximum;
+            if setrlimit(Resource::Nofile, limit).is_err() {
+                tracing::warn!("the limit on open files cannot be raised");
+                limit = getrlimit(Resource::Nofile);
+            }
+        }
+        let files_max = limit.current.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let files = Self::of(files_max);
+        if files.proxy_connections_max < CONNECTIONS_FEW {
+            tracing::warn!(
+                files_max,
+                connections_max = files.proxy_connections_max,
+                "few clients can be connected at a time, because few files may be open: raise the limit (LimitNOFILE= in \
+                 systemd, --ulimit nofile= in Docker, ulimit -Hn in a shell) to 65536"
+            );
+        }
+        files
+    }
+
+    /// Divides so many descriptors: an eighth to the admin server; of the rest half to clients and a quarter to pipes, so
+    /// that a quarter at least is left for connections to registries.
+    fn of(files_max: usize) -> Self {
+        let rest = files_max.saturating_sub(OWN);
+        let admin = (rest / 8).max(1);
+        let rest = rest.saturating_sub(admin);
+        Self {
+            proxy_connections_max: (rest / 2).max(1),
+            admin_connections_max: admin,
+            pipes_max: (rest / 8).min(PIPES_MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_and_pipes_leave_descriptors_for_the_registrys_side() {
+        for files_max in [100, 256, 1_024, 4_096, 65_536, 1 << 20] {
+            let files = Files::of(files_max);
+            let clients = files.proxy_connections_max + files.admin_connections_max;
+            let left = files_max - OWN - clients - 2 * files.pipes_max;
+            assert!(4 * left >= files.proxy_connections_max, "{files_max}: {files:?} leave {left}");
+        }
+        assert_eq!(Files::of(256).proxy_connections_max, 84);
+        assert!(
+            Files::of(usize::MAX).proxy_connections_max > 10_000 && Files::of(0).proxy_connections_max == 1
+        );
+    }
+}

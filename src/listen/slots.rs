@@ -1,0 +1,186 @@
+//! The slots of a listener: who gets one, and who goes when all are taken.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::Limits;
+use super::slot::{Held, Slot};
+use super::table::{Table, network};
+use super::trusted::Trusted;
+
+/// What part of the slots strangers of one network may have: many nodes behind one address show their tokens, and count
+/// no longer.
+const NETWORK_SHARE: usize = 4;
+/// What part of the slots is never given to who is trusted, so that there is always somebody who can make room.
+const STRANGERS_SHARE: usize = 8;
+/// Where every connection has a request under way, how long until somebody is looked for again who has not.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// The slots of a listener. A newcomer gets one as long as there is a connection that only waits; those go first that
+/// showed no good token, the oldest before the others.
+pub struct Slots {
+    limits: Limits,
+    trusted: Trusted,
+    began: Instant,
+    table: Mutex<Table>,
+    is_free: Notify,
+    ended: Family<Ended, Counter>,
+}
+
+/// Why a connection was ended by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    reason: &'static str,
+}
+
+const FOR_ITS_NETWORK: Ended = Ended { reason: "too_many_of_one_network" };
+const FOR_ROOM: Ended = Ended { reason: "no_room" };
+const SILENT: Ended = Ended { reason: "no_request_in_time" };
+const STALLED: Ended = Ended { reason: "took_nothing" };
+const FLOODING: Ended = Ended { reason: "too_many_frames" };
+
+impl Slots {
+    /// Slots within these bounds. What comes from a `trusted` proxy comes from many: it has no share.
+    pub fn new(limits: Limits, trusted: Trusted) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            trusted,
+            began: Instant::now(),
+            table: Mutex::default(),
+            is_free: Notify::new(),
+            ended: Family::default(),
+        })
+    }
+
+    /// The bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Makes what it counts part of what `/metrics` shows.
+    pub fn register(&self, registry: &mut Registry, of: &str) {
+        let listener = registry.sub_registry_with_prefix(format!("landfall_{of}"));
+        let help = "Client connections that the server ended, by reason";
+        listener.register("connections_ended", help, self.ended.clone());
+    }
+
+    /// A slot for a connection from this address. Waits only while every connection has a request under way.
+    pub(super) async fn take(self: &Arc<Self>, from: IpAddr) -> Slot {
+        loop {
+            if let Some(slot) = self.try_take(from) {
+                return slot;
+            }
+            // Not woken by whoever becomes idle: that is looked for from time to time.
+            let _ = timeout(LOOK_PAUSE, self.is_free.notified()).await;
+        }
+    }
+
+    /// A slot for tests of what happens on one connection.
+    #[cfg(test)]
+    pub(crate) fn one(limits: Limits) -> Slot {
+        use futures_util::FutureExt as _;
+        Self::new(limits, Trusted::default())
+            .take([127, 0, 0, 1].into())
+            .now_or_never()
+            .expect("all are free")
+    }
+
+    fn try_take(self: &Arc<Self>, from: IpAddr) -> Option<Slot> {
+        let network = (!self.trusted.has(from)).then(|| network(from));
+        let mut table = self.table();
+        self.make_room_in(network, &mut table);
+        if table.len() >= self.limits.connections_max {
+            if !table.cut_oldest_stranger() && !table.cut_longest_idle() {
+                return None;
+            }
+            self.ended.get_or_create(&FOR_ROOM).inc();
+        }
+        Some(table.add(network, |number| Slot::new(number, self.clone())))
+    }
+
+    fn make_room_in(&self, network: Option<IpAddr>, table: &mut Table) {
+        let Some(network) = network else { return };
+        if table.strangers_of(network) >= share(self.limits.connections_max, NETWORK_SHARE) {
+            table.cut_oldest_of(network);
+            self.ended.get_or_create(&FOR_ITS_NETWORK).inc();
+        }
+    }
+
+    pub(super) fn is_from(&self, slot: &Slot, address: IpAddr) {
+        let network = (!self.trusted.has(address)).then(|| network(address));
+        let mut table = self.table();
+        self.make_room_in(network, &mut table);
+        table.is_from(slot.number(), network);
+    }
+
+    /// Takes a connection out of the strangers, if there is room among the others.
+    pub(super) fn trust(&self, slot: &Slot) -> bool {
+        let mut table = self.table();
+        let trusted_max = self.limits.connections_max - share(self.limits.connections_max, STRANGERS_SHARE);
+        if table.trusted() >= trusted_max {
+            if !table.cut_longest_idle() {
+                return false;
+            }
+            self.ended.get_or_create(&FOR_ROOM).inc();
+        }
+        table.trust(slot.number());
+        true
+    }
+
+    /// What frees the slot when it is dropped.
+    pub(super) fn hold(&self, slot: &Slot) -> Held {
+        Held(slot.clone())
+    }
+
+    pub(super) fn release(&self, slot: &Slot) {
+        self.table().remove(slot.number());
+        self.is_free.notify_one();
+    }
+
+    pub(super) fn was_silent(&self) {
+        self.ended.get_or_create(&SILENT).inc();
+    }
+
+    pub(super) fn was_stalled(&self) {
+        self.ended.get_or_create(&STALLED).inc();
+    }
+
+    pub(super) fn was_flooding(&self) {
+        self.ended.get_or_create(&FLOODING).inc();
+    }
+
+    /// Tells every connection to end once nothing is under way.
+    pub(super) fn end_all(&self) {
+        self.table().all().for_each(Slot::end);
+    }
+
+    pub(super) fn cut_all(&self) {
+        self.table().all().for_each(Slot::cut);
+    }
+
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Whole after each step, whoever panicked.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A part of all slots, at least one.
+fn share(of: usize, part: usize) -> usize {
+    (of / part).max(1)
+}

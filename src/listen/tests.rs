@@ -1,0 +1,217 @@
+//! Who gets a slot, who keeps it, and who goes.
+
+use std::future::pending;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::*;
+
+const LIMITS: Limits = Limits {
+    connections_max: 16,
+    first_head: Duration::from_secs(30),
+    idle: Duration::from_secs(60),
+    stall: Duration::from_secs(120),
+    drain: Duration::from_secs(30),
+};
+/// Of one network; of all.
+const STRANGERS_MAX: usize = 4;
+const TRUSTED_MAX: usize = 14;
+
+/// A connection on which nothing is said.
+struct Silent {
+    slot: Slot,
+    task: JoinHandle<()>,
+}
+
+impl Silent {
+    /// A stranger.
+    async fn from(slots: &Arc<Slots>, address: impl Into<IpAddr>) -> Self {
+        let slot = slots.take(address.into()).await;
+        let held = slots.hold(&slot);
+        let task = tokio::spawn(async move {
+            let held = held;
+            attend(&held, pending()).await;
+        });
+        slot.is_served_by(task.abort_handle());
+        Self { slot, task }
+    }
+
+    /// Somebody who asked for something and got it.
+    async fn trusted(slots: &Arc<Slots>, address: impl Into<IpAddr>) -> Self {
+        let silent = Self::from(slots, address).await;
+        let under_way = silent.slot.begin().unwrap();
+        silent.slot.trust();
+        drop(under_way);
+        silent
+    }
+
+    async fn has_gone(&self) -> bool {
+        // Whoever was cut ends at the next turn.
+        tokio::task::yield_now().await;
+        self.task.is_finished()
+    }
+}
+
+/// A node's address, each in a network of its own.
+fn node(number: usize) -> IpAddr {
+    IpAddr::from([10, 0, 0, u8::try_from(number).unwrap()])
+}
+
+async fn gone(connections: &[Silent]) -> Vec<usize> {
+    let mut gone = Vec::new();
+    for (index, connection) in connections.iter().enumerate() {
+        if connection.has_gone().await {
+            gone.push(index);
+        }
+    }
+    gone
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_of_one_network_have_a_share_and_the_oldest_of_them_goes() {
+    let slots = Slots::new(LIMITS, Trusted::default());
+    let neighbour = Silent::from(&slots, node(1)).await;
+    let mut of_one = Vec::new();
+    for number in 0..2 * STRANGERS_MAX {
+        let address: IpAddr = format!("2001:db8::{number:x}").parse().unwrap();
+        of_one.push(Silent::from(&slots, address).await);
+    }
+    assert_eq!(gone(&of_one).await, [0, 1, 2, 3]);
+    assert!(!neighbour.has_gone().await, "that was the share of one network");
+    let other: IpAddr = "2001:db8:0:1::1".parse().unwrap();
+    let _other = Silent::from(&slots, other).await;
+    assert_eq!(gone(&of_one).await, [0, 1, 2, 3], "another /64 is another network");
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_trusted_proxy_the_share_is_the_clients() {
+    let slots = Slots::new(LIMITS, Trusted::new(["10.0.0.0/8".parse().unwrap()]));
+    let mut clients = Vec::new();
+    for _ in 0..2 * STRANGERS_MAX {
+        clients.push(Silent::from(&slots, node(1)).await);
+    }
+    assert_eq!(gone(&clients).await, [0; 0], "it speaks for many");
+    for client in &clients {
+        client.slot.is_from([192, 0, 2, 7].into());
+    }
+    assert_eq!(gone(&clients).await, [0, 1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_nodes_behind_one_address_have_more_than_a_share() {
+    let slots = Slots::new(LIMITS, Trusted::default());
+    let mut nodes = Vec::new();
+    for _ in 0..TRUSTED_MAX {
+        nodes.push(Silent::trusted(&slots, node(1)).await);
+    }
+    assert_eq!(gone(&nodes).await, [0; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_make_room_first_then_the_longest_idle() {
+    let slots = Slots::new(LIMITS, Trusted::default());
+    let mut nodes = Vec::new();
+    for number in 0..TRUSTED_MAX {
+        nodes.push(Silent::trusted(&slots, node(number)).await);
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    let strangers = [Silent::from(&slots, node(101)).await, Silent::from(&slots, node(102)).await];
+    let newcomer = Silent::from(&slots, node(103)).await;
+    assert_eq!(gone(&strangers).await, [0]);
+    assert_eq!(gone(&nodes).await, [0; 0]);
+    // The first has been used again meanwhile, the second is being used.
+    drop(nodes[0].slot.begin().unwrap());
+    let _under_way = nodes[1].slot.begin().unwrap();
+    // One more that is trusted takes the place of one that is.
+    newcomer.slot.trust();
+    assert_eq!(gone(&nodes).await, [2]);
+    assert_eq!(gone(&strangers).await, [0]);
+    let another = Silent::trusted(&slots, node(104)).await;
+    assert_eq!((gone(&nodes).await, gone(&strangers).await), (vec![2, 3], vec![0]));
+    assert!(!newcomer.has_gone().await && !another.has_gone().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_request_under_way_nobody_is_cut_and_newcomers_still_get_in() {
+    let slots = Slots::new(LIMITS, Trusted::default());
+    let mut nodes = Vec::new();
+    for number in 0..TRUSTED_MAX {
+        let node = Silent::trusted(&slots, node(number)).await;
+        nodes.push((node.slot.begin().unwrap(), node));
+    }
+    let mut newcomers = Vec::new();
+    for number in 0..3 * LIMITS.connections_max {
+        // Also those who are good do not push out whoever is busy: they wait for nobody, and count as strangers.
+        newcomers.push(Silent::trusted(&slots, node(100 + number)).await);
+    }
+    let kept = LIMITS.connections_max - TRUSTED_MAX;
+    let cut: Vec<usize> = (0..newcomers.len() - kept).collect();
+    assert_eq!(gone(&newcomers).await, cut);
+    for (_, node) in &nodes {
+        assert!(!node.has_gone().await);
+    }
+    // Who does not take an answer is not idle either.
+    let (under_way, first) = nodes.swap_remove(0);
+    first.slot.writes(true);
+    drop(under_way);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let last = newcomers.pop().unwrap();
+    last.slot.trust();
+    assert!(!first.has_gone().await);
+    first.slot.writes(false);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    last.slot.trust();
+    assert!(first.has_gone().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_cut_begins_nothing() {
+    let slots = Slots::new(LIMITS, Trusted::default());
+    let silent = Silent::trusted(&slots, node(1)).await;
+    assert!(silent.slot.cut_if_idle());
+    assert!(silent.slot.begin().is_none());
+    let busy = Silent::trusted(&slots, node(2)).await;
+    let under_way = busy.slot.begin().unwrap();
+    assert!(!busy.slot.cut_if_idle() && !busy.slot.give_up());
+    assert!(busy.slot.begin().is_some());
+    drop(under_way);
+    assert!(busy.slot.cut_if_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_has_an_end_before_the_first_request_and_between_two() {
+    let slots = Slots::new(LIMITS, Trusted::default());
+    let pause = Duration::from_millis(1);
+    let mut silent = Silent::from(&slots, node(1)).await;
+    // What is told it and not taken makes no difference.
+    silent.slot.writes(true);
+    let began = tokio::time::Instant::now();
+    (&mut silent.task).await.unwrap();
+    assert!((LIMITS.first_head..LIMITS.first_head + pause).contains(&began.elapsed()));
+
+    let mut node = Silent::trusted(&slots, node(1)).await;
+    let under_way = node.slot.begin().unwrap();
+    tokio::time::sleep(10 * LIMITS.idle + LIMITS.idle / 3).await;
+    assert!(!node.task.is_finished() && !node.slot.is_ending(), "a request may take as long as it takes");
+    drop(under_way);
+    let idle = tokio::time::Instant::now();
+    node.slot.ending().await;
+    assert!((LIMITS.idle..LIMITS.idle + pause).contains(&idle.elapsed()), "{:?}", idle.elapsed());
+    // It was told, and has some time: this one does nothing with it.
+    (&mut node.task).await.unwrap();
+    assert!(idle.elapsed() > LIMITS.idle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_free_again_when_its_connection_ends() {
+    let slots = Slots::new(Limits { connections_max: 1, ..LIMITS }, Trusted::default());
+    let only = slots.take(node(1)).await;
+    let held = slots.hold(&only);
+    let _under_way = only.begin().unwrap();
+    drop(held);
+    let next = slots.take(node(2)).await;
+    assert!(only.begin().is_some() && next.begin().is_some(), "neither was cut");
+}
