@@ -133,31 +133,37 @@ impl Memory {
             return None;
         }
         let facts = facts::of_manifest(body)?;
-        self.known.insert(digest, Known::Manifest);
+        if let Facts::Index { children, .. } = &facts {
+            for child in children {
+                self.parents.insert(*child, digest);
+            }
+        }
         let next = match &facts {
             Facts::Index { children, .. } => {
-                for child in children {
-                    self.parents.insert(*child, digest);
-                }
-                let first = *children.first()?;
-                self.known.get(&first).is_none().then_some(What::Manifest(Reference::Digest(first)))
+                let first = children.first().filter(|first| self.known.get(first).is_none());
+                first.map(|first| What::Manifest(Reference::Digest(*first)))
             }
             Facts::Manifest { config, .. } => {
-                let unknown = self.known.get(config) != Some(Known::Config);
-                if unknown {
-                    self.known.insert(*config, Known::WantedConfig);
-                }
-                unknown.then_some(What::Blob(*config))
+                (self.known.get(config) != Some(Known::Config)).then_some(What::Blob(*config))
             }
             Facts::Config { .. } => None,
         };
-        log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
+        let event = Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts };
+        if !log.learn(event) {
+            return None; // too much at once; it is learned when it passes again
+        }
+        self.known.insert(digest, Known::Manifest);
+        if let Some(What::Blob(config)) = &next {
+            self.known.insert(*config, Known::WantedConfig);
+        }
         next
     }
 
     fn config(&self, log: &Log, repository: &Repository, digest: Digest, body: &[u8]) {
-        if let Some(facts) = facts::of_config(body) {
-            log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
+        let event =
+            |facts| Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts };
+        if !facts::of_config(body).is_none_or(|facts| log.learn(event(facts))) {
+            return;
         }
         // A config without labels is not worth asking for again either.
         self.known.insert(digest, Known::Config);
