@@ -141,6 +141,7 @@ pub struct Running {
     stop_admin: oneshot::Sender<()>,
     proxy_task: JoinHandle<()>,
     admin_task: JoinHandle<()>,
+    upstreams_task: JoinHandle<()>,
     certificate_task: Option<JoinHandle<()>>,
 }
 
@@ -156,6 +157,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         Err(_) => upstreams,
     };
     let registries = upstreams.registries();
+    let watched = upstreams.clone();
     let certificate = config.proxy.tls.clone().map(Certificate::load).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
     let threads = proxy::Threads::start()?;
@@ -184,7 +186,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let readiness = Readiness::default();
     let app = App::new(
         log.clone(),
-        Arc::new(registry(&log, &proxy)),
+        Arc::new(registry(&log, &proxy, &watched)),
         readiness.clone(),
         admin::Settings {
             admin_token,
@@ -197,7 +199,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             ask: config.ask.clone(),
             webhooks: config.webhooks.clone(),
             started_at: clock::now(),
-            proxy_figures: figures(proxy_address, &proxy),
+            proxy_figures: figures(proxy_address, &proxy, watched.clone()),
         },
     );
 
@@ -224,6 +226,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             proxy::serve(listener, proxy, stopped).await;
         }),
         admin_task: tokio::spawn(admin::serve(admin_listener, app, admin_stopped)),
+        upstreams_task: plane.spawn(watched.watch()),
         certificate_task: certificate.map(|certificate| tokio::spawn(certificate.keep_fresh())),
     })
 }
@@ -233,18 +236,27 @@ fn registry_host(config: &Config, listen: SocketAddr) -> String {
     config.proxy.public_host.clone().unwrap_or_else(|| listen.to_string())
 }
 
-fn registry(log: &Log, proxy: &Proxy) -> Registry {
+fn registry(log: &Log, proxy: &Proxy, upstreams: &Upstreams) -> Registry {
     let mut registry = Registry::default();
     log.register(&mut registry);
     proxy.counters().register(&mut registry);
+    upstreams.register(&mut registry);
     registry
 }
 
-fn figures(address: SocketAddr, proxy: &Proxy) -> Box<dyn Fn() -> serde_json::Value + Send + Sync> {
+fn figures(
+    address: SocketAddr,
+    proxy: &Proxy,
+    upstreams: Upstreams,
+) -> Box<dyn Fn() -> serde_json::Value + Send + Sync> {
     let counters = proxy.counters().clone();
-    Box::new(
-        move || serde_json::json!({ "listen": address.to_string(), "connections_open": counters.connections_open() }),
-    )
+    Box::new(move || {
+        serde_json::json!({
+            "listen": address.to_string(),
+            "connections_open": counters.connections_open(),
+            "upstreams": upstreams.reports(),
+        })
+    })
 }
 
 impl Running {
@@ -285,6 +297,7 @@ impl Running {
         let _ = self.proxy_task.await;
         let _ = self.stop_admin.send(());
         let _ = self.admin_task.await;
+        self.upstreams_task.abort();
         if let Some(task) = self.certificate_task {
             task.abort();
         }
