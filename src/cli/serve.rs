@@ -142,6 +142,7 @@ pub struct Running {
     stop_admin: oneshot::Sender<()>,
     proxy_task: JoinHandle<()>,
     admin_task: JoinHandle<()>,
+    upstreams_task: JoinHandle<()>,
     certificate_task: Option<JoinHandle<()>>,
 }
 
@@ -157,6 +158,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         Err(_) => upstreams,
     };
     let registries = upstreams.registries();
+    let watched = upstreams.clone();
     let certificate = config.proxy.tls.clone().map(Certificate::load).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
     let threads = proxy::Threads::start()?;
@@ -188,7 +190,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let readiness = Readiness::default();
     let app = App::new(
         log.clone(),
-        Arc::new(registry(&log, &proxy, [&proxy_slots, &admin_slots])),
+        Arc::new(registry(&log, &proxy, &watched, [&proxy_slots, &admin_slots])),
         readiness.clone(),
         admin::Settings {
             admin_token,
@@ -201,7 +203,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             ask: config.ask.clone(),
             webhooks: config.webhooks.clone(),
             started_at: clock::now(),
-            proxy_figures: figures(proxy_address, &proxy),
+            proxy_figures: figures(proxy_address, &proxy, watched.clone()),
         },
     );
 
@@ -228,6 +230,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             proxy::serve(listener, proxy_slots, proxy, stopped).await;
         }),
         admin_task: tokio::spawn(admin::serve(admin_listener, admin_slots, app, admin_stopped)),
+        upstreams_task: plane.spawn(watched.watch()),
         certificate_task: certificate.map(|certificate| tokio::spawn(certificate.keep_fresh())),
     })
 }
@@ -242,20 +245,34 @@ fn slots(limits: &listen::Limits, connections_max: usize, trusted: Trusted) -> A
     Slots::new(listen::Limits { connections_max, ..*limits }, trusted)
 }
 
-fn registry(log: &Log, proxy: &Proxy, [proxy_slots, admin_slots]: [&Slots; 2]) -> Registry {
+fn registry(
+    log: &Log,
+    proxy: &Proxy,
+    upstreams: &Upstreams,
+    [proxy_slots, admin_slots]: [&Slots; 2],
+) -> Registry {
     let mut registry = Registry::default();
     log.register(&mut registry);
     proxy.counters().register(&mut registry);
+    upstreams.register(&mut registry);
     proxy_slots.register(&mut registry, "proxy");
     admin_slots.register(&mut registry, "admin");
     registry
 }
 
-fn figures(address: SocketAddr, proxy: &Proxy) -> Box<dyn Fn() -> serde_json::Value + Send + Sync> {
+fn figures(
+    address: SocketAddr,
+    proxy: &Proxy,
+    upstreams: Upstreams,
+) -> Box<dyn Fn() -> serde_json::Value + Send + Sync> {
     let counters = proxy.counters().clone();
-    Box::new(
-        move || serde_json::json!({ "listen": address.to_string(), "connections_open": counters.connections_open() }),
-    )
+    Box::new(move || {
+        serde_json::json!({
+            "listen": address.to_string(),
+            "connections_open": counters.connections_open(),
+            "upstreams": upstreams.reports(),
+        })
+    })
 }
 
 impl Running {
@@ -296,6 +313,7 @@ impl Running {
         let _ = self.proxy_task.await;
         let _ = self.stop_admin.send(());
         let _ = self.admin_task.await;
+        self.upstreams_task.abort();
         if let Some(task) = self.certificate_task {
             task.abort();
         }

@@ -353,6 +353,32 @@ mod tests {
             ("[[upstream]]\nstrip_prefix = true\nurl = \"http://a\"", "upstream[0].strip_prefix"),
             ("[[upstream]]\nusername = \"u\"\nurl = \"http://a\"", "upstream[0].password_file: missing"),
             ("[[upstream]]\nurl = \"http://a\"\nredirects = \"maybe\"", "upstream[0].redirects: `maybe`"),
+            (
+                &format!("{upstream}credential_helper = \"a b\""),
+                "upstream[0].credential_helper: `a b`: write",
+            ),
+            (
+                &format!("{upstream}credential_helper = \"../a\""),
+                "upstream[0].credential_helper: `../a`: write",
+            ),
+            (
+                &format!("{upstream}credential_helper = \"a\"\nusername = \"u\""),
+                "upstream[0].credential_helper: stands beside",
+            ),
+            (
+                &format!("{upstream}insecure_realms = [\"http://a\"]"),
+                "upstream[0].insecure_realms: `http://a` is no HOST or HOST:PORT",
+            ),
+            (&format!("{upstream}insecure_realms = [\"\"]"), "upstream[0].insecure_realms: `` is no HOST"),
+            (
+                &format!("{upstream}proxy = \"socks5://u:hunter2@p\""),
+                "upstream[0].proxy: is not the address of a proxy that speaks HTTP; write http://",
+            ),
+            (
+                &format!("{upstream}head_timeout = \"soon\""),
+                "upstream[0].head_timeout: `soon` is not a duration from 1s to 3600s",
+            ),
+            (&format!("{upstream}stall_timeout = \"2h\""), "upstream[0].stall_timeout: `2h`"),
             (&format!("{upstream}{upstream}"), "upstream[1].prefix: `` is there twice"),
             (
                 &format!("{upstream}[log]\nmax_wait = \"1h\""),

@@ -6,6 +6,7 @@
 mod ask;
 mod flags;
 mod load;
+mod outbound;
 mod places;
 mod upstream;
 mod webhook;
@@ -22,6 +23,7 @@ use url::Url;
 pub use ask::Ask;
 pub use flags::Flags;
 pub use load::DATA;
+pub use outbound::{HttpProxy, Outbound};
 pub use places::{Access, Login};
 pub use webhook::{Provider, Webhook};
 
@@ -118,14 +120,43 @@ pub struct Upstream {
     pub strip_prefix: bool,
     /// The names by which clients know it besides its url's host: what it mirrors.
     pub hosts: Vec<Host>,
-    /// The user that Landfall pulls as.
-    pub username: Option<String>,
-    /// That user's password.
-    pub password: Option<Secret>,
-    /// Certificates that are trusted beside the system's, PEM.
+    /// Who Landfall pulls as; nobody in particular without.
+    pub credentials: Option<Credentials>,
+    /// Certificates that are trusted beside the system's, PEM: CAs', and servers' own.
     pub ca_file: Option<PathBuf>,
     /// What happens when the registry redirects to a blob store.
     pub redirects: Redirects,
+    /// Token servers without TLS that an `https` registry may name: origins.
+    pub insecure_realms: Vec<Url>,
+    /// The HTTP proxies on the way to it, to its token server and to where it redirects.
+    pub outbound: Outbound,
+    /// Longest wait for the head of a manifest or blob, where it is not the default.
+    pub head_timeout: Option<Duration>,
+    /// Longest silence in the middle of a blob before the rest is asked for anew, where it is not the default.
+    pub stall_timeout: Option<Duration>,
+}
+
+/// Who Landfall is to a registry.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A user with a password that does not change.
+    Fixed {
+        /// The user.
+        username: String,
+        /// That user's password.
+        password: Secret,
+    },
+    /// A user with a password that stands in a file. It is read again when it changes, and when it is refused.
+    File {
+        /// The user; `<token>` where the password is a token for the token server (an identity token).
+        username: String,
+        /// What the file held at the start.
+        password: Secret,
+        /// The file.
+        file: PathBuf,
+    },
+    /// `docker-credential-NAME`, or a program by its whole path, which tells both.
+    Helper(String),
 }
 
 /// What happens when a registry redirects.

@@ -1,14 +1,21 @@
 //! The registries that the proxy stands in front of: `[[upstream]]`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
 
-use super::load::read;
-use super::{ConfigError, Redirects, Secret, Upstream};
+use super::load::{duration, read};
+use super::outbound::{Outbound, Variables};
+use super::{ConfigError, Credentials, Redirects, Secret, Upstream};
 use crate::model::oci::Repository;
 use crate::model::registries::Host;
+
+/// Shortest time that an upstream can be given to say something.
+const WAIT_MIN: Duration = Duration::from_secs(1);
+/// Longest such time: whoever waits holds a connection on both sides.
+const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,8 +26,13 @@ pub(super) struct UpstreamTable {
     hosts: Vec<String>,
     username: Option<String>,
     password_file: Option<PathBuf>,
+    credential_helper: Option<String>,
     ca_file: Option<PathBuf>,
     redirects: Option<String>,
+    insecure_realms: Vec<String>,
+    proxy: Option<String>,
+    head_timeout: Option<String>,
+    stall_timeout: Option<String>,
 }
 
 impl UpstreamTable {
@@ -38,9 +50,10 @@ pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, 
             "missing: name the registry to stand in front of, e.g. --upstream https://registry.internal:5000",
         ));
     }
+    let variables = Variables::of_process();
     let mut upstreams: Vec<Upstream> = Vec::with_capacity(tables.len());
     for (index, table) in tables.into_iter().enumerate() {
-        let upstream = upstream(index, table)?;
+        let upstream = upstream(index, table, &variables)?;
         if upstreams.iter().any(|other| other.prefix == upstream.prefix) {
             let problem = format_args!("`{}` is there twice; each upstream needs its own", upstream.prefix);
             return Err(ConfigError::value(format!("upstream[{index}].prefix"), problem));
@@ -50,7 +63,7 @@ pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, 
     Ok(upstreams)
 }
 
-fn upstream(index: usize, table: UpstreamTable) -> Result<Upstream, ConfigError> {
+fn upstream(index: usize, table: UpstreamTable, variables: &Variables) -> Result<Upstream, ConfigError> {
     let key = |name: &str| format!("upstream[{index}].{name}");
     let prefix = table.prefix.trim_end_matches('/').to_owned();
     if !prefix.is_empty() && Repository::in_path(&prefix).is_err() {
@@ -63,16 +76,7 @@ fn upstream(index: usize, table: UpstreamTable) -> Result<Upstream, ConfigError>
     let url = table
         .url
         .ok_or_else(|| ConfigError::value(key("url"), "missing; e.g. https://registry.internal:5000"))?;
-    let password = match (&table.username, &table.password_file) {
-        (_, None) => None,
-        (None, Some(_)) => return Err(ConfigError::value(key("username"), "missing: password_file is set")),
-        (Some(_), Some(path)) => {
-            Some(Secret::new(read(&key("password_file"), path)?.trim_end_matches(['\r', '\n']).to_owned()))
-        }
-    };
-    if table.username.is_some() && password.is_none() {
-        return Err(ConfigError::value(key("password_file"), "missing: username is set"));
-    }
+    let credentials = credentials(key, table.username, table.password_file, table.credential_helper)?;
     let redirects = match table.redirects.as_deref() {
         None | Some("follow") => Redirects::Follow,
         Some("pass") => Redirects::Pass,
@@ -85,15 +89,73 @@ fn upstream(index: usize, table: UpstreamTable) -> Result<Upstream, ConfigError>
         url: upstream_url(key("url"), &url)?,
         strip_prefix: table.strip_prefix,
         hosts: table.hosts.iter().map(|text| known_as(&key("hosts"), text)).collect::<Result<_, _>>()?,
-        username: table.username,
-        password,
+        credentials,
         ca_file: table.ca_file,
         redirects,
+        insecure_realms: insecure_realms(&key("insecure_realms"), &table.insecure_realms)?,
+        outbound: Outbound::new(&key("proxy"), table.proxy.as_deref(), variables)?,
+        head_timeout: wait(key("head_timeout"), table.head_timeout)?,
+        stall_timeout: wait(key("stall_timeout"), table.stall_timeout)?,
     })
 }
 
 fn known_as(key: &str, text: &str) -> Result<Host, ConfigError> {
     text.parse().map_err(|problem| ConfigError::value(key, format_args!("`{text}` is {problem}")))
+}
+
+/// Hosts, most often with a port, as origins.
+fn insecure_realms(key: &str, hosts: &[String]) -> Result<Vec<Url>, ConfigError> {
+    let is_origin = |url: &Url| {
+        (url.path(), url.query(), url.fragment(), url.username(), url.password())
+            == ("/", None, None, "", None)
+    };
+    let read = |host: &String| {
+        let url = Url::parse(&format!("http://{host}")).ok().filter(|url| url.has_host() && is_origin(url));
+        let wrong = || {
+            let problem =
+                format_args!("`{}` is no HOST or HOST:PORT; e.g. auth.internal:5001", redacted(host));
+            ConfigError::value(key, problem)
+        };
+        url.filter(|_| !host.contains(['/', '@'])).ok_or_else(wrong)
+    };
+    hosts.iter().map(read).collect()
+}
+
+fn credentials(
+    key: impl Fn(&str) -> String,
+    username: Option<String>,
+    file: Option<PathBuf>,
+    helper: Option<String>,
+) -> Result<Option<Credentials>, ConfigError> {
+    match (username, file, helper) {
+        (None, None, None) => Ok(None),
+        (None, None, Some(name)) if is_helper(&name) => Ok(Some(Credentials::Helper(name))),
+        (None, None, Some(name)) => {
+            let problem =
+                format_args!("`{name}`: write what stands behind docker-credential-, or a whole path");
+            Err(ConfigError::value(key("credential_helper"), problem))
+        }
+        (_, _, Some(_)) => {
+            let problem = "stands beside username and password_file, which it takes the place of";
+            Err(ConfigError::value(key("credential_helper"), problem))
+        }
+        (None, Some(_), None) => Err(ConfigError::value(key("username"), "missing: password_file is set")),
+        (Some(_), None, None) => Err(ConfigError::value(key("password_file"), "missing: username is set")),
+        (Some(username), Some(file), None) => {
+            let password = read(&key("password_file"), &file)?.trim_end_matches(['\r', '\n']).to_owned();
+            Ok(Some(Credentials::File { username, password: Secret::new(password), file }))
+        }
+    }
+}
+
+/// No shell sees it, so a name needs only to be one.
+fn is_helper(name: &str) -> bool {
+    let is_name = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
+    Path::new(name).is_absolute() || (!name.is_empty() && name.chars().all(is_name))
+}
+
+fn wait(key: String, text: Option<String>) -> Result<Option<Duration>, ConfigError> {
+    text.map(|text| duration(&key, Some(text), Duration::ZERO, WAIT_MIN..=WAIT_MAX)).transpose()
 }
 
 fn upstream_url(key: String, text: &str) -> Result<Url, ConfigError> {

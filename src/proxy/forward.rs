@@ -208,10 +208,7 @@ impl Proxy {
 
     /// Asks the upstream. Its refusal of Landfall's own credentials is no answer for a client, whose token is good.
     pub(super) async fn ask(&self, target: &Target, ask: &Ask) -> Result<Response<Content>, Refusal> {
-        let response = target.send(ask).await.map_err(|error| {
-            self.counters.upstream_errors.inc();
-            self.no_answer(&error)
-        })?;
+        let response = target.send(ask).await.map_err(|error| self.no_answer(&error))?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
@@ -224,7 +221,16 @@ impl Proxy {
     }
 
     fn no_answer(&self, error: &UpstreamError) -> Refusal {
-        Refusal::new(error.status(), ErrorCode::Unknown, error.public())
+        let status = error.status();
+        let code = match status {
+            StatusCode::FORBIDDEN => ErrorCode::Denied,
+            StatusCode::TOO_MANY_REQUESTS => ErrorCode::TooManyRequests,
+            _ => ErrorCode::Unknown,
+        };
+        if status.is_server_error() {
+            self.counters.upstream_errors.inc();
+        }
+        Refusal { retry_after: error.retry_after().cloned(), ..Refusal::new(status, code, error.public()) }
     }
 
     /// Tags and referrers.

@@ -74,11 +74,13 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) code: ErrorCode,
     pub(super) message: Cow<'static, str>,
+    /// When it may be asked again.
+    pub(super) retry_after: Option<HeaderValue>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), retry_after: None }
     }
 
     pub(super) fn unauthorized(message: &'static str) -> Self {
@@ -114,6 +116,9 @@ impl Refusal {
             serde_json::json!({ "errors": [{ "code": self.code.as_str(), "message": self.message }] });
         let mut response = json(self.status, error.to_string().into());
         let headers = response.headers_mut();
+        if let Some(pause) = self.retry_after {
+            headers.insert(RETRY_AFTER, pause);
+        }
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"landfall\""));

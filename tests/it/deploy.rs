@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use landfall::config::{
-    Access, Admin, Ask, Config, Flags, Login, Provider, Proxy, Redirects, Tls, Upstream, Verify, Webhook,
+    Access, Admin, Ask, Config, Credentials, Flags, Login, Provider, Proxy, Redirects, Tls, Upstream, Verify,
+    Webhook,
 };
 use landfall::model::deploy::Place;
 use landfall::model::time::Span;
@@ -80,11 +81,33 @@ fn the_example_has_every_key_and_loads() {
     );
 
     let [all, mirror] = <[Upstream; 2]>::try_from(upstreams).unwrap();
-    let Upstream { prefix, url, strip_prefix, hosts, username, password, ca_file, redirects } = all;
+    let Upstream {
+        prefix,
+        url,
+        strip_prefix,
+        hosts,
+        credentials,
+        ca_file,
+        redirects,
+        insecure_realms,
+        outbound,
+        head_timeout,
+        stall_timeout,
+    } = all;
     assert_eq!((prefix.as_str(), url.as_str()), ("", "https://registry.internal:5000/"));
     assert_eq!((strip_prefix, redirects), (false, Redirects::Follow));
-    assert_eq!(username.as_deref(), Some("puller"));
-    assert_eq!(password.unwrap().reveal(), "hunter2");
+    let Some(Credentials::File { username, password, file: _ }) = credentials else {
+        panic!("{credentials:?}")
+    };
+    assert_eq!((username.as_str(), password.reveal()), ("puller", "hunter2"));
+    let proxy = outbound.proxy_for(true, "registry.internal", 5000).unwrap();
+    assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.internal", 3128));
+    let [realm] = <[url::Url; 1]>::try_from(insecure_realms).unwrap();
+    assert_eq!(realm.as_str(), "http://auth.internal:5001/");
+    let Some(Credentials::Helper(helper)) = mirror.credentials else { panic!("{mirror:?}") };
+    assert_eq!(helper, "ecr-login");
+    assert_eq!(head_timeout, Some(Duration::from_secs(300)));
+    assert_eq!(stall_timeout, Some(Duration::from_secs(30)));
     assert_eq!(ca_file.as_deref(), Some(Path::new("/etc/landfall/ca.crt")));
     assert_eq!((mirror.prefix.as_str(), mirror.strip_prefix), ("mirror", true));
     assert_eq!((hosts, mirror.hosts), (Vec::new(), vec!["quay.io".parse().unwrap()]));

@@ -14,7 +14,7 @@ use super::client::Credentials;
 use crate::cli::client::{Client, ClientArgs};
 use crate::cli::error::CliError;
 use crate::cli::serve::Running;
-use crate::config::{Config, ConfigError, Flags, Secret};
+use crate::config::{self, Config, ConfigError, Flags, Secret};
 use crate::model::event::EnvironmentName;
 
 /// Quiet time after which a rollout counts as settled: longer than a rollout pauses, short enough to watch.
@@ -45,8 +45,10 @@ pub(super) fn config(
         ..Flags::default()
     })?;
     for upstream in &mut config.upstreams {
-        upstream.username = Some(credentials.username.clone());
-        upstream.password = Some(Secret::new(credentials.secret.clone()));
+        upstream.credentials = Some(config::Credentials::Fixed {
+            username: credentials.username.clone(),
+            password: Secret::new(credentials.secret.clone()),
+        });
     }
     Ok(config)
 }

@@ -6,7 +6,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use url::form_urlencoded;
 
-use super::channel::Outgoing;
+use super::channel::{NO_BODY, Outgoing};
 use crate::model::oci::{Digest, Reference};
 
 /// The request headers that go on to a registry. Nothing about Landfall's client but its agent, nothing that
@@ -25,7 +25,19 @@ pub struct Ask {
     pub query: Option<String>,
     /// The kind of connection that it goes over.
     pub line: Line,
+    wait: Wait,
     headers: HeaderMap,
+}
+
+/// What is waited for, which says how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// A manifest or a blob, which the registry may have to fetch first.
+    Content,
+    /// The rest of a blob that has begun to come: a silence like any other in its middle.
+    Rest,
+    /// What a registry or a token server has at hand.
+    Small,
 }
 
 /// Kinds of connections, by what their answers are read with.
@@ -51,6 +63,8 @@ pub enum What {
     Tags,
     /// `referrers/<digest>`
     Referrers(Digest),
+    /// `/v2/` itself ("Determining Support")
+    Base,
 }
 
 impl Ask {
@@ -64,7 +78,11 @@ impl Ask {
         }
         let is_bulk = method == Method::GET && matches!(what, What::Blob(_));
         let line = if is_bulk { Line::Bulk } else { Line::Small };
-        Self { method, what, query: None, line, headers }
+        let wait = match what {
+            What::Manifest(_) | What::Blob(_) => Wait::Content,
+            What::Tags | What::Referrers(_) | What::Base => Wait::Small,
+        };
+        Self { method, what, query: None, line, wait, headers }
     }
 
     /// The same request with another query.
@@ -80,7 +98,7 @@ impl Ask {
 
     /// The same request for a part of the object, unconditional but for `If-Range`.
     pub(in crate::proxy) fn part(&self, range: HeaderValue, etag: Option<HeaderValue>) -> Self {
-        let mut part = Self { line: Line::Bulk, ..self.clone() };
+        let mut part = Self { line: Line::Bulk, wait: Wait::Rest, ..self.clone() };
         for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE] {
             part.headers.remove(name);
         }
@@ -97,7 +115,14 @@ impl Ask {
         uri: &'a Uri,
         authorization: Option<&'a HeaderValue>,
     ) -> Outgoing<'a> {
-        Outgoing { method: &self.method, uri, headers: &self.headers, authorization }
+        Outgoing {
+            method: &self.method,
+            uri,
+            headers: &self.headers,
+            authorization,
+            body: &NO_BODY,
+            wait: self.wait,
+        }
     }
 
     /// The path and query at a registry below `base` that knows the repository as `name`.
@@ -107,6 +132,7 @@ impl Ask {
             What::Blob(digest) => format!("{base}/v2/{name}/blobs/{digest}"),
             What::Tags => format!("{base}/v2/{name}/tags/list"),
             What::Referrers(digest) => format!("{base}/v2/{name}/referrers/{digest}"),
+            What::Base => format!("{base}/v2/"),
         };
         if let (What::Tags | What::Referrers(_), Some(query)) = (&self.what, &self.query) {
             // containerd's `ns` is for Landfall; see `Upstreams::select`.

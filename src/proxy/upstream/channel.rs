@@ -11,22 +11,24 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::header::{ACCEPT_ENCODING, HOST};
+use http::header::{ACCEPT_ENCODING, HOST, PROXY_AUTHORIZATION};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::connect::{Peer, Stream};
+use super::ask::Wait;
+use super::connect::{ConnectError, Peer, Stream};
 use super::head;
 use super::meter::{Meter, Metered};
+use super::tunnel::Via;
 
 /// One piece of a body, its end, or a wait.
 pub(super) type Piece = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
 
-/// A request without a body, which can be sent again.
+/// A request that can be sent again.
 #[derive(Clone, Copy)]
 pub(super) struct Outgoing<'a> {
     pub(super) method: &'a Method,
@@ -34,11 +36,17 @@ pub(super) struct Outgoing<'a> {
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
     pub(super) authorization: Option<&'a HeaderValue>,
+    /// Whole, and most often nothing.
+    pub(super) body: &'a Bytes,
+    pub(super) wait: Wait,
 }
 
+/// The body of a request that has none.
+pub(super) static NO_BODY: Bytes = Bytes::new();
+
 impl Outgoing<'_> {
-    /// In origin form, with `Host` (RFC 9112 §3.2).
-    fn request(self) -> Request<Empty<Bytes>> {
+    /// In origin form, with `Host`; whole where a proxy reads it (RFC 9112 §3.2).
+    fn request(self, via: Option<&Via>) -> Request<Full<Bytes>> {
         let mut headers = HeaderMap::with_capacity(self.headers.len() + 3);
         if let Some(host) = self.uri.authority().and_then(|at| HeaderValue::from_str(at.as_str()).ok()) {
             headers.insert(HOST, host);
@@ -51,9 +59,15 @@ impl Outgoing<'_> {
         if let Some(value) = self.authorization {
             headers.insert(http::header::AUTHORIZATION, value.clone());
         }
-        let mut request = Request::new(Empty::new());
+        if let Some(value) = via.and_then(|via| via.authorization.as_ref()) {
+            headers.insert(PROXY_AUTHORIZATION, value.clone());
+        }
+        let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
+        *request.uri_mut() = match via {
+            Some(_) => self.uri.clone(),
+            None => self.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default(),
+        };
         *request.headers_mut() = headers;
         request
     }
@@ -88,6 +102,9 @@ pub(super) enum NoAnswer {
     /// What came cannot be an answer, however often it is asked for.
     #[error("{0}")]
     Nonsense(&'static str),
+    /// A proxy answered in the place of the registry.
+    #[error("{0}")]
+    Proxy(ConnectError),
 }
 
 impl NoAnswer {
@@ -95,7 +112,7 @@ impl NoAnswer {
     pub(super) fn is_nonsense(&self) -> bool {
         match self {
             Self::Ended(error) => error.is_parse() || error.is_parse_too_large(),
-            Self::Nonsense(_) => true,
+            Self::Nonsense(_) | Self::Proxy(_) => true,
         }
     }
 }
@@ -113,10 +130,10 @@ pub(super) enum After {
 
 /// A connection, between requests or in the middle of an answer.
 pub(super) struct Channel {
-    sender: http1::SendRequest<Empty<Bytes>>,
+    sender: http1::SendRequest<Full<Bytes>>,
     /// Until it ends. It is dropped that very moment, so that hyper refuses who asks: one that had ended and was kept would
     /// take a request that nobody sends.
-    connection: Option<http1::Connection<TokioIo<Metered>, Empty<Bytes>>>,
+    connection: Option<http1::Connection<TokioIo<Metered>, Full<Bytes>>>,
     meter: Arc<Meter>,
     /// It ended with bytes that were read and belong to no answer.
     has_surplus: bool,
@@ -124,6 +141,7 @@ pub(super) struct Channel {
     may_stay: bool,
     pub(super) origin: Origin,
     pub(super) peer: Peer,
+    pub(super) via: Option<Arc<Via>>,
 }
 
 impl Channel {
@@ -133,17 +151,17 @@ impl Channel {
         origin: Origin,
         http1: &http1::Builder,
     ) -> Result<Self, hyper::Error> {
-        let (peer, meter) = (stream.peer(), Meter::new());
+        let (peer, via, meter) = (stream.peer(), stream.via.clone(), Meter::new());
         let metered = Metered::new(stream, meter.clone());
         let (sender, connection) = http1.handshake(TokioIo::new(metered)).await?;
         let connection = Some(connection);
-        Ok(Self { sender, connection, meter, has_surplus: false, may_stay: true, origin, peer })
+        Ok(Self { sender, connection, meter, has_surplus: false, may_stay: true, origin, peer, via })
     }
 
     /// Sends a request and waits for the head of its answer.
     pub(super) async fn ask(&mut self, outgoing: Outgoing<'_>) -> Result<Response<Incoming>, NoAnswer> {
         self.meter.expect_head();
-        let mut answer = pin!(self.sender.send_request(outgoing.request()));
+        let mut answer = pin!(self.sender.send_request(outgoing.request(self.via.as_deref())));
         let response = poll_fn(|cx| {
             self.step(cx);
             answer.as_mut().poll(cx)
@@ -197,7 +215,7 @@ impl Channel {
 
     /// Whether its socket can be taken.
     pub(super) fn is_plain(&self) -> bool {
-        self.connection.is_some() && self.origin.scheme == Scheme::HTTP
+        self.connection.is_some() && self.origin.scheme == Scheme::HTTP && self.via.is_none()
     }
 
     /// Whether the registry lets it live on after this answer.

@@ -3,7 +3,7 @@
 //! Addresses are looked at between resolving and connecting, so that what was permitted is what is connected to.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,9 +21,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::address::{Nearness, permitted};
+use super::distrust;
 use super::head::says_goodbye;
-#[cfg(target_os = "linux")]
-use super::limits::UNACKNOWLEDGED_MS_MAX;
+use super::limits::{PROBE_AFTER, PROBE_PAUSE, UNACKNOWLEDGED_MAX};
+use super::tunnel::{self, TunnelError, Via};
+use crate::config::{HttpProxy, Outbound};
 
 /// Which addresses a connection may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +36,19 @@ pub(super) enum Reach {
     AtMost(Nearness),
 }
 
-/// The address at the other end, in the extensions of each response.
+impl Reach {
+    /// How far a redirect may lead that came over places of which the nearest is this near.
+    pub(super) fn to(self, nearest: Nearness) -> Self {
+        match self {
+            Self::Own => Self::AtMost(nearest),
+            Self::AtMost(nearness) => Self::AtMost(nearness.min(nearest)),
+        }
+    }
+}
+
+/// The address at the other end, in the extensions of each response; none where a proxy knows it alone.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub IpAddr);
+pub(super) struct Peer(pub Option<IpAddr>);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -49,14 +61,30 @@ pub(super) enum ConnectError {
     TimedOut,
     #[error("{0}")]
     Unreachable(io::Error),
+    #[error("{}", distrust::in_words(.0))]
+    Tls(rustls::Error),
     #[error("not a host that can be connected to")]
     Host,
+    #[error("the proxy {0} cannot be reached: {1}")]
+    Proxy(String, Box<ConnectError>),
+    #[error("the proxy {0} leads nowhere: {1}")]
+    Tunnel(String, TunnelError),
 }
 
-/// Makes connections, plain or TLS by the scheme of the URI.
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(tls) => Self::Tls(tls.clone()),
+            None => Self::Unreachable(error),
+        }
+    }
+}
+
+/// Makes connections, plain or TLS by the scheme of the URI, and through a proxy where one stands on the way.
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
+    pub(super) outbound: Arc<Outbound>,
     pub(super) reach: Reach,
     pub(super) limit: Duration,
 }
@@ -69,21 +97,53 @@ impl Connector {
         let host = uri.host().ok_or(ConnectError::Host)?.trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let tls = if is_tls { Some(self.tls_for(host)?) } else { None };
-        let addresses = timeout_at(end, resolve(host, port)).await.map_err(|_| ConnectError::TimedOut)??;
-        let permitted: Vec<_> = addresses.into_iter().filter(|address| self.permits(address.ip())).collect();
-
-        let mut failure = ConnectError::Refused;
-        for (index, address) in permitted.iter().enumerate() {
-            // An address that swallows packets must leave time for the others.
-            let left = u32::try_from(permitted.len() - index).unwrap_or(u32::MAX);
-            let share = end.saturating_duration_since(Instant::now()) / left;
-            match timeout(share, open(*address, tls.clone())).await {
-                Ok(Ok(io)) => return Ok(Stream { io, peer: Peer(address.ip()) }),
-                Ok(Err(error)) => failure = ConnectError::Unreachable(error),
-                Err(_) => failure = ConnectError::TimedOut,
-            }
+        if let Some(proxy) = self.outbound.proxy_for(is_tls, host, port) {
+            let authority = format!("{}:{port}", uri.host().unwrap_or_default());
+            return self.connect_through(proxy, host, &authority, tls, end).await;
         }
-        Err(failure)
+        let addresses = resolve(host, port, end).await?;
+        let permitted: Vec<_> = addresses.into_iter().filter(|address| self.permits(address.ip())).collect();
+        let attempt = |address: SocketAddr| {
+            let tls = tls.clone();
+            async move {
+                let io = encrypted(dial(address).await?, tls).await?;
+                Ok(Stream { io, peer: Peer(Some(address.ip())), via: None })
+            }
+        };
+        first_of(&permitted, end, attempt).await
+    }
+
+    /// The proxy is where it was configured to be. It resolves names itself, so of what the registry names only addresses
+    /// can be looked at here.
+    async fn connect_through(
+        &self,
+        proxy: &HttpProxy,
+        host: &str,
+        authority: &str,
+        tls: Option<(TlsConnector, ServerName<'static>)>,
+        end: Instant,
+    ) -> Result<Stream, ConnectError> {
+        let written = address_written(host);
+        if written.is_some_and(|address| !self.permits(address)) {
+            return Err(ConnectError::Refused);
+        }
+        let via = Arc::new(Via::new(proxy));
+        let unreachable = |error| ConnectError::Proxy(via.name.clone(), Box::new(error));
+        let addresses = resolve(&proxy.host, proxy.port, end).await.map_err(unreachable)?;
+        let attempt = |address: SocketAddr| {
+            let (tls, via) = (tls.clone(), via.clone());
+            async move {
+                let tcp = dial(address).await.map_err(|error| unreachable(error.into()))?;
+                let peer = Peer(written);
+                let Some(tls) = tls else {
+                    return Ok(Stream { io: Io::Plain(tcp), peer, via: Some(via) });
+                };
+                let tcp = tunnel::open(tcp, &via, authority).await;
+                let tcp = tcp.map_err(|error| ConnectError::Tunnel(via.name.clone(), error))?;
+                Ok(Stream { io: encrypted(tcp, Some(tls)).await?, peer, via: None })
+            }
+        };
+        first_of(&addresses, end, attempt).await
     }
 
     fn permits(&self, address: IpAddr) -> bool {
@@ -99,39 +159,81 @@ impl Connector {
     }
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+/// The address that a host is written as, or stands for everywhere.
+fn address_written(host: &str) -> Option<IpAddr> {
+    let is_here = host.trim_end_matches('.').rsplit('.').next().is_some_and(|name| name == "localhost");
+    if is_here { Some(Ipv4Addr::LOCALHOST.into()) } else { host.parse().ok() }
+}
+
+async fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
+    let found = timeout_at(end, tokio::net::lookup_host((host, port))).await;
     let addresses: Vec<_> =
-        tokio::net::lookup_host((host, port)).await.map_err(ConnectError::Resolve)?.collect();
+        found.map_err(|_| ConnectError::TimedOut)?.map_err(ConnectError::Resolve)?.collect();
     if addresses.is_empty() {
         return Err(ConnectError::Resolve(io::Error::other("it has no address")));
     }
     Ok(addresses)
 }
 
-async fn open(address: SocketAddr, tls: Option<(TlsConnector, ServerName<'static>)>) -> io::Result<Io> {
+/// What the first address gives that gives anything. One that swallows packets must leave time for the others.
+async fn first_of<F: Future<Output = Result<Stream, ConnectError>>>(
+    addresses: &[SocketAddr],
+    end: Instant,
+    attempt: impl Fn(SocketAddr) -> F,
+) -> Result<Stream, ConnectError> {
+    let mut failure = ConnectError::Refused;
+    for (index, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+        let share = end.saturating_duration_since(Instant::now()) / left;
+        match timeout(share, attempt(*address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = ConnectError::TimedOut,
+        }
+    }
+    Err(failure)
+}
+
+async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
-    // Where a router forgot the connection nothing ever says that it is over.
-    #[cfg(target_os = "linux")]
-    rustix::net::sockopt::set_tcp_user_timeout(&tcp, UNACKNOWLEDGED_MS_MAX)?;
+    notice_absence(&tcp)?;
+    Ok(tcp)
+}
+
+async fn encrypted(tcp: TcpStream, tls: Option<(TlsConnector, ServerName<'static>)>) -> io::Result<Io> {
     match tls {
         None => Ok(Io::Plain(tcp)),
         Some((connector, name)) => Ok(Io::Tls(Box::new(connector.connect(name, tcp).await?))),
     }
 }
 
+/// Makes the kernel end a connection whose other side is gone without a word: a machine that lost its power, a pod that
+/// moved, a firewall that forgot. A registry may be silent for minutes before a head; its kernel is not.
+fn notice_absence(tcp: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, PROBE_AFTER)?;
+    sockopt::set_tcp_keepintvl(tcp, PROBE_PAUSE)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(tcp, u32::try_from(UNACKNOWLEDGED_MAX.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
+}
+
 /// A connection, plain or TLS.
 pub(super) struct Stream {
     io: Io,
     peer: Peer,
+    /// The proxy that reads what is said here.
+    pub(super) via: Option<Arc<Via>>,
 }
 
 impl Stream {
     pub(super) fn plain(tcp: TcpStream, peer: Peer) -> Self {
-        Self { io: Io::Plain(tcp), peer }
+        Self { io: Io::Plain(tcp), peer, via: None }
     }
 
     pub(super) fn peer(&self) -> Peer {
@@ -236,6 +338,18 @@ mod tests {
     use tokio::net::TcpListener;
 
     #[tokio::test]
+    async fn a_peer_that_is_gone_without_a_word_is_noticed_by_the_kernel() {
+        use rustix::net::sockopt;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = dial(listener.local_addr().unwrap()).await.unwrap();
+        assert!(sockopt::socket_keepalive(&tcp).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&tcp).unwrap(), PROBE_AFTER);
+        assert_eq!(sockopt::tcp_keepintvl(&tcp).unwrap(), PROBE_PAUSE);
+        #[cfg(target_os = "linux")]
+        assert_eq!(u128::from(sockopt::tcp_user_timeout(&tcp).unwrap()), UNACKNOWLEDGED_MAX.as_millis());
+    }
+
+    #[tokio::test]
     async fn a_named_host_is_connected_to_only_where_its_addresses_permit() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -248,12 +362,14 @@ mod tests {
             (named(Nearness::Public), false),
         ] {
             for host in ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"] {
-                let connector = Connector { tls: tls.clone(), reach, limit: Duration::from_secs(5) };
+                let outbound = Arc::default();
+                let connector =
+                    Connector { tls: tls.clone(), outbound, reach, limit: Duration::from_secs(5) };
                 let uri = format!("http://{host}:{port}/").parse().unwrap();
                 match connector.connect(&uri).await {
                     Ok(stream) => {
                         assert!(is_reached, "{host} {reach:?}");
-                        assert!(stream.peer.0.to_canonical().is_loopback());
+                        assert!(stream.peer.0.unwrap().to_canonical().is_loopback());
                     }
                     Err(error) => {
                         assert!(!is_reached && matches!(error, ConnectError::Refused), "{host} {reach:?}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::connect::ConnectError;
 
@@ -17,6 +17,14 @@ pub enum UpstreamError {
         /// Host and port that were asked.
         host: String,
         /// What the system or TLS says.
+        detail: String,
+    },
+    /// No TLS with it, most often because its certificate is not trusted.
+    #[error("no TLS with {host}: {detail}")]
+    Untrusted {
+        /// Host and port that were asked.
+        host: String,
+        /// What is wrong and what to do.
         detail: String,
     },
     /// No connection or no response head in time.
@@ -35,11 +43,34 @@ pub enum UpstreamError {
         /// The rule that forbids it.
         reason: Refusal,
     },
+    /// The registry redirects to a place that wants to know who asks.
+    #[error(
+        "{place}, where the registry redirects to, wants credentials, and Landfall's are for the registry alone: make it an \
+         upstream of its own"
+    )]
+    Unwelcome {
+        /// Where, without query.
+        place: String,
+    },
     /// The registry redirects without end.
     #[error("more than {limit} redirects")]
     TooManyRedirects {
         /// The bound.
         limit: usize,
+    },
+    /// A token server gives no token.
+    #[error("the token server {server} gives no token for {scope:?}, it answered {status}: {}", advice(*status, *as_user))]
+    NoToken {
+        /// The realm, without its query.
+        server: String,
+        /// What was asked for.
+        scope: String,
+        /// Its answer.
+        status: StatusCode,
+        /// When it may be asked again, as it says.
+        retry_after: Option<HeaderValue>,
+        /// Whether it was shown a user's password.
+        as_user: bool,
     },
     /// A response that is not HTTP, or not what was asked for.
     #[error("{host} gave a bad response: {detail}")]
@@ -71,6 +102,12 @@ pub enum Refusal {
     /// From `https` to `http`.
     #[error("it leads from https to http")]
     Downgrade,
+    /// The same, and it is a token server, which would be told a password.
+    #[error(
+        "it is a token server without TLS, where a password could be read on its way; if that is meant, name its HOST:PORT \
+         in the upstream's insecure_realms"
+    )]
+    InsecureRealm,
     /// The target carries a user name or password.
     #[error("it carries a user name or password")]
     UserInfo,
@@ -80,11 +117,25 @@ pub enum Refusal {
 }
 
 impl UpstreamError {
-    /// The status that a proxy answers with (RFC 9110 §15.6.3 and §15.6.5).
+    /// The status that a proxy answers with (RFC 9110 §15.6.3 and §15.6.5). What a token server says of one repository, or
+    /// of the number of requests, is for the client.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::NoToken { status, .. } => match *status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => StatusCode::FORBIDDEN,
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => *status,
+                _ => StatusCode::BAD_GATEWAY,
+            },
             _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// When a client may ask again, where it was told.
+    pub fn retry_after(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::NoToken { retry_after, .. } => retry_after.as_ref(),
+            _ => None,
         }
     }
 
@@ -92,14 +143,23 @@ impl UpstreamError {
     pub fn public(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "the upstream registry cannot be reached",
+            Self::Untrusted { .. } => {
+                "the upstream registry's TLS certificate is not accepted; tell this proxy's operator"
+            }
             Self::TimedOut { .. } => "the upstream registry did not answer in time",
             Self::Refused { .. } => "the upstream registry points to a place that may not be followed",
+            Self::Unwelcome { .. } => "the upstream registry redirects to a place that wants credentials",
             Self::TooManyRedirects { .. } => "the upstream registry redirects without end",
             Self::BadResponse { .. } => "the upstream registry gave a bad response",
             Self::Encoded { .. } => {
                 "the upstream registry, or what stands before it, compresses its content in a way that cannot be undone \
                  here; its operator can turn that off for /v2/"
             }
+            Self::NoToken { .. } => match self.status() {
+                StatusCode::FORBIDDEN => "the upstream registry does not give this proxy the repository",
+                StatusCode::TOO_MANY_REQUESTS => "the upstream registry has had too many requests",
+                _ => "the upstream registry's token server gave no token",
+            },
         }
     }
 
@@ -107,8 +167,27 @@ impl UpstreamError {
         match error {
             ConnectError::TimedOut => Self::TimedOut { host, limit },
             ConnectError::Refused => Self::Refused { target: host, reason: Refusal::Address },
+            ConnectError::Tls(_) => Self::Untrusted { host, detail: error.to_string() },
             other => Self::Unreachable { host, detail: other.to_string() },
         }
+    }
+}
+
+/// What an operator can do about a token server's refusal.
+fn advice(status: StatusCode, as_user: bool) -> &'static str {
+    match (status, as_user) {
+        (StatusCode::UNAUTHORIZED, true) => "check username and password_file of the upstream",
+        (StatusCode::FORBIDDEN, true) => {
+            "there is no such repository, or the upstream's user may not pull it"
+        }
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, false) => {
+            "there is no such repository, or it is not public: give the upstream a username and password_file"
+        }
+        (StatusCode::TOO_MANY_REQUESTS, true) => "its limit is reached",
+        (StatusCode::TOO_MANY_REQUESTS, false) => {
+            "its limit is reached; users often have a higher one than nobody"
+        }
+        _ => "look at its own log",
     }
 }
 

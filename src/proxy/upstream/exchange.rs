@@ -7,7 +7,7 @@ use url::Url;
 use super::connect::Reach;
 use super::limits::REDIRECTS_MAX;
 use super::pools::nearness_of;
-use super::{Ask, Content, Target, UpstreamError, place};
+use super::{Ask, Content, Target, Upstream, UpstreamError, place};
 use crate::config::Redirects;
 
 impl Target {
@@ -19,23 +19,28 @@ impl Target {
     /// # Errors
     /// There is no answer. This is logged here, once.
     pub async fn send(&self, ask: &Ask) -> Result<Response<Content>, UpstreamError> {
-        let answer = self.exchange(ask).await;
+        let answer = self.upstream.exchange(ask, &self.name).await;
         if let Err(error) = &answer {
             tracing::warn!(upstream = self.upstream.prefix, repository = self.name(), %error, "no answer");
+            if error.status().is_server_error() {
+                self.upstream.health.doubt();
+            }
         }
         answer
     }
+}
 
-    async fn exchange(&self, ask: &Ask) -> Result<Response<Content>, UpstreamError> {
-        let upstream = &*self.upstream;
-        let mut uri = upstream.uri_of(ask.path(&upstream.base_path, &self.name))?;
-        let mut response = upstream.ask_as_oneself(&uri, ask, &self.name).await?;
+impl Upstream {
+    /// The answer about the repository that the registry knows by `name`, wherever redirects lead for it.
+    pub(super) async fn exchange(&self, ask: &Ask, name: &str) -> Result<Response<Content>, UpstreamError> {
+        let mut uri = self.uri_of(ask.path(&self.base_path, name))?;
+        let mut response = self.ask_as_oneself(&uri, ask, name).await?;
         let mut nearest = nearness_of(&response);
 
         for _ in 0..REDIRECTS_MAX {
             let Some(location) = location(&response) else { return Ok(response) };
             let here = Url::parse(&uri.to_string()).map_err(|_| bad_place())?;
-            if upstream.redirects == Redirects::Pass {
+            if self.redirects == Redirects::Pass {
                 make_absolute(&mut response, &here);
                 return Ok(response);
             }
@@ -43,13 +48,13 @@ impl Target {
             uri = self::uri(next.as_str())?;
             // Its connection can go there.
             drop(response);
-            response = if place::same_origin(&next, &upstream.url) {
-                upstream.ask_as_oneself(&uri, ask, &self.name).await?
+            response = if place::same_origin(&next, &self.url) {
+                self.ask_as_oneself(&uri, ask, name).await?
             } else {
                 // A chain of redirects may lead nowhere nearer than any place on its way.
                 let reach =
-                    if place::same_host(&next, &upstream.url) { Reach::Own } else { Reach::AtMost(nearest) };
-                upstream.pools.send(reach, ask.line, ask.outgoing(&uri, None)).await?
+                    if place::same_host(&next, &self.url) { Reach::Own } else { Reach::AtMost(nearest) };
+                self.ask_elsewhere(&next, &uri, ask, reach, name).await?
             };
             nearest = nearest.min(nearness_of(&response));
         }
@@ -69,7 +74,7 @@ pub(super) fn bad_place() -> UpstreamError {
 }
 
 /// Where a response redirects a GET or HEAD to (RFC 9110 §15.4).
-fn location(response: &Response<Content>) -> Option<String> {
+pub(super) fn location(response: &Response<Content>) -> Option<String> {
     const FOLLOWED: [StatusCode; 5] = [
         StatusCode::MOVED_PERMANENTLY,
         StatusCode::FOUND,

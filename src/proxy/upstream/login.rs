@@ -6,15 +6,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Response, StatusCode, Uri};
 use url::Url;
 
 use super::challenge::{Challenge, challenges};
 use super::connect::Reach;
+use super::credentials::Credentials;
+use super::issuer::{Issuer, scopes};
 use super::pools::nearness_of;
-use super::token::{Issuer, Token, Tokens};
+use super::token::{Issued, Token, Tokens};
 use super::{Ask, Content, Upstream, UpstreamError, place};
 
 /// What the request carried that a response answers; in the response's extensions. A 401 or 403 to a bearer of a
@@ -29,41 +29,55 @@ pub enum Carried {
     Bearer,
 }
 
-/// The configured credentials of one upstream and what came of them.
+/// The credentials of one upstream and what came of them.
 pub(super) struct Login {
-    basic: Option<HeaderValue>,
+    pub(super) credentials: Credentials,
     /// The registry has demanded Basic.
     wants_basic: AtomicBool,
     tokens: Tokens,
+    /// Those of the places that it redirects to.
+    pub(super) tokens_elsewhere: Tokens,
 }
 
 enum Proof {
     Nothing,
     Basic(HeaderValue),
     Bearer(Arc<Token>),
+    /// There is none: this token server failed a moment ago.
+    Failed(Arc<Issuer>, UpstreamError),
 }
 
 impl Login {
-    /// # Errors
-    /// Why such credentials cannot be sent (RFC 7617 §2).
-    pub(super) fn new(username: Option<&str>, password: &str) -> Result<Self, &'static str> {
-        let basic = match username {
-            None if password.is_empty() => None,
-            None => return Err("missing beside a password"),
-            Some(name) if name.contains(':') => return Err("it must be without a colon"),
-            Some(name) => {
-                let encoded = STANDARD.encode(format!("{name}:{password}"));
-                let value = HeaderValue::try_from(format!("Basic {encoded}"));
-                Some(secret(value.map_err(|_| "it cannot stand in a header")?))
-            }
-        };
-        Ok(Self { basic, wants_basic: AtomicBool::new(false), tokens: Tokens::default() })
+    pub(super) fn new(credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            wants_basic: AtomicBool::new(false),
+            tokens: Tokens::default(),
+            tokens_elsewhere: Tokens::default(),
+        }
     }
 }
 
 impl Upstream {
-    /// Asks the registry itself: with what it demanded before, and once more with what it demands now.
+    /// Asks the registry itself. Where it or its token server refuses Landfall, and there are other credentials by now,
+    /// it is asked again with those.
     pub(super) async fn ask_as_oneself(
+        &self,
+        uri: &Uri,
+        ask: &Ask,
+        name: &str,
+    ) -> Result<Response<Content>, UpstreamError> {
+        let edition = self.login.credentials.edition();
+        let answer = self.ask_with_proof(uri, ask, name).await;
+        if !is_refused(&answer) || !self.login.credentials.renew(edition).await {
+            return answer;
+        }
+        self.login.tokens.forget();
+        self.ask_with_proof(uri, ask, name).await
+    }
+
+    /// Asks with what the registry demanded before, and once more with what it demands now.
+    async fn ask_with_proof(
         &self,
         uri: &Uri,
         ask: &Ask,
@@ -90,7 +104,7 @@ impl Upstream {
         ask: &Ask,
     ) -> Result<Response<Content>, UpstreamError> {
         let (authorization, carried) = match proof {
-            Proof::Nothing => (None, Carried::Nothing),
+            Proof::Nothing | Proof::Failed(..) => (None, Carried::Nothing),
             Proof::Basic(value) => (Some(value), Carried::Basic),
             Proof::Bearer(token) => (Some(&token.header), Carried::Bearer),
         };
@@ -101,17 +115,21 @@ impl Upstream {
 
     /// What the registry demanded earlier.
     async fn proof_at_hand(&self, name: &str) -> Proof {
-        if let (Some(basic), true) = (&self.login.basic, self.login.wants_basic.load(Ordering::Relaxed)) {
-            return Proof::Basic(basic.clone());
+        if self.login.wants_basic.load(Ordering::Relaxed)
+            && let Some(basic) = self.basic().await
+        {
+            return Proof::Basic(basic);
         }
-        // A token server that fails here is asked again, or named, after the registry's refusal.
-        match self.login.tokens.at_hand(name, |issuer| self.token_from(issuer, name)).await {
-            Some(Ok(Some(token))) => Proof::Bearer(token),
-            _ => Proof::Nothing,
+        match self.login.tokens.at_hand(name, |issuer| self.token_from(issuer)).await {
+            Some((_, Ok(token))) => Proof::Bearer(token),
+            // The registry may give it to nobody in particular, and else says so.
+            Some((issuer, Err(error))) => Proof::Failed(issuer, error),
+            None => Proof::Nothing,
         }
     }
 
-    /// What answers the challenges of a refusal; nothing if nothing does that was not refused already.
+    /// What answers the challenges of a refusal; nothing if nothing does that was not refused already. Where there are
+    /// several, a token comes first, and a password where the token server gives none.
     async fn proof_demanded(
         &self,
         refused: &Response<Content>,
@@ -119,51 +137,80 @@ impl Upstream {
         name: &str,
     ) -> Result<Option<Proof>, UpstreamError> {
         let challenges = challenges(refused.headers());
-        if let Some(realm) = challenges.iter().find_map(bearer_realm) {
-            let issuer = self.issuer(realm.0, realm.1, refused)?;
-            let spent = if let Proof::Bearer(token) = &spent { Some(token) } else { None };
-            let fetch = |issuer| self.token_from(issuer, name);
-            let token = self.login.tokens.fresh(name, issuer, spent, fetch).await?;
-            self.login.wants_basic.store(false, Ordering::Relaxed);
-            return Ok(token.map(Proof::Bearer));
-        }
         let demands_basic = challenges.iter().any(|challenge| challenge.scheme == "basic");
-        match (&self.login.basic, spent) {
-            (Some(basic), Proof::Nothing | Proof::Bearer(_)) if demands_basic => {
-                self.login.wants_basic.store(true, Ordering::Relaxed);
-                Ok(Some(Proof::Basic(basic.clone())))
+        let may_be_basic = demands_basic && !matches!(spent, Proof::Basic(_));
+        let basic = if may_be_basic { self.basic().await } else { None };
+        if let Some((challenge, realm)) = challenges.iter().find_map(bearer_realm) {
+            let issuer = self.issuer(challenge, realm, refused, name)?;
+            match (self.token_demanded(issuer, spent, name).await, &basic) {
+                (Ok(token), _) => {
+                    self.login.wants_basic.store(false, Ordering::Relaxed);
+                    return Ok(Some(Proof::Bearer(token)));
+                }
+                (Err(UpstreamError::NoToken { .. }), Some(_)) => {}
+                (Err(error), _) => return Err(error),
             }
-            _ => Ok(None),
         }
+        if basic.is_some() {
+            self.login.wants_basic.store(true, Ordering::Relaxed);
+        }
+        Ok(basic.map(Proof::Basic))
+    }
+
+    async fn token_demanded(&self, issuer: Issuer, spent: Proof, name: &str) -> Issued {
+        let spent = match spent {
+            // It is not asked twice for one request.
+            Proof::Failed(asked, error) if *asked == issuer => return Err(error),
+            Proof::Bearer(token) => Some(token),
+            _ => None,
+        };
+        self.login.tokens.fresh(name, issuer, spent.as_ref(), |issuer| self.token_from(issuer)).await
     }
 
     fn issuer(
         &self,
+        challenge: &Challenge,
         realm: &str,
-        service: Option<&str>,
         refused: &Response<Content>,
+        name: &str,
     ) -> Result<Issuer, UpstreamError> {
-        let realm: Url = place::follow(&self.url, realm)?;
+        let realm: Url = place::follow_to_realm(&self.url, realm, &self.insecure_realms)?;
         let reach = if place::same_host(&realm, &self.url) {
             Reach::Own
         } else {
             Reach::AtMost(nearness_of(refused))
         };
-        Ok(Issuer { realm, service: service.map(str::to_owned), reach })
+        let service = challenge.parameter("service").map(str::to_owned);
+        Ok(Issuer { realm, service, scopes: scopes(name, challenge.parameter("scope")), reach })
     }
 
-    async fn token_from(&self, issuer: Issuer, name: &str) -> Result<Option<Arc<Token>>, UpstreamError> {
-        issuer.issue(&self.pools, self.login.basic.as_ref(), name, self.limits.head).await
+    async fn token_from(&self, issuer: Arc<Issuer>) -> Issued {
+        let credential = self.login.credentials.get().await;
+        issuer.issue(&self.pools, credential.as_deref()).await
+    }
+
+    async fn basic(&self) -> Option<HeaderValue> {
+        self.login.credentials.get().await?.basic.clone()
     }
 }
 
-fn bearer_realm(challenge: &Challenge) -> Option<(&str, Option<&str>)> {
+pub(super) fn bearer_realm(challenge: &Challenge) -> Option<(&Challenge, &str)> {
     let realm = challenge.parameter("realm").filter(|_| challenge.scheme == "bearer")?;
-    Some((realm, challenge.parameter("service")))
+    Some((challenge, realm))
+}
+
+/// Whether somebody does not believe that Landfall may do this. ECR answers 403 to a password that has ended.
+fn is_refused(answer: &Result<Response<Content>, UpstreamError>) -> bool {
+    let status = match answer {
+        Ok(response) => response.status(),
+        Err(UpstreamError::NoToken { status, .. }) => *status,
+        Err(_) => return false,
+    };
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// Marks a header value so that no `Debug` shows it.
-pub(super) fn secret(mut value: HeaderValue) -> HeaderValue {
+pub(super) fn hidden(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
     value
 }

@@ -1,9 +1,9 @@
 //! Registries: which one serves a repository, and how it is asked.
 //!
-//! In reading order: `ask` (what), `exchange` (a request with its redirects), `login` with `challenge` and `token`
-//! (who Landfall is to the registry), `place` and `address` (where a registry may send Landfall), `pools`, `pool` and
-//! `channel`, `connect` with `tls`, `meter` (connections), `head` and `content` with `encoding` (what comes over them),
-//! `limits` and `error`.
+//! In reading order: `ask` (what), `exchange` with `elsewhere` (a request with its redirects), `login` with `challenge`, `token`,
+//! `issuer`, `grant`, `credentials` and `helper` (who Landfall is to the registry), `place` and `address` (where a registry may
+//! send Landfall), `pools`, `pool` and `channel`, `connect` with `tls`, `pinned`, `distrust`, `tunnel` and `meter` (connections),
+//! `head` and `content` with `encoding` (what comes over them), `health` (can it be pulled from?), `limits` and `error`.
 
 mod address;
 mod ask;
@@ -11,18 +11,27 @@ mod challenge;
 mod channel;
 mod connect;
 mod content;
+mod credentials;
+mod distrust;
+mod elsewhere;
 mod encoding;
 mod error;
 mod exchange;
+mod grant;
 mod head;
+mod health;
+mod helper;
+mod issuer;
 pub mod limits;
 mod login;
 mod meter;
+mod pinned;
 mod place;
 mod pool;
 mod pools;
 mod tls;
 mod token;
+mod tunnel;
 
 use std::sync::Arc;
 
@@ -37,9 +46,12 @@ pub use ask::{Ask, Line, What};
 pub use content::{Content, Socket};
 pub use encoding::ContentError;
 pub use error::{Refusal, SetupError, UpstreamError};
+pub use health::{Report, State};
 pub use limits::Limits;
 pub use login::Carried;
 
+use credentials::Credentials;
+use health::{Health, Up};
 use login::Login;
 use pools::Pools;
 
@@ -69,8 +81,11 @@ struct Upstream {
     base_path: String,
     redirects: Redirects,
     login: Login,
+    /// Origins without TLS that its token server may have.
+    insecure_realms: Vec<Url>,
     pools: Pools,
     limits: Limits,
+    health: Health,
 }
 
 impl Upstreams {
@@ -79,14 +94,20 @@ impl Upstreams {
     /// # Errors
     /// Settings that cannot work, by the name of their key.
     pub fn new(settings: &[config::Upstream], limits: Limits) -> Result<Self, SetupError> {
-        let roots = tls::system_roots();
+        let (roots, up) = (tls::system_roots(), Up::default());
         let mut upstreams = Vec::with_capacity(settings.len());
         for (index, setting) in settings.iter().enumerate() {
             if settings[..index].iter().any(|other| other.prefix == setting.prefix) {
                 return Err(SetupError::Twice(setting.prefix.clone()));
             }
             let tls = tls::client_config(&roots, &setting.prefix, setting.ca_file.as_deref())?;
-            upstreams.push(Arc::new(Upstream::new(setting, Pools::new(&tls, limits), limits)?));
+            let limits = limits.of(setting);
+            upstreams.push(Arc::new(Upstream::new(
+                setting,
+                Pools::new(&tls, &Arc::new(setting.outbound.clone()), limits),
+                limits,
+                &up,
+            )?));
         }
         let registries = Registries::new(settings.iter().filter_map(registry).collect());
         Ok(Self { registries: registries.into(), all: upstreams.into() })
@@ -122,7 +143,7 @@ fn registry(setting: &config::Upstream) -> Option<Registry> {
 }
 
 impl Upstream {
-    fn new(setting: &config::Upstream, pools: Pools, limits: Limits) -> Result<Self, SetupError> {
+    fn new(setting: &config::Upstream, pools: Pools, limits: Limits, up: &Up) -> Result<Self, SetupError> {
         let (prefix, url) = (setting.prefix.trim_matches('/').to_owned(), setting.url.clone());
         if let Some(reason) = place::unfit_for_registry(&url) {
             let url = place::shown(&url);
@@ -132,18 +153,21 @@ impl Upstream {
             let (prefix, url) = (prefix.clone(), place::shown(&url));
             SetupError::Url { prefix, url, reason: "its host cannot stand in a request" }
         })?;
-        let password = setting.password.as_ref().map_or("", config::Secret::reveal);
-        let login = Login::new(setting.username.as_deref(), password)
+        let credentials = Credentials::new(setting.credentials.as_ref(), &url)
             .map_err(|reason| SetupError::Credentials { prefix: prefix.clone(), reason })?;
+        let host = origin.authority().map_or_else(String::new, ToString::to_string);
+        let health = Health::new(&prefix, host, up);
         Ok(Self {
             prefix,
             origin,
             base_path: url.path().trim_end_matches('/').to_owned(),
             url,
             redirects: setting.redirects,
-            login,
+            login: Login::new(credentials),
+            insecure_realms: setting.insecure_realms.clone(),
             pools,
             limits,
+            health,
         })
     }
 
@@ -187,11 +211,19 @@ mod tests {
             url: url.parse().unwrap(),
             strip_prefix,
             hosts: Vec::new(),
-            username: None,
-            password: None,
+            credentials: None,
             ca_file: None,
             redirects: Redirects::Follow,
+            insecure_realms: Vec::new(),
+            outbound: config::Outbound::default(),
+            head_timeout: None,
+            stall_timeout: None,
         }
+    }
+
+    fn password(username: &str) -> config::Credentials {
+        let password = config::Secret::new("hunter2".into());
+        config::Credentials::Fixed { username: username.into(), password }
     }
 
     type Change = fn(&mut config::Upstream);
@@ -212,7 +244,7 @@ mod tests {
             (|s| s.url = "ftp://r.example".parse().unwrap(), "upstream \"docker\": url ftp://r.example"),
             (|s| s.url = "https://me:hunter2@r.example".parse().unwrap(), "url https://r.example"),
             (|s| s.url = "https://r.example/?a=b".parse().unwrap(), "without query"),
-            (|s| s.username = Some("a:b".into()), "upstream \"docker\": username: "),
+            (|s| s.credentials = Some(password("a:b")), "upstream \"docker\": username: "),
         ];
         for (change, expected) in cases {
             let error = with(change).unwrap();

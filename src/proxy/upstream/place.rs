@@ -25,6 +25,17 @@ pub(super) fn follow(here: &Url, location: &str) -> Result<Url, UpstreamError> {
     }
 }
 
+/// Where a registry's token server is. From https it may lead to http only to the origins in `insecure`: a password would
+/// be sent there for everybody to read.
+pub(super) fn follow_to_realm(registry: &Url, realm: &str, insecure: &[Url]) -> Result<Url, UpstreamError> {
+    follow(registry, realm).or_else(|error| {
+        let UpstreamError::Refused { target, reason: Refusal::Downgrade } = error else { return Err(error) };
+        let place = registry.join(realm).ok().filter(|place| !has_user_info(place));
+        let is_named = |place: &Url| insecure.iter().any(|named| same_origin(named, place));
+        place.filter(is_named).ok_or(UpstreamError::Refused { target, reason: Refusal::InsecureRealm })
+    })
+}
+
 /// Whether both are served by the same host, on whatever port.
 pub(super) fn same_host(one: &Url, other: &Url) -> bool {
     one.host() == other.host()
@@ -88,6 +99,31 @@ mod tests {
                 other => panic!("{other}"),
             });
             assert_eq!(found.as_ref().map(Url::as_str), expected.as_ref().map(|url| *url), "{location}");
+        }
+    }
+
+    #[test]
+    fn a_token_server_without_tls_is_followed_to_by_name_alone() {
+        let insecure = ["http://auth.internal:5001", "http://auth.example"].map(|url| url.parse().unwrap());
+        let cases = [
+            ("https://r.example", "http://auth.internal:5001/token?a=b", Ok(())),
+            ("https://r.example", "http://AUTH.example/token", Ok(())),
+            ("https://r.example", "https://auth.internal:5001/token", Ok(())),
+            ("http://r.example", "http://other.internal/token", Ok(())),
+            ("https://r.example", "http://auth.internal/token", Err(Refusal::InsecureRealm)),
+            ("https://r.example", "http://auth.internal:5002/token", Err(Refusal::InsecureRealm)),
+            ("https://r.example", "http://sub.auth.example/token", Err(Refusal::InsecureRealm)),
+            ("https://r.example", "http://r.example/token", Err(Refusal::InsecureRealm)),
+            ("https://r.example", "http://me:word@auth.example/token", Err(Refusal::InsecureRealm)),
+            ("https://r.example", "ftp://auth.example/token", Err(Refusal::Scheme)),
+        ];
+        for (registry, realm, expected) in cases {
+            let found = follow_to_realm(&registry.parse().unwrap(), realm, &insecure);
+            let found = found.map(|_| ()).map_err(|error| match error {
+                UpstreamError::Refused { reason, target } if !target.contains("word") => reason,
+                other => panic!("{other}"),
+            });
+            assert_eq!(found, expected, "{registry} {realm}");
         }
     }
 

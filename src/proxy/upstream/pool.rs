@@ -68,6 +68,9 @@ impl Pool {
         outgoing: Outgoing<'_>,
     ) -> Result<Response<Content>, NoAnswer> {
         let (head, body) = channel.ask(outgoing).await?.into_parts();
+        if let Some(via) = &channel.via {
+            via.look_at(head.status).map_err(NoAnswer::Proxy)?;
+        }
         let peer = channel.peer;
         let mut content = Content::new(body, channel, self.home.clone());
         // An answer without a body is at its end.

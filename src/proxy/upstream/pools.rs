@@ -10,16 +10,18 @@ use rustls::ClientConfig;
 
 use super::Line;
 use super::address::{Nearness, nearness};
-use super::channel::Outgoing;
+use super::ask::Wait;
+use super::channel::{NoAnswer, Outgoing};
 use super::connect::{Connector, Peer, Reach};
 use super::content::Content;
 use super::encoding;
 use super::error::UpstreamError;
 use super::limits::{
     BULK_READ_BYTES, IDLE_BARE_CONNECTIONS_MAX, IDLE_BULK_CONNECTIONS_MAX, IDLE_CONNECTIONS_MAX, Limits,
-    READ_BYTES_MAX,
+    READ_BYTES_MAX, SMALL_HEAD_TIMEOUT,
 };
 use super::pool::{AskError, Pool};
+use crate::config::Outbound;
 use crate::deadline::{Deadlines, Elapsed};
 
 /// The connections of one upstream. A connection that was made for one reach serves no other.
@@ -28,7 +30,14 @@ pub(super) struct Pools {
     /// By nearness: public, private, loopback.
     named: [Lines; 3],
     limits: Limits,
-    head: Deadlines,
+    heads: Heads,
+}
+
+/// How long a head is waited for, by what is asked for.
+struct Heads {
+    content: Deadlines,
+    rest: Deadlines,
+    small: Deadlines,
 }
 
 /// Blobs are read in large pieces, everything else in small ones, so that idle connections stay small.
@@ -39,14 +48,21 @@ struct Lines {
 }
 
 impl Pools {
-    pub(super) fn new(tls: &Arc<ClientConfig>, limits: Limits) -> Self {
-        let lines = |reach| Lines::new(&Connector { tls: tls.clone(), reach, limit: limits.connect }, limits);
+    pub(super) fn new(tls: &Arc<ClientConfig>, outbound: &Arc<Outbound>, limits: Limits) -> Self {
+        let lines = |reach| {
+            let (tls, outbound) = (tls.clone(), outbound.clone());
+            Lines::new(&Connector { tls, outbound, reach, limit: limits.connect }, limits)
+        };
         let named = [Nearness::Public, Nearness::Private, Nearness::Loopback];
         Self {
             own: lines(Reach::Own),
             named: named.map(|nearness| lines(Reach::AtMost(nearness))),
             limits,
-            head: Deadlines::new(limits.head),
+            heads: Heads {
+                content: Deadlines::new(limits.head),
+                rest: Deadlines::new(SMALL_HEAD_TIMEOUT.max(limits.stall)),
+                small: Deadlines::new(SMALL_HEAD_TIMEOUT.min(limits.head)),
+            },
         }
     }
 
@@ -67,17 +83,24 @@ impl Pools {
             Line::Bulk | Line::Bare => &lines.bulk,
         };
         let host = || outgoing.uri.authority().map_or_else(String::new, ToString::to_string);
-        match self.head.bound(pin!(pool.ask(outgoing))).await {
+        let head = match outgoing.wait {
+            Wait::Content => &self.heads.content,
+            Wait::Rest => &self.heads.rest,
+            Wait::Small => &self.heads.small,
+        };
+        match head.bound(pin!(pool.ask(outgoing))).await {
             Ok(Ok(answer)) => encoding::undo(answer)
                 .map_err(|encoding::Unknown(encoding)| UpstreamError::Encoded { host: host(), encoding }),
             Ok(Err(error)) => Err(self.describe(&error, host())),
-            Err(Elapsed) => Err(UpstreamError::TimedOut { host: host(), limit: self.limits.head }),
+            Err(Elapsed) => Err(UpstreamError::TimedOut { host: host(), limit: head.wait() }),
         }
     }
 
     fn describe(&self, error: &AskError, host: String) -> UpstreamError {
         match error {
-            AskError::Connect(error) => UpstreamError::connecting(error, host, self.limits.connect),
+            AskError::Connect(error) | AskError::NoAnswer(NoAnswer::Proxy(error)) => {
+                UpstreamError::connecting(error, host, self.limits.connect)
+            }
             AskError::NoAnswer(error) if error.is_nonsense() => {
                 UpstreamError::BadResponse { host, detail: error.to_string() }
             }
@@ -87,10 +110,11 @@ impl Pools {
 }
 
 /// How near the server is that gave this response. One on a link-local address was configured so; what it names
-/// may be in its network.
+/// may be in its network. One that a proxy alone knows is as far away as can be.
 pub(super) fn nearness_of<B>(response: &Response<B>) -> Nearness {
     let peer = response.extensions().get::<Peer>();
-    peer.map_or(Nearness::Public, |peer| nearness(peer.0).unwrap_or(Nearness::Private))
+    let address = peer.and_then(|peer| peer.0);
+    address.map_or(Nearness::Public, |address| nearness(address).unwrap_or(Nearness::Private))
 }
 
 impl Lines {

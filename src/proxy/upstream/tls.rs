@@ -1,4 +1,4 @@
-//! Whom Landfall trusts as a registry: the system's roots, and a CA of one's own for each upstream.
+//! Whom Landfall trusts as a registry: the system's roots, and CAs or certificates of one's own for each upstream.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::SetupError;
+use super::pinned::Pinned;
 
 /// The system's roots. A machine without any can still have upstreams with a `ca_file`, or plain ones.
 pub(super) fn system_roots() -> RootCertStore {
@@ -26,31 +27,30 @@ pub(super) fn client_config(
     prefix: &str,
     ca_file: Option<&Path>,
 ) -> Result<Arc<ClientConfig>, SetupError> {
-    let mut roots = system.clone();
-    if let Some(path) = ca_file {
-        add(&mut roots, path).map_err(|reason| SetupError::CaFile {
-            prefix: prefix.to_owned(),
-            path: path.to_owned(),
-            reason,
-        })?;
-    }
+    let setup = |error: &dyn std::fmt::Display| SetupError::Tls(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| SetupError::Tls(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .map_err(|error| setup(&error))?;
+    let builder = match ca_file {
+        None => builder.with_root_certificates(system.clone()),
+        Some(path) => {
+            let complain =
+                |reason| SetupError::CaFile { prefix: prefix.to_owned(), path: path.to_owned(), reason };
+            let certificates = certificates_in(path).map_err(complain)?;
+            let pinned =
+                Pinned::new(certificates, system, &provider).map_err(|error| complain(error.to_string()))?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned))
+        }
+    };
+    let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
+fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = std::fs::read(path).map_err(|error| error.to_string())?;
-    let mut found = 0;
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| format!("not PEM: {error:?}"))?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-        found += 1;
-    }
-    if found == 0 { Err("there is no PEM certificate in it".to_owned()) } else { Ok(()) }
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = found.map_err(|error| format!("not PEM: {error:?}"))?;
+    if found.is_empty() { Err("there is no PEM certificate in it".to_owned()) } else { Ok(found) }
 }

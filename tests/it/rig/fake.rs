@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -28,6 +28,8 @@ pub struct Seen {
     pub target: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
+    /// As long as its declared length.
+    pub body: String,
 }
 
 impl Seen {
@@ -71,6 +73,11 @@ impl Reply {
     /// No response at all, and the connection stays open.
     pub fn silence() -> Self {
         Self::new(0).stall()
+    }
+
+    /// No response until then.
+    pub fn silence_until(then: &Arc<Notify>) -> Self {
+        Self::new(0).wait(then)
     }
 
     /// No response, but these bytes.
@@ -330,7 +337,11 @@ async fn read_request(connection: usize, stream: &mut (impl AsyncBufReadExt + Un
     let header = |line: &String| {
         line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
     };
-    Some(Seen { connection, method, target, headers: lines[1..].iter().filter_map(header).collect() })
+    let headers: Vec<_> = lines[1..].iter().filter_map(header).collect();
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let mut body = vec![0; length.map_or(0, |(_, length)| length.parse().unwrap())];
+    stream.read_exact(&mut body).await.ok()?;
+    Some(Seen { connection, method, target, headers, body: String::from_utf8(body).unwrap() })
 }
 
 /// Plays a reply; nothing when the connection is over.

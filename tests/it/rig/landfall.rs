@@ -24,6 +24,7 @@ pub struct Setup {
     config: String,
     flags: Vec<String>,
     files_max: Option<u32>,
+    variables: Vec<(String, String)>,
 }
 
 /// A running `landfall serve`. It and its data end with this value.
@@ -58,7 +59,8 @@ fn command_with_files(files_max: u32) -> Command {
 
 fn without_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LANDFALL_") {
+        let text = name.to_string_lossy().to_ascii_uppercase();
+        if text.starts_with("LANDFALL_") || text.ends_with("_PROXY") {
             command.env_remove(name);
         }
     }
@@ -68,8 +70,13 @@ fn without_variables(mut command: Command) -> Command {
 impl Setup {
     /// In front of an open registry at this URL.
     pub fn before(url: &str) -> Self {
-        let setup =
-            Self { dir: super::directory(), config: String::new(), flags: Vec::new(), files_max: None };
+        let setup = Self {
+            dir: super::directory(),
+            config: String::new(),
+            flags: Vec::new(),
+            files_max: None,
+            variables: Vec::new(),
+        };
         // An answer that came is in the log, however busy the disk is: no test has to wait for that.
         let setup = setup.flag("--max-wait", MAX_WAIT);
         setup.line(&format!("[[upstream]]\nurl = \"{url}\""))
@@ -105,6 +112,12 @@ impl Setup {
         self
     }
 
+    /// Sets a variable of its surroundings.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The folder of everything that belongs to it.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -122,6 +135,7 @@ impl Setup {
         let mut command = self.files_max.map_or_else(command, command_with_files);
         command.arg("serve").arg("--config").arg(config).arg("--data").arg(self.data());
         command.args(["--listen", "0.0.0.0:0", "--admin-listen", "127.0.0.1:0"]).args(&self.flags);
+        command.envs(self.variables.iter().cloned());
         command
     }
 

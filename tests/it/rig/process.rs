@@ -10,6 +10,13 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long a process may take to end after SIGTERM before it is killed.
 const END_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// Writes a program that can be run.
+pub fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// A running program whose standard error (and output, unless it is read by the test) goes to a file.
 pub struct Process {
     child: Child,

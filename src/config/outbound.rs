@@ -1,0 +1,358 @@
+//! Through which HTTP proxy an upstream is reached: `[[upstream]] proxy`, and the variables that container tools know.
+//!
+//! `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are read as Go programs read them (golang.org/x/net/http/httpproxy), so that
+//! Landfall goes where containerd, dockerd and registries go beside it.
+
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::{ConfigError, Secret};
+
+/// Longest such list that is read, in entries: each connection looks through it.
+const EXEMPT_MAX: usize = 1024;
+
+/// How connections leave.
+#[derive(Clone, Debug, Default)]
+pub struct Outbound {
+    http: Option<HttpProxy>,
+    https: Option<HttpProxy>,
+    exempt: Vec<Exempt>,
+    /// Whether this machine itself is exempt, as it is from what variables say.
+    is_loopback_direct: bool,
+}
+
+/// A proxy that speaks HTTP.
+#[derive(Clone, Debug)]
+pub struct HttpProxy {
+    /// Its name or address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// What it wants to know, as `Proxy-Authorization` has it (RFC 9110 §11.7.2).
+    pub authorization: Option<Secret>,
+}
+
+/// Hosts that are reached without a proxy: an entry of `NO_PROXY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Exempt {
+    hosts: Hosts,
+    port: Option<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hosts {
+    All,
+    Network(IpAddr, u8),
+    /// The name and all below it.
+    Domain(String),
+    /// All below the name, and not itself.
+    Below(String),
+}
+
+/// What the surroundings say of proxies.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Variables {
+    http: Option<(&'static str, String)>,
+    https: Option<(&'static str, String)>,
+    no: String,
+}
+
+impl Variables {
+    /// Those of this process.
+    pub(super) fn of_process() -> Self {
+        Self::of(|name| std::env::var(name).ok())
+    }
+
+    /// The first of each that says something. A CGI program's `HTTP_PROXY` is what its client sent as `Proxy`
+    /// (CVE-2016-5385, "httpoxy").
+    fn of(variable: impl Fn(&'static str) -> Option<String>) -> Self {
+        let is_cgi = variable("REQUEST_METHOD").is_some();
+        let first = |names: [&'static str; 2]| {
+            let said = names.into_iter().filter_map(|name| Some((name, variable(name)?)));
+            let mut said =
+                said.filter(|(name, text)| !text.trim().is_empty() && !(is_cgi && *name == "HTTP_PROXY"));
+            said.next()
+        };
+        Self {
+            http: first(["HTTP_PROXY", "http_proxy"]),
+            https: first(["HTTPS_PROXY", "https_proxy"]),
+            no: first(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |(_, text)| text),
+        }
+    }
+}
+
+impl Outbound {
+    /// How an upstream is reached whose `proxy`, at `key`, says this: nothing leaves it to the variables.
+    pub(super) fn new(key: &str, setting: Option<&str>, variables: &Variables) -> Result<Self, ConfigError> {
+        let exempt = exempt(&variables.no);
+        match setting {
+            Some("none") => Ok(Self::default()),
+            Some(text) => {
+                let proxy = Some(proxy(key, text)?);
+                Ok(Self { http: proxy.clone(), https: proxy, exempt, is_loopback_direct: false })
+            }
+            None => {
+                let read = |said: &Option<(&str, String)>| {
+                    said.as_ref().map(|(name, text)| proxy(&format!("the variable {name}"), text)).transpose()
+                };
+                let (http, https) = (read(&variables.http)?, read(&variables.https)?);
+                Ok(Self { http, https, exempt, is_loopback_direct: true })
+            }
+        }
+    }
+
+    /// The proxy on the way to a host; none where it is reached directly.
+    pub fn proxy_for(&self, is_tls: bool, host: &str, port: u16) -> Option<&HttpProxy> {
+        let proxy = if is_tls { self.https.as_ref() } else { self.http.as_ref() }?;
+        let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+        let is_here =
+            host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let is_exempt = self.is_loopback_direct && is_here
+            || self.exempt.iter().any(|exempt| exempt.has(&name, address, port));
+        (!is_exempt).then_some(proxy)
+    }
+}
+
+impl Exempt {
+    fn has(&self, name: &str, address: Option<IpAddr>, port: u16) -> bool {
+        if self.port.is_some_and(|own| own != port) {
+            return false;
+        }
+        let below = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+        match (&self.hosts, address) {
+            (Hosts::All, _) => true,
+            (Hosts::Network(network, bits), Some(address)) => is_in(address, *network, *bits),
+            (Hosts::Domain(domain), None) => name == domain || below(domain),
+            (Hosts::Below(domain), None) => below(domain),
+            _ => false,
+        }
+    }
+}
+
+/// Whether an address is in `network/bits`.
+fn is_in(address: IpAddr, network: IpAddr, bits: u8) -> bool {
+    let same = |one: u128, other: u128, width: u8| {
+        let rest = u32::from(width.saturating_sub(bits));
+        one.checked_shr(rest) == other.checked_shr(rest)
+    };
+    match (address, network) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => same(one.to_bits().into(), other.to_bits().into(), 32),
+        (IpAddr::V6(one), IpAddr::V6(other)) => same(one.to_bits(), other.to_bits(), 128),
+        _ => false,
+    }
+}
+
+/// The entries of `NO_PROXY` that can be read; others are nobody's name.
+fn exempt(text: &str) -> Vec<Exempt> {
+    let entries = text.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
+    entries.filter_map(|entry| one_exempt(&entry.to_ascii_lowercase())).take(EXEMPT_MAX).collect()
+}
+
+fn one_exempt(entry: &str) -> Option<Exempt> {
+    if entry == "*" {
+        return Some(Exempt { hosts: Hosts::All, port: None });
+    }
+    if let Some((network, bits)) = entry.split_once('/') {
+        let (network, bits) = (network.parse::<IpAddr>().ok()?, bits.parse().ok()?);
+        let width = if network.is_ipv4() { 32 } else { 128 };
+        return (bits <= width).then_some(Exempt { hosts: Hosts::Network(network, bits), port: None });
+    }
+    // An address of IPv6 has colons of its own.
+    let (host, port) = match (entry.parse::<IpAddr>(), entry.rsplit_once(':')) {
+        (Err(_), Some((host, port))) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
+        _ => (entry, None),
+    };
+    let host = host.trim_matches(['[', ']']);
+    let hosts = match host.parse::<IpAddr>() {
+        Ok(address) => {
+            let address = address.to_canonical();
+            Hosts::Network(address, if address.is_ipv4() { 32 } else { 128 })
+        }
+        Err(_) => match host.strip_prefix("*.").or_else(|| host.strip_prefix('.')) {
+            Some(domain) => Hosts::Below(domain.trim_end_matches('.').to_owned()),
+            None => Hosts::Domain(host.trim_end_matches('.').to_owned()),
+        },
+    };
+    let is_named = !matches!(&hosts, Hosts::Domain(name) | Hosts::Below(name) if name.is_empty());
+    is_named.then_some(Exempt { hosts, port })
+}
+
+/// A proxy's URL; without a scheme, http is meant. It is not shown: a password may be in it.
+fn proxy(key: &str, text: &str) -> Result<HttpProxy, ConfigError> {
+    let text = text.trim();
+    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&whole).ok().filter(|url| url.has_host() && url.scheme() == "http");
+    let url = url.filter(|url| url.query().is_none() && url.fragment().is_none());
+    let wrong = "is not the address of a proxy that speaks HTTP; write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT \
+                 (a proxy behind TLS or SOCKS cannot be used)";
+    let url = url.ok_or_else(|| ConfigError::value(key, wrong))?;
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let authorization = (!url.username().is_empty() || url.password().is_some()).then(|| {
+        let pair = format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
+        Secret::new(format!("Basic {}", STANDARD.encode(pair)))
+    });
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    Ok(HttpProxy { host, port: url.port().unwrap_or(80), authorization })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(set: &[(&str, &str)]) -> Variables {
+        Variables::of(|name| Some((*set.iter().find(|(key, _)| *key == name)?.1).to_owned()))
+    }
+
+    fn way(outbound: &Outbound, url: &str) -> Option<String> {
+        let url: Url = url.parse().unwrap();
+        let host = url.host_str().unwrap().trim_matches(['[', ']']);
+        let proxy =
+            outbound.proxy_for(url.scheme() == "https", host, url.port_or_known_default().unwrap())?;
+        Some(format!("{}:{}", proxy.host, proxy.port))
+    }
+
+    #[test]
+    fn variables_are_read_as_go_programs_read_them() {
+        let (http, https) = ("http://r.example", "https://r.example");
+        type Set = &'static [(&'static str, &'static str)];
+        let cases: [(Set, Option<&str>, Option<&str>); 10] = [
+            (&[], None, None),
+            (&[("HTTP_PROXY", "http://p:1"), ("HTTPS_PROXY", "http://p:2")], Some("p:1"), Some("p:2")),
+            (&[("http_proxy", "http://p:1"), ("https_proxy", "p:2")], Some("p:1"), Some("p:2")),
+            (&[("HTTP_PROXY", "http://p:1"), ("http_proxy", "http://p:2")], Some("p:1"), None),
+            (&[("HTTP_PROXY", " "), ("http_proxy", "http://p:2/")], Some("p:2"), None),
+            (&[("HTTPS_PROXY", "http://[::1]:3128")], None, Some("::1:3128")),
+            (&[("HTTPS_PROXY", "proxy.example")], None, Some("proxy.example:80")),
+            (&[("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "http://evil")], None, None),
+            (
+                &[("REQUEST_METHOD", "GET"), ("http_proxy", "http://p:1"), ("HTTPS_PROXY", "p:2")],
+                Some("p:1"),
+                Some("p:2"),
+            ),
+            (&[("ALL_PROXY", "http://p:1")], None, None),
+        ];
+        for (set, to_http, to_https) in cases {
+            let outbound = Outbound::new("k", None, &variables(set)).unwrap();
+            assert_eq!(
+                (way(&outbound, http).as_deref(), way(&outbound, https).as_deref()),
+                (to_http, to_https),
+                "{set:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_proxy_has_the_forms_of_the_field() {
+        let cases = [
+            ("", "https://r.example", true),
+            ("*", "https://r.example", false),
+            ("r.example", "https://r.example", false),
+            ("R.Example", "https://r.EXAMPLE.", false),
+            ("r.example", "https://sub.r.example", false),
+            ("r.example", "https://bar.example", true),
+            ("r.example", "https://notr.example", true),
+            (".example", "https://r.example", false),
+            (".r.example", "https://r.example", true),
+            ("*.example", "https://a.r.example", false),
+            ("*.r.example", "https://r.example", true),
+            ("other, r.example ,third", "https://r.example", false),
+            ("other r.example", "https://r.example", false),
+            ("r.example:443", "https://r.example", false),
+            ("r.example:5000", "https://r.example", true),
+            ("r.example:5000", "https://r.example:5000", false),
+            (".example:5000", "https://r.example:5000", false),
+            ("10.1.2.3", "https://10.1.2.3", false),
+            ("10.1.2.3:5000", "https://10.1.2.3", true),
+            ("10.1.2.3:443", "https://10.1.2.3", false),
+            ("10.0.0.0/8", "https://10.1.2.3", false),
+            ("10.0.0.0/8", "https://11.1.2.3", true),
+            ("10.1.2.0/25", "https://10.1.2.128", true),
+            ("0.0.0.0/0", "https://10.1.2.3", false),
+            ("10.1.2.3/32", "https://10.1.2.3", false),
+            ("10.0.0.0/33", "https://10.1.2.3", true),
+            ("10.0.0.0/8", "https://r.example", true),
+            ("fd00::/8", "https://[fd12::1]", false),
+            ("fd00::/8", "https://[fe12::1]", true),
+            ("::/0", "https://[fe12::1]", false),
+            ("fd12::1", "https://[fd12::1]", false),
+            ("[fd12::1]", "https://[fd12::1]", false),
+            ("[fd12::1]:443", "https://[fd12::1]", false),
+            ("[fd12::1]:5000", "https://[fd12::1]", true),
+            (",,:80,.,*.,nonsense/x,a:b", "https://r.example", true),
+            ("other", "https://localhost:5000", false),
+            ("other", "https://LOCALHOST", false),
+            ("other", "https://127.0.0.9", false),
+            ("other", "https://[::1]", false),
+            ("other", "https://[::ffff:127.0.0.1]", false),
+            ("other", "https://localhost.example", true),
+        ];
+        for (no, url, is_proxied) in cases {
+            let outbound =
+                Outbound::new("k", None, &variables(&[("HTTPS_PROXY", "p:1"), ("no_proxy", no)])).unwrap();
+            assert_eq!(way(&outbound, url).is_some(), is_proxied, "{no:?} {url}");
+        }
+    }
+
+    #[test]
+    fn the_key_beats_the_variables_but_for_what_they_exempt() {
+        let set = variables(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", "direct.example")]);
+        let outbound = |setting| Outbound::new("k", setting, &set).unwrap();
+        let cases = [
+            (None, "https://r.example", Some("p:1")),
+            (None, "http://r.example", None),
+            (Some("none"), "https://r.example", None),
+            (Some("http://q:2"), "https://r.example", Some("q:2")),
+            (Some("q:2"), "http://r.example", Some("q:2")),
+            (Some("http://q:2"), "https://direct.example", None),
+            (Some("http://q:2"), "https://127.0.0.1", Some("q:2")),
+        ];
+        for (setting, url, expected) in cases {
+            assert_eq!(way(&outbound(setting), url).as_deref(), expected, "{setting:?} {url}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_s_password_is_sent_as_it_is_meant_and_never_shown() {
+        for (text, expected) in [
+            ("http://p:1", None),
+            ("http://me:hunter2@p:1", Some("Basic bWU6aHVudGVyMg==")),
+            ("me:hunter2@p:1", Some("Basic bWU6aHVudGVyMg==")),
+            ("http://me:a%40b%3A%2B+@p:1", Some("Basic bWU6YUBiOisr")),
+            ("http://me@p:1", Some("Basic bWU6")),
+        ] {
+            let outbound = Outbound::new("k", Some(text), &Variables::default()).unwrap();
+            let proxy = outbound.proxy_for(true, "r.example", 443).unwrap();
+            assert_eq!(proxy.authorization.as_ref().map(Secret::reveal), expected, "{text}");
+            assert!(
+                !format!("{outbound:?}").contains("hunter2") && !format!("{outbound:?}").contains("bWU6")
+            );
+        }
+        for text in [
+            "socks5://me:hunter2@p:1",
+            "https://me:hunter2@p:1",
+            "http://",
+            "http://me:hunter2@",
+            "p:port",
+            "",
+        ] {
+            let complaint = |key: &str, setting, set: &Variables| {
+                let error = Outbound::new(key, setting, set).unwrap_err().to_string();
+                assert!(error.contains("write http://HOST:PORT") && !error.contains("hunter2"), "{error}");
+                error
+            };
+            assert!(
+                complaint("upstream[0].proxy", Some(text), &Variables::default())
+                    .starts_with("upstream[0].proxy: ")
+            );
+            if !text.is_empty() {
+                let set = Variables { https: Some(("https_proxy", text.to_owned())), ..Variables::default() };
+                assert!(complaint("k", None, &set).starts_with("the variable https_proxy: "));
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Places that a registry redirects to: stores behind signed URLs, and other registries.
+//!
+//! Landfall is nobody there. A signed URL must not get an `Authorization`, so none is sent before it was demanded; another
+//! registry demands a token, and gives one to nobody in particular where the content is public.
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode, Uri};
+use url::Url;
+
+use super::challenge::challenges;
+use super::connect::Reach;
+use super::issuer::{Issuer, scopes};
+use super::login::{Carried, bearer_realm};
+use super::pools::nearness_of;
+use super::{Ask, Content, Upstream, UpstreamError, place};
+
+impl Upstream {
+    /// Asks a place that is not the registry's own.
+    ///
+    /// # Errors
+    /// There is no answer, or the place wants to know who asks.
+    pub(super) async fn ask_elsewhere(
+        &self,
+        place: &Url,
+        uri: &Uri,
+        ask: &Ask,
+        reach: Reach,
+        name: &str,
+    ) -> Result<Response<Content>, UpstreamError> {
+        let mut answer = self.pools.send(reach, ask.line, ask.outgoing(uri, None)).await?;
+        let mut spent = None;
+        // A token that was kept may have ended: then another one is asked for.
+        for _ in 0..2 {
+            if answer.status() != StatusCode::UNAUTHORIZED {
+                return Ok(answer);
+            }
+            let issuer = issuer_there(place, &answer, reach, name)?;
+            let key = format!("{} {}", place.origin().ascii_serialization(), issuer.scopes.join(" "));
+            let fetch = |issuer: Arc<Issuer>| async move { issuer.issue(&self.pools, None).await };
+            let token = self.login.tokens_elsewhere.fresh(&key, issuer, spent.as_ref(), fetch).await?;
+            // Its connection can go there.
+            drop(answer);
+            answer = self.pools.send(reach, ask.line, ask.outgoing(uri, Some(&token.header))).await?;
+            answer.extensions_mut().insert(Carried::Bearer);
+            spent = Some(token);
+        }
+        Ok(answer)
+    }
+}
+
+/// Who gives tokens for a place, as its refusal says.
+fn issuer_there(
+    place: &Url,
+    refused: &Response<Content>,
+    reach: Reach,
+    name: &str,
+) -> Result<Issuer, UpstreamError> {
+    let challenges = challenges(refused.headers());
+    let unwelcome = || UpstreamError::Unwelcome { place: place::shown(place) };
+    let (challenge, realm) = challenges.iter().find_map(bearer_realm).ok_or_else(unwelcome)?;
+    let realm = place::follow(place, realm)?;
+    let reach = if place::same_host(&realm, place) { reach } else { reach.to(nearness_of(refused)) };
+    let service = challenge.parameter("service").map(str::to_owned);
+    // It may know the repository by another name, which only it can tell.
+    let named = scopes("", challenge.parameter("scope"));
+    let scopes = if named.is_empty() { scopes(name, None) } else { named };
+    Ok(Issuer { realm, service, scopes, reach })
+}

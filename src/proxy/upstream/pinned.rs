@@ -1,0 +1,145 @@
+//! Certificates that are trusted as they are.
+//!
+//! `openssl req -x509`, which Docker's documentation shows for private registries, makes a certificate that is CA and server
+//! in one. As a CA it vouches for others and, by RFC 5280 and webpki, not for itself. Where such a certificate, or any other
+//! server's own, stands in `ca_file`, exactly it is meant: it is accepted if it is the same to the last byte, its dates are
+//! right and it is for this name. Whatever else is shown has to be vouched for, as ever.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, Der, ServerName, TrustAnchor, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+/// Accepts what a trusted CA vouches for, and the pinned certificates themselves.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    certificates: Vec<CertificateDer<'static>>,
+    /// Finds what is wrong with a certificate by itself.
+    nobody: Arc<WebPkiServerVerifier>,
+    /// Trusts all CAs that are trusted; there may be none.
+    all: Option<Arc<WebPkiServerVerifier>>,
+}
+
+impl Pinned {
+    /// Trusts these certificates beside the system's: each as itself, and those of CAs for what they vouch for.
+    ///
+    /// # Errors
+    /// One of them is no certificate.
+    pub(super) fn new(
+        certificates: Vec<CertificateDer<'static>>,
+        system: &RootCertStore,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, Error> {
+        let verifier = |roots| {
+            let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+            builder.build().map_err(|error| Error::General(error.to_string()))
+        };
+        let nobody = verifier(RootCertStore { roots: vec![NOBODY] })?;
+        let mut all = system.clone();
+        for certificate in &certificates {
+            let mut alone = RootCertStore::empty();
+            alone.add(certificate.clone())?;
+            if is_ca(certificate, &nobody) {
+                all.roots.extend(alone.roots);
+            }
+        }
+        let all = if all.is_empty() { None } else { Some(verifier(all)?) };
+        Ok(Self { certificates, nobody, all })
+    }
+}
+
+/// A CA whose name no certificate can have, since it is none.
+const NOBODY: TrustAnchor<'static> = TrustAnchor {
+    subject: Der::from_slice(b"nobody"),
+    subject_public_key_info: Der::from_slice(b"nobody"),
+    name_constraints: None,
+};
+
+/// Whether a certificate may vouch for others (RFC 5280 §4.2.1.9). webpki believes that of each root that it is given; a
+/// server's key must not make certificates.
+fn is_ca(certificate: &CertificateDer<'_>, nobody: &WebPkiServerVerifier) -> bool {
+    let mut time = UnixTime::now();
+    // Wrong dates are found first, and once each.
+    for _ in 0..3 {
+        let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+        match nobody.verify_server_cert(certificate, &[], &name, &[], time) {
+            Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+                time = not_after
+            }
+            Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
+                time = not_before;
+            }
+            // Version 1 knows no such difference, and roots of that age are CAs.
+            Err(error) => return is_ca_as_server(&error) || is_version_1(&error),
+            Ok(_) => return false,
+        }
+    }
+    false
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if !self.certificates.iter().any(|pinned| pinned == end_entity) {
+            let all = self.all.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+            return all.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        }
+        match self.nobody.verify_server_cert(end_entity, &[], server_name, ocsp_response, now) {
+            // These are found after the dates were found right, and mean only that nobody vouches for it.
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
+            Err(error) if is_ca_as_server(&error) => {}
+            outcome => return outcome,
+        }
+        verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.nobody.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.nobody.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.nobody.supported_verify_schemes()
+    }
+}
+
+/// Whether a certificate is a CA's and was shown as a server's.
+pub(super) fn is_ca_as_server(error: &Error) -> bool {
+    matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// Whether a certificate was shown as a server's that is of X.509 version 1.
+pub(super) fn is_version_1(error: &Error) -> bool {
+    matches!(of_webpki(error), Some(webpki::Error::UnsupportedCertVersion))
+}
+
+fn of_webpki(error: &Error) -> Option<&webpki::Error> {
+    let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return None };
+    other.0.downcast_ref()
+}
