@@ -19,7 +19,7 @@
 mod bench;
 mod case;
 mod client;
-pub mod cover;
+mod cover;
 mod held;
 mod judge;
 mod neighbour;
@@ -52,8 +52,9 @@ const PLAY_S: u64 = 60;
 const FAILURES_MAX: usize = 12;
 /// How long the neighbour is watched alone.
 const UNDISTURBED: Duration = Duration::from_millis(1_500);
-/// How much memory may grow from the first round to the last, in bytes.
-const GROWTH_BYTES_MAX: u64 = 128 << 20;
+/// How much memory may grow from the first round to the last, in bytes: what the system's allocator keeps of the many
+/// large bodies that are at both ends of this process varies by half of it.
+const GROWTH_BYTES_MAX: u64 = 256 << 20;
 /// Rounds in a row in which the neighbour is slowed before that is a failure: one may be the machine's.
 const SLOW_ROUNDS_MAX: usize = 2;
 
@@ -67,10 +68,6 @@ where
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_a_registry_is_survived() {
-    play_the_registrys_faults().await;
-}
-
-pub async fn play_the_registrys_faults() {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = variable("LANDFALL_TEST_FAULTS_SEED").unwrap_or(since_epoch.as_secs());
     let play_for = Duration::from_secs(variable("LANDFALL_TEST_FAULTS_S").unwrap_or(PLAY_S));
@@ -140,8 +137,13 @@ impl Run {
         let disturbed = neighbour.window();
         drop(neighbour);
         self.played += cases.len();
-        for (case, why) in failed {
-            self.fail(&format!("{why}\n{}", again(self.seed, &case)));
+        for Failed { case, why, at } in failed {
+            let after = at.duration_since(self.began);
+            self.fail(&format!(
+                "{why}, {:.1} s after the first case\n{}",
+                after.as_secs_f64(),
+                again(self.seed, &case)
+            ));
         }
         match (undisturbed, disturbed) {
             (Ok(undisturbed), Ok(disturbed)) => self.compare(undisturbed, disturbed),
@@ -182,7 +184,7 @@ impl Run {
     }
 
     fn fail(&mut self, why: &str) {
-        println!("FAILED after {:.1} s: {why}\n", self.began.elapsed().as_secs_f64());
+        println!("FAILED: {why}\n");
         self.failures.push(why.to_owned());
     }
 
@@ -213,8 +215,14 @@ impl Run {
     }
 }
 
+struct Failed {
+    case: Case,
+    why: String,
+    at: Instant,
+}
+
 /// Plays cases, each on the next slot that is free. Returns those that failed.
-async fn play_all(bench: &Arc<Bench>, cases: &[Case]) -> Vec<(Case, String)> {
+async fn play_all(bench: &Arc<Bench>, cases: &[Case]) -> Vec<Failed> {
     let left = Arc::new(Mutex::new(cases.to_vec()));
     let mut workers = JoinSet::new();
     for index in 0..WORKERS {
@@ -225,7 +233,7 @@ async fn play_all(bench: &Arc<Bench>, cases: &[Case]) -> Vec<(Case, String)> {
                 let next = left.lock().unwrap().pop();
                 let Some(case) = next else { return failed };
                 if let Err(why) = play::play(&bench, index, &case).await {
-                    failed.push((case, why));
+                    failed.push(Failed { case, why, at: Instant::now() });
                 }
             }
         });
