@@ -39,7 +39,7 @@ impl Frame {
         self.push_with(|bytes| codec::encode(event, bytes))
     }
 
-    fn push_with(
+    pub(super) fn push_with(
         &mut self,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
     ) -> Result<(), CodecError> {
@@ -83,6 +83,8 @@ impl Frame {
             return None;
         }
         let frame = Self { session, first: long(16)?, count: number(24)?, bytes: whole.to_vec() };
+        // No log comes so far, but bytes that nobody wrote may say so.
+        frame.first.checked_add(u64::from(frame.count))?;
         (frame.count > 0 && frame.entries().count() == frame.count as usize).then_some(frame)
     }
 
@@ -113,7 +115,7 @@ impl Frame {
     }
 
     /// Where its events end in its bytes; what follows fills the page.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn events_end(&self) -> usize {
         HEADER_BYTES + self.entries().map(|(_, bytes)| 4 + bytes.len()).sum::<usize>()
     }

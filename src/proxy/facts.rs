@@ -1,8 +1,14 @@
 //! What an index, a manifest or an image config says about itself. Pure.
+//!
+//! A digest stands for bytes and not for what they are taken for: one document can be written so that it is an index to
+//! one reader and an image's manifest to another (CVE-2021-41190). Nothing is learned from such a one.
 
 use std::collections::BTreeMap;
 
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::model::event::Facts;
 use crate::model::oci::Digest;
@@ -20,10 +26,38 @@ const LABELS_FIRST: [&str; 3] = ["version", "revision", "created"];
 /// Children kept of one index.
 const CHILDREN_MAX: usize = 256;
 
+/// What a registry answers where a manifest was asked for.
+pub(super) struct Document<'a> {
+    /// What the answer's head says that it is.
+    said: Said,
+    body: &'a [u8],
+}
+
+/// What a media type says of a document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// It is this.
+    Kind(Kind),
+    /// It may be anything: there is none, or one of a format, as `application/json`.
+    Nothing,
+    /// It is something else, or two things.
+    Other,
+}
+
+/// The two kinds of documents that are learned from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Index,
+    Image,
+}
+
 /// Of an index and of a manifest, the fields that matter here (OCI image spec; Docker's schema 2 has the same).
 #[derive(Deserialize)]
 struct Manifest {
+    #[serde(rename = "mediaType")]
+    media_type: Option<String>,
     config: Option<Descriptor>,
+    layers: Option<IgnoredAny>,
     manifests: Option<Vec<Descriptor>>,
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -50,11 +84,57 @@ struct ContainerConfig {
     labels: Option<BTreeMap<String, String>>,
 }
 
-/// What a manifest or an index says; nothing for other content.
+impl<'a> Document<'a> {
+    /// The body of an answer with these headers.
+    pub(super) fn new(headers: &HeaderMap, body: &'a [u8]) -> Self {
+        let mut types = headers.get_all(CONTENT_TYPE).iter();
+        let said = match (types.next(), types.next()) {
+            (None, _) => Said::Nothing,
+            (Some(media_type), None) => media_type.to_str().map_or(Said::Other, Said::by),
+            _ => Said::Other,
+        };
+        Self { said, body }
+    }
+}
+
+impl Said {
+    /// Types are case-insensitive, and may have parameters (RFC 9110 §8.3.1).
+    fn by(media_type: &str) -> Self {
+        let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match media_type.as_str() {
+            "application/vnd.oci.image.index.v1+json"
+            | "application/vnd.docker.distribution.manifest.list.v2+json" => Self::Kind(Kind::Index),
+            "application/vnd.oci.image.manifest.v1+json"
+            | "application/vnd.docker.distribution.manifest.v2+json" => Self::Kind(Kind::Image),
+            "" | "application/json" | "application/octet-stream" | "text/plain" => Self::Nothing,
+            _ => Self::Other,
+        }
+    }
+
+    fn allows(self, kind: Kind) -> bool {
+        self == Self::Nothing || self == Self::Kind(kind)
+    }
+}
+
+impl Manifest {
+    /// What it is by its members; nothing where they are of both kinds.
+    fn kind(&self) -> Option<Kind> {
+        match (&self.manifests, &self.config, &self.layers) {
+            (Some(_), None, None) => Some(Kind::Index),
+            (None, Some(_), _) => Some(Kind::Image),
+            _ => None,
+        }
+    }
+}
+
+/// What a manifest or an index says; nothing for other content, and for what is not one of them by its members, its
+/// `mediaType` and the answer's `Content-Type` alike.
 ///
 /// Images come before attestations, whose platform is `unknown`, so that the first child is one that nodes run.
-pub(super) fn of_manifest(body: &[u8]) -> Option<Facts> {
-    let manifest: Manifest = serde_json::from_slice(body).ok()?;
+pub(super) fn of_manifest(document: &Document<'_>) -> Option<Facts> {
+    let manifest: Manifest = serde_json::from_slice(document.body).ok()?;
+    let own = manifest.media_type.as_deref().map_or(Said::Nothing, Said::by);
+    manifest.kind().filter(|kind| own.allows(*kind) && document.said.allows(*kind))?;
     let labels = kept(manifest.annotations.unwrap_or_default());
     if let Some(mut children) = manifest.manifests {
         children
@@ -95,6 +175,14 @@ fn kept(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
 
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+    fn learned(content_types: &[&str], body: &str) -> Option<Facts> {
+        let headers = content_types.iter().map(|value| (CONTENT_TYPE, value.parse().unwrap())).collect();
+        of_manifest(&Document::new(&headers, body.as_bytes()))
+    }
+
     fn digest(byte: u8) -> Digest {
         Digest::from_bytes([byte; 32])
     }
@@ -112,14 +200,14 @@ mod tests {
         });
         let labels = [("version".to_owned(), "2".to_owned())].into();
         let expected = Facts::Index { children: vec![digest(2), digest(1)], labels };
-        assert_eq!(of_manifest(body.to_string().as_bytes()), Some(expected));
+        assert_eq!(learned(&[], &body.to_string()), Some(expected));
     }
 
     #[test]
     fn a_manifest_names_its_config_and_a_config_its_labels() {
         let body = serde_json::json!({ "config": { "digest": digest(3) }, "layers": [] });
         let expected = Facts::Manifest { config: digest(3), labels: BTreeMap::new() };
-        assert_eq!(of_manifest(body.to_string().as_bytes()), Some(expected));
+        assert_eq!(learned(&[], &body.to_string()), Some(expected));
         let long = "x".repeat(LABEL_BYTES_MAX + 1);
         let body = serde_json::json!({ "config": { "Labels": {
             "org.opencontainers.image.version": "v1", "org.opencontainers.image.title": long, "maintainer": "m" } } });
@@ -130,11 +218,57 @@ mod tests {
     #[test]
     fn other_content_says_nothing() {
         for body in ["", "{}", "[]", "{\"config\":{\"digest\":\"sha256:1\"}}", "\u{0}"] {
-            assert_eq!(of_manifest(body.as_bytes()), None, "{body}");
+            assert_eq!(learned(&[], body), None, "{body}");
         }
         let nothing = Facts::Config { labels: BTreeMap::new() };
         for body in ["", "{}", "[]", "{\"config\":null}", "{\"config\":{\"Labels\":null}}", "\u{0}"] {
             assert_eq!(of_config(body.as_bytes()), nothing, "{body}");
+        }
+    }
+
+    /// CVE-2021-41190: what one reader takes for an index and another one for a manifest.
+    #[test]
+    fn a_document_of_two_kinds_says_nothing() {
+        let list = format!(r#""manifests":[{{"digest":"{}"}}]"#, digest(1));
+        let config = format!(r#""config":{{"digest":"{}"}}"#, digest(2));
+        let of = |media_type: &str| format!(r#""mediaType":"{media_type}""#);
+        let document = |members: &[&str]| format!("{{{}}}", members.join(","));
+        let is_index = |facts| matches!(facts, Some(Facts::Index { .. }));
+        let is_image = |facts| matches!(facts, Some(Facts::Manifest { .. }));
+
+        for content_type in
+            [INDEX, "Application/VND.oci.image.index.v1+json; charset=utf-8", "application/json"]
+        {
+            assert!(is_index(learned(&[content_type], &document(&[&of(INDEX), &list]))), "{content_type}");
+        }
+        for content_type in [IMAGE, "application/vnd.docker.distribution.manifest.v2+json", "text/plain"] {
+            let layers = [r#""layers":[]"#, &config];
+            assert!(is_image(learned(&[content_type], &document(&layers))), "{content_type}");
+        }
+        for content_types in [&[][..], &[INDEX], &[IMAGE]] {
+            for members in [
+                &[list.as_str(), &config][..],
+                &[&list, r#""layers":[]"#],
+                &[&of(INDEX), &list, &config],
+                &[&of(IMAGE), &list, &config],
+                &[&of(IMAGE), &list],
+                &[&of(INDEX), &config],
+                &[&of("application/vnd.docker.distribution.manifest.v1+prettyjws"), &config],
+                &[&list, &list],
+                &[&of(INDEX), &of(IMAGE), &list],
+            ] {
+                assert_eq!(learned(content_types, &document(members)), None, "{content_types:?} {members:?}");
+            }
+        }
+        for (content_types, members) in [
+            (&[IMAGE][..], &list),
+            (&[INDEX], &config),
+            (&[INDEX, IMAGE], &list),
+            (&[INDEX, INDEX], &list),
+            (&["application/vnd.docker.distribution.manifest.v1+prettyjws"], &config),
+            (&["application/vnd.oci.artifact.manifest.v1+json"], &config),
+        ] {
+            assert_eq!(learned(content_types, &document(&[members])), None, "{content_types:?} {members}");
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use patience::{Patience, doubled};
 
 use super::counters::Counters;
-use super::facts;
+use super::facts::{self, Document};
 use super::recent::Recent;
 use super::upstream::{Ask, Line, Target, What};
 use crate::clock;
@@ -113,8 +113,14 @@ impl Learner {
     }
 
     /// A manifest passed, and has this digest.
-    pub(super) fn manifest(&self, target: &Target, repository: &Repository, digest: Digest, body: &[u8]) {
-        if let Some(next) = self.memory.manifest(&self.log, repository, digest, body) {
+    pub(super) fn manifest(
+        &self,
+        target: &Target,
+        repository: &Repository,
+        digest: Digest,
+        document: &Document<'_>,
+    ) {
+        if let Some(next) = self.memory.manifest(&self.log, repository, digest, document) {
             self.want(target, repository, next);
         }
     }
@@ -158,11 +164,17 @@ impl Learner {
 
 impl Memory {
     /// Learns from a manifest what is new, and says what to look at next.
-    fn manifest(&self, log: &Log, repository: &Repository, digest: Digest, body: &[u8]) -> Option<What> {
+    fn manifest(
+        &self,
+        log: &Log,
+        repository: &Repository,
+        digest: Digest,
+        document: &Document<'_>,
+    ) -> Option<What> {
         if self.known.get(&digest) == Some(Known::Manifest) {
             return None;
         }
-        let Some(facts) = facts::of_manifest(body) else {
+        let Some(facts) = facts::of_manifest(document) else {
             // That it says nothing is worth remembering, too.
             self.known.insert(digest, Known::Manifest);
             return None;
@@ -255,8 +267,8 @@ impl Asker {
 
     async fn ask(&self, target: &Target, repository: &Repository, what: What) -> Option<What> {
         let digest = digest_of(&what)?;
-        let body = match timeout(ANSWER_TIMEOUT, self.fetch(target, what.clone())).await {
-            Ok(Ok(body)) => body,
+        let (headers, body) = match timeout(ANSWER_TIMEOUT, self.fetch(target, what.clone())).await {
+            Ok(Ok(answer)) => answer,
             Ok(Err(reason)) => {
                 tracing::debug!(%repository, %digest, reason, "an image could not be looked at");
                 return None;
@@ -276,10 +288,13 @@ impl Asker {
                 self.memory.config(&self.log, repository, digest, &body);
                 None
             }
-            _ => self.memory.manifest(&self.log, repository, digest, &body),
+            _ => {
+                let document = Document::new(&headers, &body);
+                self.memory.manifest(&self.log, repository, digest, &document)
+            }
         }
     }
-    async fn fetch(&self, target: &Target, what: What) -> Result<Bytes, String> {
+    async fn fetch(&self, target: &Target, what: What) -> Result<(HeaderMap, Bytes), String> {
         let bytes_max = if matches!(what, What::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(ACCEPT_MANIFESTS));
@@ -299,9 +314,9 @@ impl Asker {
             return Err(format!("the upstream answered {status}"));
         }
         let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-        let body =
-            Limited::new(answer.into_body(), limit).collect().await.map_err(|error| error.to_string())?;
-        Ok(body.to_bytes())
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, limit).collect().await.map_err(|error| error.to_string())?;
+        Ok((head.headers, body.to_bytes()))
     }
 }
 

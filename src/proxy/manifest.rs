@@ -6,6 +6,7 @@ use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::budget::NotWhole;
+use super::facts::Document;
 use super::forward::{Proxy, forwarded};
 use super::learn::MANIFEST_BYTES_MAX;
 use super::observe::{Answered, Pull, digest_in, media_type_in};
@@ -67,7 +68,7 @@ impl Proxy {
             }
         };
         let digest = self.checked(pull, &head.headers, &body)?;
-        self.learner.manifest(target, &pull.repository, digest, &body);
+        self.learner.manifest(target, &pull.repository, digest, &Document::new(&head.headers, &body));
         let answered = Answered {
             status: head.status,
             digest: Some(digest),

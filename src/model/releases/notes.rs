@@ -4,9 +4,11 @@
 //! left out, unless the upper one only names a group (`TSDB:`). Notes without any list are read line by line, and a
 //! line is a change if a rule knows it or if it names a request or an issue.
 
+use std::rc::Rc;
+
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::change::{CHANGES_MAX, Change, Rule};
+use super::change::{CHANGES_MAX, Change, Rule, cut};
 use super::classify::section_kind;
 use super::references::references;
 
@@ -79,12 +81,12 @@ struct Line {
     /// Where its links lead.
     links: Vec<String>,
     is_item: bool,
-    /// The version that it stands under, if headings name versions.
-    version: Option<String>,
+    /// The version that it stands under, if headings name versions. Many lines share one heading, so none has a copy.
+    version: Option<Rc<str>>,
     /// The heading that it stands under.
-    section: Option<String>,
+    section: Option<Rc<str>>,
     /// The item above it, where that one only names a group.
-    group: Option<String>,
+    group: Option<Rc<str>>,
 }
 
 impl Line {
@@ -95,7 +97,7 @@ impl Line {
             _ => self.section.as_deref(),
         };
         let line = match &self.group {
-            Some(area) if section != Some(area.as_str()) => format!("{area}: {text}"),
+            Some(area) if section != Some(area) => format!("{area}: {text}"),
             _ => text.to_owned(),
         };
         let mut change = Change::parse(&line, section)?;
@@ -185,8 +187,8 @@ fn lines(notes: &str) -> Vec<Line> {
 #[derive(Default)]
 struct Reader {
     lines: Vec<Line>,
-    version: Option<String>,
-    section: Option<String>,
+    version: Option<Rc<str>>,
+    section: Option<Rc<str>>,
     is_left_out: bool,
     /// The items that are open, the outermost first.
     items: Vec<Item>,
@@ -199,10 +201,10 @@ struct Reader {
 
 #[derive(Default)]
 struct Item {
-    /// What it says by itself, once that is known.
-    text: Option<String>,
-    /// Whether it only names what stands below it.
-    is_group: bool,
+    /// What it says by itself, once that is known, within a title's bound.
+    text: Option<Rc<str>>,
+    /// The name of what stands below it, if it only names that.
+    group: Option<Rc<str>>,
 }
 
 impl Reader {
@@ -234,26 +236,27 @@ impl Reader {
     }
 
     fn end_heading(&mut self) {
-        let heading = std::mem::take(&mut self.text);
+        // Each line under it is looked at together with it.
+        let heading = cut(&std::mem::take(&mut self.text));
         self.links.clear();
         let lower = heading.to_lowercase();
         let mut words = lower.split(|letter: char| !letter.is_alphanumeric());
         self.is_left_out = words.any(|word| NO_CHANGES.contains(&word));
         match version_in(&heading) {
-            Some(version) => (self.version, self.section) = (Some(version.to_owned()), None),
-            None => self.section = Some(heading),
+            Some(version) => (self.version, self.section) = (Some(version.into()), None),
+            None => self.section = Some(heading.into()),
         }
     }
 
     /// An item that something stands below, and that says little by itself, was none of the changes.
     fn start_item(&mut self) {
         self.end_line();
-        if let (Some(Item { text: Some(text), is_group }), Some(line)) =
+        if let (Some(Item { text: Some(text), group }), Some(line)) =
             (self.items.last_mut(), self.lines.last())
-            && line.text == *text
+            && cut(&line.text) == **text
             && names_group(text)
         {
-            *is_group = true;
+            *group = Some(text.trim_end_matches(':').into());
             self.lines.pop();
         }
         self.items.push(Item::default());
@@ -269,15 +272,14 @@ impl Reader {
         let is_item = !self.items.is_empty();
         let group = if let Some((item, above)) = self.items.split_last_mut() {
             let is_first = item.text.is_none();
-            item.text.get_or_insert_with(|| text.clone());
-            if !is_first || above.iter().any(|item| item.text.is_some() && !item.is_group) {
+            item.text.get_or_insert_with(|| cut(&text).into());
+            if !is_first || above.iter().any(|item| item.text.is_some() && item.group.is_none()) {
                 return;
             }
-            above.iter().rev().find_map(|item| item.text.as_deref())
+            above.iter().rev().find_map(|item| item.group.clone())
         } else {
             None
         };
-        let group = group.map(|group| group.trim_end_matches(':').to_owned());
         let (version, section) = (self.version.clone(), self.section.clone());
         self.lines.push(Line { text, links, is_item, version, section, group });
     }
@@ -293,6 +295,7 @@ fn names_group(item: &str) -> bool {
 mod tests {
     use super::*;
     use crate::model::releases::ChangeKind;
+    use crate::model::releases::change::TITLE_BYTES_MAX;
 
     /// Each change as `kind title #pr !issue @author commit`, with what is there.
     fn told(notes: &str) -> Vec<String> {
@@ -408,5 +411,22 @@ mod tests {
             let read = read(&notes, "1.0").unwrap();
             assert!(read.changes.iter().all(|change| !change.title.is_empty()));
         }
+    }
+
+    /// A heading and a group are looked at with each line below them: none of them is longer than a title.
+    #[test]
+    fn what_lines_stand_under_is_short_and_shared() {
+        let long = "word ".repeat(20_000);
+        let notes = format!("## {long}\n\n- TSDB:\n{}- {long}:\n  - a detail\n", "  - a\n".repeat(2_000));
+        let lines = lines(&notes);
+        assert_eq!(lines.len(), 2_001);
+        let shared = |line: &Line| (line.section.clone().unwrap(), line.group.clone());
+        let (section, group) = shared(&lines[0]);
+        assert!(section.len() <= TITLE_BYTES_MAX, "{}", section.len());
+        for line in &lines[..2_000] {
+            assert!(Rc::ptr_eq(&section, &shared(line).0));
+            assert!(Rc::ptr_eq(group.as_ref().unwrap(), &shared(line).1.unwrap()));
+        }
+        assert_eq!(read(&notes, "v1.2.3").unwrap().left_out, 1_001);
     }
 }
