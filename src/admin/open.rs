@@ -66,6 +66,10 @@ pub(super) struct Status {
     tokens_active: usize,
     /// Nodes that the fold forgot to stay within its bounds.
     nodes_forgotten: u64,
+    /// Services that it forgot, those that were silent for longest.
+    services_forgotten: u64,
+    /// Releases that only images' labels told of, and that it forgot.
+    releases_forgotten: u64,
     log: LogStatus,
     #[schema(value_type = Object)]
     proxy: serde_json::Value,
@@ -131,13 +135,16 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
     let now = now();
     let (late, lost) = app.log.late_and_lost();
     let health = app.log.health();
+    let forgotten = view.state.forgotten();
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
         started_at: app.settings.started_at,
         uptime_s: app.started.elapsed().as_secs(),
         environments: view.directory.environments().count(),
         tokens_active: view.directory.environments().map(|one| one.tokens_active(now)).sum(),
-        nodes_forgotten: view.state.forgotten(),
+        nodes_forgotten: forgotten.nodes,
+        services_forgotten: forgotten.services,
+        releases_forgotten: forgotten.releases,
         log: LogStatus {
             entries: view.applied,
             health: in_words(health.verdict()),

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::error::CliError;
-use super::output::Output;
+use super::output::{Output, clean};
 use crate::admin::{CLI_AGENT, MCP_AGENT};
 
 /// Longest wait for a connection.
@@ -265,6 +265,14 @@ impl Answer {
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, CliError> {
         serde_json::from_slice(&self.body)
             .map_err(|error| CliError::Protocol { address: self.address.clone(), reason: error.to_string() })
+    }
+
+    /// What the answer says that it may lack, as a line; empty where it lacks nothing.
+    pub fn lacks(&self) -> String {
+        let answer: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        crate::mcp::lacks(&answer)
+            .map(|lacks| format!("Not everything is known: {}.\n", clean(&lacks)))
+            .unwrap_or_default()
     }
 
     /// The answer as it came, and a line's end. JSON escapes control characters, so it is safe on a terminal.

@@ -57,7 +57,7 @@ impl CompareArgs {
         if client.output.json {
             client.output.print(&answer.as_json())?;
         } else {
-            client.output.print(&describe(client, &answer.parse()?))?;
+            client.output.print(&(describe(client, &answer.parse()?) + &answer.lacks()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

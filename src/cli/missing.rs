@@ -43,7 +43,7 @@ impl MissingArgs {
         if client.output.json {
             client.output.print(&answer.as_json())?;
         } else {
-            client.output.print(&self.describe(client, &missing))?;
+            client.output.print(&(self.describe(client, &missing) + &answer.lacks()))?;
         }
         Ok(if missing.up_to_date { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -63,7 +63,7 @@ impl StatusArgs {
                 if client.output.json {
                     client.output.print(&answer.as_json())?;
                 } else {
-                    client.output.print(&self.describe(client, &answer.parse()?))?;
+                    client.output.print(&(self.describe(client, &answer.parse()?) + &answer.lacks()))?;
                 }
             }
             None => self.all(client).await?,
@@ -86,9 +86,9 @@ impl StatusArgs {
                 .output
                 .print("There is no environment yet. Make one:\n\n  landfall env create production\n");
         }
-        let described: Result<Vec<_>, _> = answers
+        let described: Result<Vec<_>, CliError> = answers
             .iter()
-            .map(|answer| answer.parse().map(|answer| self.describe(client, &answer)))
+            .map(|answer| Ok(self.describe(client, &answer.parse()?) + &answer.lacks()))
             .collect();
         client.output.print(&described?.join("\n"))
     }

@@ -96,7 +96,7 @@ impl TimelineArgs {
         } else if client.output.json {
             client.output.print(&with_evidence(client, answer.parse()?).await?)?;
         } else {
-            client.output.print(&self.describe(client, &timeline).await?)?;
+            client.output.print(&(self.describe(client, &timeline).await? + &answer.lacks()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -63,7 +63,7 @@ mod tests {
     use crate::model::deploy::{
         Aim, DeployKind, Origin, Planned, Target, Warning, WarningKind, WorkloadKind,
     };
-    use crate::model::event::{Facts, Method, Object, Observation, TokenId, TokenKind};
+    use crate::model::event::{Excess, Facts, LeftOut, Method, Object, Observation, TokenId, TokenKind};
     use crate::model::oci::Digest;
     use crate::model::releases::{Change, ChangeKind, Registration, Rule};
     use crate::model::time::Time;
@@ -107,15 +107,26 @@ mod tests {
             digest: Some(sha512),
             ..observation.clone()
         };
+        let left_out = |what| LeftOut {
+            environment: "production".parse().unwrap(),
+            token: TokenId::new("tok_f147a6a9931f"),
+            from: at,
+            until: at,
+            count: 42,
+            what,
+        };
         let learned = |facts| Event::Learned { at, repository: "docker/app".parse().unwrap(), digest, facts };
         let mut events = vec![
             ("observed", Event::Observed(observation)),
-            ("observed-refused", Event::Observed(refused)),
+            ("observed-refused", Event::Observed(refused.clone())),
             ("observed-sha512", Event::Observed(by_sha512)),
             ("learned-index", learned(Facts::Index { children: vec![digest], labels: BTreeMap::new() })),
             ("learned-manifest", learned(Facts::Manifest { config: digest, labels: labels.clone() })),
             ("learned-config", learned(Facts::Config { labels })),
             ("gap", Event::Gap { from: at, until: at, lost: 17 }),
+            ("refused", Event::Refused { last: refused, first_at: at, count: 23 }),
+            ("left-out", Event::LeftOut(left_out(Excess::Observations))),
+            ("left-out-refusals", Event::LeftOut(left_out(Excess::Refusals))),
         ];
         events.extend(actions(at).into_iter().map(|(name, action)| (name, action.by(by.clone(), at))));
         events
@@ -258,7 +269,7 @@ mod tests {
         let versions = [
             (include_str!("../../tests/golden/events-v1.txt"), Actor::default(), 11),
             (include_str!("../../tests/golden/events-v2.txt"), ada(), 20),
-            (include_str!("../../tests/golden/events-v3.txt"), ada(), 21),
+            (include_str!("../../tests/golden/events-v3.txt"), ada(), 24),
         ];
         for (golden, by, count) in versions {
             let samples: BTreeMap<_, _> = samples(&by).into_iter().collect();

@@ -43,7 +43,7 @@ impl Crier {
         let is_news = |event: &Event| match event {
             Event::Observed(observation) => observation.object == Object::Manifest,
             Event::Acted(_) => true,
-            Event::Learned { .. } | Event::Gap { .. } => false,
+            Event::Learned { .. } | Event::Gap { .. } | Event::Refused { .. } | Event::LeftOut(_) => false,
         };
         for (sequence, event) in (first..).zip(events).filter(|(_, event)| is_news(event)) {
             if self.next.events.len() < EVENTS_MAX {

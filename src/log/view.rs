@@ -17,7 +17,7 @@ use super::acts::Acts;
 use super::frame::Frame;
 use super::keeper::Keeper;
 use super::news::{Crier, Followers, Published};
-use super::recorder::{AppendError, Reader};
+use super::recorder::{AppendError, ForgottenGauges, Reader};
 use super::snapshot;
 use super::store::{OpenError, ReadError, Snapshot, Store};
 use crate::model::deploy::Deploys;
@@ -115,6 +115,7 @@ pub(super) fn replay(
     keeper: Keeper,
     rules: Rules,
     panics: Counter,
+    forgotten: ForgottenGauges,
 ) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
     let read = |error: ReadError| unreadable(store, &error);
     let latest = store.snapshot(Snapshot::Latest).map_err(read)?;
@@ -124,7 +125,7 @@ pub(super) fn replay(
         None => base(store, &rules)?,
     };
     let kept = view.applied;
-    let mut fold = Fold { view, panics, keeper, kept };
+    let mut fold = Fold { view, panics, forgotten, keeper, kept };
     for entry in store.events_after(kept).map_err(read)? {
         let (sequence, event) = entry.map_err(read)?;
         fold.apply(sequence, &event);
@@ -132,6 +133,7 @@ pub(super) fn replay(
             tracing::info!(events = sequence, "reading the log");
         }
     }
+    fold.forgotten.show(fold.view.state.forgotten());
     let (crier, followers) = Crier::new();
     let views = Views { latest: Arc::new(ArcSwap::from_pointee(fold.view.clone())), followers };
     let (commits, incoming) = sync_channel(COMMITS_WAITING_MAX);
@@ -168,6 +170,7 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, latest: &ArcSwap<View>
         }
         if dirty && (!changers.is_empty() || published_at.elapsed() >= PUBLISH_PAUSE) {
             latest.store(Arc::new(fold.view.clone()));
+            fold.forgotten.show(fold.view.state.forgotten());
             crier.tell();
             published_at = Instant::now();
             dirty = false;
@@ -200,6 +203,7 @@ fn follow(mut fold: Fold, incoming: &Receiver<Committed>, latest: &ArcSwap<View>
 struct Fold {
     view: View,
     panics: Counter,
+    forgotten: ForgottenGauges,
     keeper: Keeper,
     /// The last event in the latest snapshot, or in the latest attempt to keep one.
     kept: u64,

@@ -70,10 +70,20 @@ pub(super) async fn outcome_of(
             more["how"].as_str().unwrap_or_default()
         ));
     }
+    if let Some(lacks) = lacks(&answer) {
+        text.push_str(&format!("\nNot everything is known: {lacks}."));
+    }
     if text.contains('“') {
         text.push_str(&format!("\n{DATA}"));
     }
     Ok(Ok(Said { tool: tool.name, text, answer, from: targets }))
+}
+
+/// What an answer says that it may lack.
+pub fn lacks(answer: &Value) -> Option<String> {
+    let members = ["incomplete", "left_incomplete", "right_incomplete"];
+    let texts: Vec<&str> = members.iter().filter_map(|name| answer[name]["text"].as_str()).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 /// A problem (RFC 9457) as a sentence with the next step.

@@ -27,6 +27,6 @@ mod tools;
 mod words;
 
 pub use api::{Api, Ask, Reply, Unreachable};
-pub use call::Said;
+pub use call::{Said, lacks};
 pub use confirm::Consents;
 pub use server::Server;

@@ -157,16 +157,55 @@ pub enum Event {
     },
     /// Somebody with an admin token changed something.
     Acted(Box<Act>),
+    /// Requests with one token for one repository were refused alike, and are counted together.
+    Refused {
+        /// The last of them.
+        last: Observation,
+        /// When the first of them was.
+        first_at: Time,
+        /// How many there were.
+        count: u64,
+    },
+    /// One token made more requests than are kept one by one.
+    LeftOut(LeftOut),
+}
+
+/// What is not kept one by one of one token's requests, because there are too many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The environment of the token.
+    pub environment: EnvironmentName,
+    /// Which token.
+    pub token: TokenId,
+    /// When the first of them was.
+    pub from: Time,
+    /// When the last of them was.
+    pub until: Time,
+    /// How many there were.
+    pub count: u64,
+    /// What they were.
+    pub what: Excess,
+}
+
+/// Of what there was too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Excess {
+    /// Requests with a token that is accepted: what they would have shown is missing.
+    Observations,
+    /// Requests with a token that is not: they could have shown nothing.
+    Refusals,
 }
 
 impl Event {
-    /// When it happened, by this machine's clock; for a gap, when it ended.
+    /// When it happened, by this machine's clock; for what took a while, when it ended.
     pub fn at(&self) -> Time {
         match self {
             Self::Observed(observation) => observation.at,
             Self::Learned { at, .. } => *at,
             Self::Gap { until, .. } => *until,
             Self::Acted(act) => act.at,
+            Self::Refused { last, .. } => last.at,
+            Self::LeftOut(left_out) => left_out.until,
         }
     }
 }

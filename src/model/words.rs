@@ -99,6 +99,7 @@ pub const WORDS: &[Word] = &[
     of("breaking", "breaking", Tone::Bad, "!", "Something that makes users change what they have."),
     of("docs", "docs", Tone::Quiet, "≡", "Words for people."),
     of("other", "other", Tone::Quiet, "·", "Dependencies, chores, tests, and what no rule knows."),
+    of("incomplete", "incomplete", Tone::Open, "◌", "Some of what happened in it is not known."),
     of("failing", "failing", Tone::Bad, "✕", "Somebody tries to pull it and cannot."),
     of(
         "unconfirmed",

@@ -22,6 +22,10 @@ use crate::model::time::Time;
 
 /// Deployments on a page.
 const PAGE: usize = 25;
+/// Services on a page: as many as somebody looks through.
+const SERVICES_MAX: usize = 500;
+/// What fails on a page.
+const FAILING_MAX: usize = 100;
 /// Local pulls on a page, the latest ones.
 const LOCAL_MAX: usize = 10;
 
@@ -54,7 +58,10 @@ struct EnvironmentPage {
     at_field: String,
     is_first_page: bool,
     services: Vec<ServiceRow>,
+    services_more: usize,
+    incomplete: Option<String>,
     failing: Vec<FailingRow>,
+    failing_more: usize,
     days: Vec<Day>,
     next: Option<String>,
     local: Vec<LocalRow>,
@@ -120,8 +127,21 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
             past: at.map(exact),
             at_field: field_value(at),
             is_first_page: before.is_none(),
-            services: running.services.iter().map(|service| ServiceRow::new(service, now)).collect(),
-            failing: running.failing.iter().map(|attempt| FailingRow::new(attempt, now)).collect(),
+            services_more: running.services.len().saturating_sub(SERVICES_MAX),
+            services: running
+                .services
+                .iter()
+                .take(SERVICES_MAX)
+                .map(|service| ServiceRow::new(service, now))
+                .collect(),
+            incomplete: running.incomplete.map(|incomplete| incomplete.text),
+            failing_more: running.failing.len().saturating_sub(FAILING_MAX),
+            failing: running
+                .failing
+                .iter()
+                .take(FAILING_MAX)
+                .map(|attempt| FailingRow::new(attempt, now))
+                .collect(),
             days: by_day(told, now),
             next: story.next,
             local: local(state, name, now),

@@ -23,6 +23,7 @@ struct HomePage<'a> {
     chrome: Chrome,
     cards: Vec<Card<'a>>,
     rows: &'a [Row],
+    rows_more: usize,
 }
 
 /// An environment at a glance.
@@ -66,13 +67,15 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Page 
     let overview = questions::overview(&view.state, names, now);
     let cards = environments.iter().zip(&overview.places);
     let cards = cards.map(|(environment, place)| Card::new(&view, environment, place, now)).collect();
-    page(StatusCode::OK, &HomePage { chrome: visitor.chrome("environments"), cards, rows: &overview.rows })
+    let (rows, rows_more) = (&overview.rows[..], overview.rows_more);
+    page(StatusCode::OK, &HomePage { chrome: visitor.chrome("environments"), cards, rows, rows_more })
 }
 
 impl<'a> Card<'a> {
     fn new(view: &View, environment: &'a Environment, place: &'a Place, now: Time) -> Self {
         let mut badges: Vec<Badge> = place.state.map(|state| Badge::of(state.as_str())).into_iter().collect();
         badges.extend((place.failing > 0).then(|| Badge::of("failing")));
+        badges.extend(place.is_incomplete.then(|| Badge::of("incomplete")));
         badges.extend(place.local_at.is_some().then(|| Badge::of("pulled_locally")));
         badges.extend(
             environment.tokens().any(|it| it.warnings(now).next().is_some()).then(|| Badge::of("warning")),

@@ -29,6 +29,8 @@ pub(super) struct Told {
     pub(super) when: When,
     pub(super) day: String,
     pub(super) changes: Vec<ToldChange>,
+    /// How many changes are left out.
+    pub(super) more: usize,
 }
 
 /// One service's part of it.
@@ -91,19 +93,20 @@ impl Told {
             kind: Badge::of(deployment.kind.as_str()),
             state: (deployment.state != Phase::Settled).then(|| Badge::of(deployment.state.as_str())),
             confidence: Badge::of(deployment.confidence.as_str()),
-            what: what(&deployment.changes),
+            what: what(&deployment.changes, chapter.more),
             facts: facts(chapter),
             when: When::new(deployment.started_at, now),
             day: deployment.started_at.to_string().chars().take("2026-03-02".len()).collect(),
             changes: changes
                 .map(|(change, (curve, pulls))| ToldChange::new(change, curve, pulls, now))
                 .collect(),
+            more: chapter.more,
         }
     }
 }
 
 /// `payment v12 → v14, web v1.4 → v1.5 and 3 more`
-fn what(changes: &[Change]) -> String {
+fn what(changes: &[Change], further: usize) -> String {
     let one = |change: &Change| {
         let (service, to) = (short(&change.repository), label(&change.to));
         match &change.from {
@@ -112,7 +115,7 @@ fn what(changes: &[Change]) -> String {
         }
     };
     let named = changes.iter().take(NAMED_MAX).map(one).collect::<Vec<_>>().join(", ");
-    match changes.len().saturating_sub(NAMED_MAX) {
+    match changes.len().saturating_sub(NAMED_MAX) + further {
         0 => named,
         more => format!("{named} and {more} more"),
     }

@@ -4,6 +4,7 @@
 //! ([`pull`]), pulls of one image by several nodes a course ([`course`]), and courses claim a service ([`claim`],
 //! [`service`]). Everything is bounded; every bound is a named constant in its file.
 
+pub mod attempts;
 pub mod claim;
 pub mod course;
 pub mod pull;
@@ -11,28 +12,29 @@ pub mod service;
 pub(super) mod shards;
 #[cfg(test)]
 mod tests;
+mod tracked;
 pub mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::act::Action;
-use super::agent::{Puller, puller};
-use super::event::{EnvironmentName, Event, Facts, Method, Object, Observation};
-use super::oci::{Digest, Reference, Repository, Tag};
+use super::agent::{Puller, Runtime, puller};
+use super::event::{EnvironmentName, Event, Excess, Facts, LeftOut, Object, Observation};
+use super::oci::{Digest, Reference, Repository};
 use super::releases::{Catalogue, Labels};
 use super::time::{Span, Time};
-use pull::PULL;
+use attempts::Attempt;
 use service::Service;
 use shards::{Shards, Spread};
 
-/// The version of the rules. A change of them that may change an answer raises it, and the log is folded again.
-pub const RULES_VERSION: u32 = 4;
+pub use pull::PULL;
+pub use tracked::{Gap, Local, Tracked};
 
-/// Most pulls by people's machines that are remembered for an environment.
-const LOCAL_MAX: usize = 1_024;
+/// The version of the rules. A change of them that may change an answer raises it, and the log is folded again.
+pub const RULES_VERSION: u32 = 5;
 
 /// Most manifests, indexes and configs whose content is remembered.
 const CONTENT_MAX: usize = 65_536;
@@ -64,36 +66,21 @@ pub struct State {
     content: Shards<Digest, Content>,
     catalogue: Arc<Catalogue>,
     last_at: Option<Time>,
-    /// Services with open pulls, by when the first of them is complete.
+    /// Services with open pulls, by when the first of them is complete; [`Service::listed_at`] says under which time.
     due: BTreeSet<(Time, EnvironmentName, Repository)>,
+    /// Environments are made and deleted by administrators' acts: one that is not there is none.
+    is_governed: bool,
 }
 
-/// An environment, as its pulls tell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Tracked {
-    services: BTreeMap<Repository, Arc<Service>>,
-    local: Arc<VecDeque<Local>>,
-}
-
-/// A pull by a person's machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Local {
-    /// What was pulled.
-    pub repository: Repository,
-    /// Its top-level digest.
-    pub digest: Digest,
-    /// The tag, where one was named.
-    pub tag: Option<Tag>,
-    /// When it began.
-    pub at: Time,
-    /// From where.
-    pub client: Arc<str>,
-    /// By which program.
-    pub agent: Arc<str>,
-    /// Why it counts as local.
-    pub reason: Arc<str>,
-    /// The index was fetched: platform manifests follow it by digest.
-    reads_index: bool,
+/// What was forgotten to stay within bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Services of environments.
+    pub services: u64,
+    /// Nodes of services.
+    pub nodes: u64,
+    /// Releases that only labels told of.
+    pub releases: u64,
 }
 
 /// What a digest is said to be.
@@ -164,18 +151,27 @@ impl State {
         match event {
             Event::Observed(observation) => self.observe(observation),
             Event::Learned { at, repository, digest, facts } => self.learn(*at, repository, *digest, facts),
-            Event::Gap { until, .. } => self.gap(*until),
+            Event::Gap { from, until, lost } => {
+                let gap = Gap { from: *from, until: *until, lost: *lost, token: None };
+                for environment in self.environments.values_mut() {
+                    Arc::make_mut(environment).gap(gap.clone());
+                }
+            }
             Event::Acted(act) => self.act(act.at, &act.action),
+            Event::Refused { last, first_at, count } => self.refuse_alike(last, *first_at, *count),
+            Event::LeftOut(left_out) => self.leave_out(left_out),
         }
     }
 
     fn act(&mut self, at: Time, action: &Action) {
         match action {
             Action::EnvironmentCreated { name, .. } => {
+                self.is_governed = true;
                 self.environments.insert(name.clone(), Arc::default());
             }
             Action::EnvironmentDeleted { name } => {
                 self.environments.remove(name);
+                self.due.retain(|(_, environment, _)| environment != name);
             }
             Action::ReleaseAdded(told) => Arc::make_mut(&mut self.catalogue).add(told, at),
             _ => {}
@@ -185,29 +181,20 @@ impl State {
     /// Takes one observation into account.
     pub fn observe(&mut self, observation: &Observation) {
         self.last_at = self.last_at.max(Some(observation.at));
+        if self.is_governed && !self.environments.contains_key(&observation.environment) {
+            return; // it was deleted while this was on its way
+        }
         let index = self.index_of(observation);
-        let settle = self.rules.settle;
         let environment =
             Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
         match puller(observation.token_kind, &observation.agent) {
-            Puller::Node(runtime) => {
-                let service = environment.service(&observation.environment, &observation.repository);
-                let was_idle = service.due_at().is_none();
-                let guessed = service.node(observation, runtime, index, settle);
-                if let Some(due_at) = service.due_at().filter(|_| was_idle) {
-                    let repository = observation.repository.clone();
-                    self.due.insert((due_at, observation.environment.clone(), repository));
-                }
-                if let (Some(child), Some(_)) = (observation.digest, guessed) {
-                    self.place(observation.at, child, guessed);
-                }
-            }
+            Puller::Node(runtime) => self.node(observation, runtime, index),
             Puller::Prepull(runtime) => {
-                environment.service(&observation.environment, &observation.repository).prepull(
-                    observation,
-                    runtime,
-                    index,
-                );
+                let (name, repository) = (&observation.environment, &observation.repository);
+                let is_made = makes_a_service(observation);
+                let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
+                environment.hear(name, repository, is_made, |it| it.prepull(observation, runtime, index));
+                self.forget(name, &gone);
             }
             Puller::Laptop(reason) => environment.pulled_locally(observation, index, reason),
             Puller::Other => {}
@@ -215,16 +202,91 @@ impl State {
         self.wake();
     }
 
+    /// Takes a node's request into account.
+    fn node(&mut self, observation: &Observation, runtime: Runtime, index: Option<Digest>) {
+        let Observation { environment: name, repository, at, .. } = observation;
+        let settle = self.rules.settle;
+        let Some(environment) = self.environments.get_mut(name).map(Arc::make_mut) else { return };
+        let is_made = makes_a_service(observation);
+        let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
+        let due = &mut self.due;
+        let told = environment.hear(name, repository, is_made, |service| {
+            let told = service.node(observation, runtime, index, settle);
+            if let (None, Some(due_at)) = (service.listed_at, service.due_at()) {
+                service.listed_at = Some(due_at);
+                due.insert((due_at, name.clone(), repository.clone()));
+            }
+            told
+        });
+        let told = told.unwrap_or_default();
+        if service::arrived(observation).is_none() {
+            let attempt = Attempt {
+                reference: told.refused_tag.map_or_else(|| observation.reference.clone(), Reference::Tag),
+                status: observation.status,
+                first_at: *at,
+                last_at: *at,
+                count: 1,
+                cleared_at: None,
+            };
+            environment.refuse(repository, attempt);
+        }
+        self.forget(name, &gone);
+        if let (Some(child), Some(index)) = (observation.digest, told.index) {
+            self.place(*at, child, Some(index));
+        }
+    }
+
+    /// Strikes services that were forgotten off the list of those that are to be looked at.
+    fn forget(&mut self, name: &EnvironmentName, gone: &[(Repository, Arc<Service>)]) {
+        for (repository, service) in gone {
+            if let Some(at) = service.listed_at {
+                self.due.remove(&(at, name.clone(), repository.clone()));
+            }
+        }
+    }
+
+    /// Takes refusals into account that were counted together.
+    fn refuse_alike(&mut self, last: &Observation, first_at: Time, count: u64) {
+        self.last_at = self.last_at.max(Some(last.at));
+        let Puller::Node(_) = puller(last.token_kind, &last.agent) else { return };
+        let Some(environment) = self.environments.get_mut(&last.environment) else { return };
+        let attempt = Attempt {
+            reference: last.reference.clone(),
+            status: last.status,
+            first_at,
+            last_at: last.at,
+            count,
+            cleared_at: None,
+        };
+        Arc::make_mut(environment).refuse(&last.repository, attempt);
+    }
+
+    /// Notes what was left out because one token asked for more than is kept.
+    fn leave_out(&mut self, left_out: &LeftOut) {
+        let LeftOut { environment, token, from, until, count, what } = left_out;
+        let Some(environment) = self.environments.get_mut(environment).map(Arc::make_mut) else { return };
+        match what {
+            Excess::Refusals => environment.leave_out(*until, *count),
+            Excess::Observations => {
+                let token = Some(token.clone());
+                environment.gap(Gap { from: *from, until: *until, lost: *count, token });
+            }
+        }
+    }
+
     /// Ends complete pulls of services that nobody asks for just now, so that a question finds little to do.
     fn wake(&mut self) {
         let Some(now) = self.last_at else { return };
+        let settle = self.rules.settle;
         while self.due.first().is_some_and(|(due_at, ..)| *due_at < now) {
             let Some((_, name, repository)) = self.due.pop_first() else { return };
-            let environment = self.environments.get_mut(&name).map(Arc::make_mut);
-            let Some(service) = environment.and_then(|it| it.services.get_mut(&repository)) else { continue };
-            let service = Arc::make_mut(service);
-            service.wake(now, self.rules.settle);
-            if let Some(due_at) = service.due_at() {
+            let Some(environment) = self.environments.get_mut(&name).map(Arc::make_mut) else { continue };
+            let due_at = environment.hear(&name, &repository, false, |service| {
+                service.wake(now, settle);
+                service.listed_at = service.due_at();
+                service.listed_at
+            });
+            if let Some(due_at) = due_at.flatten() {
                 self.due.insert((due_at, name, repository));
             }
         }
@@ -283,14 +345,6 @@ impl State {
     fn top_of(&self, digest: Digest) -> Digest {
         let manifest = self.content.get(&digest).and_then(|content| content.config_of).unwrap_or(digest);
         self.content.get(&manifest).and_then(|content| content.index).unwrap_or(manifest)
-    }
-
-    fn gap(&mut self, until: Time) {
-        for environment in self.environments.values_mut() {
-            for service in Arc::make_mut(environment).services.values_mut() {
-                Arc::make_mut(service).gap(until);
-            }
-        }
     }
 
     /// Tells the releases that are known; they name versions and order.
@@ -365,74 +419,18 @@ impl State {
         None
     }
 
-    /// How many nodes were forgotten to stay within bounds.
-    pub fn forgotten(&self) -> u64 {
-        let services = self.environments.values().flat_map(|environment| environment.services.values());
-        services.map(|service| service.forgotten()).sum()
+    /// What was forgotten to stay within bounds, in all environments.
+    pub fn forgotten(&self) -> Forgotten {
+        let all = || self.environments.values();
+        Forgotten {
+            services: all().map(|it| it.services_forgotten()).sum(),
+            nodes: all().map(|it| it.nodes_forgotten()).sum(),
+            releases: self.catalogue.forgotten(),
+        }
     }
 }
 
-impl Tracked {
-    fn service(&mut self, environment: &EnvironmentName, repository: &Repository) -> &mut Service {
-        let new = || Arc::new(Service::new(environment, repository));
-        Arc::make_mut(self.services.entry(repository.clone()).or_insert_with(new))
-    }
-
-    fn pulled_locally(&mut self, observation: &Observation, index: Option<Digest>, reason: &str) {
-        let (Object::Manifest, Some(digest)) = (observation.object, observation.digest) else { return };
-        if !(200..300).contains(&observation.status) {
-            return;
-        }
-        let tag = match &observation.reference {
-            Reference::Tag(tag) => Some(tag),
-            Reference::Digest(_) => None,
-        };
-        let digest = index.unwrap_or(digest);
-        let recent = self.local.iter().rposition(|local| {
-            local.client == observation.client
-                && local.repository == observation.repository
-                && observation.at.since(local.at) <= PULL
-                && (local.digest == digest
-                    || tag.is_none() && local.reads_index && !pull::is_index(observation))
-        });
-        let reads_index = observation.method == Method::Get && pull::is_index(observation);
-        let local = Arc::make_mut(&mut self.local);
-        if let Some(place) = recent {
-            local[place].reads_index |= reads_index;
-            return;
-        }
-        if local.len() == LOCAL_MAX {
-            local.pop_front();
-        }
-        local.push_back(Local {
-            repository: observation.repository.clone(),
-            digest,
-            tag: tag.cloned(),
-            at: observation.at,
-            client: observation.client.clone(),
-            agent: observation.agent.clone(),
-            reason: reason.into(),
-            reads_index,
-        });
-    }
-
-    /// The services, in the order of the repositories.
-    pub fn services(&self) -> impl Iterator<Item = (&Repository, &Service)> {
-        self.services.iter().map(|(repository, service)| (repository, service.as_ref()))
-    }
-
-    /// One service, with the repository as it is kept.
-    pub fn named_service(&self, repository: &Repository) -> Option<(&Repository, &Service)> {
-        self.services.get_key_value(repository).map(|(repository, service)| (repository, service.as_ref()))
-    }
-
-    /// One service.
-    pub fn service_of(&self, repository: &Repository) -> Option<&Service> {
-        self.services.get(repository).map(Arc::as_ref)
-    }
-
-    /// The pulls by people's machines, in log order.
-    pub fn local(&self) -> impl Iterator<Item = &Local> {
-        self.local.iter()
-    }
+/// Whether an observation shows that there is something to run: a manifest that was answered.
+fn makes_a_service(observation: &Observation) -> bool {
+    observation.object == Object::Manifest && service::arrived(observation).is_some()
 }

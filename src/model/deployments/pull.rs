@@ -16,7 +16,7 @@ use crate::model::time::{Span, Time};
 use super::shards::{Spread, fnv};
 
 /// Requests of one node for one image belong together for so long.
-pub(crate) const PULL: Span = Span::from_secs(60);
+pub const PULL: Span = Span::from_secs(60);
 
 /// Observations may be logged out of order by so much.
 const JITTER: Span = Span::from_secs(2);

@@ -29,8 +29,8 @@ const RIVALS_MAX: usize = 8;
 /// Most past deployments that are remembered for a service.
 const PAST_MAX: usize = 4_096;
 
-/// Most failing references that are remembered for a service.
-const ATTEMPTS_MAX: usize = 64;
+/// How many nodes a past deployment weighs.
+const DEPLOYMENT_WEIGHT: usize = 2;
 
 /// A service: a repository in an environment.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -49,11 +49,34 @@ pub struct Service {
     lived: Arc<BTreeMap<Digest, Lived>>,
     /// When each of `past` opened, by its identity.
     opened: Arc<BTreeMap<u64, Time>>,
-    attempts: VecDeque<Attempt>,
     forgotten: u64,
     is_prepulled: bool,
-    /// When the service was last seen to lack observations.
-    gap_at: Option<Time>,
+    /// Services were forgotten before this one came: it may have run before.
+    may_have_run: bool,
+    /// When a request for it was last answered with what was asked for.
+    heard_at: Time,
+    /// When [`super::State`] is to look at it again.
+    pub(super) listed_at: Option<Time>,
+    /// Pulls that ended and were not taken yet, see [`Service::take_ended`].
+    #[serde(skip)]
+    ended: Vec<Ended>,
+}
+
+/// A pull that ended well: what it pulled works.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) tag: Option<Tag>,
+    pub(crate) digest: Digest,
+    pub(crate) at: Time,
+}
+
+/// What a node's request told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    /// The index that a platform manifest turned out to belong to.
+    pub(crate) index: Option<Digest>,
+    /// The tag under which what was refused was asked for, where it is known.
+    pub(crate) refused_tag: Option<Tag>,
 }
 
 /// An image that ran before.
@@ -63,26 +86,9 @@ struct Lived {
     first_at: Time,
 }
 
-/// A reference that could not be pulled.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Attempt {
-    /// What was asked for: the tag, where it is known.
-    pub reference: Reference,
-    /// The latest refusal's status.
-    pub status: u16,
-    /// The first refusal.
-    pub first_at: Time,
-    /// The latest refusal.
-    pub last_at: Time,
-    /// How many there were.
-    pub count: u64,
-    /// When it was pulled after all.
-    pub cleared_at: Option<Time>,
-}
-
 impl Service {
-    pub(crate) fn new(environment: &EnvironmentName, repository: &Repository) -> Self {
-        Self { place: format!("{environment}\0{repository}").into(), ..Self::default() }
+    pub(crate) fn new(environment: &EnvironmentName, repository: &Repository, may_have_run: bool) -> Self {
+        Self { place: format!("{environment}\0{repository}").into(), may_have_run, ..Self::default() }
     }
 
     /// What identifies the deployment that this course opened, in 48 bits: the same log gives the same.
@@ -97,29 +103,34 @@ impl Service {
         self.opened.get(&identity).copied()
     }
 
-    /// Takes a node's request into account. Returns the index that a platform manifest turned out to belong to.
+    /// Takes a node's request into account.
     pub(crate) fn node(
         &mut self,
         observation: &Observation,
         runtime: Runtime,
         index: Option<Digest>,
         settle: Span,
-    ) -> Option<Digest> {
+    ) -> Told {
         self.clock = self.clock.max(observation.at);
         self.end_pulls(self.clock, settle);
         let key = NodeKey { client: observation.client.clone(), runtime };
+        let Some(digest) = arrived(observation) else {
+            // An address that was never answered is no node.
+            let Some(node) = self.nodes.get_mut(&key) else { return Told::default() };
+            node.last_at = node.last_at.max(observation.at);
+            return Told { index: None, refused_tag: node.refused(observation) };
+        };
+        self.heard_at = self.heard_at.max(observation.at);
+        if observation.object == Object::Blob {
+            if let Some(node) = self.nodes.get_mut(&key) {
+                node.last_at = node.last_at.max(observation.at);
+                node.blob(observation, digest);
+            }
+            return Told::default();
+        }
         let (node, gone) = self.nodes.bounded(&key, NODES_MAX, |node| node.last_at);
         self.forgotten = self.forgotten.saturating_add(gone);
         node.last_at = node.last_at.max(observation.at);
-        let Some(digest) = arrived(observation) else {
-            let tag = node.refused(observation);
-            self.refuse(observation, tag);
-            return None;
-        };
-        if observation.object == Object::Blob {
-            node.blob(observation, digest);
-            return None;
-        }
         let guessed = if index.is_none() { node.reading_index(observation, &digest) } else { None };
         let top = index.or(guessed).unwrap_or(digest);
         let begun = node.manifest(observation, top);
@@ -132,7 +143,7 @@ impl Service {
         if let Some(first_at) = begun.at {
             self.open.insert((first_at, key, top));
         }
-        guessed
+        Told { index: guessed, refused_tag: None }
     }
 
     /// When its next pull is complete.
@@ -150,16 +161,12 @@ impl Service {
     pub(crate) fn prepull(&mut self, observation: &Observation, runtime: Runtime, index: Option<Digest>) {
         self.clock = self.clock.max(observation.at);
         let (Some(digest), Object::Manifest) = (arrived(observation), observation.object) else { return };
+        self.heard_at = self.heard_at.max(observation.at);
         let key = NodeKey { client: observation.client.clone(), runtime };
         let (node, gone) = self.nodes.bounded(&key, NODES_MAX, |node| node.last_at);
         self.forgotten = self.forgotten.saturating_add(gone);
         self.is_prepulled = true;
         node.hold(index.unwrap_or(digest), None);
-    }
-
-    /// Notes that observations are missing.
-    pub(crate) fn gap(&mut self, until: Time) {
-        self.gap_at = self.gap_at.max(Some(until));
     }
 
     /// The service as it looks at `now`, should nothing more happen: open pulls that look well count, and what
@@ -203,7 +210,7 @@ impl Service {
         self.decide(pull.at, settle, if is_third { Haste::Show } else { Haste::Keep });
         let main = self.main.as_ref().map(|main| (main.course.digest, main.course.opened_at));
         let before = self.nodes.get(&pull.node).cloned().unwrap_or_default();
-        self.clear(&pull);
+        self.ended.push(Ended { tag: pull.tag.clone(), digest: pull.digest, at: pull.at });
         let held = before.holds(&pull.digest);
         let arrived = |since: Time| match pull.is_shared {
             true => pull.starts,
@@ -404,45 +411,6 @@ impl Service {
         }
     }
 
-    /// Counts a refusal.
-    fn refuse(&mut self, observation: &Observation, tag: Option<Tag>) {
-        let reference = tag.map_or_else(|| observation.reference.clone(), Reference::Tag);
-        let at = observation.at;
-        let found = self.attempts.iter_mut().find(|attempt| attempt.reference == reference);
-        if let Some(attempt) = found {
-            attempt.status = observation.status;
-            attempt.last_at = attempt.last_at.max(at);
-            attempt.count += 1;
-            attempt.cleared_at = None;
-            return;
-        }
-        if self.attempts.len() == ATTEMPTS_MAX {
-            self.attempts.pop_front();
-        }
-        let status = observation.status;
-        self.attempts.push_back(Attempt {
-            reference,
-            status,
-            first_at: at,
-            last_at: at,
-            count: 1,
-            cleared_at: None,
-        });
-    }
-
-    /// What failed before works now.
-    fn clear(&mut self, pull: &Pull) {
-        for attempt in &mut self.attempts {
-            let is_it = match &attempt.reference {
-                Reference::Tag(tag) => pull.tag.as_ref() == Some(tag),
-                Reference::Digest(digest) => *digest == pull.digest,
-            };
-            if is_it && attempt.cleared_at.is_none() && attempt.last_at <= pull.at {
-                attempt.cleared_at = Some(pull.at);
-            }
-        }
-    }
-
     /// The image that runs.
     pub fn main(&self) -> Option<&Main> {
         self.main.as_ref()
@@ -459,9 +427,38 @@ impl Service {
         self.past.iter().map(Arc::as_ref)
     }
 
-    /// References that could not be pulled.
-    pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempts.iter()
+    /// The pulls that ended since this was last called. In a service as it looks at a time: those that look ended then.
+    pub(crate) fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// The pulls that look ended, in a service as it looks at a time.
+    pub(crate) fn ended(&self) -> &[Ended] {
+        &self.ended
+    }
+
+    /// How much there is that says that it runs: nothing, a single pull, or more.
+    pub(crate) fn proof(&self) -> u8 {
+        match &self.main {
+            None => 0,
+            Some(main) if main.course.pulls <= 1 && self.past.is_empty() => 1,
+            Some(_) => 2,
+        }
+    }
+
+    /// When a request for it was last answered with what was asked for.
+    pub(crate) fn heard_at(&self) -> Time {
+        self.heard_at
+    }
+
+    /// What remembering it costs: its nodes, and its past deployments, which take more each.
+    pub(crate) fn weight(&self) -> usize {
+        self.nodes.len() + DEPLOYMENT_WEIGHT * self.past.len()
+    }
+
+    /// Whether it may have run before its first deployment here: services were forgotten before it came.
+    pub fn may_have_run(&self) -> bool {
+        self.may_have_run
     }
 
     /// How many nodes were forgotten to stay within bounds.
@@ -473,15 +470,10 @@ impl Service {
     pub fn nodes_remembered(&self) -> usize {
         self.nodes.len()
     }
-
-    /// The end of the latest gap in the log.
-    pub fn gap_at(&self) -> Option<Time> {
-        self.gap_at
-    }
 }
 
 /// The digest of an answer that is one: 2xx, and for a blob the one that was asked for.
-fn arrived(observation: &Observation) -> Option<Digest> {
+pub(super) fn arrived(observation: &Observation) -> Option<Digest> {
     let asked = match observation.reference {
         Reference::Digest(digest) if observation.object == Object::Blob => Some(digest),
         _ => None,

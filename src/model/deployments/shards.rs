@@ -22,11 +22,12 @@ pub(crate) trait Spread: Ord + Clone {
 ))]
 pub(crate) struct Shards<K, V> {
     parts: Vec<Arc<BTreeMap<K, V>>>,
+    count: usize,
 }
 
 impl<K, V> Default for Shards<K, V> {
     fn default() -> Self {
-        Self { parts: Vec::new() }
+        Self { parts: Vec::new(), count: 0 }
     }
 }
 
@@ -52,7 +53,7 @@ impl<K: Spread, V: Clone> Shards<K, V> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.len()).sum()
+        self.count
     }
 
     /// The value of `key`, made by default where there is none. Once the part of a new key holds `max / PARTS`
@@ -65,17 +66,19 @@ impl<K: Spread, V: Clone> Shards<K, V> {
             self.parts = vec![Arc::default(); PARTS];
         }
         let part = Arc::make_mut(&mut self.parts[Self::part(key)]);
+        let is_new = !part.contains_key(key);
         let mut gone = 0;
-        if part.len() >= max / PARTS && !part.contains_key(key) {
+        if is_new && part.len() >= max / PARTS {
             let mut ages: Vec<(A, K)> = part.iter().map(|(key, value)| (age(value), key.clone())).collect();
             ages.sort_unstable();
             ages.truncate(ages.len().div_ceil(2));
-            gone = ages.len() as u64;
+            gone = ages.len();
             for (_, key) in ages {
                 part.remove(&key);
             }
         }
-        (part.entry(key.clone()).or_default(), gone)
+        self.count = self.count + usize::from(is_new) - gone;
+        (part.entry(key.clone()).or_default(), gone as u64)
     }
 }
 

@@ -106,7 +106,12 @@ impl Directory {
         match event {
             Event::Observed(observation) => self.used(observation),
             Event::Acted(act) => self.act(act.at, &act.action),
-            Event::Learned { .. } | Event::Gap { .. } => {}
+            Event::Refused { last, .. } => {
+                if let Some(token) = self.token_mut(&last.environment, &last.token) {
+                    token.used(last);
+                }
+            }
+            Event::Learned { .. } | Event::Gap { .. } | Event::LeftOut(_) => {}
         }
     }
 

@@ -110,6 +110,12 @@ impl Token {
         }
     }
 
+    /// Since when the token is not accepted, at `now`.
+    pub fn ended_at(&self, now: Time) -> Option<Time> {
+        let expired_at = self.expires_at.filter(|end| *end <= now);
+        self.revoked_at.into_iter().chain(expired_at).min()
+    }
+
     /// Whether the token is accepted at `now`.
     pub fn is_active(&self, now: Time) -> bool {
         self.check(now).is_ok()

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::compare::fixes_and_pull_requests;
+use super::incomplete::{Incomplete, incomplete};
 use super::release::ReleaseView;
 use super::timeline::grouped;
 use super::view::{Change, Deployment, Kind, Phase};
@@ -34,6 +35,9 @@ pub struct Changes {
     pub fixes: usize,
     /// The pull requests that came, in rising order.
     pub pull_requests: Vec<u64>,
+    /// What the answer may lack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
 }
 
 /// What changed in `env` from `from` on and before `until`, as it looks at `now`.
@@ -68,6 +72,7 @@ pub fn changes(state: &State, env: &EnvironmentName, from: Time, until: Time, no
         reverted,
         fixes,
         pull_requests,
+        incomplete: incomplete(state, env, now),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::incomplete::{Incomplete, incomplete};
 use super::release::ReleaseView;
 use super::step::{image, ordered_version, tag};
 use super::view::Image;
@@ -39,6 +40,12 @@ pub struct Comparison {
     pub right_at: Time,
     /// Service by service, in the order of the repositories.
     pub services: Vec<ComparedService>,
+    /// What may be lacking of the left environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_incomplete: Option<Incomplete>,
+    /// What may be lacking of the right environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right_incomplete: Option<Incomplete>,
 }
 
 /// One service on both sides.
@@ -107,6 +114,8 @@ pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
         left_at: left.at,
         right_at: right.at,
         services: repositories.into_iter().map(service).collect(),
+        left_incomplete: incomplete(left.state, left.environment, left.at),
+        right_incomplete: incomplete(right.state, right.environment, right.at),
     }
 }
 

@@ -22,27 +22,34 @@ impl Finder {
         catalogue.lines().all(|(repository, line)| self.knows(repository, line))
     }
 
-    /// Takes in what the catalogue has that it lacks. Costs by what is new.
+    /// Takes in what the catalogue has that it lacks, and leaves what it has no more. Costs by what is new. What says
+    /// nothing, as a release that only labels tell of, is nothing to be found.
     pub fn follow(&mut self, catalogue: &Catalogue) {
         for (repository, line) in catalogue.lines() {
             if self.knows(repository, line) {
                 continue;
             }
-            let before = self.known.insert(repository.clone(), line.clone());
-            let before = before.as_ref().map_or(&[][..], |line| line.releases());
-            for (place, release) in line.releases().iter().enumerate() {
-                let old = before.get(place);
-                if old.is_some_and(|old| {
+            let before = self.known.insert(repository.clone(), line.clone()).unwrap_or_default();
+            let indexed = before.releases().iter().filter(|release| !release.changes.is_empty());
+            for old in indexed {
+                let is_there = line.with_version(&old.version).is_some_and(|new| new.version == old.version);
+                if !is_there {
+                    self.index.put(repository, &old.version, []);
+                }
+            }
+            for release in line.releases().iter().filter(|release| !release.changes.is_empty()) {
+                let old = before.with_version(&release.version);
+                let is_same = |old: &Arc<Release>| {
                     Arc::ptr_eq(old, release)
                         || old.changes == release.changes && old.version == release.version
-                }) {
-                    continue;
+                };
+                if !old.is_some_and(is_same) {
+                    self.index.put(repository, &release.version, release.changes.iter().map(text));
                 }
-                if let Some(renamed) = old.filter(|old| old.version != release.version) {
-                    self.index.put(repository, &renamed.version, []);
-                }
-                self.index.put(repository, &release.version, release.changes.iter().map(text));
             }
+        }
+        if self.known.len() > catalogue.lines().count() {
+            self.known.retain(|repository, _| catalogue.line(repository).is_some());
         }
     }
 

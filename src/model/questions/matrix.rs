@@ -57,8 +57,11 @@ struct Image<'a> {
     label: Rc<str>,
 }
 
-/// The rows of these environments.
-pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> Vec<Row> {
+/// Rows that are shown: as many as somebody looks through.
+const ROWS_MAX: usize = 500;
+
+/// The rows of these environments, and how many more there would be.
+pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> (Vec<Row>, usize) {
     let mut by_repository: BTreeMap<&Repository, Vec<(usize, &Asked<'_>, &Course)>> = BTreeMap::new();
     for (place, lane) in lanes.iter().enumerate() {
         for asked in lane {
@@ -67,10 +70,10 @@ pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> Vec<Row> {
             }
         }
     }
-    by_repository
-        .into_iter()
-        .map(|(repository, running)| row(state, repository, &running, lanes.len()))
-        .collect()
+    let more = by_repository.len().saturating_sub(ROWS_MAX);
+    let shown = by_repository.into_iter().take(ROWS_MAX);
+    let rows = shown.map(|(repository, running)| row(state, repository, &running, lanes.len()));
+    (rows.collect(), more)
 }
 
 fn row(

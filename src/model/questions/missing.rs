@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::compare::fixes_and_pull_requests;
+use super::incomplete::{Incomplete, incomplete};
 use super::release::ReleaseView;
 use super::step::{image, ordered_version, release_of, tag};
 use super::view::Image;
@@ -25,6 +26,9 @@ pub struct Missing {
     pub up_to_date: bool,
     /// Service by service, in the order of the repositories.
     pub services: Vec<MissingService>,
+    /// What the answer may lack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
 }
 
 /// What one service lacks.
@@ -60,6 +64,7 @@ pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
         at: now,
         up_to_date: services.iter().all(|service| service.up_to_date),
         services,
+        incomplete: incomplete(state, env, now),
     }
 }
 

@@ -9,6 +9,7 @@ mod curve;
 mod find;
 #[cfg(test)]
 mod glances;
+mod incomplete;
 mod insights;
 mod matrix;
 mod missing;
@@ -25,14 +26,15 @@ mod view;
 
 use std::borrow::Cow;
 
+use super::deployments::attempts::Attempt;
 use super::deployments::claim::{End, Main, Past, Rival};
 use super::deployments::course::Course;
-use super::deployments::service::{Attempt, Service};
+use super::deployments::service::Service;
 use super::deployments::verdict::Rule;
-use super::deployments::{Local, State};
+use super::deployments::{Local, State, Tracked};
 use super::event::EnvironmentName;
 use super::oci::Repository;
-use super::time::{Span, Time};
+use super::time::Time;
 use step::{Step, confidence, image, tag, version};
 
 pub use changes::{Changes, History, changes, history};
@@ -40,6 +42,7 @@ pub(in crate::model) use compare::fixes_and_pull_requests;
 pub use compare::{Ahead, ComparedService, Comparison, Side, compare};
 pub use curve::Curve;
 pub use find::{Finder, releases_of};
+pub use incomplete::{GapView, Incomplete};
 pub use insights::{Insights, Measure, Service as MeasuredService, Week, insights};
 pub use matrix::{Cell, Mark, Row};
 pub use missing::{Missing, MissingService, missing};
@@ -52,20 +55,33 @@ pub use trace::{Stay, Trace, trace};
 pub use verify::{Match, MatchedWord, ServiceStanding, Standing, Verified, verify};
 pub use view::*;
 
-/// After so long without a try nobody waits for the image any more: the kubelet tries every five minutes at least.
-const GIVEN_UP: Span = Span::from_mins(30);
-
 /// What runs in `env` at `now`.
 pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
-    let asked = asked(state, env, now);
-    let is_failing =
-        |attempt: &FailedAttempt| attempt.cleared_at.is_none() && now.since(attempt.last_at) <= GIVEN_UP;
+    let (asked, tracked) = (asked(state, env, now), state.environment(env));
+    let gap_at = tracked.and_then(Tracked::gap_at);
+    let failing = attempts(tracked, &asked).filter(|(_, attempt)| attempt.is_failing(now));
     Running {
         environment: env.clone(),
         at: now,
-        services: asked.iter().filter_map(Asked::running).collect(),
-        failing: asked.iter().flat_map(Asked::attempts).filter(is_failing).collect(),
+        services: asked.iter().filter_map(|asked| asked.running(gap_at)).collect(),
+        failing: failing.map(|(repository, attempt)| FailedAttempt::new(repository, &attempt)).collect(),
+        incomplete: incomplete::incomplete(state, env, now),
     }
+}
+
+/// What could not be pulled, in the order of the repositories; what a pull that looks well shows to work is cleared.
+fn attempts<'a>(
+    tracked: Option<&'a Tracked>,
+    asked: &'a [Asked<'_>],
+) -> impl Iterator<Item = (&'a Repository, Attempt)> {
+    tracked.into_iter().flat_map(|tracked| tracked.attempts().iter()).flat_map(|(repository, attempts)| {
+        let place = asked.binary_search_by(|asked| asked.repository.cmp(repository));
+        let ended = place.map_or(&[][..], |place| asked[place].service.ended());
+        attempts.iter().map(move |attempt| {
+            let cleared_at = ended.iter().find_map(|ended| attempt.cleared_by(ended)).or(attempt.cleared_at);
+            (repository, Attempt { cleared_at, ..attempt.clone() })
+        })
+    })
 }
 
 /// The pulls by people's machines in `env`, in log order.
@@ -91,7 +107,7 @@ pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
 /// What `replay` prints of `env`.
 pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
     let service = |asked: &Asked| {
-        let current = asked.running().map(|running| Current {
+        let current = asked.running(None).map(|running| Current {
             digest: running.digest,
             version: running.version,
             state: running.state,
@@ -119,7 +135,8 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
         (asked.repository.clone(), ReplayedService { current, deployments })
     };
     let asked = asked(state, env, now);
-    let attempts = asked.iter().flat_map(Asked::attempts).collect();
+    let attempts = attempts(state.environment(env), &asked);
+    let attempts = attempts.map(|(repository, attempt)| FailedAttempt::new(repository, &attempt)).collect();
     let services = asked.iter().map(service).filter(|(_, service)| service.current.is_some()).collect();
     Replayed { services, local: local(state, env), attempts }
 }
@@ -133,7 +150,7 @@ struct Asked<'a> {
 }
 
 fn asked<'a>(state: &'a State, env: &EnvironmentName, now: Time) -> Vec<Asked<'a>> {
-    let services = state.environment(env).into_iter().flat_map(super::deployments::Tracked::services);
+    let services = state.environment(env).into_iter().flat_map(Tracked::services);
     services.map(|(repository, service)| Asked::of(state, repository, service, now)).collect()
 }
 
@@ -144,26 +161,13 @@ impl<'a> Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn attempts(&self) -> Vec<FailedAttempt> {
-        let view = |attempt: &Attempt| FailedAttempt {
-            repository: self.repository.clone(),
-            reference: attempt.reference.clone(),
-            status: attempt.status,
-            cause: FailedAttempt::cause_of(attempt.status),
-            first_at: attempt.first_at,
-            last_at: attempt.last_at,
-            count: attempt.count,
-            cleared_at: attempt.cleared_at,
-        };
-        self.service.attempts().map(view).collect()
-    }
-
-    fn running(&self) -> Option<RunningService> {
+    /// What runs; `gap_at` is when observations of the environment were last missing.
+    fn running(&self, gap_at: Option<Time>) -> Option<RunningService> {
         let settle = self.state.rules().settle;
         let (course, state) = (&self.service.main()?.course, self.phase_now()?);
         let image = image(self.state, self.repository, &course.digest, tag(course));
         let is_silent = self.now.since(course.last_at) > settle;
-        let is_behind_gap = self.service.gap_at().is_some_and(|gap| gap > course.last_at);
+        let is_behind_gap = gap_at.is_some_and(|gap| gap > course.last_at);
         Some(RunningService {
             repository: self.repository.clone(),
             digest: course.digest,

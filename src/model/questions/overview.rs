@@ -4,10 +4,11 @@
 //! deployment, and never at the whole history.
 
 use super::curve::Curve;
+use super::incomplete::incomplete;
 use super::matrix::{Row, rows};
 use super::timeline::{Group, grouped_since};
 use super::view::{Change, Kind, Phase};
-use super::{Asked, GIVEN_UP, asked};
+use super::{Asked, asked, attempts};
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::time::{Span, Time};
@@ -27,6 +28,8 @@ pub struct Overview {
     pub places: Vec<Place>,
     /// Service by service, in the order of the repositories; the cells in the order of the environments.
     pub rows: Vec<Row>,
+    /// How many more there would be.
+    pub rows_more: usize,
 }
 
 /// An environment at a glance.
@@ -40,6 +43,8 @@ pub struct Place {
     pub state: Option<Phase>,
     /// How many references somebody tries to pull and cannot.
     pub failing: usize,
+    /// Something was left out of what is known of it, see [`super::Incomplete`].
+    pub is_incomplete: bool,
     /// The latest pull that showed what runs.
     pub last_seen_at: Option<Time>,
     /// Every service is unconfirmed, the last one since then.
@@ -85,7 +90,8 @@ pub fn overview<'a>(
         places.push(Place::of(state, name, &asked, now));
         lanes.push(asked);
     }
-    Overview { places, rows: rows(state, &lanes) }
+    let (rows, rows_more) = rows(state, &lanes);
+    Overview { places, rows, rows_more }
 }
 
 impl Place {
@@ -94,15 +100,15 @@ impl Place {
         let running: Vec<_> =
             asked.iter().filter_map(|asked| Some((asked.phase_now()?, asked.service.main()?))).collect();
         let last_seen_at = running.iter().map(|(_, main)| main.course.last_at).max();
-        let is_failing = |attempt: &&crate::model::deployments::service::Attempt| {
-            attempt.cleared_at.is_none() && now.since(attempt.last_at) <= GIVEN_UP
-        };
-        let local_at = state.environment(name).and_then(|it| it.local().last()).map(|local| local.at);
+        let tracked = state.environment(name);
+        let failing = attempts(tracked, asked).filter(|(_, attempt)| attempt.is_failing(now)).count();
+        let local_at = tracked.and_then(|it| it.local().last()).map(|local| local.at);
         Self {
             name: name.clone(),
             services: running.len(),
             state: running.iter().map(|(phase, _)| *phase).max_by_key(|phase| phase.unrest()),
-            failing: asked.iter().flat_map(|asked| asked.service.attempts()).filter(is_failing).count(),
+            failing,
+            is_incomplete: incomplete(state, name, now).is_some(),
             unconfirmed_since: last_seen_at.filter(|at| now.since(*at) > settle),
             last_seen_at,
             latest: latest_of(state, asked),

@@ -2,6 +2,7 @@
 
 use super::changes::{Changes, History};
 use super::compare::{Ahead, Comparison};
+use super::incomplete::in_words;
 use super::missing::Missing;
 use super::release::ReleaseView;
 use super::view::{Change, Image, Kind, Running, RunningService};
@@ -28,16 +29,21 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         1 => " One pull fails there.".to_owned(),
         count => format!(" {count} pulls fail there."),
     };
-    match (services.len(), repository) {
+    let said = match (services.len(), repository) {
         (0, None) => format!("Nothing was seen to run in {env} yet.{failing}"),
         (0, Some(name)) => format!("{env} was never seen to run {name}.{failing}"),
         (1, _) => format!("{env} runs {told}.{failing}"),
         (count, _) => format!("{env} runs {count} services: {told}.{failing}"),
-    }
+    };
+    said + &in_words(&[&running.incomplete])
 }
 
 /// What is missing, in words.
 pub fn missing(missing: &Missing) -> String {
+    missing_services(missing) + &in_words(&[&missing.incomplete])
+}
+
+fn missing_services(missing: &Missing) -> String {
     let env = &missing.environment;
     if missing.services.is_empty() {
         return format!("Nothing was seen to run in {env} yet, so nothing can be missing.");
@@ -64,6 +70,10 @@ pub fn missing(missing: &Missing) -> String {
 
 /// How two environments differ, in words.
 pub fn comparison(comparison: &Comparison) -> String {
+    compared(comparison) + &in_words(&[&comparison.left_incomplete, &comparison.right_incomplete])
+}
+
+fn compared(comparison: &Comparison) -> String {
     let (left, right) = (&comparison.left, &comparison.right);
     let differing: Vec<_> = comparison.services.iter().filter(|it| it.relation != Ahead::Same).collect();
     if comparison.services.is_empty() {
@@ -105,6 +115,10 @@ pub fn comparison(comparison: &Comparison) -> String {
 
 /// What changed, in words.
 pub fn changes(changes: &Changes) -> String {
+    changed(changes) + &in_words(&[&changes.incomplete])
+}
+
+fn changed(changes: &Changes) -> String {
     let env = &changes.environment;
     let stretch = format!("between {} and {}", changes.from, changes.until);
     if changes.deployments.is_empty() {

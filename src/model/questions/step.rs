@@ -177,6 +177,9 @@ impl Step<'_> {
             let plural = if self.stragglers == 1 { "straggler" } else { "stragglers" };
             text.push_str(&format!("; {} {plural}", self.stragglers));
         }
+        if self.from.is_none() && self.service.may_have_run() {
+            text.push_str("; services had been forgotten, so it may have run before");
+        }
         match self.state {
             Phase::Mixed => text.push_str("; the others did not follow"),
             Phase::Aborted => text.push_str("; given up"),

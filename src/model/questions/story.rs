@@ -9,6 +9,9 @@ use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
 use crate::model::time::Time;
 
+/// Changes of a deployment that are told with everything behind them: as many as somebody reads.
+const CHANGES_MAX: usize = 100;
+
 /// A page of an environment's story, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Story {
@@ -18,7 +21,7 @@ pub struct Story {
     pub next: Option<String>,
 }
 
-/// A deployment with what is behind it.
+/// A deployment with what is behind it; of very many changes, the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Chapter {
     /// The deployment.
@@ -27,14 +30,21 @@ pub struct Chapter {
     pub curves: Vec<Curve>,
     /// The pulls behind each of its changes.
     pub evidence: Vec<ChangeEvidence>,
+    /// How many of its changes are left out.
+    pub more: usize,
 }
 
 impl Chapter {
     fn of(group: &Group<'_>, state: &State, env: &EnvironmentName) -> Self {
+        let mut deployment = group.view(state, env);
+        let more = deployment.changes.len().saturating_sub(CHANGES_MAX);
+        deployment.changes.truncate(CHANGES_MAX);
+        let shown = || group.0.iter().take(CHANGES_MAX);
         Self {
-            deployment: group.view(state, env),
-            curves: group.0.iter().map(Curve::of).collect(),
-            evidence: group.0.iter().map(|step| step.evidence(state)).collect(),
+            deployment,
+            curves: shown().map(Curve::of).collect(),
+            evidence: shown().map(|step| step.evidence(state)).collect(),
+            more,
         }
     }
 }

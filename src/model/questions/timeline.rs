@@ -3,15 +3,22 @@
 //! A group depends on the one before it, up to the last gap longer than the settle time: behind such a gap grouping
 //! begins anew, so a page is grouped from the nearest gap before it and nothing older is looked at.
 
+use std::collections::BTreeSet;
+
+use super::incomplete::incomplete;
 use super::step::{Step, sentence};
 use super::view::{Change, Confidence, Deployment, Evidence, Kind, Phase, Timeline};
 use super::{Asked, asked};
 use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
+use crate::model::oci::Repository;
 use crate::model::time::{Span, Time};
 
 /// How far back a page looks at first, in settle times; then four times as far, until it is full.
 const LOOK_BACK: i64 = 64;
+
+/// Changes that a deployment's summary names.
+const SENTENCES_MAX: usize = 24;
 
 /// At most `limit` deployments of `env` as they look at `now`, the newest first; those before the one with the
 /// identifier `before`, where one is named.
@@ -23,7 +30,7 @@ pub fn timeline(
     before: Option<&str>,
 ) -> Timeline {
     let (deployments, next) = page(state, env, now, limit, before, |group| group.view(state, env));
-    Timeline { deployments, next }
+    Timeline { deployments, next, incomplete: incomplete(state, env, now) }
 }
 
 /// What `view` makes of a page of deployments, and where the next one begins.
@@ -132,16 +139,20 @@ pub(super) fn identity(id: &str) -> Option<u64> {
 fn group(mut steps: Vec<Step<'_>>, settle: Span) -> Vec<Group<'_>> {
     steps.sort_by(|a, b| (a.course.opened_at, a.repository).cmp(&(b.course.opened_at, b.repository)));
     let mut groups: Vec<Group<'_>> = Vec::new();
+    // The services of the last one: two changes of one service are two deployments.
+    let mut services: BTreeSet<&Repository> = BTreeSet::new();
     for step in steps {
-        let fits = |group: &Group<'_>| {
+        let last = groups.last_mut();
+        let last = last.filter(|group| {
             let last = group.0.last().map(|last| last.course.opened_at);
-            let is_near = last.is_some_and(|last| step.course.opened_at.since(last) <= settle);
-            // Two changes of one service are two deployments.
-            is_near && group.0.iter().all(|other| other.repository != step.repository)
-        };
-        match groups.last_mut() {
-            Some(group) if fits(group) => group.0.push(step),
-            _ => groups.push(Group(vec![step])),
+            last.is_some_and(|last| step.course.opened_at.since(last) <= settle)
+        });
+        match last {
+            Some(group) if services.insert(step.repository) => group.0.push(step),
+            _ => {
+                services = BTreeSet::from([step.repository]);
+                groups.push(Group(vec![step]));
+            }
         }
     }
     groups
@@ -183,8 +194,17 @@ impl Group<'_> {
             confidence: changes.iter().map(|change| change.confidence).min().unwrap_or(Confidence::Tentative),
             releases_landed: changes.iter().map(|change| change.releases.len()).sum(),
             releases_reverted: changes.iter().map(|change| change.reverted.len()).sum(),
-            summary: changes.iter().map(sentence).collect::<Vec<_>>().join("; "),
+            summary: summary(&changes),
             changes,
         }
     }
+}
+
+/// What happened, in a sentence; of very many changes, the first.
+fn summary(changes: &[Change]) -> String {
+    let mut sentences: Vec<String> = changes.iter().take(SENTENCES_MAX).map(sentence).collect();
+    if let Some(more @ 1..) = changes.len().checked_sub(SENTENCES_MAX) {
+        sentences.push(format!("and {more} more"));
+    }
+    sentences.join("; ")
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::find::at;
+use super::incomplete::{Incomplete, in_words, incomplete};
 use super::release::ReleaseRef;
 use super::step::{confidence, image, ordered_version, tag};
 use super::timeline::{Group, grouped};
@@ -64,6 +65,9 @@ pub struct Verified {
     pub text: String,
     /// The change that is meant; where the answer is `unknown` or `no_such_change`, the nearest candidates.
     pub matches: Vec<Match>,
+    /// What the answer may lack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
 }
 
 /// A change that may be meant, and where it stands.
@@ -140,6 +144,7 @@ pub fn verify(state: &State, env: &EnvironmentName, query: &str, found: &Found, 
         _ => Standing::NoSuchChange,
     };
     let meant = best.filter(|_| found.band == Band::Sure);
+    let incomplete = incomplete(state, env, now);
     Verified {
         environment: env.clone(),
         at: now,
@@ -147,8 +152,9 @@ pub fn verify(state: &State, env: &EnvironmentName, query: &str, found: &Found, 
         answer,
         since: meant.and_then(|best| best.since),
         confidence: meant.and_then(|best| best.services.iter().map(|service| service.confidence).min()),
-        text: sentence(env, found.band, best),
+        text: sentence(env, found.band, best) + &in_words(&[&incomplete]),
         matches,
+        incomplete,
     }
 }
 

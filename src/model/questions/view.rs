@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::pull::Grade;
 use crate::model::deployments::verdict::{Finding, Rule, Thought};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;
 
+use super::incomplete::Incomplete;
 use super::release::ReleaseView;
 
 /// Whether a deployment goes on.
@@ -231,6 +233,9 @@ pub struct Timeline {
     /// What to ask for as `before` to get the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// What the answer may lack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
 }
 
 /// What runs in an environment.
@@ -244,6 +249,9 @@ pub struct Running {
     pub services: Vec<RunningService>,
     /// What somebody tries to pull and cannot, in the order of the repositories.
     pub failing: Vec<FailedAttempt>,
+    /// What the answer may lack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
 }
 
 /// What runs of one service.
@@ -403,8 +411,21 @@ pub struct FailedAttempt {
 }
 
 impl FailedAttempt {
+    pub(super) fn new(repository: &Repository, attempt: &Attempt) -> Self {
+        Self {
+            repository: repository.clone(),
+            reference: attempt.reference.clone(),
+            status: attempt.status,
+            cause: Self::cause_of(attempt.status),
+            first_at: attempt.first_at,
+            last_at: attempt.last_at,
+            count: attempt.count,
+            cleared_at: attempt.cleared_at,
+        }
+    }
+
     /// What a refusal means for those who wait for the image.
-    pub(super) fn cause_of(status: u16) -> &'static str {
+    fn cause_of(status: u16) -> &'static str {
         match status {
             401 => "the token was revoked or has expired",
             403 => "the registry withholds the repository",

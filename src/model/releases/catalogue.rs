@@ -11,13 +11,21 @@ use super::release::{Added, Conflict, Difference, Labels, Registration, Release}
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
 
-/// Most releases of one repository that labels alone may add: versions come from outside.
+/// Most releases that only the labels of images tell of, for labels and names come from outside: of one repository …
 const LABELLED_MAX: usize = 10_000;
+/// … and of all.
+const LABELLED_MAX_IN_ALL: usize = 65_536;
+/// A repository with more of them than this gives up some before others are forgotten.
+const LABELLED_FEW: usize = 64;
 
 /// Every release that is known. A clone is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Catalogue {
     lines: BTreeMap<Repository, Arc<Line>>,
+    /// How many releases nobody registered.
+    labelled: usize,
+    /// How many of those were forgotten to stay within bounds.
+    forgotten: u64,
 }
 
 impl Catalogue {
@@ -57,7 +65,7 @@ impl Catalogue {
     /// Adds a release as the latest of its repository, or fills in what was not known of it. What is known already
     /// stays as it is.
     pub fn add(&mut self, release: &Registration, at: Time) {
-        self.line_mut(&release.repository).add(release, at);
+        self.change(&release.repository, |line| line.add(release, at));
     }
 
     /// An image passed, and its labels say this.
@@ -65,14 +73,57 @@ impl Catalogue {
         let line = self.line(repository);
         let is_known = line.is_some_and(|line| line.with_digest(&digest).is_some());
         let is_named = labels.version.is_some() || (labels.revision.is_some() && line.is_some());
-        if is_known || !is_named || line.is_some_and(|line| line.releases().len() >= LABELLED_MAX) {
+        if is_known || !is_named {
             return;
         }
-        self.line_mut(repository).see(repository, digest, labels, at);
+        if line.is_some_and(|line| line.labelled() >= LABELLED_MAX) {
+            self.forget_of(repository);
+        } else if self.labelled >= LABELLED_MAX_IN_ALL {
+            self.make_room();
+        }
+        self.change(repository, |line| line.see(repository, digest, labels, at));
     }
 
-    fn line_mut(&mut self, repository: &Repository) -> &mut Line {
-        Arc::make_mut(self.lines.entry(repository.clone()).or_default())
+    fn change(&mut self, repository: &Repository, change: impl FnOnce(&mut Line)) {
+        let line = Arc::make_mut(self.lines.entry(repository.clone()).or_default());
+        let before = line.labelled();
+        change(line);
+        self.labelled = self.labelled + line.labelled() - before;
+    }
+
+    /// Forgets releases that only labels tell of: half of those of the repository that has most, and where each has few,
+    /// repositories of which only labels tell, first those with a single release, then those silent for longest.
+    fn make_room(&mut self) {
+        let most = self.lines.iter().max_by_key(|(_, line)| line.labelled());
+        if let Some((repository, _)) = most.filter(|(_, line)| line.labelled() > LABELLED_FEW) {
+            let repository = repository.clone();
+            return self.forget_of(&repository);
+        }
+        let is_labelled = |line: &Line| line.labelled() > 0 && line.labelled() == line.releases().len();
+        let mut order: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|(_, line)| is_labelled(line))
+            .map(|(repository, line)| (line.labelled() > 1, line.heard_at(), repository.clone()))
+            .collect();
+        order.sort_unstable();
+        order.truncate(order.len().div_ceil(16));
+        for (.., repository) in order {
+            let gone = self.lines.remove(&repository).map_or(0, |line| line.labelled());
+            self.labelled -= gone;
+            self.forgotten += gone as u64;
+        }
+    }
+
+    fn forget_of(&mut self, repository: &Repository) {
+        let mut gone = 0;
+        self.change(repository, |line| gone = line.forget_labelled());
+        self.forgotten += gone as u64;
+    }
+
+    /// How many releases of which only labels told were forgotten to stay within bounds.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// The releases of a repository.

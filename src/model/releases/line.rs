@@ -24,6 +24,8 @@ pub struct Line {
     /// By version without its `v`, and by revision.
     by_name: BTreeMap<String, usize>,
     has_ancestry: bool,
+    /// How many of them nobody registered: only labels speak of them.
+    labelled: usize,
 }
 
 /// An image as a question knows it: its digest, and the version that people see, where there is one.
@@ -60,10 +62,12 @@ impl Line {
     pub(super) fn add(&mut self, given: &Registration, at: Time) {
         let place = match self.place_of_version(&given.version) {
             Some(place) => {
-                Arc::make_mut(&mut self.releases[place]).extend(given);
+                let release = Arc::make_mut(&mut self.releases[place]);
+                self.labelled -= usize::from(!release.is_registered);
+                release.extend(given);
                 place
             }
-            None => self.push(Release::registered(given.clone(), at)),
+            None => self.push(Release::registered(given.clone(), at).into()),
         };
         self.claim(place);
     }
@@ -75,17 +79,45 @@ impl Line {
         let by_revision = || self.place_of_revision(labels.revision?);
         let place = match (known.or_else(by_version).or_else(by_revision), labels.version) {
             (Some(place), _) => place,
-            (None, Some(version)) => self.push(Release::labelled(repository.clone(), version, at)),
+            (None, Some(version)) => self.push(Release::labelled(repository.clone(), version, at).into()),
             (None, None) => return,
         };
         Arc::make_mut(&mut self.releases[place]).see(digest, labels);
         self.claim(place);
     }
 
-    fn push(&mut self, release: Release) -> usize {
+    fn push(&mut self, release: Arc<Release>) -> usize {
         self.numbers.push(Number::parse(&release.version));
-        self.releases.push(Arc::new(release));
+        self.labelled += usize::from(!release.is_registered);
+        self.releases.push(release);
         self.releases.len() - 1
+    }
+
+    /// How many of the releases nobody registered.
+    pub(super) fn labelled(&self) -> usize {
+        self.labelled
+    }
+
+    /// When Landfall heard of the latest one.
+    pub(super) fn heard_at(&self) -> Option<Time> {
+        self.releases.last().map(|release| release.added_at)
+    }
+
+    /// Forgets the older half of the releases that nobody registered. Returns how many went.
+    pub(super) fn forget_labelled(&mut self) -> usize {
+        let gone = self.labelled.div_ceil(2);
+        let mut left = gone;
+        let mut kept = Self::default();
+        for release in &self.releases {
+            if !release.is_registered && left > 0 {
+                left -= 1;
+                continue;
+            }
+            let place = kept.push(release.clone());
+            kept.claim(place);
+        }
+        *self = kept;
+        gone
     }
 
     /// Enters the names of a release into the tables. An image belongs to the release that registered it.

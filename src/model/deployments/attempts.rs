@@ -1,0 +1,153 @@
+//! What could not be pulled: one bounded list for an environment, whatever names clients make up.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::service::Ended;
+use crate::model::oci::{Reference, Repository};
+use crate::model::time::{Span, Time};
+
+/// After so long without a try nobody waits for the image any more: the kubelet tries every five minutes at least.
+pub const GIVEN_UP: Span = Span::from_mins(30);
+
+/// Most failing references that are listed for an environment …
+const ATTEMPTS_MAX: usize = 1_024;
+/// … and for one repository of it.
+const OF_REPOSITORY_MAX: usize = 64;
+
+/// The references of an environment that could not be pulled. What is not known to work makes no service, however
+/// often somebody asks for it: it is listed here, and here only.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Attempts {
+    by_repository: BTreeMap<Repository, Vec<Attempt>>,
+    listed: usize,
+    left_out: u64,
+    left_out_at: Option<Time>,
+}
+
+/// A reference that could not be pulled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    /// What was asked for: the tag, where it is known.
+    pub reference: Reference,
+    /// The latest refusal's status.
+    pub status: u16,
+    /// The first refusal.
+    pub first_at: Time,
+    /// The latest refusal.
+    pub last_at: Time,
+    /// How many there were.
+    pub count: u64,
+    /// When it was pulled after all.
+    pub cleared_at: Option<Time>,
+}
+
+impl Attempt {
+    /// Whether `ended` shows that the reference works now, and when.
+    pub(crate) fn cleared_by(&self, ended: &Ended) -> Option<Time> {
+        let is_it = match &self.reference {
+            Reference::Tag(tag) => ended.tag.as_ref() == Some(tag),
+            Reference::Digest(digest) => *digest == ended.digest,
+        };
+        (is_it && self.cleared_at.is_none() && self.last_at <= ended.at).then_some(ended.at)
+    }
+
+    /// Whether somebody may still wait for it at `now`.
+    pub fn is_failing(&self, now: Time) -> bool {
+        self.cleared_at.is_none() && now.since(self.last_at) <= GIVEN_UP
+    }
+}
+
+impl Attempts {
+    /// Counts refusals of a reference: those of `attempt`. Where there is no room for one more, what works again goes
+    /// first, then what `is_service` does not know, then what failed longest ago.
+    pub(super) fn refuse(
+        &mut self,
+        repository: &Repository,
+        attempt: Attempt,
+        is_service: impl Fn(&Repository) -> bool,
+    ) {
+        let known = self.by_repository.get_mut(repository);
+        if let Some(known) = known.and_then(|all| all.iter_mut().find(|it| it.reference == attempt.reference))
+        {
+            known.status = attempt.status;
+            known.last_at = known.last_at.max(attempt.last_at);
+            known.count = known.count.saturating_add(attempt.count);
+            known.cleared_at = None;
+            return;
+        }
+        if self.listed >= ATTEMPTS_MAX {
+            self.make_room(attempt.last_at, is_service);
+        }
+        let of_repository = self.by_repository.entry(repository.clone()).or_default();
+        let oldest = (of_repository.len() >= OF_REPOSITORY_MAX).then(|| of_repository.remove(0));
+        let now = attempt.last_at;
+        of_repository.push(attempt);
+        self.listed += 1;
+        if let Some(oldest) = oldest {
+            self.listed -= 1;
+            self.forget(&oldest, now);
+        }
+    }
+
+    /// Counts refusals that nobody listed.
+    pub(super) fn leave_out(&mut self, until: Time, count: u64) {
+        self.left_out = self.left_out.saturating_add(count);
+        self.left_out_at = self.left_out_at.max(Some(until));
+    }
+
+    /// Whether any reference of `repository` is listed.
+    pub(super) fn has(&self, repository: &Repository) -> bool {
+        self.by_repository.contains_key(repository)
+    }
+
+    /// Notes that references of `repository` were pulled after all.
+    pub(super) fn clear(&mut self, repository: &Repository, ended: &[Ended]) {
+        let Some(attempts) = self.by_repository.get_mut(repository) else { return };
+        for attempt in attempts {
+            let cleared_at = ended.iter().find_map(|ended| attempt.cleared_by(ended));
+            attempt.cleared_at = cleared_at.or(attempt.cleared_at);
+        }
+    }
+
+    /// Takes a quarter away, so that looking for it costs each newcomer little.
+    fn make_room(&mut self, now: Time, is_service: impl Fn(&Repository) -> bool) {
+        let mut order: Vec<(bool, bool, Time, Repository)> = Vec::with_capacity(self.listed);
+        for (repository, attempts) in &self.by_repository {
+            let is_known = is_service(repository);
+            order.extend(
+                attempts.iter().map(|it| (it.cleared_at.is_none(), is_known, it.last_at, repository.clone())),
+            );
+        }
+        order.sort_unstable();
+        order.truncate(ATTEMPTS_MAX / 4);
+        for (_, _, last_at, repository) in order {
+            let Some(attempts) = self.by_repository.get_mut(&repository) else { continue };
+            let Some(place) = attempts.iter().position(|it| it.last_at == last_at) else { continue };
+            let gone = attempts.remove(place);
+            if attempts.is_empty() {
+                self.by_repository.remove(&repository);
+            }
+            self.listed -= 1;
+            self.forget(&gone, now);
+        }
+    }
+
+    fn forget(&mut self, attempt: &Attempt, now: Time) {
+        if attempt.is_failing(now) {
+            self.leave_out(now, attempt.count);
+        }
+    }
+
+    /// The references of each repository, in the order of the repositories.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Repository, &[Attempt])> {
+        self.by_repository.iter().map(|(repository, attempts)| (repository, attempts.as_slice()))
+    }
+
+    /// How many refusals are not listed of which somebody may still wait for the image at `now`.
+    pub(crate) fn left_out(&self, now: Time) -> u64 {
+        let is_recent = self.left_out_at.is_some_and(|at| now.since(at) <= GIVEN_UP);
+        if is_recent { self.left_out } else { 0 }
+    }
+}

@@ -1,0 +1,278 @@
+//! An environment, as its pulls tell: its services, within a bound, and what may be missing of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::attempts::{Attempt, Attempts};
+use super::pull::{self, PULL};
+use super::service::{Ended, Service};
+use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId};
+use crate::model::oci::{Digest, Reference, Repository, Tag};
+use crate::model::time::Time;
+
+/// Most services of an environment that are remembered.
+pub(super) const SERVICES_MAX: usize = 4_096;
+
+/// Most nodes and deployments of an environment that are remembered in all, see [`Service::weight`].
+const WEIGHT_MAX: usize = 524_288;
+
+/// Services that are forgotten at a time, so that looking for them costs each newcomer little.
+const FORGOTTEN_AT_ONCE: usize = 64;
+
+/// Most pulls by people's machines that are remembered for an environment.
+const LOCAL_MAX: usize = 1_024;
+
+/// Most stretches without all of their observations that are told apart; beyond them the oldest go.
+const GAPS_MAX: usize = 16;
+
+/// An environment, as its pulls tell.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Tracked {
+    services: BTreeMap<Repository, Arc<Service>>,
+    /// The sum of the services' weights.
+    weight: usize,
+    attempts: Arc<Attempts>,
+    local: Arc<VecDeque<Local>>,
+    gaps: VecDeque<Gap>,
+    /// When observations were last missing.
+    gap_at: Option<Time>,
+    services_forgotten: u64,
+    nodes_forgotten: u64,
+}
+
+/// A stretch in which observations are missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// When the first one was lost.
+    pub from: Time,
+    /// When they were kept again.
+    pub until: Time,
+    /// How many were lost.
+    pub lost: u64,
+    /// Whose: of one token that made more requests than are kept; of any where the log could not be written.
+    pub token: Option<TokenId>,
+}
+
+/// A pull by a person's machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    /// What was pulled.
+    pub repository: Repository,
+    /// Its top-level digest.
+    pub digest: Digest,
+    /// The tag, where one was named.
+    pub tag: Option<Tag>,
+    /// When it began.
+    pub at: Time,
+    /// From where.
+    pub client: Arc<str>,
+    /// By which program.
+    pub agent: Arc<str>,
+    /// Why it counts as local.
+    pub reason: Arc<str>,
+    /// The index was fetched: platform manifests follow it by digest.
+    reads_index: bool,
+}
+
+impl Tracked {
+    /// Lets `heard` change the service of `repository`; one that is not there is made where `is_made` says so.
+    /// Returns what `heard` did.
+    pub(super) fn hear<T>(
+        &mut self,
+        environment: &EnvironmentName,
+        repository: &Repository,
+        is_made: bool,
+        heard: impl FnOnce(&mut Service) -> T,
+    ) -> Option<T> {
+        if is_made && !self.services.contains_key(repository) {
+            let may_have_run = self.services_forgotten > 0;
+            let service = Service::new(environment, repository, may_have_run);
+            self.services.insert(repository.clone(), Arc::new(service));
+        }
+        let service = Arc::make_mut(self.services.get_mut(repository)?);
+        let (weight, forgotten) = (service.weight(), service.forgotten());
+        let done = heard(service);
+        self.weight = self.weight + service.weight() - weight;
+        self.nodes_forgotten += service.forgotten() - forgotten;
+        let ended = service.take_ended();
+        if !ended.is_empty() {
+            self.clear(repository, &ended);
+        }
+        Some(done)
+    }
+
+    fn clear(&mut self, repository: &Repository, ended: &[Ended]) {
+        if self.attempts.has(repository) {
+            Arc::make_mut(&mut self.attempts).clear(repository, ended);
+        }
+    }
+
+    /// Counts refusals.
+    pub(super) fn refuse(&mut self, repository: &Repository, attempt: Attempt) {
+        let services = &self.services;
+        Arc::make_mut(&mut self.attempts)
+            .refuse(repository, attempt, |repository| services.contains_key(repository));
+    }
+
+    /// Counts refusals of which nothing else is known.
+    pub(super) fn leave_out(&mut self, until: Time, count: u64) {
+        Arc::make_mut(&mut self.attempts).leave_out(until, count);
+    }
+
+    /// Makes room for the service of `repository` where there is none left: forgets first what nothing proves yet, then
+    /// what a single pull does, then the others; of each kind the longest silent. Returns what it forgot.
+    pub(super) fn make_room(&mut self, repository: &Repository) -> Vec<(Repository, Arc<Service>)> {
+        let mut gone = Vec::new();
+        while self.is_full_for(repository) {
+            let others = self.services.iter().filter(|(name, _)| *name != repository);
+            let mut order: Vec<_> =
+                others.map(|(name, service)| (service.proof(), service.heard_at(), name)).collect();
+            let Some(last) = FORGOTTEN_AT_ONCE.min(order.len()).checked_sub(1) else { break };
+            order.select_nth_unstable(last);
+            let names: Vec<Repository> = order[..=last].iter().map(|(.., name)| (*name).clone()).collect();
+            for name in names {
+                let Some(service) = self.services.remove(&name) else { continue };
+                self.weight -= service.weight();
+                self.services_forgotten += 1;
+                gone.push((name, service));
+            }
+        }
+        gone
+    }
+
+    fn is_full_for(&self, repository: &Repository) -> bool {
+        self.weight > WEIGHT_MAX
+            || self.services.len() >= SERVICES_MAX && !self.services.contains_key(repository)
+    }
+
+    /// Notes that observations are missing.
+    pub(super) fn gap(&mut self, gap: Gap) {
+        self.gap_at = self.gap_at.max(Some(gap.until));
+        // What goes on is one gap.
+        if let Some(last) = self.gaps.iter_mut().find(|it| it.token == gap.token && it.until >= gap.from) {
+            last.until = last.until.max(gap.until);
+            last.lost = last.lost.saturating_add(gap.lost);
+            return;
+        }
+        if self.gaps.len() == GAPS_MAX {
+            self.gaps.pop_front();
+        }
+        self.gaps.push_back(gap);
+    }
+
+    /// Takes a pull by a person's machine into account.
+    pub(super) fn pulled_locally(&mut self, observation: &Observation, index: Option<Digest>, reason: &str) {
+        let (Object::Manifest, Some(digest)) = (observation.object, observation.digest) else { return };
+        if !(200..300).contains(&observation.status) {
+            return;
+        }
+        let tag = match &observation.reference {
+            Reference::Tag(tag) => Some(tag),
+            Reference::Digest(_) => None,
+        };
+        let digest = index.unwrap_or(digest);
+        let recent = self.local.iter().rposition(|local| {
+            local.client == observation.client
+                && local.repository == observation.repository
+                && observation.at.since(local.at) <= PULL
+                && (local.digest == digest
+                    || tag.is_none() && local.reads_index && !pull::is_index(observation))
+        });
+        let reads_index = observation.method == Method::Get && pull::is_index(observation);
+        let local = Arc::make_mut(&mut self.local);
+        if let Some(place) = recent {
+            local[place].reads_index |= reads_index;
+            return;
+        }
+        if local.len() == LOCAL_MAX {
+            local.pop_front();
+        }
+        local.push_back(Local {
+            repository: observation.repository.clone(),
+            digest,
+            tag: tag.cloned(),
+            at: observation.at,
+            client: observation.client.clone(),
+            agent: observation.agent.clone(),
+            reason: reason.into(),
+            reads_index,
+        });
+    }
+
+    /// The services, in the order of the repositories.
+    pub fn services(&self) -> impl Iterator<Item = (&Repository, &Service)> {
+        self.services.iter().map(|(repository, service)| (repository, service.as_ref()))
+    }
+
+    /// One service, with the repository as it is kept.
+    pub fn named_service(&self, repository: &Repository) -> Option<(&Repository, &Service)> {
+        self.services.get_key_value(repository).map(|(repository, service)| (repository, service.as_ref()))
+    }
+
+    /// One service.
+    pub fn service_of(&self, repository: &Repository) -> Option<&Service> {
+        self.services.get(repository).map(Arc::as_ref)
+    }
+
+    /// The references that could not be pulled, in the order of the repositories.
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    /// The pulls by people's machines, in log order.
+    pub fn local(&self) -> impl Iterator<Item = &Local> {
+        self.local.iter()
+    }
+
+    /// When observations were last missing.
+    pub fn gap_at(&self) -> Option<Time> {
+        self.gap_at
+    }
+
+    /// The latest stretches without all of their observations, in the order in which they began.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.gaps.iter()
+    }
+
+    /// Whether what its services weigh was counted right.
+    #[cfg(test)]
+    pub(super) fn is_weighed_right(&self) -> bool {
+        self.weight == self.services.values().map(|service| service.weight()).sum::<usize>()
+    }
+
+    /// How many services were forgotten to stay within bounds.
+    pub fn services_forgotten(&self) -> u64 {
+        self.services_forgotten
+    }
+
+    /// How many nodes of services were.
+    pub fn nodes_forgotten(&self) -> u64 {
+        self.nodes_forgotten
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Services that weigh as much as all may together: they make room for the one that is heard, and for no other.
+    #[test]
+    fn nodes_and_deployments_of_all_services_have_a_bound_together() {
+        let environment: EnvironmentName = "production".parse().unwrap();
+        let name = |number: usize| -> Repository { format!("made-up/{number}").parse().unwrap() };
+        let mut tracked = Tracked::default();
+        for number in 0..3 * FORGOTTEN_AT_ONCE {
+            tracked.hear(&environment, &name(number), true, |_| ());
+        }
+        assert!(tracked.make_room(&name(0)).is_empty());
+        let fair = tracked.weight;
+        tracked.weight = WEIGHT_MAX + 1;
+        let gone = tracked.make_room(&name(0));
+        assert_eq!(gone.len(), 3 * FORGOTTEN_AT_ONCE - 1, "nothing that is left weighs too much");
+        assert!(tracked.service_of(&name(0)).is_some());
+        assert_eq!(tracked.services_forgotten(), gone.len() as u64);
+        assert_eq!(WEIGHT_MAX + 1 - tracked.weight, fair);
+    }
+}
