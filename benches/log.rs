@@ -21,6 +21,8 @@ const SERVICES: u64 = 200;
 const NODES: u64 = 300;
 /// Observations handed over before their commit is awaited: far below the log's queue.
 const IN_FLIGHT: u64 = 8_192;
+/// Observations of one token: no more than a token may write at once.
+const OF_TOKEN: u64 = 50_000;
 const LONG: Duration = Duration::from_secs(600);
 
 fn main() {
@@ -102,7 +104,8 @@ fn observation(number: u64) -> Observation {
     Observation {
         at: Time::from_ms(1_772_431_200_000) + Span::from_ms(i64::try_from(number * 500).expect("a time")),
         environment: environment(),
-        token: TokenId::new("tok_f147a6a9931f"),
+        // As many as it takes for each to stay within its rate.
+        token: TokenId::new(&format!("tok_{:012x}", number / OF_TOKEN)),
         token_kind: TokenKind::Cluster,
         client: format!("10.0.{}.{}", node / 250, node % 250).into(),
         agent: "containerd/v1.7.22".into(),

@@ -143,7 +143,7 @@ fn pull(
     Ok(Observation {
         at,
         environment: format!("environment-{environment}").parse()?,
-        token: TokenId::new("tok_1"),
+        token: TokenId::new(&format!("tok_{environment}")),
         token_kind: TokenKind::Cluster,
         client: format!("10.0.{environment}.{node}").into(),
         agent: "containerd/v1.7.22".into(),

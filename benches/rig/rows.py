@@ -74,6 +74,7 @@ class Row:
 
 
 def _steady(m: Measuring, server: Server, path: str, **options) -> dict:
+    server.renew_user()
     untracked_before = server.untracked()
     report = m.client.steady(
         server,
@@ -111,6 +112,7 @@ def new_connections(m: Measuring, server: Server) -> Figure:
 
 
 def burst(m: Measuring, server: Server) -> Figure:
+    server.renew_user()
     dropped_before = procfs.dropped_syns()
     report = m.client.burst(server, m.image.by_digest, connections=256, bursts=m.effort.bursts)
     report["dropped_syns"] = procfs.dropped_syns() - dropped_before

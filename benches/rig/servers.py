@@ -20,7 +20,7 @@ READY_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 15
 # As many as the listener of Landfall allows; the kernel caps it at net.core.somaxconn.
 BACKLOG = 4096
-UNTRACKED = ("landfall_log_late_total", "landfall_log_lost_total")
+UNTRACKED = ("landfall_log_late_total", "landfall_log_lost_total", "landfall_log_left_out_total")
 
 
 class RigError(Exception):
@@ -43,13 +43,21 @@ class Server:
         self.address = ""
         self.user: User | None = None
         self.tls = False
-        self.admin = ""
+        self.admin, self.admin_token = "", ""
+
+    def renew_user(self) -> None:
+        """Pulls with a token of its own from now on: what one token may write within minutes is bounded, and a measurement
+        is to be written whole."""
+        if self.admin:
+            path = f"{self.admin}/api/v1/environments/production/tokens"
+            made = _post(path, self.admin_token, {"name": "bench", "kind": "cluster"})
+            self.user = User(made["username"], made["secret"])
 
     def pids(self) -> list[int]:
         return procfs.tree(self.process.pid)
 
     def untracked(self) -> int:
-        """Answers that did not wait for their observation to be durable, or lost it; only Landfall counts them."""
+        """Answers that did not wait for their observation to be durable, lost it or left it out; only Landfall counts them."""
         if not self.admin:
             return 0
         with urllib.request.urlopen(f"{self.admin}/metrics", timeout=10) as answer:
@@ -149,12 +157,13 @@ def landfall(
         server.address = ready["proxy"].partition("://")[2]
         server.admin = ready["admin"]
         token = (data / "admin.token").read_text().strip()
+        server.admin_token = token
         _post(f"{server.admin}/api/v1/environments", token, {"name": "production"})
-        made = _post(f"{server.admin}/api/v1/environments/production/tokens", token, {"name": "bench", "kind": "cluster"})
+        server.renew_user()
     except BaseException:
         server.stop()
         raise
-    server.user, server.tls = User(made["username"], made["secret"]), certificate is not None
+    server.tls = certificate is not None
     return server
 
 

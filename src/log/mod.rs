@@ -16,6 +16,7 @@ mod health;
 mod herald;
 mod journal;
 mod keeper;
+mod meter;
 mod news;
 mod recorder;
 mod restore;
@@ -93,8 +94,13 @@ impl Log {
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         let (slot, counters) = (Slot::new(store.clone()), Counters::default());
         let keeper = Keeper::new(slot.clone(), dir, &journal, counters.failures.clone());
-        let (views, follower, follow) =
-            view::replay(&store, keeper, rules.clone(), counters.fold_panics.clone())?;
+        let (views, follower, follow) = view::replay(
+            &store,
+            keeper,
+            rules.clone(),
+            counters.fold_panics.clone(),
+            counters.forgotten.clone(),
+        )?;
         let started = recorder::start(journal, slot, counters, follower);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));
@@ -115,14 +121,22 @@ impl Log {
         self.recorder.announce()
     }
 
-    /// Hands over what passed. Never blocks; what cannot be kept is counted and becomes a gap event.
+    /// Hands over what passed. Never blocks. What cannot be kept is counted and becomes a gap event; what goes beyond the
+    /// rate of its token is counted and becomes an event that says so.
     pub fn record(&self, observation: Observation) -> Receipt {
         self.recorder.record(observation)
     }
 
-    /// Hands over what content said about itself. Never blocks; nobody waits for it.
-    pub fn learn(&self, event: Event) {
-        self.recorder.learn(event);
+    /// Hands over what was refused because its token is not accepted: such requests prove nothing, so they are written
+    /// once a minute for a repository, and otherwise counted. Never blocks; nobody waits for it.
+    pub fn refuse(&self, observation: Observation) {
+        self.recorder.refuse(observation);
+    }
+
+    /// Hands over what content said about itself. Never blocks; nobody waits for it. Returns whether it was taken: images
+    /// can be made up, so there is a rate for what is learned in all, and what was not taken can be learned again.
+    pub fn learn(&self, event: Event) -> bool {
+        self.recorder.learn(event)
     }
 
     /// Everything folded so far; immutable, at most a moment old.

@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
@@ -24,15 +25,20 @@ use super::health::{Gauges, Health};
 use super::herald::{Herald, Waiter};
 use super::journal::Journal;
 use super::keeper::Progress;
+use super::meter::{Meters, Verdict};
 use super::store::{ReadError, Slot, Store};
 use super::view::{Committed, Follower};
 use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
-use crate::model::event::{Event, Observation};
+use crate::model::act::Action;
+use crate::model::deployments::Forgotten;
+use crate::model::event::{Event, Excess, Observation};
 use crate::model::time::Time;
 
 /// Entries that may wait for the writer. At 300 B each, some 20 MB.
 const QUEUE_ENTRIES_MAX: usize = 65_536;
+/// Changes that may wait for the writer. They wait for no observation, so a few are many.
+const CHANGES_MAX: usize = 1_024;
 /// Entries in one frame: few enough that nobody waits for long.
 const FRAME_ENTRIES_MAX: usize = 2_048;
 /// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
@@ -78,8 +84,31 @@ pub(super) struct Counters {
     pub(super) commits: Counter,
     pub(super) late: Counter,
     pub(super) lost: Counter,
+    pub(super) left_out: Counter,
+    pub(super) refusals_counted: Counter,
     pub(super) failures: Counter,
     pub(super) fold_panics: Counter,
+    pub(super) forgotten: ForgottenGauges,
+}
+
+/// What the fold forgot to stay within its bounds.
+#[derive(Clone, Default)]
+pub(super) struct ForgottenGauges {
+    services: Gauge,
+    nodes: Gauge,
+    releases: Gauge,
+}
+
+impl ForgottenGauges {
+    pub(super) fn show(&self, forgotten: Forgotten) {
+        for (gauge, count) in [
+            (&self.services, forgotten.services),
+            (&self.nodes, forgotten.nodes),
+            (&self.releases, forgotten.releases),
+        ] {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
 }
 
 impl Counters {
@@ -89,7 +118,29 @@ impl Counters {
         log.register("commits", "Synced writes that carried them", self.commits.clone());
         log.register("late", "Answers that went out before their observation was durable", self.late.clone());
         log.register("lost", "Observations that were not written", self.lost.clone());
+        log.register(
+            "left_out",
+            "Observations not written because their token made more than a large cluster does",
+            self.left_out.clone(),
+        );
+        log.register(
+            "refusals_counted",
+            "Requests with tokens that are not accepted that were counted and not written one by one",
+            self.refusals_counted.clone(),
+        );
         log.register("failures", "Writes and openings that failed", self.failures.clone());
+        let forgotten = &self.forgotten;
+        log.register(
+            "services_forgotten",
+            "Services that were forgotten because an environment had too many, the longest silent first",
+            forgotten.services.clone(),
+        );
+        log.register("nodes_forgotten", "Nodes of services that were forgotten", forgotten.nodes.clone());
+        log.register(
+            "releases_forgotten",
+            "Releases that only labels told of and that were forgotten",
+            forgotten.releases.clone(),
+        );
         log.register("fold_panics", "Events that the fold could not take", self.fold_panics.clone());
     }
 }
@@ -97,9 +148,18 @@ impl Counters {
 enum Entry {
     Observed(Box<Observation>, Waiter),
     Learned(Event),
-    Change(Event, oneshot::Sender<Result<(), AppendError>>),
+    /// A change that keeps its place behind what was handed over before.
+    Change(Change),
+    /// There is something to do besides: a change, or what was counted.
+    Wake,
     Read(Reader),
     Stop,
+}
+
+/// A change, and who waits for it.
+struct Change {
+    event: Event,
+    told: oneshot::Sender<Result<(), AppendError>>,
 }
 
 /// Who waits until the database has what was handed over before: told whether it has.
@@ -109,6 +169,7 @@ pub(super) type Reader = SyncSender<bool>;
 #[derive(Clone)]
 pub(super) struct Recorder {
     queue: SyncSender<Entry>,
+    changes: SyncSender<Change>,
     shared: Arc<Shared>,
 }
 
@@ -118,6 +179,8 @@ struct Shared {
     progress: Arc<Progress>,
     /// Losses that are not in the log yet.
     gap: Mutex<Option<Gap>>,
+    /// What each token may write, and what is counted instead.
+    meters: Meters,
     writable: AtomicBool,
     /// When something was made durable.
     written_at: Mutex<Option<Instant>>,
@@ -181,6 +244,32 @@ impl Recorder {
     }
 
     pub(super) fn record(&self, observation: Observation) -> Receipt {
+        if let Verdict::Count { is_news } = self.shared.meters.admit(&observation, Instant::now()) {
+            self.shared.counters.left_out.inc();
+            self.wake(is_news);
+            return Receipt { written: None, shared: self.shared.clone() };
+        }
+        self.write(observation)
+    }
+
+    pub(super) fn refuse(&self, observation: Observation) {
+        match self.shared.meters.refuse(&observation, Instant::now()) {
+            Verdict::Write => drop(self.write(observation)),
+            Verdict::Count { is_news } => {
+                self.shared.counters.refusals_counted.inc();
+                self.wake(is_news);
+            }
+        }
+    }
+
+    /// Has the writer look at what waits beside the queue. While that is full, it does so in any case.
+    fn wake(&self, is_news: bool) {
+        if is_news {
+            let _ = self.queue.try_send(Entry::Wake);
+        }
+    }
+
+    fn write(&self, observation: Observation) -> Receipt {
         let (told, written) = oneshot::channel();
         let at = observation.at;
         let queued = self.queue.try_send(Entry::Observed(Box::new(observation), told));
@@ -190,17 +279,21 @@ impl Recorder {
         Receipt { written: queued.is_ok().then_some(written), shared: self.shared.clone() }
     }
 
-    pub(super) fn learn(&self, event: Event) {
+    pub(super) fn learn(&self, event: Event) -> bool {
         // What content says about itself can be learned again at its next pull, so a full queue loses no truth.
-        let _ = self.queue.try_send(Entry::Learned(event));
+        self.shared.meters.may_learn(Instant::now()) && self.queue.try_send(Entry::Learned(event)).is_ok()
     }
 
     pub(super) async fn append(&self, event: Event) -> Result<(), AppendError> {
         let (told, applied) = oneshot::channel();
-        self.queue.try_send(Entry::Change(event, told)).map_err(|error| match error {
-            TrySendError::Full(_) => AppendError::Busy,
-            TrySendError::Disconnected(_) => AppendError::Closed,
-        })?;
+        let overtakes = overtakes(&event);
+        let change = Change { event, told };
+        if overtakes {
+            self.changes.try_send(change).map_err(refused)?;
+            self.wake(true);
+        } else {
+            self.queue.try_send(Entry::Change(change)).map_err(refused)?;
+        }
         applied.await.unwrap_or(Err(AppendError::Closed))
     }
 
@@ -246,6 +339,22 @@ impl Recorder {
     }
 }
 
+/// Whether a change may be written before observations that were handed over earlier: on a slow disk tens of thousands of
+/// them wait, and who revokes a token must not wait behind them. The log's order is that of writing, and the fold takes
+/// an observation by a token that was revoked meanwhile as one that was answered before; what comes late for an
+/// environment that was deleted meanwhile, it leaves aside. Only where an environment is made anew, under the name of
+/// one that was deleted, could what comes late be taken for its own.
+fn overtakes(event: &Event) -> bool {
+    !matches!(event, Event::Acted(act) if matches!(act.action, Action::EnvironmentCreated { .. }))
+}
+
+fn refused<T>(error: TrySendError<T>) -> AppendError {
+    match error {
+        TrySendError::Full(_) => AppendError::Busy,
+        TrySendError::Disconnected(_) => AppendError::Closed,
+    }
+}
+
 /// Starts the writer's thread over a journal; `store` is the database that follows it.
 pub(super) fn start(
     journal: Journal,
@@ -254,21 +363,24 @@ pub(super) fn start(
     follower: Follower,
 ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
     let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);
+    let (changes, waiting_changes) = sync_channel(CHANGES_MAX);
     let (progress, gap) = (journal.progress(), Mutex::new(None));
     let shared = Arc::new(Shared {
         counters,
         store,
         progress,
         gap,
+        meters: Meters::default(),
         writable: AtomicBool::new(true),
         written_at: Mutex::default(),
         announced: Arc::default(),
     });
     let herald = Herald::start();
+    let waiting = Waiting { entries, changes: waiting_changes };
     let writer = Writer { shared: shared.clone(), journal, follower, herald, retry_at: Instant::now() };
     let thread =
-        std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&entries))?;
-    Ok((Recorder { queue, shared }, thread))
+        std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&waiting))?;
+    Ok((Recorder { queue, changes, shared }, thread))
 }
 
 struct Writer {
@@ -277,6 +389,24 @@ struct Writer {
     follower: Follower,
     herald: Herald,
     retry_at: Instant,
+}
+
+/// What waits for the writer.
+struct Waiting {
+    entries: Receiver<Entry>,
+    changes: Receiver<Change>,
+}
+
+impl Waiting {
+    /// The next entry; none at the end. Wakes up after `pause`, where there is one.
+    fn next(&self, pause: Option<Duration>) -> Option<Entry> {
+        match pause.map(|pause| self.entries.recv_timeout(pause)) {
+            None => self.entries.recv().ok(),
+            Some(Ok(entry)) => Some(entry),
+            Some(Err(RecvTimeoutError::Timeout)) => Some(Entry::Wake),
+            Some(Err(RecvTimeoutError::Disconnected)) => None,
+        }
+    }
 }
 
 /// What one frame takes, and who waits for it.
@@ -295,8 +425,26 @@ impl Batch {
         Self { frame, events: vec![], observers: vec![], changers: vec![], readers: vec![], lost: 0 }
     }
 
-    /// Returns whether the queue goes on.
-    fn push(&mut self, entry: Entry) -> bool {
+    /// Takes the changes that wait, up to a frame's bytes: they go first.
+    fn take_changes(&mut self, waiting: &Waiting) {
+        while self.frame.bytes().len() < FRAME_BYTES_MAX
+            && let Ok(change) = waiting.changes.try_recv()
+        {
+            self.push_change(change);
+        }
+    }
+
+    fn push_change(&mut self, Change { event, told }: Change) {
+        match self.push_event(event) {
+            Ok(()) => self.changers.push(told),
+            Err(_) => {
+                let _ = told.send(Err(AppendError::Unwritable));
+            }
+        }
+    }
+
+    /// Takes an entry. Returns whether the queue goes on.
+    fn push(&mut self, entry: Entry, waiting: &Waiting) -> bool {
         match entry {
             Entry::Observed(observation, told) => match self.push_event(Event::Observed(*observation)) {
                 Ok(()) => self.observers.push(told),
@@ -305,14 +453,17 @@ impl Batch {
             Entry::Learned(event) => {
                 let _ = self.push_event(event);
             }
-            Entry::Change(event, told) => match self.push_event(event) {
-                Ok(()) => self.changers.push(told),
-                Err(_) => {
-                    let _ = told.send(Err(AppendError::Unwritable));
-                }
-            },
-            Entry::Read(told) => self.readers.push(told),
-            Entry::Stop => return false,
+            Entry::Change(change) => self.push_change(change),
+            Entry::Wake => {}
+            // Both mean everything that was handed over before: changes, too.
+            Entry::Read(told) => {
+                self.take_changes(waiting);
+                self.readers.push(told);
+            }
+            Entry::Stop => {
+                self.take_changes(waiting);
+                return false;
+            }
         }
         true
     }
@@ -327,6 +478,14 @@ impl Batch {
         gap
     }
 
+    /// Takes what was counted instead of being written one by one.
+    fn push_counted(&mut self, counted: Vec<Event>) {
+        for event in counted {
+            // What it is made of was written before, or is a few numbers and names: it has bytes.
+            let _ = self.push_event(event);
+        }
+    }
+
     fn push_event(&mut self, event: Event) -> Result<(), CodecError> {
         self.frame.push(&event)?;
         self.events.push(event);
@@ -334,11 +493,11 @@ impl Batch {
     }
 
     /// Takes what waits, up to a frame's bounds. Returns whether the queue is still open.
-    fn fill(&mut self, entries: &Receiver<Entry>) -> bool {
+    fn fill(&mut self, waiting: &Waiting) -> bool {
         while self.events.len() < FRAME_ENTRIES_MAX && self.frame.bytes().len() < FRAME_BYTES_MAX {
-            match entries.try_recv() {
+            match waiting.entries.try_recv() {
                 Ok(entry) => {
-                    if !self.push(entry) {
+                    if !self.push(entry, waiting) {
                         return false;
                     }
                 }
@@ -351,29 +510,47 @@ impl Batch {
 }
 
 impl Writer {
-    fn run(mut self, entries: &Receiver<Entry>) {
+    fn run(mut self, waiting: &Waiting) {
         let mut open = true;
         while open {
-            let Some(first) = self.next(entries) else { break };
+            let Some(first) = self.next(waiting) else { break };
             let mut batch = Batch::new(self.journal.frame());
             let gap = batch.push_gap(&self.shared);
-            open = batch.push(first) && batch.fill(entries);
-            open = open && self.gather(&mut batch, entries);
+            batch.take_changes(waiting);
+            batch.push_counted(self.shared.meters.take_due(Instant::now()));
+            open = batch.push(first, waiting) && batch.fill(waiting);
+            open = open && self.gather(&mut batch, waiting);
+            if !open {
+                batch.push_counted(self.shared.meters.take_all(Instant::now()));
+            }
             self.write(batch, gap);
+        }
+        self.write_changes(waiting);
+    }
+
+    /// Writes the changes that are left at the end.
+    fn write_changes(&mut self, waiting: &Waiting) {
+        loop {
+            let mut batch = Batch::new(self.journal.frame());
+            batch.take_changes(waiting);
+            if batch.changers.is_empty() {
+                return;
+            }
+            self.write(batch, None);
         }
     }
 
     /// The next entry, once there is one; nothing when the queue is closed. Meanwhile a journal that failed is tried again,
     /// so that it heals, and a gap is told, although nobody pulls.
-    fn next(&mut self, entries: &Receiver<Entry>) -> Option<Entry> {
+    fn next(&mut self, waiting: &Waiting) -> Option<Entry> {
         while !self.shared.writable.load(Ordering::Relaxed) {
-            match entries.recv_timeout(RETRY_PAUSE) {
+            match waiting.entries.recv_timeout(RETRY_PAUSE) {
                 Ok(entry) => return Some(entry),
                 Err(RecvTimeoutError::Timeout) => self.retry(),
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        entries.recv().ok()
+        waiting.next(self.shared.meters.due_in(Instant::now()))
     }
 
     fn retry(&mut self) {
@@ -389,14 +566,14 @@ impl Writer {
     }
 
     /// Waits for what was announced, as long as some of it comes. Returns whether the queue is still open.
-    fn gather(&self, batch: &mut Batch, entries: &Receiver<Entry>) -> bool {
+    fn gather(&self, batch: &mut Batch, waiting: &Waiting) -> bool {
         for _ in 0..GATHER_PAUSES_MAX {
             let before = batch.events.len();
             if !self.shared.announced.any() {
                 break;
             }
             let any_left = self.shared.announced.wait(GATHER_PAUSE);
-            if !batch.fill(entries) {
+            if !batch.fill(waiting) {
                 return false;
             }
             if !any_left || batch.events.len() == before {
@@ -420,7 +597,7 @@ impl Writer {
         }
         self.shared.lose(
             batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
-            batch.observers.len() as u64,
+            batch.observers.len() as u64 + batch.events.iter().map(left_out).sum::<u64>(),
         );
         for told in batch.changers {
             let _ = told.send(Err(AppendError::Unwritable));
@@ -466,5 +643,13 @@ fn observed_at(event: &Event) -> Option<Time> {
     match event {
         Event::Observed(observation) => Some(observation.at),
         _ => None,
+    }
+}
+
+/// How many observations an event stands for that were left out.
+fn left_out(event: &Event) -> u64 {
+    match event {
+        Event::LeftOut(left_out) if left_out.what == Excess::Observations => left_out.count,
+        _ => 0,
     }
 }

@@ -166,6 +166,149 @@ mod failing_disk {
     }
 }
 
+/// A disk so slow that it writes only when it is let.
+mod slow_disk {
+    use std::io;
+    use std::sync::{Arc, Condvar, Mutex};
+
+    use crate::log::journal::Disk;
+
+    #[derive(Clone, Default)]
+    pub(super) struct Gate(Arc<(Mutex<usize>, Condvar)>);
+
+    impl Gate {
+        /// Lets so many more frames be written.
+        pub(super) fn let_through(&self, frames: usize) {
+            let mut left = self.0.0.lock().unwrap();
+            *left = left.saturating_add(frames);
+            self.0.1.notify_all();
+        }
+    }
+
+    pub(super) struct SlowDisk {
+        pub(super) disk: Box<dyn Disk>,
+        pub(super) gate: Gate,
+    }
+
+    impl Disk for SlowDisk {
+        fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            let mut left =
+                self.gate.0.1.wait_while(self.gate.0.0.lock().unwrap(), |left| *left == 0).unwrap();
+            *left -= 1;
+            drop(left);
+            self.disk.write_all_at(bytes, offset)
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            self.disk.sync_data()
+        }
+    }
+}
+
+fn revoked(token: &str) -> Event {
+    let action = Action::TokenRevoked { environment: "production".parse().unwrap(), id: TokenId::new(token) };
+    action.by(Actor::default(), Time::from_ms(0))
+}
+
+#[tokio::test]
+async fn a_change_waits_for_two_frames_however_many_observations_wait_on_a_slow_disk() {
+    const WAITING: u64 = 44_000;
+    let dir = tempfile::tempdir().unwrap();
+    let gate = slow_disk::Gate::default();
+    let store = Store::open(dir.path()).unwrap();
+    let journal = Journal::open(dir.path(), &store)
+        .unwrap()
+        .with_disk(|disk| Box::new(slow_disk::SlowDisk { disk, gate: gate.clone() }));
+    let log = Log::start(store, journal, Rules::default()).unwrap();
+    for number in 0..WAITING {
+        let _ = log.record(observation(number));
+    }
+    let mut revoking = std::pin::pin!(log.append(revoked("tok_1")));
+    let handed_over = tokio::time::timeout(Duration::ZERO, &mut revoking).await;
+    assert!(handed_over.is_err(), "nothing is written yet");
+    // The frame that is under way, and the one that the change is in.
+    gate.let_through(2);
+    tokio::time::timeout(Duration::from_secs(60), revoking).await.expect("it waits behind them").unwrap();
+
+    gate.let_through(usize::MAX);
+    let events = stored(&log);
+    assert_eq!(events.len() as u64, WAITING + 1);
+    let place = events.iter().position(|event| matches!(event, Event::Acted(_))).unwrap();
+    assert!(place <= 2_049, "it is the {place}th");
+    let order = events.iter().filter_map(|event| match event {
+        Event::Observed(observation) => Some(observation.at.ms()),
+        _ => None,
+    });
+    assert!(order.collect::<Vec<_>>().is_sorted(), "observations keep their order");
+}
+
+#[tokio::test]
+async fn what_is_read_and_what_is_closed_has_the_changes_that_were_handed_over_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    for number in 0..20 {
+        let token = format!("tok_{number}");
+        let mut appending = Box::pin(log.append(revoked(&token)));
+        let _ = tokio::time::timeout(Duration::ZERO, &mut appending).await;
+        let acts = stored(&log).iter().filter(|event| matches!(event, Event::Acted(_))).count();
+        assert_eq!(acts, number + 1);
+        drop(appending);
+    }
+    let handle = log.clone();
+    let mut last = Box::pin(handle.append(revoked("tok_last")));
+    let _ = tokio::time::timeout(Duration::ZERO, &mut last).await;
+    log.close();
+    assert_eq!(stored(&open(dir.path())).len(), 21);
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_writes_tens_of_events_however_often_it_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    log.append(created("production")).await.unwrap();
+    for number in 0..100_000 {
+        let repository = format!("made-up/{number}").parse().unwrap();
+        log.refuse(Observation { repository, status: 401, digest: None, ..observation(number) });
+    }
+    // What was counted is written at the end, at the latest.
+    log.close();
+    let log = open(dir.path());
+    let events = stored(&log);
+    assert!(events.len() < 50, "{} events", events.len());
+    let told: u64 = events
+        .iter()
+        .map(|event| match event {
+            Event::Observed(_) => 1,
+            Event::Refused { count, .. } => *count,
+            Event::LeftOut(left_out) => left_out.count,
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(told, 100_000, "each is written or counted");
+}
+
+#[tokio::test]
+async fn what_goes_beyond_a_token_s_rate_is_said_in_the_log_and_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    log.append(created("production")).await.unwrap();
+    let mut left_out = 0;
+    while left_out < 100 {
+        let receipt = log.record(observation(1));
+        if let Some(Durability::Lost) = futures_util::FutureExt::now_or_never(receipt.durable(&long())) {
+            left_out += 1;
+        }
+    }
+    log.close();
+    let log = open(dir.path());
+    let counts = stored(&log).into_iter().filter_map(|event| match event {
+        Event::LeftOut(left_out) => Some(left_out.count),
+        _ => None,
+    });
+    assert_eq!(counts.sum::<u64>(), left_out);
+    let tracked = log.view().state.environment(&"production".parse().unwrap()).unwrap().clone();
+    assert_eq!(tracked.gaps().map(|gap| gap.lost).sum::<u64>(), left_out);
+}
+
 /// A log with halves of `half_pages`, whose database and whose journal fail on demand.
 fn open_failing(dir: &Path, half_pages: u32) -> (Log, failing_disk::Full, failing_disk::Full) {
     let (database_full, journal_full) = <(failing_disk::Full, failing_disk::Full)>::default();

@@ -42,7 +42,17 @@ pub(super) struct Denial {
     /// What the client is told.
     pub(super) refusal: Refusal,
     /// Whose token it was, when it was good once: such an attempt is worth recording.
-    pub(super) owner: Option<(EnvironmentName, TokenId, TokenKind)>,
+    pub(super) owner: Option<Owner>,
+}
+
+/// Whose token it was that is accepted no more.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) environment: EnvironmentName,
+    pub(super) token: TokenId,
+    pub(super) kind: TokenKind,
+    /// Since when it is not accepted.
+    pub(super) ended_at: Option<Time>,
 }
 
 /// Who asks, by the token in `Authorization`: as the password of Basic (RFC 7617; the user name is for people), or
@@ -61,9 +71,12 @@ pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -
                 Refused::Revoked => "the token was revoked; make a new one with `landfall token create`",
                 Refused::Expired => "the token has expired; make a new one with `landfall token create`",
             };
-            let owner = directory
-                .owner(&hash)
-                .map(|(environment, token)| (environment.name.clone(), token.id.clone(), token.kind));
+            let owner = directory.owner(&hash).map(|(environment, token)| Owner {
+                environment: environment.name.clone(),
+                token: token.id.clone(),
+                kind: token.kind,
+                ended_at: token.ended_at(now),
+            });
             Err(Denial { refusal: Refusal::unauthorized(message), owner })
         }
     }

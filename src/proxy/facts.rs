@@ -13,6 +13,10 @@ const LABEL_PREFIX: &str = "org.opencontainers.image.";
 const LABELS_MAX: usize = 32;
 /// Longest label that is kept, in bytes; a longer one is left out.
 const LABEL_BYTES_MAX: usize = 512;
+/// Bytes of all labels of one image: what it says about itself stays in the log for ever.
+const LABELS_BYTES_MAX: usize = 4 * 1024;
+/// The labels that something is made of; the others stand behind them.
+const LABELS_FIRST: [&str; 3] = ["version", "revision", "created"];
 /// Children kept of one index.
 const CHILDREN_MAX: usize = 256;
 
@@ -70,11 +74,20 @@ pub(super) fn of_config(body: &[u8]) -> Facts {
 }
 
 fn kept(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    labels
+    let mut labels: Vec<(String, String)> = labels
         .into_iter()
         .filter_map(|(key, value)| Some((key.strip_prefix(LABEL_PREFIX)?.to_owned(), value)))
         .filter(|(key, value)| key.len() <= LABEL_BYTES_MAX && value.len() <= LABEL_BYTES_MAX)
+        .collect();
+    labels.sort_by_key(|(key, _)| !LABELS_FIRST.contains(&key.as_str()));
+    let mut bytes = 0;
+    labels
+        .into_iter()
         .take(LABELS_MAX)
+        .take_while(|(key, value)| {
+            bytes += key.len() + value.len();
+            bytes <= LABELS_BYTES_MAX
+        })
         .collect()
 }
 

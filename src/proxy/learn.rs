@@ -162,29 +162,36 @@ impl Memory {
         if self.known.get(&digest) == Some(Known::Manifest) {
             return None;
         }
-        self.known.insert(digest, Known::Manifest);
-        let facts = facts::of_manifest(body)?;
+        let Some(facts) = facts::of_manifest(body) else {
+            self.known.insert(digest, Known::Manifest);
+            return None;
+        };
         let view = log.view();
+        if let Facts::Index { children, .. } = &facts {
+            for child in children {
+                self.parents.insert(*child, digest);
+            }
+        }
         let next = match &facts {
             Facts::Index { children, .. } => {
-                for child in children {
-                    self.parents.insert(*child, digest);
-                }
-                let first = *children.first()?;
-                let unknown = self.known.get(&first).is_none() && !view.state.has_read(&first);
-                unknown.then_some(What::Manifest(Reference::Digest(first)))
+                let is_unknown =
+                    |first: &&Digest| self.known.get(first).is_none() && !view.state.has_read(first);
+                let first = children.first().filter(is_unknown);
+                first.map(|first| What::Manifest(Reference::Digest(*first)))
             }
             Facts::Manifest { config, .. } => {
                 let unknown = self.known.get(config) != Some(Known::Config) && !view.state.has_read(config);
-                if unknown {
-                    self.known.insert(*config, Known::WantedConfig);
-                }
                 unknown.then_some(What::Blob(*config))
             }
             Facts::Config { .. } => None,
         };
-        if !view.state.has_read(&digest) {
-            log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
+        let event = Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts };
+        if !view.state.has_read(&digest) && !log.learn(event) {
+            return None; // too much at once; it is learned when it passes again
+        }
+        self.known.insert(digest, Known::Manifest);
+        if let Some(What::Blob(config)) = &next {
+            self.known.insert(*config, Known::WantedConfig);
         }
         next
     }
@@ -192,7 +199,9 @@ impl Memory {
     fn config(&self, log: &Log, repository: &Repository, digest: Digest, body: &[u8]) {
         // That it says nothing is worth remembering, too.
         let facts = facts::of_config(body);
-        log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts });
+        if !log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts }) {
+            return; // as above
+        }
         self.known.insert(digest, Known::Config);
     }
 

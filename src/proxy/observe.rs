@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, StatusCode};
 
-use super::auth::Permit;
+use super::auth::{Owner, Permit};
 use super::upstream::Target;
 use crate::clock;
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
@@ -13,6 +13,8 @@ use crate::model::oci::{Digest, Reference, Repository, Route};
 
 /// Longest user agent that is kept, in bytes. Docker's with all its parts has some 200.
 const AGENT_BYTES_MAX: usize = 512;
+/// The same of a request with a token that is not accepted: it says what kind of program asks.
+const REFUSED_AGENT_BYTES_MAX: usize = 128;
 /// Longest media type that is kept, in bytes; RFC 6838 §4.2 allows 127 for each half.
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
 /// Distribution spec, "Pulling manifests": the digest of what was answered.
@@ -76,7 +78,14 @@ impl Pull {
     }
 
     /// The same for a token that is accepted no more.
-    pub(super) fn by(
+    pub(super) fn refused(owner: &Owner, asker: &Asker, head: bool, route: &Route) -> Option<Self> {
+        let pull =
+            Self::by((owner.environment.clone(), owner.token.clone(), owner.kind), asker, head, route)?;
+        let agent = clipped(pull.agent.as_bytes(), REFUSED_AGENT_BYTES_MAX);
+        Some(Self { agent, ..pull })
+    }
+
+    fn by(
         (environment, token, token_kind): (EnvironmentName, TokenId, TokenKind),
         asker: &Asker,
         head: bool,
