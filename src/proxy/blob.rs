@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 
-use super::forward::{Proxy, forwarded, whole};
+use super::forward::{Proxy, forwarded};
 use super::learn::CONFIG_BYTES_MAX;
 use super::observe::{Answered, Pull, media_type_in};
 use super::respond::{Body, Refusal, empty, full};
@@ -121,7 +121,7 @@ impl Proxy {
         response: Response<Content>,
     ) -> Result<Response<Body>, Refusal> {
         let (head, body) = response.into_parts();
-        match whole(body, CONFIG_BYTES_MAX, &self.whole_body).await {
+        match self.whole(body, CONFIG_BYTES_MAX).await {
             Ok(body) if digest.fits(&body) => {
                 self.learner.config(&pull.repository, digest, &body);
                 let answered = Answered {

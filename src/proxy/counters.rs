@@ -19,6 +19,8 @@ pub struct Counters {
     pub(super) upstream_errors: Counter,
     pub(super) learning_dropped: Counter,
     pub(super) connections: Gauge,
+    pub(super) whole_bytes: Gauge,
+    pub(super) bodies_without_room: Counter,
     pub(super) tls_failures: Counter,
 }
 
@@ -61,6 +63,16 @@ impl Counters {
             "learning_dropped",
             "Images not looked at in the background because too many waited",
             self.learning_dropped.clone(),
+        );
+        proxy.register(
+            "whole_body_bytes",
+            "Bytes of manifests and other bodies that are held whole until clients have taken them",
+            self.whole_bytes.clone(),
+        );
+        proxy.register(
+            "bodies_without_room",
+            "Bodies that were not read whole because too much was held already",
+            self.bodies_without_room.clone(),
         );
         proxy.register("connections", "Open client connections", self.connections.clone());
         proxy.register("tls_failures", "TLS handshakes that failed", self.tls_failures.clone());

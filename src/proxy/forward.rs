@@ -18,11 +18,12 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use tower_http::timeout::TimeoutBody;
 
 use super::auth::{self, Permit};
+use super::budget::{Budget, NotWhole};
 use super::conversation::Visitor;
 use super::counters::{Answer, Counters};
 use super::learn::Learner;
@@ -37,8 +38,10 @@ use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::listen::{Trusted, host};
 use crate::log::Log;
-use crate::model::oci::{Digest, ErrorCode, Route};
+use crate::model::deployments::PULL;
+use crate::model::oci::{Digest, ErrorCode, Reference, Route};
 use crate::model::registries::Host;
+use crate::model::time::Time;
 
 /// Largest body of an error that is handed on, in bytes.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
@@ -71,6 +74,7 @@ pub struct Proxy {
     pub(super) trusted: Trusted,
     pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
+    bodies: Budget,
     pub(super) verified: Arc<Recent<Digest, Instant>>,
     pub(super) pipes: Pipes,
 }
@@ -83,7 +87,20 @@ impl Proxy {
         let verified = Arc::new(Recent::new(VERIFIED_MIN));
         let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(settings.whole_body));
         let pipes = Pipes::new(if settings.splice { settings.pipes_max } else { 0 });
-        Self { log, upstreams, learner, counters, settings, trusted, max_wait, whole_body, verified, pipes }
+        let bodies = Budget::new(counters.whole_bytes.clone());
+        Self {
+            log,
+            upstreams,
+            learner,
+            counters,
+            settings,
+            trusted,
+            max_wait,
+            whole_body,
+            bodies,
+            verified,
+            pipes,
+        }
     }
 
     /// What it counts.
@@ -162,12 +179,25 @@ impl Proxy {
             if let (Some(owner), Some(route @ Route::Manifest(repository, _))) = (denial.owner, route)
                 && let Ok(ns) = Host::of_query(head.uri.query().unwrap_or_default())
                 && let Ok(target) = self.upstreams.select(repository, ns.as_ref())
+                && let Some(pull) =
+                    Pull::refused(&owner, asker, head.method == Method::HEAD, route, &target)
             {
-                let pull = Pull::by(owner, asker, head.method == Method::HEAD, route, &target);
-                self.note(pull, Answered::refused(StatusCode::UNAUTHORIZED));
+                self.log_refused(pull, owner.ended_at);
             }
             denial.refusal
         })
+    }
+
+    /// Records a request with a token that is not accepted. It proves nothing, but for what ends a pull that began while
+    /// the token was.
+    fn log_refused(&self, pull: Pull, ended_at: Option<Time>) {
+        let may_end_a_pull = matches!(pull.reference, Reference::Digest(_));
+        let observation = pull.observed(Answered::refused(StatusCode::UNAUTHORIZED));
+        if may_end_a_pull && ended_at.is_some_and(|at| observation.at.since(at) <= PULL) {
+            drop(self.log.record(observation));
+        } else {
+            self.log.refuse(observation);
+        }
     }
 
     /// Records what nobody waits for.
@@ -227,7 +257,7 @@ impl Proxy {
         if method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
             return forwarded(head, empty());
         }
-        match whole(body, ERROR_BYTES_MAX, &self.whole_body).await {
+        match self.whole(body, ERROR_BYTES_MAX).await {
             Ok(body) => forwarded(head, full(body)),
             // The status and its headers are the answer; its text is lost.
             Err(_) => {
@@ -235,6 +265,20 @@ impl Proxy {
                     .into_response()
             }
         }
+    }
+
+    /// Reads a body whole, within a bound and a time, where there is room for it.
+    pub(super) async fn whole(&self, body: Content, bytes_max: u64) -> Result<Bytes, NotWhole> {
+        let read = match self.whole_body.bound(pin!(self.bodies.read(body, bytes_max))).await {
+            Ok(read) => read,
+            Err(Elapsed) => {
+                Err(NotWhole::Broken(format!("not all of it came within {:?}", self.whole_body.wait())))
+            }
+        };
+        if let Err(NotWhole::NoRoom) = &read {
+            self.counters.bodies_without_room.inc();
+        }
+        read
     }
 }
 
@@ -264,29 +308,6 @@ fn registry_named(uri: &Uri) -> Result<Option<Host>, Refusal> {
         let message = format!("the query's `ns` is {problem}, and only one");
         Refusal::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, message)
     })
-}
-
-/// Why a body cannot be had whole.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Partial {
-    #[error("it is longer than {0} bytes")]
-    TooLong(u64),
-    #[error("{0}")]
-    Broken(String),
-}
-
-/// Reads a body whole, within a bound and a time.
-pub(super) async fn whole(body: Content, bytes_max: u64, deadlines: &Deadlines) -> Result<Bytes, Partial> {
-    let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    if body.size_hint().lower() > bytes_max {
-        return Err(Partial::TooLong(bytes_max));
-    }
-    match deadlines.bound(pin!(Limited::new(body, limit).collect())).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Partial::TooLong(bytes_max)),
-        Ok(Err(error)) => Err(Partial::Broken(error.to_string())),
-        Err(Elapsed) => Err(Partial::Broken(format!("not all of it came within {:?}", deadlines.wait()))),
-    }
 }
 
 /// The upstream's answer as it goes to the client: its status and its headers, but for those of one connection.

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 
-use super::forward::{Partial, Proxy, forwarded, whole};
+use super::budget::NotWhole;
+use super::forward::{Proxy, forwarded};
 use super::learn::MANIFEST_BYTES_MAX;
 use super::observe::{Answered, Pull, digest_in, media_type_in};
 use super::respond::{Body, Refusal, full};
@@ -52,9 +53,10 @@ impl Proxy {
                 let answered = self.answered_without_body(pull, target, &head, &ask.method);
                 return Ok((self.small(head, body, &ask.method).await, answered));
             }
-            match whole(body, MANIFEST_BYTES_MAX, &self.whole_body).await {
+            match self.whole(body, MANIFEST_BYTES_MAX).await {
                 Ok(body) => break (head, body),
-                Err(Partial::TooLong(_)) => return Err(too_long(pull)),
+                Err(NotWhole::TooLarge(_)) => return Err(too_long(pull)),
+                Err(NotWhole::NoRoom) => return Err(Refusal::no_room()),
                 Err(_) if tries < MANIFEST_TRIES => {}
                 Err(reason) => {
                     tracing::warn!(repository = target.name(), %reason, "a manifest could not be read");

@@ -4,6 +4,7 @@
 
 mod auth;
 mod blob;
+mod budget;
 mod conversation;
 mod counters;
 mod facts;

@@ -78,9 +78,15 @@ impl Pull {
     }
 
     /// The same for a token that is accepted no more.
-    pub(super) fn refused(owner: &Owner, asker: &Asker, head: bool, route: &Route) -> Option<Self> {
-        let pull =
-            Self::by((owner.environment.clone(), owner.token.clone(), owner.kind), asker, head, route)?;
+    pub(super) fn refused(
+        owner: &Owner,
+        asker: &Asker,
+        head: bool,
+        route: &Route,
+        target: &Target,
+    ) -> Option<Self> {
+        let who = (owner.environment.clone(), owner.token.clone(), owner.kind);
+        let pull = Self::by(who, asker, head, route, target)?;
         let agent = clipped(pull.agent.as_bytes(), REFUSED_AGENT_BYTES_MAX);
         Some(Self { agent, ..pull })
     }

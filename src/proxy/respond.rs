@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
+use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Frame, SizeHint};
 
 use super::transfer::{Transfer, TransferError};
@@ -21,7 +21,9 @@ use crate::model::registries::Unrouted;
 
 /// The body of every answer.
 pub(super) enum Body {
-    /// One that is there, or handed on as it comes.
+    /// One that is all there.
+    Whole(Full<Bytes>),
+    /// One that is handed on as it comes.
     Plain(UnsyncBoxBody<Bytes, TransferError>),
     /// A blob on its way.
     Transfer(Box<Transfer>),
@@ -36,6 +38,7 @@ impl hyper::body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, TransferError>>> {
         match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Self::Plain(body) => Pin::new(body).poll_frame(cx),
             Self::Transfer(transfer) => Pin::new(&mut **transfer).poll_frame(cx),
         }
@@ -43,6 +46,7 @@ impl hyper::body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
+            Self::Whole(body) => body.is_end_stream(),
             Self::Plain(body) => body.is_end_stream(),
             Self::Transfer(transfer) => transfer.is_end_stream(),
         }
@@ -50,6 +54,7 @@ impl hyper::body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
+            Self::Whole(body) => body.size_hint(),
             Self::Plain(body) => body.size_hint(),
             Self::Transfer(transfer) => transfer.size_hint(),
         }
@@ -59,6 +64,9 @@ impl hyper::body::Body for Body {
 /// Tells old clients that this is a v2 registry (distribution spec, "Legacy Docker support HTTP headers").
 const API_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("docker-distribution-api-version"), HeaderValue::from_static("registry/2.0"));
+
+/// In how many seconds a client may try again that found no room.
+const RETRY_AFTER_S: &str = "5";
 
 /// Why a request is not forwarded, or not answered as the upstream would have.
 #[derive(Clone, Debug)]
@@ -94,6 +102,12 @@ impl Refusal {
         Self::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, message)
     }
 
+    /// Too much is held for clients that do not take it.
+    pub(super) fn no_room() -> Self {
+        let message = "this proxy holds as much for other clients as it may; try again in a moment";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyRequests, message)
+    }
+
     /// The answer. hyper leaves the body out where the request was HEAD.
     pub(super) fn into_response(self) -> Response<Body> {
         let error =
@@ -103,6 +117,9 @@ impl Refusal {
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"landfall\""));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -145,10 +162,10 @@ fn json(status: StatusCode, body: Bytes) -> Response<Body> {
 
 /// A body that is all there.
 pub(super) fn full(bytes: Bytes) -> Body {
-    Body::Plain(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())
+    Body::Whole(Full::new(bytes))
 }
 
 /// No body.
 pub(super) fn empty() -> Body {
-    Body::Plain(Empty::new().map_err(|never| match never {}).boxed_unsync())
+    Body::Whole(Full::default())
 }
