@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const CONNECTIONS: usize = 16;
 /// Requests that are sent before the first of them is answered.
 const PIPELINED: usize = 32;
 
 /// Asks for `count` paths, over a few connections; returns how long it took.
-pub async fn flood(
+pub(crate) async fn flood(
     proxy: SocketAddr,
     authorization: &str,
     count: usize,
@@ -84,7 +84,11 @@ async fn answer(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Result<(), Fail
 }
 
 /// Connections that ask for something large and read nothing, until they are dropped.
-pub async fn hold(proxy: SocketAddr, authorization: &str, count: usize) -> Result<Vec<TcpStream>, Failure> {
+pub(crate) async fn hold(
+    proxy: SocketAddr,
+    authorization: &str,
+    count: usize,
+) -> Result<Vec<TcpStream>, Failure> {
     let mut held = Vec::with_capacity(count);
     for number in 0..count {
         let socket = TcpSocket::new_v4()?;

@@ -11,7 +11,7 @@ const LARGE_BYTES: usize = 4 * 1024 * 1024 - 1024;
 
 /// What it answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Answers {
+pub(crate) enum Answers {
     Nothing,
     /// Each name has an image of its own, whose labels name a version of its own.
     Everything,
@@ -19,13 +19,13 @@ pub enum Answers {
     Large,
 }
 
-pub struct Registry {
+pub(crate) struct Registry {
     address: SocketAddr,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Registry {
-    pub async fn start(answers: Answers) -> std::io::Result<Self> {
+    pub(crate) async fn start(answers: Answers) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
@@ -36,7 +36,7 @@ impl Registry {
         Ok(Self { address, task })
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }

@@ -16,29 +16,29 @@ use crate::load::Failure;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_landfall");
 
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     data: PathBuf,
-    pub proxy: SocketAddr,
+    pub(crate) proxy: SocketAddr,
     admin: SocketAddr,
     admin_token: String,
     /// How long the start took.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 /// In MiB.
-pub struct Memory {
-    pub now: u64,
-    pub peak: u64,
+pub(crate) struct Memory {
+    pub(crate) now: u64,
+    pub(crate) peak: u64,
 }
 
-pub struct Token {
+pub(crate) struct Token {
     id: String,
-    pub authorization: String,
+    pub(crate) authorization: String,
 }
 
 impl Server {
-    pub async fn start(data: &Path, upstream: &str) -> Result<Self, Failure> {
+    pub(crate) async fn start(data: &Path, upstream: &str) -> Result<Self, Failure> {
         let began = Instant::now();
         let mut process = Command::new(BINARY)
             .args([
@@ -67,12 +67,12 @@ impl Server {
     }
 
     /// As `kill -9` ends it.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
-    pub fn memory(&self) -> Memory {
+    pub(crate) fn memory(&self) -> Memory {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
         let mib = |name: &str| {
@@ -83,16 +83,16 @@ impl Server {
         Memory { now: of("VmRSS"), peak: of("VmHWM") }
     }
 
-    pub fn bytes_on_disk(&self) -> u64 {
+    pub(crate) fn bytes_on_disk(&self) -> u64 {
         let length = |name| std::fs::metadata(self.data.join(name)).map_or(0, |file| file.len());
         length("landfall.redb") + length("landfall.journal")
     }
 
-    pub async fn make_environment(&self) -> Result<(), Failure> {
+    pub(crate) async fn make_environment(&self) -> Result<(), Failure> {
         self.api("POST", "/api/v1/environments", &json!({ "name": "production" })).await.map(drop)
     }
 
-    pub async fn make_token(&self) -> Result<Token, Failure> {
+    pub(crate) async fn make_token(&self) -> Result<Token, Failure> {
         let body = json!({ "name": "nodes", "kind": "cluster" });
         let made = self.api("POST", "/api/v1/environments/production/tokens", &body).await?;
         let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
@@ -100,19 +100,19 @@ impl Server {
         Ok(Token { id: text("id"), authorization: format!("Basic {pair}") })
     }
 
-    pub async fn revoke(&self, token: &Token) -> Result<(), Failure> {
+    pub(crate) async fn revoke(&self, token: &Token) -> Result<(), Failure> {
         let path = format!("/api/v1/environments/production/tokens/{}", token.id);
         self.api("DELETE", &path, &Value::Null).await.map(drop)
     }
 
-    pub async fn metric(&self, name: &str) -> Result<u64, Failure> {
+    pub(crate) async fn metric(&self, name: &str) -> Result<u64, Failure> {
         let (_, text) = self.ask("GET", "/metrics", "", "").await?;
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
         Ok(value.ok_or_else(|| format!("there is no metric {name}"))? as u64)
     }
 
     /// How long every page and answer took that depends on names.
-    pub async fn pages(&self) -> Result<Vec<(String, Duration)>, Failure> {
+    pub(crate) async fn pages(&self) -> Result<Vec<(String, Duration)>, Failure> {
         let bearer = format!("authorization: Bearer {}\r\n", self.admin_token);
         let (head, _) = self.ask("POST", "/login", "", &format!("token={}", self.admin_token)).await?;
         let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).ok_or("no session")?;
@@ -146,7 +146,7 @@ impl Server {
     }
 
     /// How long `landfall status` takes.
-    pub fn status_command(&self) -> Result<Duration, Failure> {
+    pub(crate) fn status_command(&self) -> Result<Duration, Failure> {
         let began = Instant::now();
         let output = Command::new(BINARY)
             .arg("status")

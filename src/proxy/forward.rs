@@ -179,8 +179,7 @@ impl Proxy {
             if let (Some(owner), Some(route @ Route::Manifest(repository, _))) = (denial.owner, route)
                 && let Ok(ns) = Host::of_query(head.uri.query().unwrap_or_default())
                 && let Ok(target) = self.upstreams.select(repository, ns.as_ref())
-                && let Some(pull) =
-                    Pull::refused(&owner, asker, head.method == Method::HEAD, route, &target)
+                && let Some(pull) = Pull::refused(&owner, asker, head.method == Method::HEAD, route, &target)
             {
                 self.log_refused(pull, owner.ended_at);
             }
