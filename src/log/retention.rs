@@ -65,7 +65,7 @@ pub(super) fn thin(store: &Store, rules: &Rules, until: Time, events_min: u64) -
     let before = base.applied;
     for entry in store.events_after(before)? {
         let (sequence, event) = entry?;
-        let is_recent = matches!(&event, Event::Observed(observation) if observation.at >= until);
+        let is_recent = event.is_observed() && event.at() >= until;
         if is_recent || sequence - before > EVENTS_MAX {
             break;
         }

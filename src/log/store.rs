@@ -242,11 +242,7 @@ impl Store {
             let mut meta = transaction.open_table(META)?;
             let thinned = meta.get(META_THINNED)?.map_or(0, |thinned| thinned.value());
             let end = through.min(thinned.saturating_add(events_max));
-            // What was counted instead of observed goes as observations do.
-            let is_observed = |event: &Event| {
-                matches!(event, Event::Observed(_) | Event::Refused { .. } | Event::LeftOut(_))
-            };
-            let is_other = |_: u64, bytes: &[u8]| !codec::decode(bytes).is_ok_and(|it| is_observed(&it));
+            let is_other = |_: u64, bytes: &[u8]| !codec::decode(bytes).is_ok_and(|it| it.is_observed());
             transaction.open_table(EVENTS)?.retain_in(thinned + 1..=end, is_other)?;
             meta.insert(META_THINNED, end)?;
             end

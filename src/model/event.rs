@@ -197,6 +197,11 @@ pub enum Excess {
 }
 
 impl Event {
+    /// Whether it is an observation, or what was counted in place of some: what proves something until retention takes it.
+    pub fn is_observed(&self) -> bool {
+        matches!(self, Self::Observed(_) | Self::Refused { .. } | Self::LeftOut(_))
+    }
+
     /// When it happened, by this machine's clock; for what took a while, when it ended.
     pub fn at(&self) -> Time {
         match self {

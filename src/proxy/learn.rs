@@ -180,26 +180,27 @@ impl Memory {
             return None;
         };
         let view = log.view();
+        if let Facts::Index { children, .. } = &facts {
+            for child in children {
+                self.parents.insert(*child, digest);
+            }
+        }
         let next = match &facts {
             Facts::Index { children, .. } => {
-                for child in children {
-                    self.parents.insert(*child, digest);
-                }
                 let is_unknown =
-                    |child: &&Digest| self.known.get(*child).is_none() && !view.state.has_read(child);
-                children.first().filter(is_unknown).map(|first| What::Manifest(Reference::Digest(*first)))
+                    |first: &&Digest| self.known.get(first).is_none() && !view.state.has_read(first);
+                let first = children.first().filter(is_unknown);
+                first.map(|first| What::Manifest(Reference::Digest(*first)))
             }
             Facts::Manifest { config, .. } => {
-                let is_known = self.known.get(config) == Some(Known::Config) || view.state.has_read(config);
-                (!is_known).then_some(What::Blob(*config))
+                let unknown = self.known.get(config) != Some(Known::Config) && !view.state.has_read(config);
+                unknown.then_some(What::Blob(*config))
             }
             Facts::Config { .. } => None,
         };
-        if !view.state.has_read(&digest) {
-            let event = Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts };
-            if !log.learn(event) {
-                return None; // too much at once; it is learned when it passes again
-            }
+        let event = Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts };
+        if !view.state.has_read(&digest) && !log.learn(event) {
+            return None; // too much at once; it is learned when it passes again
         }
         self.known.insert(digest, Known::Manifest);
         if let Some(What::Blob(config)) = &next {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use landfall::config::{self, Redirects, Secret, Verify};
+use landfall::config::{self, Credentials, Redirects, Secret, Verify};
 use landfall::listen::{Slots, Trusted};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
@@ -223,10 +223,16 @@ fn setting(prefix: &str, upstream: &Upstream, identity: &Identity) -> config::Up
         url: upstream.url().parse().unwrap(),
         strip_prefix: false,
         hosts: Vec::new(),
-        username: Some("me".to_owned()),
-        password: Some(Secret::new("word".to_owned())),
+        credentials: Some(Credentials::Fixed {
+            username: "me".to_owned(),
+            password: Secret::new("word".to_owned()),
+        }),
         ca_file: Some(identity.cert.clone()),
         redirects: Redirects::Follow,
+        insecure_realms: Vec::new(),
+        outbound: config::Outbound::default(),
+        head_timeout: None,
+        stall_timeout: None,
     }
 }
 
