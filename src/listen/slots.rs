@@ -1,6 +1,7 @@
 //! The slots of a listener: who gets one, and who goes when all are taken.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Slots {
     began: Instant,
     table: Mutex<Table>,
     is_free: Notify,
+    /// Connections whose descriptors are in use: a cut one's is until its task has ended.
+    open: AtomicUsize,
     ended: Family<Ended, Counter>,
 }
 
@@ -56,6 +59,7 @@ impl Slots {
             began: Instant::now(),
             table: Mutex::default(),
             is_free: Notify::new(),
+            open: AtomicUsize::new(0),
             ended: Family::default(),
         })
     }
@@ -76,6 +80,9 @@ impl Slots {
     pub(super) async fn take(self: &Arc<Self>, from: IpAddr) -> Slot {
         loop {
             if let Some(slot) = self.try_take(from) {
+                while self.open.load(Ordering::Acquire) >= self.limits.connections_max {
+                    let _ = timeout(LOOK_PAUSE, self.is_free.notified()).await;
+                }
                 return slot;
             }
             // Not woken by whoever becomes idle: that is looked for from time to time.
@@ -137,11 +144,13 @@ impl Slots {
 
     /// What frees the slot when it is dropped.
     pub(super) fn hold(&self, slot: &Slot) -> Held {
+        self.open.fetch_add(1, Ordering::AcqRel);
         Held(slot.clone())
     }
 
     pub(super) fn release(&self, slot: &Slot) {
         self.table().remove(slot.number());
+        self.open.fetch_sub(1, Ordering::AcqRel);
         self.is_free.notify_one();
     }
 
