@@ -140,8 +140,13 @@ impl Run {
         let disturbed = neighbour.window();
         drop(neighbour);
         self.played += cases.len();
-        for (case, why) in failed {
-            self.fail(&format!("{why}\n{}", again(self.seed, &case)));
+        for Failed { case, why, at } in failed {
+            let after = at.duration_since(self.began);
+            self.fail(&format!(
+                "{why}, {:.1} s after the first case\n{}",
+                after.as_secs_f64(),
+                again(self.seed, &case)
+            ));
         }
         match (undisturbed, disturbed) {
             (Ok(undisturbed), Ok(disturbed)) => self.compare(undisturbed, disturbed),
@@ -182,7 +187,7 @@ impl Run {
     }
 
     fn fail(&mut self, why: &str) {
-        println!("FAILED after {:.1} s: {why}\n", self.began.elapsed().as_secs_f64());
+        println!("FAILED: {why}\n");
         self.failures.push(why.to_owned());
     }
 
@@ -213,8 +218,14 @@ impl Run {
     }
 }
 
+struct Failed {
+    case: Case,
+    why: String,
+    at: Instant,
+}
+
 /// Plays cases, each on the next slot that is free. Returns those that failed.
-async fn play_all(bench: &Arc<Bench>, cases: &[Case]) -> Vec<(Case, String)> {
+async fn play_all(bench: &Arc<Bench>, cases: &[Case]) -> Vec<Failed> {
     let left = Arc::new(Mutex::new(cases.to_vec()));
     let mut workers = JoinSet::new();
     for index in 0..WORKERS {
@@ -225,7 +236,7 @@ async fn play_all(bench: &Arc<Bench>, cases: &[Case]) -> Vec<(Case, String)> {
                 let next = left.lock().unwrap().pop();
                 let Some(case) = next else { return failed };
                 if let Err(why) = play::play(&bench, index, &case).await {
-                    failed.push((case, why));
+                    failed.push(Failed { case, why, at: Instant::now() });
                 }
             }
         });

@@ -294,14 +294,15 @@ pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec
             wrong.honest(&mut rng)
         }
         Fault::WrongPart => {
+            // From one byte earlier, as it says.
             let mut moved = answer.clone();
+            moved.body.rotate_right(1);
             for (name, value) in &mut moved.headers {
-                // The same bytes, said to begin elsewhere.
                 if name == "content-range" {
                     let (range, total) = value.split_once('/').unwrap();
                     let (first, last) = range.trim_start_matches("bytes ").split_once('-').unwrap();
                     let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
-                    *value = format!("bytes {}-{}/{total}", first - 1, last - 1);
+                    *value = format!("bytes {}-{}/{total}", first.saturating_sub(1), last - 1);
                 }
             }
             moved.honest(&mut rng)
