@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
 use super::seed::Rng;
+use crate::rig::http::Failure;
 
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
@@ -84,23 +85,8 @@ impl Door {
         opened.map_err(|_| "the proxy does not accept".to_owned())?.map_err(|error| error.to_string())
     }
 
-    async fn open_any(
-        &self,
-        is_h2: bool,
-        is_tls: bool,
-    ) -> Result<Line, Box<dyn std::error::Error + Send + Sync>> {
-        let io: Box<dyn Io> = if is_tls {
-            let tcp = TcpStream::connect(self.tls).await?;
-            tcp.set_nodelay(true)?;
-            let mut config = (**self.connector.config()).clone();
-            config.alpn_protocols = vec![if is_h2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
-            let connector = TlsConnector::from(Arc::new(config));
-            Box::new(connector.connect(ServerName::try_from("127.0.0.1")?, tcp).await?)
-        } else {
-            let tcp = TcpStream::connect(self.plain).await?;
-            tcp.set_nodelay(true)?;
-            Box::new(tcp)
-        };
+    async fn open_any(&self, is_h2: bool, is_tls: bool) -> Result<Line, Failure> {
+        let io = self.stream(is_tls, if is_h2 { b"h2" } else { b"http/1.1" }).await?;
         if !is_h2 {
             return Ok(Line::H1(BufReader::new(io)));
         }
@@ -108,6 +94,19 @@ impl Door {
             http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(io)).await?;
         let speaking = tokio::spawn(async move { drop(connection.await) });
         Ok(Line::H2(sender, Aborted(speaking)))
+    }
+
+    /// A connection on which nothing was said but what TLS says, which agrees on this protocol.
+    pub async fn stream(&self, is_tls: bool, protocol: &[u8]) -> Result<Box<dyn Io>, Failure> {
+        let tcp = TcpStream::connect(if is_tls { self.tls } else { self.plain }).await?;
+        tcp.set_nodelay(true)?;
+        if !is_tls {
+            return Ok(Box::new(tcp));
+        }
+        let mut config = (**self.connector.config()).clone();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let connector = TlsConnector::from(Arc::new(config));
+        Ok(Box::new(connector.connect(ServerName::try_from("127.0.0.1")?, tcp).await?))
     }
 }
 

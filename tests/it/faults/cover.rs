@@ -81,8 +81,8 @@ fn pairs(case: &Case) -> impl Iterator<Item = (usize, u16, usize, u16)> + use<> 
     })
 }
 
-#[cfg_attr(test, test)]
-pub fn every_rule_excludes_something_and_every_choice_is_left() {
+#[test]
+fn every_rule_excludes_something_and_every_choice_is_left() {
     use super::rules::RULES;
     let (cases, covered) = ordered(1);
     println!("{} cases, of which {covered} have every pair of choices", cases.len());

@@ -19,7 +19,7 @@
 mod bench;
 mod case;
 mod client;
-pub mod cover;
+mod cover;
 mod held;
 mod judge;
 mod neighbour;
@@ -52,8 +52,9 @@ const PLAY_S: u64 = 60;
 const FAILURES_MAX: usize = 12;
 /// How long the neighbour is watched alone.
 const UNDISTURBED: Duration = Duration::from_millis(1_500);
-/// How much memory may grow from the first round to the last, in bytes.
-const GROWTH_BYTES_MAX: u64 = 128 << 20;
+/// How much memory may grow from the first round to the last, in bytes: what the system's allocator keeps of the many
+/// large bodies that are at both ends of this process varies by half of it.
+const GROWTH_BYTES_MAX: u64 = 256 << 20;
 /// Rounds in a row in which the neighbour is slowed before that is a failure: one may be the machine's.
 const SLOW_ROUNDS_MAX: usize = 2;
 
@@ -67,10 +68,6 @@ where
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_a_registry_is_survived() {
-    play_the_registrys_faults().await;
-}
-
-pub async fn play_the_registrys_faults() {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = variable("LANDFALL_TEST_FAULTS_SEED").unwrap_or(since_epoch.as_secs());
     let play_for = Duration::from_secs(variable("LANDFALL_TEST_FAULTS_S").unwrap_or(PLAY_S));

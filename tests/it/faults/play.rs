@@ -80,27 +80,30 @@ pub async fn play(bench: &Bench, index: usize, case: &Case) -> Result<(), String
         Wire::Tls => (&slot.tls, format!("s{index}")),
     };
     // Tokens are kept for a repository: those that need one have names of their own.
-    let names = if case.path == Path::Token { ["t", "u"] } else { ["a", "b"] };
-    let [main, next] = names.map(|name| format!("{prefix}/{name}"));
+    let names = if case.path == Path::Token { ["t", "u", "v"] } else { ["a", "b", "c"] };
+    let [main, next, last] = names.map(|name| format!("{prefix}/{name}"));
     let mut rng = Rng::new(case.seed);
     let bytes = size(case, &mut rng);
     let main = Object::new(case.path, &main, content(case.path, bytes, &mut rng), case.framing);
-    let bytes = rng.pick(&[150, 4_000, 90_000]) + rng.below(100);
-    let next = Object::new(case.path, &next, content(case.path, bytes, &mut rng), Framing::Length);
+    // Each of another length, so that the answer of one is never another's.
+    let healthy = [next, last].map(|repository| {
+        let bytes = rng.pick(&[150, 4_000, 90_000]) + rng.below(1_000);
+        Object::new(case.path, &repository, content(case.path, bytes, &mut rng), Framing::Length)
+    });
     let bytes = 700 + rng.below(100);
     let other = content(case.path, bytes, &mut rng);
     let other = Answer::ok("text/plain", &digest_of(&other), other, Framing::Length);
-    let script = Arc::new(script(case, &main, &next, other));
+    let script = Arc::new(script(case, &main, &healthy, other));
     upstream.serve(&script);
-    let played = Player { bench, upstream, case, script: &script }.play(&main, &next, &mut rng).await;
+    let played = Player { bench, upstream, case, script: &script }.play(&main, &healthy, &mut rng).await;
     script.heal();
     upstream.open_door().await;
     played
 }
 
-fn script(case: &Case, main: &Object, next: &Object, other: Answer) -> Script {
-    let mut answers: HashMap<_, _> =
-        [main, next].into_iter().map(|object| (object.at.clone(), object.answer.clone())).collect();
+fn script(case: &Case, main: &Object, healthy: &[Object; 2], other: Answer) -> Script {
+    let all = || std::iter::once(main).chain(healthy);
+    let mut answers: HashMap<_, _> = all().map(|object| (object.at.clone(), object.answer.clone())).collect();
     if case.path != Path::Token {
         return Script::new(*case, answers, main.at.clone(), other, Vec::new());
     }
@@ -108,7 +111,7 @@ fn script(case: &Case, main: &Object, next: &Object, other: Answer) -> Script {
     let token = json!({ "token": "t1", "expires_in": 0 }).to_string().into_bytes();
     let digest = digest_of(&token);
     answers.insert("/token".to_owned(), Answer::ok("application/json", &digest, token, case.framing));
-    Script::new(*case, answers, "/token".to_owned(), other, vec![main.at.clone(), next.at.clone()])
+    Script::new(*case, answers, "/token".to_owned(), other, all().map(|object| object.at.clone()).collect())
 }
 
 struct Player<'a> {
@@ -119,9 +122,9 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
-    async fn play(&self, main: &Object, next: &Object, rng: &mut Rng) -> Result<(), String> {
+    async fn play(&self, main: &Object, healthy: &[Object; 2], rng: &mut Rng) -> Result<(), String> {
         let Self { case, script, upstream, .. } = self;
-        self.prepare(main, next).await.map_err(|why| format!("before the fault: {why}"))?;
+        self.prepare(main, healthy).await.map_err(|why| format!("before the fault: {why}"))?;
         script.arm();
         if case.place == Place::Idle {
             upstream.strike(&unasked(case, &script.other)).await;
@@ -132,23 +135,23 @@ impl Player<'_> {
         let line = self.exchange(main, rng).await?;
         script.heal();
         upstream.open_door().await;
-        self.next(line, next).await?;
+        self.next(line, healthy).await?;
         self.until_rest().await
     }
 
     /// What is trusted was pulled before; a kept connection is there, or none.
-    async fn prepare(&self, main: &Object, next: &Object) -> Result<(), String> {
+    async fn prepare(&self, main: &Object, healthy: &[Object; 2]) -> Result<(), String> {
         let case = self.case;
         if case.path.is_trusted() {
             let mut line = self.line(Who::H1).await?;
-            for object in [main, next] {
+            for object in std::iter::once(main).chain(healthy) {
                 self.healthy(&mut line, object).await?;
             }
         }
         self.upstream.strike(&[super::script::Step::End(super::script::End::Fin)]).await;
         if case.pool == Pool::Kept {
             let mut line = self.line(case.who).await?;
-            self.healthy(&mut line, next).await?;
+            self.healthy(&mut line, &healthy[0]).await?;
         }
         Ok(())
     }
@@ -184,7 +187,7 @@ impl Player<'_> {
     }
 
     /// The next requests to the same registry, on the client's connection and on a new one.
-    async fn next(&self, line: Option<Line>, next: &Object) -> Result<(), String> {
+    async fn next(&self, line: Option<Line>, healthy: &[Object; 2]) -> Result<(), String> {
         let is_late = self.case.fault == Fault::Late;
         let mut line = match line {
             Some(line) => line,
@@ -192,15 +195,16 @@ impl Player<'_> {
         };
         if is_late {
             // This one may meet the answer that nobody asked for: then it may fail, but in no other way than the others.
-            let got = line.get(&self.bench.door, &next.ask, self.bench.bound).await;
-            if let Some(why) = complaint(&Case { place: Place::Head, ..*self.case }, &got, &next.right) {
+            let got = line.get(&self.bench.door, &healthy[0].ask, self.bench.bound).await;
+            if let Some(why) = complaint(&Case { place: Place::Head, ..*self.case }, &got, &healthy[0].right)
+            {
                 return Err(format!("the request that met a late answer: {why}"));
             }
             if got.end != End::Whole {
                 line = self.line(self.case.who).await?;
             }
         }
-        for what in ["the next request", "the one after it"] {
+        for (what, next) in ["the next request", "the one after it"].into_iter().zip(healthy) {
             let began = Instant::now();
             self.healthy(&mut line, next).await.map_err(|why| {
                 format!("{what}, to a healthy registry: {why}, after {:?}", began.elapsed())

@@ -69,7 +69,8 @@ pub const RULES: &[Rule] = &[
     }),
     ("garbage in a body is a body, where neither a digest nor a coding tells", |case| {
         let is_in_body = matches!(case.place, Place::AfterHead | Place::BodyStart | Place::BodyMiddle);
-        let is_told = case.framing == Framing::Chunked
+        // Where a chunk is to begin it is none.
+        let is_told = case.framing == Framing::Chunked && case.place == Place::AfterHead
             || !(case.path.is_trusted()
                 || matches!(case.path, Path::Tags | Path::Referrers | Path::BlobRange));
         case.fault == Fault::Garbage && is_in_body && !is_told
@@ -99,7 +100,7 @@ pub const RULES: &[Rule] = &[
         let is_cut = case.fault.is_end()
             && matches!(case.place, Place::AfterHead | Place::BodyStart | Place::BodyMiddle);
         let is_short = case.fault == Fault::TooLong || case.framing == Framing::Close && is_cut;
-        matches!(case.path, Path::BlobRange | Path::BlobTrusted) && is_short
+        matches!(case.path, Path::BlobRange | Path::BlobTrusted) && is_short || case.fault == Fault::Late
     }),
     ("a late answer to a question without a digest cannot be told from the right one", |case| {
         let is_told = matches!(case.path, Path::ManifestDigest | Path::BlobCopied | Path::BlobTrusted);

@@ -106,10 +106,8 @@ impl Answer {
         }
         let (mut encoded, mut rest) = (Vec::new(), &self.body[..]);
         while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(rest.len().min(1 + rng.below(65_536)));
-            encoded.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
-            encoded.extend_from_slice(chunk);
-            encoded.extend_from_slice(b"\r\n");
+            let (content, after) = rest.split_at(rest.len().min(1 + rng.below(65_536)));
+            encoded.extend(chunk(content));
             rest = after;
         }
         encoded.extend_from_slice(b"0\r\n");
@@ -170,7 +168,7 @@ pub fn unasked(case: &Case, other: &Answer) -> Vec<Step> {
 pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec<Step> {
     let mut rng = Rng::new(case.seed ^ 2);
     let head = answer.head();
-    let mut body = answer.body(&mut rng);
+    let body = answer.body(&mut rng);
     let trailer = answer.trailer();
     match case.place {
         Place::AfterAnswer => {
@@ -318,10 +316,11 @@ pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec
             changed.honest(&mut rng)
         }
         Fault::BadChunk => {
-            let at = rng.below(body.len());
-            let bad = rng.pick(&["\r\nzz\r\n", "\r\n-5\r\n", "\r\n\r\n", "\r\n0x5\r\n"]);
-            body.truncate(at);
-            plainly(head, &[&body, bad.as_bytes()].concat())
+            // Where a chunk is to begin: within one it would be content.
+            let content = cut(&answer.body, rng.below(5_000));
+            let bad = rng.pick(&["zz", "-5", "", "0x5"]);
+            let good = if content.is_empty() { Vec::new() } else { chunk(content) };
+            plainly(head, &[&good[..], bad.as_bytes(), b"\r\n"].concat())
         }
         Fault::HugeChunk => plainly(head, b"fffffffffffffffff\r\nabc"),
         Fault::RedirectSelf => Answer::redirect(target).honest(&mut rng),
@@ -355,6 +354,11 @@ fn together(steps: Vec<Step>) -> Vec<Step> {
         }
     }
     all
+}
+
+/// RFC 9112 §7.1
+fn chunk(content: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", content.len()).as_bytes(), content, b"\r\n"].concat()
 }
 
 fn cut(bytes: &[u8], at: usize) -> &[u8] {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
@@ -42,20 +42,6 @@ pub struct Script {
     /// The answer after the next comes late, so that what nobody asked for comes first.
     tardy: AtomicBool,
     asked: AtomicU64,
-    /// A fault was played to its end.
-    played: Notify,
-}
-
-/// What is said to a request, and whether it is the fault.
-struct Said {
-    steps: Vec<Step>,
-    is_fault: bool,
-}
-
-impl From<Vec<Step>> for Said {
-    fn from(steps: Vec<Step>) -> Self {
-        Self { steps, is_fault: false }
-    }
 }
 
 impl Script {
@@ -76,7 +62,6 @@ impl Script {
             breaks_left: AtomicUsize::new(0),
             tardy: AtomicBool::new(false),
             asked: AtomicU64::new(0),
-            played: Notify::new(),
         }
     }
 
@@ -93,16 +78,11 @@ impl Script {
         self.breaks_left.store(0, Ordering::SeqCst);
     }
 
-    /// Waits until a fault was played to its end.
-    pub async fn until_played(&self) {
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.played.notified()).await;
-    }
-
     fn is_due(&self, place: &[Place]) -> bool {
         place.contains(&self.case.place) && take(&self.faults_left)
     }
 
-    fn answer_to(&self, request: &Request) -> Said {
+    fn answer_to(&self, request: &Request) -> Vec<Step> {
         let mut rng = Rng::new(self.case.seed ^ self.asked.fetch_add(1, Ordering::SeqCst));
         let path = request.target.split('?').next().unwrap_or_default();
         if self.wants_token.iter().any(|wanting| wanting == path) && request.header("authorization").is_none()
@@ -110,30 +90,30 @@ impl Script {
             let mut refusal = Answer::refusal(401);
             let realm = "Bearer realm=\"/token\",service=\"fake\"".to_owned();
             refusal.headers.push(("www-authenticate".to_owned(), realm));
-            return refusal.honest(&mut rng).into();
+            return refusal.honest(&mut rng);
         }
         let Some(answer) = self.answers.get(path) else {
-            return Answer::refusal(404).honest(&mut rng).into();
+            return Answer::refusal(404).honest(&mut rng);
         };
         let range = request.header("range");
         let answer = range.map_or_else(|| answer.clone(), |range| answer.part(range));
         if self.tardy.swap(false, Ordering::SeqCst) {
-            return [vec![Step::Pause(TARDY_PAUSE)], answer.honest(&mut rng)].concat().into();
+            return [vec![Step::Pause(TARDY_PAUSE)], answer.honest(&mut rng)].concat();
         }
         if path != self.at {
-            return answer.honest(&mut rng).into();
+            return answer.honest(&mut rng);
         }
         if range.is_none() && take(&self.breaks_left) {
             let cut = Case { fault: Fault::Fin, place: Place::BodyMiddle, ..self.case };
             let answer = Answer { framing: Framing::Length, ..answer };
-            return faulty(&cut, &answer, &self.other, &request.target).into();
+            return faulty(&cut, &answer, &self.other, &request.target);
         }
         let is_fault = (!self.case.path.is_resumed() || range.is_some()) && self.is_due(&IN_AN_ANSWER);
         if !is_fault {
-            return answer.honest(&mut rng).into();
+            return answer.honest(&mut rng);
         }
         self.tardy.store(self.case.fault == Fault::Late, Ordering::SeqCst);
-        Said { steps: faulty(&self.case, &answer, &self.other, &request.target), is_fault }
+        faulty(&self.case, &answer, &self.other, &request.target)
     }
 }
 
@@ -345,12 +325,7 @@ impl Shared {
                 Next::Request(Some(request)) => {
                     let script = self.script.lock().unwrap().clone();
                     let Some(script) = script else { return };
-                    let said = script.answer_to(&request);
-                    let after = stream.play(said.steps).await;
-                    if said.is_fault {
-                        script.played.notify_one();
-                    }
-                    after
+                    stream.play(script.answer_to(&request)).await
                 }
                 Next::Strike(steps, done) => {
                     let after = stream.play(steps).await;
