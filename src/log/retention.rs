@@ -13,7 +13,6 @@ use super::store::{OpenError, ReadError, Slot, Snapshot, Store};
 use super::view::{View, base};
 use crate::clock;
 use crate::model::deployments::Rules;
-use crate::model::event::Event;
 use crate::model::time::{Span, Time};
 
 /// How often the log's beginning is looked at.
