@@ -13,7 +13,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
@@ -27,24 +26,21 @@ use super::conversation::Visitor;
 use super::counters::{Answer, Counters};
 use super::learn::Learner;
 use super::observe::{Answered, Asker, Pull};
-use super::recent::Recent;
 use super::respond::{Body, Refusal, empty, full, version_check};
 use super::splice::Pipes;
 use super::transfer::TransferError;
+use super::trust::Trust;
 use super::upstream::{Ask, Carried, Content, Target, UpstreamError, Upstreams, What};
 use super::{Settings, links};
 use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::listen::{Trusted, host};
 use crate::log::Log;
-use crate::model::oci::{Digest, ErrorCode, Route};
+use crate::model::oci::{ErrorCode, Route};
 use crate::model::registries::Host;
 
 /// Largest body of an error that is handed on, in bytes.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
-
-/// Digests remembered as found right, at least.
-const VERIFIED_MIN: usize = 20_000;
 
 /// Headers that belong to one connection and not to the answer (RFC 9110 §7.6.1), and those by which the upstream
 /// speaks to Landfall.
@@ -71,7 +67,7 @@ pub struct Proxy {
     pub(super) trusted: Trusted,
     pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
-    pub(super) verified: Arc<Recent<Digest, Instant>>,
+    pub(super) trust: Arc<Trust>,
     pub(super) pipes: Pipes,
 }
 
@@ -80,10 +76,10 @@ impl Proxy {
     pub fn new(log: Log, upstreams: Upstreams, trusted: Trusted, settings: Settings) -> Self {
         let counters = Counters::default();
         let learner = Learner::start(log.clone(), counters.clone());
-        let verified = Arc::new(Recent::new(VERIFIED_MIN));
+        let trust = Trust::new(settings.verify);
         let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(settings.whole_body));
         let pipes = Pipes::new(if settings.splice { settings.pipes_max } else { 0 });
-        Self { log, upstreams, learner, counters, settings, trusted, max_wait, whole_body, verified, pipes }
+        Self { log, upstreams, learner, counters, settings, trusted, max_wait, whole_body, trust, pipes }
     }
 
     /// What it counts.

@@ -21,6 +21,7 @@ mod splice;
 mod threads;
 mod tls;
 pub mod transfer;
+mod trust;
 pub mod upstream;
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub use forward::Proxy;
 pub use listener::{BindError, LIMITS, Listener, serve};
 pub use threads::Threads;
 pub use tls::{Certificate, TlsError};
+pub use trust::Check;
 
 use crate::config::Verify;
 

@@ -28,6 +28,7 @@ mod events;
 mod failing;
 mod faults;
 mod headers;
+mod herd;
 mod import;
 mod large;
 mod learning;

@@ -25,6 +25,8 @@ pub struct Ask {
     pub query: Option<String>,
     /// The kind of connection that it goes over.
     pub line: Line,
+    /// Over a new connection: what comes over one that was kept was no answer to this request.
+    pub(super) is_anew: bool,
     headers: HeaderMap,
 }
 
@@ -64,13 +66,18 @@ impl Ask {
         }
         let is_bulk = method == Method::GET && matches!(what, What::Blob(_));
         let line = if is_bulk { Line::Bulk } else { Line::Small };
-        Self { method, what, query: None, line, headers }
+        Self { method, what, query: None, line, is_anew: false, headers }
     }
 
     /// The same request with another query.
     pub fn with_query(mut self, query: Option<&str>) -> Self {
         self.query = query.map(str::to_owned);
         self
+    }
+
+    /// The same request, over a new connection.
+    pub(in crate::proxy) fn anew(&self) -> Self {
+        Self { is_anew: true, ..self.clone() }
     }
 
     /// What goes on to the registry.
@@ -97,7 +104,7 @@ impl Ask {
         uri: &'a Uri,
         authorization: Option<&'a HeaderValue>,
     ) -> Outgoing<'a> {
-        Outgoing { method: &self.method, uri, headers: &self.headers, authorization }
+        Outgoing { method: &self.method, uri, headers: &self.headers, authorization, is_anew: self.is_anew }
     }
 
     /// The path and query at a registry below `base` that knows the repository as `name`.

@@ -34,6 +34,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
     pub(super) authorization: Option<&'a HeaderValue>,
+    /// Not over a connection that was kept.
+    pub(super) is_anew: bool,
 }
 
 impl Outgoing<'_> {

@@ -162,7 +162,13 @@ impl Issuer {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        let outgoing = Outgoing { method: &Method::GET, uri: &uri, headers: &headers, authorization: basic };
+        let outgoing = Outgoing {
+            method: &Method::GET,
+            uri: &uri,
+            headers: &headers,
+            authorization: basic,
+            is_anew: false,
+        };
         let response = pools.send(self.reach, Line::Small, outgoing).await?;
         match response.status() {
             StatusCode::OK => self.read(response.into_body(), limit).await.map(Some),
