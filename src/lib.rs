@@ -16,6 +16,8 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod deadline;
+#[cfg(test)]
+mod fuzz;
 pub mod listen;
 pub mod log;
 pub mod mcp;

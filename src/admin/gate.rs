@@ -46,7 +46,7 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
 }
 
 /// Whether `host` is a name of this machine itself, the address that the request came to, or one of `hosts`.
-fn is_ours(host: &str, local: IpAddr, hosts: &[String]) -> bool {
+pub(super) fn is_ours(host: &str, local: IpAddr, hosts: &[String]) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
     if let Ok(address) = literal.parse::<IpAddr>() {

@@ -18,6 +18,8 @@ mod events;
 mod export;
 mod feed;
 mod fields;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod gate;
 mod instructions;
 mod limits;
@@ -35,7 +37,7 @@ mod stream;
 mod token_file;
 mod tokens;
 mod web;
-mod webhooks;
+pub(crate) mod webhooks;
 mod whoami;
 
 use std::collections::BTreeMap;

@@ -115,7 +115,7 @@ impl Frame {
     }
 
     /// Where its events end in its bytes; what follows fills the page.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(super) fn events_end(&self) -> usize {
         HEADER_BYTES + self.entries().map(|(_, bytes)| 4 + bytes.len()).sum::<usize>()
     }

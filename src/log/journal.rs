@@ -188,18 +188,25 @@ fn frames(file: &File, half_bytes: usize, session: u64) -> io::Result<Vec<Frame>
     let mut half = vec![0; half_bytes];
     for start in [PAGE_BYTES, PAGE_BYTES + half_bytes] {
         file.read_exact_at(&mut half, start as u64)?;
-        let mut rest = &half[..];
-        while !rest.is_empty() {
-            let frame = Frame::read(rest, session);
-            rest = &rest[frame.as_ref().map_or(PAGE_BYTES, |frame| frame.bytes().len())..];
-            frames.extend(frame);
-        }
+        frames.extend(frames_in(&half, session));
     }
     Ok(frames)
 }
 
+/// All frames of `session` in a half; it is made of whole pages.
+pub(super) fn frames_in(half: &[u8], session: u64) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut rest = half;
+    while !rest.is_empty() {
+        let frame = Frame::read(rest, session);
+        rest = &rest[frame.as_ref().map_or(PAGE_BYTES, |frame| frame.bytes().len())..];
+        frames.extend(frame);
+    }
+    frames
+}
+
 /// Those that hold something after the event `last`, in order; or why they cannot be all that there was.
-fn following(mut frames: Vec<Frame>, last: u64) -> Result<Vec<Frame>, String> {
+pub(super) fn following(mut frames: Vec<Frame>, last: u64) -> Result<Vec<Frame>, String> {
     frames.retain(|frame| frame.last() > last);
     frames.sort_by_key(Frame::first);
     let mut known = last;

@@ -12,6 +12,8 @@ mod announced;
 mod backup;
 mod codec;
 mod frame;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod health;
 mod herald;
 mod journal;

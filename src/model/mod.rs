@@ -10,6 +10,8 @@ pub mod deploy;
 pub mod deployments;
 pub mod directory;
 pub mod event;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod oci;
 pub mod questions;
 pub mod quotes;

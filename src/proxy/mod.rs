@@ -9,6 +9,8 @@ mod conversation;
 mod counters;
 mod facts;
 mod forward;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod learn;
 mod links;
 mod listener;

@@ -7,6 +7,8 @@
 //! A delivery that does not end well is not remembered, so that the forge may send it again.
 
 mod deliveries;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod payload;
 mod signature;
 

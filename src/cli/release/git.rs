@@ -213,7 +213,7 @@ fn tag(line: &str) -> Option<TagRef> {
 }
 
 /// The next commit of `git log`, in the format of [`Git::commits`].
-fn read_commit(reader: &mut impl BufRead) -> std::io::Result<Option<Commit>> {
+pub(super) fn read_commit(reader: &mut impl BufRead) -> std::io::Result<Option<Commit>> {
     let mut fields = [const { String::new() }; 5];
     for field in &mut fields {
         let mut bytes = Vec::new();

@@ -1,5 +1,7 @@
 //! `landfall release`: the release catalogue.
 
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod git;
 mod import;
 

@@ -134,7 +134,7 @@ impl Ask {
     }
 
     /// The path and query at a registry below `base` that knows the repository as `name`.
-    pub(super) fn path(&self, base: &str, name: &str) -> String {
+    pub(in crate::proxy) fn path(&self, base: &str, name: &str) -> String {
         let mut path = match &self.what {
             What::Manifest(reference) => format!("{base}/v2/{name}/manifests/{reference}"),
             What::Blob(digest) => format!("{base}/v2/{name}/blobs/{digest}"),

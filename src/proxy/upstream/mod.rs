@@ -17,6 +17,8 @@ mod elsewhere;
 mod encoding;
 mod error;
 mod exchange;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod grant;
 mod head;
 mod health;
