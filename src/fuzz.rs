@@ -40,6 +40,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread::available_parallelism;
     use std::time::{Duration, Instant};
 
     use proptest::prelude::RngCore;
@@ -87,7 +89,7 @@ mod tests {
     impl Drop for Running<'_> {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                eprintln!("in {}, as {:?}", self.0.display(), String::from_utf8_lossy(self.1));
+                eprintln!("of {}: {:?}", self.0.display(), self.1.escape_ascii().to_string());
             }
         }
     }
@@ -159,18 +161,29 @@ mod tests {
         let begun = std::env::var("LANDFALL_TEST_FUZZ_SEED").ok().map(|text| text.parse().unwrap());
         let begun: u64 = begun.unwrap_or_else(|| getrandom::u64().unwrap());
         println!("LANDFALL_TEST_FUZZ_SEED={begun}");
-        for (name, target) in TARGETS {
-            let (seeds, end, mut runs) = (seeds(name), Instant::now() + patience, 0_u64);
-            let mut seed = [0; 32];
-            seed[..8].copy_from_slice(&begun.to_le_bytes());
-            let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-            while Instant::now() < end {
-                let bytes = mixture(&seeds, &mut rng);
-                let _running = Running(&seeds[0].0, &bytes);
-                target(&bytes);
-                runs += 1;
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| {
+                    while let Some(target) = TARGETS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        try_mixtures(*target, begun, patience);
+                    }
+                });
             }
-            println!("{name}: {runs}");
+        });
+    }
+
+    fn try_mixtures((name, target): Target, begun: u64, patience: Duration) {
+        let (seeds, end, mut runs) = (seeds(name), Instant::now() + patience, 0_u64);
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&begun.to_le_bytes());
+        let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+        while Instant::now() < end {
+            let bytes = mixture(&seeds, &mut rng);
+            let _running = Running(&seeds[0].0, &bytes);
+            target(&bytes);
+            runs += 1;
         }
+        println!("{name}: {runs} mixtures");
     }
 }

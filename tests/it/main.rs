@@ -32,6 +32,7 @@ mod headers;
 mod health;
 mod herd;
 mod import;
+mod incidents;
 mod large;
 mod learning;
 mod life;
