@@ -44,7 +44,7 @@ mod tests {
     use std::thread::available_parallelism;
     use std::time::{Duration, Instant};
 
-    use proptest::prelude::RngCore;
+    use proptest::prelude::Rng;
     use proptest::test_runner::{RngAlgorithm, TestRng};
 
     use super::*;

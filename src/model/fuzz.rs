@@ -63,7 +63,7 @@ pub(crate) fn registries(bytes: &[u8]) {
     if let Some(name) = registries.of_image(image) {
         one_name(&name);
     }
-    let Ok(path) = path.parse::<Repository>() else { return };
+    let Ok(path) = Repository::in_path(path) else { return };
     let named = ns.parse::<Host>();
     let Ok(routed) = registries.route(&path, named.as_ref().ok()) else { return };
     // A path may look like an image of its own registry.

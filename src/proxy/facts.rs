@@ -132,7 +132,8 @@ impl Manifest {
 ///
 /// Images come before attestations, whose platform is `unknown`, so that the first child is one that nodes run.
 pub(super) fn of_manifest(document: &Document<'_>) -> Option<Facts> {
-    let manifest: Manifest = serde_json::from_slice(document.body).ok()?;
+    // JSON is UTF-8 to its last byte (RFC 8259 §8.1), in the members that nobody reads as well.
+    let manifest: Manifest = serde_json::from_str(str::from_utf8(document.body).ok()?).ok()?;
     let own = manifest.media_type.as_deref().map_or(Said::Nothing, Said::by);
     manifest.kind().filter(|kind| own.allows(*kind) && document.said.allows(*kind))?;
     let labels = kept(manifest.annotations.unwrap_or_default());

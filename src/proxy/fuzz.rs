@@ -170,10 +170,9 @@ pub(crate) fn manifest(bytes: &[u8]) {
 
 /// An image config.
 pub(crate) fn config(bytes: &[u8]) {
-    if let Some(facts) = facts::of_config(bytes) {
-        assert!(matches!(&facts, Facts::Config { labels } if labels.len() <= 32));
-        bounded(&facts);
-    }
+    let facts = facts::of_config(bytes);
+    assert!(matches!(&facts, Facts::Config { labels } if labels.len() <= 32));
+    bounded(&facts);
 }
 
 fn bounded(facts: &Facts) {

@@ -268,7 +268,7 @@ fn event(kind: Kind, number: usize, long: &str) -> Event {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1, ..ProptestConfig::default() })]
 
     /// More names of every kind than are remembered of any, in any mixture: the snapshot stays small, and its second half
     /// costs nothing more.
