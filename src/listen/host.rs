@@ -44,10 +44,13 @@ mod tests {
 
     use super::*;
 
+    /// A request's version, its target and `Host` headers, and the host that it names.
+    type Case<'a> = (Version, &'a str, &'a [&'a [u8]], Result<Option<&'a str>, NoHost>);
+
     #[test]
     fn there_is_one_host_and_no_doubt_about_it() {
         use Version as V;
-        let cases: [(Version, &str, &[&[u8]], Result<Option<&str>, NoHost>); 17] = [
+        let cases: [Case; 17] = [
             (V::HTTP_11, "/x", &[b"a:1"], Ok(Some("a:1"))),
             (V::HTTP_11, "/x", &[b"[::1]:5000"], Ok(Some("[::1]:5000"))),
             (V::HTTP_11, "/x", &[], Err(NoHost)),

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr as _;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use proxy_header::{Error, ParseConfig, ProxyHeader};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -23,7 +23,7 @@ const PREAMBLE_BYTES_MAX: usize = 2_048;
 /// Who asks: the rightmost address that is not a trusted proxy's, `peer` being one. What cannot be read was written by
 /// nobody who is trusted, so the last one who was is who asks.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Trusted) -> IpAddr {
-    let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.as_bytes()).collect();
+    let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     let mut client = peer;
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(|&byte| byte == b',')) {
         let Some(address) = address(hop) else { break };

@@ -46,9 +46,9 @@ pub(super) async fn relay(
             proxy.counters.spliced.inc();
             proxy.pipes.give_back(pipe);
             if first == before.len() {
-                socket.give_back()
+                socket.give_back();
             } else {
-                socket.distrust()
+                socket.distrust();
             }
             Ok(())
         }

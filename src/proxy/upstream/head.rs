@@ -99,8 +99,10 @@ mod tests {
     use super::*;
 
     type Headers<'a> = &'a [(&'static str, &'a str)];
+    /// What a test compares.
+    type Settled = Result<(bool, Vec<(String, String)>), &'static str>;
 
-    fn settled(status: u16, headers: Headers<'_>) -> Result<(bool, Vec<(String, String)>), &'static str> {
+    fn settled(status: u16, headers: Headers<'_>) -> Settled {
         let mut response = Response::new(());
         *response.status_mut() = status.try_into().unwrap();
         for (name, value) in headers {
