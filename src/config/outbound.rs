@@ -72,10 +72,9 @@ impl Variables {
     fn of(variable: impl Fn(&'static str) -> Option<String>) -> Self {
         let is_cgi = variable("REQUEST_METHOD").is_some();
         let first = |names: [&'static str; 2]| {
-            let said = names.into_iter().filter_map(|name| Some((name, variable(name)?)));
-            let mut said =
-                said.filter(|(name, text)| !text.trim().is_empty() && !(is_cgi && *name == "HTTP_PROXY"));
-            said.next()
+            let mut said = names.into_iter().filter_map(|name| Some((name, variable(name)?)));
+            let is_clients = |name: &str| is_cgi && name == "HTTP_PROXY";
+            said.find(|(name, text)| !is_clients(name) && !text.trim().is_empty())
         };
         Self {
             http: first(["HTTP_PROXY", "http_proxy"]),

@@ -365,7 +365,7 @@ mod tests {
             })
             .sum();
         assert!(events + last.len() <= 3 * (REFUSED_REPOSITORIES_MAX + 6), "{events} and {}", last.len());
-        assert!(counted <= 10_005 && counted >= 9_900, "{counted}");
+        assert!((9_900..=10_005).contains(&counted), "{counted}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) struct Denial {
     /// What the client is told.
     pub(super) refusal: Refusal,
     /// Whose token it was, when it was good once: such an attempt is worth recording.
-    pub(super) owner: Option<Owner>,
+    pub(super) owner: Option<Box<Owner>>,
 }
 
 /// Whose token it was that is accepted no more.
@@ -71,11 +71,13 @@ pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -
                 Refused::Revoked => "the token was revoked; make a new one with `landfall token create`",
                 Refused::Expired => "the token has expired; make a new one with `landfall token create`",
             };
-            let owner = directory.owner(&hash).map(|(environment, token)| Owner {
-                environment: environment.name.clone(),
-                token: token.id.clone(),
-                kind: token.kind,
-                ended_at: token.ended_at(now),
+            let owner = directory.owner(&hash).map(|(environment, token)| {
+                Box::new(Owner {
+                    environment: environment.name.clone(),
+                    token: token.id.clone(),
+                    kind: token.kind,
+                    ended_at: token.ended_at(now),
+                })
             });
             Err(Denial { refusal: Refusal::unauthorized(message), owner })
         }

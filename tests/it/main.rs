@@ -1,5 +1,6 @@
 //! Landfall with real parts around it: a registry, containerd, Docker and skopeo. `tests/run` installs them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and says where")]
+#![allow(clippy::type_complexity, reason = "tables of cases name their columns where they are")]
 #![allow(unreachable_pub, reason = "one crate of tests, in modules")]
 
 mod access;

@@ -123,11 +123,7 @@ mod tests {
         ];
         for (body, expected) in cases {
             let found = read(body).map(|(token, _)| token);
-            assert_eq!(
-                found.as_deref(),
-                expected.as_ref().map(|token| *token).map_err(|error| error),
-                "{body:?}"
-            );
+            assert_eq!(found.as_deref(), expected.as_ref().map(|token| *token), "{body:?}");
         }
     }
 

@@ -93,10 +93,10 @@ impl Health {
             let (upstream, host) = (&report.prefix, &report.host);
             match (state, &error) {
                 (State::Failing, error) => {
-                    tracing::warn!(upstream, host, error, "the registry cannot be pulled from")
+                    tracing::warn!(upstream, host, error, "the registry cannot be pulled from");
                 }
                 (_, Some(error)) => {
-                    tracing::warn!(upstream, host, error, "the registry can be pulled from for now")
+                    tracing::warn!(upstream, host, error, "the registry can be pulled from for now");
                 }
                 (_, None) => tracing::info!(upstream, host, "the registry can be pulled from"),
             }

@@ -1,5 +1,7 @@
 //! Asking a token server for a token (distribution's "Token Authentication Specification").
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -14,9 +16,7 @@ use super::credentials::Credential;
 use super::error::UpstreamError;
 use super::exchange::{location, uri};
 use super::grant::Grant;
-use super::limits::{
-    REDIRECTS_MAX, SCOPES_MAX, SMALL_HEAD_TIMEOUT, TOKEN_ANSWER_BYTES_MAX, TOKEN_RENEWAL_MARGIN,
-};
+use super::limits::{REDIRECTS_MAX, SCOPES_MAX, TOKEN_ANSWER_BYTES_MAX, TOKEN_RENEWAL_MARGIN};
 use super::login::hidden;
 use super::pools::{Pools, nearness_of};
 use super::token::{Issued, Token};
@@ -66,7 +66,7 @@ impl Issuer {
         let mut nearest = nearness_of(&response);
         for _ in 0..REDIRECTS_MAX {
             let Some(location) = location(&response) else {
-                return self.granted(response, credential.is_some()).await;
+                return self.granted(response, credential.is_some(), pools.small_wait()).await;
             };
             url = place::follow(&url, &location)?;
             if matches!(question, Question::Form(_)) && !self.may_be_told_again(&response, &url) {
@@ -134,7 +134,7 @@ impl Issuer {
         pools.send(reach, Line::Small, outgoing).await
     }
 
-    async fn granted(&self, response: Response<Content>, as_user: bool) -> Issued {
+    async fn granted(&self, response: Response<Content>, as_user: bool, limit: Duration) -> Issued {
         let status = response.status();
         if !status.is_success() {
             return Err(UpstreamError::NoToken {
@@ -145,7 +145,6 @@ impl Issuer {
                 as_user,
             });
         }
-        let limit = SMALL_HEAD_TIMEOUT;
         let body = timeout(limit, Limited::new(response.into_body(), TOKEN_ANSWER_BYTES_MAX).collect()).await;
         let host = || self.realm.host_str().unwrap_or_default().to_owned();
         let body = body.map_err(|_| UpstreamError::TimedOut { host: host(), limit })?;

@@ -70,7 +70,7 @@ fn is_ca(certificate: &CertificateDer<'_>, nobody: &WebPkiServerVerifier) -> boo
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
         match nobody.verify_server_cert(certificate, &[], &name, &[], time) {
             Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-                time = not_after
+                time = not_after;
             }
             Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
                 time = not_before;

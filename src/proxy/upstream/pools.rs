@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Response;
 use http::uri::Scheme;
@@ -60,7 +61,7 @@ impl Pools {
             limits,
             heads: Heads {
                 content: Deadlines::new(limits.head),
-                rest: Deadlines::new(SMALL_HEAD_TIMEOUT.max(limits.stall)),
+                rest: Deadlines::new(SMALL_HEAD_TIMEOUT.max(limits.stall).min(limits.head)),
                 small: Deadlines::new(SMALL_HEAD_TIMEOUT.min(limits.head)),
             },
         }
@@ -94,6 +95,11 @@ impl Pools {
             Ok(Err(error)) => Err(self.describe(&error, host())),
             Err(Elapsed) => Err(UpstreamError::TimedOut { host: host(), limit: head.wait() }),
         }
+    }
+
+    /// How long a small answer may take: one that nobody fetches first.
+    pub(super) fn small_wait(&self) -> Duration {
+        self.heads.small.wait()
     }
 
     fn describe(&self, error: &AskError, host: String) -> UpstreamError {

@@ -279,9 +279,4 @@ impl Who {
     pub fn is_deaf(self) -> bool {
         matches!(self, Self::DeafH1 | Self::DeafH2)
     }
-
-    /// Whether it takes its whole answer.
-    pub fn reads(self) -> bool {
-        !self.is_gone() && !self.is_deaf()
-    }
 }

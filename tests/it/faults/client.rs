@@ -35,7 +35,10 @@ pub struct Door {
 /// A connection to the proxy.
 pub enum Line {
     H1(BufReader<Box<dyn Io>>),
-    H2(http2::SendRequest<Empty<Bytes>>, Aborted),
+    H2(
+        http2::SendRequest<Empty<Bytes>>,
+        #[expect(dead_code, reason = "ends what speaks when it is dropped")] Aborted,
+    ),
 }
 
 /// A task that ends with this.

@@ -100,7 +100,7 @@ pub const RULES: &[Rule] = &[
         let is_cut = case.fault.is_end()
             && matches!(case.place, Place::AfterHead | Place::BodyStart | Place::BodyMiddle);
         let is_short = case.fault == Fault::TooLong || case.framing == Framing::Close && is_cut;
-        matches!(case.path, Path::BlobRange | Path::BlobTrusted) && is_short || case.fault == Fault::Late
+        matches!(case.path, Path::BlobRange | Path::BlobTrusted) && is_short
     }),
     ("a late answer to a question without a digest cannot be told from the right one", |case| {
         let is_told = matches!(case.path, Path::ManifestDigest | Path::BlobCopied | Path::BlobTrusted);

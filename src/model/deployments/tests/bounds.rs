@@ -232,7 +232,7 @@ fn event(kind: Kind, number: usize, long: &str) -> Event {
     let digest = Digest::of(text.as_bytes());
     let repository = || -> Repository { format!("made-up/{text}").parse().unwrap() };
     let known = || answered(time, story::repository());
-    let tag = || -> Reference { format!("{:.128}", text).parse().unwrap() };
+    let tag = || -> Reference { format!("{text:.128}").parse().unwrap() };
     let labels = || {
         let labels = [("version", text.clone()), ("revision", text.clone()), ("title", text.clone())];
         labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
