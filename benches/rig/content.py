@@ -12,6 +12,7 @@ from pathlib import Path
 REPOSITORY = "bench/payment-service"
 TAG = "v2.3.1"
 BLOB_BYTES = 100_000_000
+HERD_BYTES = 50 << 20
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -26,6 +27,7 @@ class Image:
     manifest_digest: str
     manifest_bytes: int
     blob: str
+    herd_blob: str
     by_tag: str
     by_digest: str
 
@@ -49,6 +51,8 @@ def build(root: Path) -> Image:
     pseudo_random = random.Random(20240917)
     large = add(pseudo_random.randbytes(BLOB_BYTES), LAYER_TYPE)
     layers = [large] + [add(pseudo_random.randbytes(4096), LAYER_TYPE) for _ in range(SMALL_LAYERS)]
+    # In no manifest: nobody has asked for it before its row.
+    herd = add(pseudo_random.randbytes(HERD_BYTES), LAYER_TYPE)
     labels = {
         "org.opencontainers.image.version": TAG.removeprefix("v"),
         "org.opencontainers.image.revision": hashlib.sha1(TAG.encode()).hexdigest(),
@@ -77,6 +81,7 @@ def build(root: Path) -> Image:
         manifest_digest=digest,
         manifest_bytes=len(document),
         blob=f"{base}/blobs/{large['digest']}",
+        herd_blob=f"{base}/blobs/{herd['digest']}",
         by_tag=f"{base}/manifests/{TAG}",
         by_digest=f"{base}/manifests/{digest}",
     )

@@ -119,6 +119,14 @@ def burst(m: Measuring, server: Server) -> Figure:
     return Figure(report["latency_us"]["p99"] / 1e3, report)
 
 
+def herd(m: Measuring, server: Server) -> Figure:
+    pids = server.pids()
+    before = procfs.cpu_seconds(pids)
+    report = m.client.burst(server, m.image.herd_blob, connections=200, bursts=1)
+    spent = procfs.cpu_seconds(pids) - before
+    return Figure(spent, {"cpu_seconds": spent, "wall_seconds": report["latency_us"]["max"] / 1e6})
+
+
 def idle(m: Measuring, server: Server) -> Figure:
     connections = 1000
     pids = server.pids()
@@ -165,6 +173,7 @@ ROWS = [
     Row("heads-32", "HEAD of a tag, 32 connections", CPU_REQUEST, manifests(32, "HEAD")),
     Row("new-tls", "new TLS connections, one HEAD on each", "CPU ms/connection", new_connections, target=0.9, tls=True),
     Row("burst-256", "256 connections at once: p99", "ms", burst, target=2.0),
+    Row("herd-200", "200 clients, one 50 MiB layer nobody verified", "CPU s", herd, fresh=True, warm_up=warm_up_small),
     Row("idle-1000", "1,000 idle connections", "KiB each", idle, target=32, absolute=True, fresh=True, warm_up=warm_up_small),
     Row("slow-500", "500 readers at 64 KB/s: peak", "MiB", slow_readers, target=600, absolute=True, fresh=True),
 ]

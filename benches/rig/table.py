@@ -59,6 +59,9 @@ def notes(row: Row, rounds: Rounds, candidate: str, cpu_seconds: float) -> list[
             late, drops = (sum(extra[name] for extra in extras) for name in ("late", "dropped_syns"))
             p50 = statistics.median(extra["latency_us"]["p50"] for extra in extras) / 1e3
             found.append(f"{side}: p50 {p50:.3g} ms, {late} answers waited for a dropped SYN, backlog overflows {drops}")
+        if "wall_seconds" in extras[0]:
+            wall = statistics.median(extra["wall_seconds"] for extra in extras)
+            found.append(f"{side}: the last client had all of it after {wall:.2f} s")
         if "tcp" in extras[0]:
             before, tcp = (statistics.median(extra[name] for extra in extras) / MIB for name in ("before", "tcp"))
             found.append(f"{side}: resident before {before:.0f} MiB; TCP memory of the whole machine +{tcp:.0f} MiB")

@@ -1,21 +1,17 @@
 //! A blob's way: streamed, resumed where the upstream breaks off, checked, and observed at its end.
 
-use std::time::{Duration, Instant};
-
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
+use hyper::body::Body as _;
 
 use super::forward::{Proxy, forwarded};
 use super::learn::CONFIG_BYTES_MAX;
 use super::observe::{Answered, Pull, media_type_in};
 use super::respond::{Body, Refusal, empty, full};
-use super::transfer::{Outcome, Transfer};
+use super::transfer::{Outcome, Scrutiny, Transfer, total_in};
+use super::trust::{Duty, Known, Standing, Verdict};
 use super::upstream::{Ask, Content, Line, Target, What};
-use crate::config::Verify;
 use crate::model::oci::{Digest, ErrorCode};
-
-/// How long a digest that was found right is not computed again.
-const VERIFIED_FOR: Duration = Duration::from_secs(3600);
 
 impl Proxy {
     pub(super) async fn blob(
@@ -26,23 +22,27 @@ impl Proxy {
         by_socket: bool,
     ) -> Result<Response<Body>, Refusal> {
         let What::Blob(digest) = ask.what else { return Err(Refusal::bad_gateway("not a blob")) };
-        if by_socket && ask.method == Method::GET && self.pipes.are_left() && !self.must_verify(&digest) {
+        let is_get = ask.method == Method::GET;
+        let is_whole = is_get && !ask.headers().contains_key(RANGE);
+        let known = self.trust.of(&digest, is_whole);
+        let is_hashed = matches!(known.standing, Standing::Unverified(_));
+        if by_socket && is_get && !is_hashed && self.pipes.are_left() {
             ask.line = Line::Bare;
         }
-        let response = match self.ask(&target, &ask).await {
+        let response = match self.ask_for_blob(&target, &ask, &digest, known.length).await {
             Ok(response) => response,
             Err(refusal) => {
-                self.note((ask.method == Method::GET).then_some(pull), Answered::refused(refusal.status));
+                self.note(is_get.then_some(pull), Answered::refused(refusal.status));
                 return Err(refusal);
             }
         };
         match response.status() {
             _ if ask.method == Method::HEAD => Ok(forwarded(response.into_parts().0, empty())),
             StatusCode::OK if self.is_wanted_config(digest, response.headers()) => {
-                self.config(pull, target, ask, digest, response).await
+                self.config(pull, target, ask, digest, known, response).await
             }
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-                Ok(self.transfer(pull, target, ask, digest, response))
+                Ok(self.transfer(pull, target, ask, digest, known, response))
             }
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(unsatisfiable(response.headers())),
             status => {
@@ -55,27 +55,52 @@ impl Proxy {
         }
     }
 
+    /// Asks for a blob. An answer of another length than the blob was found right with is another request's that came
+    /// late, or a lie: the question is put once more, over a new connection.
+    async fn ask_for_blob(
+        &self,
+        target: &Target,
+        ask: &Ask,
+        digest: &Digest,
+        length: Option<u64>,
+    ) -> Result<Response<Content>, Refusal> {
+        let first = self.ask(target, ask).await?;
+        let Some(length) = length else { return Ok(first) };
+        let Some(other) = other_length(&first, length) else { return Ok(first) };
+        tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has another length; it is asked for anew");
+        first.into_body().distrust();
+        let second = self.ask(target, &ask.anew()).await?;
+        let Some(other) = other_length(&second, length) else { return Ok(second) };
+        self.counters.digest_mismatches.inc();
+        tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob has another length than it had");
+        let message = "the upstream registry's blob does not have its length";
+        Err(Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::DigestInvalid, message))
+    }
+
     fn transfer(
         &self,
         pull: Pull,
         target: Target,
         ask: Ask,
         digest: Digest,
+        known: Known,
         response: Response<Content>,
     ) -> Response<Body> {
         let status = response.status();
         let media_type = media_type_in(response.headers());
-        let verify = (status == StatusCode::OK && self.must_verify(&digest)).then_some(digest);
-        let (log, counters, verified) = (self.log.clone(), self.counters.clone(), self.verified.clone());
+        let (scrutiny, duty) = scrutiny(known, digest, &response);
+        let (log, counters, trust) = (self.log.clone(), self.counters.clone(), self.trust.clone());
+        let told = move |verdict| duty.into_iter().for_each(|duty| duty.tell(verdict));
         let done = move |outcome: Outcome| match outcome {
             Outcome::Finished { bytes, resumed, verified: was_verified } => {
                 counters.blob_bytes.inc_by(bytes);
                 counters.resumed.inc_by(u64::from(resumed));
                 if was_verified {
-                    verified.insert(digest, Instant::now());
+                    trust.found_right(digest, bytes);
+                    told(Verdict::Right { length: bytes });
                 } else if resumed > 0 {
                     // Made of several answers and not checked as a whole: the next one is.
-                    verified.remove(&digest);
+                    trust.forget(&digest);
                 }
                 let answered = Answered { status, digest: Some(digest), media_type, bytes, parent: None };
                 drop(log.record(pull.observed(answered)));
@@ -83,11 +108,13 @@ impl Proxy {
             Outcome::Broken { bytes } => {
                 counters.blob_bytes.inc_by(bytes);
                 counters.broken.inc();
-                verified.remove(&digest);
+                trust.forget(&digest);
                 drop(log.record(pull.observed(Answered::refused(StatusCode::BAD_GATEWAY))));
             }
             Outcome::DigestMismatch => {
                 counters.digest_mismatches.inc();
+                trust.forget(&digest);
+                told(Verdict::Wrong);
                 tracing::error!(repository = %pull.repository, %digest, "the upstream's blob has another digest");
                 drop(log.record(pull.observed(Answered::refused(StatusCode::BAD_GATEWAY))));
             }
@@ -95,20 +122,13 @@ impl Proxy {
                 counters.blob_bytes.inc_by(bytes);
             }
         };
-        let (head, body) = Transfer::wrap(response, target, ask, verify, done).into_parts();
+        let (head, body) = Transfer::wrap(response, target, ask, scrutiny, done).into_parts();
         forwarded(head, Body::Transfer(Box::new(body)))
     }
 
-    fn must_verify(&self, digest: &Digest) -> bool {
-        match self.settings.verify {
-            Verify::Always => true,
-            Verify::First => self.verified.get(digest).is_none_or(|at| at.elapsed() > VERIFIED_FOR),
-        }
-    }
-
     fn is_wanted_config(&self, digest: Digest, headers: &HeaderMap) -> bool {
-        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        length.is_some_and(|length| length <= CONFIG_BYTES_MAX) && self.learner.wants_config(&digest)
+        declared_length(headers).is_some_and(|length| length <= CONFIG_BYTES_MAX)
+            && self.learner.wants_config(&digest)
     }
 
     /// An image config that is not known yet: small, and read whole on its way.
@@ -118,6 +138,7 @@ impl Proxy {
         target: Target,
         ask: Ask,
         digest: Digest,
+        known: Known,
         response: Response<Content>,
     ) -> Result<Response<Body>, Refusal> {
         let (head, body) = response.into_parts();
@@ -131,17 +152,53 @@ impl Proxy {
                     bytes: body.len() as u64,
                     parent: None,
                 };
+                self.trust.found_right(digest, answered.bytes);
                 self.counters.blob_bytes.inc_by(answered.bytes);
                 self.note(Some(pull), answered);
                 Ok(forwarded(head, full(body)))
             }
             // Whatever is wrong with it, the ordinary way resumes, checks and counts.
             _ => {
-                let response = self.ask(&target, &ask).await?;
-                Ok(self.transfer(pull, target, ask, digest, response))
+                let response = self.ask_for_blob(&target, &ask, &digest, known.length).await?;
+                Ok(self.transfer(pull, target, ask, digest, known, response))
             }
         }
     }
+}
+
+/// How an answer is looked at, and whether others rely on that. A part cannot be hashed.
+fn scrutiny(known: Known, digest: Digest, response: &Response<Content>) -> (Scrutiny, Option<Duty>) {
+    if response.status() != StatusCode::OK {
+        return (Scrutiny::Length(known.length), None);
+    }
+    let length = response.body().size_hint().exact();
+    match (known.standing, length) {
+        (Standing::Trusted, _) => (Scrutiny::Length(known.length), None),
+        (Standing::Beside(check), Some(length)) if check.may_be(length) => (Scrutiny::Beside(check), None),
+        (Standing::Beside(_), _) => (Scrutiny::Hash(digest), None),
+        (Standing::Unverified(duty), length) => {
+            let duty = duty.filter(|_| !response.headers().contains_key(CONTENT_ENCODING));
+            if let (Some(duty), Some(length)) = (&duty, length) {
+                duty.declare(length);
+            }
+            (Scrutiny::Hash(digest), duty)
+        }
+    }
+}
+
+/// The length that an answer gives to the whole blob, if it is another one than the blob's.
+fn other_length(response: &Response<Content>, length: u64) -> Option<u64> {
+    let headers = response.headers();
+    let stated = match response.status() {
+        StatusCode::OK if !headers.contains_key(CONTENT_ENCODING) => declared_length(headers),
+        StatusCode::PARTIAL_CONTENT => total_in(headers),
+        _ => None,
+    };
+    stated.filter(|stated| *stated != length)
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Made here and not handed on: docker-registry declares the whole blob's length and then closes, and a client on a

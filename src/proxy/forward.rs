@@ -13,7 +13,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
@@ -28,10 +27,10 @@ use super::conversation::Visitor;
 use super::counters::{Answer, Counters};
 use super::learn::Learner;
 use super::observe::{Answered, Asker, Pull};
-use super::recent::Recent;
 use super::respond::{Body, Refusal, empty, full, version_check};
 use super::splice::Pipes;
 use super::transfer::TransferError;
+use super::trust::Trust;
 use super::upstream::{Ask, Carried, Content, Target, UpstreamError, Upstreams, What};
 use super::{Settings, links};
 use crate::clock;
@@ -39,15 +38,12 @@ use crate::deadline::{Deadlines, Elapsed};
 use crate::listen::{Trusted, host};
 use crate::log::Log;
 use crate::model::deployments::PULL;
-use crate::model::oci::{Digest, ErrorCode, Reference, Route};
+use crate::model::oci::{ErrorCode, Reference, Route};
 use crate::model::registries::Host;
 use crate::model::time::Time;
 
 /// Largest body of an error that is handed on, in bytes.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
-
-/// Digests remembered as found right, at least.
-const VERIFIED_MIN: usize = 20_000;
 
 /// Headers that belong to one connection and not to the answer (RFC 9110 §7.6.1), and those by which the upstream
 /// speaks to Landfall.
@@ -75,7 +71,7 @@ pub struct Proxy {
     pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
     bodies: Budget,
-    pub(super) verified: Arc<Recent<Digest, Instant>>,
+    pub(super) trust: Arc<Trust>,
     pub(super) pipes: Pipes,
 }
 
@@ -84,7 +80,7 @@ impl Proxy {
     pub fn new(log: Log, upstreams: Upstreams, trusted: Trusted, settings: Settings) -> Self {
         let counters = Counters::default();
         let learner = Learner::start(log.clone(), counters.clone());
-        let verified = Arc::new(Recent::new(VERIFIED_MIN));
+        let trust = Trust::new(settings.verify);
         let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(settings.whole_body));
         let pipes = Pipes::new(if settings.splice { settings.pipes_max } else { 0 });
         let bodies = Budget::new(counters.whole_bytes.clone());
@@ -98,7 +94,7 @@ impl Proxy {
             max_wait,
             whole_body,
             bodies,
-            verified,
+            trust,
             pipes,
         }
     }

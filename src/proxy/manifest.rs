@@ -1,6 +1,8 @@
 //! A manifest's way: asked for, checked, learned from, observed, and answered once the observation is durable or its
 //! time is up.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -45,17 +47,33 @@ impl Proxy {
         target: &Target,
         ask: &Ask,
     ) -> Result<(Response<Body>, Answered), Refusal> {
-        let mut tries = 0;
-        let (head, body) = loop {
+        let (mut tries, mut ask) = (0, Cow::Borrowed(ask));
+        let (head, body, digest) = loop {
             tries += 1;
-            let (head, body) = self.ask(target, ask).await?.into_parts();
+            let (head, body) = self.ask(target, &ask).await?.into_parts();
             self.learner.heed(target, head.status, &head.headers);
+            let is_first = matches!(ask, Cow::Borrowed(_));
+            if is_first && ask.method == Method::HEAD && is_of_another(pull, &head) {
+                ask = Cow::Owned(ask.anew());
+                continue;
+            }
             if ask.method == Method::HEAD || head.status != StatusCode::OK {
                 let answered = self.answered_without_body(pull, target, &head, &ask.method);
                 return Ok((self.small(head, body, &ask.method).await, answered));
             }
             match self.whole(body, MANIFEST_BYTES_MAX).await {
-                Ok(body) => break (head, body),
+                Ok(body) => match checked(pull, &head.headers, &body) {
+                    Ok(digest) => break (head, body, digest),
+                    // Perhaps it is another request's answer that came late: the next try has a connection of its own.
+                    Err(_) if is_first => ask = Cow::Owned(ask.anew()),
+                    Err(refusal) => {
+                        self.counters.digest_mismatches.inc();
+                        let (repository, reference, digest) =
+                            (&pull.repository, &pull.reference, Digest::of(&body));
+                        tracing::error!(%repository, %reference, %digest, "a manifest has another digest");
+                        return Err(refusal);
+                    }
+                },
                 Err(NotWhole::TooLarge(_)) => return Err(too_long(pull)),
                 Err(NotWhole::NoRoom) => return Err(Refusal::no_room()),
                 Err(_) if tries < MANIFEST_TRIES => {}
@@ -67,7 +85,6 @@ impl Proxy {
                 }
             }
         };
-        let digest = self.checked(pull, &head.headers, &body)?;
         self.learner.manifest(target, &pull.repository, digest, &Document::new(&head.headers, &body));
         let answered = Answered {
             status: head.status,
@@ -94,30 +111,35 @@ impl Proxy {
             parent: digest.and_then(|digest| self.learner.parent(&digest)),
         }
     }
+}
 
-    /// The digest of a manifest's body: the one that was asked for, else the one that the upstream says. It must have
-    /// both, whichever algorithms they are by. The digest of a signed schema 1 manifest is not that of its bytes; no
-    /// image has had one for years.
-    fn checked(&self, pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
-        let stated = digest_in(headers);
-        if media_type_in(headers).is_some_and(|media_type| media_type.contains("manifest.v1+prettyjws")) {
-            return stated
-                .ok_or_else(|| Refusal::bad_gateway("the upstream registry does not state a digest"));
-        }
-        let Some(digest) = pull.digest_asked_for().or(stated) else { return Ok(Digest::of(body)) };
-        let other = stated.filter(|stated| *stated != digest);
-        if digest.fits(body) && other.is_none_or(|other| other.fits(body)) {
-            return Ok(digest);
-        }
-        self.counters.digest_mismatches.inc();
-        let digest = Digest::of(body);
-        tracing::error!(repository = %pull.repository, reference = %pull.reference, %digest, "a manifest has another digest");
-        Err(Refusal::new(
-            StatusCode::BAD_GATEWAY,
-            ErrorCode::DigestInvalid,
-            "the upstream registry's manifest does not have its digest",
-        ))
+/// The digest of a manifest's body: the one that was asked for, else the one that the upstream says. It must have
+/// both, whichever algorithms they are by. The digest of a signed schema 1 manifest is not that of its bytes; no
+/// image has had one for years.
+fn checked(pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
+    let stated = digest_in(headers);
+    if media_type_in(headers).is_some_and(|media_type| media_type.contains("manifest.v1+prettyjws")) {
+        return stated.ok_or_else(|| Refusal::bad_gateway("the upstream registry does not state a digest"));
     }
+    let Some(digest) = pull.digest_asked_for().or(stated) else { return Ok(Digest::of(body)) };
+    let other = stated.filter(|stated| *stated != digest);
+    if digest.fits(body) && other.is_none_or(|other| other.fits(body)) {
+        return Ok(digest);
+    }
+    Err(Refusal::new(
+        StatusCode::BAD_GATEWAY,
+        ErrorCode::DigestInvalid,
+        "the upstream registry's manifest does not have its digest",
+    ))
+}
+
+/// Whether an answer without a body is about another manifest than the one that was asked for.
+fn is_of_another(pull: &Pull, head: &Parts) -> bool {
+    let (asked_for, stated) = (pull.digest_asked_for(), digest_in(&head.headers));
+    head.status == StatusCode::OK
+        && asked_for.zip(stated).is_some_and(|(asked_for, stated)| {
+            asked_for.algorithm() == stated.algorithm() && asked_for != stated
+        })
 }
 
 fn too_long(pull: &Pull) -> Refusal {

@@ -22,6 +22,7 @@ mod splice;
 mod threads;
 mod tls;
 pub mod transfer;
+mod trust;
 pub mod upstream;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use forward::Proxy;
 pub use listener::{BindError, LIMITS, Listener, serve};
 pub use threads::Threads;
 pub use tls::{Certificate, TlsError};
+pub use trust::Check;
 
 use crate::config::Verify;
 

@@ -35,7 +35,9 @@ pub(super) async fn relay(
     let first = before.len().min(usize::try_from(length).unwrap_or(usize::MAX));
     begin.extend_from_slice(&before[..first]);
     client.write_all(&begin).await?;
-    transfer.passed(first as u64);
+    if !transfer.passed(first as u64) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
 
     let patience = Patience { from: transfer.stall_limit(), to: client.limit() };
     let left = length - first as u64;
@@ -51,6 +53,7 @@ pub(super) async fn relay(
             Ok(())
         }
         Err(Ended::To) => Err(io::ErrorKind::BrokenPipe.into()),
+        Err(Ended::Stopped) => Err(io::ErrorKind::InvalidData.into()),
         Err(Ended::From) => {
             proxy.pipes.give_back(pipe);
             drop(socket);

@@ -74,6 +74,8 @@ pub(super) enum Ended {
     From,
     /// The one that takes: the same.
     To,
+    /// Whoever was told of a piece wants no more.
+    Stopped,
 }
 
 /// How long either side may be silent.
@@ -83,19 +85,24 @@ pub(super) struct Patience {
     pub(super) to: Duration,
 }
 
-/// Moves `bytes` from one socket to another and tells by `passed` of each piece that the other has taken.
+/// Moves `bytes` from one socket to another and tells by `passed` of each piece that the other has taken, which says
+/// whether to go on.
 pub(super) async fn splice(
     from: &TcpStream,
     to: &TcpStream,
     pipe: &Pipe,
     bytes: u64,
     patience: Patience,
-    mut passed: impl FnMut(u64),
+    mut passed: impl FnMut(u64) -> bool,
 ) -> Result<(), Ended> {
     let (mut left, mut in_turn) = (bytes, 0);
     while left > 0 {
         let room = pipe.ends.bytes_max.min(usize::try_from(left).unwrap_or(usize::MAX));
         let filled = fill(from, to, pipe, room, patience.from).await?;
+        // What came meanwhile may have changed what is wanted.
+        if !passed(0) {
+            return Err(Ended::Stopped);
+        }
         drain(pipe, to, filled, patience.to, &mut passed).await?;
         left -= filled as u64;
         in_turn += filled;
@@ -140,7 +147,7 @@ async fn drain(
     to: &TcpStream,
     filled: usize,
     patience: Duration,
-    passed: &mut impl FnMut(u64),
+    passed: &mut impl FnMut(u64) -> bool,
 ) -> Result<(), Ended> {
     let mut left = filled;
     while left > 0 {
@@ -148,7 +155,9 @@ async fn drain(
             Ok(0) => return Err(Ended::To),
             Ok(taken) => {
                 left -= taken;
-                passed(taken as u64);
+                if !passed(taken as u64) {
+                    return Err(Ended::Stopped);
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -249,7 +258,10 @@ mod tests {
             server
         });
         let mut got = vec![0; content.len() - 5];
-        let moved = splice(&from, &to, &pipe, bytes, PATIENCE, |piece| told += piece);
+        let moved = splice(&from, &to, &pipe, bytes, PATIENCE, |piece| {
+            told += piece;
+            true
+        });
         let (moved, read) = tokio::join!(moved, client.read_exact(&mut got));
         assert_eq!((moved, read.unwrap() as u64, told), (Ok(()), bytes, bytes));
         assert!(got == content[..content.len() - 5]);
@@ -264,7 +276,7 @@ mod tests {
         let (mut server, from, to, mut client, pipe) = parts().await;
         server.write_all(b"begin").await.unwrap();
         drop(server);
-        let ended = splice(&from, &to, &pipe, 10, PATIENCE, |_| {}).await;
+        let ended = splice(&from, &to, &pipe, 10, PATIENCE, |_| true).await;
         assert_eq!(ended, Err(Ended::From));
         let mut begin = [0; 5];
         client.read_exact(&mut begin).await.unwrap();
@@ -272,14 +284,14 @@ mod tests {
 
         let (_server, from, to, client, pipe) = parts().await;
         let silent = Patience { from: SHORT, ..PATIENCE };
-        assert_eq!(splice(&from, &to, &pipe, 10, silent, |_| {}).await, Err(Ended::From));
+        assert_eq!(splice(&from, &to, &pipe, 10, silent, |_| true).await, Err(Ended::From));
         drop(client);
-        assert_eq!(splice(&from, &to, &pipe, 10, PATIENCE, |_| {}).await, Err(Ended::To));
+        assert_eq!(splice(&from, &to, &pipe, 10, PATIENCE, |_| true).await, Err(Ended::To));
 
         let (mut server, from, to, _client, pipe) = parts().await;
         let giving = tokio::spawn(async move { while server.write_all(&[7; 1 << 16]).await.is_ok() {} });
         let full = Patience { to: SHORT, ..PATIENCE };
-        assert_eq!(splice(&from, &to, &pipe, u64::MAX, full, |_| {}).await, Err(Ended::To));
+        assert_eq!(splice(&from, &to, &pipe, u64::MAX, full, |_| true).await, Err(Ended::To));
         drop((from, to));
         giving.await.unwrap();
     }
@@ -288,7 +300,7 @@ mod tests {
     async fn a_client_that_asks_for_more_has_not_gone() {
         let (mut server, from, to, mut client, pipe) = parts().await;
         client.write_all(b"GET /next").await.unwrap();
-        let moving = splice(&from, &to, &pipe, 4, PATIENCE, |_| {});
+        let moving = splice(&from, &to, &pipe, 4, PATIENCE, |_| true);
         let giving = async {
             to.readable().await.unwrap();
             server.write_all(b"blob").await.unwrap();

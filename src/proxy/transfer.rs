@@ -7,6 +7,7 @@ mod resume;
 
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::trust::Check;
 use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
 use super::upstream::{Ask, Content, Socket, Target};
 use crate::model::oci::{Digest, Hasher};
+pub(super) use resume::total_in;
 use resume::{Resumed, Resumption};
 
 /// How a transfer ended. `bytes` is what was handed on to the client's connection.
@@ -61,10 +64,26 @@ pub enum TransferError {
     DigestMismatch,
 }
 
+/// How closely a body is looked at.
+pub enum Scrutiny {
+    /// A full answer is hashed, and its end withheld until its digest is known to be this one.
+    Hash(Digest),
+    /// Its length counts alone: the declared one, else the one that the whole blob is known to have.
+    Length(Option<u64>),
+    /// The same beside a transfer of the same blob that is hashed: it stops where that one was found wrong.
+    Beside(Arc<Check>),
+}
+
+impl From<Option<Digest>> for Scrutiny {
+    fn from(verify: Option<Digest>) -> Self {
+        verify.map_or(Self::Length(None), Self::Hash)
+    }
+}
+
 /// The body of an upstream's answer to a GET.
 pub struct Transfer {
     source: Source,
-    /// The body's length, where the upstream declared it.
+    /// The body's length, where it is known.
     length: Option<u64>,
     /// Bytes of the body that came from the upstream so far.
     taken: u64,
@@ -72,7 +91,8 @@ pub struct Transfer {
     resumed: u32,
     tries: u32,
     tries_in_vain: u32,
-    check: Option<Check>,
+    hashing: Option<Hashing>,
+    beside: Option<Arc<Check>>,
     stall: Stall,
     report: Report,
 }
@@ -85,7 +105,7 @@ enum Source {
     Over,
 }
 
-struct Check {
+struct Hashing {
     expected: Digest,
     hasher: Hasher,
     /// Without a declared length any chunk may be the last, so each waits for the next.
@@ -97,21 +117,24 @@ type Step = Poll<Option<Result<Frame<Bytes>, TransferError>>>;
 type Turn = ControlFlow<Step>;
 
 impl Transfer {
-    /// Wraps the answer that `target` gave to `ask`, a GET. With `verify`, the content of a full answer is hashed
-    /// and its end withheld until its digest is known to be this one. `report` is called once, at the end.
+    /// Wraps the answer that `target` gave to `ask`, a GET. `report` is called once, at the end.
     pub fn wrap(
         response: Response<Content>,
         target: Target,
         ask: Ask,
-        verify: Option<Digest>,
+        scrutiny: impl Into<Scrutiny>,
         report: impl FnOnce(Outcome) + Send + 'static,
     ) -> Response<Self> {
         let limits = target.limits();
-        let length = response.body().size_hint().exact();
         let is_whole =
             response.status() == StatusCode::OK && !response.headers().contains_key(CONTENT_ENCODING);
-        let check = verify.filter(|_| is_whole).map(Check::new);
-        let resumption = length.and_then(|length| Resumption::of(&response, length, target, ask));
+        let (hashing, beside, known) = match scrutiny.into() {
+            Scrutiny::Hash(digest) => (is_whole.then(|| Hashing::new(digest)), None, None),
+            Scrutiny::Length(known) => (None, None, known),
+            Scrutiny::Beside(check) => (None, Some(check), None),
+        };
+        let length = response.body().size_hint().exact().or(known.filter(|_| is_whole));
+        let resumption = length.and_then(|length| Resumption::of(&response, length, known, target, ask));
         response.map(|body| {
             let mut transfer = Self {
                 source: Source::Reading(Resumed { body, skip: 0, may_exceed: false }),
@@ -121,7 +144,8 @@ impl Transfer {
                 resumed: 0,
                 tries: 0,
                 tries_in_vain: 0,
-                check,
+                hashing,
+                beside,
                 stall: Stall::new(limits.stall),
                 report: Report { callback: Some(Box::new(report)), given: 0 },
             };
@@ -134,7 +158,8 @@ impl Transfer {
 
     /// Whether [`take_socket`](Self::take_socket) would give one.
     pub fn has_socket(&self) -> bool {
-        self.check.is_none() && matches!(&self.source, Source::Reading(reading) if reading.body.has_socket())
+        self.hashing.is_none()
+            && matches!(&self.source, Source::Reading(reading) if reading.body.has_socket())
     }
 
     /// Takes the socket that the body is in, where nobody looks at its bytes. Whoever takes it moves them, and tells
@@ -159,13 +184,18 @@ impl Transfer {
         self.length.map(|length| length - self.report.given)
     }
 
-    /// So many bytes went from the upstream's socket to the client's. The last one ends the transfer.
-    pub fn passed(&mut self, bytes: u64) {
+    /// So many bytes went from the upstream's socket to the client's. The last one ends the transfer. Tells whether it may
+    /// go on; if not, it has ended.
+    pub fn passed(&mut self, bytes: u64) -> bool {
         self.taken += bytes;
         self.report.given += bytes;
         if self.length == Some(self.report.given) {
             self.finish();
+        } else if self.is_refuted() {
+            let _ = self.fail(TransferError::DigestMismatch);
+            return false;
         }
+        true
     }
 
     /// The taken socket ended early: the rest comes as frames, as far as the upstream can be asked for it.
@@ -190,12 +220,15 @@ impl Transfer {
         if chunk.is_empty() {
             return Ok(None);
         }
+        if self.is_refuted() {
+            return Err(TransferError::DigestMismatch);
+        }
         self.taken += chunk.len() as u64;
         self.tries_in_vain = 0;
-        let Some(check) = &mut self.check else { return Ok(Some(chunk)) };
-        check.hasher.update(&chunk);
+        let Some(hashing) = &mut self.hashing else { return Ok(Some(chunk)) };
+        hashing.hasher.update(&chunk);
         match self.length {
-            None => Ok(check.held.replace(chunk)),
+            None => Ok(hashing.held.replace(chunk)),
             Some(length) if length == self.taken && !self.is_right() => Err(TransferError::DigestMismatch),
             Some(_) => Ok(Some(chunk)),
         }
@@ -203,7 +236,12 @@ impl Transfer {
 
     /// Whether what came is what was asked for, as far as that is checked. Only for the end of a body.
     fn is_right(&self) -> bool {
-        self.check.as_ref().is_none_or(Check::is_right)
+        self.hashing.as_ref().is_none_or(Hashing::is_right)
+    }
+
+    /// Whether the transfer that this one relies on found another blob.
+    fn is_refuted(&self) -> bool {
+        self.beside.as_ref().is_some_and(|check| !check.allows(self.length.unwrap_or_default()))
     }
 
     /// Hands a chunk on. The last one ends the transfer: hyper does not ask again after a full length.
@@ -217,7 +255,7 @@ impl Transfer {
 
     fn finish(&mut self) {
         self.source = Source::Over;
-        let verified = self.check.is_some();
+        let verified = self.hashing.is_some();
         self.report.send(Outcome::Finished { bytes: self.report.given, resumed: self.resumed, verified });
     }
 
@@ -238,7 +276,7 @@ impl Transfer {
         if !self.is_right() {
             return self.fail(TransferError::DigestMismatch);
         }
-        let held = self.check.as_mut().and_then(|check| check.held.take());
+        let held = self.hashing.as_mut().and_then(|hashing| hashing.held.take());
         let turn = held.map_or(Break(Poll::Ready(None)), |chunk| self.give(chunk));
         self.finish();
         turn
@@ -311,7 +349,7 @@ impl Body for Transfer {
     }
 }
 
-impl Check {
+impl Hashing {
     fn new(expected: Digest) -> Self {
         Self { expected, hasher: expected.algorithm().hasher(), held: None }
     }

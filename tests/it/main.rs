@@ -30,6 +30,7 @@ mod failing;
 mod faults;
 mod headers;
 mod health;
+mod herd;
 mod import;
 mod large;
 mod learning;

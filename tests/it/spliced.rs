@@ -20,11 +20,11 @@ const ETAG: &str = "\"sha256:of-the-blob\"";
 const MANIFEST: &str = "{\"schemaVersion\":2}";
 
 /// Content in which each position shows, larger than what comes with a head.
-fn content() -> Vec<u8> {
+pub fn content() -> Vec<u8> {
     (0u32..500_000).flat_map(u32::to_be_bytes).collect()
 }
 
-fn blob() -> String {
+pub fn blob() -> String {
     format!("/v2/docker/app/blobs/{}", digest_of(&content()))
 }
 
@@ -45,29 +45,29 @@ async fn registry(reply: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static)
 }
 
 /// A client's connection that is kept, and shows what comes on it byte for byte.
-struct Line {
-    stream: BufReader<TcpStream>,
+pub struct Line {
+    pub stream: BufReader<TcpStream>,
     authorization: String,
 }
 
 impl Line {
-    async fn open(landfall: &Landfall, token: &Token) -> Self {
+    pub async fn open(landfall: &Landfall, token: &Token) -> Self {
         let stream = BufReader::new(TcpStream::connect(landfall.proxy()).await.unwrap());
         Self { stream, authorization: basic(&token.user, &token.secret) }
     }
 
     /// A GET with further lines in its head.
-    fn request(&self, target: &str, lines: &str) -> String {
+    pub fn request(&self, target: &str, lines: &str) -> String {
         let authorization = &self.authorization;
         format!("GET {target} HTTP/1.1\r\nhost: a\r\nauthorization: {authorization}\r\n{lines}\r\n")
     }
 
-    async fn send(&mut self, text: &str) {
+    pub async fn send(&mut self, text: &str) {
         self.stream.get_mut().write_all(text.as_bytes()).await.unwrap();
     }
 
     /// The head of an answer, and the length that it declares.
-    async fn head(&mut self) -> (String, usize) {
+    pub async fn head(&mut self) -> (String, usize) {
         let (mut head, mut length) = (String::new(), 0);
         loop {
             let mut line = String::new();
@@ -85,20 +85,20 @@ impl Line {
     }
 
     /// A whole answer.
-    async fn answer(&mut self) -> (String, Vec<u8>) {
+    pub async fn answer(&mut self) -> (String, Vec<u8>) {
         let (head, length) = self.head().await;
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await.unwrap();
         (head, body)
     }
 
-    async fn get(&mut self, target: &str, lines: &str) -> (String, Vec<u8>) {
+    pub async fn get(&mut self, target: &str, lines: &str) -> (String, Vec<u8>) {
         self.send(&self.request(target, lines)).await;
         self.answer().await
     }
 }
 
-async fn counted(landfall: &Landfall, name: &str) -> u64 {
+pub async fn counted(landfall: &Landfall, name: &str) -> u64 {
     let metrics =
         Client::new(landfall.admin_url().trim_start_matches("http://")).get("/metrics").await.text();
     let line = metrics.lines().find_map(|line| line.strip_prefix(&format!("landfall_proxy_{name}_total ")));
@@ -106,7 +106,7 @@ async fn counted(landfall: &Landfall, name: &str) -> u64 {
 }
 
 /// A proxy whose client has pulled the blob once, so that it is trusted.
-async fn trusting(fake: &Fake) -> (Landfall, Token, Line) {
+pub async fn trusting(fake: &Fake) -> (Landfall, Token, Line) {
     let landfall = Setup::before(&fake.url()).start();
     landfall.environment("production").await;
     let token = landfall.token("production").await;

@@ -36,13 +36,23 @@ struct Span {
 }
 
 impl Resumption {
-    /// Nothing for an answer that is no plain piece of an object: an error, several ranges, encoded content.
-    pub(super) fn of(response: &Response<Content>, length: u64, target: Target, ask: Ask) -> Option<Self> {
+    /// Nothing for an answer that is no plain piece of an object: an error, several ranges, encoded content. `total` is
+    /// the object's length, where it is known from before.
+    pub(super) fn of(
+        response: &Response<Content>,
+        length: u64,
+        total: Option<u64>,
+        target: Target,
+        ask: Ask,
+    ) -> Option<Self> {
         let headers = response.headers();
         let last = length.checked_sub(1)?;
         let span = match response.status() {
             StatusCode::OK => Span { first: 0, last, total: Some(length) },
-            StatusCode::PARTIAL_CONTENT => Span::of(headers).filter(|span| span.last - span.first == last)?,
+            StatusCode::PARTIAL_CONTENT => {
+                let span = Span::of(headers).filter(|span| span.last - span.first == last)?;
+                Span { total: span.total.or(total), ..span }
+            }
             _ => return None,
         };
         if headers.contains_key(CONTENT_ENCODING) {
@@ -103,6 +113,11 @@ impl Resumption {
             _ => None,
         }
     }
+}
+
+/// The whole object's length, as an answer with a part of it says (RFC 9110 §14.4).
+pub(in crate::proxy) fn total_in(headers: &HeaderMap) -> Option<u64> {
+    Span::of(headers)?.total
 }
 
 impl Span {

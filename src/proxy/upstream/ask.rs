@@ -26,6 +26,8 @@ pub struct Ask {
     /// The kind of connection that it goes over.
     pub line: Line,
     wait: Wait,
+    /// Over a new connection: what comes over one that was kept was no answer to this request.
+    pub(super) is_anew: bool,
     headers: HeaderMap,
 }
 
@@ -82,13 +84,18 @@ impl Ask {
             What::Manifest(_) | What::Blob(_) => Wait::Content,
             What::Tags | What::Referrers(_) | What::Base => Wait::Small,
         };
-        Self { method, what, query: None, line, wait, headers }
+        Self { method, what, query: None, line, wait, is_anew: false, headers }
     }
 
     /// The same request with another query.
     pub fn with_query(mut self, query: Option<&str>) -> Self {
         self.query = query.map(str::to_owned);
         self
+    }
+
+    /// The same request, over a new connection.
+    pub(in crate::proxy) fn anew(&self) -> Self {
+        Self { is_anew: true, ..self.clone() }
     }
 
     /// What goes on to the registry.
@@ -122,6 +129,7 @@ impl Ask {
             authorization,
             body: &NO_BODY,
             wait: self.wait,
+            is_anew: self.is_anew,
         }
     }
 

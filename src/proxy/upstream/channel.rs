@@ -39,6 +39,8 @@ pub(super) struct Outgoing<'a> {
     /// Whole, and most often nothing.
     pub(super) body: &'a Bytes,
     pub(super) wait: Wait,
+    /// Not over a connection that was kept.
+    pub(super) is_anew: bool,
 }
 
 /// The body of a request that has none.

@@ -97,6 +97,13 @@ impl Content {
         piece
     }
 
+    /// Leaves an answer that cannot be this request's: connections of where it came from take one request each for a while.
+    pub fn distrust(mut self) {
+        if let Some(channel) = self.channel.take() {
+            self.home.distrust(&channel.origin);
+        }
+    }
+
     /// Whether [`into_socket`](Self::into_socket) would give one.
     pub fn has_socket(&self) -> bool {
         !self.is_begun
@@ -122,9 +129,16 @@ impl Drop for Content {
     fn drop(&mut self) {
         self.decoder = None;
         let mut cx = Context::from_waker(Waker::noop());
-        let is_small = self.body.size_hint().exact().is_some_and(|bytes| bytes <= DRAINED_BYTES_MAX);
-        while is_small && self.channel.is_some() {
+        // Of a body without a length perhaps only its end is missing.
+        let exact = self.body.size_hint().exact();
+        let mut tries = match exact {
+            None => 1,
+            Some(bytes) if bytes <= DRAINED_BYTES_MAX => u64::MAX,
+            Some(_) => 0,
+        };
+        while tries > 0 && self.channel.is_some() {
             let Poll::Ready(Some(Ok(_))) = Pin::new(&mut *self).poll_frame(&mut cx) else { return };
+            tries -= 1;
         }
     }
 }

@@ -129,7 +129,8 @@ impl Issuer {
             }
         };
         let (method, headers) = (&method, &headers);
-        let outgoing = Outgoing { method, uri: &uri, headers, authorization, body, wait: Wait::Small };
+        let outgoing =
+            Outgoing { method, uri: &uri, headers, authorization, body, wait: Wait::Small, is_anew: false };
         pools.send(reach, Line::Small, outgoing).await
     }
 

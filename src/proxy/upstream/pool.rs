@@ -41,7 +41,7 @@ impl Pool {
     /// sent once more, on a new connection. What is nonsense there stays so.
     pub(super) async fn ask(&self, outgoing: Outgoing<'_>) -> Result<Response<Content>, AskError> {
         let origin = Origin::of(outgoing.uri).ok_or(ConnectError::Host)?;
-        let kept = self.home.take(&origin);
+        let kept = if outgoing.is_anew { None } else { self.home.take(&origin) };
         let is_kept = kept.is_some();
         let first = match kept {
             Some(channel) => channel,

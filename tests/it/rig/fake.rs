@@ -49,6 +49,7 @@ pub struct Reply {
 enum Step {
     Send(Vec<u8>),
     Wait(Arc<Notify>),
+    WaitFor(watch::Receiver<bool>),
     /// Says that it came so far.
     Tell(Arc<Notify>),
     /// Nothing more comes, and the connection stays.
@@ -122,6 +123,12 @@ impl Reply {
 
     pub fn wait(mut self, for_what: &Arc<Notify>) -> Self {
         self.steps.push(Step::Wait(for_what.clone()));
+        self
+    }
+
+    /// Waits until this is true.
+    pub fn wait_for(mut self, what: watch::Receiver<bool>) -> Self {
+        self.steps.push(Step::WaitFor(what));
         self
     }
 
@@ -363,6 +370,13 @@ async fn answer(
                 stream.flush().await.ok()?;
             }
             Step::Wait(for_what) => for_what.notified().await,
+            Step::WaitFor(mut what) => {
+                tokio::select! {
+                    _ = what.wait_for(|is_true| *is_true) => {}
+                    // The other side leaves.
+                    _ = stream.fill_buf() => return None,
+                }
+            }
             Step::Tell(whom) => whom.notify_one(),
             // Ends when the other side leaves.
             Step::Stall => {
