@@ -1,9 +1,10 @@
 //! Connections to a registry: one that is over, or on which something came unasked, costs nobody anything.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt as _;
@@ -374,10 +375,28 @@ async fn a_registry_that_is_restarted_costs_only_what_is_asked_for_meanwhile() {
                 assert_eq!(answer.status, 200, "after {restart} restarts: {}", answer.text());
             }
         }
+        // Others pull meanwhile: they may be refused, and wait for nothing.
+        let is_back = Arc::new(AtomicBool::new(false));
+        let others = paths.iter().map(|path| {
+            let (client, path, is_back) = (client.clone(), path.clone(), is_back.clone());
+            tokio::spawn(async move {
+                while !is_back.load(Ordering::SeqCst) {
+                    let answer = client.send(Method::GET, &path, &[], Bytes::new()).await;
+                    // One that was cut in its middle ends below its length.
+                    let status = answer.map_or(200, |answer| answer.status.as_u16());
+                    assert!([200, 502].contains(&status), "{path}: {status}");
+                }
+            })
+        });
+        let others: Vec<_> = others.collect();
         registry.stop();
         for path in &paths {
             assert_eq!(client.get(path).await.status, 502, "{path}");
         }
         registry.start_again().await;
+        is_back.store(true, Ordering::SeqCst);
+        for other in others {
+            other.await.unwrap();
+        }
     }
 }
