@@ -59,8 +59,8 @@ pub enum Unrouted {
     NoPrefix,
     /// The client wants another registry's image.
     #[error(
-        "no upstream of this proxy is {0}: its operator can add an [[upstream]] for it, or name it in `hosts` of the \
-         one that mirrors it"
+        "no upstream of this proxy is {0}: its operator can add an [[upstream]] for it, name it in `hosts` of the one that \
+         mirrors it, or, where it is a name of this proxy itself, in proxy.public_host"
     )]
     NoRegistry(Host),
 }

@@ -11,8 +11,9 @@
 //!    A blob: streamed, resumed and checked; observed at its end. Lists: handed on, their links made the proxy's, and
 //!    broken off where the upstream is silent for too long.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
@@ -39,11 +40,14 @@ use crate::listen::{Trusted, host};
 use crate::log::Log;
 use crate::model::deployments::PULL;
 use crate::model::oci::{ErrorCode, Reference, Route};
-use crate::model::registries::Host;
+use crate::model::registries::{Host, Unrouted};
 use crate::model::time::Time;
 
 /// Largest body of an error that is handed on, in bytes.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
+
+/// Registries that no upstream is and that are named in the log.
+const STRANGERS_MAX: usize = 16;
 
 /// Headers that belong to one connection and not to the answer (RFC 9110 §7.6.1), and those by which the upstream
 /// speaks to Landfall.
@@ -73,6 +77,8 @@ pub struct Proxy {
     bodies: Budget,
     pub(super) trust: Arc<Trust>,
     pub(super) pipes: Pipes,
+    /// Registries that clients asked for and that no upstream is, as far as the log was told.
+    strangers: Mutex<BTreeSet<String>>,
 }
 
 impl Proxy {
@@ -96,6 +102,7 @@ impl Proxy {
             bodies,
             trust,
             pipes,
+            strangers: Mutex::default(),
         }
     }
 
@@ -152,13 +159,26 @@ impl Proxy {
             Route::Referrers(repository, digest) => (repository, What::Referrers(*digest)),
         };
         let ns = registry_named(uri)?;
-        let target = self.upstreams.select(repository, ns.as_ref())?;
+        let target =
+            self.upstreams.select(repository, ns.as_ref()).map_err(|unrouted| self.unserved(unrouted))?;
         let ask = Ask::new(method.clone(), what, headers).with_query(uri.query());
         match Pull::new(&permit, &asker, method == Method::HEAD, &route, &target) {
             Some(pull) if matches!(route, Route::Manifest(..)) => self.manifest(pull, target, ask).await,
             Some(pull) => self.blob(pull, target, ask, by_socket).await,
             None => self.list(target, ask, &route, ns.as_ref()).await,
         }
+    }
+
+    /// Step 5. containerd shows nobody a refusal's text and goes on to its next host, so the operator is told here.
+    fn unserved(&self, unrouted: Unrouted) -> Refusal {
+        if let Unrouted::NoRegistry(host) = &unrouted {
+            // Whole after each step, whoever panicked.
+            let mut told = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.len() < STRANGERS_MAX && told.insert(host.to_string()) {
+                tracing::warn!("clients ask for images of {host} and get a 404 (said once): {unrouted}");
+            }
+        }
+        unrouted.into()
     }
 
     /// Step 1. A pull with a token that was good once is an attempt that the environment's people should see.

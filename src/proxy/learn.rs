@@ -295,6 +295,7 @@ impl Asker {
             }
         }
     }
+
     async fn fetch(&self, target: &Target, what: What) -> Result<(HeaderMap, Bytes), String> {
         let bytes_max = if matches!(what, What::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
         let mut headers = HeaderMap::new();

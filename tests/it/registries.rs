@@ -47,7 +47,7 @@ impl Three {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_names_a_registry_gets_its_image_or_a_refusal() {
-    let it = Three::start().await;
+    let mut it = Three::start().await;
     let port = it.team.address.port();
     let hub = it.hub.address;
     for (path, ns, of, asked) in [
@@ -93,6 +93,8 @@ async fn who_names_a_registry_gets_its_image_or_a_refusal() {
         }
     }
     assert_eq!(it.seen(), before, "nobody else is asked");
+    let log = it.landfall.process().log();
+    assert_eq!(log.matches("clients ask for images of quay.io").count(), 1, "{log}");
 }
 
 /// What a node does that has nothing of the image yet.
