@@ -337,21 +337,6 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn what_is_not_acknowledged_ends_a_connection() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let Ok(Io::Plain(tcp)) = open(listener.local_addr().unwrap(), None).await else {
-            panic!("not plain")
-        };
-        let limit = rustix::net::sockopt::tcp_user_timeout(&tcp).unwrap();
-        assert_eq!(limit, UNACKNOWLEDGED_MS_MAX);
-        assert!(
-            u128::from(limit) < super::super::limits::HEAD_TIMEOUT.as_millis() / 2,
-            "a second attempt has time"
-        );
-    }
-
     #[tokio::test]
     async fn a_peer_that_is_gone_without_a_word_is_noticed_by_the_kernel() {
         use rustix::net::sockopt;
