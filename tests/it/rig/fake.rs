@@ -362,9 +362,11 @@ async fn answer(
         stream.write_all(reply.head().as_bytes()).await.ok()?;
         stream.flush().await.ok()?;
     }
+    // Bytes without a head of their own are sent as they are, whatever was asked.
+    let has_head = reply.status != 0;
     for step in reply.steps {
         match step {
-            Step::Send(_) if seen.method == "HEAD" => (),
+            Step::Send(_) if seen.method == "HEAD" && has_head => (),
             Step::Send(data) => {
                 stream.write_all(&data).await.ok()?;
                 stream.flush().await.ok()?;
