@@ -73,10 +73,9 @@ mod tests {
     fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let folder = corpus().join(target);
         let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        entries
-            .map(|entry| entry.unwrap().path())
-            .map(|path| (path.clone(), fs::read(path).unwrap()))
-            .collect()
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
 
     fn corpus() -> PathBuf {

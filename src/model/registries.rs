@@ -143,7 +143,8 @@ impl Registries {
         let registry = self.at(ns, path).ok_or_else(|| Unrouted::NoRegistry(ns.clone()))?;
         let name = self.all[registry].full_name(path);
         let is_reached_by_path = by_path.is_some_and(|by_path| by_path == (registry, name.clone()));
-        let repository = if is_reached_by_path { repository.clone() } else { self.called(registry, &name) };
+        let is_whole = is_reached_by_path && path.ends_with(&*name);
+        let repository = if is_whole { repository.clone() } else { self.called(registry, &name) };
         Ok(Routed { registry, name: name.into(), repository })
     }
 
