@@ -24,13 +24,13 @@ const HERD: usize = 12;
 /// What an upstream answers to the request with this number.
 async fn nth(reply: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static) -> Fake {
     let count = AtomicUsize::new(0);
-    Fake::start(move |seen| reply(count.fetch_add(1, Ordering::SeqCst), seen)).await
+    Fake::of_pulls(move |seen| reply(count.fetch_add(1, Ordering::SeqCst), seen)).await
 }
 
 /// The same, counted for each path.
 async fn nth_of_path(reply: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static) -> Fake {
     let counts = Mutex::new(HashMap::<String, usize>::new());
-    Fake::start(move |seen| {
+    Fake::of_pulls(move |seen| {
         let count = {
             let mut counts = counts.lock().unwrap();
             let count = counts.entry(seen.target.clone()).or_default();

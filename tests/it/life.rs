@@ -33,11 +33,8 @@ async fn sigterm_lets_a_transfer_finish() {
     let layer = format!("{beginning}{end}");
     let (go_on, length) = (Arc::<Notify>::default(), layer.len());
     let gate = go_on.clone();
-    let upstream = Fake::start(move |seen| match seen.target.as_str() {
-        "/v2/" => Reply::new(200), // how the registry is, asked in the background
-        _ => Reply::new(200).length(length).send(beginning).wait(&gate).send(end),
-    })
-    .await;
+    let upstream =
+        Fake::of_pulls(move |_| Reply::new(200).length(length).send(beginning).wait(&gate).send(end)).await;
     let mut landfall = Setup::before(&upstream.url()).start();
     landfall.environment("production").await;
     let client = landfall.client(&landfall.token("production").await);

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -187,6 +187,8 @@ type Handler = dyn Fn(&Seen) -> Reply + Send + Sync;
 
 struct Shared {
     handler: Box<Handler>,
+    /// Whether it is asked how the registry is.
+    hears_checks: AtomicBool,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
     open: watch::Sender<usize>,
@@ -203,6 +205,14 @@ impl Fake {
     /// Serves plain HTTP on a free port.
     pub async fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), handler).await
+    }
+
+    /// The same for a test that counts requests: how the registry is, which Landfall asks in the background, is answered well
+    /// and not seen.
+    pub async fn of_pulls(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        let fake = Self::start(handler).await;
+        fake.shared.hears_checks.store(false, Ordering::SeqCst);
+        fake
     }
 
     /// Serves plain HTTP on this address, e.g. that of a fake that was dropped.
@@ -229,6 +239,7 @@ impl Fake {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             handler,
+            hears_checks: AtomicBool::new(true),
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: watch::Sender::new(0),
@@ -318,8 +329,13 @@ impl Shared {
     ) {
         let mut stream = BufStream::new(stream);
         while let Some(seen) = read_request(connection, &mut stream).await {
-            self.seen.lock().unwrap().push(seen.clone());
-            let reply = (self.handler)(&seen);
+            let is_heard = seen.target != "/v2/" || self.hears_checks.load(Ordering::SeqCst);
+            let reply = if is_heard {
+                self.seen.lock().unwrap().push(seen.clone());
+                (self.handler)(&seen)
+            } else {
+                Reply::new(200)
+            };
             if answer(&mut stream, socket, &seen, reply).await.is_none() {
                 return;
             }
