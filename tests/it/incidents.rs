@@ -136,7 +136,7 @@ async fn what_is_no_digest_is_put_into_no_path() {
                 let (media_type, body) = &documents[number];
                 let answer = Reply::new(200).header("content-type", media_type);
                 // What an answer says of itself is no better.
-                let stated = malformed[number / 2].replace('\u{0}', "");
+                let stated = malformed[number / 2].replace('\u{0}', "!");
                 return answer.header("docker-content-digest", stated).body(body);
             }
             match last {
