@@ -57,6 +57,10 @@ pub(crate) fn registries(bytes: &[u8]) {
     ])
     .known_as(&host("proxy.example"));
     let one_name = |name: &Repository| {
+        // A path may look like an image of a registry.
+        if name.as_str().split('/').next().is_some_and(|first| first.contains('.')) {
+            return;
+        }
         let image = registries.image(name, "proxy.example");
         assert_eq!(registries.of_image(&image).as_ref(), Some(name), "{image} has two names here");
     };
@@ -66,10 +70,7 @@ pub(crate) fn registries(bytes: &[u8]) {
     let Ok(path) = Repository::in_path(path) else { return };
     let named = ns.parse::<Host>();
     let Ok(routed) = registries.route(&path, named.as_ref().ok()) else { return };
-    // A path may look like an image of its own registry.
-    if !path.as_str().split('/').next().is_some_and(|first| first.contains('.')) {
-        one_name(&routed.repository);
-    }
+    one_name(&routed.repository);
     if let Ok(named) = named {
         let known = ["proxy", "rest", "docker", "team", "mirrored"];
         let is_known = known.iter().any(|known| named.to_string().to_ascii_lowercase().contains(known));
