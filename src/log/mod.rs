@@ -11,6 +11,7 @@ mod acts;
 mod announced;
 mod backup;
 mod codec;
+mod counters;
 mod frame;
 #[cfg(test)]
 pub(crate) mod fuzz;
@@ -50,9 +51,10 @@ use crate::model::act::Act;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use crate::model::time::{Span, Time};
+use counters::Counters;
 use journal::Journal;
 use keeper::Keeper;
-use recorder::{Counters, Recorder};
+use recorder::Recorder;
 use store::{Slot, Store};
 use view::Views;
 
@@ -123,7 +125,7 @@ impl Log {
         self.recorder.announce()
     }
 
-    /// Hands over what passed. Never blocks. What cannot be kept is counted and becomes a gap event; what goes beyond the
+    /// Hands over what passed. Never blocks. Losses are counted and become a gap event; what goes beyond the
     /// rate of its token is counted and becomes an event that says so.
     pub fn record(&self, observation: Observation) -> Receipt {
         self.recorder.record(observation)

@@ -1,56 +1,42 @@
-//! Bounded queue → one writer → group commit → who waits is told.
+//! Bounded queue → one writer → group commit → an answer to everybody that waits.
 //!
 //! The writer takes everything that waits into one frame of the journal: under load the frames grow by themselves, and a
 //! lone request waits for one write and one `fdatasync` only. A crowd gives those who come back a moment, see
-//! [`GATHER_PAUSE`].
+//! `GATHER_PAUSE` in `writer`.
 //!
-//! When a frame cannot be written, who waits is told at once, the loss is counted, and the disk is tried again from time
-//! to time. The first thing that is then written is the gap.
+//! When a frame cannot be written, everybody that waits for it hears so at once, the loss is counted, and the disk is tried
+//! again from time to time. The first thing that is then written is the gap.
+
+mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
 use super::announced::{Announced, Announcement};
-use super::codec::CodecError;
-use super::frame::Frame;
+use super::counters::Counters;
 use super::health::{Gauges, Health};
-use super::herald::{Herald, Waiter};
+use super::herald::Waiter;
 use super::journal::Journal;
 use super::keeper::Progress;
 use super::meter::{Meters, Verdict};
 use super::store::{ReadError, Slot, Store};
-use super::view::{Committed, Follower};
-use crate::clock;
+use super::view::Follower;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::model::act::Action;
-use crate::model::deployments::Forgotten;
-use crate::model::event::{Event, Excess, Observation};
+use crate::model::event::{Event, Observation};
 use crate::model::time::Time;
+use writer::{Waiting, Writer};
 
 /// Entries that may wait for the writer. At 300 B each, some 20 MB.
 const QUEUE_ENTRIES_MAX: usize = 65_536;
 /// Changes that may wait for the writer. They wait for no observation, so a few are many.
 const CHANGES_MAX: usize = 1_024;
-/// Entries in one frame: few enough that nobody waits for long.
-const FRAME_ENTRIES_MAX: usize = 2_048;
-/// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
-const FRAME_BYTES_MAX: usize = 1024 * 1024;
-/// How long a frame waits at a time for observations that were announced, unless all have come before: what it costs
-/// besides its bytes (a sync, a few wake-ups) is the same however few share it. A pull that is alone waits for nobody;
-/// one whose upstream is slow costs the others one pause.
-const GATHER_PAUSE: Duration = Duration::from_micros(500);
-/// How often it waits, as long as each time brings some.
-const GATHER_PAUSES_MAX: u32 = 2;
-/// Pause between two attempts to write to a journal that failed.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a change is not in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,74 +61,6 @@ pub enum Durability {
     Late,
     /// It is not, and will not be. Counted.
     Lost,
-}
-
-/// What the log counts.
-#[derive(Clone, Default)]
-pub(super) struct Counters {
-    pub(super) entries: Counter,
-    pub(super) commits: Counter,
-    pub(super) late: Counter,
-    pub(super) lost: Counter,
-    pub(super) left_out: Counter,
-    pub(super) refusals_counted: Counter,
-    pub(super) failures: Counter,
-    pub(super) fold_panics: Counter,
-    pub(super) forgotten: ForgottenGauges,
-}
-
-/// What the fold forgot to stay within its bounds.
-#[derive(Clone, Default)]
-pub(super) struct ForgottenGauges {
-    services: Gauge,
-    nodes: Gauge,
-    releases: Gauge,
-}
-
-impl ForgottenGauges {
-    pub(super) fn show(&self, forgotten: Forgotten) {
-        for (gauge, count) in [
-            (&self.services, forgotten.services),
-            (&self.nodes, forgotten.nodes),
-            (&self.releases, forgotten.releases),
-        ] {
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-    }
-}
-
-impl Counters {
-    pub(super) fn register(&self, registry: &mut Registry) {
-        let log = registry.sub_registry_with_prefix("landfall_log");
-        log.register("entries", "Events that are durable", self.entries.clone());
-        log.register("commits", "Synced writes that carried them", self.commits.clone());
-        log.register("late", "Answers that went out before their observation was durable", self.late.clone());
-        log.register("lost", "Observations that were not written", self.lost.clone());
-        log.register(
-            "left_out",
-            "Observations not written because their token made more than a large cluster does",
-            self.left_out.clone(),
-        );
-        log.register(
-            "refusals_counted",
-            "Requests with tokens that are not accepted that were counted and not written one by one",
-            self.refusals_counted.clone(),
-        );
-        log.register("failures", "Writes and openings that failed", self.failures.clone());
-        let forgotten = &self.forgotten;
-        log.register(
-            "services_forgotten",
-            "Services that were forgotten because an environment had too many, the longest silent first",
-            forgotten.services.clone(),
-        );
-        log.register("nodes_forgotten", "Nodes of services that were forgotten", forgotten.nodes.clone());
-        log.register(
-            "releases_forgotten",
-            "Releases that only labels told of and that were forgotten",
-            forgotten.releases.clone(),
-        );
-        log.register("fold_panics", "Events that the fold could not take", self.fold_panics.clone());
-    }
 }
 
 enum Entry {
@@ -375,281 +293,9 @@ pub(super) fn start(
         written_at: Mutex::default(),
         announced: Arc::default(),
     });
-    let herald = Herald::start();
     let waiting = Waiting { entries, changes: waiting_changes };
-    let writer = Writer { shared: shared.clone(), journal, follower, herald, retry_at: Instant::now() };
+    let writer = Writer::new(shared.clone(), journal, follower);
     let thread =
         std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&waiting))?;
     Ok((Recorder { queue, changes, shared }, thread))
-}
-
-struct Writer {
-    shared: Arc<Shared>,
-    journal: Journal,
-    follower: Follower,
-    herald: Herald,
-    retry_at: Instant,
-}
-
-/// What waits for the writer.
-struct Waiting {
-    entries: Receiver<Entry>,
-    changes: Receiver<Change>,
-}
-
-impl Waiting {
-    /// The next entry; none at the end. Wakes up after `pause`, where there is one.
-    fn next(&self, pause: Option<Duration>) -> Option<Entry> {
-        match pause.map(|pause| self.entries.recv_timeout(pause)) {
-            None => self.entries.recv().ok(),
-            Some(Ok(entry)) => Some(entry),
-            Some(Err(RecvTimeoutError::Timeout)) => Some(Entry::Wake),
-            Some(Err(RecvTimeoutError::Disconnected)) => None,
-        }
-    }
-}
-
-/// What one frame takes, and who waits for it.
-struct Batch {
-    frame: Frame,
-    events: Vec<Event>,
-    observers: Vec<Waiter>,
-    changers: Vec<oneshot::Sender<Result<(), AppendError>>>,
-    readers: Vec<Reader>,
-    /// Observations that have no bytes: no codec should know any.
-    lost: u64,
-}
-
-impl Batch {
-    fn new(frame: Frame) -> Self {
-        Self { frame, events: vec![], observers: vec![], changers: vec![], readers: vec![], lost: 0 }
-    }
-
-    /// Takes the changes that wait, up to a frame's bytes: they go first.
-    fn take_changes(&mut self, waiting: &Waiting) {
-        while self.frame.bytes().len() < FRAME_BYTES_MAX
-            && let Ok(change) = waiting.changes.try_recv()
-        {
-            self.push_change(change);
-        }
-    }
-
-    fn push_change(&mut self, Change { event, told }: Change) {
-        match self.push_event(event) {
-            Ok(()) => self.changers.push(told),
-            Err(_) => {
-                let _ = told.send(Err(AppendError::Unwritable));
-            }
-        }
-    }
-
-    /// Takes an entry. Returns whether the queue goes on.
-    fn push(&mut self, entry: Entry, waiting: &Waiting) -> bool {
-        match entry {
-            Entry::Observed(observation, told) => match self.push_event(Event::Observed(*observation)) {
-                Ok(()) => self.observers.push(told),
-                Err(_) => self.lost += 1,
-            },
-            Entry::Learned(event) => {
-                let _ = self.push_event(event);
-            }
-            Entry::Change(change) => self.push_change(change),
-            Entry::Wake => {}
-            // Both mean everything that was handed over before: changes, too.
-            Entry::Read(told) => {
-                self.take_changes(waiting);
-                self.readers.push(told);
-            }
-            Entry::Stop => {
-                self.take_changes(waiting);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Puts the losses first that are not in the log yet; returns them.
-    fn push_gap(&mut self, shared: &Shared) -> Option<Gap> {
-        let gap = *locked(&shared.gap);
-        if let Some(Gap { from, lost }) = gap {
-            // A gap is three numbers: it has bytes.
-            let _ = self.push_event(Event::Gap { from, until: clock::now(), lost });
-        }
-        gap
-    }
-
-    /// Takes what was counted instead of being written one by one.
-    fn push_counted(&mut self, counted: Vec<Event>) {
-        for event in counted {
-            // What it is made of was written before, or is a few numbers and names: it has bytes.
-            let _ = self.push_event(event);
-        }
-    }
-
-    fn push_event(&mut self, event: Event) -> Result<(), CodecError> {
-        self.frame.push(&event)?;
-        self.events.push(event);
-        Ok(())
-    }
-
-    /// Takes what waits, up to a frame's bounds. Returns whether the queue is still open.
-    fn fill(&mut self, waiting: &Waiting) -> bool {
-        while self.events.len() < FRAME_ENTRIES_MAX && self.frame.bytes().len() < FRAME_BYTES_MAX {
-            match waiting.entries.try_recv() {
-                Ok(entry) => {
-                    if !self.push(entry, waiting) {
-                        return false;
-                    }
-                }
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
-        }
-        true
-    }
-}
-
-impl Writer {
-    fn run(mut self, waiting: &Waiting) {
-        let mut open = true;
-        while open {
-            let Some(first) = self.next(waiting) else { break };
-            let mut batch = Batch::new(self.journal.frame());
-            let gap = batch.push_gap(&self.shared);
-            batch.take_changes(waiting);
-            batch.push_counted(self.shared.meters.take_due(Instant::now()));
-            open = batch.push(first, waiting) && batch.fill(waiting);
-            open = open && self.gather(&mut batch, waiting);
-            if !open {
-                batch.push_counted(self.shared.meters.take_all(Instant::now()));
-            }
-            self.write(batch, gap);
-        }
-        self.write_changes(waiting);
-    }
-
-    /// Writes the changes that are left at the end.
-    fn write_changes(&mut self, waiting: &Waiting) {
-        loop {
-            let mut batch = Batch::new(self.journal.frame());
-            batch.take_changes(waiting);
-            if batch.changers.is_empty() {
-                return;
-            }
-            self.write(batch, None);
-        }
-    }
-
-    /// The next entry, once there is one; nothing when the queue is closed. Meanwhile a journal that failed is tried again,
-    /// so that it heals, and a gap is told, although nobody pulls.
-    fn next(&mut self, waiting: &Waiting) -> Option<Entry> {
-        while !self.shared.writable.load(Ordering::Relaxed) {
-            match waiting.entries.recv_timeout(RETRY_PAUSE) {
-                Ok(entry) => return Some(entry),
-                Err(RecvTimeoutError::Timeout) => self.retry(),
-                Err(RecvTimeoutError::Disconnected) => return None,
-            }
-        }
-        waiting.next(self.shared.meters.due_in(Instant::now()))
-    }
-
-    fn retry(&mut self) {
-        let mut batch = Batch::new(self.journal.frame());
-        let gap = batch.push_gap(&self.shared);
-        if gap.is_some() {
-            self.write(batch, gap);
-        } else if self.journal.unspoil().is_ok() {
-            // Nothing was lost but a change that somebody was told about.
-            self.shared.writable.store(true, Ordering::Relaxed);
-            tracing::info!("the log can be written again");
-        }
-    }
-
-    /// Waits for what was announced, as long as some of it comes. Returns whether the queue is still open.
-    fn gather(&self, batch: &mut Batch, waiting: &Waiting) -> bool {
-        for _ in 0..GATHER_PAUSES_MAX {
-            let before = batch.events.len();
-            if !self.shared.announced.any() {
-                break;
-            }
-            let any_left = self.shared.announced.wait(GATHER_PAUSE);
-            if !batch.fill(waiting) {
-                return false;
-            }
-            if !any_left || batch.events.len() == before {
-                break;
-            }
-        }
-        true
-    }
-
-    fn write(&mut self, mut batch: Batch, gap: Option<Gap>) {
-        self.shared.lose(clock::now(), batch.lost);
-        if batch.events.is_empty() || self.is_written(&mut batch.frame) {
-            if let Some(written) = gap {
-                self.forget(written);
-            }
-            self.shared.counters.entries.inc_by(batch.events.len() as u64);
-            self.herald.tell(batch.observers);
-            let Batch { frame, events, changers, readers, .. } = batch;
-            self.follower.follow(Committed { frame, events, changers, readers });
-            return;
-        }
-        self.shared.lose(
-            batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
-            batch.observers.len() as u64 + batch.events.iter().map(left_out).sum::<u64>(),
-        );
-        for told in batch.changers {
-            let _ = told.send(Err(AppendError::Unwritable));
-        }
-    }
-
-    /// Takes a written gap off the pending one; more may have been lost meanwhile.
-    fn forget(&self, written: Gap) {
-        let mut pending = locked(&self.shared.gap);
-        if let Some(gap) = pending.as_mut() {
-            gap.lost -= written.lost;
-            gap.from = clock::now();
-        }
-        *pending = pending.filter(|gap| gap.lost > 0);
-    }
-
-    fn is_written(&mut self, frame: &mut Frame) -> bool {
-        let is_writable = self.shared.writable.load(Ordering::Relaxed);
-        if !is_writable && Instant::now() < self.retry_at {
-            return false;
-        }
-        let written = self.journal.write(frame);
-        self.shared.writable.store(written.is_ok(), Ordering::Relaxed);
-        match written {
-            Ok(()) => {
-                self.shared.counters.commits.inc();
-                *locked(&self.shared.written_at) = Some(Instant::now());
-                if !is_writable {
-                    tracing::info!("the log is written again");
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "the log cannot be written; pulls go on untracked until it can");
-                self.shared.counters.failures.inc();
-                self.retry_at = Instant::now() + RETRY_PAUSE;
-            }
-        }
-        self.shared.writable.load(Ordering::Relaxed)
-    }
-}
-
-fn observed_at(event: &Event) -> Option<Time> {
-    match event {
-        Event::Observed(observation) => Some(observation.at),
-        _ => None,
-    }
-}
-
-/// How many observations an event stands for that were left out.
-fn left_out(event: &Event) -> u64 {
-    match event {
-        Event::LeftOut(left_out) if left_out.what == Excess::Observations => left_out.count,
-        _ => 0,
-    }
 }

@@ -269,7 +269,7 @@ async fn a_token_that_is_not_accepted_writes_tens_of_events_however_often_it_is_
         let repository = format!("made-up/{number}").parse().unwrap();
         log.refuse(Observation { repository, status: 401, digest: None, ..observation(number) });
     }
-    // What was counted is written at the end, at the latest.
+    // Counts are written at the end, at the latest.
     log.close();
     let log = open(dir.path());
     let events = stored(&log);

@@ -14,10 +14,11 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{broadcast, oneshot};
 
 use super::acts::Acts;
+use super::counters::ForgottenGauges;
 use super::frame::Frame;
 use super::keeper::Keeper;
 use super::news::{Crier, Followers, Published};
-use super::recorder::{AppendError, ForgottenGauges, Reader};
+use super::recorder::{AppendError, Reader};
 use super::snapshot;
 use super::store::{OpenError, ReadError, Snapshot, Store};
 use crate::model::deploy::Deploys;
