@@ -8,7 +8,7 @@ use super::forward::{Proxy, forwarded};
 use super::learn::CONFIG_BYTES_MAX;
 use super::observe::{Answered, Pull, media_type_in};
 use super::respond::{Body, Refusal, empty, full};
-use super::transfer::{Outcome, Scrutiny, Transfer, total_in};
+use super::transfer::{Outcome, Scrutiny, Transfer, part_length_in, total_in};
 use super::trust::{Duty, Known, Standing, Verdict};
 use super::upstream::{Ask, Content, Line, Target, What};
 use crate::model::oci::{Digest, ErrorCode};
@@ -55,8 +55,9 @@ impl Proxy {
         }
     }
 
-    /// Asks for a blob. An answer of another length than the blob was found right with is another request's that came
-    /// late, or a lie: the question is put once more, over a new connection.
+    /// Asks for a blob. An answer that states another length than the blob was found right with, or than that of the part
+    /// that it says it is, is another request's that came late, or a lie: the question is put once more, over a new
+    /// connection.
     async fn ask_for_blob(
         &self,
         target: &Target,
@@ -65,14 +66,13 @@ impl Proxy {
         length: Option<u64>,
     ) -> Result<Response<Content>, Refusal> {
         let first = self.ask(target, ask).await?;
-        let Some(length) = length else { return Ok(first) };
         let Some(other) = other_length(&first, length) else { return Ok(first) };
         tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has another length; it is asked for anew");
         first.into_body().distrust();
         let second = self.ask(target, &ask.anew()).await?;
         let Some(other) = other_length(&second, length) else { return Ok(second) };
         self.counters.digest_mismatches.inc();
-        tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob has another length than it had");
+        tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob does not have its length");
         let message = "the upstream registry's blob does not have its length";
         Err(Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::DigestInvalid, message))
     }
@@ -186,15 +186,21 @@ fn scrutiny(known: Known, digest: Digest, response: &Response<Content>) -> (Scru
     }
 }
 
-/// The length that an answer gives to the whole blob, if it is another one than the blob's.
-fn other_length(response: &Response<Content>, length: u64) -> Option<u64> {
+/// A length in an answer that is wrong: not `length`, that of the whole blob where it is known, or not that of the part that
+/// the answer says it is.
+fn other_length<B>(response: &Response<B>, length: Option<u64>) -> Option<u64> {
     let headers = response.headers();
-    let stated = match response.status() {
-        StatusCode::OK if !headers.contains_key(CONTENT_ENCODING) => declared_length(headers),
-        StatusCode::PARTIAL_CONTENT => total_in(headers),
+    let declared = declared_length(headers).filter(|_| !headers.contains_key(CONTENT_ENCODING));
+    let unless =
+        |expected: Option<u64>| move |stated: &u64| expected.is_some_and(|expected| *stated != expected);
+    match response.status() {
+        StatusCode::OK => declared.filter(unless(length)),
+        StatusCode::PARTIAL_CONTENT => {
+            let whole = total_in(headers).filter(unless(length));
+            whole.or_else(|| declared.filter(unless(part_length_in(response))))
+        }
         _ => None,
-    };
-    stated.filter(|stated| *stated != length)
+    }
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
@@ -214,4 +220,47 @@ fn unsatisfiable(upstream: &HeaderMap) -> Response<Body> {
         response.headers_mut().insert(CONTENT_RANGE, value.clone());
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Lines<'a> = &'a [(&'static str, &'a str)];
+
+    #[test]
+    fn a_length_that_cannot_be_the_blobs_is_seen() {
+        let part = ("content-range", "bytes 10-19/100");
+        let cases: [(u16, Lines<'_>, Option<u64>, Option<u64>); 13] = [
+            (200, &[("content-length", "100")], Some(100), None),
+            (200, &[("content-length", "99")], Some(100), Some(99)),
+            (200, &[("content-length", "99")], None, None),
+            (200, &[("content-length", "99"), ("content-encoding", "gzip")], Some(100), None),
+            (200, &[], Some(100), None),
+            (206, &[part, ("content-length", "10")], Some(100), None),
+            (206, &[part, ("content-length", "10")], Some(101), Some(100)),
+            (206, &[part, ("content-length", "9")], Some(100), Some(9)),
+            (206, &[part, ("content-length", "11")], None, Some(11)),
+            (206, &[part], None, None),
+            (206, &[("content-range", "bytes 10-19/*"), ("content-length", "10")], Some(100), None),
+            (
+                206,
+                &[("content-type", "multipart/byteranges; boundary=b"), ("content-length", "9")],
+                Some(100),
+                None,
+            ),
+            (404, &[("content-length", "9")], Some(100), None),
+        ];
+        for (status, lines, length, expected) in cases {
+            let mut response = Response::builder().status(status);
+            for (name, value) in lines {
+                response = response.header(*name, *value);
+            }
+            assert_eq!(
+                other_length(&response.body(()).unwrap(), length),
+                expected,
+                "{status} {lines:?} {length:?}"
+            );
+        }
+    }
 }

@@ -54,6 +54,7 @@ impl Proxy {
             self.learner.heed(target, head.status, &head.headers);
             let is_first = matches!(ask, Cow::Borrowed(_));
             if is_first && ask.method == Method::HEAD && is_of_another(pull, &head) {
+                body.distrust();
                 ask = Cow::Owned(ask.anew());
                 continue;
             }
@@ -61,11 +62,15 @@ impl Proxy {
                 let answered = self.answered_without_body(pull, target, &head, &ask.method);
                 return Ok((self.small(head, body, &ask.method).await, answered));
             }
+            let sender = body.sender();
             match self.whole(body, MANIFEST_BYTES_MAX).await {
                 Ok(body) => match checked(pull, &head.headers, &body) {
                     Ok(digest) => break (head, body, digest),
                     // Perhaps it is another request's answer that came late: the next try has a connection of its own.
-                    Err(_) if is_first => ask = Cow::Owned(ask.anew()),
+                    Err(_) if is_first => {
+                        sender.distrust();
+                        ask = Cow::Owned(ask.anew());
+                    }
                     Err(refusal) => {
                         self.counters.digest_mismatches.inc();
                         let (repository, reference, digest) =

@@ -21,8 +21,8 @@ use super::trust::Check;
 use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
 use super::upstream::{Ask, Content, Socket, Target};
 use crate::model::oci::{Digest, Hasher};
-pub(super) use resume::total_in;
 use resume::{Resumed, Resumption};
+pub(super) use resume::{part_length_in, total_in};
 
 /// How a transfer ended. `bytes` is what was handed on to the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,8 @@ impl Transfer {
             Scrutiny::Length(known) => (None, None, known),
             Scrutiny::Beside(check) => (None, Some(check), None),
         };
-        let length = response.body().size_hint().exact().or(known.filter(|_| is_whole));
+        let declared = response.body().size_hint().exact();
+        let length = declared.or(known.filter(|_| is_whole)).or_else(|| part_length_in(&response));
         let resumption = length.and_then(|length| Resumption::of(&response, length, known, target, ask));
         response.map(|body| {
             let mut transfer = Self {
@@ -260,7 +261,12 @@ impl Transfer {
     }
 
     fn fail(&mut self, error: TransferError) -> Turn {
-        self.source = Source::Over;
+        let source = std::mem::replace(&mut self.source, Source::Over);
+        if let (Source::Reading(reading), TransferError::DigestMismatch | TransferError::TooLong) =
+            (source, error)
+        {
+            reading.body.distrust();
+        }
         self.report.send(match error {
             TransferError::DigestMismatch => Outcome::DigestMismatch,
             TransferError::Broken | TransferError::TooLong => Outcome::Broken { bytes: self.report.given },

@@ -138,6 +138,13 @@ impl Span {
     }
 }
 
+/// The length of the part that an answer says it is; nothing for one that is encoded, or no single part.
+pub(in crate::proxy) fn part_length_in<B>(response: &Response<B>) -> Option<u64> {
+    let headers = response.headers();
+    let is_part = response.status() == StatusCode::PARTIAL_CONTENT && !headers.contains_key(CONTENT_ENCODING);
+    is_part.then(|| Span::of(headers)).flatten().and_then(|span| (span.last - span.first).checked_add(1))
+}
+
 /// Digits alone: `parse` would take a sign too.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?

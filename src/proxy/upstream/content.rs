@@ -21,10 +21,25 @@ pub struct Content {
     body: Incoming,
     /// Until all is read.
     channel: Option<Box<Channel>>,
-    home: Arc<Home>,
+    sender: Sender,
     is_begun: bool,
     /// What undoes its encoding, where it has one.
     decoder: Option<Box<Decoder>>,
+}
+
+/// Where an answer came from.
+#[derive(Clone)]
+pub struct Sender {
+    home: Arc<Home>,
+    origin: Origin,
+}
+
+impl Sender {
+    /// What came cannot be the answer to the request. Perhaps answers are one behind, so that for a while no connection
+    /// takes a second request.
+    pub fn distrust(&self) {
+        self.home.distrust(&self.origin);
+    }
 }
 
 /// A socket at the beginning of a body.
@@ -55,7 +70,8 @@ impl Socket {
 
 impl Content {
     pub(super) fn new(body: Incoming, channel: Box<Channel>, home: Arc<Home>) -> Self {
-        Self { body, channel: Some(channel), home, is_begun: false, decoder: None }
+        let sender = Sender { home, origin: channel.origin.clone() };
+        Self { body, channel: Some(channel), sender, is_begun: false, decoder: None }
     }
 
     /// Lets it be read without its encoding.
@@ -74,9 +90,9 @@ impl Content {
     fn leave(&mut self) {
         if let Some(mut channel) = self.channel.take() {
             match channel.after_answer() {
-                After::Silence => self.home.keep(channel),
+                After::Silence => self.sender.home.keep(channel),
                 After::End => {}
-                After::Surplus => self.home.distrust(&channel.origin),
+                After::Surplus => self.sender.distrust(),
             }
         }
     }
@@ -97,11 +113,15 @@ impl Content {
         piece
     }
 
-    /// Leaves an answer that cannot be this request's: connections of where it came from take one request each for a while.
+    /// Where it comes from; it may be read to its end meanwhile.
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// Leaves an answer that cannot be this request's, see [`Sender::distrust`].
     pub fn distrust(mut self) {
-        if let Some(channel) = self.channel.take() {
-            self.home.distrust(&channel.origin);
-        }
+        self.channel = None;
+        self.sender.distrust();
     }
 
     /// Whether [`into_socket`](Self::into_socket) would give one.
@@ -118,7 +138,8 @@ impl Content {
             return None;
         }
         let channel = self.channel.take()?;
-        let home = channel.may_stay().then(|| (self.home.clone(), channel.origin.clone(), channel.peer));
+        let home =
+            channel.may_stay().then(|| (self.sender.home.clone(), channel.origin.clone(), channel.peer));
         let (stream, before) = channel.into_stream(&mut self.body)?;
         Some(Socket { stream: stream.into_plain()?, before, home })
     }

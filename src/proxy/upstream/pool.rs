@@ -123,7 +123,7 @@ impl Shelf {
         if !self.is_distrusted() {
             tracing::warn!(
                 registry = %origin,
-                "it sends more than it is asked for; each request has a connection of its own for {time:?}"
+                "it sent what it was not asked for; each request has a connection of its own for {time:?}"
             );
         }
         self.distrusted_until = Some(Instant::now() + time);
@@ -149,8 +149,8 @@ impl Home {
         None
     }
 
-    /// Bytes came from `origin` that nobody had asked for. An answer that comes late could be taken for the next
-    /// request's, so that for a while no connection takes a second one.
+    /// Bytes or an answer came from `origin` that belong to no request. An answer that comes late could be taken for the
+    /// next request's, so that for a while no connection takes a second one.
     pub(super) fn distrust(&self, origin: &Origin) {
         self.shelf().distrust(origin, self.limits.distrust);
     }
@@ -158,7 +158,7 @@ impl Home {
     /// Keeps a connection that can take another request. Where there are too many, the one that nobody used for longest
     /// is closed.
     pub(super) fn keep(self: &Arc<Self>, channel: Box<Channel>) {
-        // Who is dropped after the runtime's end keeps nothing.
+        // A body that is dropped after the runtime's end keeps nothing.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let mut shelf = self.shelf();
         if shelf.is_distrusted() {

@@ -96,12 +96,6 @@ pub const RULES: &[Rule] = &[
     ("a part that looks whole is whole where nothing else is known", |case| {
         case.fault == Fault::TooLong && matches!(case.path, Path::Tags | Path::Referrers)
     }),
-    ("a length that only Content-Range or an earlier pull tells is not looked at yet", |case| {
-        let is_cut = case.fault.is_end()
-            && matches!(case.place, Place::AfterHead | Place::BodyStart | Place::BodyMiddle);
-        let is_short = case.fault == Fault::TooLong || case.framing == Framing::Close && is_cut;
-        matches!(case.path, Path::BlobRange | Path::BlobTrusted) && is_short
-    }),
     ("a late answer to a question without a digest cannot be told from the right one", |case| {
         let is_told = matches!(case.path, Path::ManifestDigest | Path::BlobCopied | Path::BlobTrusted);
         case.fault == Fault::Late && !is_told
