@@ -53,7 +53,7 @@ mod tests {
     const MIXTURES_FOR: Duration = Duration::from_millis(200);
     /// A mixture grows no longer than this.
     const MIXTURE_BYTES_MAX: usize = 64 * 1024;
-    /// What parsers stumble over.
+    /// Bytes that parsers stumble over.
     const ODD: [&[u8]; 12] = [
         b"\0",
         b"%00",
@@ -102,7 +102,7 @@ mod tests {
         assert!(TARGETS.iter().all(|(name, _)| !seeds(name).is_empty()));
     }
 
-    /// What was found once is among the seeds. Each of them is also cut, and has a byte taken out, doubled or changed, at
+    /// Inputs that were found once are among the seeds. Each of them is also cut, and has a byte taken out, doubled or changed, at
     /// places all over it.
     #[test]
     fn what_was_found_stays_mended() {

@@ -28,7 +28,7 @@ fn holder(app: &App, token: &str, now: Time) -> Option<Holder> {
     Some(Holder { who: Who::AdminToken { id: token.id.clone(), name: token.name.clone() }, role: token.role })
 }
 
-/// Whose token the address `from` shows, if it is accepted. What is right is found first, whoever else is wrong there: a
+/// Whose token the address `from` shows, if it is accepted. A right token is found first, whoever else is wrong there: a
 /// look-up costs one hash, and a token is too long to be guessed. Only those who are wrong may have to wait.
 pub(super) fn admit(app: &App, from: IpAddr, token: &str) -> Result<Holder, Problem> {
     holder(app, token.trim(), now()).ok_or_else(|| refuse(app, from))

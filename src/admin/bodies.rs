@@ -16,7 +16,7 @@ const KNOWN_BYTES_MAX: usize = 64 << 20;
 /// For all others: logins, and deliveries of webhooks.
 const UNKNOWN_BYTES_MAX: usize = 32 << 20;
 
-/// What is left for bodies.
+/// Bytes that are left for bodies.
 pub(super) struct Bodies {
     known: Arc<Semaphore>,
     unknown: Arc<Semaphore>,

@@ -1,4 +1,4 @@
-//! What comes to the admin server: names of hosts, queries. `webhooks::fuzz` has what forges send.
+//! Bytes that come to the admin server: names of hosts, queries. Forges' deliveries are in `webhooks::fuzz`.
 
 use http::Uri;
 use http::uri::Authority;

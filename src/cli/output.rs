@@ -78,7 +78,7 @@ impl Output {
     }
 
     /// `text` as it may be written: to a terminal only what it shows, and the colours of [`Output::paint`]; as it is to
-    /// anything else. What is JSON stays the same JSON.
+    /// anything else. JSON stays the same JSON.
     pub fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match (self.is_terminal, self.json) {
             (false, _) => text.into(),

@@ -3,7 +3,7 @@
 //! PING, SETTINGS, WINDOW_UPDATE, PRIORITY, RST_STREAM and frames of unknown kinds cost their sender next to nothing, and
 //! the server an answer or at least a look; a library bounds only some of them (RFC 9113 §10.5, CVE-2019-9512 and those
 //! beside it). Here each costs one, and what the server sends earns some: whoever takes a blob opens its window again and
-//! again. Who has spent everything is cut off.
+//! again. A client that has spent everything is cut off.
 
 use std::io;
 use std::pin::Pin;
@@ -217,7 +217,7 @@ mod tests {
             budget.sent(4_096);
             assert!(budget.spend(2));
         }
-        // What is earned in silence is no more than the budget.
+        // Silence earns no more than the budget.
         tokio::time::advance(1_000_000 * EARNED_IN).await;
         assert!(budget.spend(BUDGET) && !budget.spend(1));
         // Acknowledgements that are sent earn less than what they acknowledge.

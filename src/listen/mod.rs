@@ -55,7 +55,7 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a client may take nothing of what it asked for.
     pub stall: Duration,
-    /// What is under way may go on for so long once the server stops.
+    /// Requests under way may go on for so long once the server stops.
     pub drain: Duration,
 }
 
@@ -123,7 +123,7 @@ async fn attend(slot: &Slot, conversation: impl Future<Output = ()>) {
             biased;
             () = &mut conversation => return,
             () = slot.overdue() => {
-                // Who has asked before is told first: HTTP/2 can say which requests were still heard.
+                // Clients that have asked before are told first: HTTP/2 can say which requests were still heard.
                 if (slot.is_ending() || !slot.has_asked()) && slot.give_up() {
                     slot.slots().was_silent();
                     return;

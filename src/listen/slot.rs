@@ -158,7 +158,7 @@ impl Slot {
 
     /// Lets nothing begin any more, unless something is under way.
     pub(super) fn give_up(&self) -> bool {
-        // Who has asked for nothing has nothing under way, though it may not take what it is told.
+        // A client that asked for nothing has nothing under way, though it may not read the goodbye.
         let waits = |doing| doing == 0 || (doing == WRITES && !self.has_asked());
         let given_up = |doing| waits(doing).then_some(CUT);
         self.0.doing.fetch_update(Ordering::AcqRel, Ordering::Acquire, given_up).is_ok()
@@ -177,7 +177,7 @@ impl Slot {
             if deadline <= now {
                 return;
             }
-            // What is asked meanwhile may bring a nearer one.
+            // Requests that come meanwhile may bring a nearer one.
             sleep_until(deadline.min(now + self.limits().idle)).await;
         }
     }

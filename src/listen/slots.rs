@@ -17,10 +17,10 @@ use super::slot::{Held, Slot};
 use super::table::{Table, network};
 use super::trusted::Trusted;
 
-/// What part of the slots strangers of one network may have: many nodes behind one address show their tokens, and count
+/// The part of the slots that strangers of one network may have: many nodes behind one address show their tokens, and count
 /// no longer.
 const NETWORK_SHARE: usize = 4;
-/// What part of the slots is never given to who is trusted, so that there is always somebody who can make room.
+/// The part of the slots that is never given to authenticated clients, so that some connection can always make room.
 const STRANGERS_SHARE: usize = 8;
 /// Where every connection has a request under way, how long until somebody is looked for again who has not.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
@@ -51,7 +51,7 @@ const STALLED: Ended = Ended { reason: "took_nothing" };
 const FLOODING: Ended = Ended { reason: "too_many_frames" };
 
 impl Slots {
-    /// Slots within these bounds. What comes from a `trusted` proxy comes from many: it has no share.
+    /// Slots within these bounds. Connections from a `trusted` proxy stand for many clients: they have no share.
     pub fn new(limits: Limits, trusted: Trusted) -> Arc<Self> {
         Arc::new(Self {
             limits,

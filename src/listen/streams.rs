@@ -42,7 +42,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
             tokio::select! {
                 biased;
                 () = pin!(stream) => {}
-                // What is dropped here resets the stream.
+                // Dropping it resets the stream.
                 () = poll_fn(|cx| watch.poll(cx)) => slots.was_stalled(),
             }
         }));

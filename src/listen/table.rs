@@ -92,7 +92,7 @@ impl Table {
     pub(super) fn cut_longest_idle(&mut self) -> bool {
         loop {
             while let Some((since_ms, number)) = self.idle.pop() {
-                // Whoever was idle then and is so again became idle after all the others here.
+                // A connection that was idle then and is so again became idle after all the others here.
                 let is_still_idle = |slot: &&Slot| slot.idle_since_ms() == Some(since_ms);
                 let slot = self.slots.get(&number).filter(is_still_idle);
                 if slot.is_some_and(Slot::cut_if_idle) {

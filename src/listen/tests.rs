@@ -1,4 +1,4 @@
-//! Who gets a slot, who keeps it, and who goes.
+//! Slots for connections: giving them, keeping them, taking them back.
 
 use std::future::pending;
 use std::net::IpAddr;
@@ -49,7 +49,7 @@ impl Silent {
     }
 
     async fn has_gone(&self) -> bool {
-        // Whoever was cut ends at the next turn.
+        // A connection that was cut ends at the next turn.
         tokio::task::yield_now().await;
         self.task.is_finished()
     }
@@ -153,7 +153,7 @@ async fn with_a_request_under_way_nobody_is_cut_and_newcomers_still_get_in() {
     for (_, node) in &nodes {
         assert!(!node.has_gone().await);
     }
-    // Who does not take an answer is not idle either.
+    // A client that does not read its answer is not idle either.
     let (under_way, first) = nodes.swap_remove(0);
     first.slot.writes(true);
     drop(under_way);
@@ -186,7 +186,7 @@ async fn silence_has_an_end_before_the_first_request_and_between_two() {
     let slots = Slots::new(LIMITS, Trusted::default());
     let pause = Duration::from_millis(1);
     let mut silent = Silent::from(&slots, node(1)).await;
-    // What is told it and not taken makes no difference.
+    // A goodbye that is not read makes no difference.
     silent.slot.writes(true);
     let began = tokio::time::Instant::now();
     (&mut silent.task).await.unwrap();

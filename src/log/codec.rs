@@ -12,7 +12,7 @@ use crate::model::event::Event;
 
 /// The version that is written.
 pub(super) const VERSION: u8 = 3;
-/// The version before: digests were by sha256. What it wrote is written the same way today.
+/// The version before: digests were by sha256. Its bytes are written the same way today.
 const SHA256_ONLY: u8 = 2;
 
 /// Bytes that are no event.

@@ -1,6 +1,6 @@
 //! What one token may write: no more than a large cluster does, however much is asked for with it.
 //!
-//! A token that is accepted has a rate. What goes beyond it is left out and counted: the first of it is written at once, so
+//! A token that is accepted has a rate. Observations beyond it are left out and counted: the first of it is written at once, so
 //! that the log says from when on something is missing, and the rest from time to time. A token that is not accepted proves
 //! nothing: its requests are written once a minute for each repository, for a few repositories, and the others are counted.
 
@@ -259,7 +259,7 @@ impl Meter {
             self.silent_until = now + LEFT_OUT_PAUSE;
         }
         let Some(refused) = self.refused.as_mut().filter(|refused| is_due(refused.due)) else { return };
-        // What was asked for again stays known, so that it is counted on, and written once a minute.
+        // A repository that is asked for again stays known, so that it is counted on, and written once a minute.
         refused.by_repository.retain(|_, slot| match slot.take() {
             Some(Together { first_at, last, count }) => {
                 events.push(Event::Refused { last, first_at, count });

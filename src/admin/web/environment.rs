@@ -24,7 +24,7 @@ use crate::model::time::Time;
 const PAGE: usize = 25;
 /// Services on a page: as many as somebody looks through.
 const SERVICES_MAX: usize = 500;
-/// What fails on a page.
+/// Failures on a page.
 const FAILING_MAX: usize = 100;
 /// Local pulls on a page, the latest ones.
 const LOCAL_MAX: usize = 10;

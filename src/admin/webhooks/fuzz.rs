@@ -1,4 +1,4 @@
-//! What forges send, or somebody in their name.
+//! Deliveries of forges, or of somebody in their name.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

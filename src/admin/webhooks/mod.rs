@@ -90,7 +90,7 @@ async fn receive(provider: Provider, app: &App, request: Request) -> Answer {
     answer(StatusCode::OK, &json!({ "registered": told }))
 }
 
-/// What the headers claim: what no secret can fit is not read.
+/// The claim in the headers: a body that no secret can fit is not read.
 fn claims<'a>(app: &'a App, provider: Provider, headers: &'a HeaderMap) -> Result<Vec<Claim<'a>>, Problem> {
     let mut hooks = app.settings.webhooks.iter().filter(|hook| hook.provider == provider).peekable();
     if hooks.peek().is_none() {
@@ -99,7 +99,7 @@ fn claims<'a>(app: &'a App, provider: Provider, headers: &'a HeaderMap) -> Resul
     Ok(hooks.filter_map(|hook| Claim::of(hook, headers, now())).collect())
 }
 
-/// Who knows no secret is counted as who shows a wrong token; a signed delivery never has to wait for that.
+/// A sender that knows no secret counts as one that shows a wrong token; a signed delivery never has to wait for that.
 fn unsigned(app: &App, provider: Provider, from: IpAddr) -> Problem {
     tracing::warn!(?provider, %from, "a webhook's delivery was refused: no secret matches");
     app.limits.failed(from, Instant::now()).err().map_or_else(Problem::unsigned, Problem::too_many)

@@ -1,4 +1,4 @@
-//! What git prints.
+//! Output of git.
 
 use super::git::read_commit;
 

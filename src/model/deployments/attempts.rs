@@ -1,4 +1,4 @@
-//! What could not be pulled: one bounded list for an environment, whatever names clients make up.
+//! Failed pulls: one bounded list for an environment, whatever names clients make up.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const ATTEMPTS_MAX: usize = 1_024;
 /// … and for one repository of it.
 const OF_REPOSITORY_MAX: usize = 64;
 
-/// The references of an environment that could not be pulled. What is not known to work makes no service, however
+/// The references of an environment that could not be pulled. A reference that never worked makes no service, however
 /// often somebody asks for it: it is listed here, and here only.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Attempts {

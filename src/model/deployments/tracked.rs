@@ -150,7 +150,7 @@ impl Tracked {
     /// Notes that observations are missing.
     pub(super) fn gap(&mut self, gap: Gap) {
         self.gap_at = self.gap_at.max(Some(gap.until));
-        // What goes on is one gap.
+        // A gap that goes on is one gap.
         if let Some(last) = self.gaps.iter_mut().find(|it| it.token == gap.token && it.until >= gap.from) {
             last.until = last.until.max(gap.until);
             last.lost = last.lost.saturating_add(gap.lost);
