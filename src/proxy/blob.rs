@@ -9,7 +9,7 @@ use super::learn::CONFIG_BYTES_MAX;
 use super::observe::{Answered, Pull, media_type_in};
 use super::respond::{Body, Refusal, empty, full};
 use super::transfer::{Outcome, Scrutiny, Transfer, part_length_in, total_in};
-use super::trust::{Duty, Known, Standing, Verdict};
+use super::trust::{Duty, Known, Share, Standing, Verdict};
 use super::upstream::{Ask, Content, Line, Target, What};
 use crate::model::oci::{Digest, ErrorCode};
 
@@ -25,7 +25,8 @@ impl Proxy {
         let is_get = ask.method == Method::GET;
         let is_whole = is_get && !ask.headers().contains_key(RANGE);
         let known = self.trust.of(&digest, is_whole);
-        let is_hashed = matches!(known.standing, Standing::Unverified(_));
+        // Bytes that are hashed are read; others go from socket to socket.
+        let is_hashed = matches!(known.standing, Standing::Alone | Standing::Shared { is_first: true, .. });
         if by_socket && is_get && !is_hashed && self.pipes.are_left() {
             ask.line = Line::Bare;
         }
@@ -88,7 +89,7 @@ impl Proxy {
     ) -> Response<Body> {
         let status = response.status();
         let media_type = media_type_in(response.headers());
-        let (scrutiny, duty) = scrutiny(known, digest, &response);
+        let (scrutiny, duty) = self.scrutiny(known, digest, &response);
         let (log, counters, trust) = (self.log.clone(), self.counters.clone(), self.trust.clone());
         let told = move |verdict| duty.into_iter().for_each(|duty| duty.tell(verdict));
         let done = move |outcome: Outcome| match outcome {
@@ -124,6 +125,29 @@ impl Proxy {
         };
         let (head, body) = Transfer::wrap(response, target, ask, scrutiny, done).into_parts();
         forwarded(head, Body::Transfer(Box::new(body)))
+    }
+
+    /// How an answer is looked at, and whether others rely on that. A part cannot be hashed.
+    fn scrutiny(
+        &self,
+        known: Known,
+        digest: Digest,
+        response: &Response<Content>,
+    ) -> (Scrutiny, Option<Duty>) {
+        if response.status() != StatusCode::OK {
+            return (Scrutiny::Length(known.length), None);
+        }
+        let is_encoded = response.headers().contains_key(CONTENT_ENCODING);
+        let length = response.body().size_hint().exact().filter(|_| !is_encoded);
+        match known.standing {
+            Standing::Trusted => (Scrutiny::Length(known.length), None),
+            Standing::Alone => (Scrutiny::Hash(digest), None),
+            Standing::Shared { check, .. } => match self.trust.share(check, digest, length) {
+                Share::Hashed(duty) => (Scrutiny::Hash(digest), Some(duty)),
+                Share::Beside(check) => (Scrutiny::Beside(check), None),
+                Share::Alone => (Scrutiny::Hash(digest), None),
+            },
+        }
     }
 
     fn is_wanted_config(&self, digest: Digest, headers: &HeaderMap) -> bool {
@@ -162,26 +186,6 @@ impl Proxy {
                 let response = self.ask_for_blob(&target, &ask, &digest, known.length).await?;
                 Ok(self.transfer(pull, target, ask, digest, known, response))
             }
-        }
-    }
-}
-
-/// How an answer is looked at, and whether others rely on that. A part cannot be hashed.
-fn scrutiny(known: Known, digest: Digest, response: &Response<Content>) -> (Scrutiny, Option<Duty>) {
-    if response.status() != StatusCode::OK {
-        return (Scrutiny::Length(known.length), None);
-    }
-    let length = response.body().size_hint().exact();
-    match (known.standing, length) {
-        (Standing::Trusted, _) => (Scrutiny::Length(known.length), None),
-        (Standing::Beside(check), Some(length)) if check.may_be(length) => (Scrutiny::Beside(check), None),
-        (Standing::Beside(_), _) => (Scrutiny::Hash(digest), None),
-        (Standing::Unverified(duty), length) => {
-            let duty = duty.filter(|_| !response.headers().contains_key(CONTENT_ENCODING));
-            if let (Some(duty), Some(length)) = (&duty, length) {
-                duty.declare(length);
-            }
-            (Scrutiny::Hash(digest), duty)
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Which blobs need no hashing: those that were found right, and those that somebody hashes at this moment.
 //!
+//! Of many answers with the same blob the first one that states a length is hashed, and those of the same length pass beside
+//! it. An answer of another length, or of none, is hashed for itself.
+//!
 //! What is remembered of a blob that was found right is its length, too: an answer of another length is not the blob,
 //! whoever sent it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::recent::Recent;
@@ -24,7 +27,7 @@ const CHECK_PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Trust {
     verify: Verify,
     found: Recent<Digest, Found>,
-    checks: Mutex<HashMap<Digest, Arc<Check>>>,
+    checks: Mutex<HashMap<Digest, Weak<Check>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -40,21 +43,32 @@ pub(super) struct Known {
     pub(super) standing: Standing,
 }
 
-/// How a transfer that begins now is to be looked at.
+/// How an answer to a request that begins now is to be looked at.
 pub(super) enum Standing {
     /// It was found right not long ago.
     Trusted,
-    /// Somebody hashes the same blob.
+    /// It is hashed once for all who ask at about this time. The first one to ask most likely has the first answer.
+    Shared { check: Arc<Check>, is_first: bool },
+    /// It is hashed for itself.
+    Alone,
+}
+
+/// What becomes of one answer among those that share a check.
+pub(super) enum Share {
+    /// It is hashed for all.
+    Hashed(Duty),
+    /// It passes beside the one that is hashed.
     Beside(Arc<Check>),
-    /// It is to be hashed: for itself alone, or for those who come beside it.
-    Unverified(Option<Duty>),
+    /// It is hashed for itself.
+    Alone,
 }
 
 /// One hashing of a blob, as those beside it see it.
 #[derive(Debug)]
 pub struct Check {
     begun: Instant,
-    declared: OnceLock<u64>,
+    /// The length of the answer that is being hashed.
+    hashed: Mutex<Option<u64>>,
     verdict: OnceLock<Verdict>,
 }
 
@@ -65,7 +79,7 @@ pub(super) enum Verdict {
     Wrong,
 }
 
-/// The obligation to hash a blob for those beside. Who comes after its end takes it anew, unless there is a verdict.
+/// The obligation to hash a blob for those beside. Where it ends without a verdict, the next answer takes it over.
 pub(super) struct Duty {
     trust: Arc<Trust>,
     digest: Digest,
@@ -77,28 +91,47 @@ impl Trust {
         Arc::new(Self { verify, found: Recent::new(FOUND_MIN), checks: Mutex::default() })
     }
 
-    /// Decides about a transfer. Only one that will have the whole blob, `is_whole`, can hash it for others.
-    pub(super) fn of(self: &Arc<Self>, digest: &Digest, is_whole: bool) -> Known {
+    /// Decides about a request. Only one that will have the whole blob, `is_whole`, can be hashed for others.
+    pub(super) fn of(&self, digest: &Digest, is_whole: bool) -> Known {
         let found = self.found.get(digest);
         let standing = match (self.verify, found) {
-            (Verify::Always, _) => Standing::Unverified(None),
+            (Verify::Always, _) => Standing::Alone,
             (Verify::First, Some(found)) if found.at.elapsed() <= FOUND_FOR => Standing::Trusted,
-            (Verify::First, _) => self.beside_or_first(digest, is_whole),
+            (Verify::First, _) => self.shared(digest, is_whole),
         };
         Known { length: found.map(|found| found.length), standing }
     }
 
-    fn beside_or_first(self: &Arc<Self>, digest: &Digest, is_whole: bool) -> Standing {
+    fn shared(&self, digest: &Digest, is_whole: bool) -> Standing {
         let mut checks = self.checks();
-        if let Some(check) = checks.get(digest).filter(|check| check.begun.elapsed() < CHECK_PATIENCE) {
-            return Standing::Beside(check.clone());
+        let check = checks.get(digest).and_then(Weak::upgrade);
+        if let Some(check) = check.filter(|check| check.begun.elapsed() < CHECK_PATIENCE) {
+            return Standing::Shared { check, is_first: false };
+        }
+        if checks.len() >= CHECKS_MAX && !checks.contains_key(digest) {
+            // Those that were asked for and never answered.
+            checks.retain(|_, check| check.strong_count() > 0);
         }
         if !is_whole || (checks.len() >= CHECKS_MAX && !checks.contains_key(digest)) {
-            return Standing::Unverified(None);
+            return Standing::Alone;
         }
         let check = Arc::new(Check::new());
-        checks.insert(*digest, check.clone());
-        Standing::Unverified(Some(Duty { trust: self.clone(), digest: *digest, check }))
+        checks.insert(*digest, Arc::downgrade(&check));
+        Standing::Shared { check, is_first: true }
+    }
+
+    /// Decides about an answer with the whole blob, which states this length.
+    pub(super) fn share(self: &Arc<Self>, check: Arc<Check>, digest: Digest, length: Option<u64>) -> Share {
+        let Some(length) = length.filter(|length| check.allows(*length)) else { return Share::Alone };
+        let mut hashed = check.hashed();
+        match *hashed {
+            Some(other) if other != length => Share::Alone,
+            Some(_) => Share::Beside(check.clone()),
+            None => {
+                *hashed = Some(length);
+                Share::Hashed(Duty { trust: self.clone(), digest, check: check.clone() })
+            }
+        }
     }
 
     /// A blob was hashed and is what its digest names.
@@ -111,7 +144,7 @@ impl Trust {
         self.found.remove(digest);
     }
 
-    fn checks(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Check>>> {
+    fn checks(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Check>>> {
         // The map is whole at every instant, whoever panicked.
         self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,12 +152,7 @@ impl Trust {
 
 impl Check {
     fn new() -> Self {
-        Self { begun: Instant::now(), declared: OnceLock::new(), verdict: OnceLock::new() }
-    }
-
-    /// Whether a body of this length can be the same: not if the one that is hashed was declared with another.
-    pub(super) fn may_be(&self, length: u64) -> bool {
-        self.declared.get().is_none_or(|declared| *declared == length) && self.allows(length)
+        Self { begun: Instant::now(), hashed: Mutex::default(), verdict: OnceLock::new() }
     }
 
     /// Whether a body of this length may go on beside it.
@@ -135,14 +163,13 @@ impl Check {
             Some(Verdict::Wrong) => false,
         }
     }
+
+    fn hashed(&self) -> MutexGuard<'_, Option<u64>> {
+        self.hashed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Duty {
-    /// The length that the upstream declares for the body that is hashed.
-    pub(super) fn declare(&self, length: u64) {
-        let _ = self.check.declared.set(length);
-    }
-
     /// Tells those beside what came out.
     pub(super) fn tell(&self, verdict: Verdict) {
         let _ = self.check.verdict.set(verdict);
@@ -151,8 +178,12 @@ impl Duty {
 
 impl Drop for Duty {
     fn drop(&mut self) {
+        if self.check.verdict.get().is_none() {
+            *self.check.hashed() = None;
+            return;
+        }
         let mut checks = self.trust.checks();
-        if checks.get(&self.digest).is_some_and(|check| Arc::ptr_eq(check, &self.check)) {
+        if checks.get(&self.digest).is_some_and(|check| check.as_ptr() == Arc::as_ptr(&self.check)) {
             checks.remove(&self.digest);
         }
     }
@@ -162,80 +193,92 @@ impl Drop for Duty {
 mod tests {
     use super::*;
 
-    fn duty(standing: Standing) -> Duty {
-        let Standing::Unverified(Some(duty)) = standing else { panic!("somebody else hashes it") };
+    fn shared(trust: &Trust, digest: &Digest) -> (Arc<Check>, bool) {
+        let Standing::Shared { check, is_first } = trust.of(digest, true).standing else {
+            panic!("not shared")
+        };
+        (check, is_first)
+    }
+
+    fn duty(share: Share) -> Duty {
+        let Share::Hashed(duty) = share else { panic!("it is not hashed for all") };
         duty
     }
 
-    fn beside(standing: Standing) -> Arc<Check> {
-        let Standing::Beside(check) = standing else { panic!("nobody hashes it") };
-        check
-    }
-
     #[test]
-    fn one_of_many_hashes_and_what_it_finds_holds_for_all() {
+    fn the_first_answer_is_hashed_and_what_it_finds_holds_for_those_of_its_length() {
         let (trust, digest) = (Trust::new(Verify::First), Digest::of(b"a"));
-        let first = duty(trust.of(&digest, true).standing);
-        let second = beside(trust.of(&digest, true).standing);
-        assert!(second.may_be(7));
-        first.declare(1);
-        assert!(second.may_be(1) && !second.may_be(7) && second.allows(7), "nobody knows yet who is right");
-        first.tell(Verdict::Right { length: 1 });
+        let [(first, true), (second, false), (third, false), (fourth, false)] =
+            [(); 4].map(|()| shared(&trust, &digest))
+        else {
+            panic!("only the first one to ask is the first")
+        };
+        // Nothing is known of the lengths before: the answer that comes first is as good as any, one without a length is not.
+        assert!(matches!(trust.share(fourth, digest, None), Share::Alone));
+        let hashing = duty(trust.share(second, digest, Some(1)));
+        let Share::Beside(beside) = trust.share(first, digest, Some(1)) else { panic!("of the same length") };
+        assert!(matches!(trust.share(third, digest, Some(7)), Share::Alone));
+        assert!(beside.allows(1));
+        hashing.tell(Verdict::Right { length: 1 });
         trust.found_right(digest, 1);
-        assert!(second.allows(1) && !second.allows(7));
+        assert!(beside.allows(1) && !beside.allows(7));
         assert!(matches!(trust.of(&digest, true).standing, Standing::Trusted));
         assert_eq!(trust.of(&digest, true).length, Some(1));
-        drop(first);
+        drop(hashing);
         assert!(trust.checks().is_empty());
     }
 
     #[test]
-    fn who_finds_it_wrong_stops_those_beside_and_the_next_one_hashes() {
+    fn a_wrong_one_stops_those_beside_and_the_next_one_is_hashed() {
         let (trust, digest) = (Trust::new(Verify::First), Digest::of(b"a"));
-        let first = duty(trust.of(&digest, true).standing);
-        let second = beside(trust.of(&digest, true).standing);
-        first.tell(Verdict::Wrong);
-        assert!(!second.allows(1));
-        drop(first);
-        duty(trust.of(&digest, true).standing);
+        let [(first, _), (second, _), (third, _)] = [(); 3].map(|()| shared(&trust, &digest));
+        let hashing = duty(trust.share(first, digest, Some(1)));
+        let Share::Beside(beside) = trust.share(second, digest, Some(1)) else { panic!("beside") };
+        hashing.tell(Verdict::Wrong);
+        assert!(!beside.allows(1));
+        assert!(matches!(trust.share(third, digest, Some(1)), Share::Alone));
+        drop(hashing);
+        let (next, is_first) = shared(&trust, &digest);
+        assert!(is_first);
+        duty(trust.share(next, digest, Some(1)));
     }
 
     #[test]
-    fn who_goes_away_leaves_it_to_the_next() {
+    fn a_client_that_goes_away_leaves_the_hashing_to_the_next() {
         let (trust, digest) = (Trust::new(Verify::First), Digest::of(b"a"));
-        let first = duty(trust.of(&digest, true).standing);
-        let second = beside(trust.of(&digest, true).standing);
-        drop(first);
-        assert!(second.allows(1));
-        let third = duty(trust.of(&digest, true).standing);
-        beside(trust.of(&digest, true).standing);
-        drop(third);
-        assert!(trust.checks().is_empty());
+        let [(first, _), (second, _), (third, _)] = [(); 3].map(|()| shared(&trust, &digest));
+        let hashing = duty(trust.share(first, digest, Some(1)));
+        let Share::Beside(beside) = trust.share(second, digest, Some(1)) else { panic!("beside") };
+        drop(hashing);
+        assert!(beside.allows(1));
+        let next = duty(trust.share(third, digest, Some(1)));
+        next.tell(Verdict::Wrong);
+        assert!(!beside.allows(1), "it passes beside whoever hashes");
     }
 
     #[test]
     fn nobody_waits_for_a_slow_one_for_ever() {
         let (trust, digest) = (Trust::new(Verify::First), Digest::of(b"a"));
-        let slow = duty(trust.of(&digest, true).standing);
         let old = Check { begun: Instant::now().checked_sub(CHECK_PATIENCE).unwrap(), ..Check::new() };
-        trust.checks().insert(digest, Arc::new(old));
-        let next = duty(trust.of(&digest, true).standing);
+        let old = Arc::new(old);
+        trust.checks().insert(digest, Arc::downgrade(&old));
+        let slow = duty(trust.share(old, digest, Some(1)));
+        let (next, is_first) = shared(&trust, &digest);
+        assert!(is_first);
+        slow.tell(Verdict::Right { length: 1 });
         drop(slow);
-        beside(trust.of(&digest, true).standing);
-        drop(next);
-        assert!(trust.checks().is_empty());
+        assert!(Arc::ptr_eq(&next, &shared(&trust, &digest).0), "an old one takes nothing along");
     }
 
     #[test]
-    fn a_part_is_hashed_for_nobody_and_there_is_a_bound() {
+    fn a_part_is_hashed_for_nobody_and_there_is_a_bound_of_those_that_live() {
         let trust = Trust::new(Verify::First);
         let digest = Digest::of(b"a");
-        assert!(matches!(trust.of(&digest, false).standing, Standing::Unverified(None)));
-        let duties: Vec<_> =
-            (0..CHECKS_MAX).map(|n| duty(trust.of(&Digest::of(&n.to_be_bytes()), true).standing)).collect();
-        assert!(matches!(trust.of(&digest, true).standing, Standing::Unverified(None)));
-        drop(duties);
-        duty(trust.of(&digest, true).standing);
+        assert!(matches!(trust.of(&digest, false).standing, Standing::Alone));
+        let live: Vec<_> = (0..CHECKS_MAX).map(|n| shared(&trust, &Digest::of(&n.to_be_bytes()))).collect();
+        assert!(matches!(trust.of(&digest, true).standing, Standing::Alone));
+        drop(live);
+        assert!(shared(&trust, &digest).1, "what was never answered takes no place");
     }
 
     #[test]
@@ -243,7 +286,7 @@ mod tests {
         let (trust, digest) = (Trust::new(Verify::Always), Digest::of(b"a"));
         trust.found_right(digest, 1);
         for _ in 0..2 {
-            assert!(matches!(trust.of(&digest, true).standing, Standing::Unverified(None)));
+            assert!(matches!(trust.of(&digest, true).standing, Standing::Alone));
         }
     }
 }

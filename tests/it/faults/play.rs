@@ -194,9 +194,10 @@ impl Player<'_> {
             None => self.line(self.case.who).await?,
         };
         if is_late {
-            // This one may meet the answer that nobody asked for: then it may fail, but in no other way than the others.
+            // This one may meet the answer that nobody asked for: then it may fail, as one whose body is wrong may.
             let got = line.get(&self.bench.door, &healthy[0].ask, self.bench.bound).await;
-            if let Some(why) = complaint(&Case { place: Place::Head, ..*self.case }, &got, &healthy[0].right)
+            if let Some(why) =
+                complaint(&Case { place: Place::BodyMiddle, ..*self.case }, &got, &healthy[0].right)
             {
                 return Err(format!("the request that met a late answer: {why}"));
             }

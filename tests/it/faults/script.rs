@@ -186,7 +186,11 @@ pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec
                 head[..cut].to_vec()
             }
             Place::AfterHead => head,
-            Place::BodyStart => [&head, cut(&body, 1 + rng.below(64))].concat(),
+            // Never all of it: after that silence is as it should be.
+            Place::BodyStart => {
+                let bytes = (1 + rng.below(64)).min(body.len() - 1);
+                [&head, cut(&body, bytes)].concat()
+            }
             Place::Trailer => [&head, &body[..], cut(&trailer, rng.below(trailer.len()))].concat(),
             _ => {
                 let bytes = 1 + rng.below(body.len().max(2) - 1);
