@@ -366,10 +366,13 @@ mod tests {
                 "upstream[0].credential_helper: stands beside",
             ),
             (
-                &format!("{upstream}insecure_realms = [\"http://a\"]"),
-                "upstream[0].insecure_realms: `http://a` is no HOST or HOST:PORT",
+                &format!("{upstream}token_servers = [\"https://a/token\"]"),
+                "upstream[0].token_servers: `https://a/token` is no https://HOST:PORT",
             ),
-            (&format!("{upstream}insecure_realms = [\"\"]"), "upstream[0].insecure_realms: `` is no HOST"),
+            (
+                &format!("{upstream}token_servers = [\"a:5001\"]"),
+                "upstream[0].token_servers: `a:5001` is no https://HOST",
+            ),
             (
                 &format!("{upstream}proxy = \"socks5://u:hunter2@p\""),
                 "upstream[0].proxy: is not the address of a proxy that speaks HTTP; write http://",

@@ -126,8 +126,8 @@ pub struct Upstream {
     pub ca_file: Option<PathBuf>,
     /// What happens when the registry redirects to a blob store.
     pub redirects: Redirects,
-    /// Token servers without TLS that an `https` registry may name: origins.
-    pub insecure_realms: Vec<Url>,
+    /// Token servers that may be told the password though they are of another domain, or without TLS: origins.
+    pub token_servers: Vec<Url>,
     /// The HTTP proxies on the way to it, to its token server and to where it redirects.
     pub outbound: Outbound,
     /// Longest wait for the head of a manifest or blob, where it is not the default.

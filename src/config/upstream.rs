@@ -29,7 +29,7 @@ pub(super) struct UpstreamTable {
     credential_helper: Option<String>,
     ca_file: Option<PathBuf>,
     redirects: Option<String>,
-    insecure_realms: Vec<String>,
+    token_servers: Vec<String>,
     proxy: Option<String>,
     head_timeout: Option<String>,
     stall_timeout: Option<String>,
@@ -92,7 +92,7 @@ fn upstream(index: usize, table: UpstreamTable, variables: &Variables) -> Result
         credentials,
         ca_file: table.ca_file,
         redirects,
-        insecure_realms: insecure_realms(&key("insecure_realms"), &table.insecure_realms)?,
+        token_servers: token_servers(&key("token_servers"), &table.token_servers)?,
         outbound: Outbound::new(&key("proxy"), table.proxy.as_deref(), variables)?,
         head_timeout: wait(key("head_timeout"), table.head_timeout)?,
         stall_timeout: wait(key("stall_timeout"), table.stall_timeout)?,
@@ -103,22 +103,24 @@ fn known_as(key: &str, text: &str) -> Result<Host, ConfigError> {
     text.parse().map_err(|problem| ConfigError::value(key, format_args!("`{text}` is {problem}")))
 }
 
-/// Hosts, most often with a port, as origins.
-fn insecure_realms(key: &str, hosts: &[String]) -> Result<Vec<Url>, ConfigError> {
+/// Schemes and hosts, perhaps with a port.
+fn token_servers(key: &str, origins: &[String]) -> Result<Vec<Url>, ConfigError> {
     let is_origin = |url: &Url| {
-        (url.path(), url.query(), url.fragment(), url.username(), url.password())
-            == ("/", None, None, "", None)
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && (url.path(), url.query(), url.fragment(), url.username(), url.password())
+                == ("/", None, None, "", None)
     };
-    let read = |host: &String| {
-        let url = Url::parse(&format!("http://{host}")).ok().filter(|url| url.has_host() && is_origin(url));
-        let wrong = || {
-            let problem =
-                format_args!("`{}` is no HOST or HOST:PORT; e.g. auth.internal:5001", redacted(host));
+    let read = |text: &String| {
+        Url::parse(text).ok().filter(is_origin).ok_or_else(|| {
+            let problem = format_args!(
+                "`{}` is no https://HOST:PORT or http://HOST:PORT; e.g. https://auth.internal:5001",
+                redacted(text)
+            );
             ConfigError::value(key, problem)
-        };
-        url.filter(|_| !host.contains(['/', '@'])).ok_or_else(wrong)
+        })
     };
-    hosts.iter().map(read).collect()
+    origins.iter().map(read).collect()
 }
 
 fn credentials(

@@ -89,7 +89,7 @@ fn the_example_has_every_key_and_loads() {
         credentials,
         ca_file,
         redirects,
-        insecure_realms,
+        token_servers,
         outbound,
         head_timeout,
         stall_timeout,
@@ -102,7 +102,7 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!((username.as_str(), password.reveal()), ("puller", "hunter2"));
     let proxy = outbound.proxy_for(true, "registry.internal", 5000).unwrap();
     assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.internal", 3128));
-    let [realm] = <[url::Url; 1]>::try_from(insecure_realms).unwrap();
+    let [realm] = <[url::Url; 1]>::try_from(token_servers).unwrap();
     assert_eq!(realm.as_str(), "http://auth.internal:5001/");
     let Some(Credentials::Helper(helper)) = mirror.credentials else { panic!("{mirror:?}") };
     assert_eq!(helper, "ecr-login");

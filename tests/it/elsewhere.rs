@@ -210,12 +210,12 @@ async fn a_token_server_without_tls_is_told_a_password_only_where_that_is_allowe
     let error = target(settings.clone(), limits()).send(&manifest()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::Refused { reason: Refusal::InsecureRealm, .. }), "{error}");
     assert!(
-        error.to_string().contains("insecure_realms") && error.to_string().contains(&tokens.url()),
+        error.to_string().contains("token_servers") && error.to_string().contains(&tokens.url()),
         "{error}"
     );
     assert_eq!(tokens.seen().len(), 0);
-    let insecure_realms = vec![tokens.url().parse().unwrap()];
-    let allowed = landfall::config::Upstream { insecure_realms, ..settings };
+    let token_servers = vec![tokens.url().parse().unwrap()];
+    let allowed = landfall::config::Upstream { token_servers, ..settings };
     assert_eq!(text(target(allowed, limits()).send(&manifest()).await.unwrap()).await, "manifest");
     assert_eq!(tokens.seen()[0].header("authorization"), Some(BASIC));
 }

@@ -105,6 +105,41 @@ async fn a_place_that_a_manifest_names_is_not_asked_and_a_redirects_host_gets_no
     }
 }
 
+/// CVE-2026-33540 and CVE-2026-48978: distribution and oras-go told the configured password to whatever token server a
+/// registry named. The fake is the HTTP proxy on the way out, so that it is every host.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_server_of_another_domain_is_told_no_password() {
+    let cases = [
+        ("http://tokens.shop.example/token", "", true),
+        ("http://tokens.evil.example/token", "", false),
+        ("http://tokens.evil.example/token", "token_servers = [\"http://tokens.evil.example\"]", true),
+    ];
+    for (realm, line, is_told) in cases {
+        let everybody = Fake::of_pulls(move |seen: &Seen| {
+            if seen.target.starts_with(realm) {
+                return Reply::new(200).body(r#"{"token":"t"}"#);
+            }
+            match seen.header("authorization") {
+                Some("Bearer t") => Reply::new(200).header("content-type", IMAGE).body("{}"),
+                _ => Reply::new(401).header("www-authenticate", format!("Bearer realm=\"{realm}\"")),
+            }
+        })
+        .await;
+        let proxy = format!("proxy = \"{}\"", everybody.url());
+        let setup = Setup::before("http://registry.shop.example").with_credentials().line(&proxy).line(line);
+        let landfall = setup.start();
+        landfall.environment("production").await;
+        let token = landfall.token("production").await;
+        let answer = landfall.client(&token).get("/v2/docker/app/manifests/v1").await;
+        answer.expect(if is_told { 200 } else { 502 });
+        let password = basic(USER, PASSWORD);
+        let told: Vec<_> =
+            everybody.seen().into_iter().filter(|seen| seen.target.starts_with(realm)).collect();
+        assert!(told.iter().all(|seen| seen.header("authorization") == Some(&password)), "{realm}");
+        assert_eq!(!told.is_empty(), is_told, "{realm} {line}");
+    }
+}
+
 /// CVE-2024-3727: containers/image put digests into paths that nobody had looked at.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_digest_is_put_into_no_path() {

@@ -27,7 +27,7 @@ pub fn setting(url: &str) -> config::Upstream {
         credentials: None,
         ca_file: None,
         redirects: Redirects::Follow,
-        insecure_realms: Vec::new(),
+        token_servers: Vec::new(),
         outbound: config::Outbound::default(),
         head_timeout: None,
         stall_timeout: None,

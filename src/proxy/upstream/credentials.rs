@@ -100,6 +100,11 @@ impl Credentials {
         Ok(Self(Arc::new(Shared { source: Arc::new(source), current, edition, reading })))
     }
 
+    /// Whether there is a user at all, be the password known by now or not.
+    pub(super) fn are_configured(&self) -> bool {
+        self.are_known() || !matches!(*self.0.source, Source::Fixed)
+    }
+
     /// Tells what was read before something from what is read afterwards.
     pub(super) fn edition(&self) -> u64 {
         self.0.edition.load(Ordering::Acquire)

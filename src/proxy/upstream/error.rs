@@ -104,10 +104,16 @@ pub enum Refusal {
     Downgrade,
     /// The same, and it is a token server, which would be told a password.
     #[error(
-        "it is a token server without TLS, where a password could be read on its way; if that is meant, name its HOST:PORT \
-         in the upstream's insecure_realms"
+        "it is a token server without TLS, where a password could be read on its way; if that is meant, name it with \
+         http://HOST:PORT in the upstream's token_servers"
     )]
     InsecureRealm,
+    /// A token server of somebody else's domain, which would be told a password.
+    #[error(
+        "it is a token server of another domain than the registry's, and no password is sent there; if that is meant, name \
+         it with https://HOST:PORT in the upstream's token_servers"
+    )]
+    ForeignRealm,
     /// The target carries a user name or password.
     #[error("it carries a user name or password")]
     UserInfo,

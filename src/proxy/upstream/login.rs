@@ -174,7 +174,12 @@ impl Upstream {
         refused: &Response<Content>,
         name: &str,
     ) -> Result<Issuer, UpstreamError> {
-        let realm: Url = place::follow_to_realm(&self.url, realm, &self.insecure_realms)?;
+        let realm: Url = place::follow_to_realm(
+            &self.url,
+            realm,
+            &self.token_servers,
+            self.login.credentials.are_configured(),
+        )?;
         let reach = if place::same_host(&realm, &self.url) {
             Reach::Own
         } else {

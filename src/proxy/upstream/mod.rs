@@ -83,8 +83,8 @@ struct Upstream {
     base_path: String,
     redirects: Redirects,
     login: Login,
-    /// Origins without TLS that its token server may have.
-    insecure_realms: Vec<Url>,
+    /// Origins that its token server may have besides those of its own domain.
+    token_servers: Vec<Url>,
     pools: Pools,
     limits: Limits,
     health: Health,
@@ -166,7 +166,7 @@ impl Upstream {
             url,
             redirects: setting.redirects,
             login: Login::new(credentials),
-            insecure_realms: setting.insecure_realms.clone(),
+            token_servers: setting.token_servers.clone(),
             pools,
             limits,
             health,
@@ -216,7 +216,7 @@ mod tests {
             credentials: None,
             ca_file: None,
             redirects: Redirects::Follow,
-            insecure_realms: Vec::new(),
+            token_servers: Vec::new(),
             outbound: config::Outbound::default(),
             head_timeout: None,
             stall_timeout: None,

@@ -1,6 +1,6 @@
 //! Places that a registry points to: `Location` and `realm`. Pure.
 
-use url::Url;
+use url::{Host, Url};
 
 use super::error::{Refusal, UpstreamError};
 
@@ -25,15 +25,50 @@ pub(super) fn follow(here: &Url, location: &str) -> Result<Url, UpstreamError> {
     }
 }
 
-/// Where a registry's token server is. From https it may lead to http only to the origins in `insecure`: a password would
-/// be sent there for everybody to read.
-pub(super) fn follow_to_realm(registry: &Url, realm: &str, insecure: &[Url]) -> Result<Url, UpstreamError> {
-    follow(registry, realm).or_else(|error| {
-        let UpstreamError::Refused { target, reason: Refusal::Downgrade } = error else { return Err(error) };
-        let place = registry.join(realm).ok().filter(|place| !has_user_info(place));
-        let is_named = |place: &Url| insecure.iter().any(|named| same_origin(named, place));
-        place.filter(is_named).ok_or(UpstreamError::Refused { target, reason: Refusal::InsecureRealm })
-    })
+/// Where a registry's token server is. Besides the origins in `named`, a token server is told a password only if it is of the
+/// registry's own domain, and nothing if it leads from https to http, where everybody could read it.
+pub(super) fn follow_to_realm(
+    registry: &Url,
+    realm: &str,
+    named: &[Url],
+    is_told_password: bool,
+) -> Result<Url, UpstreamError> {
+    let is_named = |place: &Url| named.iter().any(|named| same_origin(named, place));
+    if let Some(mut place) =
+        registry.join(realm).ok().filter(|place| !has_user_info(place) && is_named(place))
+    {
+        place.set_fragment(None);
+        return Ok(place);
+    }
+    let place = follow(registry, realm).map_err(|error| match error {
+        UpstreamError::Refused { target, reason: Refusal::Downgrade } => {
+            UpstreamError::Refused { target, reason: Refusal::InsecureRealm }
+        }
+        other => other,
+    })?;
+    if is_told_password && !is_of_one_domain(registry, &place) {
+        return Err(UpstreamError::Refused { target: shown(&place), reason: Refusal::ForeignRealm });
+    }
+    Ok(place)
+}
+
+/// Whether both hosts are one's own: the same, names below the same domain that somebody registered, or this machine.
+fn is_of_one_domain(one: &Url, other: &Url) -> bool {
+    let is_domain =
+        |a: &str, b: &str| psl::domain_str(a).is_some_and(|domain| psl::domain_str(b) == Some(domain));
+    same_host(one, other)
+        || (is_this_machine(one) && is_this_machine(other))
+        || matches!((one.host(), other.host()), (Some(Host::Domain(a)), Some(Host::Domain(b))) if is_domain(a, b))
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        // RFC 6761 §6.3
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 /// Whether both are served by the same host, on whatever port.
@@ -103,8 +138,52 @@ mod tests {
     }
 
     #[test]
+    fn a_password_goes_to_the_registrys_own_domain_and_to_what_is_named() {
+        let named = ["https://sso.example.net", "http://auth.internal:5001"].map(|url| url.parse().unwrap());
+        let cases = [
+            // As the field has them: one host, a host below or above, and one beside it.
+            ("https://ghcr.io", "https://ghcr.io/token", true),
+            ("https://r.example.com:5000", "https://r.example.com/token", true),
+            ("https://registry-1.docker.io", "https://auth.docker.io/token", true),
+            ("https://registry.gitlab.com", "https://gitlab.com/jwt/auth", true),
+            ("https://example.com", "https://auth.example.com/token", true),
+            ("https://registry.shop.example.co.uk", "https://git.example.co.uk/jwt/auth", true),
+            ("https://r.example", "/token", true),
+            ("http://127.0.0.1:5000", "http://localhost:5001/token", true),
+            ("http://[::1]:5000", "http://127.0.0.1:5001/token", true),
+            // Somebody else's.
+            ("https://r.example.com", "https://evil.example/token", false),
+            ("https://r.example.com", "https://example.com.evil.example/token", false),
+            ("https://shop.co.uk", "https://evil.co.uk/token", false),
+            ("https://shop.github.io", "https://evil.github.io/token", false),
+            ("https://registry.internal", "https://auth.internal/token", false),
+            ("https://registry", "https://auth/token", false),
+            ("https://r.example.com", "https://192.0.2.7/token", false),
+            ("https://192.0.2.7", "https://192.0.2.8/token", false),
+            ("http://127.0.0.1:5000", "http://auth.localhost.example/token", false),
+            // Named, with scheme and port.
+            ("https://r.example.com", "https://sso.example.net/realms/a#b", true),
+            ("https://r.example.com", "https://sso.example.net:8443/realms/a", false),
+            ("https://r.example.com", "http://auth.internal:5001/token", true),
+        ];
+        for (registry, realm, is_told) in cases {
+            let found = |is_told_password| {
+                follow_to_realm(&registry.parse().unwrap(), realm, &named, is_told_password)
+            };
+            match found(true) {
+                Ok(place) => assert!(is_told && place.fragment().is_none(), "{registry} {realm}"),
+                Err(UpstreamError::Refused { reason: Refusal::ForeignRealm, .. }) => {
+                    assert!(!is_told, "{registry} {realm}");
+                }
+                Err(other) => panic!("{other}"),
+            }
+            assert!(found(false).is_ok(), "nobody's password is at stake: {registry} {realm}");
+        }
+    }
+
+    #[test]
     fn a_token_server_without_tls_is_followed_to_by_name_alone() {
-        let insecure = ["http://auth.internal:5001", "http://auth.example"].map(|url| url.parse().unwrap());
+        let named = ["http://auth.internal:5001", "http://auth.example"].map(|url| url.parse().unwrap());
         let cases = [
             ("https://r.example", "http://auth.internal:5001/token?a=b", Ok(())),
             ("https://r.example", "http://AUTH.example/token", Ok(())),
@@ -118,7 +197,7 @@ mod tests {
             ("https://r.example", "ftp://auth.example/token", Err(Refusal::Scheme)),
         ];
         for (registry, realm, expected) in cases {
-            let found = follow_to_realm(&registry.parse().unwrap(), realm, &insecure);
+            let found = follow_to_realm(&registry.parse().unwrap(), realm, &named, false);
             let found = found.map(|_| ()).map_err(|error| match error {
                 UpstreamError::Refused { reason, target } if !target.contains("word") => reason,
                 other => panic!("{other}"),

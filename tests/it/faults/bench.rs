@@ -229,7 +229,7 @@ fn setting(prefix: &str, upstream: &Upstream, identity: &Identity) -> config::Up
         }),
         ca_file: Some(identity.cert.clone()),
         redirects: Redirects::Follow,
-        insecure_realms: Vec::new(),
+        token_servers: Vec::new(),
         outbound: config::Outbound::default(),
         head_timeout: None,
         stall_timeout: None,

@@ -334,7 +334,8 @@ impl Shared {
                 self.seen.lock().unwrap().push(seen.clone());
                 (self.handler)(&seen)
             } else {
-                Reply::new(200)
+                // Its connection is none of those that a test counts.
+                Reply::new(200).length(0).header("connection", "close").close()
             };
             if answer(&mut stream, socket, &seen, reply).await.is_none() {
                 return;
