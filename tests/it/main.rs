@@ -3,6 +3,7 @@
 #![allow(clippy::type_complexity, reason = "tables of cases name their columns where they are")]
 #![allow(unreachable_pub, reason = "one crate of tests, in modules")]
 
+mod abuse;
 mod access;
 mod admin;
 mod admin_cli;

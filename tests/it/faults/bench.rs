@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use landfall::config::{self, Credentials, Redirects, Secret, Verify};
-use landfall::listen::{Slots, Trusted};
+use landfall::listen::{self, Slots, Trusted};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
@@ -64,12 +64,16 @@ pub struct Bench {
     pub limits: Limits,
     /// Each of a request's waits at the registry, as often as any path waits for it, and as much again.
     pub bound: Duration,
+    /// Each of a listener's waits for a client, and as much again twice.
+    pub bound_of_silence: Duration,
     stops: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
     _dir: TempDir,
 }
 
 impl Bench {
-    pub async fn start(slots: usize) -> Self {
+    /// The proxy before so many pairs of registries, and the calm one. `bounds` are its listeners', on a machine that is so
+    /// many times slower than one with nothing else to do.
+    pub async fn start(slots: usize, bounds: impl Fn(u32) -> listen::Limits) -> Self {
         let dir = crate::rig::directory();
         let certificate = certificate(dir.path(), "own");
         let tls =
@@ -92,6 +96,8 @@ impl Bench {
         let slowness = slowness().await;
         println!("all waits are made {slowness} times as long, for what else this machine does");
         let (limits, whole_body) = (times(LIMITS, slowness), WHOLE_BODY * slowness);
+        let listeners = bounds(slowness);
+        let bound_of_silence = (listeners.first_head + listeners.idle + listeners.stall) * 3;
         let bound = (limits.connect + limits.head + limits.stall.max(whole_body)) * 8;
         let upstreams = Upstreams::new(&settings, limits).unwrap();
         let settings = proxy::Settings {
@@ -111,7 +117,7 @@ impl Bench {
             let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate).unwrap();
             let address = listener.address().unwrap();
             let (stop, stopped) = oneshot::channel::<()>();
-            let (proxy, slots) = (proxy.clone(), Slots::new(proxy::LIMITS, Trusted::default()));
+            let (proxy, slots) = (proxy.clone(), Slots::new(listeners, Trusted::default()));
             let serving = plane.spawn(proxy::serve(listener, slots, proxy, async {
                 let _ = stopped.await;
             }));
@@ -133,6 +139,7 @@ impl Bench {
             slowness,
             limits,
             bound,
+            bound_of_silence,
             stops,
             _dir: dir,
         }
@@ -159,9 +166,9 @@ impl Bench {
     }
 }
 
-/// How much slower than one with nothing else to do this machine is: by how late its timers are, and by how long a
+/// How much slower than one with nothing else to do this machine is now: by how late its timers are, and by how long a
 /// thread that has something to do waits for a core.
-async fn slowness() -> u32 {
+pub async fn slowness() -> u32 {
     let waiting: Vec<_> = (0..2).map(|_| tokio::task::spawn_blocking(share_of_a_core)).collect();
     let mut latest = Duration::ZERO;
     for _ in 0..100 {

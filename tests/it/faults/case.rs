@@ -32,6 +32,8 @@ macro_rules! words {
         }
     };
 }
+pub(crate) use words;
+
 words! {
     /// What the registry does wrong.
     Fault {

@@ -40,6 +40,7 @@ impl Seen {
 
 pub struct Neighbour {
     seen: Arc<Mutex<Seen>>,
+    wanted: Arc<Vec<(Ask, Vec<u8>)>>,
     _pulling: JoinSet<()>,
 }
 
@@ -79,8 +80,14 @@ impl Neighbour {
         for _ in 0..PULLERS {
             pulling.spawn(pull(bench.door.clone(), wanted.clone(), seen.clone(), None));
         }
-        pulling.spawn(pull(bench.door.clone(), wanted, seen.clone(), Some(bench.calm.address)));
-        Self { seen, _pulling: pulling }
+        pulling.spawn(pull(bench.door.clone(), wanted.clone(), seen.clone(), Some(bench.calm.address)));
+        Self { seen, wanted, _pulling: pulling }
+    }
+
+    /// The path and the content of one of the things that it pulls: a manifest, a blob, a larger one.
+    pub fn wanted(&self, index: usize) -> (String, Vec<u8>) {
+        let (ask, content) = &self.wanted[index];
+        (ask.path.clone(), content.clone())
     }
 
     /// What was seen since this was asked last.
