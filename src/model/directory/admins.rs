@@ -1,6 +1,6 @@
 //! The fold of admin tokens: who may see, and who may change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::model::time::Time;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admins {
     tokens: BTreeMap<TokenId, AdminToken>,
-    by_secret: HashMap<[u8; 32], TokenId>,
+    by_secret: BTreeMap<[u8; 32], TokenId>,
 }
 
 /// An admin token, without its secret.

@@ -7,7 +7,7 @@ mod token;
 #[cfg(test)]
 mod warned;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ use token::UNAUTHORIZED;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
     environments: BTreeMap<EnvironmentName, Arc<Environment>>,
-    by_secret: Arc<HashMap<[u8; 32], (EnvironmentName, TokenId)>>,
+    by_secret: Arc<BTreeMap<[u8; 32], (EnvironmentName, TokenId)>>,
     admins: Arc<Admins>,
     seats: Seats,
 }
