@@ -1,4 +1,4 @@
-//! Clients: many requests, or none read.
+//! Clients: many requests, none read, or nothing asked.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -92,6 +92,8 @@ pub(crate) async fn hold(
     let mut held = Vec::with_capacity(count);
     for number in 0..count {
         let socket = TcpSocket::new_v4()?;
+        // Another address than that of those who pull meanwhile.
+        socket.bind(([127, 0, 9, 1], 0).into())?;
         socket.set_recv_buffer_size(4096)?;
         let mut stream = socket.connect(proxy).await?;
         let request = request(proxy, authorization, &format!("/v2/large/manifests/t{number}"), number);
@@ -99,4 +101,28 @@ pub(crate) async fn hold(
         held.push(stream);
     }
     Ok(held)
+}
+
+/// Connections that say only this, from so many addresses that no address has many, until they are dropped.
+pub(crate) async fn silent(proxy: SocketAddr, said: &[u8], count: usize) -> Result<Vec<TcpStream>, Failure> {
+    let mut held = Vec::with_capacity(count);
+    for number in 0..count {
+        let socket = TcpSocket::new_v4()?;
+        socket
+            .bind(([127, 1, u8::try_from(number / 200 % 250)?, u8::try_from(1 + number % 200)?], 0).into())?;
+        let mut stream = socket.connect(proxy).await?;
+        // One that had to make room has ended by now.
+        let _ = stream.write_all(said).await;
+        held.push(stream);
+    }
+    Ok(held)
+}
+
+/// How many of these the other side has not ended yet.
+pub(crate) fn alive(held: &[TcpStream]) -> usize {
+    let is_alive = |stream: &&TcpStream| {
+        let answer = stream.try_read(&mut [0; 4096]);
+        answer.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    held.iter().filter(is_alive).count()
 }

@@ -1,6 +1,7 @@
-//! What half a million made-up names cost, of each kind that a client can make up: memory, the log, reopening, every page.
+//! What clients can cost at most: half a million made-up names of each kind (memory, the log, reopening, every page), large
+//! answers that nobody reads, connections that say nothing, and all of it at once.
 //!
-//!     cargo bench --bench bounds                        # half a million of each kind
+//!     cargo bench --bench bounds                        # half a million names of each kind
 //!     cargo bench --bench bounds -- --names 50000
 //!
 //! Runs the real server before a registry that has everything, or nothing. Prints figures, and fails beyond the bounds below.
@@ -11,9 +12,9 @@ mod registry;
 mod server;
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use load::{Failure, flood, hold};
+use load::{Failure, alive, flood, hold, silent};
 use registry::{Answers, Registry};
 use server::Server;
 
@@ -27,6 +28,12 @@ const PAGE_MAX: Duration = Duration::from_secs(1);
 const BODIES_MIB_MAX: u64 = 420;
 /// Clients that do not read.
 const READERS: usize = 400;
+/// Connections that say nothing, or not enough: as many as the listener has places.
+const SILENT: usize = 10_000;
+/// From the accept to a first whole head, and what a look at so many may take.
+const SILENT_ENDED_IN: Duration = Duration::from_secs(40);
+/// What the manifests in `deploy/` give the server.
+const TOGETHER_MIB_MAX: u64 = 1_024;
 
 /// Names that a client makes up.
 struct Kind {
@@ -88,6 +95,14 @@ async fn main() -> ExitCode {
         }
     }
     beyond.extend(bodies().await.unwrap_or_else(|error| vec![format!("large manifests: {error}")]));
+    for said in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\n", b"GET / HTTP/1.1\r\n"] {
+        let title = format!("{SILENT} connections that say {:?}", String::from_utf8_lossy(said));
+        match silence(&title, said).await {
+            Ok(faults) => beyond.extend(faults.into_iter().map(|fault| format!("{title}: {fault}"))),
+            Err(error) => beyond.push(format!("{title}: {error}")),
+        }
+    }
+    beyond.extend(together(names).await.unwrap_or_else(|error| vec![format!("all at once: {error}")]));
     for fault in &beyond {
         println!("BEYOND ITS BOUND: {fault}");
     }
@@ -169,6 +184,87 @@ async fn bodies() -> Result<Vec<String>, Failure> {
     if small > PAGE_MAX {
         faults.push(format!("large manifests: small ones took {small:.1?}"));
     }
+    server.kill();
+    Ok(faults)
+}
+
+/// Connections that say no whole head, and an honest client that comes while they are there.
+async fn silence(title: &str, said: &[u8]) -> Result<Vec<String>, Failure> {
+    println!("{title}");
+    let registry = Registry::start(Answers::Everything).await?;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let server = Server::start(dir.path(), &registry.url()).await?;
+    server.make_environment().await?;
+    let token = server.make_token().await?;
+    let before = server.memory();
+    let began = Instant::now();
+    let held = silent(server.proxy, said, SILENT).await?;
+    let there = alive(&held);
+    let pulls =
+        flood(server.proxy, &token.authorization, 100, |_| "/v2/small/manifests/v1".to_owned()).await?;
+    let memory = server.memory();
+    while alive(&held) > 0 && began.elapsed() < SILENT_ENDED_IN + Duration::from_secs(20) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let (left, ended_in) = (alive(&held), began.elapsed());
+    println!(
+        "  {there} there at once; 100 pulls meanwhile: {pulls:.1?}; memory: {} MiB before, {} MiB; {left} left after {ended_in:.1?}",
+        before.now, memory.peak
+    );
+    let mut faults = Vec::new();
+    if pulls > PAGE_MAX {
+        faults.push(format!("100 pulls took {pulls:.1?}"));
+    }
+    if left > 0 || ended_in > SILENT_ENDED_IN {
+        faults.push(format!("{left} were there after {ended_in:.1?}"));
+    }
+    server.kill();
+    Ok(faults)
+}
+
+/// Names, bodies and silence at the same time, and an honest client.
+async fn together(names: usize) -> Result<Vec<String>, Failure> {
+    println!("all of it at once");
+    let registry = Registry::start(Answers::Large).await?;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let server = Server::start(dir.path(), &registry.url()).await?;
+    server.make_environment().await?;
+    let (token, revoked) = (server.make_token().await?, server.make_token().await?);
+    server.revoke(&revoked).await?;
+    let unread = hold(server.proxy, &token.authorization, READERS).await?;
+    let quiet = silent(server.proxy, b"P", SILENT / 2).await?;
+    let made_up = |number| format!("/v2/small/r{number}/manifests/t{number}");
+    let (good, bad, pulls) = tokio::join!(
+        flood(server.proxy, &token.authorization, names, made_up),
+        flood(server.proxy, &revoked.authorization, names, made_up),
+        async {
+            let mut slowest = Duration::ZERO;
+            for _ in 0..50 {
+                let path = |_| "/v2/small/manifests/v1".to_owned();
+                slowest = slowest.max(flood(server.proxy, &token.authorization, 1, path).await?);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Ok::<_, Failure>(slowest)
+        }
+    );
+    let (good, bad, slowest) = (good?, bad?, pulls?);
+    let memory = server.memory();
+    println!(
+        "  {names} names with a good token in {good:.1?}, with a revoked one in {bad:.1?}; slowest pull of another client: \
+         {slowest:.1?}; memory: {} MiB, {} MiB at most; {} KiB on disk",
+        memory.now,
+        memory.peak,
+        server.bytes_on_disk() >> 10
+    );
+    drop((unread, quiet));
+    let mut faults = Vec::new();
+    if memory.peak > TOGETHER_MIB_MAX {
+        faults.push(format!("all at once: {} MiB", memory.peak));
+    }
+    if slowest > PAGE_MAX {
+        faults.push(format!("all at once: a pull took {slowest:.1?}"));
+    }
+    faults.extend(pages(&server).await?);
     server.kill();
     Ok(faults)
 }

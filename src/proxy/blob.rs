@@ -8,10 +8,21 @@ use super::forward::{Proxy, forwarded};
 use super::learn::CONFIG_BYTES_MAX;
 use super::observe::{Answered, Pull, media_type_in};
 use super::respond::{Body, Refusal, empty, full};
+use super::rooms::Seat;
 use super::transfer::{Outcome, Scrutiny, Transfer, part_length_in, total_in};
 use super::trust::{Duty, Known, Share, Standing, Verdict};
 use super::upstream::{Ask, Content, Line, Target, What};
 use crate::model::oci::{Digest, ErrorCode};
+
+/// A blob that is asked for.
+struct Asked {
+    target: Target,
+    ask: Ask,
+    digest: Digest,
+    known: Known,
+    /// What it is read in.
+    seat: Seat,
+}
 
 impl Proxy {
     pub(super) async fn blob(
@@ -27,10 +38,14 @@ impl Proxy {
         let known = self.trust.of(&digest, is_whole);
         // Bytes that are hashed are read; others go from socket to socket.
         let is_hashed = matches!(known.standing, Standing::Alone | Standing::Shared { is_first: true, .. });
+        let mut seat = self.rooms.standing();
         if by_socket && is_get && !is_hashed && self.pipes.are_left() {
             ask.line = Line::Bare;
+        } else if is_get {
+            (ask.line, seat) = self.rooms.seat();
         }
-        let response = match self.ask_for_blob(&target, &ask, &digest, known.length).await {
+        let asked = Asked { target, ask, digest, known, seat };
+        let response = match self.ask_for_blob(&asked).await {
             Ok(response) => response,
             Err(refusal) => {
                 self.note(is_get.then_some(pull), Answered::refused(refusal.status));
@@ -38,20 +53,18 @@ impl Proxy {
             }
         };
         match response.status() {
-            _ if ask.method == Method::HEAD => Ok(forwarded(response.into_parts().0, empty())),
+            _ if !is_get => Ok(forwarded(response.into_parts().0, empty())),
             StatusCode::OK if self.is_wanted_config(digest, response.headers()) => {
-                self.config(pull, target, ask, digest, known, response).await
+                self.config(pull, asked, response).await
             }
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-                Ok(self.transfer(pull, target, ask, digest, known, response))
-            }
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(self.transfer(pull, asked, response)),
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(unsatisfiable(response.headers())),
             status => {
                 if status.is_client_error() || status.is_server_error() {
                     self.note(Some(pull), Answered::refused(status));
                 }
                 let (head, body) = response.into_parts();
-                Ok(self.small(head, body, &ask.method).await)
+                Ok(self.small(head, body, &asked.ask.method).await)
             }
         }
     }
@@ -59,13 +72,9 @@ impl Proxy {
     /// Asks for a blob. An answer that states another length than the blob was found right with, or than that of the part
     /// that it says it is, is another request's that came late, or a lie: the question is put once more, over a new
     /// connection.
-    async fn ask_for_blob(
-        &self,
-        target: &Target,
-        ask: &Ask,
-        digest: &Digest,
-        length: Option<u64>,
-    ) -> Result<Response<Content>, Refusal> {
+    async fn ask_for_blob(&self, asked: &Asked) -> Result<Response<Content>, Refusal> {
+        let Asked { target, ask, digest, known: Known { length, .. }, .. } = asked;
+        let length = *length;
         let first = self.ask(target, ask).await?;
         let Some(other) = other_length(&first, length) else { return Ok(first) };
         tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has another length; it is asked for anew");
@@ -78,15 +87,8 @@ impl Proxy {
         Err(Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::DigestInvalid, message))
     }
 
-    fn transfer(
-        &self,
-        pull: Pull,
-        target: Target,
-        ask: Ask,
-        digest: Digest,
-        known: Known,
-        response: Response<Content>,
-    ) -> Response<Body> {
+    fn transfer(&self, pull: Pull, asked: Asked, response: Response<Content>) -> Response<Body> {
+        let Asked { target, ask, digest, known, seat } = asked;
         let status = response.status();
         let media_type = media_type_in(response.headers());
         let (scrutiny, duty) = self.scrutiny(known, digest, &response);
@@ -124,7 +126,7 @@ impl Proxy {
             }
         };
         let (head, body) = Transfer::wrap(response, target, ask, scrutiny, done).into_parts();
-        forwarded(head, Body::Transfer(Box::new(body)))
+        forwarded(head, Body::Transfer(Box::new(body.seated(seat))))
     }
 
     /// How an answer is looked at, and whether others rely on that. A part cannot be hashed.
@@ -159,12 +161,10 @@ impl Proxy {
     async fn config(
         &self,
         pull: Pull,
-        target: Target,
-        ask: Ask,
-        digest: Digest,
-        known: Known,
+        asked: Asked,
         response: Response<Content>,
     ) -> Result<Response<Body>, Refusal> {
+        let digest = asked.digest;
         let (head, body) = response.into_parts();
         match self.whole(body, CONFIG_BYTES_MAX).await {
             Ok(body) if digest.fits(&body) => {
@@ -183,8 +183,8 @@ impl Proxy {
             }
             // Whatever is wrong with it, the ordinary way resumes, checks and counts.
             _ => {
-                let response = self.ask_for_blob(&target, &ask, &digest, known.length).await?;
-                Ok(self.transfer(pull, target, ask, digest, known, response))
+                let response = self.ask_for_blob(&asked).await?;
+                Ok(self.transfer(pull, asked, response))
             }
         }
     }

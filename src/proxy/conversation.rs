@@ -49,6 +49,8 @@ const RESETS_WAITING_MAX: usize = 20;
 const ERRORS_MAX: usize = 128;
 /// What a client may send of bodies that nobody reads: no request that is served has one. The least that there is.
 const WINDOW_BYTES: u32 = 65_535;
+/// Bytes of one HTTP/2 answer that are not sent yet when the next piece of it is read.
+const UNSENT_BYTES_MAX: usize = 32 * 1024;
 /// Silence after which an HTTP/2 client is asked whether it is still there.
 const PING_PAUSE: Duration = Duration::from_secs(30);
 
@@ -98,6 +100,7 @@ impl Speech {
             .max_local_error_reset_streams(ERRORS_MAX)
             .initial_connection_window_size(WINDOW_BYTES)
             .initial_stream_window_size(WINDOW_BYTES)
+            .max_send_buf_size(UNSENT_BYTES_MAX)
             .keep_alive_interval(PING_PAUSE);
         Self { http1, http2 }
     }

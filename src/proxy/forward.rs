@@ -29,6 +29,7 @@ use super::counters::{Answer, Counters};
 use super::learn::Learner;
 use super::observe::{Answered, Asker, Pull};
 use super::respond::{Body, Refusal, empty, full, version_check};
+use super::rooms::Rooms;
 use super::splice::Pipes;
 use super::transfer::TransferError;
 use super::trust::Trust;
@@ -75,6 +76,8 @@ pub struct Proxy {
     pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
     bodies: Budget,
+    /// For blobs that are not.
+    pub(super) rooms: Rooms,
     pub(super) trust: Arc<Trust>,
     pub(super) pipes: Pipes,
     /// Registries that clients asked for and that no upstream is, as far as the log was told.
@@ -100,6 +103,7 @@ impl Proxy {
             max_wait,
             whole_body,
             bodies,
+            rooms: Rooms::new(),
             trust,
             pipes,
             strangers: Mutex::default(),

@@ -20,6 +20,7 @@ mod origin;
 mod recent;
 mod relay;
 mod respond;
+mod rooms;
 mod splice;
 mod threads;
 mod tls;

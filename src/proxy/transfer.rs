@@ -17,6 +17,7 @@ use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::rooms::Seat;
 use super::trust::Check;
 use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
 use super::upstream::{Ask, Content, Socket, Target};
@@ -59,6 +60,9 @@ pub enum TransferError {
     /// The upstream gave more bytes than it had declared.
     #[error("the upstream gave more than it had declared")]
     TooLong,
+    /// Too many blobs were under way at once.
+    #[error("there was no room for it in time")]
+    NoRoom,
     /// The content is not what its digest names.
     #[error("the upstream's blob does not have its digest")]
     DigestMismatch,
@@ -94,6 +98,7 @@ pub struct Transfer {
     hashing: Option<Hashing>,
     beside: Option<Arc<Check>>,
     stall: Stall,
+    seat: Seat,
     report: Report,
 }
 
@@ -148,6 +153,7 @@ impl Transfer {
                 hashing,
                 beside,
                 stall: Stall::new(limits.stall),
+                seat: Seat::Free,
                 report: Report { callback: Some(Box::new(report)), given: 0 },
             };
             if length == Some(0) && transfer.is_right() {
@@ -155,6 +161,11 @@ impl Transfer {
             }
             transfer
         })
+    }
+
+    /// Reads only in this room.
+    pub(super) fn seated(self, seat: Seat) -> Self {
+        Self { seat, ..self }
     }
 
     /// Whether [`take_socket`](Self::take_socket) would give one.
@@ -251,7 +262,7 @@ impl Transfer {
         if self.length == Some(self.report.given) {
             self.finish();
         }
-        Break(Poll::Ready(Some(Ok(Frame::data(chunk)))))
+        Break(Poll::Ready(Some(Ok(Frame::data(self.seat.hold(chunk))))))
     }
 
     fn finish(&mut self) {
@@ -269,7 +280,9 @@ impl Transfer {
         }
         self.report.send(match error {
             TransferError::DigestMismatch => Outcome::DigestMismatch,
-            TransferError::Broken | TransferError::TooLong => Outcome::Broken { bytes: self.report.given },
+            TransferError::Broken | TransferError::TooLong | TransferError::NoRoom => {
+                Outcome::Broken { bytes: self.report.given }
+            }
         });
         Break(Poll::Ready(Some(Err(error))))
     }
@@ -301,6 +314,13 @@ impl Transfer {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        if matches!(self.source, Source::Reading(_)) {
+            match self.seat.poll_taken(cx) {
+                Poll::Pending => return Break(Poll::Pending),
+                Poll::Ready(false) => return self.fail(TransferError::NoRoom),
+                Poll::Ready(true) => {}
+            }
+        }
         match &mut self.source {
             Source::Over | Source::Taken => Break(Poll::Ready(None)),
             Source::Asking(asking) => match asking.as_mut().poll(cx) {

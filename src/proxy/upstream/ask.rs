@@ -49,6 +49,8 @@ pub enum Line {
     Small,
     /// Large reads, for blobs.
     Bulk,
+    /// The smallest reads, for blobs when there are many.
+    Tight,
     /// A small read for the head, since the rest of the answer is taken with its socket. Where the registry speaks TLS,
     /// as `Bulk`.
     Bare,
@@ -105,7 +107,8 @@ impl Ask {
 
     /// The same request for a part of the object, unconditional but for `If-Range`.
     pub(in crate::proxy) fn part(&self, range: HeaderValue, etag: Option<HeaderValue>) -> Self {
-        let mut part = Self { line: Line::Bulk, wait: Wait::Rest, ..self.clone() };
+        let line = if self.line == Line::Bare { Line::Small } else { self.line };
+        let mut part = Self { line, wait: Wait::Rest, ..self.clone() };
         for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE] {
             part.headers.remove(name);
         }

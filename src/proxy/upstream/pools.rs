@@ -19,7 +19,7 @@ use super::encoding;
 use super::error::UpstreamError;
 use super::limits::{
     BULK_READ_BYTES, IDLE_BARE_CONNECTIONS_MAX, IDLE_BULK_CONNECTIONS_MAX, IDLE_CONNECTIONS_MAX, Limits,
-    READ_BYTES_MAX, SMALL_HEAD_TIMEOUT,
+    READ_BYTES_MAX, SMALL_HEAD_TIMEOUT, TIGHT_READ_BYTES,
 };
 use super::pool::{AskError, Pool};
 use crate::config::Outbound;
@@ -45,6 +45,7 @@ struct Heads {
 struct Lines {
     small: Pool,
     bulk: Pool,
+    tight: Pool,
     bare: Pool,
 }
 
@@ -79,9 +80,10 @@ impl Pools {
             Reach::AtMost(nearness) => &self.named[nearness as usize],
         };
         let pool = match line {
-            Line::Small => &lines.small,
             Line::Bare if outgoing.uri.scheme() == Some(&Scheme::HTTP) => &lines.bare,
-            Line::Bulk | Line::Bare => &lines.bulk,
+            Line::Small | Line::Bare => &lines.small,
+            Line::Bulk => &lines.bulk,
+            Line::Tight => &lines.tight,
         };
         let host = || outgoing.uri.authority().map_or_else(String::new, ToString::to_string);
         let head = match outgoing.wait {
@@ -138,7 +140,8 @@ impl Lines {
             bulk: pool(http1().read_buf_exact_size(Some(BULK_READ_BYTES)), IDLE_BULK_CONNECTIONS_MAX),
             // The first read is small, so that most of the body is still in the socket when that is taken. Where the
             // body is read after all, the reads grow.
-            bare: pool(http1().max_buf_size(BULK_READ_BYTES), IDLE_BARE_CONNECTIONS_MAX),
+            bare: pool(http1().max_buf_size(READ_BYTES_MAX), IDLE_BARE_CONNECTIONS_MAX),
+            tight: pool(http1().read_buf_exact_size(Some(TIGHT_READ_BYTES)), IDLE_CONNECTIONS_MAX),
         }
     }
 }

@@ -186,15 +186,11 @@ pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec
                 head[..cut].to_vec()
             }
             Place::AfterHead => head,
-            // Never all of it: after that silence is as it should be.
-            Place::BodyStart => {
-                let bytes = (1 + rng.below(64)).min(body.len() - 1);
-                [&head, cut(&body, bytes)].concat()
-            }
+            Place::BodyStart => [&head, begin(&body, 1 + rng.below(64))].concat(),
             Place::Trailer => [&head, &body[..], cut(&trailer, rng.below(trailer.len()))].concat(),
             _ => {
                 let bytes = 1 + rng.below(body.len().max(2) - 1);
-                [&head, cut(&body, bytes)].concat()
+                [&head, begin(&body, bytes)].concat()
             }
         };
         return match (case.fault, case.place) {
@@ -367,6 +363,11 @@ fn chunk(content: &[u8]) -> Vec<u8> {
 
 fn cut(bytes: &[u8], at: usize) -> &[u8] {
     &bytes[..at.min(bytes.len())]
+}
+
+/// The beginning of a body, and never all of it: after that silence is as it should be.
+fn begin(body: &[u8], at: usize) -> &[u8] {
+    cut(body, at.min(body.len() - 1))
 }
 
 /// A head with one more line.

@@ -1,0 +1,151 @@
+//! Room for blobs that are read on their way to their clients.
+//!
+//! What was read for a slow client waits with it, in memory. So only so many blobs are read in large pieces at a time, more in
+//! small ones, and so many in all: a thousand clients that read nothing cost no more than a hundred. A piece keeps its room
+//! until the client's connection has taken it. Blobs that go from socket to socket need none.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::upstream::Line;
+
+/// Blobs that are read in the largest pieces ([`Line::Bulk`]) at a time …
+const BULK_MAX: usize = 128;
+/// … in those of [`Line::Small`] …
+const SMALL_MAX: usize = 1_024;
+/// … and in the smallest ([`Line::Tight`]). With the pieces of each that is some 350 MiB.
+const TIGHT_MAX: usize = 6_144;
+/// How long a blob waits for others to leave.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// All the room there is. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Rooms {
+    bulk: Arc<Semaphore>,
+    small: Arc<Semaphore>,
+    tight: Arc<Semaphore>,
+}
+
+/// Room for one blob; it is given back when the last piece that was read in it has left.
+#[derive(Clone)]
+pub(super) struct Room {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// What one blob has of it.
+pub(super) enum Seat {
+    /// It is not bounded.
+    Free,
+    Taken(Room),
+    /// It takes one with its first piece.
+    Standing(Rooms),
+    Waiting(Pin<Box<dyn Future<Output = Option<Room>> + Send + Sync>>),
+}
+
+struct Held {
+    piece: Bytes,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.piece
+    }
+}
+
+impl Rooms {
+    pub(super) fn new() -> Self {
+        let [bulk, small, tight] = [BULK_MAX, SMALL_MAX, TIGHT_MAX].map(|max| Arc::new(Semaphore::new(max)));
+        Self { bulk, small, tight }
+    }
+
+    /// The largest room that is free, and the line that fits it.
+    pub(super) fn seat(&self) -> (Line, Seat) {
+        let kinds = [(Line::Bulk, &self.bulk), (Line::Small, &self.small), (Line::Tight, &self.tight)];
+        let free = kinds.into_iter().find_map(|(line, kind)| {
+            let permit = kind.clone().try_acquire_owned().ok()?;
+            Some((line, Seat::Taken(Room { _permit: Arc::new(permit) })))
+        });
+        free.unwrap_or_else(|| (Line::Tight, self.standing()))
+    }
+
+    /// For a blob that most likely needs no room.
+    pub(super) fn standing(&self) -> Seat {
+        Seat::Standing(self.clone())
+    }
+
+    async fn wait(self) -> Option<Room> {
+        let permit = tokio::time::timeout(PATIENCE, self.tight.acquire_owned()).await.ok()?.ok()?;
+        Some(Room { _permit: Arc::new(permit) })
+    }
+}
+
+impl Seat {
+    /// Waits until there is room to read in; false if there is none in time.
+    pub(super) fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            match self {
+                Self::Free | Self::Taken(_) => return Poll::Ready(true),
+                Self::Standing(rooms) => *self = Self::Waiting(Box::pin(rooms.clone().wait())),
+                Self::Waiting(waiting) => match ready!(waiting.as_mut().poll(cx)) {
+                    Some(room) => *self = Self::Taken(room),
+                    None => return Poll::Ready(false),
+                },
+            }
+        }
+    }
+
+    /// A piece that keeps the room as long as it, or a part of it, is there.
+    pub(super) fn hold(&self, piece: Bytes) -> Bytes {
+        match self {
+            Self::Taken(room) => Bytes::from_owner(Held { piece, _room: room.clone() }),
+            _ => piece,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    async fn taken(seat: &mut Seat) -> bool {
+        poll_fn(|cx| seat.poll_taken(cx)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_more_blobs_are_read_the_smaller_their_pieces_and_there_is_an_end() {
+        let rooms = Rooms::new();
+        let seats: Vec<_> = (0..BULK_MAX + SMALL_MAX + TIGHT_MAX).map(|_| rooms.seat()).collect();
+        let count = |line| seats.iter().filter(|(of, _)| *of == line).count();
+        assert_eq!([Line::Bulk, Line::Small, Line::Tight].map(count), [BULK_MAX, SMALL_MAX, TIGHT_MAX],);
+        let (line, mut late) = rooms.seat();
+        assert_eq!(line, Line::Tight);
+        assert!(taken(&mut late).now_or_never().is_none(), "there is no room");
+        assert!(!taken(&mut late).await, "it waits for ever");
+        let mut next = rooms.standing();
+        drop(seats);
+        assert!(taken(&mut next).now_or_never().is_some_and(|taken| taken));
+        assert_eq!(rooms.seat().0, Line::Bulk);
+    }
+
+    #[tokio::test]
+    async fn a_piece_keeps_its_room_until_the_last_part_of_it_has_left() {
+        let rooms = Rooms::new();
+        let (_, seat) = rooms.seat();
+        let piece = seat.hold(Bytes::from_static(b"a piece"));
+        let part = piece.slice(..1);
+        drop((seat, piece));
+        assert_eq!((&part[..], rooms.bulk.available_permits()), (&b"a"[..], BULK_MAX - 1));
+        drop(part);
+        assert_eq!(rooms.bulk.available_permits(), BULK_MAX);
+    }
+}
