@@ -88,6 +88,16 @@ impl Frame {
         (frame.count > 0 && frame.entries().count() == frame.count as usize).then_some(frame)
     }
 
+    /// The frame at the beginning of `bytes`, of whatever session.
+    pub(super) fn read_any(bytes: &[u8]) -> Option<Self> {
+        Self::read(bytes, u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?))
+    }
+
+    /// Which session it is of.
+    pub(super) fn session(&self) -> u64 {
+        self.session
+    }
+
     /// Its events' bytes, each with its sequence number.
     pub(super) fn entries(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut rest = &self.bytes[HEADER_BYTES..];

@@ -101,14 +101,14 @@ impl Journal {
             locked => locked.map_err(|error| failed(error.into()))?,
         }
         let half_bytes = half_bytes(&file, &path)?;
-        let (last, session) = store.head()?;
-        let frames = match session {
-            Some(session) => frames(&file, half_bytes, session).map_err(failed)?,
-            None => Vec::new(),
+        let head = store.head()?;
+        let frames = match head.session {
+            0 => Vec::new(),
+            session => frames(&file, half_bytes, session).map_err(failed)?,
         };
-        let frames = following(frames, last)
+        let frames = following(frames, head.last)
             .map_err(|reason| OpenError::DamagedJournal { path: path.clone(), reason })?;
-        let next = frames.last().map_or(last, Frame::last) + 1;
+        let next = frames.last().map_or(head.last, Frame::last) + 1;
         let session = getrandom::u64().map_err(|error| failed(io::Error::other(error.to_string())))?;
         store.begin_session(&frames, session)?;
         // Now the database has everything: all of the file can be written over.
@@ -195,10 +195,19 @@ fn frames(file: &File, half_bytes: usize, session: u64) -> io::Result<Vec<Frame>
 
 /// All frames of `session` in a half; it is made of whole pages.
 pub(super) fn frames_in(half: &[u8], session: u64) -> Vec<Frame> {
+    frames_by(half, |bytes| Frame::read(bytes, session))
+}
+
+/// All frames that are whole in what is left of a journal, of whatever session.
+pub(super) fn frames_left(journal: &[u8]) -> Vec<Frame> {
+    frames_by(&journal[..journal.len() / PAGE_BYTES * PAGE_BYTES], Frame::read_any)
+}
+
+fn frames_by(pages: &[u8], read: impl Fn(&[u8]) -> Option<Frame>) -> Vec<Frame> {
     let mut frames = Vec::new();
-    let mut rest = half;
+    let mut rest = pages;
     while !rest.is_empty() {
-        let frame = Frame::read(rest, session);
+        let frame = read(rest);
         rest = &rest[frame.as_ref().map_or(PAGE_BYTES, |frame| frame.bytes().len())..];
         frames.extend(frame);
     }

@@ -12,6 +12,7 @@ mod announced;
 mod backup;
 mod codec;
 mod counters;
+mod draft;
 mod frame;
 #[cfg(test)]
 pub(crate) mod fuzz;
@@ -24,6 +25,7 @@ mod news;
 mod recorder;
 mod restore;
 mod retention;
+mod salvage;
 mod snapshot;
 mod store;
 mod view;
@@ -38,12 +40,14 @@ use tokio::sync::broadcast;
 
 pub use announced::Announcement;
 pub use backup::{Backup, BackupError, Contents, check};
+pub use draft::DraftError;
 pub use health::Health;
 pub use news::Published;
 pub use recorder::{AppendError, Durability, Receipt};
 pub use restore::{RestoreError, restore};
 pub use retention::PastError;
-pub use store::{Events, OpenError, ReadError};
+pub use salvage::{SalvageError, Salvaged, salvage};
+pub use store::{Events, Fault, OpenError, ReadError};
 pub use view::View;
 
 use crate::clock;

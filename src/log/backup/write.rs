@@ -25,7 +25,7 @@ pub struct Backup {
 impl Backup {
     pub(in crate::log) fn new(ground: Ground, made_at: Time) -> Self {
         let release = env!("CARGO_PKG_VERSION").to_owned();
-        let head = Head { made_at, last: ground.last, thinned: ground.thinned, release };
+        let head = Head { made_at, last: ground.head().last, thinned: ground.head().thinned, release };
         Self { ground, encoder: Encoder::new(&head), base_bytes: 0, is_done: false }
     }
 
@@ -39,8 +39,8 @@ impl Backup {
             return Ok(true);
         }
         let encoder = &mut self.encoder;
-        match self.ground.next_event(|sequence, bytes| encoder.event(sequence, bytes)) {
-            Some(written) => written.map(|()| true),
+        match self.ground.events.next(|sequence, bytes| encoder.event(sequence, bytes)) {
+            Some(written) => Ok(written.map(|()| true)?),
             None => Ok(false),
         }
     }
