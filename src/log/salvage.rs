@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use super::codec::{self, CodecError};
 use super::draft::{Draft, DraftError};
+use super::frame::Frame;
 use super::store::pages::{Found, scan};
 use super::store::{self, Head, OpenError, ReadError, Snapshot, Store};
 use super::view::View;
@@ -222,14 +223,13 @@ impl Remains {
     }
 
     /// The journal's frames that belong to this database. Where the database can no longer say which do, all of them.
-    fn frames(&self, survey: &Survey) -> Result<Vec<super::frame::Frame>, SalvageError> {
+    fn frames(&self, survey: &Survey) -> Result<Vec<Frame>, SalvageError> {
         let Some(mut file) = self.journal.as_ref() else { return Ok(Vec::new()) };
         let mut bytes = Vec::new();
         let read = io::Seek::rewind(&mut file).and_then(|()| file.read_to_end(&mut bytes));
         read.map_err(|source| SalvageError::Read { path: self.dir.join(journal::FILE_NAME), source })?;
-        let mut frames = journal::frames_left(&bytes);
-        frames.retain(|frame| survey.sessions.is_empty() || survey.sessions.contains(&frame.session()));
-        Ok(frames)
+        let left = journal::frames_left(&bytes, &survey.sessions);
+        Ok(left.whole.into_iter().chain(left.changed).collect())
     }
 }
 

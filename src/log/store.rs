@@ -27,6 +27,8 @@ pub(super) use entry::Head;
 use error::Trouble;
 pub use error::{Fault, OpenError, ReadError};
 pub(super) use ground::Ground;
+#[cfg(test)]
+pub(super) use guard::is_asking;
 use guard::{Guarded, guarded};
 pub use read::Events;
 

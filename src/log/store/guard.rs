@@ -39,6 +39,12 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
     done
 }
 
+/// Whether a panic of this thread is one that is caught here.
+#[cfg(test)]
+pub(in crate::log) fn is_asking() -> bool {
+    IS_ASKING.get()
+}
+
 fn told(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("redb gave up")
