@@ -26,6 +26,7 @@ mod recorder;
 mod restore;
 mod retention;
 mod salvage;
+mod scrub;
 mod snapshot;
 mod store;
 mod view;
@@ -39,7 +40,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
 pub use announced::Announcement;
-pub use backup::{Backup, BackupError, Contents, check};
+pub use backup::{Backup, BackupError, Contents, END_RECORD_BYTES, check, check_end};
 pub use draft::DraftError;
 pub use health::Health;
 pub use news::Published;
@@ -69,8 +70,8 @@ pub struct Log {
     views: Views,
     rules: Rules,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    /// Retention ends when this is gone.
-    retention: Arc<Mutex<Option<SyncSender<()>>>>,
+    /// Retention and the slow pass end when these are gone.
+    stops: Arc<Mutex<Vec<SyncSender<()>>>>,
 }
 
 impl Log {
@@ -92,7 +93,19 @@ impl Log {
     pub fn retain(&self, keep: Span) -> std::io::Result<()> {
         let (stop, stopped) = sync_channel(0);
         let thread = retention::start(self.recorder.slot(), self.rules.clone(), keep, stopped)?;
-        *lock(&self.retention) = Some(stop);
+        lock(&self.stops).push(stop);
+        lock(&self.threads).push(thread);
+        Ok(())
+    }
+
+    /// Begins to read all events, slowly and again and again, so that damage is known before somebody asks for them.
+    ///
+    /// # Errors
+    /// The operating system refuses another thread.
+    pub fn scrub(&self) -> std::io::Result<()> {
+        let (stop, stopped) = sync_channel(0);
+        let thread = scrub::start(self.recorder.slot(), self.recorder.findings(), stopped)?;
+        lock(&self.stops).push(stop);
         lock(&self.threads).push(thread);
         Ok(())
     }
@@ -112,7 +125,7 @@ impl Log {
         let started = recorder::start(journal, slot, counters, follower);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));
-        Ok(Self { recorder, views, rules, threads, retention: Arc::default() })
+        Ok(Self { recorder, views, rules, threads, stops: Arc::default() })
     }
 
     /// Appends a change that an administrator made. When this returns `Ok`, the change is durable and in
@@ -226,7 +239,7 @@ impl Log {
     /// Writes everything that was handed over, then stops. Later calls on other handles are refused or counted.
     pub fn close(self) {
         self.recorder.stop();
-        *lock(&self.retention) = None;
+        lock(&self.stops).clear();
         let threads = std::mem::take(&mut *lock(&self.threads));
         for thread in threads {
             // A thread that panicked has said so already; closing goes on.

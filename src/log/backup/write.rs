@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::{BASE, END, EVENT, HEAD, Head, MAGIC, VERSION};
+use super::{BASE, DAMAGED, END, EVENT, HEAD, Head, MAGIC, VERSION};
 use crate::log::store::{Ground, ReadError};
 use crate::model::time::Time;
 
@@ -63,7 +63,11 @@ impl Iterator for Backup {
                 }
                 Err(error) => {
                     self.is_done = true;
-                    return Some(Err(error));
+                    // Whoever asked is to hear why it is no backup; what is wrong in full is for the server's own log.
+                    let Some(event) = error.damaged_event() else { return Some(Err(error)) };
+                    tracing::error!(%error, "the log is damaged, so there is no backup of it");
+                    self.encoder.damaged(event);
+                    break;
                 }
             }
         }
@@ -106,6 +110,11 @@ impl Encoder {
         self.sha256.update(&self.block[..before]);
         let digest = self.sha256.finalize_reset();
         self.block[before..].copy_from_slice(&digest);
+    }
+
+    /// The last record of what is no backup.
+    pub(super) fn damaged(&mut self, event: u64) {
+        self.record(DAMAGED, &event.to_le_bytes(), &[]);
     }
 
     /// Bytes that wait to be taken.

@@ -28,6 +28,39 @@ impl Store {
         Ok(Entries { rows, path, head, after, previous: after, read: 0, bytes: Vec::new(), is_done: false })
     }
 
+    /// What is damaged among the events after the one with the number `after`, up to the number `last`, one by one. What
+    /// is missing of those that retention looked at is not known here.
+    pub(in crate::log) fn damage(&self, after: u64, last: u64) -> Vec<Fault> {
+        let mut damage = Vec::new();
+        let mut after = after;
+        while after < last {
+            match self.damage_in(after, last) {
+                Ok(()) => break,
+                Err(fault) => {
+                    // What cannot be said of one event is said of the first of those that are left.
+                    let Fault::Damaged { event: Some(event), .. } = fault else {
+                        damage.push(fault);
+                        break;
+                    };
+                    after = event.max(after + 1);
+                    damage.push(fault);
+                }
+            }
+        }
+        damage
+    }
+
+    fn damage_in(&self, after: u64, last: u64) -> Result<(), Fault> {
+        let mut entries = self.entries_after(after)?;
+        while entries.previous < last {
+            match entries.next(|_, _| ()) {
+                Some(read) => read?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
     /// The events with these sequence numbers, as the database stands now.
     pub(in crate::log) fn events_at(
         &self,
