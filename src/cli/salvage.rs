@@ -88,13 +88,16 @@ fn losses(salvaged: &Salvaged) -> String {
     if salvaged.lost_events() == 0 {
         said.push_str("No event is lost.\n");
     } else {
-        said.push_str(&format!("Lost {} events: {}.\n", salvaged.lost_events(), named(salvaged)));
+        let events = if salvaged.lost_events() == 1 { "event" } else { "events" };
+        said.push_str(&format!("Lost {} {events}: {}.\n", salvaged.lost_events(), named(salvaged)));
         said.push_str(
             "A token that was made or revoked by one of them is unknown or good again: check `landfall token list`.\n",
         );
     }
     if salvaged.lost_base {
-        said.push_str("What retention had kept of removed pulls is lost, too: what they proved is no longer known.\n");
+        said.push_str(
+            "What retention had kept of removed pulls is lost, too: what they proved is no longer known.\n",
+        );
     }
     said
 }

@@ -210,8 +210,10 @@ impl Remains {
 
         let lost = holes(&store.numbers(thinned, last)?, thinned, last);
         fill_holes(store, &lost)?;
-        let early = events + lost.iter().map(|(first, last)| last - first + 1).sum::<u64>() - (last - thinned);
-        let early_before = survey.head.map_or(0, |head| head.entries.saturating_sub(head.last.saturating_sub(thinned)));
+        let early =
+            events + lost.iter().map(|(first, last)| last - first + 1).sum::<u64>() - (last - thinned);
+        let early_before =
+            survey.head.map_or(0, |head| head.entries.saturating_sub(head.last.saturating_sub(thinned)));
         let lost_early = early_before.saturating_sub(early);
         let lost_base = keep_base(store, survey)?;
         Ok(Salvaged { events, from_journal, last, lost, lost_early, lost_base })
@@ -256,8 +258,7 @@ struct Batch<'a> {
 
 impl Batch<'_> {
     fn put(&mut self, sequence: u64, bytes: &[u8]) -> Result<(), SalvageError> {
-        let event =
-            codec::decode(bytes).map_err(|source| SalvageError::Event { sequence, source })?;
+        let event = codec::decode(bytes).map_err(|source| SalvageError::Event { sequence, source })?;
         // What retention removed stays removed, though a page that was given up may still have it.
         if sequence <= self.thinned && event.is_observed() {
             return Ok(());

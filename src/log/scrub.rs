@@ -13,6 +13,8 @@ use super::store::{Fault, Slot, Store};
 const EVENTS: u64 = 1_000;
 /// How long a pass takes at most, and how often one begins.
 const PASS: Duration = Duration::from_secs(24 * 60 * 60);
+/// Before the first one, so that what is small is known at once.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause within a pass.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Shortest: of a log so large that a day is too short.
@@ -45,7 +47,7 @@ impl Findings {
 /// Starts the thread that makes the passes, until the other end of `stop` is gone.
 pub(super) fn start(slot: Slot, findings: Findings, stop: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
     let work = move || {
-        let mut pause = PAUSE_MAX;
+        let mut pause = PAUSE_FIRST;
         let (mut pass, mut began) = (Pass::default(), Instant::now());
         while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             let Some(store) = slot.get() else { continue };

@@ -17,6 +17,7 @@ mod clients;
 mod conformance;
 mod connections;
 mod crash;
+mod damage;
 mod dashboard;
 mod day;
 mod demo;

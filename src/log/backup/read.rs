@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BASE, BackupError, Contents, DAMAGED, END, EVENT, HEAD, Head, MAGIC, RECORD_BYTES_MAX, RELEASE_BYTES_MAX, VERSION,
+    BASE, BackupError, Contents, DAMAGED, END, EVENT, HEAD, Head, MAGIC, RECORD_BYTES_MAX, RELEASE_BYTES_MAX,
+    VERSION,
 };
 use crate::model::time::Time;
 

@@ -93,7 +93,10 @@ async fn a_log_that_is_there_is_left_alone() {
     for name in ["landfall.redb", "landfall.journal"] {
         std::fs::write(to.path().join(name), "somebody's").unwrap();
         let refused = restore(&bytes[..], to.path()).unwrap_err();
-        assert!(matches!(&refused, RestoreError::Draft(DraftError::Occupied { path }) if path.ends_with(name)), "{refused}");
+        assert!(
+            matches!(&refused, RestoreError::Draft(DraftError::Occupied { path }) if path.ends_with(name)),
+            "{refused}"
+        );
         assert_eq!(std::fs::read(to.path().join(name)).unwrap(), b"somebody's");
         std::fs::remove_file(to.path().join(name)).unwrap();
     }

@@ -149,7 +149,9 @@ fn a_changed_bit_changes_no_event_and_is_said_and_what_is_whole_is_salvaged() {
         lost += missing.len();
 
         match entries(damaged.path()) {
-            Ok(read) => assert!(read == expected, "{place}: read {} of {} events", read.len(), expected.len()),
+            Ok(read) => {
+                assert!(read == expected, "{place}: read {} of {} events", read.len(), expected.len())
+            }
             Err(said) => {
                 let names_both = said.contains("landfall salvage") && said.contains("landfall restore");
                 assert!(names_both && said.contains(name), "{place}: {said}");
@@ -172,7 +174,10 @@ fn a_file_of_which_a_part_is_gone_leaves_the_rest() {
     let damages: [Damage; 4] = [
         ("no beginning", Box::new(move |file| file.write_all_at(&vec![0xa5; page], 0).unwrap())),
         ("cut short", Box::new(move |file| file.set_len(length / 2 + 100).unwrap())),
-        ("a page torn", Box::new(move |file| file.write_all_at(&vec![0; page / 2], 20 * page as u64).unwrap())),
+        (
+            "a page torn",
+            Box::new(move |file| file.write_all_at(&vec![0; page / 2], 20 * page as u64).unwrap()),
+        ),
         ("nothing", Box::new(|file| file.set_len(0).unwrap())),
     ];
     for (damage, make) in damages {
@@ -186,9 +191,15 @@ fn a_file_of_which_a_part_is_gone_leaves_the_rest() {
         let read = entries(to.path()).unwrap();
         assert_eq!(read.last().unwrap(), &(salvaged.last, event(salvaged.last)), "{damage}");
         for (number, read) in read {
-            assert!(read == event(number) || matches!(read, Event::Gap { .. }), "{damage}: {number} is {read:?}");
+            assert!(
+                read == event(number) || matches!(read, Event::Gap { .. }),
+                "{damage}: {number} is {read:?}"
+            );
         }
-        assert!(std::fs::read(damaged.path().join(store::FILE_NAME)).unwrap() == before, "{damage}: it was changed");
+        assert!(
+            std::fs::read(damaged.path().join(store::FILE_NAME)).unwrap() == before,
+            "{damage}: it was changed"
+        );
     }
 }
 

@@ -2,9 +2,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::*;
+use crate::log::ReadError;
 use crate::log::store;
 use crate::log::tests::{observation, open, stored};
-use crate::log::{Log, ReadError};
 use crate::model::event::Event;
 
 /// How many events a pass finds damaged, made in pieces.

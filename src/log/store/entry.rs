@@ -57,7 +57,8 @@ impl Head {
         if bytes.len() != Self::BYTES || crc32fast::hash(numbers) != u32::from_le_bytes(*sum) {
             return None;
         }
-        let mut numbers = numbers.chunks_exact(8).filter_map(|it| Some(u64::from_le_bytes(*it.first_chunk()?)));
+        let mut numbers =
+            numbers.chunks_exact(8).filter_map(|it| Some(u64::from_le_bytes(*it.first_chunk()?)));
         let mut next = || numbers.next();
         Some(Self { session: next()?, last: next()?, thinned: next()?, entries: next()? })
     }
@@ -81,7 +82,8 @@ mod tests {
 
     #[test]
     fn the_bytes_of_layout_3_are_what_they_were() {
-        let written = format!("event {}\nhead {}\n", hex(&sealed(42, b"an event's bytes")), hex(&HEAD.encode()));
+        let written =
+            format!("event {}\nhead {}\n", hex(&sealed(42, b"an event's bytes")), hex(&HEAD.encode()));
         let golden = include_str!("../../../tests/golden/database-v3.txt");
         assert_eq!(written, golden, "the bytes changed: that is a new layout of the database");
     }

@@ -36,9 +36,12 @@ impl Store {
         self.read(|transaction| {
             let events = self.entries_of(transaction, 0)?;
             let base = transaction.open_table(SNAPSHOTS)?.get_owned(Snapshot::Base.key())?.map(Guarded::new);
-            let is_whole = base.as_ref().map_or(events.head().thinned == 0, |it| snapshot::is_whole(it.value()));
+            let is_whole =
+                base.as_ref().map_or(events.head().thinned == 0, |it| snapshot::is_whole(it.value()));
             if !is_whole {
-                return Err(Trouble::damage("what retention kept of removed observations is not what was written"));
+                return Err(Trouble::damage(
+                    "what retention kept of removed observations is not what was written",
+                ));
             }
             Ok(Ground { base, events })
         })

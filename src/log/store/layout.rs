@@ -116,7 +116,12 @@ fn upgrade(database: &mut Database) -> Result<(), Trouble> {
         let last = entries.last()?.map_or(0, |(sequence, _)| sequence.value());
         let mut take = |name| Ok::<_, Trouble>(meta.remove(name)?.map_or(0, |number| number.value()));
         let (thinned, session) = (take(META_THINNED)?, take(META_SESSION)?);
-        let head = Head { session, last: last.max(thinned), thinned, entries: redb::ReadableTableMetadata::len(&entries)? };
+        let head = Head {
+            session,
+            last: last.max(thinned),
+            thinned,
+            entries: redb::ReadableTableMetadata::len(&entries)?,
+        };
         transaction.open_table(HEAD)?.insert(HEAD_KEY, head.encode().as_slice())?;
         transaction.open_table(SNAPSHOTS)?;
     }

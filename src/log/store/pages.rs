@@ -138,12 +138,7 @@ impl Window<'_> {
     }
 
     /// Entries under names: count, where each key ends, where each value ends, keys, values.
-    fn named(
-        &self,
-        page: u64,
-        count: usize,
-        take: &mut impl FnMut(Found<'_>) -> bool,
-    ) -> io::Result<bool> {
+    fn named(&self, page: u64, count: usize, take: &mut impl FnMut(Found<'_>) -> bool) -> io::Result<bool> {
         let keys = self.numbers(page + 4, count)?;
         let values = self.numbers(page + 4 + 4 * count as u64, count)?;
         let (mut key_start, mut value_start) = (4 + 8 * count as u64, keys.last().copied().unwrap_or(0));
@@ -159,7 +154,8 @@ impl Window<'_> {
                 }
                 continue;
             }
-            let which = [Snapshot::Latest, Snapshot::Base].into_iter().find(|it| it.key().as_bytes() == &*key);
+            let which =
+                [Snapshot::Latest, Snapshot::Base].into_iter().find(|it| it.key().as_bytes() == &*key);
             let Some(which) = which else { continue };
             let value = self.bytes(at, length)?;
             if snapshot::is_whole(&value) && !take(Found::Snapshot(which, &value)) {

@@ -168,7 +168,10 @@ impl Entries {
     fn end(&self) -> Result<(), Trouble> {
         let Head { last, thinned, entries, .. } = self.head;
         if self.previous.max(thinned) < last {
-            return Err(Trouble::damaged_event(self.previous.max(thinned) + 1, "is missing, and what follows"));
+            return Err(Trouble::damaged_event(
+                self.previous.max(thinned) + 1,
+                "is missing, and what follows",
+            ));
         }
         if self.after == 0 && self.read != entries {
             return Err(Trouble::damage(format!("{} of {entries} events are there", self.read)));
