@@ -82,8 +82,10 @@ impl Log {
     /// overwritten.
     pub fn open(dir: &Path, rules: Rules) -> Result<Self, OpenError> {
         let store = Store::open(dir)?;
+        // What is damaged is refused before anything is written to it.
+        let view = view::known(&store, &rules)?;
         let journal = Journal::open(dir, &store)?;
-        Self::start(store, journal, rules)
+        Self::start(store, journal, rules, view)
     }
 
     /// Begins to remove observations that are older than `keep`. What they proved stays.
@@ -110,18 +112,13 @@ impl Log {
         Ok(())
     }
 
-    fn start(store: Store, journal: Journal, rules: Rules) -> Result<Self, OpenError> {
+    fn start(store: Store, journal: Journal, rules: Rules, view: View) -> Result<Self, OpenError> {
         let path = store.path().to_owned();
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         let (slot, counters) = (Slot::new(store.clone()), Counters::default());
         let keeper = Keeper::new(slot.clone(), dir, &journal, counters.failures.clone());
-        let (views, follower, follow) = view::replay(
-            &store,
-            keeper,
-            rules.clone(),
-            counters.fold_panics.clone(),
-            counters.forgotten.clone(),
-        )?;
+        let (views, follower, follow) =
+            view::replay(&store, keeper, view, counters.fold_panics.clone(), counters.forgotten.clone())?;
         let started = recorder::start(journal, slot, counters, follower);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));

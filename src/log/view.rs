@@ -130,24 +130,34 @@ fn unreadable(store: &Store, error: ReadError) -> OpenError {
     }
 }
 
-/// Folds what the store holds, from its snapshot on, and starts the thread that folds what follows.
+/// What a fold of the store begins with, after a look at whether everything that is to follow can be read.
+pub(super) fn known(store: &Store, rules: &Rules) -> Result<View, OpenError> {
+    let view = match latest(store, rules) {
+        Some(view) => view,
+        None => base(store, rules)?,
+    };
+    let last = store.head()?.last;
+    if view.applied > last {
+        let reason = format!("event {} was folded, and event {last} is its last one", view.applied);
+        return Err(OpenError::Damaged { path: store.path().to_owned(), reason });
+    }
+    let mut entries = store.entries_after(view.applied)?;
+    while let Some(read) = entries.next(|_, _| ()) {
+        read?;
+    }
+    Ok(view)
+}
+
+/// Folds what the store holds after `view`, and starts the thread that folds what follows.
 pub(super) fn replay(
     store: &Store,
     keeper: Keeper,
-    rules: Rules,
+    view: View,
     panics: Counter,
     forgotten: ForgottenGauges,
 ) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
     let read = |error| unreadable(store, error);
-    let view = match latest(store, &rules) {
-        Some(view) => view,
-        None => base(store, &rules)?,
-    };
-    let (kept, last) = (view.applied, store.head()?.last);
-    if kept > last {
-        let reason = format!("event {kept} was folded, and event {last} is its last one");
-        return Err(OpenError::Damaged { path: store.path().to_owned(), reason });
-    }
+    let kept = view.applied;
     let mut fold = Fold { view, panics, forgotten, keeper, kept };
     for entry in store.events_after(kept).map_err(read)? {
         let (sequence, event) = entry.map_err(read)?;

@@ -63,7 +63,8 @@ async fn damage_stops_no_pull_is_said_and_leaves_what_is_whole() {
     let metrics = landfall.admin(Method::GET, "/metrics", None).await;
     assert!(metrics.text().contains("\nlandfall_log_damaged_events 1\n"));
     let file = landfall.setup().dir().join("landfall.backup");
-    let refused = landfall.cli(&["backup", file.to_str().unwrap()]).failed_with("event 7 of it");
+    let refused =
+        landfall.cli(&["backup", file.to_str().unwrap()]).failed_with("of it is not what was written");
     assert_eq!(refused.code, Some(65), "{}", refused.all());
     assert!(
         refused.err.contains("landfall restore") && refused.err.contains("landfall salvage"),

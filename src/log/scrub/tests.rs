@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 use super::*;
 use crate::log::ReadError;
 use crate::log::store;
-use crate::log::tests::{observation, open, stored};
+use crate::log::tests::{created, observation, open, stored};
 use crate::model::event::Event;
 
 /// How many events a pass finds damaged, made in pieces.
@@ -45,7 +45,7 @@ async fn a_pass_finds_what_is_damaged_and_stops_nothing() {
     let log = open(dir.path());
     assert_eq!(log.view().applied, 100, "the latest snapshot knows all of them");
     assert_eq!(passed(&log.recorder.store().unwrap()), 2);
-    let _ = log.record(observation(100));
+    log.append(created("staging")).await.unwrap();
     let read: Vec<Result<(u64, Event), ReadError>> = log.events().unwrap().collect();
     let Some(Err(refused)) = read.last() else { panic!("it reads past damage: {}", read.len()) };
     assert!(refused.to_string().contains("event 18 has another checksum"), "{refused}");

@@ -161,7 +161,7 @@ impl Entries {
         if is_next && sequence <= self.head.last {
             return Ok(());
         }
-        Err(Trouble::damaged_event(self.previous + 1, &format!("is missing: {sequence} follows")))
+        Err(Trouble::damaged_event(next, &format!("is missing: {sequence} follows")))
     }
 
     /// Nothing may be missing at the end, nor, where all were read, of what retention left.

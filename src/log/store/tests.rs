@@ -171,3 +171,56 @@ fn a_database_that_is_gone_is_not_made_anew_beside_its_journal() {
         assert!(matches!(&refused, OpenError::Damaged { .. }), "{refused}");
     }
 }
+
+/// A page that is gone takes whole events along, and no checksum with them tells.
+#[test]
+fn what_is_missing_is_said_wherever_it_is() {
+    let base = snapshot::encode(&View { applied: THINNED, ..View::new(&Rules::default()) }).unwrap();
+    let made = |gone: u64| {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let bytes = |number| {
+            let mut bytes = Vec::new();
+            codec::encode(&event(number), &mut bytes).unwrap();
+            (number, bytes)
+        };
+        let there = [1, 4, 9].into_iter().chain(THINNED + 1..=20);
+        store.put_events(&there.map(bytes).collect::<Vec<_>>()).unwrap();
+        store.put_base(&base, THINNED).unwrap();
+        let transaction = store.database.begin_write().unwrap();
+        transaction.open_table(ENTRIES).unwrap().remove(gone).unwrap();
+        transaction.commit().unwrap();
+        (dir, store)
+    };
+    let read = |store: &Store, after| {
+        let read: Result<Vec<_>, ReadError> = store.events_after(after).unwrap().collect();
+        read.map(|events| events.len()).map_err(|error| error.to_string())
+    };
+    let (_dir, whole) = made(99);
+    assert_eq!((read(&whole, 0), read(&whole, 4), read(&whole, 15)), (Ok(13), Ok(11), Ok(5)));
+    for gone in [1, 9, THINNED + 1, 15, 20] {
+        let (_dir, store) = made(gone);
+        let said = read(&store, 0).unwrap_err();
+        let expected =
+            if gone > THINNED { format!("event {gone} is missing") } else { "12 of 13".to_owned() };
+        assert!(said.contains(&expected) && said.contains("landfall salvage"), "{gone}: {said}");
+        assert_eq!(read(&store, 15).is_err(), gone > 15, "{gone}");
+        let mut asked = store.events_at([gone].into_iter()).unwrap();
+        assert!(asked.next().unwrap().unwrap_err().to_string().contains(&format!("event {gone} is missing")));
+        // Nothing is written behind an end that is not the one there was.
+        let mut frame = Frame::new(7, 21);
+        frame.push(&event(21)).unwrap();
+        frame.seal();
+        assert_eq!(store.append(&[frame]).is_err(), gone == 20, "{gone}");
+    }
+    let (_dir, without) = made(99);
+    let transaction = without.database.begin_write().unwrap();
+    transaction.open_table(SNAPSHOTS).unwrap().remove("base").unwrap();
+    transaction.commit().unwrap();
+    let refused = crate::log::view::base(&without, &Rules::default()).map(|_| ()).unwrap_err();
+    assert!(
+        refused.to_string().contains("what retention kept of removed observations is missing"),
+        "{refused}"
+    );
+    assert!(without.ground().is_err());
+}
