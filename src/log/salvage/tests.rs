@@ -60,9 +60,9 @@ fn sample(dir: &Path) {
 /// What that is, read.
 fn entries(dir: &Path) -> Result<Entries, String> {
     let log = Log::open(dir, Rules::default()).map_err(|error| error.to_string())?;
-    let read = log.events().and_then(|events| events.collect());
-    let (read, view) = (read.map_err(|error: ReadError| error.to_string()), log.view());
-    assert!(view.applied <= IN_DATABASE + IN_JOURNAL);
+    let read: Result<Entries, ReadError> = log.events().and_then(Iterator::collect);
+    let read = read.map_err(|error| error.to_string());
+    assert!(log.view().applied <= IN_DATABASE + IN_JOURNAL);
     log.close();
     read
 }
@@ -150,7 +150,7 @@ fn a_changed_bit_changes_no_event_and_is_said_and_what_is_whole_is_salvaged() {
 
         match entries(damaged.path()) {
             Ok(read) => {
-                assert!(read == expected, "{place}: read {} of {} events", read.len(), expected.len())
+                assert!(read == expected, "{place}: read {} of {} events", read.len(), expected.len());
             }
             Err(said) => {
                 let names_both = said.contains("landfall salvage") && said.contains("landfall restore");

@@ -163,9 +163,9 @@ fn a_database_that_is_gone_is_not_made_anew_beside_its_journal() {
     for is_empty in [true, false] {
         let path = dir.path().join(FILE_NAME);
         if is_empty {
-            std::fs::write(&path, "").unwrap()
+            std::fs::write(&path, "").unwrap();
         } else {
-            std::fs::remove_file(&path).unwrap()
+            std::fs::remove_file(&path).unwrap();
         }
         let refused = Store::open(dir.path()).map(|_| ()).unwrap_err();
         assert!(matches!(&refused, OpenError::Damaged { .. }), "{refused}");
