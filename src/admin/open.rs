@@ -89,6 +89,11 @@ struct LogStatus {
     /// How long ago something was made durable; absent if nothing was since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     written_s_ago: Option<u64>,
+    /// Events that are not what was written, as the slow pass over the log found.
+    damaged_events: u64,
+    /// How long ago that pass last came to the log's end; absent if it did not since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scrubbed_s_ago: Option<u64>,
     /// Observations that were answered before they were durable.
     late: u64,
     /// Observations that were never written.
@@ -152,6 +157,8 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
             database_writable: health.database_writable,
             journal_free_bytes: health.journal_free_bytes,
             written_s_ago: health.written_ago.map(|ago| ago.as_secs()),
+            damaged_events: health.damaged_events,
+            scrubbed_s_ago: health.scrubbed_ago.map(|ago| ago.as_secs()),
             late,
             lost,
         },

@@ -293,7 +293,8 @@ impl Problem {
             "log-unreadable",
             "The log cannot be read now",
             "/status says what is wrong with the log, and the server's log says more. Where its disk is full, a copy of \
-             the data folder is a backup, too, if no landfall runs on it",
+             the data folder is a backup, too, if no landfall runs on it. Where it is damaged, restore the latest whole \
+             backup (`landfall restore`), or stop the server and keep what is whole (`landfall salvage`)",
         )
     }
 }

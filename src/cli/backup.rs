@@ -12,7 +12,7 @@ use serde_json::json;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Progress, size};
-use crate::log::{BackupError, Contents, check};
+use crate::log::{BackupError, Contents, END_RECORD_BYTES, check, check_end};
 
 /// The backup's name until it is whole ends so.
 const PARTIAL: &str = ".partial";
@@ -49,19 +49,35 @@ pub enum SaveError {
         /// What is wrong with it.
         source: BackupError,
     },
+    /// The server cannot make one.
+    #[error("there is no backup: {source}\n  what is there of earlier backups was left alone")]
+    Damaged {
+        /// What is wrong with its log.
+        source: BackupError,
+    },
     /// It is no text.
     #[error("a backup is no text: name a file, or lead the standard output into one")]
     Terminal,
 }
 
 impl SaveError {
-    /// The exit code, as in sysexits: 64 usage, 74 output, 75 try again, 76 protocol.
+    /// The exit code, as in sysexits: 64 usage, 65 bad data, 74 output, 75 try again, 76 protocol.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Terminal => 64,
+            Self::Damaged { .. } => 65,
             Self::Write { .. } => 74,
             Self::Busy { .. } => 75,
             Self::NotWhole { .. } => 76,
+        }
+    }
+}
+
+impl From<BackupError> for SaveError {
+    fn from(source: BackupError) -> Self {
+        match source {
+            BackupError::DamagedLog { .. } => Self::Damaged { source },
+            _ => Self::NotWhole { source },
         }
     }
 }
@@ -105,19 +121,23 @@ impl BackupArgs {
     }
 }
 
-/// To the standard output, as it comes. Whoever reads it checks it: `landfall restore` does.
+/// To the standard output, as it comes. Its end is looked at here; whoever reads it checks all of it, as `landfall restore`
+/// does.
 async fn print(client: &Client) -> Result<ExitCode, CliError> {
     let mut stdout = io::stdout().lock();
     if stdout.is_terminal() {
         return Err(SaveError::Terminal.into());
     }
-    let mut bytes = 0;
+    let (mut bytes, mut last) = (0, Vec::new());
     let write = |data: &[u8]| {
         bytes += data.len();
+        last.extend(&data[data.len().saturating_sub(END_RECORD_BYTES)..]);
+        last.drain(..last.len().saturating_sub(END_RECORD_BYTES));
         stdout.write_all(data).map_err(CliError::Output)
     };
     client.stream(&["backup"], write).await?;
     stdout.flush().map_err(CliError::Output)?;
+    check_end(&last).map_err(SaveError::from)?;
     if client.output.json {
         eprintln!("{}", json!({"file": "-", "bytes": bytes}));
     }
@@ -165,7 +185,7 @@ impl<'a> Partial<'a> {
     fn finish(mut self) -> Result<Contents, SaveError> {
         self.file.sync_all().map_err(|source| self.failed(source))?;
         let written = File::open(&self.path).map_err(|source| self.failed(source))?;
-        let contents = check(BufReader::new(written)).map_err(|source| SaveError::NotWhole { source })?;
+        let contents = check(BufReader::new(written))?;
         std::fs::rename(&self.path, self.place).map_err(|source| self.failed(source))?;
         self.is_kept = true;
         let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());

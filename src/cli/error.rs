@@ -23,6 +23,9 @@ pub enum CliError {
     /// Nothing was restored.
     #[error(transparent)]
     Restore(#[from] super::restore::NotRestored),
+    /// Nothing was salvaged.
+    #[error(transparent)]
+    Salvage(#[from] super::salvage::NotSalvaged),
     /// The demo does not end as it should.
     #[error(transparent)]
     Demo(#[from] super::demo::DemoError),
@@ -118,6 +121,7 @@ impl CliError {
             Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unconfirmed => 1,
             Self::Save(error) => error.exit_code(),
             Self::Restore(error) => error.exit_code(),
+            Self::Salvage(error) => error.exit_code(),
             Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
             Self::Output(_) => 74,                            // EX_IOERR

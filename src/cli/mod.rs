@@ -20,6 +20,7 @@ pub mod output;
 pub mod release;
 pub mod replay;
 pub mod restore;
+pub mod salvage;
 pub mod serve;
 pub mod status;
 pub mod timeline;
@@ -83,6 +84,7 @@ enum Command {
     Backup(Remote<backup::BackupArgs>),
     /// Make a log out of a backup, without a server
     Restore(restore::RestoreArgs),
+    Salvage(salvage::SalvageArgs),
     /// Derive deployments from recorded observations, without a server
     Replay(replay::Args),
 }
@@ -121,6 +123,7 @@ impl Cli {
             Command::Replay(args) => Ok(replay::run(&args)?),
             Command::Backup(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Restore(args) => args.run(),
+            Command::Salvage(args) => args.run(),
             Command::Export(remote) => remote.command.run(&Client::new(remote.client)?).await,
         }
     }

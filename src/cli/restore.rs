@@ -11,7 +11,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::output::{Output, Progress, size};
 use crate::config::DATA;
-use crate::log::{BackupError, Contents, RestoreError, restore};
+use crate::log::{BackupError, Contents, DraftError, RestoreError, restore};
 
 /// Makes a log out of a backup, in a folder that has none; `landfall serve` goes on with it
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ impl NotRestored {
             Self::Backup { source: BackupError::Read(_), .. } => 74,
             Self::Backup { .. } => 65,
             Self::Open { .. } => 66,
-            Self::Folder(RestoreError::Occupied { .. }) => 73,
+            Self::Folder(RestoreError::Draft(DraftError::Occupied { .. })) => 73,
             Self::Folder(_) => 74,
         }
     }

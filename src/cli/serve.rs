@@ -166,6 +166,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let plane = threads.handle();
     let log = plane.spawn_blocking(move || Log::open(&data, rules)).await.map_err(io::Error::other)??;
     log.retain(config.keep)?;
+    log.scrub()?;
     let (admin_token, written) = AdminToken::load(config.admin.token_file.as_deref(), &config.data)?;
 
     let listener = {

@@ -8,6 +8,7 @@
 //!     b  a piece of what retention folded of them (the base), in order; none where it removed nothing
 //!     e  an event: its sequence number (8) and its bytes, as the codec writes them; in order, and without holes but those
 //!        that retention made
+//!     d  last, where the log itself is damaged: the damaged event (8), 0 where it is not one event. This is no backup
 //!     z  last: how many events (8), SHA-256 of everything before this digest (32)
 //! ```
 //!
@@ -37,7 +38,14 @@ const RELEASE_BYTES_MAX: usize = 64;
 const HEAD: u8 = b'h';
 const BASE: u8 = b'b';
 const EVENT: u8 = b'e';
+const DAMAGED: u8 = b'd';
 const END: u8 = b'z';
+
+/// Lengths of the records that can be the last one.
+const END_BYTES: u32 = 40;
+const DAMAGED_BYTES: u32 = 8;
+/// As many last bytes of a stream tell how it ends.
+pub const END_RECORD_BYTES: usize = 5 + END_BYTES as usize;
 
 /// What a backup says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +105,12 @@ pub enum BackupError {
         /// How far it was read.
         bytes: u64,
     },
+    /// The log that it was to be of is damaged.
+    #[error("{}", damaged_log(*event))]
+    DamagedLog {
+        /// The first event that is damaged; 0 where the damage is not that of one event.
+        event: u64,
+    },
     /// An event in it is none that this release reads.
     #[error("event {sequence} in it: {source}")]
     Event {
@@ -114,6 +128,33 @@ pub enum BackupError {
         /// The release that made it.
         release: String,
     },
+}
+
+fn damaged_log(event: u64) -> String {
+    let what = if event > 0 { format!("event {event} of it is") } else { "it is".to_owned() };
+    format!(
+        "the server's log is damaged: {what} not what was written. Keep the backups that there are; restore the latest one \
+         into a new folder (`landfall restore`), or stop the server and keep what is whole (`landfall salvage`)"
+    )
+}
+
+/// What the last bytes of a stream say of it that was to be a backup: nothing if it ends as one does.
+///
+/// # Errors
+/// It ends otherwise, or says that the log is damaged.
+pub fn check_end(last: &[u8]) -> Result<(), BackupError> {
+    let record = |kind: u8, length: u32| [&[kind][..], &length.to_le_bytes()].concat();
+    let is_end = |kind, length: u32| {
+        let from = last.len().checked_sub(5 + length as usize);
+        from.is_some_and(|from| last[from..].starts_with(&record(kind, length)))
+    };
+    match last.last_chunk() {
+        _ if is_end(END, END_BYTES) => Ok(()),
+        Some(event) if is_end(DAMAGED, DAMAGED_BYTES) => {
+            Err(BackupError::DamagedLog { event: u64::from_le_bytes(*event) })
+        }
+        _ => Err(BackupError::CutShort { bytes: last.len() as u64 }),
+    }
 }
 
 #[cfg(test)]

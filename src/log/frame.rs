@@ -88,6 +88,40 @@ impl Frame {
         (frame.count > 0 && frame.entries().count() == frame.count as usize).then_some(frame)
     }
 
+    /// The frame at the beginning of `bytes`, of whatever session.
+    pub(super) fn read_any(bytes: &[u8]) -> Option<Self> {
+        Self::read(bytes, u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?))
+    }
+
+    /// The frame of `session` at the beginning of `bytes`, as it was before one bit of it became another; nothing if
+    /// that is not what became of it. A frame that a crash tore has many bits that are others, so this tells a frame
+    /// that somebody was told of from one that nobody was told of.
+    pub(super) fn mended(bytes: &[u8], session: u64) -> Option<Self> {
+        let (magic, named) = (bytes.first_chunk()?, bytes.get(8..)?.first_chunk()?);
+        let differing = u32::from_le_bytes(*magic) ^ u32::from_le_bytes(*MAGIC);
+        if differing.count_ones() + (u64::from_le_bytes(*named) ^ session).count_ones() > 1 {
+            return None;
+        }
+        let length = u32::from_le_bytes(*bytes[4..].first_chunk()?);
+        let end = HEADER_BYTES.checked_add(usize::try_from(length).ok()?)?;
+        let mut bytes = bytes.to_vec();
+        if let Some(place) = bytes.get(..end).and_then(changed_bit) {
+            bytes[place / 8] ^= 1 << (place % 8);
+            return Self::read(&bytes, session);
+        }
+        (0..8 * HEADER_BYTES).find_map(|place| {
+            bytes[place / 8] ^= 1 << (place % 8);
+            let frame = Self::read(&bytes, session);
+            bytes[place / 8] ^= 1 << (place % 8);
+            frame
+        })
+    }
+
+    /// Which session it is of.
+    pub(super) fn session(&self) -> u64 {
+        self.session
+    }
+
     /// Its events' bytes, each with its sequence number.
     pub(super) fn entries(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut rest = &self.bytes[HEADER_BYTES..];
@@ -132,6 +166,19 @@ fn checksum(bytes: &[u8]) -> u32 {
     hasher.update(&bytes[..28]);
     hasher.update(&bytes[HEADER_BYTES..]);
     hasher.finalize()
+}
+
+/// The bit of the payload that would have to be another for the checksum to fit. A crc is linear: what it differs by says
+/// which bit it is, and each bit before another one differs by one step more of its division.
+fn changed_bit(frame: &[u8]) -> Option<usize> {
+    const POLYNOMIAL: u32 = 0xedb8_8320;
+    let differs_by = checksum(frame) ^ u32::from_le_bytes(*frame[28..].first_chunk()?);
+    let mut step = POLYNOMIAL;
+    (8 * HEADER_BYTES..8 * frame.len()).rev().find(|_| {
+        let is_it = step == differs_by;
+        step = (step >> 1) ^ if step & 1 == 1 { POLYNOMIAL } else { 0 };
+        is_it
+    })
 }
 
 #[cfg(test)]
@@ -181,6 +228,23 @@ mod tests {
             let mut damaged = frame.bytes.clone();
             damaged[place] ^= 1;
             assert_eq!(Frame::read(&damaged, SESSION), None, "byte {place}");
+        }
+    }
+
+    #[test]
+    fn one_bit_that_became_another_is_told_from_a_torn_frame() {
+        let frame = frame();
+        for place in 0..8 * frame.events_end() {
+            let mut damaged = frame.bytes.clone();
+            damaged[place / 8] ^= 1 << (place % 8);
+            assert_eq!(Frame::mended(&damaged, SESSION).as_ref(), Some(&frame), "bit {place}");
+        }
+        for rest in [0, 0xff, b'e'] {
+            for end in 0..frame.events_end() - 1 {
+                let mut torn = frame.bytes.clone();
+                torn[end..].fill(rest);
+                assert_eq!(Frame::mended(&torn, SESSION), None, "{end} bytes were written");
+            }
         }
     }
 }

@@ -104,7 +104,7 @@ pub(crate) fn journal(bytes: &[u8]) {
         };
         written.iter().map(is_whole).collect()
     };
-    match following(frames_in(&half, SESSION), 0) {
+    match following(frames_in(&half, SESSION).whole, 0) {
         Ok(read) => {
             let kept = whole.iter().take_while(|is_whole| **is_whole).count();
             assert_eq!(read.len(), kept, "not what was written up to the first damage");
@@ -122,7 +122,7 @@ pub(crate) fn journal(bytes: &[u8]) {
     let mut image = bytes.to_vec();
     image.resize(bytes.len().max(32).next_multiple_of(PAGE_BYTES), 0);
     image.chunks_exact_mut(PAGE_BYTES).for_each(reseal);
-    let _ = following(frames_in(&image, SESSION), 0);
+    let _ = following(frames_in(&image, SESSION).whole, 0);
 }
 
 /// A backup, to which its end is added: what it says is in it is in it, and no piece or change of it is another one.

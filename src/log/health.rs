@@ -18,6 +18,10 @@ pub struct Health {
     pub journal_free_bytes: u64,
     /// How long ago something was made durable; nothing if nothing was since the start.
     pub written_ago: Option<Duration>,
+    /// Events that the slow pass found damaged.
+    pub damaged_events: u64,
+    /// How long ago the slow pass last came to the log's end; nothing if it did not since the start.
+    pub scrubbed_ago: Option<Duration>,
 }
 
 impl Health {
@@ -33,6 +37,14 @@ impl Health {
             return Err(format!(
                 "the log's database cannot be written; pulls are tracked while the journal has room ({} KiB left)",
                 self.journal_free_bytes / 1024
+            ));
+        }
+        if self.damaged_events > 0 {
+            return Err(format!(
+                "the log's database is damaged: at least {} of its events are not what was written. Pulls go on and are \
+                 tracked; restore the latest whole backup into a new folder (`landfall restore`), or stop the server and \
+                 keep what is whole (`landfall salvage`)",
+                self.damaged_events
             ));
         }
         Ok(())
@@ -76,6 +88,14 @@ impl<F: Fn() -> Health + Send + Sync + 'static> Collector for Gauges<F> {
             "What the journal can take before it has to wait for the database",
             health.journal_free_bytes,
         )?;
+        gauge(
+            "damaged_events",
+            "Events that are not what was written, as the slow pass over the log found",
+            health.damaged_events,
+        )?;
+        if let Some(ago) = health.scrubbed_ago {
+            gauge("scrubbed_seconds_ago", "Seconds since all events were read", ago.as_secs())?;
+        }
         if let Some(ago) = health.written_ago {
             gauge("written_seconds_ago", "Seconds since something was made durable", ago.as_secs())?;
         }

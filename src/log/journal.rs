@@ -8,9 +8,10 @@
 //!
 //! What counts as written, when the file is read again: the frames of the database's own session ([`Frame`]) that follow
 //! its last event one after the other. The last frame may be missing, torn by the crash: nobody was told of it, since each
-//! sync comes before the next write. One that is missing *between* others was durable and is damaged: then the log is
-//! refused, and nothing is changed.
+//! sync comes before the next write. One that is missing *between* others was durable and is damaged, and so is one of which
+//! a single bit is another: no crash does that. Then the log is refused, and nothing is changed.
 
+use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -101,14 +102,18 @@ impl Journal {
             locked => locked.map_err(|error| failed(error.into()))?,
         }
         let half_bytes = half_bytes(&file, &path)?;
-        let (last, session) = store.head()?;
-        let frames = match session {
-            Some(session) => frames(&file, half_bytes, session).map_err(failed)?,
-            None => Vec::new(),
+        let head = store.head()?;
+        let left = match head.session {
+            0 => Left::default(),
+            session => frames(&file, half_bytes, session).map_err(failed)?,
         };
-        let frames = following(frames, last)
+        if let Some(frame) = left.changed.iter().find(|frame| frame.last() > head.last) {
+            let reason = format!("one bit of what holds event {} is another", frame.last());
+            return Err(OpenError::DamagedJournal { path, reason });
+        }
+        let frames = following(left.whole, head.last)
             .map_err(|reason| OpenError::DamagedJournal { path: path.clone(), reason })?;
-        let next = frames.last().map_or(last, Frame::last) + 1;
+        let next = frames.last().map_or(head.last, Frame::last) + 1;
         let session = getrandom::u64().map_err(|error| failed(io::Error::other(error.to_string())))?;
         store.begin_session(&frames, session)?;
         // Now the database has everything: all of the file can be written over.
@@ -182,27 +187,57 @@ impl Journal {
     }
 }
 
+/// The frames that are left in some pages.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Those that are whole.
+    pub(super) whole: Vec<Frame>,
+    /// Those that were whole before one bit of them became another, as they were.
+    pub(super) changed: Vec<Frame>,
+}
+
 /// All frames of `session`, wherever they lie.
-fn frames(file: &File, half_bytes: usize, session: u64) -> io::Result<Vec<Frame>> {
-    let mut frames = Vec::new();
+fn frames(file: &File, half_bytes: usize, session: u64) -> io::Result<Left> {
+    let mut left = Left::default();
     let mut half = vec![0; half_bytes];
     for start in [PAGE_BYTES, PAGE_BYTES + half_bytes] {
         file.read_exact_at(&mut half, start as u64)?;
-        frames.extend(frames_in(&half, session));
+        let in_half = frames_in(&half, session);
+        left.whole.extend(in_half.whole);
+        left.changed.extend(in_half.changed);
     }
-    Ok(frames)
+    Ok(left)
 }
 
 /// All frames of `session` in a half; it is made of whole pages.
-pub(super) fn frames_in(half: &[u8], session: u64) -> Vec<Frame> {
-    let mut frames = Vec::new();
-    let mut rest = half;
+pub(super) fn frames_in(half: &[u8], session: u64) -> Left {
+    frames_by(half, |bytes| Frame::read(bytes, session), |bytes| Frame::mended(bytes, session))
+}
+
+/// All frames in what is left of a journal: those of `sessions`, and of any where these are not known any more.
+pub(super) fn frames_left(journal: &[u8], sessions: &HashSet<u64>) -> Left {
+    let pages = &journal[..journal.len() / PAGE_BYTES * PAGE_BYTES];
+    let is_ours = |frame: &Frame| sessions.is_empty() || sessions.contains(&frame.session());
+    let read = |bytes: &[u8]| Frame::read_any(bytes).filter(is_ours);
+    frames_by(pages, read, |bytes| sessions.iter().find_map(|session| Frame::mended(bytes, *session)))
+}
+
+fn frames_by(
+    pages: &[u8],
+    read: impl Fn(&[u8]) -> Option<Frame>,
+    mended: impl Fn(&[u8]) -> Option<Frame>,
+) -> Left {
+    let mut left = Left::default();
+    let mut rest = pages;
     while !rest.is_empty() {
-        let frame = Frame::read(rest, session);
+        let (frame, frames) = match read(rest) {
+            None => (mended(rest), &mut left.changed),
+            whole => (whole, &mut left.whole),
+        };
         rest = &rest[frame.as_ref().map_or(PAGE_BYTES, |frame| frame.bytes().len())..];
         frames.extend(frame);
     }
-    frames
+    left
 }
 
 /// Those that hold something after the event `last`, in order; or why they cannot be all that there was.

@@ -12,6 +12,7 @@ mod announced;
 mod backup;
 mod codec;
 mod counters;
+mod draft;
 mod frame;
 #[cfg(test)]
 pub(crate) mod fuzz;
@@ -24,6 +25,8 @@ mod news;
 mod recorder;
 mod restore;
 mod retention;
+mod salvage;
+mod scrub;
 mod snapshot;
 mod store;
 mod view;
@@ -37,13 +40,15 @@ use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
 pub use announced::Announcement;
-pub use backup::{Backup, BackupError, Contents, check};
+pub use backup::{Backup, BackupError, Contents, END_RECORD_BYTES, check, check_end};
+pub use draft::DraftError;
 pub use health::Health;
 pub use news::Published;
 pub use recorder::{AppendError, Durability, Receipt};
 pub use restore::{RestoreError, restore};
 pub use retention::PastError;
-pub use store::{Events, OpenError, ReadError};
+pub use salvage::{SalvageError, Salvaged, salvage};
+pub use store::{Events, Fault, OpenError, ReadError};
 pub use view::View;
 
 use crate::clock;
@@ -65,8 +70,8 @@ pub struct Log {
     views: Views,
     rules: Rules,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    /// Retention ends when this is gone.
-    retention: Arc<Mutex<Option<SyncSender<()>>>>,
+    /// Retention and the slow pass end when these are gone.
+    stops: Arc<Mutex<Vec<SyncSender<()>>>>,
 }
 
 impl Log {
@@ -77,8 +82,10 @@ impl Log {
     /// overwritten.
     pub fn open(dir: &Path, rules: Rules) -> Result<Self, OpenError> {
         let store = Store::open(dir)?;
+        // What is damaged is refused before anything is written to it.
+        let view = view::known(&store, &rules)?;
         let journal = Journal::open(dir, &store)?;
-        Self::start(store, journal, rules)
+        Self::start(store, journal, rules, view)
     }
 
     /// Begins to remove observations that are older than `keep`. What they proved stays.
@@ -88,27 +95,34 @@ impl Log {
     pub fn retain(&self, keep: Span) -> std::io::Result<()> {
         let (stop, stopped) = sync_channel(0);
         let thread = retention::start(self.recorder.slot(), self.rules.clone(), keep, stopped)?;
-        *lock(&self.retention) = Some(stop);
+        lock(&self.stops).push(stop);
         lock(&self.threads).push(thread);
         Ok(())
     }
 
-    fn start(store: Store, journal: Journal, rules: Rules) -> Result<Self, OpenError> {
+    /// Begins to read all events, slowly and again and again, so that damage is known before somebody asks for them.
+    ///
+    /// # Errors
+    /// The operating system refuses another thread.
+    pub fn scrub(&self) -> std::io::Result<()> {
+        let (stop, stopped) = sync_channel(0);
+        let thread = scrub::start(self.recorder.slot(), self.recorder.findings(), stopped)?;
+        lock(&self.stops).push(stop);
+        lock(&self.threads).push(thread);
+        Ok(())
+    }
+
+    fn start(store: Store, journal: Journal, rules: Rules, view: View) -> Result<Self, OpenError> {
         let path = store.path().to_owned();
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         let (slot, counters) = (Slot::new(store.clone()), Counters::default());
         let keeper = Keeper::new(slot.clone(), dir, &journal, counters.failures.clone());
-        let (views, follower, follow) = view::replay(
-            &store,
-            keeper,
-            rules.clone(),
-            counters.fold_panics.clone(),
-            counters.forgotten.clone(),
-        )?;
+        let (views, follower, follow) =
+            view::replay(&store, keeper, view, counters.fold_panics.clone(), counters.forgotten.clone())?;
         let started = recorder::start(journal, slot, counters, follower);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));
-        Ok(Self { recorder, views, rules, threads, retention: Arc::default() })
+        Ok(Self { recorder, views, rules, threads, stops: Arc::default() })
     }
 
     /// Appends a change that an administrator made. When this returns `Ok`, the change is durable and in
@@ -222,7 +236,7 @@ impl Log {
     /// Writes everything that was handed over, then stops. Later calls on other handles are refused or counted.
     pub fn close(self) {
         self.recorder.stop();
-        *lock(&self.retention) = None;
+        lock(&self.stops).clear();
         let threads = std::mem::take(&mut *lock(&self.threads));
         for thread in threads {
             // A thread that panicked has said so already; closing goes on.

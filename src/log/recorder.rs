@@ -25,6 +25,7 @@ use super::herald::Waiter;
 use super::journal::Journal;
 use super::keeper::Progress;
 use super::meter::{Meters, Verdict};
+use super::scrub::Findings;
 use super::store::{ReadError, Slot, Store};
 use super::view::Follower;
 use crate::deadline::{Deadlines, Elapsed};
@@ -103,6 +104,8 @@ struct Shared {
     /// When something was made durable.
     written_at: Mutex<Option<Instant>>,
     announced: Arc<Announced>,
+    /// What the slow pass over the database found.
+    findings: Findings,
 }
 
 #[derive(Clone, Copy)]
@@ -118,6 +121,8 @@ impl Shared {
             database_writable: !self.progress.is_failing(),
             journal_free_bytes: self.progress.free_bytes(),
             written_ago: locked(&self.written_at).map(|at| at.elapsed()),
+            damaged_events: self.findings.get().damaged,
+            scrubbed_ago: self.findings.get().ended_at.map(|at| at.elapsed()),
         }
     }
 
@@ -230,6 +235,10 @@ impl Recorder {
         self.shared.store.clone()
     }
 
+    pub(super) fn findings(&self) -> Findings {
+        self.shared.findings.clone()
+    }
+
     pub(super) fn counters(&self) -> &Counters {
         &self.shared.counters
     }
@@ -292,6 +301,7 @@ pub(super) fn start(
         writable: AtomicBool::new(true),
         written_at: Mutex::default(),
         announced: Arc::default(),
+        findings: Findings::default(),
     });
     let waiting = Waiting { entries, changes: waiting_changes };
     let writer = Writer::new(shared.clone(), journal, follower);

@@ -1,21 +1,16 @@
 //! A backup → a log in a folder that has none.
 //!
-//! Everything goes into a database under another name, which becomes the log's only when the backup was read to its end
-//! and found whole. A crash before that leaves no log, and at most that file.
+//! Everything goes into a draft, which becomes the log only when the backup was read to its end and found whole.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
+use std::io::Read;
+use std::path::Path;
 
 use super::backup::{BackupError, Contents, Reader, Record};
-use super::store::{self, OpenError, Store};
-use super::{codec, journal, snapshot};
+use super::draft::{Draft, DraftError};
+use super::store::Store;
+use super::{codec, snapshot};
 use crate::model::deployments::Rules;
 
-/// What the database is called until it is whole, before some random characters.
-const PREFIX: &str = "landfall.restoring-";
 /// Events that wait for a commit, in bytes.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Longest base that is read: it is as large as the fold's state, some hundred megabytes at most.
@@ -27,26 +22,15 @@ pub enum RestoreError {
     /// The backup is none, or not whole.
     #[error(transparent)]
     Backup(#[from] BackupError),
-    /// There is a log.
-    #[error(
-        "{path} is there already, and nothing was changed: restore into a folder of its own with --data DIR, or stop the \
-         landfall that uses it and move it and its log away first"
-    )]
-    Occupied {
-        /// The database or the journal.
-        path: PathBuf,
-    },
-    /// The new database cannot be written.
+    /// There is a log, or the new one cannot be written.
     #[error(transparent)]
-    Database(#[from] OpenError),
-    /// The operating system refused.
-    #[error("{path} cannot be written: {source}")]
-    Io {
-        /// The folder, or the database.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Draft(#[from] DraftError),
+}
+
+impl From<super::OpenError> for RestoreError {
+    fn from(error: super::OpenError) -> Self {
+        Self::Draft(error.into())
+    }
 }
 
 /// Makes a log in the folder `dir` out of the backup `input`; `dir` is made if it does not exist. Returns what is in it.
@@ -55,42 +39,14 @@ pub enum RestoreError {
 /// There is a log already, the backup is not whole or not for this release, or the disk refuses. Then there is no log
 /// in `dir` but one that was there before.
 pub fn restore(input: impl Read, dir: &Path) -> Result<Contents, RestoreError> {
-    let database = dir.join(store::FILE_NAME);
-    for path in [&database, &dir.join(journal::FILE_NAME)] {
-        // A name that leads nowhere is in the way, too.
-        if path.symlink_metadata().is_ok() {
-            return Err(RestoreError::Occupied { path: path.clone() });
-        }
-    }
+    let draft = Draft::of(dir)?;
     // A file that is no backup leaves no trace.
     let reader = Reader::open(input)?;
-    let is_new = !dir.exists();
-    let restored = into(reader, dir, &database);
-    if restored.is_err() && is_new {
-        // What else might be in it by now stays.
-        let _ = std::fs::remove_dir(dir);
-    }
-    restored
-}
-
-fn into(reader: Reader<impl Read>, dir: &Path, database: &Path) -> Result<Contents, RestoreError> {
-    let failed = |source| RestoreError::Io { path: dir.to_owned(), source };
-    store::make_private(dir).map_err(failed)?;
-    let draft = NamedTempFile::with_prefix_in(PREFIX, dir).map_err(failed)?;
-    let file = draft.as_file().try_clone().map_err(failed)?;
-    let contents = fill(Store::of_file(file, draft.path().to_owned())?, reader)?;
-    draft.as_file().sync_all().map_err(failed)?;
-    // Somebody may have made a log meanwhile: theirs is not overwritten.
-    draft.persist_noclobber(database).map_err(|refused| match refused.error.kind() {
-        io::ErrorKind::AlreadyExists => RestoreError::Occupied { path: database.to_owned() },
-        _ => failed(refused.error),
-    })?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
-    Ok(contents)
+    draft.fill(|store| fill(store, reader))
 }
 
 /// Puts what the backup holds into the store, and closes it.
-fn fill(store: Store, mut reader: Reader<impl Read>) -> Result<Contents, RestoreError> {
+fn fill(store: &Store, mut reader: Reader<impl Read>) -> Result<Contents, RestoreError> {
     let (mut base, mut batch, mut batch_bytes) = (Vec::new(), Vec::new(), 0);
     loop {
         match reader.next()? {
@@ -104,7 +60,7 @@ fn fill(store: Store, mut reader: Reader<impl Read>) -> Result<Contents, Restore
             }
             Record::End(contents) => {
                 store.put_events(&batch)?;
-                put_base(&store, &reader, &base)?;
+                put_base(store, &reader, &base)?;
                 return Ok(contents);
             }
         }

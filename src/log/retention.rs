@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::snapshot;
-use super::store::{OpenError, ReadError, Slot, Snapshot, Store};
+use super::store::{Fault, OpenError, ReadError, Slot, Snapshot, Store};
 use super::view::{View, base};
 use crate::clock;
 use crate::model::deployments::Rules;
@@ -32,7 +32,7 @@ pub(super) enum ThinError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
-    Storage(#[from] redb::Error),
+    Database(#[from] Fault),
     #[error("the base cannot be written: {0}")]
     Base(#[from] postcard::Error),
 }

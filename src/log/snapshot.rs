@@ -51,12 +51,19 @@ pub(super) struct Kept {
     pub(super) is_ours: bool,
 }
 
+/// Whether the bytes are what was written, by whatever release.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    unsealed(bytes).is_some()
+}
+
+fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let (bytes, sum) = bytes.split_last_chunk()?;
+    (crc32fast::hash(bytes) == u32::from_le_bytes(*sum)).then_some(bytes)
+}
+
 /// The view that the bytes hold; nothing for bytes that were damaged or that have another layout.
 pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
-    let (bytes, sum) = bytes.split_last_chunk()?;
-    if crc32fast::hash(bytes) != u32::from_le_bytes(*sum) {
-        return None;
-    }
+    let bytes = unsealed(bytes)?;
     let (maker, bytes) = postcard::take_from_bytes::<Maker>(bytes).ok()?;
     if maker.layout != LAYOUT {
         return None;

@@ -43,6 +43,12 @@ pub(super) fn open(dir: &Path) -> Log {
     Log::open(dir, Rules::default()).unwrap()
 }
 
+fn start(store: Store, journal: Journal) -> Log {
+    let rules = Rules::default();
+    let view = view::known(&store, &rules).unwrap();
+    Log::start(store, journal, rules, view).unwrap()
+}
+
 pub(super) fn stored(log: &Log) -> Vec<Event> {
     log.events().unwrap().map(|entry| entry.unwrap().1).collect()
 }
@@ -97,11 +103,11 @@ fn a_newer_layout_is_refused() {
     let database = redb::Database::create(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
-    transaction.open_table(meta).unwrap().insert("layout", 3).unwrap();
+    transaction.open_table(meta).unwrap().insert("layout", 4).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let Err(error) = Log::open(dir.path(), Rules::default()) else { panic!("opened a newer layout") };
-    assert!(error.to_string().contains("has layout 3"), "{error}");
+    assert!(error.to_string().contains("has layout 4"), "{error}");
 }
 
 /// A disk that refuses to be written on demand: real ones do not.
@@ -218,7 +224,7 @@ async fn a_change_waits_for_two_frames_however_many_observations_wait_on_a_slow_
     let journal = Journal::open(dir.path(), &store)
         .unwrap()
         .with_disk(|disk| Box::new(slow_disk::SlowDisk { disk, gate: gate.clone() }));
-    let log = Log::start(store, journal, Rules::default()).unwrap();
+    let log = start(store, journal);
     for number in 0..WAITING {
         let _ = log.record(observation(number));
     }
@@ -323,7 +329,7 @@ fn open_failing(dir: &Path, half_pages: u32) -> (Log, failing_disk::Full, failin
     let journal = Journal::open_sized(dir, &store, half_pages)
         .unwrap()
         .with_disk(|disk| Box::new(failing_disk::FailingDisk { disk, full: journal_full.clone() }));
-    (Log::start(store, journal, Rules::default()).unwrap(), database_full, journal_full)
+    (start(store, journal), database_full, journal_full)
 }
 
 /// Hands observations over until one is durable again; returns how many were not.

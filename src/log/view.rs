@@ -94,37 +94,69 @@ impl Follower {
 
 /// What folding begins with: nothing, or what retention removed from the log's beginning.
 pub(super) fn base(store: &Store, rules: &Rules) -> Result<View, OpenError> {
-    match store.snapshot(Snapshot::Base).map_err(|error| unreadable(store, &error))? {
-        None => Ok(View::new(rules)),
-        Some(bytes) => {
-            snapshot::decode(&bytes, rules).map(|kept| kept.view).ok_or_else(|| OpenError::Damaged {
-                path: store.path().to_owned(),
-                reason: "what retention kept of removed observations cannot be read by this release"
-                    .to_owned(),
-            })
-        }
+    let thinned = store.head()?.thinned;
+    let damaged = |what: &str| {
+        let reason = format!("what retention kept of removed observations {what}");
+        OpenError::Damaged { path: store.path().to_owned(), reason }
+    };
+    match store.snapshot(Snapshot::Base)? {
+        None if thinned == 0 => Ok(View::new(rules)),
+        None => Err(damaged("is missing")),
+        Some(bytes) if !snapshot::is_whole(&bytes) => Err(damaged("has another checksum")),
+        Some(bytes) => match snapshot::decode(&bytes, rules) {
+            Some(kept) if kept.view.applied >= thinned => Ok(kept.view),
+            Some(_) => Err(damaged("is older than it should be")),
+            None => Err(damaged("cannot be read by this release")),
+        },
     }
 }
 
-fn unreadable(store: &Store, error: &ReadError) -> OpenError {
-    OpenError::Damaged { path: store.path().to_owned(), reason: error.to_string() }
+/// The latest snapshot, if it fits this release. One that is damaged is left aside, for the log can be folded again.
+fn latest(store: &Store, rules: &Rules) -> Option<View> {
+    let bytes = match store.snapshot(Snapshot::Latest) {
+        Ok(bytes) => bytes?,
+        Err(error) => {
+            tracing::warn!(%error, "the latest snapshot of the log cannot be read; all of the log is");
+            return None;
+        }
+    };
+    snapshot::decode(&bytes, rules).filter(|kept| kept.is_ours).map(|kept| kept.view)
 }
 
-/// Folds what the store holds, from its snapshot on, and starts the thread that folds what follows.
+fn unreadable(store: &Store, error: ReadError) -> OpenError {
+    match error {
+        ReadError::Database(fault) => fault.into(),
+        other => OpenError::Damaged { path: store.path().to_owned(), reason: other.to_string() },
+    }
+}
+
+/// What a fold of the store begins with, after a look at whether everything that is to follow can be read.
+pub(super) fn known(store: &Store, rules: &Rules) -> Result<View, OpenError> {
+    let view = match latest(store, rules) {
+        Some(view) => view,
+        None => base(store, rules)?,
+    };
+    let last = store.head()?.last;
+    if view.applied > last {
+        let reason = format!("event {} was folded, and event {last} is its last one", view.applied);
+        return Err(OpenError::Damaged { path: store.path().to_owned(), reason });
+    }
+    let mut entries = store.entries_after(view.applied)?;
+    while let Some(read) = entries.next(|_, _| ()) {
+        read?;
+    }
+    Ok(view)
+}
+
+/// Folds what the store holds after `view`, and starts the thread that folds what follows.
 pub(super) fn replay(
     store: &Store,
     keeper: Keeper,
-    rules: Rules,
+    view: View,
     panics: Counter,
     forgotten: ForgottenGauges,
 ) -> Result<(Views, Follower, JoinHandle<()>), OpenError> {
-    let read = |error: ReadError| unreadable(store, &error);
-    let latest = store.snapshot(Snapshot::Latest).map_err(read)?;
-    let latest = latest.and_then(|bytes| snapshot::decode(&bytes, &rules)).filter(|kept| kept.is_ours);
-    let view = match latest {
-        Some(kept) => kept.view,
-        None => base(store, &rules)?,
-    };
+    let read = |error| unreadable(store, error);
     let kept = view.applied;
     let mut fold = Fold { view, panics, forgotten, keeper, kept };
     for entry in store.events_after(kept).map_err(read)? {

@@ -18,6 +18,7 @@ mod clients;
 mod conformance;
 mod connections;
 mod crash;
+mod damage;
 mod dashboard;
 mod day;
 mod demo;

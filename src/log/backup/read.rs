@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BASE, BackupError, Contents, END, EVENT, HEAD, Head, MAGIC, RECORD_BYTES_MAX, RELEASE_BYTES_MAX, VERSION,
+    BASE, BackupError, Contents, DAMAGED, END, EVENT, HEAD, Head, MAGIC, RECORD_BYTES_MAX, RELEASE_BYTES_MAX,
+    VERSION,
 };
 use crate::model::time::Time;
 
@@ -81,6 +82,7 @@ impl<R: Read> Reader<R> {
                 self.follow(sequence)?;
                 Ok(Record::Event(sequence, bytes))
             }
+            (DAMAGED, 8) => Err(BackupError::DamagedLog { event: u64::from_le_bytes(self.take()?) }),
             (END, 40) => self.end(),
             _ => Err(self.damaged("a record is none that was written")),
         }

@@ -79,6 +79,22 @@ fn any_cut_and_any_changed_byte_is_seen() {
 }
 
 #[test]
+fn a_stream_that_ends_with_damage_is_no_backup_and_says_which_event() {
+    let mut encoder = Encoder::new(&head());
+    encoder.event(4, b"an event's bytes");
+    encoder.damaged(5);
+    let bytes = encoder.block();
+    let said = check(&bytes[..]).unwrap_err();
+    assert!(matches!(said, BackupError::DamagedLog { event: 5 }), "{said}");
+    assert!(matches!(check_end(&bytes), Err(BackupError::DamagedLog { event: 5 })));
+    check_end(&sample()).unwrap();
+    let whole = sample();
+    for length in 0..whole.len() {
+        assert!(matches!(check_end(&whole[..length]), Err(BackupError::CutShort { .. })), "{length}");
+    }
+}
+
+#[test]
 fn what_is_newer_or_something_else_is_said_to_be() {
     let mut newer = sample();
     newer[16] += 1;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::{BASE, END, EVENT, HEAD, Head, MAGIC, VERSION};
+use super::{BASE, DAMAGED, END, EVENT, HEAD, Head, MAGIC, VERSION};
 use crate::log::store::{Ground, ReadError};
 use crate::model::time::Time;
 
@@ -25,7 +25,7 @@ pub struct Backup {
 impl Backup {
     pub(in crate::log) fn new(ground: Ground, made_at: Time) -> Self {
         let release = env!("CARGO_PKG_VERSION").to_owned();
-        let head = Head { made_at, last: ground.last, thinned: ground.thinned, release };
+        let head = Head { made_at, last: ground.head().last, thinned: ground.head().thinned, release };
         Self { ground, encoder: Encoder::new(&head), base_bytes: 0, is_done: false }
     }
 
@@ -39,8 +39,8 @@ impl Backup {
             return Ok(true);
         }
         let encoder = &mut self.encoder;
-        match self.ground.next_event(|sequence, bytes| encoder.event(sequence, bytes)) {
-            Some(written) => written.map(|()| true),
+        match self.ground.events.next(|sequence, bytes| encoder.event(sequence, bytes)) {
+            Some(written) => Ok(written.map(|()| true)?),
             None => Ok(false),
         }
     }
@@ -63,7 +63,11 @@ impl Iterator for Backup {
                 }
                 Err(error) => {
                     self.is_done = true;
-                    return Some(Err(error));
+                    // Whoever asked is to hear why it is no backup; what is wrong in full is for the server's own log.
+                    let Some(event) = error.damaged_event() else { return Some(Err(error)) };
+                    tracing::error!(%error, "the log is damaged, so there is no backup of it");
+                    self.encoder.damaged(event);
+                    break;
                 }
             }
         }
@@ -106,6 +110,11 @@ impl Encoder {
         self.sha256.update(&self.block[..before]);
         let digest = self.sha256.finalize_reset();
         self.block[before..].copy_from_slice(&digest);
+    }
+
+    /// The last record of what is no backup.
+    pub(super) fn damaged(&mut self, event: u64) {
+        self.record(DAMAGED, &event.to_le_bytes(), &[]);
     }
 
     /// Bytes that wait to be taken.

@@ -2,7 +2,7 @@ use crate::log::backup::Head;
 use crate::log::backup::tests::backup;
 use crate::log::store::Snapshot;
 use crate::log::tests::{created, observation, open, stored};
-use crate::log::{BackupError, Log, RestoreError, check, codec, restore, retention};
+use crate::log::{BackupError, DraftError, Log, RestoreError, check, codec, restore, retention};
 use crate::model::deployments::Rules;
 use crate::model::event::Observation;
 use crate::model::time::Time;
@@ -93,7 +93,10 @@ async fn a_log_that_is_there_is_left_alone() {
     for name in ["landfall.redb", "landfall.journal"] {
         std::fs::write(to.path().join(name), "somebody's").unwrap();
         let refused = restore(&bytes[..], to.path()).unwrap_err();
-        assert!(matches!(&refused, RestoreError::Occupied { path } if path.ends_with(name)), "{refused}");
+        assert!(
+            matches!(&refused, RestoreError::Draft(DraftError::Occupied { path }) if path.ends_with(name)),
+            "{refused}"
+        );
         assert_eq!(std::fs::read(to.path().join(name)).unwrap(), b"somebody's");
         std::fs::remove_file(to.path().join(name)).unwrap();
     }

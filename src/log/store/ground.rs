@@ -3,93 +3,82 @@
 //! It is every event, what retention folded of those that it removed, and how far it removed them. The latest snapshot is
 //! no part of it, and the session belongs to the journal that lies beside this database.
 
-use std::fs::File;
-use std::path::PathBuf;
+use redb::{OwnedAccessGuard, ReadableTable};
 
-use redb::backends::FileBackend;
-use redb::{Database, OwnedAccessGuard, ReadableDatabase};
-
-use super::{CACHE_BYTES_MAX, EVENTS, META, META_THINNED, OpenError, ReadError, SNAPSHOTS, Snapshot, Store};
-use super::{begin_write, last_event, open_error};
+use super::error::Trouble;
+use super::guard::Guarded;
+use super::read::Entries;
+use super::{ENTRIES, Fault, Head, OpenError, SNAPSHOTS, Snapshot, Store, entry};
+use crate::log::snapshot;
 
 /// The ground state as it stood at one moment. The database keeps the pages of that moment as long as this lives.
 pub(in crate::log) struct Ground {
-    /// The last event; 0 for none.
-    pub(in crate::log) last: u64,
-    /// The last event up to which observations were removed; 0 for none.
-    pub(in crate::log) thinned: u64,
-    base: Option<OwnedAccessGuard<&'static [u8]>>,
-    events: redb::Range<'static, u64, &'static [u8]>,
+    base: Option<Guarded<OwnedAccessGuard<&'static [u8]>>>,
+    /// The events, from the first one on.
+    pub(in crate::log) events: Entries,
 }
 
 impl Ground {
     /// The base snapshot's bytes; empty where retention removed nothing yet.
     pub(in crate::log) fn base(&self) -> &[u8] {
-        self.base.as_ref().map_or(&[], OwnedAccessGuard::value)
+        self.base.as_ref().map_or(&[], |base| base.value())
     }
 
-    /// Hands the next event, as bytes with its sequence number, to `take`; nothing after the last one.
-    pub(in crate::log) fn next_event<T>(
-        &mut self,
-        take: impl FnOnce(u64, &[u8]) -> T,
-    ) -> Option<Result<T, ReadError>> {
-        Some(match self.events.next()? {
-            Ok((sequence, bytes)) => Ok(take(sequence.value(), bytes.value())),
-            Err(error) => Err(ReadError::Storage(error.into())),
-        })
+    /// Facts about the database at that moment.
+    pub(in crate::log) fn head(&self) -> &Head {
+        self.events.head()
     }
 }
 
 impl Store {
     /// Everything that cannot be folded again, from one read transaction.
-    pub(in crate::log) fn ground(&self) -> Result<Ground, ReadError> {
-        let read = || -> Result<Ground, redb::Error> {
-            let transaction = self.database.begin_read()?;
-            let (meta, events) = (transaction.open_table(META)?, transaction.open_table(EVENTS)?);
-            Ok(Ground {
-                last: last_event(&events, &meta)?,
-                thinned: meta.get(META_THINNED)?.map_or(0, |thinned| thinned.value()),
-                base: transaction.open_table(SNAPSHOTS)?.get_owned(Snapshot::Base.key())?,
-                events: events.range(1..)?,
-            })
-        };
-        Ok(read()?)
+    pub(in crate::log) fn ground(&self) -> Result<Ground, Fault> {
+        self.read(|transaction| {
+            let events = self.entries_of(transaction, 0)?;
+            let base = transaction.open_table(SNAPSHOTS)?.get_owned(Snapshot::Base.key())?.map(Guarded::new);
+            let is_whole =
+                base.as_ref().map_or(events.head().thinned == 0, |it| snapshot::is_whole(it.value()));
+            if !is_whole {
+                return Err(Trouble::damage(
+                    "what retention kept of removed observations is not what was written",
+                ));
+            }
+            Ok(Ground { base, events })
+        })
     }
 
-    /// The database in `file`, which lies at `path`; a new one where that is empty.
-    pub(in crate::log) fn of_file(file: File, path: PathBuf) -> Result<Self, OpenError> {
-        let created = FileBackend::new(file).and_then(|backend| {
-            Database::builder().set_cache_size(CACHE_BYTES_MAX).create_with_backend(backend)
-        });
-        let database = created.map_err(|error| open_error(&path, error))?;
-        Self::prepare(database, path)
-    }
-
-    /// Puts events in as they are, in one durable commit.
+    /// Puts in those events that are not there yet, in one durable commit; they need not be in order.
     pub(in crate::log) fn put_events(&self, events: &[(u64, Vec<u8>)]) -> Result<(), OpenError> {
-        let write = || -> Result<(), redb::Error> {
-            let transaction = begin_write(&self.database)?;
-            {
-                let mut table = transaction.open_table(EVENTS)?;
-                for (sequence, bytes) in events {
-                    table.insert(sequence, bytes.as_slice())?;
+        let put = self.write(|transaction, head| {
+            let (mut table, mut sealed) = (transaction.open_table(ENTRIES)?, Vec::new());
+            for (sequence, bytes) in events {
+                if table.get(sequence)?.is_none() {
+                    entry::seal(*sequence, bytes, &mut sealed);
+                    table.insert(sequence, sealed.as_slice())?;
+                    (head.last, head.entries) = (head.last.max(*sequence), head.entries + 1);
                 }
             }
-            transaction.commit()?;
             Ok(())
-        };
-        write().map_err(|error| self.failed(error))
+        });
+        Ok(put?)
     }
 
     /// Puts in what retention kept of what it removed up to the event `thinned`, in one durable commit.
     pub(in crate::log) fn put_base(&self, base: &[u8], thinned: u64) -> Result<(), OpenError> {
-        let write = || -> Result<(), redb::Error> {
-            let transaction = begin_write(&self.database)?;
+        let put = self.write(|transaction, head| {
             transaction.open_table(SNAPSHOTS)?.insert(Snapshot::Base.key(), base)?;
-            transaction.open_table(META)?.insert(META_THINNED, thinned)?;
-            transaction.commit()?;
+            (head.thinned, head.last) = (thinned, head.last.max(thinned));
             Ok(())
-        };
-        write().map_err(|error| self.failed(error))
+        });
+        Ok(put?)
+    }
+
+    /// The numbers of all events after the one with the number `after`, up to `last`.
+    pub(in crate::log) fn numbers(&self, after: u64, last: u64) -> Result<Vec<u64>, OpenError> {
+        let numbers = self.read(|transaction| {
+            let rows = transaction.open_table(ENTRIES)?.range(after.saturating_add(1)..=last)?;
+            rows.map(|row| Ok(row?.0.value())).collect()
+        });
+        Ok(numbers?)
     }
 }

@@ -271,6 +271,12 @@ impl Landfall {
         self.setup.start()
     }
 
+    /// `kill -9`; returns what it leaves behind.
+    pub fn kill(mut self) -> Setup {
+        self.process.kill();
+        self.setup
+    }
+
     /// SIGTERM; returns how it ended, and what it leaves behind.
     pub fn stop(mut self) -> (ExitStatus, Setup) {
         self.process.terminate();
