@@ -3,14 +3,19 @@
 //! The latest one is a shortcut and nothing more: one that does not fit this release is left aside, and the log is
 //! folded again. The base holds what retention took from the log's beginning; folding begins with it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::view::View;
 use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::directory::Directory;
+use crate::model::log_time::LogTime;
 
 /// Which layout of what [`View`] holds the bytes have. Any change of a field of theirs raises it.
-const LAYOUT: u32 = 8;
+const LAYOUT: u32 = 9;
+/// The layout before: without the log's own time, which is the last that a state has. What retention kept in it is read.
+const WITHOUT_TIME: u32 = 8;
 
 /// What must be the same for a snapshot to be of use.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -58,14 +63,23 @@ pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
         return None;
     }
     let (maker, bytes) = postcard::take_from_bytes::<Maker>(bytes).ok()?;
-    if maker.layout != LAYOUT {
+    let is_older = maker.layout == WITHOUT_TIME;
+    if maker.layout != LAYOUT && !is_older {
         return None;
     }
     let (applied, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (directory, bytes) = postcard::take_from_bytes::<Directory>(bytes).ok()?;
     let (deploys, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (acts, bytes) = postcard::take_from_bytes(bytes).ok()?;
-    let (mut state, rest) = postcard::take_from_bytes::<State>(bytes).ok()?;
+    let bytes = if is_older {
+        Cow::from(postcard::to_extend(&LogTime::default(), bytes.to_vec()).ok()?)
+    } else {
+        bytes.into()
+    };
+    let (mut state, rest) = postcard::take_from_bytes::<State>(&bytes).ok()?;
+    if is_older {
+        state.begin_time();
+    }
     let is_ours = maker == Maker::this(rules);
     state.set_rules(rules.clone());
     rest.is_empty().then_some(Kept { view: View { directory, state, deploys, acts, applied }, is_ours })
