@@ -46,7 +46,7 @@ pub use retention::PastError;
 pub use store::{Events, OpenError, ReadError};
 pub use view::View;
 
-use crate::clock;
+use crate::clock::{self, Watch};
 use crate::model::act::Act;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
@@ -78,7 +78,7 @@ impl Log {
     pub fn open(dir: &Path, rules: Rules) -> Result<Self, OpenError> {
         let store = Store::open(dir)?;
         let journal = Journal::open(dir, &store)?;
-        Self::start(store, journal, rules)
+        Self::start(store, journal, rules, Watch::begin)
     }
 
     /// Begins to remove observations that are older than `keep`. What they proved stays.
@@ -87,13 +87,19 @@ impl Log {
     /// The operating system refuses another thread.
     pub fn retain(&self, keep: Span) -> std::io::Result<()> {
         let (stop, stopped) = sync_channel(0);
-        let thread = retention::start(self.recorder.slot(), self.rules.clone(), keep, stopped)?;
+        let views = self.views.clone();
+        let thread = retention::start(self.recorder.slot(), views, self.rules.clone(), keep, stopped)?;
         *lock(&self.retention) = Some(stop);
         lock(&self.threads).push(thread);
         Ok(())
     }
 
-    fn start(store: Store, journal: Journal, rules: Rules) -> Result<Self, OpenError> {
+    fn start(
+        store: Store,
+        journal: Journal,
+        rules: Rules,
+        watch: impl FnOnce(Option<Time>) -> Watch,
+    ) -> Result<Self, OpenError> {
         let path = store.path().to_owned();
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         let (slot, counters) = (Slot::new(store.clone()), Counters::default());
@@ -105,7 +111,8 @@ impl Log {
             counters.fold_panics.clone(),
             counters.forgotten.clone(),
         )?;
-        let started = recorder::start(journal, slot, counters, follower);
+        let watch = watch(views.latest().state.time().last_told());
+        let started = recorder::start(journal, slot, counters, follower, watch);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));
         Ok(Self { recorder, views, rules, threads, retention: Arc::default() })
@@ -200,7 +207,7 @@ impl Log {
     /// # Errors
     /// Retention removed what would be needed, or the log cannot be read.
     pub fn view_at(&self, at: Time) -> Result<View, PastError> {
-        retention::view_at(&self.recorder.store()?, &self.rules, at)
+        retention::view_at(&self.recorder.store()?, &self.rules, self.view().state.time(), at)
     }
 
     /// Registers the log's counters and gauges.

@@ -27,6 +27,7 @@ use super::keeper::Progress;
 use super::meter::{Meters, Verdict};
 use super::store::{ReadError, Slot, Store};
 use super::view::Follower;
+use crate::clock::Watch;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::model::act::Action;
 use crate::model::event::{Event, Observation};
@@ -279,6 +280,7 @@ pub(super) fn start(
     store: Slot,
     counters: Counters,
     follower: Follower,
+    watch: Watch,
 ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
     let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);
     let (changes, waiting_changes) = sync_channel(CHANGES_MAX);
@@ -294,7 +296,7 @@ pub(super) fn start(
         announced: Arc::default(),
     });
     let waiting = Waiting { entries, changes: waiting_changes };
-    let writer = Writer::new(shared.clone(), journal, follower);
+    let writer = Writer::new(shared.clone(), journal, follower, watch);
     let thread =
         std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&waiting))?;
     Ok((Recorder { queue, changes, shared }, thread))

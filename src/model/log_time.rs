@@ -160,6 +160,11 @@ impl LogTime {
         later.iter().map(|later| later.clock(later.from)).fold(stretch.clock(line), Time::min)
     }
 
+    /// The latest observation's time, on the line.
+    pub fn furthest(&self) -> Option<Time> {
+        self.furthest
+    }
+
     /// The latest observation's time by the present clock: one that says less was set back.
     pub fn last_told(&self) -> Option<Time> {
         self.furthest.map(|furthest| self.told(furthest))

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::{AppendError, Change, Entry, Gap, Reader, Shared, locked};
-use crate::clock;
+use crate::clock::{self, Watch};
 use crate::log::codec::CodecError;
 use crate::log::frame::Frame;
 use crate::log::herald::{Herald, Waiter};
 use crate::log::journal::Journal;
 use crate::log::view::{Committed, Follower};
 use crate::model::event::{Event, Excess};
-use crate::model::time::Time;
+use crate::model::log_time::Step;
+use crate::model::time::{Span, Time};
 
 /// Entries in one frame: few enough that nobody waits for long.
 const FRAME_ENTRIES_MAX: usize = 2_048;
@@ -27,6 +28,8 @@ const FRAME_BYTES_MAX: usize = 1024 * 1024;
 const GATHER_PAUSE: Duration = Duration::from_micros(500);
 /// How often it waits, as long as each time brings some.
 const GATHER_PAUSES_MAX: u32 = 2;
+/// How often the clock is looked at while nothing happens.
+const LOOK_PAUSE: Duration = Duration::from_secs(5);
 /// Pause between two attempts to write to a journal that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -37,6 +40,7 @@ pub(super) struct Writer {
     follower: Follower,
     herald: Herald,
     retry_at: Instant,
+    watch: Watch,
 }
 
 /// What waits for the writer.
@@ -46,13 +50,12 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// The next entry; none at the end. Wakes up after `pause`, where there is one.
-    fn next(&self, pause: Option<Duration>) -> Option<Entry> {
-        match pause.map(|pause| self.entries.recv_timeout(pause)) {
-            None => self.entries.recv().ok(),
-            Some(Ok(entry)) => Some(entry),
-            Some(Err(RecvTimeoutError::Timeout)) => Some(Entry::Wake),
-            Some(Err(RecvTimeoutError::Disconnected)) => None,
+    /// The next entry; none at the end. Wakes up after `pause`.
+    fn next(&self, pause: Duration) -> Option<Entry> {
+        match self.entries.recv_timeout(pause) {
+            Ok(entry) => Some(entry),
+            Err(RecvTimeoutError::Timeout) => Some(Entry::Wake),
+            Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 }
@@ -66,11 +69,21 @@ struct Batch {
     readers: Vec<Reader>,
     /// Observations that have no bytes: no codec should know any.
     lost: u64,
+    /// The clock's steps that it tells, together.
+    stepped: Span,
 }
 
 impl Batch {
     fn new(frame: Frame) -> Self {
-        Self { frame, events: vec![], observers: vec![], changers: vec![], readers: vec![], lost: 0 }
+        Self {
+            frame,
+            events: vec![],
+            observers: vec![],
+            changers: vec![],
+            readers: vec![],
+            lost: 0,
+            stepped: Span::default(),
+        }
     }
 
     /// Takes the changes that wait, up to a frame's bytes: they go first.
@@ -92,12 +105,18 @@ impl Batch {
     }
 
     /// Takes an entry. Returns whether the queue goes on.
-    fn push(&mut self, entry: Entry, waiting: &Waiting) -> bool {
+    fn push(&mut self, entry: Entry, waiting: &Waiting, watch: &mut Watch) -> bool {
         match entry {
-            Entry::Observed(observation, told) => match self.push_event(Event::Observed(*observation)) {
-                Ok(()) => self.observers.push(told),
-                Err(_) => self.lost += 1,
-            },
+            Entry::Observed(mut observation, told) => {
+                if watch.is_odd(observation.at) {
+                    self.push_step(watch);
+                }
+                observation.at = watch.put_right(observation.at);
+                match self.push_event(Event::Observed(*observation)) {
+                    Ok(()) => self.observers.push(told),
+                    Err(_) => self.lost += 1,
+                }
+            }
             Entry::Learned(event) => {
                 let _ = self.push_event(event);
             }
@@ -114,6 +133,14 @@ impl Batch {
             }
         }
         true
+    }
+
+    /// Tells a step of the clock before what is stamped by the clock after it.
+    fn push_step(&mut self, watch: &mut Watch) {
+        let Some(Step { at, by, .. }) = watch.look() else { return };
+        self.stepped = self.stepped + by;
+        // Two numbers have bytes.
+        let _ = self.push_event(Event::ClockStepped { at, by_ms: by.ms() });
     }
 
     /// Puts the losses first that are not in the log yet; returns them.
@@ -141,11 +168,11 @@ impl Batch {
     }
 
     /// Takes what waits, up to a frame's bounds. Returns whether the queue is still open.
-    fn fill(&mut self, waiting: &Waiting) -> bool {
+    fn fill(&mut self, waiting: &Waiting, watch: &mut Watch) -> bool {
         while self.events.len() < FRAME_ENTRIES_MAX && self.frame.bytes().len() < FRAME_BYTES_MAX {
             match waiting.entries.try_recv() {
                 Ok(entry) => {
-                    if !self.push(entry, waiting) {
+                    if !self.push(entry, waiting, watch) {
                         return false;
                     }
                 }
@@ -158,25 +185,26 @@ impl Batch {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, journal: Journal, follower: Follower) -> Self {
-        Self { shared, journal, follower, herald: Herald::start(), retry_at: Instant::now() }
+    pub(super) fn new(shared: Arc<Shared>, journal: Journal, follower: Follower, watch: Watch) -> Self {
+        Self { shared, journal, follower, herald: Herald::start(), retry_at: Instant::now(), watch }
     }
 
     /// Writes until the queue is closed, and then the changes that are left.
     pub(super) fn run(mut self, waiting: &Waiting) {
-        let mut open = true;
-        while open {
-            let Some(first) = self.next(waiting) else { break };
+        let (mut open, mut next) = (true, Some(Entry::Wake));
+        while open && let Some(first) = next {
             let mut batch = Batch::new(self.journal.frame());
+            batch.push_step(&mut self.watch);
             let gap = batch.push_gap(&self.shared);
             batch.take_changes(waiting);
             batch.push_counted(self.shared.meters.take_due(Instant::now()));
-            open = batch.push(first, waiting) && batch.fill(waiting);
+            open = batch.push(first, waiting, &mut self.watch) && batch.fill(waiting, &mut self.watch);
             open = open && self.gather(&mut batch, waiting);
             if !open {
                 batch.push_counted(self.shared.meters.take_all(Instant::now()));
             }
             self.write(batch, gap);
+            next = if open { self.next(waiting) } else { None };
         }
         self.write_changes(waiting);
     }
@@ -203,7 +231,8 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        waiting.next(self.shared.meters.due_in(Instant::now()))
+        let due_in = self.shared.meters.due_in(Instant::now());
+        waiting.next(due_in.unwrap_or(LOOK_PAUSE).min(LOOK_PAUSE))
     }
 
     fn retry(&mut self) {
@@ -219,14 +248,14 @@ impl Writer {
     }
 
     /// Waits for what was announced, as long as some of it comes. Returns whether the queue is still open.
-    fn gather(&self, batch: &mut Batch, waiting: &Waiting) -> bool {
+    fn gather(&mut self, batch: &mut Batch, waiting: &Waiting) -> bool {
         for _ in 0..GATHER_PAUSES_MAX {
             let before = batch.events.len();
             if !self.shared.announced.any() {
                 break;
             }
             let any_left = self.shared.announced.wait(GATHER_PAUSE);
-            if !batch.fill(waiting) {
+            if !batch.fill(waiting, &mut self.watch) {
                 return false;
             }
             if !any_left || batch.events.len() == before {
@@ -244,14 +273,24 @@ impl Writer {
             }
             self.shared.counters.entries.inc_by(batch.events.len() as u64);
             self.herald.tell(batch.observers);
+            if batch.stepped != Span::default() {
+                self.shared.counters.clock_steps.inc();
+                tracing::warn!(
+                    by_s = batch.stepped.ms() / 1000,
+                    "this machine's clock was set; the log's order stays what it was, and what is kept for some time is kept for that time"
+                );
+            }
             let Batch { frame, events, changers, readers, .. } = batch;
-            self.follower.follow(Committed { frame, events, changers, readers });
+            if !(events.is_empty() && changers.is_empty() && readers.is_empty()) {
+                self.follower.follow(Committed { frame, events, changers, readers });
+            }
             return;
         }
         self.shared.lose(
             batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
             batch.observers.len() as u64 + batch.events.iter().map(left_out).sum::<u64>(),
         );
+        self.watch.unsee(batch.stepped);
         for told in batch.changers {
             let _ = told.send(Err(AppendError::Unwritable));
         }
