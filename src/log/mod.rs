@@ -12,6 +12,7 @@ mod announced;
 mod backup;
 mod codec;
 mod counters;
+mod footing;
 mod frame;
 #[cfg(test)]
 pub(crate) mod fuzz;
@@ -38,6 +39,7 @@ use tokio::sync::broadcast;
 
 pub use announced::Announcement;
 pub use backup::{Backup, BackupError, Contents, check};
+pub use footing::Astray;
 pub use health::Health;
 pub use news::Published;
 pub use recorder::{AppendError, Durability, Receipt};
@@ -52,6 +54,7 @@ use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use crate::model::time::{Span, Time};
 use counters::Counters;
+use footing::Footing;
 use journal::Journal;
 use keeper::Keeper;
 use recorder::Recorder;
@@ -103,7 +106,9 @@ impl Log {
         let path = store.path().to_owned();
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         let (slot, counters) = (Slot::new(store.clone()), Counters::default());
-        let keeper = Keeper::new(slot.clone(), dir, &journal, counters.failures.clone());
+        let footing = Footing::of(&dir).map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        let footing = Arc::new(footing);
+        let keeper = Keeper::new(slot.clone(), dir, footing.clone(), &journal, counters.failures.clone());
         let (views, follower, follow) = view::replay(
             &store,
             keeper,
@@ -112,7 +117,7 @@ impl Log {
             counters.forgotten.clone(),
         )?;
         let watch = watch(views.latest().state.time().last_told());
-        let started = recorder::start(journal, slot, counters, follower, watch);
+        let started = recorder::start(journal, slot, counters, follower, watch, footing);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));
         Ok(Self { recorder, views, rules, threads, retention: Arc::default() })

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::eyes::{Eyes, LOOK_PAUSE};
 use super::{AppendError, Change, Entry, Gap, Reader, Shared, locked};
 use crate::clock::{self, Watch};
 use crate::log::codec::CodecError;
@@ -28,8 +29,6 @@ const FRAME_BYTES_MAX: usize = 1024 * 1024;
 const GATHER_PAUSE: Duration = Duration::from_micros(500);
 /// How often it waits, as long as each time brings some.
 const GATHER_PAUSES_MAX: u32 = 2;
-/// How often the clock is looked at while nothing happens.
-const LOOK_PAUSE: Duration = Duration::from_secs(5);
 /// Pause between two attempts to write to a journal that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -40,7 +39,7 @@ pub(super) struct Writer {
     follower: Follower,
     herald: Herald,
     retry_at: Instant,
-    watch: Watch,
+    eyes: Eyes,
 }
 
 /// What waits for the writer.
@@ -87,15 +86,19 @@ impl Batch {
     }
 
     /// Takes the changes that wait, up to a frame's bytes: they go first.
-    fn take_changes(&mut self, waiting: &Waiting) {
+    fn take_changes(&mut self, waiting: &Waiting, eyes: &mut Eyes) {
         while self.frame.bytes().len() < FRAME_BYTES_MAX
             && let Ok(change) = waiting.changes.try_recv()
         {
-            self.push_change(change);
+            self.push_change(change, eyes);
         }
     }
 
-    fn push_change(&mut self, Change { event, told }: Change) {
+    fn push_change(&mut self, Change { event, told }: Change, eyes: &mut Eyes) {
+        if eyes.would_lose(&event) {
+            let _ = told.send(Err(AppendError::Astray));
+            return;
+        }
         match self.push_event(event) {
             Ok(()) => self.changers.push(told),
             Err(_) => {
@@ -105,13 +108,13 @@ impl Batch {
     }
 
     /// Takes an entry. Returns whether the queue goes on.
-    fn push(&mut self, entry: Entry, waiting: &Waiting, watch: &mut Watch) -> bool {
+    fn push(&mut self, entry: Entry, waiting: &Waiting, eyes: &mut Eyes) -> bool {
         match entry {
             Entry::Observed(mut observation, told) => {
-                if watch.is_odd(observation.at) {
-                    self.push_step(watch);
+                if eyes.watch.is_odd(observation.at) {
+                    self.push_step(&mut eyes.watch);
                 }
-                observation.at = watch.put_right(observation.at);
+                observation.at = eyes.watch.put_right(observation.at);
                 match self.push_event(Event::Observed(*observation)) {
                     Ok(()) => self.observers.push(told),
                     Err(_) => self.lost += 1,
@@ -120,15 +123,15 @@ impl Batch {
             Entry::Learned(event) => {
                 let _ = self.push_event(event);
             }
-            Entry::Change(change) => self.push_change(change),
+            Entry::Change(change) => self.push_change(change, eyes),
             Entry::Wake => {}
             // Both mean everything that was handed over before: changes, too.
             Entry::Read(told) => {
-                self.take_changes(waiting);
+                self.take_changes(waiting, eyes);
                 self.readers.push(told);
             }
             Entry::Stop => {
-                self.take_changes(waiting);
+                self.take_changes(waiting, eyes);
                 return false;
             }
         }
@@ -168,11 +171,11 @@ impl Batch {
     }
 
     /// Takes what waits, up to a frame's bounds. Returns whether the queue is still open.
-    fn fill(&mut self, waiting: &Waiting, watch: &mut Watch) -> bool {
+    fn fill(&mut self, waiting: &Waiting, eyes: &mut Eyes) -> bool {
         while self.events.len() < FRAME_ENTRIES_MAX && self.frame.bytes().len() < FRAME_BYTES_MAX {
             match waiting.entries.try_recv() {
                 Ok(entry) => {
-                    if !self.push(entry, waiting, watch) {
+                    if !self.push(entry, waiting, eyes) {
                         return false;
                     }
                 }
@@ -185,8 +188,8 @@ impl Batch {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, journal: Journal, follower: Follower, watch: Watch) -> Self {
-        Self { shared, journal, follower, herald: Herald::start(), retry_at: Instant::now(), watch }
+    pub(super) fn new(shared: Arc<Shared>, journal: Journal, follower: Follower, eyes: Eyes) -> Self {
+        Self { shared, journal, follower, herald: Herald::start(), retry_at: Instant::now(), eyes }
     }
 
     /// Writes until the queue is closed, and then the changes that are left.
@@ -194,11 +197,12 @@ impl Writer {
         let (mut open, mut next) = (true, Some(Entry::Wake));
         while open && let Some(first) = next {
             let mut batch = Batch::new(self.journal.frame());
-            batch.push_step(&mut self.watch);
+            self.eyes.glance();
+            batch.push_step(&mut self.eyes.watch);
             let gap = batch.push_gap(&self.shared);
-            batch.take_changes(waiting);
+            batch.take_changes(waiting, &mut self.eyes);
             batch.push_counted(self.shared.meters.take_due(Instant::now()));
-            open = batch.push(first, waiting, &mut self.watch) && batch.fill(waiting, &mut self.watch);
+            open = batch.push(first, waiting, &mut self.eyes) && batch.fill(waiting, &mut self.eyes);
             open = open && self.gather(&mut batch, waiting);
             if !open {
                 batch.push_counted(self.shared.meters.take_all(Instant::now()));
@@ -213,7 +217,7 @@ impl Writer {
     fn write_changes(&mut self, waiting: &Waiting) {
         loop {
             let mut batch = Batch::new(self.journal.frame());
-            batch.take_changes(waiting);
+            batch.take_changes(waiting, &mut self.eyes);
             if batch.changers.is_empty() {
                 return;
             }
@@ -255,7 +259,7 @@ impl Writer {
                 break;
             }
             let any_left = self.shared.announced.wait(GATHER_PAUSE);
-            if !batch.fill(waiting, &mut self.watch) {
+            if !batch.fill(waiting, &mut self.eyes) {
                 return false;
             }
             if !any_left || batch.events.len() == before {
@@ -290,7 +294,7 @@ impl Writer {
             batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
             batch.observers.len() as u64 + batch.events.iter().map(left_out).sum::<u64>(),
         );
-        self.watch.unsee(batch.stepped);
+        self.eyes.watch.unsee(batch.stepped);
         for told in batch.changers {
             let _ = told.send(Err(AppendError::Unwritable));
         }
