@@ -7,6 +7,7 @@
 //! When a frame cannot be written, everybody that waits for it hears so at once, the loss is counted, and the disk is tried
 //! again from time to time. The first thing that is then written is the gap.
 
+mod batch;
 mod eyes;
 mod writer;
 

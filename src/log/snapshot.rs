@@ -84,3 +84,33 @@ pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
     state.set_rules(rules.clone());
     rest.is_empty().then_some(Kept { view: View { directory, state, deploys, acts, applied }, is_ours })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::tests::observation;
+    use crate::model::event::{Event, Observation};
+    use crate::model::time::Time;
+
+    /// What retention kept before the log had a time of its own is all that there is of removed observations.
+    #[test]
+    fn a_base_without_the_log_s_own_time_is_read() {
+        let (rules, at) = (Rules::default(), Time::from_ms(86_400_000));
+        let mut view = View::new(&rules);
+        view.apply(1, &Event::Observed(Observation { at, ..observation(1) }));
+        let maker = Maker { layout: WITHOUT_TIME, ..Maker::this(&rules) };
+        let mut bytes = postcard::to_stdvec(&maker).unwrap();
+        bytes.extend(postcard::to_stdvec(&view.applied).unwrap());
+        bytes.extend(postcard::to_stdvec(&view.directory).unwrap());
+        bytes.extend(postcard::to_stdvec(&view.deploys).unwrap());
+        bytes.extend(postcard::to_stdvec(&view.acts).unwrap());
+        let state = postcard::to_stdvec(&view.state).unwrap();
+        let time = postcard::to_stdvec(view.state.time()).unwrap();
+        bytes.extend(state.strip_suffix(&time[..]).unwrap());
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        let kept = decode(&bytes, &rules).unwrap();
+        assert!(!kept.is_ours, "the log itself is folded again");
+        assert_eq!(kept.view.state.time(), view.state.time(), "it goes on where the base ends");
+        assert_eq!(kept.view.state.last_at(), Some(at));
+    }
+}
