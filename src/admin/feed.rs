@@ -207,7 +207,11 @@ fn of_event(sequence: u64, event: &Event) -> Option<News> {
     match event {
         Event::Observed(observation) => of_observation(sequence, observation),
         Event::Acted(act) => Some(of_act(sequence, act)),
-        Event::Learned { .. } | Event::Gap { .. } | Event::Refused { .. } | Event::LeftOut(_) => None,
+        Event::Learned { .. }
+        | Event::Gap { .. }
+        | Event::Refused { .. }
+        | Event::LeftOut(_)
+        | Event::ClockStepped { .. } => None,
     }
 }
 

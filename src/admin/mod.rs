@@ -59,7 +59,7 @@ pub use open::{Readiness, Serving};
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
 use crate::config::{self, Access, Webhook};
-use crate::log::Log;
+use crate::log::{AppendError, Log};
 use crate::model::act::{Action, Actor};
 use crate::model::deploy::Place;
 use crate::model::deployments::State;
@@ -163,7 +163,10 @@ impl App {
     async fn append(&self, actor: &Actor, at: Time, action: Action) -> Result<(), Problem> {
         self.log.append(action.by(actor.clone(), at)).await.map_err(|error| {
             tracing::error!(%error, "a change was not written");
-            Problem::log_unavailable()
+            match (error, self.log.health().verdict()) {
+                (AppendError::Astray, Err(what)) => Problem::log_astray(&what),
+                _ => Problem::log_unavailable(),
+            }
         })
     }
 }

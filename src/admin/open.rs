@@ -13,10 +13,14 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::clock::now;
+use crate::model::log_time::LogTime;
 use crate::model::time::Time;
 
 /// OpenMetrics 1.0, "Overall Structure".
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Steps of the clock that `/status` shows.
+const STEPS_SHOWN_MAX: usize = 8;
 
 /// Whether the proxy lets connections in: all that `/readyz` says. Whatever probes that takes the proxy out of use, so
 /// the log is no part of it: pulls go on without it. How the log is, `/status` and the metrics say.
@@ -80,6 +84,8 @@ struct LogStatus {
     entries: u64,
     /// `ok`, or what is wrong in words.
     health: String,
+    /// The log's files are those in the data folder. If not, nothing outlives the process, and changes are refused.
+    in_place: bool,
     /// The last attempt to write to the journal succeeded. Without it pulls go on untracked.
     writable: bool,
     /// The last attempt to write to the database succeeded. Without it the journal goes on while it has room.
@@ -98,6 +104,20 @@ struct LogStatus {
     late: u64,
     /// Observations that were never written.
     lost: u64,
+    /// The latest times that this machine's clock was set, the latest last.
+    clock_steps: Vec<ClockStep>,
+}
+
+/// This machine's clock was set.
+#[derive(Serialize, ToSchema)]
+struct ClockStep {
+    /// When, by the clock after it.
+    at: Time,
+    /// How far, in seconds; back where it is negative.
+    by_s: i64,
+    /// It was noticed as it happened, or at the start of the server; else the order of the log shows it, and it was at
+    /// least as far.
+    measured: bool,
 }
 
 /// The process answers.
@@ -153,6 +173,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
         log: LogStatus {
             entries: view.applied,
             health: in_words(health.verdict()),
+            in_place: health.astray.is_none(),
             writable: health.writable,
             database_writable: health.database_writable,
             journal_free_bytes: health.journal_free_bytes,
@@ -161,10 +182,20 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
             scrubbed_s_ago: health.scrubbed_ago.map(|ago| ago.as_secs()),
             late,
             lost,
+            clock_steps: clock_steps(view.state.time()),
         },
         proxy: (app.settings.proxy_figures)(),
     };
     json(StatusCode::OK, &status)
+}
+
+fn clock_steps(time: &LogTime) -> Vec<ClockStep> {
+    let latest = time.steps().rev().take(STEPS_SHOWN_MAX);
+    let mut steps: Vec<ClockStep> = latest
+        .map(|step| ClockStep { at: step.at, by_s: step.by.ms() / 1000, measured: step.is_measured })
+        .collect();
+    steps.reverse();
+    steps
 }
 
 fn in_words(result: Result<(), String>) -> String {

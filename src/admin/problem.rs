@@ -286,6 +286,16 @@ impl Problem {
         )
     }
 
+    /// 503: the log's files were deleted or replaced, so a change would be lost.
+    pub(super) fn log_astray(what: &str) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "log-astray",
+            "The change would not outlive the server",
+            format!("nothing was changed; {what}"),
+        )
+    }
+
     /// 503: the log cannot be read now.
     pub(super) fn log_unreadable() -> Self {
         Self::new(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::event::Observation;
+use crate::model::log_time::LogTime;
 use crate::model::oci::{Digest, Repository};
 use crate::model::questions::{self, Replayed};
 use crate::model::releases::{Catalogue, Change, Registration};
@@ -154,33 +155,52 @@ fn catalogue(path: &Path) -> Result<Catalogue, ReplayError> {
     Ok(catalogue)
 }
 
-/// Folds the lines whose time is not after `until`: the log's order is not that of the times, so a later line may
-/// belong to the answer although one before it does not.
+/// Folds the lines that people are shown as not after `until`. That takes two readings: what the clock said is put
+/// right by what comes later.
 fn fold(path: &Path, until: Option<Time>, state: &mut State) -> Result<(), ReplayError> {
-    let read = |source| ReplayError::Read { path: path.into(), source };
-    let mut lines: Box<dyn BufRead> = if path == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(BufReader::with_capacity(1 << 20, File::open(path).map_err(read)?))
+    let Some(until) = until else {
+        return each(open(path)?, path, |observation| state.observe(&observation));
     };
+    let mut text = Vec::new();
+    open(path)?.read_to_end(&mut text).map_err(|source| ReplayError::Read { path: path.into(), source })?;
+    let (mut whole, mut so_far) = (LogTime::default(), LogTime::default());
+    each(&text[..], path, |observation| {
+        whole.observed(observation.at);
+    })?;
+    each(&text[..], path, |observation| {
+        let at = so_far.observed(observation.at);
+        if whole.told(at) <= until {
+            state.observe(&observation);
+        }
+    })
+}
+
+fn open(path: &Path) -> Result<Box<dyn BufRead>, ReplayError> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path).map_err(|source| ReplayError::Read { path: path.into(), source })?;
+    Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
+}
+
+/// Reads observations, a line each, and lets `take` have them.
+fn each(mut lines: impl BufRead, path: &Path, mut take: impl FnMut(Observation)) -> Result<(), ReplayError> {
     let mut text = Vec::new();
     for line in 1.. {
         text.clear();
-        let length = io::Read::take(&mut lines, LINE_BYTES_MAX).read_until(b'\n', &mut text).map_err(read)?;
+        let read = Read::take(&mut lines, LINE_BYTES_MAX).read_until(b'\n', &mut text);
+        let length = read.map_err(|source| ReplayError::Read { path: path.into(), source })?;
         if length == 0 {
             break;
         }
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let observation: Observation = serde_json::from_slice(&text).map_err(|source| ReplayError::Line {
+        take(serde_json::from_slice(&text).map_err(|source| ReplayError::Line {
             path: path.into(),
             line,
             source,
-        })?;
-        if until.is_none_or(|until| observation.at <= until) {
-            state.observe(&observation);
-        }
+        })?);
     }
     Ok(())
 }

@@ -127,6 +127,7 @@ mod tests {
             ("refused", Event::Refused { last: refused, first_at: at, count: 23 }),
             ("left-out", Event::LeftOut(left_out(Excess::Observations))),
             ("left-out-refusals", Event::LeftOut(left_out(Excess::Refusals))),
+            ("clock-stepped", Event::ClockStepped { at, by_ms: -7_200_000 }),
         ];
         events.extend(actions(at).into_iter().map(|(name, action)| (name, action.by(by.clone(), at))));
         events
@@ -269,7 +270,7 @@ mod tests {
         let versions = [
             (include_str!("../../tests/golden/events-v1.txt"), Actor::default(), 11),
             (include_str!("../../tests/golden/events-v2.txt"), ada(), 20),
-            (include_str!("../../tests/golden/events-v3.txt"), ada(), 24),
+            (include_str!("../../tests/golden/events-v3.txt"), ada(), 25),
         ];
         for (golden, by, count) in versions {
             let samples: BTreeMap<_, _> = samples(&by).into_iter().collect();

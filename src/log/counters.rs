@@ -17,6 +17,7 @@ pub(super) struct Counters {
     pub(super) refusals_counted: Counter,
     pub(super) failures: Counter,
     pub(super) fold_panics: Counter,
+    pub(super) clock_steps: Counter,
     pub(super) forgotten: ForgottenGauges,
 }
 
@@ -69,6 +70,11 @@ impl Counters {
             "releases_forgotten",
             "Releases that only labels told of and that were forgotten",
             forgotten.releases.clone(),
+        );
+        log.register(
+            "clock_steps",
+            "Times that this machine's clock was set while the log was open, or before that so far back that the log shows it",
+            self.clock_steps.clone(),
         );
         log.register("fold_panics", "Events that the fold could not take", self.fold_panics.clone());
     }

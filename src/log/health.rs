@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::footing::Astray;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -10,6 +11,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 /// How the log is. None of it stops a pull.
 #[derive(Clone, Debug)]
 pub struct Health {
+    /// What became of the log's files, if they are not what was opened any more.
+    pub astray: Option<Astray>,
     /// The last attempt to write to the journal succeeded.
     pub writable: bool,
     /// The last attempt to write to the database succeeded.
@@ -30,6 +33,14 @@ impl Health {
     /// # Errors
     /// What is wrong.
     pub fn verdict(&self) -> Result<(), String> {
+        if let Some(astray) = &self.astray {
+            return Err(format!(
+                "{astray} while the server has it open: pulls go on and are tracked, but nothing of it outlives this \
+                 process, so changes are refused. Take a backup now with `landfall backup` and an admin token, which has \
+                 everything; then stop the server, restore the backup into an empty folder with `landfall restore`, and \
+                 start again. If other files were put there on purpose, restart the server to use them"
+            ));
+        }
         if !self.writable {
             return Err("the log cannot be written; pulls go on, but are not tracked until it can".to_owned());
         }
@@ -73,6 +84,11 @@ impl<F: Fn() -> Health + Send + Sync + 'static> Collector for Gauges<F> {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
         };
+        gauge(
+            "in_place",
+            "1 if the log's files are those in the data folder; at 0 they were deleted or replaced, and nothing outlives the process",
+            health.astray.is_none().into(),
+        )?;
         gauge(
             "writable",
             "1 if the last write to the journal succeeded; at 0 pulls are not tracked",

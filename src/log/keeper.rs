@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 
+use super::footing::Footing;
 use super::frame::Frame;
 use super::journal::Journal;
 use super::store::{Slot, Store};
@@ -90,6 +91,7 @@ impl Progress {
 pub(super) struct Keeper {
     slot: Slot,
     dir: PathBuf,
+    footing: Arc<Footing>,
     pending: Vec<Frame>,
     pending_bytes: usize,
     /// At this many bytes the database takes them.
@@ -102,11 +104,17 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// A keeper for the database in `dir`, which is open in `slot`, behind `journal`.
-    pub(super) fn new(slot: Slot, dir: PathBuf, journal: &Journal, failures: Counter) -> Self {
+    pub(super) fn new(
+        slot: Slot,
+        dir: PathBuf,
+        footing: Arc<Footing>,
+        journal: &Journal,
+        failures: Counter,
+    ) -> Self {
         // Each half empties in pieces, so there is room long before the other one is full.
         let (bytes_max, progress) = (journal.half_bytes() / 4, journal.progress());
         let due = Instant::now();
-        Self { slot, dir, pending: Vec::new(), pending_bytes: 0, bytes_max, due, progress, failures }
+        Self { slot, dir, footing, pending: Vec::new(), pending_bytes: 0, bytes_max, due, progress, failures }
     }
 
     /// Takes charge of a frame that is durable.
@@ -156,6 +164,12 @@ impl Keeper {
             return Some(store);
         }
         if self.progress.is_failing() && Instant::now() < self.due {
+            return None;
+        }
+        if let Err(astray) = self.footing.check() {
+            // Another database would be made or opened, to which these frames do not belong.
+            tracing::error!(%astray, "the database of the log is not opened again");
+            self.fail();
             return None;
         }
         match Store::open(&self.dir) {

@@ -13,6 +13,7 @@ mod backup;
 mod codec;
 mod counters;
 mod draft;
+mod footing;
 mod frame;
 #[cfg(test)]
 pub(crate) mod fuzz;
@@ -42,6 +43,7 @@ use tokio::sync::broadcast;
 pub use announced::Announcement;
 pub use backup::{Backup, BackupError, Contents, END_RECORD_BYTES, check, check_end};
 pub use draft::DraftError;
+pub use footing::Astray;
 pub use health::Health;
 pub use news::Published;
 pub use recorder::{AppendError, Durability, Receipt};
@@ -51,12 +53,13 @@ pub use salvage::{SalvageError, Salvaged, salvage};
 pub use store::{Events, Fault, OpenError, ReadError};
 pub use view::View;
 
-use crate::clock;
+use crate::clock::{self, Watch};
 use crate::model::act::Act;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use crate::model::time::{Span, Time};
 use counters::Counters;
+use footing::Footing;
 use journal::Journal;
 use keeper::Keeper;
 use recorder::Recorder;
@@ -85,7 +88,7 @@ impl Log {
         // What is damaged is refused before anything is written to it.
         let view = view::known(&store, &rules)?;
         let journal = Journal::open(dir, &store)?;
-        Self::start(store, journal, rules, view)
+        Self::start(store, journal, rules, view, Watch::begin)
     }
 
     /// Begins to remove observations that are older than `keep`. What they proved stays.
@@ -94,7 +97,8 @@ impl Log {
     /// The operating system refuses another thread.
     pub fn retain(&self, keep: Span) -> std::io::Result<()> {
         let (stop, stopped) = sync_channel(0);
-        let thread = retention::start(self.recorder.slot(), self.rules.clone(), keep, stopped)?;
+        let views = self.views.clone();
+        let thread = retention::start(self.recorder.slot(), views, self.rules.clone(), keep, stopped)?;
         lock(&self.stops).push(stop);
         lock(&self.threads).push(thread);
         Ok(())
@@ -112,14 +116,23 @@ impl Log {
         Ok(())
     }
 
-    fn start(store: Store, journal: Journal, rules: Rules, view: View) -> Result<Self, OpenError> {
+    fn start(
+        store: Store,
+        journal: Journal,
+        rules: Rules,
+        view: View,
+        watch: impl FnOnce(Option<Time>) -> Watch,
+    ) -> Result<Self, OpenError> {
         let path = store.path().to_owned();
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         let (slot, counters) = (Slot::new(store.clone()), Counters::default());
-        let keeper = Keeper::new(slot.clone(), dir, &journal, counters.failures.clone());
+        let footing = Footing::of(&dir).map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        let footing = Arc::new(footing);
+        let keeper = Keeper::new(slot.clone(), dir, footing.clone(), &journal, counters.failures.clone());
         let (views, follower, follow) =
             view::replay(&store, keeper, view, counters.fold_panics.clone(), counters.forgotten.clone())?;
-        let started = recorder::start(journal, slot, counters, follower);
+        let watch = watch(views.latest().state.time().last_told());
+        let started = recorder::start(journal, slot, counters, follower, watch, footing);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));
         Ok(Self { recorder, views, rules, threads, stops: Arc::default() })
@@ -214,7 +227,7 @@ impl Log {
     /// # Errors
     /// Retention removed what would be needed, or the log cannot be read.
     pub fn view_at(&self, at: Time) -> Result<View, PastError> {
-        retention::view_at(&self.recorder.store()?, &self.rules, at)
+        retention::view_at(&self.recorder.store()?, &self.rules, self.view().state.time(), at)
     }
 
     /// Registers the log's counters and gauges.

@@ -43,7 +43,11 @@ impl Crier {
         let is_news = |event: &Event| match event {
             Event::Observed(observation) => observation.object == Object::Manifest,
             Event::Acted(_) => true,
-            Event::Learned { .. } | Event::Gap { .. } | Event::Refused { .. } | Event::LeftOut(_) => false,
+            Event::Learned { .. }
+            | Event::Gap { .. }
+            | Event::Refused { .. }
+            | Event::LeftOut(_)
+            | Event::ClockStepped { .. } => false,
         };
         for (sequence, event) in (first..).zip(events).filter(|(_, event)| is_news(event)) {
             if self.next.events.len() < EVENTS_MAX {

@@ -7,6 +7,8 @@
 //! When a frame cannot be written, everybody that waits for it hears so at once, the loss is counted, and the disk is tried
 //! again from time to time. The first thing that is then written is the gap.
 
+mod batch;
+mod eyes;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +22,7 @@ use tokio::sync::oneshot;
 
 use super::announced::{Announced, Announcement};
 use super::counters::Counters;
+use super::footing::{Astray, Footing};
 use super::health::{Gauges, Health};
 use super::herald::Waiter;
 use super::journal::Journal;
@@ -28,10 +31,12 @@ use super::meter::{Meters, Verdict};
 use super::scrub::Findings;
 use super::store::{ReadError, Slot, Store};
 use super::view::Follower;
+use crate::clock::Watch;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::model::act::Action;
 use crate::model::event::{Event, Observation};
 use crate::model::time::Time;
+use eyes::Eyes;
 use writer::{Waiting, Writer};
 
 /// Entries that may wait for the writer. At 300 B each, some 20 MB.
@@ -48,6 +53,9 @@ pub enum AppendError {
     /// The disk refused it.
     #[error("the log cannot be written; the server's own log says why")]
     Unwritable,
+    /// The log's files were deleted or replaced, so it would be lost.
+    #[error("the log's files were deleted or replaced under the running server; /status says what to do")]
+    Astray,
     /// The log was closed.
     #[error("the log is closed: the server is shutting down")]
     Closed,
@@ -101,6 +109,8 @@ struct Shared {
     /// What each token may write, and what is counted instead.
     meters: Meters,
     writable: AtomicBool,
+    /// What became of the log's files when somebody looked last.
+    astray: Mutex<Option<Astray>>,
     /// When something was made durable.
     written_at: Mutex<Option<Instant>>,
     announced: Arc<Announced>,
@@ -117,6 +127,7 @@ struct Gap {
 impl Shared {
     fn health(&self) -> Health {
         Health {
+            astray: locked(&self.astray).clone(),
             writable: self.writable.load(Ordering::Relaxed),
             database_writable: !self.progress.is_failing(),
             journal_free_bytes: self.progress.free_bytes(),
@@ -288,6 +299,8 @@ pub(super) fn start(
     store: Slot,
     counters: Counters,
     follower: Follower,
+    watch: Watch,
+    footing: Arc<Footing>,
 ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
     let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);
     let (changes, waiting_changes) = sync_channel(CHANGES_MAX);
@@ -299,12 +312,14 @@ pub(super) fn start(
         gap,
         meters: Meters::default(),
         writable: AtomicBool::new(true),
+        astray: Mutex::default(),
         written_at: Mutex::default(),
         announced: Arc::default(),
         findings: Findings::default(),
     });
     let waiting = Waiting { entries, changes: waiting_changes };
-    let writer = Writer::new(shared.clone(), journal, follower);
+    let eyes = Eyes::new(watch, footing, shared.clone());
+    let writer = Writer::new(shared.clone(), journal, follower, eyes);
     let thread =
         std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&waiting))?;
     Ok((Recorder { queue, changes, shared }, thread))

@@ -1,5 +1,8 @@
 //! Old observations leave the log; what they proved stays.
 //!
+//! How old one is, is counted in time that the log lived through ([`LogTime::lived`]), not read off the clock: one that
+//! is a year ahead makes nothing older by more than a day, and one that was set back removes nothing either.
+//!
 //! What is removed is folded into the base snapshot first, which every later fold begins with. So deployments, their
 //! evidence and the history of tokens remain, and only questions about a moment before the base can no longer be
 //! answered. A crash between the two steps loses nothing: what is left over is not folded twice, and removed later.
@@ -10,9 +13,10 @@ use std::time::Duration;
 
 use super::snapshot;
 use super::store::{Fault, OpenError, ReadError, Slot, Snapshot, Store};
-use super::view::{View, base};
+use super::view::{View, Views, base};
 use crate::clock;
 use crate::model::deployments::Rules;
+use crate::model::log_time::LogTime;
 use crate::model::time::{Span, Time};
 
 /// How often the log's beginning is looked at.
@@ -40,6 +44,7 @@ pub(super) enum ThinError {
 /// Starts the thread that removes what is older than `keep`, until the other end of `stop` is gone.
 pub(super) fn start(
     slot: Slot,
+    views: Views,
     rules: Rules,
     keep: Span,
     stop: Receiver<()>,
@@ -47,7 +52,8 @@ pub(super) fn start(
     let work = move || {
         while stop.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
             let Some(store) = slot.get() else { continue };
-            match thin(&store, &rules, clock::now() - keep, EVENTS_MIN) {
+            let lived = views.latest().state.time().lived_until(clock::now());
+            match thin(&store, &rules, lived - keep, EVENTS_MIN) {
                 Ok(0) => {}
                 Ok(events) => tracing::info!(events, "old observations left the log; what they proved stays"),
                 Err(error) => tracing::warn!(%error, "old observations could not be removed"),
@@ -57,14 +63,16 @@ pub(super) fn start(
     std::thread::Builder::new().name("log-retention".to_owned()).spawn(work)
 }
 
-/// Moves what came before `until` into the base, if that is at least `events_min` events, and removes it. Returns how
-/// many events moved.
-pub(super) fn thin(store: &Store, rules: &Rules, until: Time, events_min: u64) -> Result<u64, ThinError> {
+/// Moves what came before the log had lived for `until` into the base, if that is at least `events_min` events, and
+/// removes it. Returns how many events moved.
+pub(super) fn thin(store: &Store, rules: &Rules, until: Span, events_min: u64) -> Result<u64, ThinError> {
     let mut base = base(store, rules)?;
     let before = base.applied;
+    let mut time = base.state.time().clone();
     for entry in store.events_after(before)? {
         let (sequence, event) = entry?;
-        let is_recent = event.is_observed() && event.at() >= until;
+        time.take(&event);
+        let is_recent = event.is_observed() && time.lived() >= until;
         if is_recent || sequence - before > EVENTS_MAX {
             break;
         }
@@ -96,16 +104,19 @@ pub enum PastError {
     Read(#[from] ReadError),
 }
 
-/// What the log said at `at`: everything folded again that was observed until then, and nothing later.
-pub(super) fn view_at(store: &Store, rules: &Rules, at: Time) -> Result<View, PastError> {
+/// What the log said at `at`: everything folded again that people are shown as observed until then, and nothing later.
+/// `whole` is the time of the log as a whole: what the clock said is put right by what comes later.
+pub(super) fn view_at(store: &Store, rules: &Rules, whole: &LogTime, at: Time) -> Result<View, PastError> {
     let mut view = base(store, rules)?;
-    if let Some(before) = view.state.last_at().filter(|before| at < *before) {
+    let mut time = view.state.time().clone();
+    if let Some(before) = time.furthest().map(|line| whole.told(line)).filter(|before| at < *before) {
         return Err(PastError::Removed { before });
     }
     for entry in store.events_after(view.applied)? {
         let (sequence, event) = entry?;
-        // Clocks step back now and then, so a later entry can still be in time.
-        if event.at() <= at {
+        let line = time.take(&event);
+        // Within the jitter a later entry can still be in time.
+        if whole.told(line) <= at {
             view.apply(sequence, &event);
         }
     }

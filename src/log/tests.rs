@@ -8,6 +8,8 @@ use crate::model::event::{Method, Object, TokenId, TokenKind};
 use crate::model::oci::Digest;
 use crate::model::time::Time;
 
+mod clock;
+
 /// Longer than any test takes.
 fn long() -> Deadlines {
     Deadlines::new(Duration::from_secs(30))
@@ -44,9 +46,13 @@ pub(super) fn open(dir: &Path) -> Log {
 }
 
 fn start(store: Store, journal: Journal) -> Log {
+    start_with(store, journal, Watch::begin)
+}
+
+fn start_with(store: Store, journal: Journal, watch: impl FnOnce(Option<Time>) -> Watch) -> Log {
     let rules = Rules::default();
     let view = view::known(&store, &rules).unwrap();
-    Log::start(store, journal, rules, view).unwrap()
+    Log::start(store, journal, rules, view, watch).unwrap()
 }
 
 pub(super) fn stored(log: &Log) -> Vec<Event> {
@@ -498,7 +504,7 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
     };
     let at_80 = past(&log, 80).unwrap();
 
-    let (store, rules, until) = (log.recorder.store().unwrap(), Rules::default(), Time::from_ms(70 * 60_000));
+    let (store, rules, until) = (log.recorder.store().unwrap(), Rules::default(), Span::from_mins(70));
     assert_eq!(retention::thin(&store, &rules, until, 1_000).unwrap(), 0, "too few to be worth it");
     assert_eq!(retention::thin(&store, &rules, until, 10).unwrap(), 71);
     assert_eq!(retention::thin(&store, &rules, until, 10).unwrap(), 0, "nothing is left to do");

@@ -1,6 +1,7 @@
 //! Everything the log can hold. The byte form is `log::codec`'s matter; the JSON form of an observation is a line
 //! of a trace.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -168,6 +169,13 @@ pub enum Event {
     },
     /// One token made more requests than are kept one by one.
     LeftOut(LeftOut),
+    /// This machine's clock was set.
+    ClockStepped {
+        /// When, by the clock after it.
+        at: Time,
+        /// How far, in milliseconds; back where it is negative. Of a step while no server ran, the least that it was.
+        by_ms: i64,
+    },
 }
 
 /// What is not kept one by one of one token's requests, because there are too many.
@@ -206,12 +214,19 @@ impl Event {
     pub fn at(&self) -> Time {
         match self {
             Self::Observed(observation) => observation.at,
-            Self::Learned { at, .. } => *at,
+            Self::Learned { at, .. } | Self::ClockStepped { at, .. } => *at,
             Self::Gap { until, .. } => *until,
             Self::Acted(act) => act.at,
             Self::Refused { last, .. } => last.at,
             Self::LeftOut(left_out) => left_out.until,
         }
+    }
+}
+
+impl Observation {
+    /// The same at another time.
+    pub fn placed(&self, at: Time) -> Cow<'_, Self> {
+        if at == self.at { Cow::Borrowed(self) } else { Cow::Owned(Self { at, ..self.clone() }) }
     }
 }
 

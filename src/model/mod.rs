@@ -12,6 +12,7 @@ pub mod directory;
 pub mod event;
 #[cfg(test)]
 pub(crate) mod fuzz;
+pub mod log_time;
 pub mod oci;
 pub mod questions;
 pub mod quotes;

@@ -1,15 +1,21 @@
 //! What happens to the log's disk stops no pull, and is said.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use http::Method;
+use landfall::model::deployments::Rules;
+use landfall::model::event::{Method as HttpMethod, Object, Observation, TokenId, TokenKind};
+use landfall::model::oci::Digest;
+use landfall::model::time::{Span, Time};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
 
 use crate::rig::fake::Fake;
 use crate::rig::http::Client;
 use crate::rig::images::{Format, Recipe};
-use crate::rig::landfall::{Landfall, Setup};
+use crate::rig::landfall::{Landfall, Setup, command};
+use crate::rig::process::run;
 use crate::rig::until;
 
 const MANIFEST: &str = "/v2/docker/app/manifests/v1";
@@ -97,4 +103,180 @@ async fn what_the_manifests_probe_stays_well_with_a_dead_log() {
     let before = landfall.admin_get("/status").await["log"]["lost"].clone();
     client.get(MANIFEST).await.expect(200);
     assert_eq!(landfall.admin_get("/status").await["log"]["lost"], before);
+}
+
+/// A way in which the log's files are taken away while the server has them open.
+type Taking = (&'static str, fn(&Path), &'static str);
+
+/// What is done to a data folder, and what is said of it.
+const TAKINGS: [Taking; 5] = [
+    ("the folder deleted", |data| std::fs::remove_dir_all(data).unwrap(), "was deleted"),
+    (
+        "the database deleted",
+        |data| std::fs::remove_file(data.join("landfall.redb")).unwrap(),
+        "landfall.redb was deleted",
+    ),
+    (
+        "the journal deleted",
+        |data| std::fs::remove_file(data.join("landfall.journal")).unwrap(),
+        "landfall.journal was deleted",
+    ),
+    (
+        "another folder in its place",
+        |data| {
+            std::fs::rename(data, data.with_extension("aside")).unwrap();
+            std::fs::create_dir(data).unwrap();
+            std::fs::write(data.join("landfall.redb"), "another").unwrap();
+        },
+        "landfall.redb is another file",
+    ),
+    (
+        "a database over the other",
+        |data| {
+            std::fs::write(data.join("new"), "another").unwrap();
+            std::fs::rename(data.join("new"), data.join("landfall.redb")).unwrap();
+        },
+        "landfall.redb is another file",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_files_that_are_taken_away_are_noticed_and_changes_refused_while_pulls_go_on() {
+    let upstream = Fake::holding(Recipe::app(Format::Oci, "1.0.0").build()).await;
+    for (how, take, said) in TAKINGS {
+        let landfall = Setup::before(&upstream.url()).start();
+        landfall.environment("production").await;
+        let token = landfall.token("production").await;
+        let client = landfall.client(&token);
+        client.get(MANIFEST).await.expect(200);
+        let stranger = Client::new(landfall.admin_url().strip_prefix("http://").unwrap());
+        let secret = std::fs::read_to_string(landfall.setup().data().join("admin.token")).unwrap();
+        let admin = stranger.clone().with("authorization", format!("Bearer {}", secret.trim()));
+        let change = async |method: Method, path: &str, body: serde_json::Value| {
+            let headers = [("content-type", "application/json")];
+            admin.send(method, path, &headers, body.to_string().into()).await.unwrap()
+        };
+
+        take(&landfall.setup().data());
+        // Whoever changes something hears of it at once, before anybody looked.
+        let refused = change(Method::POST, "/api/v1/environments", json!({"name": "staging"})).await;
+        assert_eq!(refused.status, 503, "{how}: {}", refused.text());
+        assert!(refused.text().contains("landfall backup"), "{how}: {}", refused.text());
+        let tokens = format!("/api/v1/environments/production/tokens/{}", token.id);
+        assert_eq!(change(Method::DELETE, &tokens, json!(null)).await.status, 503, "{how}");
+        client.get(MANIFEST).await.expect(200);
+        let log = stranger.get("/status").await.json()["log"].clone();
+        assert_eq!(log["in_place"], false, "{how}: {log}");
+        let health = log["health"].as_str().unwrap();
+        assert!(health.contains(said) && health.contains("pulls go on"), "{how}: {health}");
+        assert!(stranger.get("/metrics").await.text().contains("\nlandfall_log_in_place 0\n"), "{how}");
+        stranger.get("/readyz").await.expect(200);
+
+        // All of it can be saved, with what was pulled meanwhile.
+        let backup = admin.get("/api/v1/backup").await.expect(200);
+        let file = landfall.setup().dir().join("saved");
+        std::fs::write(&file, &backup.body).unwrap();
+        let (_, setup) = landfall.stop();
+        let _ = std::fs::remove_dir_all(setup.data());
+        let restored = run(command().arg("restore").arg(&file).arg("--data").arg(setup.data()));
+        assert_eq!(restored.code, Some(0), "{how}: {}", restored.err);
+        let landfall = setup.start();
+        assert_eq!(landfall.observations().await.len(), 2, "{how}");
+        landfall.client(&token).get(MANIFEST).await.expect(200);
+        landfall.environment("staging").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_deleted_is_noticed_although_nobody_asks_for_anything() {
+    let upstream = Fake::holding(Recipe::app(Format::Oci, "1.0.0").build()).await;
+    let landfall = Setup::before(&upstream.url()).start();
+    let admin = Client::new(landfall.admin_url().strip_prefix("http://").unwrap());
+    assert_eq!(admin.get("/status").await.json()["log"]["in_place"], true);
+    let aside = landfall.setup().data().with_extension("aside");
+    std::fs::rename(landfall.setup().data(), &aside).unwrap();
+    until("it is noticed", async || {
+        (admin.get("/status").await.json()["log"]["in_place"] == false).then_some(())
+    })
+    .await;
+    // Back where it was, it is what it was.
+    std::fs::rename(&aside, landfall.setup().data()).unwrap();
+    landfall.environment("production").await;
+    assert_eq!(admin.get("/status").await.json()["log"]["health"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_became_read_only_loses_nothing() {
+    let upstream = Fake::holding(Recipe::app(Format::Oci, "1.0.0").build()).await;
+    let landfall = Setup::before(&upstream.url()).start();
+    landfall.environment("production").await;
+    let client = landfall.client(&landfall.token("production").await);
+    let data = landfall.setup().data();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o500)).unwrap();
+    client.get(MANIFEST).await.expect(200);
+    landfall.environment("staging").await;
+    assert_eq!(landfall.observations().await.len(), 1);
+    assert_eq!(landfall.admin_get("/status").await["log"]["health"], "ok");
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+/// A log whose latest pull was a day ahead of this machine's clock, which was set right before the server started.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_is_said_and_the_deployments_keep_their_order() {
+    let upstream = Fake::holding(Recipe::app(Format::Oci, "1.0.0").build()).await;
+    let landfall = Setup::before(&upstream.url()).start();
+    landfall.environment("production").await;
+    let token = landfall.token("production").await;
+    let (_, setup) = landfall.stop();
+    let now = landfall::clock::now();
+    let log = landfall::log::Log::open(&setup.data(), Rules::default()).unwrap();
+    let pull = |hours: i64, version: &str| Observation {
+        at: now + Span::from_mins(60 * hours),
+        environment: "production".parse().unwrap(),
+        token: TokenId::new(&token.id),
+        token_kind: TokenKind::Cluster,
+        client: "10.0.0.1".into(),
+        agent: "containerd/v2.1.3".into(),
+        method: HttpMethod::Get,
+        repository: "docker/shop".parse().unwrap(),
+        reference: version.parse().unwrap(),
+        digest: Some(Digest::of(version.as_bytes())),
+        object: Object::Manifest,
+        media_type: None,
+        status: 200,
+        bytes: 700,
+        parent: None,
+    };
+    for observation in [pull(20, "1.0"), pull(24, "1.1")] {
+        let _ = log.record(observation);
+    }
+    log.close();
+
+    let landfall = setup.start();
+    let steps = landfall.admin_get("/status").await["log"]["clock_steps"].clone();
+    let by_s = steps[0]["by_s"].as_i64().unwrap();
+    assert!((-86_400..-86_000).contains(&by_s) && steps[1].is_null(), "{steps}");
+    assert!(
+        landfall
+            .admin(Method::GET, "/metrics", None)
+            .await
+            .text()
+            .contains("\nlandfall_log_clock_steps_total 1\n")
+    );
+    landfall.client(&token).get(MANIFEST).await.expect(200);
+    let seen = landfall::clock::now();
+    let timeline = landfall.admin_get("/api/v1/environments/production/deployments").await;
+    let changes: Vec<(String, String)> = timeline["deployments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|deployment| deployment["changes"].as_array().unwrap())
+        .filter(|change| change["repository"] == "docker/shop")
+        .map(|change| {
+            (change["to"]["version"].to_string(), change["started_at"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    let versions: Vec<&str> = changes.iter().map(|(version, _)| version.as_str()).collect();
+    assert_eq!(versions, [r#""1.1""#, r#""1.0""#]);
+    assert!(changes.iter().all(|(_, at)| at.parse::<Time>().unwrap() <= seen), "{changes:?} {seen}");
 }

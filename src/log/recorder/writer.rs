@@ -2,25 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
-use super::{AppendError, Change, Entry, Gap, Reader, Shared, locked};
+use super::batch::Batch;
+use super::eyes::{Eyes, LOOK_PAUSE};
+use super::{AppendError, Change, Entry, Gap, Shared, locked};
 use crate::clock;
-use crate::log::codec::CodecError;
 use crate::log::frame::Frame;
-use crate::log::herald::{Herald, Waiter};
+use crate::log::herald::Herald;
 use crate::log::journal::Journal;
 use crate::log::view::{Committed, Follower};
 use crate::model::event::{Event, Excess};
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 
-/// Entries in one frame: few enough that nobody waits for long.
-const FRAME_ENTRIES_MAX: usize = 2_048;
-/// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
-const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// How long a frame waits at a time for observations that were announced, unless all have come before: what it costs
 /// besides its bytes (a sync, a few wake-ups) is the same however few share it. A pull that is alone waits for nobody;
 /// one whose upstream is slow costs the others one pause.
@@ -37,6 +32,7 @@ pub(super) struct Writer {
     follower: Follower,
     herald: Herald,
     retry_at: Instant,
+    eyes: Eyes,
 }
 
 /// What waits for the writer.
@@ -46,137 +42,38 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// The next entry; none at the end. Wakes up after `pause`, where there is one.
-    fn next(&self, pause: Option<Duration>) -> Option<Entry> {
-        match pause.map(|pause| self.entries.recv_timeout(pause)) {
-            None => self.entries.recv().ok(),
-            Some(Ok(entry)) => Some(entry),
-            Some(Err(RecvTimeoutError::Timeout)) => Some(Entry::Wake),
-            Some(Err(RecvTimeoutError::Disconnected)) => None,
+    /// The next entry; none at the end. Wakes up after `pause`.
+    fn next(&self, pause: Duration) -> Option<Entry> {
+        match self.entries.recv_timeout(pause) {
+            Ok(entry) => Some(entry),
+            Err(RecvTimeoutError::Timeout) => Some(Entry::Wake),
+            Err(RecvTimeoutError::Disconnected) => None,
         }
-    }
-}
-
-/// What one frame takes, and who waits for it.
-struct Batch {
-    frame: Frame,
-    events: Vec<Event>,
-    observers: Vec<Waiter>,
-    changers: Vec<oneshot::Sender<Result<(), AppendError>>>,
-    readers: Vec<Reader>,
-    /// Observations that have no bytes: no codec should know any.
-    lost: u64,
-}
-
-impl Batch {
-    fn new(frame: Frame) -> Self {
-        Self { frame, events: vec![], observers: vec![], changers: vec![], readers: vec![], lost: 0 }
-    }
-
-    /// Takes the changes that wait, up to a frame's bytes: they go first.
-    fn take_changes(&mut self, waiting: &Waiting) {
-        while self.frame.bytes().len() < FRAME_BYTES_MAX
-            && let Ok(change) = waiting.changes.try_recv()
-        {
-            self.push_change(change);
-        }
-    }
-
-    fn push_change(&mut self, Change { event, told }: Change) {
-        match self.push_event(event) {
-            Ok(()) => self.changers.push(told),
-            Err(_) => {
-                let _ = told.send(Err(AppendError::Unwritable));
-            }
-        }
-    }
-
-    /// Takes an entry. Returns whether the queue goes on.
-    fn push(&mut self, entry: Entry, waiting: &Waiting) -> bool {
-        match entry {
-            Entry::Observed(observation, told) => match self.push_event(Event::Observed(*observation)) {
-                Ok(()) => self.observers.push(told),
-                Err(_) => self.lost += 1,
-            },
-            Entry::Learned(event) => {
-                let _ = self.push_event(event);
-            }
-            Entry::Change(change) => self.push_change(change),
-            Entry::Wake => {}
-            // Both mean everything that was handed over before: changes, too.
-            Entry::Read(told) => {
-                self.take_changes(waiting);
-                self.readers.push(told);
-            }
-            Entry::Stop => {
-                self.take_changes(waiting);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Puts the losses first that are not in the log yet; returns them.
-    fn push_gap(&mut self, shared: &Shared) -> Option<Gap> {
-        let gap = *locked(&shared.gap);
-        if let Some(Gap { from, lost }) = gap {
-            // A gap is three numbers: it has bytes.
-            let _ = self.push_event(Event::Gap { from, until: clock::now(), lost });
-        }
-        gap
-    }
-
-    /// Takes what was counted instead of being written one by one.
-    fn push_counted(&mut self, counted: Vec<Event>) {
-        for event in counted {
-            // What it is made of was written before, or is a few numbers and names: it has bytes.
-            let _ = self.push_event(event);
-        }
-    }
-
-    fn push_event(&mut self, event: Event) -> Result<(), CodecError> {
-        self.frame.push(&event)?;
-        self.events.push(event);
-        Ok(())
-    }
-
-    /// Takes what waits, up to a frame's bounds. Returns whether the queue is still open.
-    fn fill(&mut self, waiting: &Waiting) -> bool {
-        while self.events.len() < FRAME_ENTRIES_MAX && self.frame.bytes().len() < FRAME_BYTES_MAX {
-            match waiting.entries.try_recv() {
-                Ok(entry) => {
-                    if !self.push(entry, waiting) {
-                        return false;
-                    }
-                }
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
-        }
-        true
     }
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, journal: Journal, follower: Follower) -> Self {
-        Self { shared, journal, follower, herald: Herald::start(), retry_at: Instant::now() }
+    pub(super) fn new(shared: Arc<Shared>, journal: Journal, follower: Follower, eyes: Eyes) -> Self {
+        Self { shared, journal, follower, herald: Herald::start(), retry_at: Instant::now(), eyes }
     }
 
     /// Writes until the queue is closed, and then the changes that are left.
     pub(super) fn run(mut self, waiting: &Waiting) {
-        let mut open = true;
-        while open {
-            let Some(first) = self.next(waiting) else { break };
+        let (mut open, mut next) = (true, Some(Entry::Wake));
+        while open && let Some(first) = next {
             let mut batch = Batch::new(self.journal.frame());
+            self.eyes.glance();
+            batch.push_step(&mut self.eyes.watch);
             let gap = batch.push_gap(&self.shared);
-            batch.take_changes(waiting);
+            batch.take_changes(waiting, &mut self.eyes);
             batch.push_counted(self.shared.meters.take_due(Instant::now()));
-            open = batch.push(first, waiting) && batch.fill(waiting);
+            open = batch.push(first, waiting, &mut self.eyes) && batch.fill(waiting, &mut self.eyes);
             open = open && self.gather(&mut batch, waiting);
             if !open {
                 batch.push_counted(self.shared.meters.take_all(Instant::now()));
             }
             self.write(batch, gap);
+            next = if open { self.next(waiting) } else { None };
         }
         self.write_changes(waiting);
     }
@@ -185,7 +82,7 @@ impl Writer {
     fn write_changes(&mut self, waiting: &Waiting) {
         loop {
             let mut batch = Batch::new(self.journal.frame());
-            batch.take_changes(waiting);
+            batch.take_changes(waiting, &mut self.eyes);
             if batch.changers.is_empty() {
                 return;
             }
@@ -203,7 +100,8 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        waiting.next(self.shared.meters.due_in(Instant::now()))
+        let due_in = self.shared.meters.due_in(Instant::now());
+        waiting.next(due_in.unwrap_or(LOOK_PAUSE).min(LOOK_PAUSE))
     }
 
     fn retry(&mut self) {
@@ -219,14 +117,14 @@ impl Writer {
     }
 
     /// Waits for what was announced, as long as some of it comes. Returns whether the queue is still open.
-    fn gather(&self, batch: &mut Batch, waiting: &Waiting) -> bool {
+    fn gather(&mut self, batch: &mut Batch, waiting: &Waiting) -> bool {
         for _ in 0..GATHER_PAUSES_MAX {
             let before = batch.events.len();
             if !self.shared.announced.any() {
                 break;
             }
             let any_left = self.shared.announced.wait(GATHER_PAUSE);
-            if !batch.fill(waiting) {
+            if !batch.fill(waiting, &mut self.eyes) {
                 return false;
             }
             if !any_left || batch.events.len() == before {
@@ -244,14 +142,24 @@ impl Writer {
             }
             self.shared.counters.entries.inc_by(batch.events.len() as u64);
             self.herald.tell(batch.observers);
+            if batch.stepped != Span::default() {
+                self.shared.counters.clock_steps.inc();
+                tracing::warn!(
+                    by_s = batch.stepped.ms() / 1000,
+                    "this machine's clock was set; the log's order stays what it was, and what is kept for some time is kept for that time"
+                );
+            }
             let Batch { frame, events, changers, readers, .. } = batch;
-            self.follower.follow(Committed { frame, events, changers, readers });
+            if !(events.is_empty() && changers.is_empty() && readers.is_empty()) {
+                self.follower.follow(Committed { frame, events, changers, readers });
+            }
             return;
         }
         self.shared.lose(
             batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
             batch.observers.len() as u64 + batch.events.iter().map(left_out).sum::<u64>(),
         );
+        self.eyes.watch.unsee(batch.stepped);
         for told in batch.changers {
             let _ = told.send(Err(AppendError::Unwritable));
         }

@@ -5,7 +5,7 @@ use crate::log::tests::{created, observation, open, stored};
 use crate::log::{BackupError, DraftError, Log, RestoreError, check, codec, restore, retention};
 use crate::model::deployments::Rules;
 use crate::model::event::Observation;
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 
 fn backup_of(log: &Log) -> Vec<u8> {
     log.backup().unwrap().map(Result::unwrap).collect::<Vec<_>>().concat()
@@ -57,7 +57,7 @@ async fn what_retention_removed_is_still_known() {
         let _ = log.record(observation(number));
     }
     let store = log.recorder.store().unwrap();
-    assert_eq!(retention::thin(&store, &Rules::default(), Time::from_ms(70), 10).unwrap(), 71);
+    assert_eq!(retention::thin(&store, &Rules::default(), Span::from_ms(70), 10).unwrap(), 71);
     let bytes = backup_of(&log);
     assert_eq!(check(&bytes[..]).unwrap().events, 101 - 70);
     let dir = to.path().join("data");
@@ -72,7 +72,7 @@ async fn what_retention_removed_is_still_known() {
     );
     // It is known how far retention came: it goes on from there, in the copy as in the original.
     let store = restored.recorder.store().unwrap();
-    assert_eq!(retention::thin(&store, &Rules::default(), Time::from_ms(90), 10).unwrap(), 20);
+    assert_eq!(retention::thin(&store, &Rules::default(), Span::from_ms(90), 10).unwrap(), 20);
     assert_eq!(stored(&restored).len(), 101 - 90);
 }
 

@@ -14,6 +14,7 @@ use crate::log::frame::Frame;
 use crate::log::journal::Journal;
 use crate::log::tests::{created, observation};
 use crate::log::{Log, retention};
+use crate::model::time::Span;
 
 /// Bits that are changed, one after the other.
 const FLIPS: u64 = 120;
@@ -48,7 +49,7 @@ fn sample(dir: &Path) {
             (first..first + 10).for_each(|number| assert!(view.apply(number, &event(number))));
         }
         store.keep_snapshot(Snapshot::Latest, &snapshot::encode(&view).unwrap()).unwrap();
-        retention::thin(&store, &rules, Time::from_ms(session as i64 * 60), 1).unwrap();
+        retention::thin(&store, &rules, Span::from_ms(session as i64 * 60), 1).unwrap();
         if session == 2 {
             for number in IN_DATABASE + 1..IN_DATABASE + IN_JOURNAL + 1 {
                 write(&mut journal, number..number + 1);

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Action;
 use super::agent::{Puller, Runtime, puller};
 use super::event::{EnvironmentName, Event, Excess, Facts, LeftOut, Object, Observation};
+use super::log_time::LogTime;
 use super::oci::{Digest, Reference, Repository};
 use super::releases::{Catalogue, Labels};
 use super::time::{Span, Time};
@@ -34,7 +35,7 @@ pub use pull::PULL;
 pub use tracked::{Gap, Local, Tracked};
 
 /// The version of the rules. A change of them that may change an answer raises it, and the log is folded again.
-pub const RULES_VERSION: u32 = 5;
+pub const RULES_VERSION: u32 = 6;
 
 /// Most manifests, indexes and configs whose content is remembered.
 const CONTENT_MAX: usize = 65_536;
@@ -65,11 +66,14 @@ pub struct State {
     environments: BTreeMap<EnvironmentName, Arc<Tracked>>,
     content: Shards<Digest, Content>,
     catalogue: Arc<Catalogue>,
+    /// The latest observation's time.
     last_at: Option<Time>,
     /// Services with open pulls, by when the first of them is complete; [`Service::listed_at`] says under which time.
     due: BTreeSet<(Time, EnvironmentName, Repository)>,
     /// Environments are made and deleted by administrators' acts: one that is not there is none.
     is_governed: bool,
+    /// The log's own time: every time that is kept here is on its line, but for those of the catalogue.
+    time: LogTime,
 }
 
 /// What was forgotten to stay within bounds.
@@ -152,7 +156,8 @@ impl State {
             Event::Observed(observation) => self.observe(observation),
             Event::Learned { at, repository, digest, facts } => self.learn(*at, repository, *digest, facts),
             Event::Gap { from, until, lost } => {
-                let gap = Gap { from: *from, until: *until, lost: *lost, token: None };
+                let (from, until) = (self.time.of(*from), self.time.of(*until));
+                let gap = Gap { from, until, lost: *lost, token: None };
                 for environment in self.environments.values_mut() {
                     Arc::make_mut(environment).gap(gap.clone());
                 }
@@ -160,6 +165,7 @@ impl State {
             Event::Acted(act) => self.act(act.at, &act.action),
             Event::Refused { last, first_at, count } => self.refuse_alike(last, *first_at, *count),
             Event::LeftOut(left_out) => self.leave_out(left_out),
+            Event::ClockStepped { at, by_ms } => self.time.stepped(*at, Span::from_ms(*by_ms)),
         }
     }
 
@@ -180,7 +186,10 @@ impl State {
 
     /// Takes one observation into account.
     pub fn observe(&mut self, observation: &Observation) {
-        self.last_at = self.last_at.max(Some(observation.at));
+        let at = self.time.observed(observation.at);
+        let observation = observation.placed(at);
+        let observation = observation.as_ref();
+        self.last_at = self.last_at.max(Some(at));
         if self.is_governed && !self.environments.contains_key(&observation.environment) {
             return; // it was deleted while this was on its way
         }
@@ -247,14 +256,15 @@ impl State {
 
     /// Takes refusals into account that were counted together.
     fn refuse_alike(&mut self, last: &Observation, first_at: Time, count: u64) {
-        self.last_at = self.last_at.max(Some(last.at));
+        let (first_at, last_at) = (self.time.of(first_at), self.time.of(last.at));
+        self.last_at = self.last_at.max(Some(last_at));
         let Puller::Node(_) = puller(last.token_kind, &last.agent) else { return };
         let Some(environment) = self.environments.get_mut(&last.environment) else { return };
         let attempt = Attempt {
             reference: last.reference.clone(),
             status: last.status,
             first_at,
-            last_at: last.at,
+            last_at,
             count,
             cleared_at: None,
         };
@@ -264,12 +274,13 @@ impl State {
     /// Notes what was left out because one token asked for more than is kept.
     fn leave_out(&mut self, left_out: &LeftOut) {
         let LeftOut { environment, token, from, until, count, what } = left_out;
+        let (from, until) = (self.time.of(*from), self.time.of(*until));
         let Some(environment) = self.environments.get_mut(environment).map(Arc::make_mut) else { return };
         match what {
-            Excess::Refusals => environment.leave_out(*until, *count),
+            Excess::Refusals => environment.leave_out(until, *count),
             Excess::Observations => {
                 let token = Some(token.clone());
-                environment.gap(Gap { from: *from, until: *until, lost: *count, token });
+                environment.gap(Gap { from, until, lost: *count, token });
             }
         }
     }
@@ -316,7 +327,8 @@ impl State {
         content
     }
 
-    fn learn(&mut self, at: Time, repository: &Repository, digest: Digest, facts: &Facts) {
+    fn learn(&mut self, told_at: Time, repository: &Repository, digest: Digest, facts: &Facts) {
+        let at = self.time.of(told_at);
         let (labels, leads_to) = match facts {
             Facts::Index { children, labels } => {
                 for &child in children.iter().take(CONTENT_MAX / 64) {
@@ -337,7 +349,7 @@ impl State {
         content.labels = said.map(Arc::new).or_else(|| content.labels.take());
         let top = self.top_of(digest);
         if let Some(said) = self.said(&top).cloned() {
-            Arc::make_mut(&mut self.catalogue).see(repository, top, &said.labels(), at);
+            Arc::make_mut(&mut self.catalogue).see(repository, top, &said.labels(), told_at);
         }
     }
 
@@ -367,9 +379,26 @@ impl State {
         &self.rules
     }
 
-    /// The latest observation's time.
+    /// The latest observation's time, as people are shown it.
     pub fn last_at(&self) -> Option<Time> {
-        self.last_at
+        self.last_at.map(|at| self.told(at))
+    }
+
+    /// The log's own time.
+    pub fn time(&self) -> &LogTime {
+        &self.time
+    }
+
+    /// What people are shown of a time that is kept here.
+    pub fn told(&self, at: Time) -> Time {
+        self.time.told(at)
+    }
+
+    /// Lets the log's own time begin where a state ends that was kept without it.
+    pub(crate) fn begin_time(&mut self) {
+        if let Some(at) = self.last_at {
+            self.time.observed(at);
+        }
     }
 
     /// Every environment that pulled, in the order of the names.

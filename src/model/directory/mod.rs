@@ -111,7 +111,7 @@ impl Directory {
                     token.used(last);
                 }
             }
-            Event::Learned { .. } | Event::Gap { .. } | Event::LeftOut(_) => {}
+            Event::Learned { .. } | Event::Gap { .. } | Event::LeftOut(_) | Event::ClockStepped { .. } => {}
         }
     }
 

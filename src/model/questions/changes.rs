@@ -46,7 +46,7 @@ pub fn changes(state: &State, env: &EnvironmentName, from: Time, until: Time, no
     let groups = grouped(state, &asked);
     let mut deployments: Vec<Deployment> = groups
         .iter()
-        .filter(|group| group.started_at().is_some_and(|at| at >= from && at < until))
+        .filter(|group| group.started_at(state).is_some_and(|at| at >= from && at < until))
         .map(|group| group.view(state, env))
         .collect();
     let landed = |deployment: &Deployment| deployment.state != Phase::Aborted;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::step::Step;
+use crate::model::deployments::State;
 use crate::model::time::{Span, Time};
 
 /// The course of a rollout, for a plot.
@@ -18,7 +19,7 @@ pub struct Curve {
 }
 
 impl Curve {
-    pub(super) fn of(step: &Step<'_>) -> Self {
+    pub(super) fn of(step: &Step<'_>, state: &State) -> Self {
         let course = step.course;
         let mut arrivals: Vec<Time> =
             course.evidence.iter().filter(|seen| seen.arrived).map(|seen| seen.at).collect();
@@ -29,7 +30,7 @@ impl Curve {
         let half = arrivals.len().div_ceil(2);
         let points = (1..).zip(arrivals).map(|(count, at)| {
             let is_late = count as usize > half;
-            (at, if is_late { count + hidden } else { count })
+            (state.told(at), if is_late { count + hidden } else { count })
         });
         Self {
             points: points.collect(),

@@ -49,8 +49,9 @@ fn is_zero(count: &u64) -> bool {
 /// What answers about `env` may lack at `now`; none where nothing was left out.
 pub(super) fn incomplete(state: &State, env: &EnvironmentName, now: Time) -> Option<Incomplete> {
     let tracked = state.environment(env)?;
+    let now = state.time().now(now);
     let recent = tracked.gaps().filter(|gap| now.since(gap.until) <= GAP_TOLD);
-    let gaps: Vec<GapView> = recent.map(GapView::from).collect();
+    let gaps: Vec<GapView> = recent.map(|gap| GapView::new(state, gap)).collect();
     let (services_forgotten, refusals_left_out) =
         (tracked.services_forgotten(), tracked.attempts().left_out(now));
     let mut parts = Vec::new();
@@ -73,13 +74,12 @@ pub(super) fn in_words(parts: &[&Option<Incomplete>]) -> String {
     if texts.is_empty() { String::new() } else { format!(" Not everything is known: {}.", texts.join("; ")) }
 }
 
-impl From<&Gap> for GapView {
-    fn from(gap: &Gap) -> Self {
-        Self { from: gap.from, until: gap.until, lost: gap.lost, token: gap.token.clone() }
-    }
-}
-
 impl GapView {
+    fn new(state: &State, gap: &Gap) -> Self {
+        let (from, until) = (state.told(gap.from), state.told(gap.until));
+        Self { from, until, lost: gap.lost, token: gap.token.clone() }
+    }
+
     fn in_words(&self) -> String {
         let Self { from, until, lost, token } = self;
         match token {

@@ -96,7 +96,7 @@ pub fn insights(state: &State, env: &EnvironmentName, weeks: usize, now: Time) -
     let mut services = Vec::new();
     for asked in asked(state, env, now) {
         let mut tally = Tally::new(weeks);
-        tally.take(state, &asked, from);
+        tally.take(state, &asked, state.time().now(now) - now.since(from));
         whole.add(&tally);
         let measure = tally.measure();
         if measure.deployments + measure.rollbacks > 0 {
@@ -169,7 +169,7 @@ fn lead_times(state: &State, step: &Step<'_>) -> Vec<Span> {
     let releases = step.view(state).releases;
     let made = releases.iter().filter_map(|release| line?.with_version(&release.version)?.created_at);
     // A clock that is ahead of ours makes no release from the future.
-    made.map(|made| step.course.opened_at.since(made).max(Span::default())).collect()
+    made.map(|made| state.told(step.course.opened_at).since(made).max(Span::default())).collect()
 }
 
 /// The middle one, in whole seconds; of two, the mean.

@@ -120,7 +120,8 @@ fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Ti
         let version = ordered_version(state, repository, digest, tag);
         let here = Named { digest, version: version.as_deref() };
         if state.catalogue().relation(repository, running, here) == Relation::Later {
-            images.push(ReleaseView::of_image(repository, *digest, version, main.course.opened_at));
+            let since = state.told(main.course.opened_at);
+            images.push(ReleaseView::of_image(repository, *digest, version, since));
         }
     }
     images

@@ -59,12 +59,15 @@ pub use view::*;
 pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
     let (asked, tracked) = (asked(state, env, now), state.environment(env));
     let gap_at = tracked.and_then(Tracked::gap_at);
-    let failing = attempts(tracked, &asked).filter(|(_, attempt)| attempt.is_failing(now));
+    let here = state.time().now(now);
+    let failing = attempts(tracked, &asked).filter(|(_, attempt)| attempt.is_failing(here));
     Running {
         environment: env.clone(),
         at: now,
         services: asked.iter().filter_map(|asked| asked.running(gap_at)).collect(),
-        failing: failing.map(|(repository, attempt)| FailedAttempt::new(repository, &attempt)).collect(),
+        failing: failing
+            .map(|(repository, attempt)| FailedAttempt::new(state, repository, &attempt))
+            .collect(),
         incomplete: incomplete::incomplete(state, env, now),
     }
 }
@@ -96,7 +99,7 @@ pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
             &local.digest,
             local.tag.as_ref().map(super::oci::Tag::as_str),
         ),
-        at: local.at,
+        at: state.told(local.at),
         client: local.client.clone(),
         agent: local.agent.clone(),
         reason: local.reason.clone(),
@@ -136,12 +139,14 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
     };
     let asked = asked(state, env, now);
     let attempts = attempts(state.environment(env), &asked);
-    let attempts = attempts.map(|(repository, attempt)| FailedAttempt::new(repository, &attempt)).collect();
+    let attempts =
+        attempts.map(|(repository, attempt)| FailedAttempt::new(state, repository, &attempt)).collect();
     let services = asked.iter().map(service).filter(|(_, service)| service.current.is_some()).collect();
     Replayed { services, local: local(state, env), attempts }
 }
 
-/// A service as it looks at a time.
+/// A service as it looks at a time. Its times are on the log's own line, `now` is too: what is shown of them is what
+/// [`State::told`] makes of them.
 struct Asked<'a> {
     state: &'a State,
     repository: &'a Repository,
@@ -156,6 +161,7 @@ fn asked<'a>(state: &'a State, env: &EnvironmentName, now: Time) -> Vec<Asked<'a
 
 impl<'a> Asked<'a> {
     fn of(state: &'a State, repository: &'a Repository, service: &'a Service, now: Time) -> Self {
+        let now = state.time().now(now);
         Self { state, repository, service: service.at(now, state.rules().settle), now }
     }
 }
@@ -173,12 +179,12 @@ impl Asked<'_> {
             digest: course.digest,
             version: image.version,
             release_id: image.release_id,
-            since: course.opened_at,
+            since: self.state.told(course.opened_at),
             state,
             confidence: confidence(state, course),
-            last_seen_at: course.last_at,
+            last_seen_at: self.state.told(course.last_at),
             clients: course.nodes,
-            unconfirmed_since: (is_silent || is_behind_gap).then_some(course.last_at),
+            unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.told(course.last_at)),
         })
     }
 

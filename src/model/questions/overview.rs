@@ -101,7 +101,8 @@ impl Place {
             asked.iter().filter_map(|asked| Some((asked.phase_now()?, asked.service.main()?))).collect();
         let last_seen_at = running.iter().map(|(_, main)| main.course.last_at).max();
         let tracked = state.environment(name);
-        let failing = attempts(tracked, asked).filter(|(_, attempt)| attempt.is_failing(now)).count();
+        let here = state.time().now(now);
+        let failing = attempts(tracked, asked).filter(|(_, attempt)| attempt.is_failing(here)).count();
         let local_at = tracked.and_then(|it| it.local().last()).map(|local| local.at);
         Self {
             name: name.clone(),
@@ -109,11 +110,11 @@ impl Place {
             state: running.iter().map(|(phase, _)| *phase).max_by_key(|phase| phase.unrest()),
             failing,
             is_incomplete: incomplete(state, name, now).is_some(),
-            unconfirmed_since: last_seen_at.filter(|at| now.since(*at) > settle),
-            last_seen_at,
+            unconfirmed_since: last_seen_at.filter(|at| here.since(*at) > settle).map(|at| state.told(at)),
+            last_seen_at: last_seen_at.map(|at| state.told(at)),
             latest: latest_of(state, asked),
-            local_at: local_at.filter(|at| now.since(*at) <= LOCAL_SHOWN),
-            spark: spark(asked, now),
+            local_at: local_at.filter(|at| here.since(*at) <= LOCAL_SHOWN).map(|at| state.told(at)),
+            spark: spark(asked, here),
         }
     }
 }
@@ -153,11 +154,11 @@ impl Latest {
             id: group.id(),
             kind: group.kind(state),
             state: group.phase(),
-            started_at: group.started_at().unwrap_or_default(),
+            started_at: group.started_at(state).unwrap_or_default(),
             changes: group.0.iter().take(SHOWN_MAX).map(|step| step.view(state)).collect(),
             more: group.0.len().saturating_sub(SHOWN_MAX),
             nodes: most.map_or(0, |step| step.course.nodes),
-            curve: most.map(Curve::of),
+            curve: most.map(|step| Curve::of(step, state)),
         }
     }
 }

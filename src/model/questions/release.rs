@@ -140,7 +140,8 @@ pub fn release(state: &State, release: &Release, now: Time) -> ReleaseView {
         let asked = Asked::of(state, &release.repository, service, now);
         let main = asked.service.main()?;
         let runs = release_of(state, &release.repository, &main.course.digest, super::tag(&main.course))?;
-        (runs.id == release.id).then(|| Where { name: name.clone(), since: main.course.opened_at })
+        (runs.id == release.id)
+            .then(|| Where { name: name.clone(), since: state.told(main.course.opened_at) })
     });
     ReleaseView { environments: Some(environments.collect()), ..ReleaseView::from(release) }
 }

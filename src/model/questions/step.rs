@@ -81,8 +81,8 @@ impl Step<'_> {
             from: self.from.as_ref().map(|(from, tag)| image(state, self.repository, from, *tag)),
             to: image(state, self.repository, &to, tag(self.course)),
             state: self.state,
-            started_at: self.course.opened_at,
-            settled_at: self.settled_at,
+            started_at: state.told(self.course.opened_at),
+            settled_at: self.settled_at.map(|at| state.told(at)),
             confidence: confidence(self.state, self.course),
             releases,
             reverted,
@@ -97,7 +97,7 @@ impl Step<'_> {
             let tag = correction.tag.as_ref().map(Tag::as_str);
             let image = image(state, self.repository, &correction.digest, tag);
             let text = in_sentence(correction, &image);
-            let (at, was, now) = (correction.at, correction.was, correction.now);
+            let (at, was, now) = (state.told(correction.at), correction.was, correction.now);
             CorrectionView { at, image, was, now, rule: correction.rule.into(), text }
         };
         self.course.corrections.iter().map(view).collect()
@@ -140,7 +140,8 @@ impl Step<'_> {
                     && catalogue.relation(repository, high, here) == Relation::Earlier
             };
             if course.digest == *high.digest || lies_between() {
-                releases.push(ReleaseView::of_image(repository, course.digest, version, course.opened_at));
+                let since = state.told(course.opened_at);
+                releases.push(ReleaseView::of_image(repository, course.digest, version, since));
             }
         }
         releases
@@ -189,8 +190,9 @@ impl Step<'_> {
     }
 
     pub(super) fn evidence(&self, state: &State) -> ChangeEvidence {
-        let mut pulls: Vec<PullEvidence> = self.course.evidence.iter().map(PullEvidence::from).collect();
-        pulls.sort_by_key(|pull| pull.at);
+        let mut seen: Vec<&Seen> = self.course.evidence.iter().collect();
+        seen.sort_by_key(|seen| seen.at);
+        let pulls = seen.into_iter().map(|seen| PullEvidence::new(state, seen)).collect();
         ChangeEvidence {
             repository: self.repository.clone(),
             digest: self.course.digest,
@@ -203,10 +205,10 @@ impl Step<'_> {
     }
 }
 
-impl From<&Seen> for PullEvidence {
-    fn from(seen: &Seen) -> Self {
+impl PullEvidence {
+    fn new(state: &State, seen: &Seen) -> Self {
         Self {
-            at: seen.at,
+            at: state.told(seen.at),
             client: seen.client.clone(),
             tag: seen.tag.as_ref().map(|tag| tag.as_str().to_owned()),
             grade: seen.grade,

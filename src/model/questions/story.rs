@@ -42,7 +42,7 @@ impl Chapter {
         let shown = || group.0.iter().take(CHANGES_MAX);
         Self {
             deployment,
-            curves: shown().map(Curve::of).collect(),
+            curves: shown().map(|step| Curve::of(step, state)).collect(),
             evidence: shown().map(|step| step.evidence(state)).collect(),
             more,
         }

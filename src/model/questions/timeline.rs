@@ -165,8 +165,8 @@ impl Group<'_> {
         identity.map(|identity| format!("dep_{identity:012x}")).unwrap_or_default()
     }
 
-    pub(super) fn started_at(&self) -> Option<Time> {
-        self.0.first().map(|step| step.course.opened_at)
+    pub(super) fn started_at(&self, state: &State) -> Option<Time> {
+        self.0.first().map(|step| state.told(step.course.opened_at))
     }
 
     /// The least settled state of its changes.
@@ -189,7 +189,7 @@ impl Group<'_> {
             environment: env.clone(),
             state: phase,
             kind: kind.unwrap_or(Kind::Changed),
-            started_at: self.0.first().map(|step| step.course.opened_at).unwrap_or_default(),
+            started_at: self.started_at(state).unwrap_or_default(),
             settled_at: settled.filter(|_| phase == Phase::Settled),
             confidence: changes.iter().map(|change| change.confidence).min().unwrap_or(Confidence::Tentative),
             releases_landed: changes.iter().map(|change| change.releases.len()).sum(),

@@ -61,7 +61,8 @@ fn stay(asked: &Asked<'_>, name: &EnvironmentName, release: &Release) -> Option<
     let now_in = contains(&main.course);
     // The stretch, up to now, in which nothing changed for this release.
     let first = ran.iter().rposition(|course| contains(course) != now_in).map_or(0, |place| place + 1);
-    let first_at = ran.iter().find(|course| contains(course) == Some(true)).map(|course| course.opened_at);
+    let first_at =
+        ran.iter().find(|course| contains(course) == Some(true)).map(|course| state.told(course.opened_at));
     let standing = match now_in {
         Some(true) if asked.phase_now() == Some(Phase::RollingOut) => Standing::RollingOut,
         Some(true) => Standing::Live,
@@ -69,7 +70,7 @@ fn stay(asked: &Asked<'_>, name: &EnvironmentName, release: &Release) -> Option<
         Some(false) => Standing::NotLive,
         None => Standing::Unknown,
     };
-    let changed_at = ran.get(first).map(|course| course.opened_at);
+    let changed_at = ran.get(first).map(|course| state.told(course.opened_at));
     let found = release_of(state, repository, &main.course.digest, tag(&main.course));
     Some(Stay {
         environment: name.clone(),

@@ -297,9 +297,9 @@ impl<'a> Eyes<'a> {
             running: image(state, repository, &main.course.digest, tag(&main.course)),
             state: standing,
             since: (is_since && now_in != Some(false) || standing == Standing::RolledBack)
-                .then_some(opened.opened_at),
+                .then(|| state.told(opened.opened_at)),
             confidence: confidence(phase, &main.course),
-            last_seen_at: main.course.last_at,
+            last_seen_at: state.told(main.course.last_at),
             deployment_id: None,
             opened: (opened.digest, opened.opened_at),
         })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::model::deployments::State;
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::pull::Grade;
 use crate::model::deployments::verdict::{Finding, Rule, Thought};
@@ -411,16 +412,16 @@ pub struct FailedAttempt {
 }
 
 impl FailedAttempt {
-    pub(super) fn new(repository: &Repository, attempt: &Attempt) -> Self {
+    pub(super) fn new(state: &State, repository: &Repository, attempt: &Attempt) -> Self {
         Self {
             repository: repository.clone(),
             reference: attempt.reference.clone(),
             status: attempt.status,
             cause: Self::cause_of(attempt.status),
-            first_at: attempt.first_at,
-            last_at: attempt.last_at,
+            first_at: state.told(attempt.first_at),
+            last_at: state.told(attempt.last_at),
             count: attempt.count,
-            cleared_at: attempt.cleared_at,
+            cleared_at: attempt.cleared_at.map(|at| state.told(at)),
         }
     }
 

@@ -1,0 +1,120 @@
+//! Whether the files that the log writes to are still those in its folder.
+//!
+//! A file that was deleted or replaced while it is open can be written for ever, and what is written goes with the
+//! process. No write fails, so somebody has to look: what the open file is, against what its name leads to.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::{journal, store};
+
+/// The log's files, as they were opened.
+pub(super) struct Footing {
+    dir: PathBuf,
+    files: Vec<(PathBuf, File)>,
+}
+
+/// What became of the log's files while they were open.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Astray {
+    /// The folder is gone, and with it the files.
+    #[error("the data folder {0} was deleted")]
+    Folder(PathBuf),
+    /// A file is gone.
+    #[error("{0} was deleted")]
+    Deleted(PathBuf),
+    /// Another file has its name.
+    #[error("{0} is another file than the one that the log has open")]
+    Replaced(PathBuf),
+    /// Nobody knows.
+    #[error("{0} cannot be looked at: {1}")]
+    Hidden(PathBuf, io::ErrorKind),
+}
+
+impl Footing {
+    /// The files of the log in `dir`, which were opened just now.
+    pub(super) fn of(dir: &Path) -> io::Result<Self> {
+        let paths = [store::FILE_NAME, journal::FILE_NAME].map(|name| dir.join(name));
+        let files = paths.into_iter().map(|path| File::open(&path).map(|file| (path, file)));
+        Ok(Self { dir: dir.to_owned(), files: files.collect::<io::Result<_>>()? })
+    }
+
+    /// Looks whether the names still lead to the files.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(super) fn check(&self) -> Result<(), Astray> {
+        self.files.iter().try_for_each(|(path, file)| self.check_one(path, file))
+    }
+
+    fn check_one(&self, path: &Path, file: &File) -> Result<(), Astray> {
+        let hidden = |error: io::Error| Astray::Hidden(path.to_owned(), error.kind());
+        // Both now: on some network file systems a file gets another number when it is looked up again.
+        let (open, named) = (file.metadata().map_err(hidden)?, std::fs::metadata(path));
+        match named {
+            Ok(named) if id(&named) == id(&open) => Ok(()),
+            Ok(_) => Err(Astray::Replaced(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.dir.exists() => {
+                Err(Astray::Deleted(path.to_owned()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Astray::Folder(self.dir.clone())),
+            // A folder that nobody may enter, or a disk that does not answer, has lost nothing yet.
+            Err(error) if open.nlink() > 0 => {
+                tracing::debug!(%error, path = %path.display(), "the log's file cannot be looked at");
+                Ok(())
+            }
+            Err(error) => Err(hidden(error)),
+        }
+    }
+}
+
+fn id(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, PathBuf, Footing) {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("data");
+        fs::create_dir(&dir).unwrap();
+        for name in [store::FILE_NAME, journal::FILE_NAME] {
+            fs::write(dir.join(name), name).unwrap();
+        }
+        let footing = Footing::of(&dir).unwrap();
+        footing.check().unwrap();
+        (parent, dir, footing)
+    }
+
+    #[test]
+    fn whatever_takes_a_file_away_is_told_apart() {
+        let (_parent, dir, footing) = folder();
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(footing.check(), Err(Astray::Folder(dir.clone())));
+        fs::create_dir(&dir).unwrap();
+        assert_eq!(footing.check(), Err(Astray::Deleted(dir.join(store::FILE_NAME))));
+        for name in [store::FILE_NAME, journal::FILE_NAME] {
+            let (_parent, dir, footing) = folder();
+            fs::remove_file(dir.join(name)).unwrap();
+            assert_eq!(footing.check(), Err(Astray::Deleted(dir.join(name))));
+            fs::write(dir.join(name), name).unwrap();
+            assert_eq!(footing.check(), Err(Astray::Replaced(dir.join(name))));
+        }
+    }
+
+    #[test]
+    fn a_folder_that_was_moved_away_is_gone_until_it_is_back() {
+        let (parent, dir, footing) = folder();
+        let aside = parent.path().join("aside");
+        fs::rename(&dir, &aside).unwrap();
+        assert_eq!(footing.check(), Err(Astray::Folder(dir.clone())));
+        fs::rename(&aside, &dir).unwrap();
+        footing.check().unwrap();
+    }
+}
