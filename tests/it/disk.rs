@@ -253,7 +253,11 @@ async fn a_clock_that_was_set_back_is_said_and_the_deployments_keep_their_order(
     log.close();
 
     let landfall = setup.start();
-    let steps = landfall.admin_get("/status").await["log"]["clock_steps"].clone();
+    let steps = until("the step is in the log", async || {
+        let steps = landfall.admin_get("/status").await["log"]["clock_steps"].clone();
+        steps[0].is_object().then_some(steps)
+    })
+    .await;
     let by_s = steps[0]["by_s"].as_i64().unwrap();
     assert!((-86_400..-86_000).contains(&by_s) && steps[1].is_null(), "{steps}");
     assert!(
