@@ -142,7 +142,8 @@ fn a_changed_bit_changes_no_event_and_is_said_and_what_is_whole_is_salvaged() {
             .into_iter()
             .partition(|(_, event)| !matches!(event, Event::Gap { .. }));
         let missing: Vec<_> = expected.iter().filter(|entry| !kept.contains(entry)).collect();
-        assert!(kept.iter().all(|entry| expected.contains(entry)), "{place}: salvaged another event");
+        // Where the latest head is lost, observations may be back that retention had removed: as they were.
+        assert!(kept.iter().all(|(number, read)| *read == event(*number)), "{place}: salvaged another event");
         assert_eq!(kept.len() as u64, salvaged.events, "{place}");
         assert_eq!(missing.len() as u64, salvaged.lost_events(), "{place}: {missing:?}");
         assert_eq!(gaps.len() as u64 + salvaged.lost_early, salvaged.lost_events(), "{place}");
