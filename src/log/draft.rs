@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
         store::make_private(self.dir).map_err(failed)?;
         let draft = NamedTempFile::with_prefix_in(PREFIX, self.dir).map_err(failed)?;
         let file = draft.as_file().try_clone().map_err(failed)?;
-        let store = Store::of_file(file, draft.path().to_owned()).map_err(DraftError::from)?;
+        let store = Store::of_file(file, draft.path().to_owned(), false).map_err(DraftError::from)?;
         let filled = fill(&store)?;
         drop(store);
         draft.as_file().sync_all().map_err(failed)?;

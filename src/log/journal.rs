@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use super::frame::{Frame, PAGE_BYTES};
 use super::keeper::Progress;
-use super::store::{OpenError, Store};
+use super::store::{OpenError, Store, Trial};
 
 /// The journal's name in the data folder, and while it is made.
 pub(super) const FILE_NAME: &str = "landfall.journal";
@@ -115,7 +115,9 @@ impl Journal {
             .map_err(|reason| OpenError::DamagedJournal { path: path.clone(), reason })?;
         let next = frames.last().map_or(head.last, Frame::last) + 1;
         let session = getrandom::u64().map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let trial = Trial::begin_in(dir);
         store.begin_session(&frames, session)?;
+        drop(trial);
         // Now the database has everything: all of the file can be written over.
         let (halves, progress) = ([Half::default(); 2], Arc::new(Progress::new(half_bytes)));
         let disk = Box::new(file);

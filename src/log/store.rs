@@ -22,6 +22,7 @@ mod guard;
 mod layout;
 pub(super) mod pages;
 mod read;
+mod trial;
 
 pub(super) use entry::Head;
 use error::Trouble;
@@ -31,6 +32,7 @@ pub(super) use ground::Ground;
 pub(super) use guard::is_asking;
 use guard::{Guarded, guarded};
 pub use read::Events;
+pub(super) use trial::Trial;
 
 /// Every event by its sequence number, from 1, with a checksum ([`entry`]).
 const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
@@ -61,7 +63,7 @@ impl Store {
             return Err(OpenError::Damaged { path, reason });
         }
         let file = open_private(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
-        Self::of_file(file, path)
+        Self::of_file(file, path, Trial::is_left_in(dir))
     }
 
     /// Where it is.

@@ -331,7 +331,7 @@ fn open_failing(dir: &Path, half_pages: u32) -> (Log, failing_disk::Full, failin
         full: database_full.clone(),
     };
     let database = redb::Database::builder().create_with_backend(disk).unwrap();
-    let store = Store::prepare(database, path).unwrap();
+    let store = Store::prepare(database, path, false).unwrap();
     let journal = Journal::open_sized(dir, &store, half_pages)
         .unwrap()
         .with_disk(|disk| Box::new(failing_disk::FailingDisk { disk, full: journal_full.clone() }));

@@ -349,7 +349,10 @@ async fn neither_redirect_nor_realm_leads_to_a_forbidden_place() {
                 false => Reply::new(307).header("location", place),
             })
             .await;
-            let error = target(with_user(&fake.url()), limits()).send(&manifest()).await.unwrap_err();
+            // A token server that is named is no nearer for that.
+            let token_servers = vec![place.parse().unwrap()];
+            let settings = config::Upstream { token_servers, ..with_user(&fake.url()) };
+            let error = target(settings, limits()).send(&manifest()).await.unwrap_err();
             assert!(
                 matches!(&error, UpstreamError::Refused { reason, .. } if *reason == expected),
                 "{place}: {error}"

@@ -33,20 +33,25 @@ const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
 const MOVED_MAX: usize = 20_000;
 
 impl Store {
-    /// The database in `file`, which lies at `path`; a new one where that is empty.
-    pub(in crate::log) fn of_file(file: File, path: PathBuf) -> Result<Self, OpenError> {
+    /// The database in `file`, which lies at `path`; a new one where that is empty. One that `is_suspect` is looked at page by
+    /// page.
+    pub(in crate::log) fn of_file(file: File, path: PathBuf, is_suspect: bool) -> Result<Self, OpenError> {
         let create = || {
             let backend = FileBackend::new(file)?;
             Ok(Database::builder().set_cache_size(CACHE_BYTES_MAX).create_with_backend(backend)?)
         };
         let database = guarded(create).map_err(|trouble| trouble.at(&path))?;
-        Self::prepare(database, path)
+        Self::prepare(database, path, is_suspect)
     }
 
     /// Makes the tables of a new database, brings an old one to today's layout, and refuses one whose layout is not known.
-    pub(in crate::log) fn prepare(database: Database, path: PathBuf) -> Result<Self, OpenError> {
+    pub(in crate::log) fn prepare(
+        database: Database,
+        path: PathBuf,
+        is_suspect: bool,
+    ) -> Result<Self, OpenError> {
         let mut database = Guarded::new(database);
-        let prepared = guarded(|| prepare(&mut database)).map_err(|trouble| trouble.at(&path))?;
+        let prepared = guarded(|| prepare(&mut database, is_suspect)).map_err(|trouble| trouble.at(&path))?;
         match prepared {
             Ok(()) => Ok(Self { database: Arc::new(database), path }),
             Err(found) => Err(OpenError::Newer { path, found, known: LAYOUT }),
@@ -55,7 +60,10 @@ impl Store {
 }
 
 /// The layout is to be known afterwards; else it is returned.
-fn prepare(database: &mut Database) -> Result<Result<(), u64>, Trouble> {
+fn prepare(database: &mut Database, is_suspect: bool) -> Result<Result<(), u64>, Trouble> {
+    if is_suspect && !database.check_integrity()? {
+        return Err(Trouble::damage("its last opening ended the process, and its pages do not fit together"));
+    }
     match layout(database)? {
         None => create_tables(database)?,
         Some(LAYOUT) if has_head(database)? => {}

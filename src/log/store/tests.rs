@@ -89,8 +89,8 @@ fn an_upgrade_that_was_interrupted_goes_on_at_the_next_opening() {
         let file = File::options().read(true).write(true).open(&path).unwrap();
         let disk = Dying { disk: redb::backends::FileBackend::new(file).unwrap(), syncs_left: moment.into() };
         let opened = Database::builder().create_with_backend(disk).map_err(|error| error.to_string());
-        let prepared =
-            opened.and_then(|database| Store::prepare(database, path).map_err(|error| error.to_string()));
+        let prepared = opened
+            .and_then(|database| Store::prepare(database, path, false).map_err(|error| error.to_string()));
         let is_done = prepared.is_ok();
         drop(prepared);
         assert_is_all_there(&Store::open(dir.path()).unwrap());
@@ -223,4 +223,27 @@ fn what_is_missing_is_said_wherever_it_is() {
         "{refused}"
     );
     assert!(without.ground().is_err());
+}
+
+/// A bit of an event that a start does not read is another: only who looks at every page sees it.
+#[test]
+fn a_database_whose_last_opening_ended_the_process_is_looked_at_page_by_page() {
+    let dir = tempfile::tempdir().unwrap();
+    old(dir.path(), 2, Some(7));
+    drop(Store::open(dir.path()).unwrap());
+    let path = dir.path().join(FILE_NAME);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let mut event = Vec::new();
+    codec::encode(&self::event(MANY / 2), &mut event).unwrap();
+    let at = bytes.windows(event.len()).rposition(|window| window == &event[..]).expect("it is in there");
+    bytes[at + event.len() / 2] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    drop(Store::open(dir.path()).unwrap());
+
+    // As it is left where the process ends.
+    std::mem::forget(Trial::begin_in(dir.path()));
+    let refused = Store::open(dir.path()).err();
+    assert!(matches!(&refused, Some(OpenError::Damaged { .. })), "{refused:?}");
+    drop(Trial::begin_in(dir.path()));
+    drop(Store::open(dir.path()).unwrap());
 }

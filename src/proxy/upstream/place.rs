@@ -34,19 +34,16 @@ pub(super) fn follow_to_realm(
     is_told_password: bool,
 ) -> Result<Url, UpstreamError> {
     let is_named = |place: &Url| named.iter().any(|named| same_origin(named, place));
-    if let Some(mut place) =
-        registry.join(realm).ok().filter(|place| !has_user_info(place) && is_named(place))
-    {
-        place.set_fragment(None);
-        return Ok(place);
-    }
-    let place = follow(registry, realm).map_err(|error| match error {
-        UpstreamError::Refused { target, reason: Refusal::Downgrade } => {
-            UpstreamError::Refused { target, reason: Refusal::InsecureRealm }
+    let place = match follow(registry, realm) {
+        Err(UpstreamError::Refused { target, reason: Refusal::Downgrade }) => {
+            let mut place =
+                registry.join(realm).ok().filter(|place| !has_user_info(place) && is_named(place));
+            place.iter_mut().for_each(|place| place.set_fragment(None));
+            place.ok_or(UpstreamError::Refused { target, reason: Refusal::InsecureRealm })?
         }
-        other => other,
-    })?;
-    if is_told_password && !is_of_one_domain(registry, &place) {
+        place => place?,
+    };
+    if is_told_password && !is_named(&place) && !is_of_one_domain(registry, &place) {
         return Err(UpstreamError::Refused { target: shown(&place), reason: Refusal::ForeignRealm });
     }
     Ok(place)
