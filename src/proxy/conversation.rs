@@ -80,6 +80,10 @@ impl Visitor {
     }
 }
 
+/// All that is said on a connection, from its first byte to its end. In a box of its own, for what an idle connection holds
+/// is to be no more than that.
+type Said<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// What every conversation is held with.
 pub(super) struct Speech {
     http1: http1::Builder,
@@ -106,13 +110,13 @@ impl Speech {
     }
 
     /// What is said over TLS.
-    pub(super) async fn tls(&self, stream: TlsStream<TcpStream>, visitor: Visitor, proxy: Arc<Proxy>) {
+    pub(super) fn tls(&self, stream: TlsStream<TcpStream>, visitor: Visitor, proxy: Arc<Proxy>) -> Said<'_> {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
         let stream = StallGuard::new(stream, visitor.slot.clone());
         if is_http2 {
-            Box::pin(self.http2(stream, visitor, proxy)).await;
+            Box::pin(self.http2(stream, visitor, proxy))
         } else {
-            Box::pin(self.http1(stream, visitor, proxy)).await;
+            Box::pin(self.http1(stream, visitor, proxy))
         }
     }
 
@@ -124,12 +128,14 @@ impl Speech {
             () = visitor.slot.ending() => return,
         };
         let Ok(begin) = begin else { return };
-        let is_http2 = begin == PREFACE;
-        let wire = Wire::new(stream, begin);
+        self.begun(begin == PREFACE, Wire::new(stream, begin), visitor, proxy).await;
+    }
+
+    fn begun(&self, is_http2: bool, wire: Wire, visitor: Visitor, proxy: Arc<Proxy>) -> Said<'_> {
         if is_http2 {
-            Box::pin(self.http2(wire, visitor, proxy)).await;
+            Box::pin(self.http2(wire, visitor, proxy))
         } else {
-            Box::pin(self.http1_set_aside(wire, visitor, proxy)).await;
+            Box::pin(self.http1_set_aside(wire, visitor, proxy))
         }
     }
 

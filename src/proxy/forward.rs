@@ -166,10 +166,13 @@ impl Proxy {
         let target =
             self.upstreams.select(repository, ns.as_ref()).map_err(|unrouted| self.unserved(unrouted))?;
         let ask = Ask::new(method.clone(), what, headers).with_query(uri.query());
+        // hyper keeps room for all of this as long as the connection lives, so what is large about it is boxed.
         match Pull::new(&permit, &asker, method == Method::HEAD, &route, &target) {
-            Some(pull) if matches!(route, Route::Manifest(..)) => self.manifest(pull, target, ask).await,
-            Some(pull) => self.blob(pull, target, ask, by_socket).await,
-            None => self.list(target, ask, &route, ns.as_ref()).await,
+            Some(pull) if matches!(route, Route::Manifest(..)) => {
+                Box::pin(self.manifest(pull, target, ask)).await
+            }
+            Some(pull) => Box::pin(self.blob(pull, target, ask, by_socket)).await,
+            None => Box::pin(self.list(target, ask, &route, ns.as_ref())).await,
         }
     }
 
