@@ -99,6 +99,9 @@ impl ServeArgs {
         let mut interrupted = signal(SignalKind::interrupt())?;
         // A file that may not grow any more (RLIMIT_FSIZE) is a write that fails, not the end of every pull.
         let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+        // What renews certificates or rotates logs sends it to whoever may have to read them again. Files are looked at anyway, so
+        // it is no reason to end.
+        let _hang_up = signal(SignalKind::hangup())?;
         let running = start(config).await?;
         // Whoever started it may not want to hear it.
         let _ = writeln!(io::stdout(), "ready proxy={} admin={}", running.proxy_url(), running.admin_url());

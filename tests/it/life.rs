@@ -57,6 +57,20 @@ async fn sigterm_lets_a_transfer_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sighup_ends_nothing() {
+    let upstream = Fake::holding(Recipe::app(Format::Oci, "1.0.0").build()).await;
+    let mut landfall = Setup::before(&upstream.url()).start();
+    landfall.environment("production").await;
+    let client = landfall.client(&landfall.token("production").await);
+    landfall.process().hang_up();
+    // What is answered after the signal was sent is answered after it was taken.
+    for _ in 0..3 {
+        client.get("/v2/docker/app/manifests/v1").await.expect(200);
+    }
+    landfall.process().assert_running("landfall, which was hung up on,");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sigterm_at_rest_ends_at_once_and_what_was_made_is_kept() {
     let upstream = Fake::holding(Recipe::app(Format::Oci, "1.0.0").build()).await;
     let landfall = Setup::before(&upstream.url()).start();

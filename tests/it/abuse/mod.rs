@@ -113,8 +113,8 @@ async fn every_abuse_of_a_client_is_survived() {
         let slowness = bench.slowness.max(bench::slowness().await);
         let _ = neighbour.window();
         let mut playing = JoinSet::new();
-        for case in round.iter().copied() {
-            let (bench, honest) = (bench.clone(), honest.clone());
+        for case in round {
+            let (bench, honest, case) = (bench.clone(), honest.clone(), *case);
             playing.spawn(async move {
                 let played = play::play(&bench, &honest, &case).await;
                 played.err().map(|why| {

@@ -126,7 +126,7 @@ async fn abuse(stream: Box<dyn Io>, said: Said, bound: Duration, crowd: Crowd) -
     } else {
         let _ = timeout(bound, async {
             saying.await;
-            std::future::pending::<()>().await
+            std::future::pending::<()>().await;
         })
         .await;
         timeout(BUFFERED, read_to_end(&mut read, &mut got, end)).await.is_ok()

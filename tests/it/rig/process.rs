@@ -69,6 +69,11 @@ impl Process {
         let _ = kill_process(self.id(), Signal::TERM);
     }
 
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        let _ = kill_process(self.id(), Signal::HUP);
+    }
+
     /// Sends SIGKILL, as `kill -9` does, and waits until it is gone.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
