@@ -118,7 +118,7 @@ impl Content {
         self.sender.clone()
     }
 
-    /// Leaves an answer that cannot be this request's, see [`Sender::distrust`].
+    /// Leaves an answer that cannot be this request's, and its sender with one request a connection.
     pub fn distrust(mut self) {
         self.channel = None;
         self.sender.distrust();
