@@ -1,6 +1,7 @@
 //! A registry that has everything that is asked for, or nothing.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use landfall::model::oci::Digest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,6 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const LARGE_BYTES: usize = 4 * 1024 * 1024 - 1024;
+
+/// The one answer that is large. Made once: it is the proxy that is measured.
+static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| found(&manifest(&"x".repeat(LARGE_BYTES))));
 
 /// What it answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +53,6 @@ impl Drop for Registry {
 
 /// Answers until the connection ends.
 async fn serve(mut stream: TcpStream, answers: Answers) {
-    let large = (answers == Answers::Large).then(|| manifest(&"x".repeat(LARGE_BYTES)));
     let mut unread = Vec::new();
     loop {
         let end = loop {
@@ -67,7 +70,7 @@ async fn serve(mut stream: TcpStream, answers: Answers) {
         let answer = match (answers, path.contains("/manifests/")) {
             (Answers::Everything, true) => found(&manifest(path)),
             (Answers::Large, true) if path.starts_with("/v2/small/") => found(&manifest(path)),
-            (Answers::Large, true) => found(large.as_deref().unwrap_or_default()),
+            (Answers::Large, true) => LARGE.clone(),
             _ => b"HTTP/1.1 404 Not Found\r\ncontent-length: 13\r\n\r\n{\"errors\":[]}".to_vec(),
         };
         if stream.write_all(&answer).await.is_err() {
