@@ -118,7 +118,7 @@ pub(crate) async fn silent(proxy: SocketAddr, said: &[u8], count: usize) -> Resu
     Ok(held)
 }
 
-/// How many of these the other side has not ended yet.
+/// Counts those that the other side has not ended yet.
 pub(crate) fn alive(held: &[TcpStream]) -> usize {
     let is_alive = |stream: &&TcpStream| {
         let answer = stream.try_read(&mut [0; 4096]);

@@ -1,4 +1,4 @@
-//! What clients can cost at most: half a million made-up names of each kind (memory, the log, reopening, every page), large
+//! The most that clients can cost: half a million made-up names of each kind (memory, the log, reopening, every page), large
 //! answers that nobody reads, connections that say nothing, and all of it at once.
 //!
 //!     cargo bench --bench bounds                        # half a million names of each kind
@@ -32,7 +32,7 @@ const READERS: usize = 400;
 const SILENT: usize = 10_000;
 /// From the accept to a first whole head, and what a look at so many may take.
 const SILENT_ENDED_IN: Duration = Duration::from_secs(40);
-/// What the manifests in `deploy/` give the server.
+/// Memory that the manifests in `deploy/` give the server.
 const TOGETHER_MIB_MAX: u64 = 1_024;
 
 /// Names that a client makes up.

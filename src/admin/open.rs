@@ -97,7 +97,7 @@ struct LogStatus {
     written_s_ago: Option<u64>,
     /// Events that are not what was written, as the slow pass over the log found.
     damaged_events: u64,
-    /// How long ago that pass last came to the log's end; absent if it did not since the start.
+    /// Time since that pass last came to the log's end; absent if it did not since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     scrubbed_s_ago: Option<u64>,
     /// Observations that were answered before they were durable.
@@ -113,7 +113,7 @@ struct LogStatus {
 struct ClockStep {
     /// When, by the clock after it.
     at: Time,
-    /// How far, in seconds; back where it is negative.
+    /// Its size in seconds; negative where the clock went back.
     by_s: i64,
     /// It was noticed as it happened, or at the start of the server; else the order of the log shows it, and it was at
     /// least as far.

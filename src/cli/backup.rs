@@ -52,7 +52,7 @@ pub enum SaveError {
     /// The server cannot make one.
     #[error("there is no backup: {source}\n  what is there of earlier backups was left alone")]
     Damaged {
-        /// What is wrong with its log.
+        /// The damage in its log.
         source: BackupError,
     },
     /// It is no text.

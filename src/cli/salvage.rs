@@ -82,7 +82,7 @@ impl SalvageArgs {
     }
 }
 
-/// What is lost, in words.
+/// The losses, in words.
 fn losses(salvaged: &Salvaged) -> String {
     let mut said = String::new();
     if salvaged.lost_events() == 0 {

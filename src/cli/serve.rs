@@ -99,8 +99,8 @@ impl ServeArgs {
         let mut interrupted = signal(SignalKind::interrupt())?;
         // A file that may not grow any more (RLIMIT_FSIZE) is a write that fails, not the end of every pull.
         let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
-        // What renews certificates or rotates logs sends it to whoever may have to read them again. Files are looked at anyway, so
-        // it is no reason to end.
+        // Programs that renew certificates or rotate logs send it to have files read again. Landfall looks at its files by itself,
+        // so it is no reason to end.
         let _hang_up = signal(SignalKind::hangup())?;
         let running = start(config).await?;
         // Whoever started it may not want to hear it.

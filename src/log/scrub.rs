@@ -20,7 +20,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Shortest: of a log so large that a day is too short.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 
-/// What the passes found.
+/// Findings of the passes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
     /// Damaged events, of the last whole pass or of the one under way, whichever found more.

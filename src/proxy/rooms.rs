@@ -18,13 +18,12 @@ use super::upstream::Line;
 const BULK_MAX: usize = 128;
 /// … in those of [`Line::Small`] …
 const SMALL_MAX: usize = 1_024;
-/// … and in the smallest ([`Line::Tight`]). With the pieces of each that is some 350 MiB.
-const TIGHT_MAX: usize = 6_144;
+/// … and in the smallest ([`Line::Tight`]). With one piece of each that is 384 MiB.
+const TIGHT_MAX: usize = 4_096;
 /// How long a blob waits for others to leave.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// All the room there is. Cloning shares it.
-#[derive(Clone)]
+/// All the room there is.
 pub(super) struct Rooms {
     bulk: Arc<Semaphore>,
     small: Arc<Semaphore>,
@@ -42,8 +41,8 @@ pub(super) enum Seat {
     /// It is not bounded.
     Free,
     Taken(Room),
-    /// It takes one with its first piece.
-    Standing(Rooms),
+    /// It takes one of these with its first piece.
+    Standing(Arc<Semaphore>),
     Waiting(Pin<Box<dyn Future<Output = Option<Room>> + Send + Sync>>),
 }
 
@@ -71,18 +70,18 @@ impl Rooms {
             let permit = kind.clone().try_acquire_owned().ok()?;
             Some((line, Seat::Taken(Room { _permit: Arc::new(permit) })))
         });
-        free.unwrap_or_else(|| (Line::Tight, self.standing()))
+        free.unwrap_or_else(|| (Line::Tight, Seat::Standing(self.tight.clone())))
     }
 
-    /// For a blob that most likely needs no room.
+    /// For a blob on [`Line::Bare`], which most likely needs no room. If it is read after all, its pieces are small ones.
     pub(super) fn standing(&self) -> Seat {
-        Seat::Standing(self.clone())
+        Seat::Standing(self.small.clone())
     }
+}
 
-    async fn wait(self) -> Option<Room> {
-        let permit = tokio::time::timeout(PATIENCE, self.tight.acquire_owned()).await.ok()?.ok()?;
-        Some(Room { _permit: Arc::new(permit) })
-    }
+async fn wait_for(kind: Arc<Semaphore>) -> Option<Room> {
+    let permit = tokio::time::timeout(PATIENCE, kind.acquire_owned()).await.ok()?.ok()?;
+    Some(Room { _permit: Arc::new(permit) })
 }
 
 impl Seat {
@@ -91,7 +90,7 @@ impl Seat {
         loop {
             match self {
                 Self::Free | Self::Taken(_) => return Poll::Ready(true),
-                Self::Standing(rooms) => *self = Self::Waiting(Box::pin(rooms.clone().wait())),
+                Self::Standing(kind) => *self = Self::Waiting(Box::pin(wait_for(kind.clone()))),
                 Self::Waiting(waiting) => match ready!(waiting.as_mut().poll(cx)) {
                     Some(room) => *self = Self::Taken(room),
                     None => return Poll::Ready(false),

@@ -48,8 +48,8 @@ pub(super) const IDLE_BULK_CONNECTIONS_MAX: usize = 16;
 pub(super) const IDLE_BARE_CONNECTIONS_MAX: usize = 64;
 /// One read of a blob. Below about 1 MiB the cost of waking up dominates.
 pub(super) const BULK_READ_BYTES: usize = 1 << 20;
-/// The same when many blobs are under way at once.
-pub(super) const TIGHT_READ_BYTES: usize = 16 << 10;
+/// The same when many blobs are under way at once, in bytes. A head there is no longer than that, either.
+pub(super) const TIGHT_READ_BYTES: usize = 32 << 10;
 /// One read of anything else.
 pub(super) const READ_BYTES_MAX: usize = 128 << 10;
 /// Most that comes before the head of a response is whole: the head, and all 1xx before it.
