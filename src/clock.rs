@@ -8,7 +8,7 @@ use crate::model::time::{Span, Time};
 /// A step of less than this is none: it is within the jitter of the log.
 const STEP_MIN: Span = Span::from_secs(2);
 
-/// How long the two clocks may take to be read together.
+/// Longest time between reading the one clock and the other.
 const GLANCE: Span = Span::from_ms(50);
 
 /// For so long after a step there may be stamps that were made before it.
@@ -28,7 +28,7 @@ pub fn now() -> Time {
 pub struct Reading {
     /// The time of day, which can be set.
     pub told: Time,
-    /// How long the machine has run, asleep or awake, which cannot.
+    /// Time that the machine has run, asleep or awake, which cannot.
     pub ran: Span,
 }
 
@@ -46,14 +46,14 @@ impl Reading {
     }
 }
 
-/// How long this machine has run, asleep or awake.
+/// Time that this machine has run, asleep or awake.
 #[cfg(target_os = "linux")]
 fn ran() -> Span {
     let ran = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Span::from_ms(ran.tv_sec.saturating_mul(1000).saturating_add(ran.tv_nsec / 1_000_000))
 }
 
-/// How long this process has run, as well as this system tells.
+/// Time that this process has run, as well as this system tells.
 #[cfg(not(target_os = "linux"))]
 fn ran() -> Span {
     static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);

@@ -46,7 +46,7 @@ pub enum SaveError {
         "what came is no whole backup: {source}\n  nothing was kept of it; is the server another release?"
     )]
     NotWhole {
-        /// What is wrong with it.
+        /// The trouble with it.
         source: BackupError,
     },
     /// The server cannot make one.

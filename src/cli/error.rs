@@ -89,7 +89,7 @@ pub enum CliError {
     TokenFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The trouble with it.
         reason: String,
     },
     /// A file that an argument names cannot be read.

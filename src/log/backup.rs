@@ -116,10 +116,10 @@ pub enum BackupError {
     Event {
         /// Its sequence number.
         sequence: u64,
-        /// What is wrong with it.
+        /// The trouble with it.
         source: CodecError,
     },
-    /// What retention kept is not in the layout of this release.
+    /// The rest of removed observations is not in the layout of this release.
     #[error(
         "what retention kept of removed observations is in the layout of landfall {release}, which made it: restore it \
          with that release"
@@ -138,7 +138,7 @@ fn damaged_log(event: u64) -> String {
     )
 }
 
-/// What the last bytes of a stream say of it that was to be a backup: nothing if it ends as one does.
+/// Checks the last bytes of a stream that was to be a backup.
 ///
 /// # Errors
 /// It ends otherwise, or says that the log is damaged.

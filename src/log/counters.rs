@@ -1,4 +1,4 @@
-//! What the log counts.
+//! Counters of the log.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry;
 
 use crate::model::deployments::Forgotten;
 
-/// What the log counts.
+/// Counters of the log.
 #[derive(Clone, Default)]
 pub(super) struct Counters {
     pub(super) entries: Counter,
@@ -21,7 +21,7 @@ pub(super) struct Counters {
     pub(super) forgotten: ForgottenGauges,
 }
 
-/// What the fold forgot to stay within its bounds.
+/// Things that the fold forgot to stay within its bounds.
 #[derive(Clone, Default)]
 pub(super) struct ForgottenGauges {
     services: Gauge,

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use super::journal;
 use super::store::{self, OpenError, Store};
 
-/// What the database is called until it is whole, before some random characters.
+/// Name of a database until it is whole, before some random characters.
 const PREFIX: &str = "landfall.restoring-";
 
 /// Why there is no new log. The folder has none then, as before.
@@ -67,7 +67,7 @@ impl<'a> Draft<'a> {
         let is_new = !self.dir.exists();
         let filled = self.filled(fill);
         if filled.is_err() && is_new {
-            // What else might be in it by now stays.
+            // Anything else that is in it by now stays.
             let _ = std::fs::remove_dir(self.dir);
         }
         filled

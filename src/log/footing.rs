@@ -16,7 +16,7 @@ pub(super) struct Footing {
     files: Vec<(PathBuf, File)>,
 }
 
-/// What became of the log's files while they were open.
+/// A loss of the log's files while they were open.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Astray {
     /// The folder is gone, and with it the files.

@@ -117,7 +117,7 @@ impl Frame {
         })
     }
 
-    /// Which session it is of.
+    /// Its session.
     pub(super) fn session(&self) -> u64 {
         self.session
     }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 /// How the log is. None of it stops a pull.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// What became of the log's files, if they are not what was opened any more.
+    /// The loss of the log's files, if they are not those that were opened any more.
     pub astray: Option<Astray>,
     /// The last attempt to write to the journal succeeded.
     pub writable: bool,
@@ -23,7 +23,7 @@ pub struct Health {
     pub written_ago: Option<Duration>,
     /// Events that the slow pass found damaged.
     pub damaged_events: u64,
-    /// How long ago the slow pass last came to the log's end; nothing if it did not since the start.
+    /// Time since the slow pass last came to the log's end; nothing if it did not since the start.
     pub scrubbed_ago: Option<Duration>,
 }
 

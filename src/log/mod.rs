@@ -85,7 +85,7 @@ impl Log {
     /// overwritten.
     pub fn open(dir: &Path, rules: Rules) -> Result<Self, OpenError> {
         let store = Store::open(dir)?;
-        // What is damaged is refused before anything is written to it.
+        // Damage is refused before anything is written.
         let view = view::known(&store, &rules)?;
         let journal = Journal::open(dir, &store)?;
         Self::start(store, journal, rules, view, Watch::begin)

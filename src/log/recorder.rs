@@ -109,12 +109,12 @@ struct Shared {
     /// What each token may write, and what is counted instead.
     meters: Meters,
     writable: AtomicBool,
-    /// What became of the log's files when somebody looked last.
+    /// The loss of the log's files that the last look found.
     astray: Mutex<Option<Astray>>,
     /// When something was made durable.
     written_at: Mutex<Option<Instant>>,
     announced: Arc<Announced>,
-    /// What the slow pass over the database found.
+    /// Findings of the slow pass over the database.
     findings: Findings,
 }
 

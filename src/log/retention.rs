@@ -1,6 +1,6 @@
 //! Old observations leave the log; what they proved stays.
 //!
-//! How old one is, is counted in time that the log lived through ([`LogTime::lived`]), not read off the clock: one that
+//! The age of one is counted in time that the log lived through ([`LogTime::lived`]), not read off the clock: one that
 //! is a year ahead makes nothing older by more than a day, and one that was set back removes nothing either.
 //!
 //! What is removed is folded into the base snapshot first, which every later fold begins with. So deployments, their
@@ -104,7 +104,7 @@ pub enum PastError {
     Read(#[from] ReadError),
 }
 
-/// What the log said at `at`: everything folded again that people are shown as observed until then, and nothing later.
+/// The log as it was at `at`: everything folded again that people are shown as observed until then, and nothing later.
 /// `whole` is the time of the log as a whole: what the clock said is put right by what comes later.
 pub(super) fn view_at(store: &Store, rules: &Rules, whole: &LogTime, at: Time) -> Result<View, PastError> {
     let mut view = base(store, rules)?;

@@ -66,10 +66,10 @@ pub enum SalvageError {
     Event {
         /// Its sequence number.
         sequence: u64,
-        /// What is wrong with it.
+        /// The trouble with it.
         source: CodecError,
     },
-    /// What retention kept is not in the layout of this release.
+    /// The rest of removed observations is not in the layout of this release.
     #[error(
         "what retention kept of removed observations is whole, and in the layout of another release: salvage with that one"
     )]
@@ -85,7 +85,7 @@ impl From<OpenError> for SalvageError {
     }
 }
 
-/// What became of a damaged log.
+/// The outcome of a salvage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Salvaged {
     /// Events that are in the new log as they were.
@@ -96,15 +96,15 @@ pub struct Salvaged {
     pub last: u64,
     /// The lost ones, as ranges: the first and the last of each.
     pub lost: Vec<(u64, u64)>,
-    /// How many events are lost that are not in these ranges: among those that retention had left of the log's
+    /// Lost events that are not in these ranges: among those that retention had left of the log's
     /// beginning, nobody knows which.
     pub lost_early: u64,
-    /// What retention kept of removed observations is lost, too.
+    /// The rest of removed observations that retention kept is lost, too.
     pub lost_base: bool,
 }
 
 impl Salvaged {
-    /// How many events are lost.
+    /// Number of lost events.
     pub fn lost_events(&self) -> u64 {
         self.lost.iter().map(|(first, last)| last - first + 1).sum::<u64>() + self.lost_early
     }
@@ -121,14 +121,14 @@ pub fn salvage(from: &Path, to: &Path) -> Result<Salvaged, SalvageError> {
     draft.fill(|store| remains.fill(store, &survey))
 }
 
-/// What is left of a log. Nobody uses it meanwhile.
+/// The remains of a log. Nobody uses it meanwhile.
 struct Remains {
     dir: PathBuf,
     database: Option<File>,
     journal: Option<File>,
 }
 
-/// What is known of the log as a whole.
+/// Facts about the log as a whole.
 #[derive(Default)]
 struct Survey {
     /// The latest head that is whole.
@@ -259,7 +259,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     fn put(&mut self, sequence: u64, bytes: &[u8]) -> Result<(), SalvageError> {
         let event = codec::decode(bytes).map_err(|source| SalvageError::Event { sequence, source })?;
-        // What retention removed stays removed, though a page that was given up may still have it.
+        // Observations that retention removed stay removed, though a page that was given up may still have it.
         if sequence <= self.thinned && event.is_observed() {
             return Ok(());
         }
@@ -276,7 +276,7 @@ impl Batch<'_> {
     }
 }
 
-/// What is missing among these numbers, after the one and up to the other.
+/// Ranges that are missing among these numbers, after the one and up to the other.
 fn holes(numbers: &[u64], after: u64, last: u64) -> Vec<(u64, u64)> {
     let mut holes = Vec::new();
     let mut previous = after;

@@ -11,7 +11,7 @@ use super::store::{Fault, Slot, Store};
 
 /// Events that are read without a pause: a millisecond's worth.
 const EVENTS: u64 = 1_000;
-/// How long a pass takes at most, and how often one begins.
+/// Longest time that a pass takes, and from the beginning of one to that of the next.
 const PASS: Duration = Duration::from_secs(24 * 60 * 60);
 /// Before the first one, so that what is small is known at once.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ impl Pass {
         self.through = end;
         self.is_done = end == last;
         if self.is_done {
-            // What retention kept is read whole for this, too.
+            // The base of retention is read whole for this, too.
             if let Err(fault) = store.ground() {
                 self.note(&fault, findings);
             }

@@ -39,7 +39,7 @@ const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
 /// The [`Head`], under [`HEAD_KEY`].
 const HEAD: TableDefinition<&str, &[u8]> = TableDefinition::new("head");
 const HEAD_KEY: &str = "head";
-/// What was folded from the events, by [`Snapshot`]. Their bytes have a checksum of their own.
+/// States folded from the events, by [`Snapshot`]. Their bytes have a checksum of their own.
 const SNAPSHOTS: TableDefinition<&str, &[u8]> = TableDefinition::new("snapshots");
 /// The database's name in the data folder.
 pub(super) const FILE_NAME: &str = "landfall.redb";

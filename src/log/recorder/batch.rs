@@ -1,4 +1,4 @@
-//! What one frame of the journal takes of what waits.
+//! One frame's worth of everything that waits for the journal.
 
 use std::sync::mpsc::TryRecvError;
 
@@ -20,7 +20,7 @@ const FRAME_ENTRIES_MAX: usize = 2_048;
 /// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
-/// What one frame takes, and who waits for it.
+/// Everything that goes into one frame, and everybody who waits for it.
 pub(super) struct Batch {
     pub(super) frame: Frame,
     pub(super) events: Vec<Event>,
@@ -120,7 +120,7 @@ impl Batch {
     /// Takes what was counted instead of being written one by one.
     pub(super) fn push_counted(&mut self, counted: Vec<Event>) {
         for event in counted {
-            // What it is made of was written before, or is a few numbers and names: it has bytes.
+            // Its parts were written before, or are a few numbers and names: it has bytes.
             let _ = self.push_event(event);
         }
     }

@@ -1,4 +1,4 @@
-//! What the writer looks at besides its queue: this machine's clock, and where the log's files are.
+//! The writer's look besides its queue: at this machine's clock, and at the log's files.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::log::footing::Footing;
 use crate::model::act::Action;
 use crate::model::event::Event;
 
-/// How often it looks, at least.
+/// Longest pause between two looks.
 pub(super) const LOOK_PAUSE: Duration = Duration::from_secs(2);
 
 /// The writer's eyes.

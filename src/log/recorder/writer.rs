@@ -20,7 +20,7 @@ use crate::model::time::{Span, Time};
 /// besides its bytes (a sync, a few wake-ups) is the same however few share it. A pull that is alone waits for nobody;
 /// one whose upstream is slow costs the others one pause.
 const GATHER_PAUSE: Duration = Duration::from_micros(500);
-/// How often it waits, as long as each time brings some.
+/// Most waits in a row, as long as each brings some.
 const GATHER_PAUSES_MAX: u32 = 2;
 /// Pause between two attempts to write to a journal that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub(super) struct Writer {
     eyes: Eyes,
 }
 
-/// What waits for the writer.
+/// Work that waits for the writer.
 pub(super) struct Waiting {
     pub(super) entries: Receiver<Entry>,
     pub(super) changes: Receiver<Change>,
@@ -207,7 +207,7 @@ fn observed_at(event: &Event) -> Option<Time> {
     }
 }
 
-/// How many observations an event stands for that were left out.
+/// Number of observations that were left out and that an event stands for.
 fn left_out(event: &Event) -> u64 {
     match event {
         Event::LeftOut(left_out) if left_out.what == Excess::Observations => left_out.count,

@@ -58,7 +58,7 @@ fn sample(dir: &Path) {
     }
 }
 
-/// What that is, read.
+/// Everything in it, read.
 fn entries(dir: &Path) -> Result<Entries, String> {
     let log = Log::open(dir, Rules::default()).map_err(|error| error.to_string())?;
     let read: Result<Entries, ReadError> = log.events().and_then(Iterator::collect);

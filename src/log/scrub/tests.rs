@@ -7,7 +7,7 @@ use crate::log::store;
 use crate::log::tests::{created, observation, open, stored};
 use crate::model::event::Event;
 
-/// How many events a pass finds damaged, made in pieces.
+/// Number of damaged events that a pass finds, made in pieces.
 fn passed(store: &Store) -> u64 {
     let (findings, mut pass) = (Findings::default(), Pass::default());
     while !pass.is_done() {

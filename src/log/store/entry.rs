@@ -1,4 +1,4 @@
-//! What the tables hold, as bytes with a checksum each: a disk that changes a bit is seen when it is read.
+//! The contents of the tables, as bytes with a checksum each: a disk that changes a bit is seen when it is read.
 //!
 //! ```text
 //! an event:  the event, as the codec writes it; crc32 of its sequence number (8 bytes) and these bytes
@@ -37,7 +37,7 @@ pub(in crate::log) struct Head {
     pub(in crate::log) last: u64,
     /// The last event up to which observations were removed; 0 for none. After it no event is missing.
     pub(in crate::log) thinned: u64,
-    /// How many events are there.
+    /// Number of events that are there.
     pub(in crate::log) entries: u64,
 }
 

@@ -41,7 +41,7 @@ pub enum OpenError {
     Damaged {
         /// The database.
         path: PathBuf,
-        /// What does not fit.
+        /// The part that does not fit.
         reason: String,
     },
     /// The journal is not what was written.
@@ -52,7 +52,7 @@ pub enum OpenError {
     DamagedJournal {
         /// The journal.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The trouble with it.
         reason: String,
     },
     /// The operating system refused.
@@ -79,7 +79,7 @@ pub enum ReadError {
     Entry {
         /// Its sequence number.
         sequence: u64,
-        /// What is wrong with it.
+        /// The trouble with it.
         source: CodecError,
     },
 }
@@ -94,7 +94,7 @@ pub enum Fault {
         path: PathBuf,
         /// The event that is damaged, where it is one.
         event: Option<u64>,
-        /// What does not fit.
+        /// The part that does not fit.
         reason: String,
     },
     /// The operating system refused.
@@ -136,7 +136,7 @@ fn damaged(path: &Path, reason: &str) -> String {
     )
 }
 
-/// What is wrong, before it is known with which database.
+/// Trouble, before it is known with which database.
 pub(super) enum Trouble {
     /// It is not what was written.
     Damage { event: Option<u64>, reason: String },

@@ -24,7 +24,7 @@ const LEAF: u8 = 1;
 const EVENT_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Longer snapshots are none, either: they are as large as the fold's state.
 const SNAPSHOT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// What is read at a time: most leaves lie within it.
+/// Bytes that are read at a time: most leaves lie within them.
 const WINDOW_PAGES: usize = 256;
 
 /// Something whole.

@@ -28,7 +28,7 @@ impl Store {
         Ok(Entries { rows, path, head, after, previous: after, read: 0, bytes: Vec::new(), is_done: false })
     }
 
-    /// What is damaged among the events after the one with the number `after`, up to the number `last`, one by one. What
+    /// Lists the damage among the events after the one with the number `after`, up to the number `last`, one by one. What
     /// is missing of those that retention looked at is not known here.
     pub(in crate::log) fn damage(&self, after: u64, last: u64) -> Vec<Fault> {
         let mut damage = Vec::new();
@@ -37,7 +37,7 @@ impl Store {
             match self.damage_in(after, last) {
                 Ok(()) => break,
                 Err(fault) => {
-                    // What cannot be said of one event is said of the first of those that are left.
+                    // Damage that is of no one event counts as the first of those that are left.
                     let Fault::Damaged { event: Some(event), .. } = fault else {
                         damage.push(fault);
                         break;
@@ -103,7 +103,7 @@ pub(in crate::log) struct Entries {
     after: u64,
     /// The event that was read before.
     previous: u64,
-    /// How many were read.
+    /// Number of events that were read.
     read: u64,
     bytes: Vec<u8>,
     is_done: bool,

@@ -77,7 +77,7 @@ pub enum UpstreamError {
     BadResponse {
         /// Host and port that were asked.
         host: String,
-        /// What is wrong with it.
+        /// The trouble with it.
         detail: String,
     },
     /// Content that is encoded although it was asked for as it is.
