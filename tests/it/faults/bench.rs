@@ -64,7 +64,7 @@ pub struct Bench {
     pub limits: Limits,
     /// Each of a request's waits at the registry, as often as any path waits for it, and as much again.
     pub bound: Duration,
-    /// Each of a listener's waits for a client, and as much again twice.
+    /// Each of a listener's waits for a client, one after the other, six times: HTTP/2 is told of its end, and waited for again.
     pub bound_of_silence: Duration,
     stops: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
     _dir: TempDir,
@@ -97,7 +97,7 @@ impl Bench {
         println!("all waits are made {slowness} times as long, for what else this machine does");
         let (limits, whole_body) = (times(LIMITS, slowness), WHOLE_BODY * slowness);
         let listeners = bounds(slowness);
-        let bound_of_silence = (listeners.first_head + listeners.idle + listeners.stall) * 3;
+        let bound_of_silence = (listeners.first_head + listeners.idle + listeners.stall) * 6;
         let bound = (limits.connect + limits.head + limits.stall.max(whole_body)) * 8;
         let upstreams = Upstreams::new(&settings, limits).unwrap();
         let settings = proxy::Settings {
