@@ -64,7 +64,7 @@ pub struct Bench {
     pub limits: Limits,
     /// Each of a request's waits at the registry, as often as any path waits for it, and as much again.
     pub bound: Duration,
-    /// Each of a listener's waits for a client, one after the other, six times: HTTP/2 is told of its end, and waited for again.
+    /// More than all of a listener's waits for a client together, with the 5 s after an HTTP/2 connection is told of its end.
     pub bound_of_silence: Duration,
     stops: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
     _dir: TempDir,
