@@ -34,7 +34,7 @@ pub use answer::Answer;
 pub use files::Files;
 pub use frames::Metered;
 pub use host::{NoHost, host};
-pub use slot::{Slot, UnderWay};
+pub use slot::{GRACE, Slot, UnderWay};
 pub use slots::Slots;
 pub use stall::StallGuard;
 pub use streams::Streams;

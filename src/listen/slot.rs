@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until};
 use super::Limits;
 use super::slots::Slots;
 
-/// Time for a connection that was told to end and has nothing under way.
-const GRACE: Duration = Duration::from_secs(5);
+/// How much longer than [`Limits::idle`] a connection that was told of its end and has nothing under way may stay.
+pub const GRACE: Duration = Duration::from_secs(5);
 
 /// In [`Connection::doing`]: its task was ended, and nothing may begin.
 const CUT: u32 = 1 << 31;
@@ -30,6 +30,7 @@ pub struct Slot(Arc<Connection>);
 struct Connection {
     number: u64,
     slots: Arc<Slots>,
+    came: Instant,
     /// When it came; then when it last had something under way. In ms since the slots began.
     since_ms: AtomicU64,
     /// [`CUT`], [`WRITES`], and requests under way. Idle is 0.
@@ -49,6 +50,7 @@ impl Slot {
         Self(Arc::new(Connection {
             number,
             slots,
+            came: Instant::now(),
             since_ms,
             doing: AtomicU32::new(0),
             has_asked: AtomicBool::new(false),
@@ -125,6 +127,11 @@ impl Slot {
 
     pub(super) fn number(&self) -> u64 {
         self.0.number
+    }
+
+    /// How long it has been there.
+    pub(super) fn age(&self) -> Duration {
+        self.0.came.elapsed()
     }
 
     /// Since when it is idle, if it is.

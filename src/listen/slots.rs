@@ -22,6 +22,9 @@ use super::trusted::Trusted;
 const NETWORK_SHARE: usize = 4;
 /// The part of the slots that is never given to authenticated clients, so that some connection can always make room.
 const STRANGERS_SHARE: usize = 8;
+/// A network that has had its share keeps a stranger for so long if there is room: the nodes behind one address may all come at
+/// once, and a handshake takes its time.
+const NEWCOMER: Duration = Duration::from_secs(1);
 /// Where every connection has a request under way, how long until somebody is looked for again who has not.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
@@ -115,8 +118,12 @@ impl Slots {
 
     fn make_room_in(&self, network: Option<IpAddr>, table: &mut Table) {
         let Some(network) = network else { return };
-        if table.strangers_of(network) >= share(self.limits.connections_max, NETWORK_SHARE) {
-            table.cut_oldest_of(network);
+        while table.strangers_of(network) >= share(self.limits.connections_max, NETWORK_SHARE) {
+            let is_full = table.len() >= self.limits.connections_max;
+            let stays = if is_full { Duration::ZERO } else { NEWCOMER };
+            if !table.cut_oldest_of(network, stays) {
+                return;
+            }
             self.ended.get_or_create(&FOR_ITS_NETWORK).inc();
         }
     }

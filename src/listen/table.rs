@@ -75,11 +75,11 @@ impl Table {
         self.slots.remove(&number)
     }
 
-    pub(super) fn cut_oldest_of(&mut self, network: IpAddr) {
+    /// Cuts the network's stranger that has been here longest, if that is at least so long.
+    pub(super) fn cut_oldest_of(&mut self, network: IpAddr, at_least: Duration) -> bool {
         let oldest = self.networks.get(&network).and_then(BTreeSet::first).copied();
-        if let Some(slot) = oldest.and_then(|number| self.remove(number)) {
-            slot.cut();
-        }
+        let Some(number) = oldest.filter(|number| self.slots[number].age() >= at_least) else { return false };
+        self.remove(number).inspect(Slot::cut).is_some()
     }
 
     /// Cuts the stranger that has been here longest, if there is one. It may be asking, and gets no answer but a 401.

@@ -70,6 +70,9 @@ async fn gone(connections: &[Silent]) -> Vec<usize> {
     gone
 }
 
+/// Longer than a newcomer is left in peace.
+const A_WHILE: Duration = Duration::from_secs(2);
+
 #[tokio::test(start_paused = true)]
 async fn strangers_of_one_network_have_a_share_and_the_oldest_of_them_goes() {
     let slots = Slots::new(LIMITS, Trusted::default());
@@ -78,12 +81,32 @@ async fn strangers_of_one_network_have_a_share_and_the_oldest_of_them_goes() {
     for number in 0..2 * STRANGERS_MAX {
         let address: IpAddr = format!("2001:db8::{number:x}").parse().unwrap();
         of_one.push(Silent::from(&slots, address).await);
+        tokio::time::advance(A_WHILE).await;
     }
     assert_eq!(gone(&of_one).await, [0, 1, 2, 3]);
     assert!(!neighbour.has_gone().await, "that was the share of one network");
     let other: IpAddr = "2001:db8:0:1::1".parse().unwrap();
     let _other = Silent::from(&slots, other).await;
     assert_eq!(gone(&of_one).await, [0, 1, 2, 3], "another /64 is another network");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_herd_behind_one_address_has_time_to_show_its_tokens_while_there_is_room() {
+    let slots = Slots::new(LIMITS, Trusted::default());
+    let neighbour = Silent::from(&slots, node(2)).await;
+    let mut herd = Vec::new();
+    for _ in 0..LIMITS.connections_max - 1 {
+        herd.push(Silent::from(&slots, node(1)).await);
+    }
+    assert_eq!(gone(&herd).await, [0; 0], "there was room");
+    herd.push(Silent::from(&slots, node(1)).await);
+    assert_eq!(gone(&herd).await, [0], "there is none, and the network makes its own");
+    assert!(!neighbour.has_gone().await);
+    // The rest had its time: with the next of them, the network is brought back to its share.
+    tokio::time::advance(A_WHILE).await;
+    herd.push(Silent::from(&slots, node(1)).await);
+    assert_eq!(gone(&herd).await.len(), herd.len() - STRANGERS_MAX);
+    assert!(!neighbour.has_gone().await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,6 +117,7 @@ async fn behind_a_trusted_proxy_the_share_is_the_clients() {
         clients.push(Silent::from(&slots, node(1)).await);
     }
     assert_eq!(gone(&clients).await, [0; 0], "it speaks for many");
+    tokio::time::advance(A_WHILE).await;
     for client in &clients {
         client.slot.is_from([192, 0, 2, 7].into());
     }

@@ -20,6 +20,9 @@ use crate::faults::client::{Ask, Door, Io};
 const MANY: usize = 120;
 /// Connections that the listener has places for.
 pub const PLACES: usize = 96;
+/// Between two of them. A client that comes at the same time has as long to ask as it takes the rest to come: with all at the
+/// same moment that would be luck.
+const PAUSE: Duration = Duration::from_millis(1);
 /// How long the kernel may go on giving what the proxy had sent before it ended a connection.
 const BUFFERED: Duration = Duration::from_millis(1_500);
 
@@ -41,6 +44,7 @@ pub async fn play(bench: &Bench, honest: &Honest, case: &Case) -> Result<(), Str
         let (door, case, all_there) = (bench.door.clone(), *case, all_there.clone());
         let bound = bench.bound_of_silence;
         clients.spawn(async move {
+            tokio::time::sleep(PAUSE * u32::try_from(number).unwrap()).await;
             let stream = connect(&door, &case, number).await;
             all_there.wait().await;
             // In a crowd some are ended before they could say a word.

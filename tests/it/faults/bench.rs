@@ -64,7 +64,7 @@ pub struct Bench {
     pub limits: Limits,
     /// Each of a request's waits at the registry, as often as any path waits for it, and as much again.
     pub bound: Duration,
-    /// More than all of a listener's waits for a client together, with the 5 s after an HTTP/2 connection is told of its end.
+    /// More than all of a listener's waits for a client together, the one after a goodbye among them.
     pub bound_of_silence: Duration,
     stops: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
     _dir: TempDir,
@@ -97,7 +97,7 @@ impl Bench {
         println!("all waits are made {slowness} times as long, for what else this machine does");
         let (limits, whole_body) = (times(LIMITS, slowness), WHOLE_BODY * slowness);
         let listeners = bounds(slowness);
-        let bound_of_silence = (listeners.first_head + listeners.idle + listeners.stall) * 6;
+        let bound_of_silence = (listeners.first_head + listeners.idle + listeners.stall) * 3 + listen::GRACE;
         let bound = (limits.connect + limits.head + limits.stall.max(whole_body)) * 8;
         let upstreams = Upstreams::new(&settings, limits).unwrap();
         let settings = proxy::Settings {
