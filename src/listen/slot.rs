@@ -18,6 +18,10 @@ use super::slots::Slots;
 /// How much longer than [`Limits::idle`] a connection that was told of its end and has nothing under way may stay.
 pub const GRACE: Duration = Duration::from_secs(5);
 
+/// A client between two requests has nothing under way for less than this. Its connection does not count as idle: closed
+/// under its next request, that request would fail.
+const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
+
 /// In [`Connection::doing`]: its task was ended, and nothing may begin.
 const CUT: u32 = 1 << 31;
 /// … and: it has to write what the client does not take now. The rest is the number of requests under way.
@@ -137,7 +141,8 @@ impl Slot {
     /// Since when it is idle, if it is.
     pub(super) fn idle_since_ms(&self) -> Option<u64> {
         let since = self.0.since_ms.load(Ordering::Relaxed);
-        (self.0.doing.load(Ordering::Acquire) == 0).then_some(since)
+        let idle_for = Duration::from_millis(self.0.slots.now_ms().saturating_sub(since));
+        (self.0.doing.load(Ordering::Acquire) == 0 && idle_for >= BETWEEN_REQUESTS).then_some(since)
     }
 
     pub(super) fn is_served_by(&self, task: AbortHandle) {

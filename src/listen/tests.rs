@@ -140,7 +140,7 @@ async fn strangers_make_room_first_then_the_longest_idle() {
     let mut nodes = Vec::new();
     for number in 0..TRUSTED_MAX {
         nodes.push(Silent::trusted(&slots, node(number)).await);
-        tokio::time::advance(Duration::from_millis(10)).await;
+        tokio::time::advance(A_WHILE).await;
     }
     let strangers = [Silent::from(&slots, node(101)).await, Silent::from(&slots, node(102)).await];
     let newcomer = Silent::from(&slots, node(103)).await;
@@ -181,12 +181,14 @@ async fn with_a_request_under_way_nobody_is_cut_and_newcomers_still_get_in() {
     let (under_way, first) = nodes.swap_remove(0);
     first.slot.writes(true);
     drop(under_way);
-    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::advance(A_WHILE).await;
     let last = newcomers.pop().unwrap();
     last.slot.trust();
     assert!(!first.has_gone().await);
     first.slot.writes(false);
-    tokio::time::advance(Duration::from_secs(1)).await;
+    last.slot.trust();
+    assert!(!first.has_gone().await, "a client between two requests is not idle");
+    tokio::time::advance(A_WHILE).await;
     last.slot.trust();
     assert!(first.has_gone().await);
 }

@@ -149,7 +149,10 @@ async fn every_abuse_of_a_client_is_survived() {
                     ));
                 }
             }
-            (Err(why), _) | (_, Err(why)) => failed.push(why),
+            (Err(why), _) | (_, Err(why)) => failed.push(format!(
+                "{why}\n  beside {} cases: LANDFALL_TEST_ABUSE_CASE='{first}' and others",
+                round.len()
+            )),
         }
         if let Err(why) = rest.until_again(&bench).await {
             let cases: Vec<_> = round.iter().map(Case::to_string).collect();
