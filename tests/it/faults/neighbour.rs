@@ -53,9 +53,12 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether this one was slowed by more than what the machine takes from everybody, which the direct pulls show.
+    /// Whether this one was slowed to more than three times of `undisturbed`, beyond what the machine takes from everybody: the
+    /// direct pulls show that, for the faults and the proxy have the same cores as they.
     pub fn is_slower_than(&self, undisturbed: &Self, slowness: u32) -> bool {
-        self.proxied > (FLOOR * slowness).max(undisturbed.proxied * 3).max(self.direct * 3)
+        let everybodys = self.direct.as_secs_f64() / undisturbed.direct.as_secs_f64().max(1e-6);
+        let allowed = undisturbed.proxied.mul_f64(3.0 * everybodys.max(1.0));
+        self.proxied > allowed.max(FLOOR * slowness)
     }
 }
 
