@@ -19,10 +19,10 @@ use landfall::listen;
 use tokio::task::JoinSet;
 
 use crate::faults::bench::{self, Bench};
-use crate::faults::held::Held;
+use crate::faults::held::{Held, resident_bytes};
 use crate::faults::neighbour::Neighbour;
 use crate::faults::seed::Rng;
-use crate::faults::{FAILURES_MAX, PLAY_S, SLOW_ROUNDS_MAX, UNDISTURBED, seed, variable};
+use crate::faults::{FAILURES_MAX, GROWTH_BYTES_MAX, PLAY_S, SLOW_ROUNDS_MAX, UNDISTURBED, seed, variable};
 use case::{Case, Crowd, From, Kind, Layer};
 use play::{Honest, PLACES};
 use std::sync::Arc;
@@ -97,6 +97,8 @@ async fn every_abuse_of_a_client_is_survived() {
     let rest = Held::at_rest(&bench).await;
     println!("at rest: {rest}");
     let (began, mut played, mut slow_rounds) = (Instant::now(), 0, 0);
+    // Once there was a crowd, the allocator has what it keeps.
+    let mut memory_bytes = None;
     let mut failures: Vec<String> = Vec::new();
     for round in rounds.iter().cycle() {
         let is_over = if variable::<Case>("LANDFALL_TEST_ABUSE_CASE").is_some() {
@@ -157,6 +159,13 @@ async fn every_abuse_of_a_client_is_survived() {
         if let Err(why) = rest.until_again(&bench).await {
             let cases: Vec<_> = round.iter().map(Case::to_string).collect();
             failed.push(format!("{why}\n  after {}", cases.join(", ")));
+        }
+        if first.crowd == Crowd::Many {
+            let before = *memory_bytes.get_or_insert_with(resident_bytes);
+            let grown = resident_bytes().saturating_sub(before);
+            if grown > GROWTH_BYTES_MAX {
+                failed.push(format!("memory grew by {} MiB since the first crowd", grown >> 20));
+            }
         }
         failed.iter().for_each(|why| println!("FAILED: {why}\n"));
         failures.append(&mut failed);

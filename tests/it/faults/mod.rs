@@ -55,7 +55,7 @@ pub const FAILURES_MAX: usize = 12;
 pub const UNDISTURBED: Duration = Duration::from_millis(1_500);
 /// How much memory may grow from the first round to the last, in bytes: what the system's allocator keeps of the many
 /// large bodies that are at both ends of this process varies by half of it.
-const GROWTH_BYTES_MAX: u64 = 256 << 20;
+pub const GROWTH_BYTES_MAX: u64 = 256 << 20;
 /// Rounds in a row in which the neighbour is slowed before that is a failure: one may be the machine's.
 pub const SLOW_ROUNDS_MAX: usize = 2;
 
