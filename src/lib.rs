@@ -13,6 +13,10 @@
 pub mod admin;
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+#[cfg(not(feature = "cluster"))]
+#[path = "cluster/without.rs"]
 pub mod cluster;
 pub mod config;
 pub mod deadline;

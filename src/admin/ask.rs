@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::caller::Caller;
 use super::fields::{BODY_BYTES_MAX, json_body, line};
-use super::mcp::Here;
+use super::here::Here;
 use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::clock::now;

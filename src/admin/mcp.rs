@@ -11,24 +11,17 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use bytes::Bytes;
-use http::{Extensions, HeaderMap};
-use http_body_util::{BodyExt, Limited};
+use http::HeaderMap;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use serde_json::Value;
-use tower_service::Service as _;
 
 use super::auth::has_foreign_origin;
-use super::caller::Caller;
+use super::here::Here;
 use super::problem::Problem;
-use crate::mcp::{Api, Ask, Consents, Reply, Server, Unreachable};
-use crate::model::act::Through;
+use crate::mcp::{Consents, Server};
 
 /// Longest request; a release with a thousand changes and their notes fits.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
-/// Longest answer of the API that is read.
-const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Sessions of clients older than 2026-07-28 that may be open.
 const SESSIONS_MAX: usize = 256;
 /// Such a session ends when its client is silent for so long; clients begin a new one without a word.
@@ -38,40 +31,6 @@ const SESSION_ID: &str = "mcp-session-id";
 /// The version that the client speaks; sessions are gone since 2026-07-28.
 const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 const WITHOUT_SESSIONS: &str = "2026-07-28";
-
-/// The API in the same process, whose handlers demand that somebody put a [`Caller`] into the request.
-#[derive(Clone)]
-pub(super) struct Here(Router);
-
-impl Here {
-    /// The API of this router, and what it says about itself.
-    pub(super) fn new(api: Router, document: Bytes) -> Self {
-        Self(api.merge(super::openapi::router("/openapi.json", document)))
-    }
-}
-
-impl Api for Here {
-    async fn ask(&self, ask: Ask, from: &Extensions) -> Result<Reply, Unreachable> {
-        let broken = |error: &dyn std::fmt::Display| {
-            tracing::error!(%error, "a tool's request could not be made");
-            Unreachable("the server failed; its log says more".to_owned())
-        };
-        let body = ask.body.map(|body| Body::from(body.to_string())).unwrap_or_default();
-        let request = Request::builder().method(ask.method).uri(format!("/{}", ask.target)).body(body);
-        let mut request = request.map_err(|error| broken(&error))?;
-        if let Some(caller) = from.get::<Caller>() {
-            let mut caller = caller.clone();
-            caller.actor.through = Through::Mcp;
-            request.extensions_mut().insert(caller);
-        }
-        let Ok(response) = self.0.clone().call(request).await;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), REPLY_BYTES_MAX).collect().await;
-        let bytes = body.map_err(|error| broken(&error))?.to_bytes();
-        let body = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&bytes) };
-        Ok(Reply { status, body: body.map_err(|error| broken(&error))? })
-    }
-}
 
 #[derive(Clone)]
 struct Door {

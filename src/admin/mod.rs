@@ -21,9 +21,11 @@ mod fields;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod gate;
+mod here;
 mod instructions;
 mod limits;
 mod listener;
+#[cfg(feature = "mcp")]
 mod mcp;
 mod open;
 mod openapi;
@@ -36,6 +38,7 @@ mod sessions;
 mod stream;
 mod token_file;
 mod tokens;
+#[cfg(feature = "dashboard")]
 mod web;
 pub(crate) mod webhooks;
 mod whoami;
@@ -243,18 +246,20 @@ fn router(app: Arc<App>) -> Router {
         .routes(routes!(webhooks::gitlab));
     let (open, document) = open.split_for_parts();
     let document = openapi::finished(document.nest("/api/v1", described));
-    let here = mcp::Here::new(api.clone().with_state(app.clone()), document.clone());
+    let here = here::Here::new(api.clone().with_state(app.clone()), document.clone());
     let guarded = Router::new()
         .nest("/api/v1", api)
         // What a language model looks up goes the way of everybody's requests.
-        .layer(Extension(here.clone()))
-        .merge(mcp::router(here))
+        .layer(Extension(here.clone()));
+    #[cfg(feature = "mcp")]
+    let guarded = guarded.merge(mcp::router(here));
+    let guarded = guarded
         .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
         .layer(axum::middleware::map_response(uncached));
-    open.merge(guarded)
-        .merge(openapi::router(openapi::PATH, document))
-        .merge(web::router())
-        .fallback(not_found)
+    let all = open.merge(guarded).merge(openapi::router(openapi::PATH, document));
+    #[cfg(feature = "dashboard")]
+    let all = all.merge(web::router());
+    all.fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(app.clone(), gate::gate))
         .with_state(app)

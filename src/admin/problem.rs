@@ -185,25 +185,20 @@ impl Problem {
 
     /// What stands in a cluster's way: 409 where it refuses, 502 where it does not answer as it should.
     pub(super) fn cluster(error: &ClusterError, detail: &str) -> Self {
-        match error {
-            ClusterError::Conflict { .. }
-            | ClusterError::Forbidden { .. }
-            | ClusterError::Missing { .. }
-            | ClusterError::Refused { .. }
-            | ClusterError::TooMany { .. } => {
-                Self::new(StatusCode::CONFLICT, "cluster-refuses", "The cluster does not take it", detail)
-            }
-            ClusterError::Access(_)
-            | ClusterError::Unauthorized
-            | ClusterError::Unreachable(_)
-            | ClusterError::TimedOut
-            | ClusterError::Strange(_) => Self::new(
-                StatusCode::BAD_GATEWAY,
-                "cluster-unavailable",
-                "The cluster does not answer as it should",
+        if error.is_refusal() {
+            return Self::new(
+                StatusCode::CONFLICT,
+                "cluster-refuses",
+                "The cluster does not take it",
                 detail,
-            ),
+            );
         }
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "cluster-unavailable",
+            "The cluster does not answer as it should",
+            detail,
+        )
     }
 
     /// 413: the body is longer than `bytes_max`.

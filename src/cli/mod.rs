@@ -14,6 +14,7 @@ pub mod error;
 pub mod expiry;
 pub mod export;
 pub mod history;
+#[cfg(feature = "mcp")]
 pub mod mcp;
 pub mod missing;
 pub mod output;
@@ -74,6 +75,7 @@ enum Command {
     Changes(Remote<history::ChangesArgs>),
     /// Plan what puts a release into an environment, and follow it until its pulls arrive
     Deploy(Remote<deploy::DeployArgs>),
+    #[cfg(feature = "mcp")]
     /// Answer a coding agent over standard input and output (Model Context Protocol)
     Mcp(Remote<mcp::McpArgs>),
     /// Register and show releases
@@ -118,6 +120,7 @@ impl Cli {
             Command::History(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Changes(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Deploy(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            #[cfg(feature = "mcp")]
             Command::Mcp(remote) => remote.command.run(Client::new(remote.client)?).await,
             Command::Release(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),

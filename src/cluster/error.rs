@@ -84,6 +84,22 @@ impl ClusterError {
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::TimedOut | Self::Strange(_))
     }
+
+    /// Whether the cluster answered, and refused.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Conflict { .. }
+            | Self::Forbidden { .. }
+            | Self::Missing { .. }
+            | Self::Refused { .. }
+            | Self::TooMany { .. } => true,
+            Self::Access(_)
+            | Self::Unauthorized
+            | Self::Unreachable(_)
+            | Self::TimedOut
+            | Self::Strange(_) => false,
+        }
+    }
 }
 
 /// What was asked of an API server.

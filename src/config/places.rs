@@ -78,6 +78,11 @@ pub(super) fn clusters(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigErro
                 return Err(wrong("in_cluster", "either that or a kubeconfig, not both".into()));
             }
         };
+        if login.is_some() && cfg!(not(feature = "cluster")) {
+            let problem = "this landfall was built without the feature `cluster`: leave `in_cluster` and `kubeconfig` \
+                           away, and run the commands of plans with kubectl";
+            return Err(wrong("environment", problem.into()));
+        }
         if login == Some(Login::InCluster) && table.namespace.is_none() {
             let problem =
                 "missing: in_cluster needs it, for Landfall's own namespace is hardly the environment's";

@@ -12,15 +12,20 @@
 //! and between quotes that it cannot end where it is part of a sentence.
 
 mod api;
+#[cfg(feature = "mcp")]
 mod applying;
 mod arguments;
 mod budget;
 mod call;
+#[cfg(feature = "mcp")]
 mod confirm;
+#[cfg(feature = "mcp")]
 mod prompts;
 pub mod reading;
+#[cfg(feature = "mcp")]
 mod resources;
 mod schema;
+#[cfg(feature = "mcp")]
 mod server;
 mod tool;
 mod tools;
@@ -28,5 +33,7 @@ mod words;
 
 pub use api::{Api, Ask, Reply, Unreachable};
 pub use call::{Said, lacks};
+#[cfg(feature = "mcp")]
 pub use confirm::Consents;
+#[cfg(feature = "mcp")]
 pub use server::Server;
