@@ -3,6 +3,7 @@
 //! ```text
 //! listener → gate → guard → environments, tokens, questions, export, backup → JSON, or a problem
 //! ```
+#![doc = include_str!("README.md")]
 
 mod admin_tokens;
 mod apply;

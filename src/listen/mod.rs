@@ -7,6 +7,7 @@
 //! Every connection has a slot ([`Slots`]). There are so many and no more, and fewer for strangers of one address. A
 //! connection that only waits gives its slot up: to a limit of time, or to somebody who needs it. One with a request
 //! under way keeps it, and is bound by what that request is bound by.
+#![doc = include_str!("README.md")]
 
 mod answer;
 mod files;

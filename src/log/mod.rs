@@ -6,6 +6,7 @@
 //! ```
 //!
 //! The log is the database and what the journal has beyond it. It is the ground state. Everything that is folded from it can be thrown away and folded again.
+#![doc = include_str!("README.md")]
 
 mod acts;
 mod announced;

@@ -10,6 +10,7 @@
 //!
 //! What comes from outside (titles, versions, names of programs) is data: it stands in strings of the structured answer,
 //! and between quotes that it cannot end where it is part of a sentence.
+#![doc = include_str!("README.md")]
 
 mod api;
 #[cfg(feature = "mcp")]

@@ -1,6 +1,7 @@
 //! The data plane: from the wire to the upstream and back, and what was seen on the way.
 //!
 //! It never waits for a question, and for the log only [`Settings::max_wait`].
+#![doc = include_str!("README.md")]
 
 mod auth;
 mod blob;

@@ -2,6 +2,7 @@
 //!
 //! What is real: the proxy, the log, the fold, the admin API and every request over HTTP. What is made up: the images,
 //! and the machines that pull them.
+#![doc = include_str!("README.md")]
 
 mod client;
 mod images;

@@ -8,6 +8,7 @@
 //! several is asked back with its choices, and what it does not understand is [`Intent::Unknown`]. It never acts.
 //! Deliberately absent here: a clock, the log, the search. Who asks passes the names, the time and the rollbacks in,
 //! and answers [`Asked`] with the same queries as everybody.
+#![doc = include_str!("README.md")]
 
 mod frame;
 mod intent;

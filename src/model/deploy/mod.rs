@@ -6,6 +6,7 @@
 //! ```
 //!
 //! Nothing here changes a cluster: a plan is what somebody may run, or `cluster` may apply, and what it would mean.
+#![doc = include_str!("README.md")]
 
 mod aim;
 mod commands;

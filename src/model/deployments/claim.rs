@@ -1,6 +1,6 @@
 //! Claims: the image that runs, the images that claim to follow it, and the rules by which one of them does.
 //!
-//! The rules, by number, are those of ARCHITECTURE.md, "How deployments are derived".
+//! The rules, by number, are those of README.md.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,9 @@
 //! The fold from observations to deployments.
 //!
-//! Words and rules: ARCHITECTURE.md, "How deployments are derived". In the code: requests become pulls
+//! Words and rules are below. In the code: requests become pulls
 //! ([`pull`]), pulls of one image by several nodes a course ([`course`]), and courses claim a service ([`claim`],
 //! [`service`]). Everything is bounded; every bound is a named constant in its file.
+#![doc = include_str!("README.md")]
 
 pub mod attempts;
 pub mod claim;

@@ -1,6 +1,6 @@
 //! One service: which image runs, which ones claim to follow it, and who was it before.
 //!
-//! The rules, by number, are those of ARCHITECTURE.md, "How deployments are derived".
+//! The rules, by number, are those of README.md.
 
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;

@@ -11,7 +11,7 @@ use crate::model::time::Time;
 /// Most corrections that are kept for a deployment: the latest.
 pub(crate) const CORRECTIONS_MAX: usize = 8;
 
-/// A rule of ARCHITECTURE.md, "How deployments are derived", by which something was judged.
+/// A rule of README.md by which something was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rule {
     /// The first image is main.
@@ -39,7 +39,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Its number in ARCHITECTURE.md.
+    /// Its number in README.md.
     pub fn number(self) -> u8 {
         match self {
             Self::First => 3,

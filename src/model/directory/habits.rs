@@ -1,6 +1,6 @@
 //! How a token is used from day to day, and what is out of the ordinary.
 //!
-//! Rules and bounds: ARCHITECTURE.md, "When a token is warned about".
+//! Rules and bounds: README.md.
 
 use std::fmt;
 use std::sync::Arc;

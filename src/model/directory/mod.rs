@@ -1,4 +1,5 @@
 //! The fold of environments and tokens: who may pull, and for which environment; and of admin tokens.
+#![doc = include_str!("README.md")]
 
 mod admins;
 mod habits;

@@ -2,6 +2,7 @@
 //!
 //! Whoever asks tells the time: whether a rollout has settled depends on how long nothing came. Names and shapes are
 //! those of the interface (`running`, `timeline`, `deployment`, `evidence`, `local`, and what `replay` prints).
+#![doc = include_str!("README.md")]
 
 mod changes;
 mod compare;

@@ -183,7 +183,7 @@ pub struct CorrectionView {
     pub text: String,
 }
 
-/// A rule of ARCHITECTURE.md, "How deployments are derived".
+/// A rule of the README of `deployments`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RuleView {
     /// Its number there.

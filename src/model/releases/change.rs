@@ -33,7 +33,7 @@ pub enum ChangeKind {
     Other,
 }
 
-/// Which rule decided a change's kind; ARCHITECTURE.md, "How changes are classified", has them in their order.
+/// Which rule decided a change's kind; the README of `releases`, "How changes are classified", has them in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {

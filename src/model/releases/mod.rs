@@ -4,6 +4,7 @@
 //! pass name theirs in their labels, and both come together here: missing fields are filled in, and what differs is a
 //! [`Conflict`] that is shown to whoever registers. The image of a release is found by its digest; where nobody
 //! registered one, by the revision or the version in its labels.
+#![doc = include_str!("README.md")]
 
 mod catalogue;
 pub mod change;

@@ -8,6 +8,7 @@
 //! A query is cut into units, each of which is a word, a number or a version. A change is scored by how much of the
 //! query's weight it covers, where rare words weigh more; what is sure is decided by coverage, not by the score.
 //! Deliberately absent here: a clock, I/O, state of environments. Who asks says which repositories count.
+#![doc = include_str!("README.md")]
 
 mod bands;
 mod candidates;
