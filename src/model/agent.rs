@@ -19,7 +19,7 @@ pub enum Runtime {
     Mirror,
 }
 
-/// Who asks.
+/// Kinds of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Puller {
     /// A cluster's node: its pulls are evidence for deployments.
@@ -56,7 +56,7 @@ pub fn family(agent: &str) -> &'static str {
     }
 }
 
-/// What an agent's text says by itself.
+/// The reading of an agent's text by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hint {
     Runtime(Runtime),

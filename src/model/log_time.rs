@@ -6,7 +6,7 @@
 //! only the order shows it stands still, for nobody knows how long that took. While the clock does not step, the line
 //! is the clock's.
 //!
-//! What people are shown is the clock's again ([`LogTime::told`]). The later clock is believed: nothing is shown later
+//! People are shown the clock's time again ([`LogTime::told`]). The later clock is believed: nothing is shown later
 //! than what came after it, and a stretch in which the clock was behind, and which a step forward ended, is shown as
 //! much later.
 
@@ -19,7 +19,7 @@ use super::time::{Span, Time};
 /// short of breath. What is earlier than that was stamped by a clock that was set back.
 pub(crate) const JITTER_MAX: Span = Span::from_secs(10);
 
-/// What a silence counts for at most as time that the log lived through: a clock that was set ahead while nobody ran is
+/// The most that a silence counts as time that the log lived through: a clock that was set ahead while nobody ran is
 /// a silence, too.
 const SILENCE_MAX: Span = Span::from_mins(24 * 60);
 
@@ -39,36 +39,36 @@ pub struct LogTime {
 /// From one step of the clock to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stretch {
-    /// Where it begins, on the line.
+    /// Its beginning, on the line.
     from: Time,
-    /// What the clock said there.
+    /// The clock's time there.
     told: Time,
     /// The step that began it.
     by: Span,
     /// It was measured; else the order of the log showed it, and it was at least as far.
     is_measured: bool,
-    /// How far the clock was behind, as it turned out later.
+    /// The time by which the clock was behind, as it turned out later.
     behind: Span,
 }
 
 /// A step of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// When, by the clock after it.
+    /// The time of the step, by the clock after it.
     pub at: Time,
-    /// How far; back where it is negative.
+    /// The length of the step; back where it is negative.
     pub by: Span,
     /// It was measured; else the order of the log showed it, and it was at least as far.
     pub is_measured: bool,
 }
 
 impl Stretch {
-    /// Where the line is when the clock says `at`.
+    /// The place on the line when the clock says `at`.
     fn line(&self, at: Time) -> Time {
         self.from + at.since(self.told)
     }
 
-    /// What a right clock would have said at `line`, as far as it is known.
+    /// The time of a right clock at `line`, as far as it is known.
     fn clock(&self, line: Time) -> Time {
         self.told + self.behind + line.since(self.from)
     }
@@ -139,19 +139,19 @@ impl LogTime {
         self.stretches.push(Stretch { from, told, by, is_measured, behind: Span::default() });
     }
 
-    /// Where on the line an event is that the clock put at `at`, and that is the next in the log.
+    /// The place on the line of an event that the clock put at `at`, and that is the next in the log.
     pub fn of(&self, at: Time) -> Time {
         self.stretches.last().map_or(at, |last| last.line(at))
     }
 
-    /// Where on the line somebody asks when the clock says `now`. A clock that is earlier than the log was set back, and
+    /// The place on the line of a question when the clock says `now`. A clock that is earlier than the log was set back, and
     /// the log does not know yet.
     pub fn now(&self, now: Time) -> Time {
         let time = self.of(now);
         self.furthest.filter(|furthest| furthest.since(time) > JITTER_MAX).unwrap_or(time)
     }
 
-    /// What people are shown of the time `line`.
+    /// The time that people are shown for `line`.
     pub fn told(&self, line: Time) -> Time {
         let place = self.stretches.partition_point(|stretch| stretch.from < line).saturating_sub(1);
         let Some((stretch, later)) = self.stretches.get(place..).and_then(<[Stretch]>::split_first) else {
@@ -170,7 +170,7 @@ impl LogTime {
         self.furthest.map(|furthest| self.told(furthest))
     }
 
-    /// How much time the log lived through from its first observation to its latest. A silence counts for a day at
+    /// The time that the log lived through from its first observation to its latest. A silence counts for a day at
     /// most, so a clock that is a year ahead makes nothing older by more than that.
     pub fn lived(&self) -> Span {
         self.lived

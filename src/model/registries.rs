@@ -1,4 +1,4 @@
-//! Which registry a request is for, and what its repositories are called here.
+//! From a request to the registry that serves it, and from that registry's repositories to their names here.
 //!
 //! A name leads to a registry by its prefix. containerd, asking through a mirror, sends the name as the image has it and
 //! the registry beside it, as `?ns=HOST`: then the host decides, and nobody else answers. One image has one name here,
@@ -17,10 +17,10 @@ use super::oci::Repository;
 /// The hosts by which Docker Hub is known, first the one in image names. Its API is at `registry-1.docker.io`.
 const DOCKER_HUB: [&str; 4] =
     ["docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
-/// Where Docker Hub has the images whose names are one word.
+/// Docker Hub's namespace of images with a name of one word.
 const DOCKER_HUB_LIBRARY: &str = "library";
 
-/// What is known of all registries behind the proxy, and of the proxy's own name.
+/// All registries behind the proxy, and the proxy's own name.
 #[derive(Clone, Debug, Default)]
 pub struct Registries {
     all: Vec<Registry>,
@@ -35,12 +35,12 @@ pub struct Registries {
 pub struct Registry {
     prefix: String,
     strip_prefix: bool,
-    /// Where it is, as names of images say it; the first one in names of ours.
+    /// Its hosts, as names of images say them; the first one stands in our names.
     addresses: Vec<Address>,
     is_docker_hub: bool,
 }
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routed {
     /// The registry, by its place among those that [`Registries::new`] was given.
@@ -51,7 +51,7 @@ pub struct Routed {
     pub repository: Repository,
 }
 
-/// Why a request goes nowhere.
+/// The reason why a request has no destination.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unrouted {
     /// No prefix covers the name.
@@ -102,7 +102,7 @@ impl Registry {
         }
     }
 
-    /// How well it fits for `name` at its host: one whose own names begin with the prefix is for these above all.
+    /// The rank among registries at the same host for `name`: one whose own names begin with the prefix comes first.
     fn fits(&self, name: &str) -> usize {
         match (self.strip_prefix, self.serves(name)) {
             (false, true) => 2 + self.prefix.len(),
@@ -127,10 +127,10 @@ impl Registries {
         self
     }
 
-    /// Where a request for `repository`, as its path names it, goes; `ns` is the registry that it names beside that.
+    /// Routes a request for `repository`, as its path names it; `ns` is the registry that it names beside that.
     ///
     /// # Errors
-    /// Nobody serves it.
+    /// No registry serves it.
     pub fn route(&self, repository: &Repository, ns: Option<&Host>) -> Result<Routed, Unrouted> {
         let path = repository.as_str();
         let by_path = self.by_path(path);
@@ -148,7 +148,7 @@ impl Registries {
         Ok(Routed { registry, name: name.into(), repository })
     }
 
-    /// How those who pull `repository` by way of this proxy, which is at `proxy`, name its images: by the registry's own
+    /// The name by which clients pull `repository` by way of this proxy, which is at `proxy`: the registry's own
     /// name where no path leads there.
     pub fn image(&self, repository: &Repository, proxy: &str) -> String {
         let begins = repository.as_str().split_once('/').map_or("", |(first, _)| first);
@@ -156,7 +156,7 @@ impl Registries {
         if is_at_registry { repository.to_string() } else { format!("{proxy}/{repository}") }
     }
 
-    /// What an image is called here that a pod names `[HOST/]PATH`; nothing where the host is none of these. As Docker and
+    /// The repository here of an image that a pod names `[HOST/]PATH`; none where the host is none of these. As Docker and
     /// containerd read it: a first part with a dot or a port is a host, and so is `localhost`; without one it is at Docker
     /// Hub.
     pub fn of_image(&self, name: &str) -> Option<Repository> {
@@ -179,7 +179,7 @@ impl Registries {
         there.rev().max_by_key(|&place| self.all[place].fits(name))
     }
 
-    /// What `name` at a registry is called here: the path that leads there, else the name of the image.
+    /// The repository here of `name` at a registry: the path that leads there, else the name of the image.
     fn called(&self, registry: usize, name: &str) -> Repository {
         let Registry { prefix, strip_prefix, addresses, .. } = &self.all[registry];
         let path = if *strip_prefix { format!("{prefix}/{name}") } else { name.to_owned() };
@@ -207,7 +207,7 @@ mod tests {
         Registry::new(prefix, strip_prefix, &host(at), if scheme == "http" { 80 } else { 443 }, &hosts)
     }
 
-    /// What `path` with `ns` leads to: the registry's place, the name there, the name here.
+    /// The destination of `path` with `ns`: the registry's index, the name there, the name here.
     fn routed(registries: &Registries, path: &str, ns: &str) -> Result<(usize, String, String), Unrouted> {
         let ns = (!ns.is_empty()).then(|| host(ns));
         let routed = registries.route(&path.parse().unwrap(), ns.as_ref())?;

@@ -41,7 +41,7 @@ impl Secret {
         &self.0
     }
 
-    /// What the log keeps in its place.
+    /// The hash that the log keeps in its place.
     pub fn sha256(&self) -> [u8; 32] {
         sha256(&self.0)
     }

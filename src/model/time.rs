@@ -45,7 +45,7 @@ impl Time {
         at.and_then(|at| printer.timestamp_to_rfc9110_string(&at).ok()).unwrap_or_default()
     }
 
-    /// What [`http_date`](Self::http_date) writes; nothing for another text. RFC 9110 knows two older forms, which nobody
+    /// Reads what [`http_date`](Self::http_date) writes; nothing for another text. RFC 9110 knows two older forms, which nobody
     /// sends any more.
     pub fn of_http_date(text: &str) -> Option<Self> {
         let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
@@ -160,14 +160,14 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// How long ago `then` was, e.g. `2 min ago`; the date where that says more.
+/// The time since `then`, e.g. `2 min ago`; the date where that says more.
 pub fn ago(now: Time, then: Time) -> String {
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
     let ms = now.since(then).ms();
     let seconds = ms.abs() / 1000;
-    // What is to come is rounded up: a token made for 30 days ends "in 30 d", not in 29.
+    // Time to come is rounded up: a token made for 30 days ends "in 30 d", not in 29.
     let count = |unit: i64| if ms < 0 { (seconds + unit - 1) / unit } else { seconds / unit };
     let length = match seconds {
         0..=4 => return "just now".to_owned(),

@@ -3,7 +3,7 @@
 //! One place for the dashboard, the commands and coding agents alike. A shape stands beside each word, so that colour is
 //! never the only signal.
 
-/// How a word is meant, which is what its colour says.
+/// The tone of a word, which its colour shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// As it should be.
@@ -23,11 +23,11 @@ pub struct Word {
     pub name: &'static str,
     /// As people read it.
     pub label: &'static str,
-    /// How it is meant.
+    /// Its tone.
     pub tone: Tone,
     /// One character that differs from its neighbours' in form.
     pub shape: &'static str,
-    /// What it means, in a sentence.
+    /// Its meaning, in a sentence.
     pub meaning: &'static str,
 }
 

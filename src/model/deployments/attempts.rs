@@ -29,7 +29,7 @@ pub(crate) struct Attempts {
 /// A reference that could not be pulled.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attempt {
-    /// What was asked for: the tag, where it is known.
+    /// The reference that was asked for: the tag, where it is known.
     pub reference: Reference,
     /// The latest refusal's status.
     pub status: u16,
@@ -37,9 +37,9 @@ pub struct Attempt {
     pub first_at: Time,
     /// The latest refusal.
     pub last_at: Time,
-    /// How many there were.
+    /// The number of refusals.
     pub count: u64,
-    /// When it was pulled after all.
+    /// The time when it was pulled after all.
     pub cleared_at: Option<Time>,
 }
 
@@ -145,7 +145,7 @@ impl Attempts {
         self.by_repository.iter().map(|(repository, attempts)| (repository, attempts.as_slice()))
     }
 
-    /// How many refusals are not listed of which somebody may still wait for the image at `now`.
+    /// The number of unlisted refusals of which somebody may still wait for the image at `now`.
     pub(crate) fn left_out(&self, now: Time) -> u64 {
         let is_recent = self.left_out_at.is_some_and(|at| now.since(at) <= GIVEN_UP);
         if is_recent { self.left_out } else { 0 }

@@ -33,7 +33,7 @@ const PAUSE_MIN: Span = PULL;
 /// A rollout or a claim that did not go on for so many settle times, a working day, stood still.
 const STANDSTILL: i64 = 48;
 
-/// How long that is.
+/// The length of a standstill.
 pub(super) fn standstill(settle: Span) -> Span {
     Span::from_ms(settle.ms().saturating_mul(STANDSTILL))
 }
@@ -45,7 +45,7 @@ pub struct Main {
     pub course: Course,
     /// The image that it replaced.
     pub from: Option<Named>,
-    /// When quiet time had passed without a new node.
+    /// The time when quiet time had passed without a new node.
     pub settled_at: Option<Time>,
     /// Pulls of the image it replaced, while it rolled out.
     pub stragglers: u32,
@@ -58,13 +58,13 @@ pub struct Main {
     longest_pause: Span,
     /// The longest pause of the rollout before: the same pods start as slowly.
     pace_before: Span,
-    /// How many pulls the rollout before began within the settle time; none where there was no other.
+    /// The number of pulls that the rollout before began within the settle time; none where there was no other.
     starts_before: Option<u32>,
-    /// How many nodes were to be expected when it took over.
+    /// The number of nodes to be expected when it took over.
     expected: u32,
-    /// How many nodes make it whole: as many as the whole rollout before came to, less those that caches hide.
+    /// The number of nodes that make it whole: as many as the whole rollout before came to, less those that caches hide.
     whole: u32,
-    /// How many nodes its predecessor had, where the nodes' caches hid most of this one's.
+    /// The number of its predecessor's nodes, where the nodes' caches hid most of this one's.
     hidden: u32,
 }
 
@@ -79,9 +79,9 @@ pub struct Rival {
     pub(super) is_late: bool,
     /// It was up before the running image first was: the way down.
     pub(super) is_down: bool,
-    /// How often another node asked for it after quiet time, and none for the running image since.
+    /// The number of times that another node asked for it after quiet time, and none for the running image since.
     pub(super) votes: u32,
-    /// How many of `nodes_then` held it already when it opened.
+    /// The number of `nodes_then` that held it already when it opened.
     pub(super) held_by: u32,
     pub(super) nodes_then: u32,
     /// A node that held it fetched it again: caches were emptied, and cannot explain who did not ask.
@@ -102,13 +102,13 @@ pub struct Past {
     pub course: Course,
     /// The image that ran before.
     pub from: Option<Named>,
-    /// How it ended.
+    /// The way in which it ended.
     pub end: End,
     /// The last arrival that belongs to the rollout.
     pub progressed_at: Time,
-    /// When quiet time had passed without a new node, if it came to that.
+    /// The time when quiet time had passed without a new node, if it came to that.
     pub settled_at: Option<Time>,
-    /// When it was over.
+    /// The time when it was over.
     pub ended_at: Time,
     /// It was up before.
     pub was_live: bool,
@@ -120,7 +120,7 @@ pub struct Past {
     pub expected: u32,
 }
 
-/// How soon a way back is believed that began during a rollout, or that a single pull shows: shown as soon as it may
+/// The speed with which a way back is believed that began during a rollout, or that a single pull shows: shown as soon as it may
 /// be true, kept only when the settle time passed in which it could have turned out to be a straggler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Haste {
@@ -128,7 +128,7 @@ pub(super) enum Haste {
     Keep,
 }
 
-/// How a deployment ended.
+/// Ends of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// It ran until another took over.
@@ -191,7 +191,7 @@ impl Main {
         }
     }
 
-    /// When the rollout is over, if no further node comes: after twice the longest pause, its own or that of the rollout
+    /// The end of the rollout, if no further node comes: after twice the longest pause, its own or that of the rollout
     /// before. Once it is whole, no pause counts for more than the settle time. Before a second node came, the pace is
     /// unknown and the settle time stands for it, unless one node is all there is.
     pub(super) fn over_at(&self, settle: Span) -> Time {
@@ -216,17 +216,17 @@ impl Main {
         self.course.checks > 0
     }
 
-    /// How long a way back may turn out to have been a straggler.
+    /// The time in which a way back may turn out to have been a straggler.
     pub(super) fn hold(&self, settle: Span) -> Span {
         self.over_at(settle).since(self.last_progress).max(settle)
     }
 
-    /// How long a single pull may: while nodes are left that may still come, until the rollout stood still.
+    /// The same for a single pull: while nodes are left that may still come, until the rollout stood still.
     pub(super) fn hold_single(&self, settle: Span) -> Span {
         if self.is_whole() { self.hold(settle) } else { self.hold(settle).max(standstill(settle)) }
     }
 
-    /// When it settled, or will have if no further node comes.
+    /// The time when it settled, or will have if no further node comes.
     pub fn settles_at(&self, settle: Span) -> Time {
         self.settled_at.unwrap_or(self.last_progress + settle)
     }
@@ -236,12 +236,12 @@ impl Main {
         self.last_progress
     }
 
-    /// How many nodes were to be expected when it took over.
+    /// The number of nodes to be expected when it took over.
     pub fn expected(&self) -> u32 {
         self.expected
     }
 
-    /// How many nodes came to it within the best stretch of such length.
+    /// The number of nodes that came to it within the best stretch of such length.
     pub(super) fn nodes(&self, stretch: Span) -> u32 {
         self.course.arrivals.best(stretch).max(self.hidden)
     }
@@ -337,7 +337,7 @@ impl Rival {
         self.held_by > 0 && self.course.checks == 0 && !self.refetched
     }
 
-    /// How many of `nodes` would ask for it in a rollout.
+    /// The number of `nodes` that would ask for it in a rollout.
     pub(super) fn expected(&self, nodes: u32) -> u32 {
         if !self.is_cached() || self.nodes_then == 0 {
             return nodes;
@@ -427,7 +427,7 @@ impl Rival {
         was_seen.then(|| self.course.correction(at, Thought::WayBack, Finding::Straggler, rule))
     }
 
-    /// How many nodes would have made it whole.
+    /// The number of nodes that would have made it whole.
     pub fn whole(&self, main: &Main, settle: Span) -> u32 {
         self.expected(main.nodes(self.stretch(settle)))
     }

@@ -1,4 +1,4 @@
-//! How one image came to a service: when it was first shown, by how many nodes, how fast.
+//! The way in which one image came to a service: its first sight, its nodes, its pace.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ pub struct Course {
     pub opened_at: Time,
     /// The latest pull.
     pub last_at: Time,
-    /// How many nodes showed it. Behind a shared address each start counts, for the nodes cannot be told apart.
+    /// The number of nodes that showed it. Behind a shared address each start counts, for the nodes cannot be told apart.
     pub nodes: u32,
-    /// How many pulls there were.
+    /// The number of pulls.
     pub pulls: u32,
-    /// How many pulls came from nodes that held the image already: they ask every time.
+    /// The number of pulls from nodes that held the image already: they ask every time.
     pub checks: u32,
     /// Some of them came from an address that hides several nodes.
     pub is_shared: bool,
@@ -41,14 +41,14 @@ pub struct Course {
     pub tag: Option<Tag>,
     /// Some of the pulls: the first and the last of them.
     pub evidence: Evidence,
-    /// What later observations took back, in order: of this image, and of those that it was confused with.
+    /// Corrections by later observations, in order: of this image, and of those that it was confused with.
     pub corrections: Vec<Correction>,
     pub(crate) arrivals: Arrivals,
-    /// When runtimes began to pull, each time.
+    /// The times when runtimes began to pull.
     pub(crate) starts: Arrivals,
 }
 
-/// What a course is named by.
+/// The names of a course's image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Named {
     /// The top-level digest.
@@ -73,19 +73,19 @@ pub struct Evidence {
 /// One pull, as evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// When it began.
+    /// The time when it began.
     pub at: Time,
     /// From where.
     pub client: Arc<str>,
     /// The tag, where one was named.
     pub tag: Option<Tag>,
-    /// What it proves.
+    /// Its strength as evidence.
     pub grade: Grade,
     /// Whether the node came to the image with this pull.
     pub arrived: bool,
 }
 
-/// When nodes came to an image, in bounded space.
+/// The times when nodes came to an image, in bounded space.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Arrivals {
     times: Vec<Time>,
@@ -134,7 +134,7 @@ impl Course {
         self.evidence.add(pull, arrived > 0);
     }
 
-    /// What is kept of it when it is over.
+    /// The part that is kept when it is over.
     pub(crate) fn closed(mut self) -> Self {
         self.arrivals.times = self.arrivals.times.last().copied().into_iter().collect();
         self.starts.times = Vec::new();
@@ -161,7 +161,7 @@ impl Course {
         self.corrections.push(correction);
     }
 
-    /// What is thought of this image from `at` on, instead of what was.
+    /// A correction: the verdict on this image from `at` on, instead of the earlier one.
     pub(crate) fn correction(&self, at: Time, was: Thought, now: Finding, rule: Rule) -> Correction {
         let client = self.evidence.iter().next().map(|seen| seen.client.clone());
         Correction { at, digest: self.digest, tag: self.tag.clone(), client, was, now, rule }
@@ -228,7 +228,7 @@ impl Arrivals {
         }
     }
 
-    /// How many nodes came.
+    /// The number of nodes that came.
     pub(crate) fn total(&self) -> u32 {
         u32::try_from(self.times.len()).unwrap_or(u32::MAX).saturating_mul(self.weight)
     }

@@ -44,10 +44,10 @@ const CONTENT_MAX: usize = 65_536;
 /// Longest version or revision that labels may name; what is longer is cut.
 const LABEL_CHARS_MAX: usize = 128;
 
-/// How far a version is looked for: index → manifest → config.
+/// The most steps on the way to a version: index → manifest → config.
 const HOPS_MAX: usize = 3;
 
-/// What the fold can be told.
+/// An input of the fold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// Quiet time after which a rollout counts as settled.
@@ -60,7 +60,7 @@ impl Default for Rules {
     }
 }
 
-/// What the log says so far. A clone is cheap: what did not change is shared.
+/// The result of the fold so far. A clone is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     rules: Rules,
@@ -77,7 +77,7 @@ pub struct State {
     time: LogTime,
 }
 
-/// What was forgotten to stay within bounds.
+/// Counts of things that were forgotten to stay within bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Services of environments.
@@ -88,7 +88,7 @@ pub struct Forgotten {
     pub releases: u64,
 }
 
-/// What a digest is said to be.
+/// The content behind a digest, as far as it was read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Content {
     at: Time,
@@ -110,7 +110,7 @@ pub enum Unread {
     Config(Digest),
 }
 
-/// What labels or annotations say.
+/// Facts that labels or annotations state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Said {
     version: Option<String>,
@@ -390,7 +390,7 @@ impl State {
         &self.time
     }
 
-    /// What people are shown of a time that is kept here.
+    /// The time that people are shown for a time that is kept here.
     pub fn told(&self, at: Time) -> Time {
         self.time.told(at)
     }
@@ -417,7 +417,7 @@ impl State {
         self.said(digest)?.version.as_deref()
     }
 
-    /// What the labels of an image say: its own annotations, else its platform manifest's, else its config's.
+    /// The labels of an image: its own annotations, else its platform manifest's, else its config's.
     fn said(&self, digest: &Digest) -> Option<&Arc<Said>> {
         let mut content = self.content.get(digest)?;
         for _ in 0..HOPS_MAX {
@@ -434,7 +434,7 @@ impl State {
         self.content.get(digest).is_some_and(|content| content.is_read)
     }
 
-    /// What of an image was not read yet on the way to its labels: itself, its first platform manifest, or its config.
+    /// The next unread part of an image on the way to its labels: itself, its first platform manifest, or its config.
     pub fn unread(&self, image: &Digest) -> Option<Unread> {
         let mut unread = Unread::Manifest(*image);
         for _ in 0..HOPS_MAX {
@@ -449,7 +449,7 @@ impl State {
         None
     }
 
-    /// What was forgotten to stay within bounds, in all environments.
+    /// Counts of things that were forgotten to stay within bounds, in all environments.
     pub fn forgotten(&self) -> Forgotten {
         let all = || self.environments.values();
         Forgotten {

@@ -46,7 +46,7 @@ impl Spread for NodeKey {
     }
 }
 
-/// What is known of a node, for one service.
+/// A node, as one service knows it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Node {
     /// The images that it holds, as far as its pulls tell; the latest that it showed is the last.
@@ -55,7 +55,7 @@ pub(crate) struct Node {
     pub(crate) open: Vec<Open>,
     /// Since when it is known that several nodes ask from this address: the same layer went there twice at once.
     shared_at: Option<Time>,
-    /// When it last asked.
+    /// Its latest request.
     pub(crate) last_at: Time,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Node {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Held {
     pub(crate) digest: Digest,
-    /// When the node last showed it; none where it was only pre-pulled.
+    /// The latest time that the node showed it; none where it was only pre-pulled.
     pub(crate) shown_at: Option<Time>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Open {
     broken: bool,
 }
 
-/// What a pull proves.
+/// The strength of a pull as evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
@@ -102,7 +102,7 @@ pub(crate) struct Pull {
     pub(crate) digest: Digest,
     pub(crate) at: Time,
     pub(crate) tag: Option<Tag>,
-    /// How many times a runtime began to pull: more than one where pods start together or nodes share an address.
+    /// The number of times that a runtime began to pull: more than one where pods start together or nodes share an address.
     pub(crate) starts: u32,
     /// Several nodes ask from its address.
     pub(crate) is_shared: bool,
@@ -224,7 +224,7 @@ impl Node {
         (!open.broken).then(|| open.into_pull(node.clone(), self.shared_at))
     }
 
-    /// What the pull of `digest` that began at `first_at` looks like at `now`, should nothing more happen.
+    /// The pull of `digest` that began at `first_at`, as it looks at `now` should nothing more happen.
     pub(crate) fn looks(&self, node: &NodeKey, first_at: Time, digest: &Digest, now: Time) -> Option<Pull> {
         let open = self.open.iter().find(|open| open.first_at == first_at && open.digest == *digest)?;
         let stands = open.got || self.holds(digest) || now.since(open.first_at) >= ALONE;
@@ -232,7 +232,7 @@ impl Node {
     }
 }
 
-/// What a manifest request changed among a node's open pulls.
+/// The effect of a manifest request on a node's open pulls.
 pub(crate) struct Begun {
     /// A new pull began.
     pub(crate) at: Option<Time>,

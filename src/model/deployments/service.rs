@@ -29,7 +29,7 @@ const RIVALS_MAX: usize = 8;
 /// Most past deployments that are remembered for a service.
 const PAST_MAX: usize = 4_096;
 
-/// How many nodes a past deployment weighs.
+/// The weight of a past deployment, in nodes.
 const DEPLOYMENT_WEIGHT: usize = 2;
 
 /// A service: a repository in an environment.
@@ -45,17 +45,17 @@ pub struct Service {
     main: Option<Main>,
     rivals: Vec<Rival>,
     past: Arc<VecDeque<Arc<Past>>>,
-    /// What ran before, as far as `past` goes.
+    /// The images before, as far as `past` goes.
     lived: Arc<BTreeMap<Digest, Lived>>,
-    /// When each of `past` opened, by its identity.
+    /// The opening of each of `past`, by its identity.
     opened: Arc<BTreeMap<u64, Time>>,
     forgotten: u64,
     is_prepulled: bool,
     /// Services were forgotten before this one came: it may have run before.
     may_have_run: bool,
-    /// When a request for it was last answered with what was asked for.
+    /// The latest time that a request for it was answered with an image.
     heard_at: Time,
-    /// When [`super::State`] is to look at it again.
+    /// The time when [`super::State`] is to look at it again.
     pub(super) listed_at: Option<Time>,
     /// Pulls that ended and were not taken yet, see [`Service::take_ended`].
     #[serde(skip)]
@@ -70,7 +70,7 @@ pub(crate) struct Ended {
     pub(crate) at: Time,
 }
 
-/// What a node's request told.
+/// The meaning of a node's request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     /// The index that a platform manifest turned out to belong to.
@@ -91,14 +91,14 @@ impl Service {
         Self { place: format!("{environment}\0{repository}").into(), may_have_run, ..Self::default() }
     }
 
-    /// What identifies the deployment that this course opened, in 48 bits: the same log gives the same.
+    /// The identity of the deployment that this course opened, in 48 bits: the same log gives the same.
     pub fn identity(&self, course: &Course) -> u64 {
         let text = format!("{}\0{}\0{}", self.place, course.digest, course.opened_at.ms());
         let digest = Digest::of(text.as_bytes());
         digest.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first) >> 16)
     }
 
-    /// When the deployment opened that is over and has this identity.
+    /// The opening of the deployment that is over and has this identity.
     pub fn opened_at(&self, identity: u64) -> Option<Time> {
         self.opened.get(&identity).copied()
     }
@@ -146,7 +146,7 @@ impl Service {
         Told { index: guessed, refused_tag: None }
     }
 
-    /// When its next pull is complete.
+    /// The time when its next pull is complete.
     pub(crate) fn due_at(&self) -> Option<Time> {
         self.open.first().map(|(first_at, ..)| *first_at + COMPLETE)
     }
@@ -253,7 +253,7 @@ impl Service {
     fn support(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
         let Some(main) = &mut self.main else { return };
         let over_at = main.over_at(settle);
-        // What people saw, and by which rule, is what was known before this pull.
+        // Earlier verdicts and their rules are those of the moment before this pull.
         let seen = |rival: &Rival| {
             let rule = if rival.straggles(main, settle) { Rule::Stragglers } else { Rule::Hold };
             rival.strayed(main, pull.at, settle, rule)
@@ -293,7 +293,7 @@ impl Service {
             if !begins_anew {
                 return place;
             }
-            // What was said of it before is over; this begins anew.
+            // Earlier verdicts on it are over; this begins anew.
             let rival = self.rivals.remove(place);
             self.give_up(rival, pull.at, settle);
         }
@@ -437,7 +437,7 @@ impl Service {
         &self.ended
     }
 
-    /// How much there is that says that it runs: nothing, a single pull, or more.
+    /// The strength of the evidence that it runs: nothing, a single pull, or more.
     pub(crate) fn proof(&self) -> u8 {
         match &self.main {
             None => 0,
@@ -446,12 +446,12 @@ impl Service {
         }
     }
 
-    /// When a request for it was last answered with what was asked for.
+    /// The latest time that a request for it was answered with an image.
     pub(crate) fn heard_at(&self) -> Time {
         self.heard_at
     }
 
-    /// What remembering it costs: its nodes, and its past deployments, which take more each.
+    /// The cost of remembering it: its nodes, and its past deployments, which take more each.
     pub(crate) fn weight(&self) -> usize {
         self.nodes.len() + DEPLOYMENT_WEIGHT * self.past.len()
     }
@@ -461,12 +461,12 @@ impl Service {
         self.may_have_run
     }
 
-    /// How many nodes were forgotten to stay within bounds.
+    /// The number of nodes that were forgotten to stay within bounds.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    /// How many nodes are remembered.
+    /// The number of nodes that are remembered.
     pub fn nodes_remembered(&self) -> usize {
         self.nodes.len()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// How many parts a map has. A change copies at most one of them.
+/// Parts of a map. A change copies at most one of them.
 const PARTS: usize = 64;
 
 /// A key that says in which part it belongs, the same on every machine.

@@ -36,7 +36,7 @@ pub struct Tracked {
     attempts: Arc<Attempts>,
     local: Arc<VecDeque<Local>>,
     gaps: VecDeque<Gap>,
-    /// When observations were last missing.
+    /// The time when observations were last missing.
     gap_at: Option<Time>,
     services_forgotten: u64,
     nodes_forgotten: u64,
@@ -45,32 +45,32 @@ pub struct Tracked {
 /// A stretch in which observations are missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// When the first one was lost.
+    /// The time when the first one was lost.
     pub from: Time,
-    /// When they were kept again.
+    /// The time when they were kept again.
     pub until: Time,
-    /// How many were lost.
+    /// The number of lost observations.
     pub lost: u64,
-    /// Whose: of one token that made more requests than are kept; of any where the log could not be written.
+    /// The token that made more requests than are kept; none where the log could not be written.
     pub token: Option<TokenId>,
 }
 
 /// A pull by a person's machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Local {
-    /// What was pulled.
+    /// The image.
     pub repository: Repository,
     /// Its top-level digest.
     pub digest: Digest,
     /// The tag, where one was named.
     pub tag: Option<Tag>,
-    /// When it began.
+    /// The time when it began.
     pub at: Time,
     /// From where.
     pub client: Arc<str>,
     /// By which program.
     pub agent: Arc<str>,
-    /// Why it counts as local.
+    /// The reason why it counts as local.
     pub reason: Arc<str>,
     /// The index was fetched: platform manifests follow it by digest.
     reads_index: bool,
@@ -226,7 +226,7 @@ impl Tracked {
         self.local.iter()
     }
 
-    /// When observations were last missing.
+    /// The time when observations were last missing.
     pub fn gap_at(&self) -> Option<Time> {
         self.gap_at
     }
@@ -242,12 +242,12 @@ impl Tracked {
         self.weight == self.services.values().map(|service| service.weight()).sum::<usize>()
     }
 
-    /// How many services were forgotten to stay within bounds.
+    /// The number of services that were forgotten to stay within bounds.
     pub fn services_forgotten(&self) -> u64 {
         self.services_forgotten
     }
 
-    /// How many nodes of services were.
+    /// The number of nodes that were.
     pub fn nodes_forgotten(&self) -> u64 {
         self.nodes_forgotten
     }

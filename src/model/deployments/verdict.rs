@@ -1,4 +1,4 @@
-//! Which rule spoke, and what it took back of what was thought before.
+//! The rule behind a verdict, and corrections of earlier verdicts.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub enum Rule {
     Caches,
     /// Nobody canaries the way down.
     WayDown,
-    /// What ran before is a straggler while main rolls out, and the way back when the rollout stops.
+    /// A pull of the image before is a straggler while main rolls out, and the way back when the rollout stops.
     Stragglers,
     /// A single pull is kept only after a hold.
     Hold,
@@ -74,7 +74,7 @@ impl Rule {
     }
 }
 
-/// What was thought of an image.
+/// Earlier verdicts on an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Thought {
@@ -86,7 +86,7 @@ pub enum Thought {
     Minority,
 }
 
-/// What it turned out to be.
+/// Later findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
@@ -94,24 +94,24 @@ pub enum Finding {
     Deployed,
     /// Old pods that were not replaced yet pulled it.
     Straggler,
-    /// Who ran it left it.
+    /// Its nodes left it.
     GivenUp,
 }
 
 /// A later observation took an earlier judgement back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
-    /// When.
+    /// The time of the correction.
     pub at: Time,
     /// Of which image.
     pub digest: Digest,
     /// The tag it was pulled by last.
     pub tag: Option<Tag>,
-    /// Who pulled it first, where that is known.
+    /// The client that pulled it first, where that is known.
     pub client: Option<Arc<str>>,
-    /// What was thought.
+    /// The earlier verdict.
     pub was: Thought,
-    /// What is thought now.
+    /// The verdict that replaces it.
     pub now: Finding,
     /// The rule that spoke.
     pub rule: Rule,

@@ -21,11 +21,11 @@ pub struct Admins {
 pub struct AdminToken {
     /// Its public identifier.
     pub id: TokenId,
-    /// What people call it.
+    /// Its name, for people.
     pub name: String,
-    /// What it allows.
+    /// The changes that it allows.
     pub role: Role,
-    /// When it was made.
+    /// The time of its making.
     pub created_at: Time,
     /// From when on it is refused.
     pub expires_at: Option<Time>,
@@ -51,7 +51,7 @@ impl Admins {
         self.tokens.get(id)
     }
 
-    /// Whose secret has this SHA-256, and whether it is accepted at `now`.
+    /// Finds the token whose secret has this SHA-256, and tells whether it is accepted at `now`.
     ///
     /// The table is keyed by the hash of 190 random bits, so the time of a look-up tells nothing of a secret.
     pub fn authenticate(&self, secret_sha256: &[u8; 32], now: Time) -> Result<&AdminToken, Refused> {

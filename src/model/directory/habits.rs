@@ -1,4 +1,4 @@
-//! How a token is used from day to day, and what is out of the ordinary.
+//! The ordinary use of a token, and warnings about the rest.
 //!
 //! Rules and bounds: README.md.
 
@@ -12,16 +12,16 @@ use crate::model::agent::family;
 use crate::model::event::Observation;
 use crate::model::time::{Span, Time};
 
-/// How long everything about a token counts as ordinary: what happens every week has happened once.
+/// Time in which everything about a token counts as ordinary: what happens every week has happened once.
 const LEARNING: Span = Span::from_mins(7 * 24 * 60);
-/// How long a warning is shown after its last cause.
+/// Time for which a warning is shown after its last cause.
 const SHOWN: Span = Span::from_mins(30 * 24 * 60);
 /// Networks that are remembered for a token; the one not used for longest makes room for the next.
 const NETWORKS_MAX: usize = 32;
 /// Networks that a warning names.
 const NAMED_MAX: usize = 3;
 
-/// How a token was used so far.
+/// The use of a token so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Habits {
     first_used_at: Option<Time>,
@@ -35,19 +35,19 @@ pub(super) struct Habits {
 /// Something about a token that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// What it is.
+    /// Its kind.
     pub kind: WarningKind,
-    /// When it was first seen, since it was last quiet for a month.
+    /// The first time since it was last quiet for a month.
     pub since: Time,
-    /// When it was last seen.
+    /// The last time.
     pub last_at: Time,
-    /// What was seen last, in words.
+    /// The latest case, in words.
     pub detail: String,
-    /// What `detail` is about.
+    /// The network, program or environment that `detail` is about.
     about: String,
 }
 
-/// What is out of the ordinary.
+/// Kinds of uses that are out of the ordinary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
@@ -136,12 +136,12 @@ impl Habits {
         }
     }
 
-    /// What should be looked at, as of `now`.
+    /// The warnings, as of `now`.
     pub(super) fn warnings(&self, now: Time) -> impl Iterator<Item = &Warning> {
         self.warnings.iter().filter(move |warning| now.since(warning.last_at) <= SHOWN)
     }
 
-    /// What a successor takes over: everything but the warnings.
+    /// The part that a successor takes over: everything but the warnings.
     pub(super) fn inherited(&self) -> Self {
         Self { warnings: Vec::new(), ..self.clone() }
     }

@@ -38,11 +38,11 @@ pub struct Directory {
 pub struct Environment {
     /// Its name.
     pub name: EnvironmentName,
-    /// What it is, for people.
+    /// A description, for people.
     pub description: String,
     /// `#rrggbb`.
     pub color: String,
-    /// When it was made.
+    /// The time of its making.
     pub created_at: Time,
     tokens: BTreeMap<TokenId, Token>,
 }
@@ -58,7 +58,7 @@ impl Environment {
         self.tokens.get(id)
     }
 
-    /// How many tokens are accepted at `now`.
+    /// The number of tokens that are accepted at `now`.
     pub fn tokens_active(&self, now: Time) -> usize {
         self.tokens.values().filter(|token| token.is_active(now)).count()
     }
@@ -81,7 +81,7 @@ impl Directory {
         self.environments.get(&name).map(Arc::as_ref)
     }
 
-    /// Whose secret has this SHA-256, and whether it is accepted at `now`.
+    /// Finds the token whose secret has this SHA-256, if it is accepted at `now`.
     ///
     /// The table is keyed by the hash of 190 random bits, so the time of a look-up tells nothing of a secret.
     pub fn authenticate(
@@ -93,7 +93,7 @@ impl Directory {
         token.check(now).map(|()| (environment, token))
     }
 
-    /// Whose secret has this SHA-256, accepted or not.
+    /// Finds the token whose secret has this SHA-256, accepted or not.
     pub fn owner(&self, secret_sha256: &[u8; 32]) -> Option<(&Environment, &Token)> {
         let (name, id) = self.by_secret.get(secret_sha256)?;
         let environment = self.environments.get(name)?;

@@ -1,4 +1,4 @@
-//! Which address pulls for which environment: where one pulls for two, a token may be in the wrong place.
+//! Addresses, and the environments that they pull for: where one pulls for two, a token may be in the wrong place.
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use super::habits::{Habits, Warning};
 use crate::model::event::{Object, Observation, TokenId, TokenKind};
 use crate::model::time::Time;
 
-/// What a client with a refused token is answered.
+/// Code of the answer to a client with a refused token.
 pub(super) const UNAUTHORIZED: u16 = 401;
 
 /// A token, without its secret.
@@ -16,11 +16,11 @@ pub(super) const UNAUTHORIZED: u16 = 401;
 pub struct Token {
     /// Its public identifier.
     pub id: TokenId,
-    /// What people call it.
+    /// Its name, for people.
     pub name: String,
-    /// What it is for.
+    /// Its kind.
     pub kind: TokenKind,
-    /// When it was made.
+    /// The time of its making.
     pub created_at: Time,
     /// From when on it is refused.
     pub expires_at: Option<Time>,
@@ -30,7 +30,7 @@ pub struct Token {
     pub last_used_at: Option<Time>,
     /// The address of that observation.
     pub last_used_from: Option<Arc<str>>,
-    /// How many manifest requests it made that were answered 2xx.
+    /// The number of its manifest requests that were answered 2xx.
     pub pulls: u64,
     /// The token that took its place, and that it ends for.
     pub successor: Option<TokenId>,
@@ -38,7 +38,7 @@ pub struct Token {
     pub(super) habits: Habits,
 }
 
-/// Why a token is refused.
+/// The reason why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// No environment has it.
@@ -90,7 +90,7 @@ impl Token {
         Self { habits: self.habits.inherited(), ..new }
     }
 
-    /// What about its use should be looked at, as of `now`.
+    /// The warnings about its use, as of `now`.
     pub fn warnings(&self, now: Time) -> impl Iterator<Item = &Warning> {
         self.habits.warnings(now)
     }

@@ -29,7 +29,7 @@ enum Value {
 /// The registered algorithms (OCI image spec, "Registered Algorithms") that Landfall can verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
-    /// What nearly every image is named by.
+    /// The algorithm of nearly every image.
     Sha256,
     /// Optional for implementations.
     Sha512,
@@ -113,7 +113,7 @@ impl Digest {
         self.algorithm().of(content) == *self
     }
 
-    /// What it was made with.
+    /// The algorithm that it was made with.
     pub const fn algorithm(&self) -> Algorithm {
         match &self.0 {
             Value::Sha256(_) => Algorithm::Sha256,
@@ -199,7 +199,7 @@ const ESCAPE: [u8; 32] = [
     0xb8, 0x6e, 0x69, 0xb1, 0x2c, 0x25, 0x33, 0xca, 0x8e, 0xb4, 0x7b, 0xae, 0x1d, 0xe3, 0xa0,
 ];
 
-/// What stands behind an [`ESCAPE`].
+/// The digest that follows an [`ESCAPE`].
 #[derive(Serialize, Deserialize)]
 enum Escaped {
     /// The sha256 digest that is the escape itself: anybody may name it.
@@ -331,7 +331,7 @@ mod tests {
             (abc_512, [&ESCAPE[..], &[1], abc_512.as_bytes()].concat()),
         ] {
             assert_eq!(postcard::to_stdvec(&digest).unwrap(), bytes, "{digest}");
-            // What stands behind it is not its own.
+            // The bytes that follow belong to the next field.
             let row = postcard::to_stdvec(&(Some(digest), 7u8)).unwrap();
             assert_eq!(postcard::from_bytes::<(Option<Digest>, u8)>(&row).unwrap(), (Some(digest), 7));
             assert!(postcard::from_bytes::<Digest>(&bytes[..bytes.len() - 1]).is_err(), "{digest}");

@@ -1,6 +1,6 @@
 //! The words of the OCI distribution spec v1.1 that a pull is made of, each parsed once into a type.
 //!
-//! What does not parse here never reaches an upstream.
+//! Text that does not parse here never reaches an upstream.
 
 mod digest;
 mod route;
@@ -39,7 +39,7 @@ pub struct Repository(Arc<str>);
 #[serde(transparent)]
 pub struct Tag(Arc<str>);
 
-/// How a manifest was asked for.
+/// The way in which a manifest was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reference {
     /// By tag: the registry decides which digest that is.
@@ -63,15 +63,15 @@ pub enum ErrorCode {
     BlobUnknown,
     /// A digest that does not parse, or content that does not have it.
     DigestInvalid,
-    /// Who asks is not known.
+    /// The client is not known.
     Unauthorized,
-    /// Who asks is known and may not.
+    /// The client is known and may not.
     Denied,
     /// Landfall does not do this.
     Unsupported,
     /// Too much at once.
     TooManyRequests,
-    /// Nothing of the above, e.g. the upstream cannot be reached.
+    /// None of the above, e.g. the upstream cannot be reached.
     Unknown,
 }
 
@@ -143,7 +143,7 @@ impl Repository {
         if is_path(text) { Ok(Self(text.into())) } else { Err(Malformed::Repository) }
     }
 
-    /// What is called `name` at the registry `host`.
+    /// The name of `name` at the registry `host`.
     pub(super) fn at(host: String, name: &str) -> Self {
         Self((host + "/" + name).into())
     }

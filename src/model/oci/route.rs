@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Digest, Malformed, Reference, Repository};
 
-/// What a request's path asks for.
+/// The object that a request's path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// `/v2/`: the version check, where clients learn the challenge.

@@ -22,14 +22,14 @@ const LABELLED_FEW: usize = 64;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Catalogue {
     lines: BTreeMap<Repository, Arc<Line>>,
-    /// How many releases nobody registered.
+    /// The number of releases that nobody registered.
     labelled: usize,
-    /// How many of those were forgotten to stay within bounds.
+    /// The number of those that were forgotten to stay within bounds.
     forgotten: u64,
 }
 
 impl Catalogue {
-    /// What registering `release` would do.
+    /// Tells what registering `release` would do.
     ///
     /// # Errors
     /// The same version, or the same image, was registered otherwise.
@@ -121,7 +121,7 @@ impl Catalogue {
         self.forgotten += gone as u64;
     }
 
-    /// How many releases of which only labels told were forgotten to stay within bounds.
+    /// The number of releases known from labels alone that were forgotten to stay within bounds.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -146,7 +146,7 @@ impl Catalogue {
         self.lines.values().flat_map(|line| line.releases()).find(|release| release.id == id)
     }
 
-    /// Where `to` stands, seen from `from`. The versions are those that people see; they serve where the catalogue
+    /// The position of `to`, seen from `from`. The versions are those that people see; they serve where the catalogue
     /// lacks a digest.
     pub fn relation(&self, repository: &Repository, from: Named<'_>, to: Named<'_>) -> Relation {
         self.line(repository)

@@ -13,7 +13,7 @@ pub const TITLE_BYTES_MAX: usize = 512;
 /// Most changes of one release.
 pub const CHANGES_MAX: usize = 1_000;
 
-/// What a change is, as far as a reader cares.
+/// Kinds of changes, as far as a reader cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
@@ -33,11 +33,11 @@ pub enum ChangeKind {
     Other,
 }
 
-/// Which rule decided a change's kind; the README of `releases`, "How changes are classified", has them in their order.
+/// Rules that decide a change's kind; the README of `releases`, "How changes are classified", has them in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// Who published the release said so.
+    /// The publisher of the release said so.
     Given,
     /// `feat!: …`, `[BREAKING] …`, a `BREAKING CHANGE` footer.
     BreakingMarker,
@@ -68,9 +68,9 @@ pub enum Rule {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(from = "Written")]
 pub struct Change {
-    /// What it is.
+    /// Its kind.
     pub kind: ChangeKind,
-    /// What was done, in a line.
+    /// The work that was done, in a line.
     pub title: String,
     /// The pull or merge request that brought it.
     pub pr: Option<u64>,
@@ -78,9 +78,9 @@ pub struct Change {
     pub issue: Option<u64>,
     /// The commit that made it.
     pub commit: Option<String>,
-    /// Who made it, as the source names them.
+    /// Its author, as the source names them.
     pub author: Option<String>,
-    /// Which rule decided the kind.
+    /// The rule that decided the kind.
     pub rule: Option<Rule>,
 }
 

@@ -1,4 +1,4 @@
-//! What kind of change a title tells of. The rules stand in their order; the first that speaks decides.
+//! From a title to the kind of its change. The rules stand in their order; the first that speaks decides.
 
 use super::change::{ChangeKind, Rule};
 
@@ -36,7 +36,7 @@ const RULES: [(Rule, Speak); 10] = [
     (Rule::FirstWord, |title| first_word_kind(&title.text)),
 ];
 
-/// What a title tells of, and which rule said so. `section` is the heading that it stands under in notes.
+/// The kind of a title's change, and the rule that said so. `section` is the heading that it stands under in notes.
 pub fn classify(title: &str, section: Option<&str>) -> (ChangeKind, Rule) {
     let title = Title::read(title, section);
     let spoken = RULES.iter().find_map(|(rule, speak)| Some((speak(&title)?, *rule)));
@@ -139,7 +139,7 @@ fn type_kind(word: &str) -> Option<ChangeKind> {
     })
 }
 
-/// Where a heading speaks more clearly than the title's own type.
+/// Kinds that a heading tells more clearly than the title's own type.
 fn outranks_type(kind: ChangeKind) -> bool {
     matches!(kind, ChangeKind::Security | ChangeKind::Breaking)
 }

@@ -11,13 +11,13 @@ pub struct Commit {
     pub hash: String,
     /// Its parents' hashes, the branch that it was made on first.
     pub parents: Vec<String>,
-    /// When it was made.
+    /// The time of the commit.
     pub at: Time,
-    /// Who wrote it.
+    /// Its author.
     pub author: String,
-    /// What it says in a line: its subject, or the title of the request that it merges.
+    /// A line about it: its subject, or the title of the request that it merges.
     pub title: String,
-    /// What it merges, if it has several parents.
+    /// The request or branch that it merges, if it has several parents.
     pub merge: Option<Merge>,
     /// The hash of a commit that it takes back.
     pub reverts: Option<String>,
@@ -29,7 +29,7 @@ pub struct Commit {
     is_breaking: bool,
 }
 
-/// What a commit with several parents merges.
+/// The request or branch that a commit with several parents merges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merge {
     /// A pull or merge request.

@@ -33,9 +33,9 @@ pub struct Past {
     pub commit: usize,
     /// The versions of the nearest releases that it contains.
     pub parents: Vec<String>,
-    /// What it brought that none of its parents has, the newest first.
+    /// Its changes that none of its parents has, the newest first.
     pub changes: Vec<Change>,
-    /// How many changes were left out beyond [`CHANGES_MAX`]: those that matter least.
+    /// The number of changes that were left out beyond [`CHANGES_MAX`]: those that matter least.
     pub left_out: usize,
 }
 
@@ -45,7 +45,7 @@ pub struct History {
     places: HashMap<String, usize>,
 }
 
-/// Which commits a walk comes by.
+/// The commits that a walk comes by.
 #[derive(Default)]
 struct Walk {
     /// Those it was for, the newest first.
@@ -150,7 +150,7 @@ impl History {
         walk
     }
 
-    /// What these commits changed, the newest first. A merged request is one change; so is each of its commits that
+    /// Makes changes of these commits, the newest first. A merged request is one change; so is each of its commits that
     /// says of what kind it is, where there are several. What was taken back among them is none.
     fn changes(&self, inside: &[usize]) -> Vec<Change> {
         let requests = self.requests(inside);
@@ -191,7 +191,7 @@ impl History {
         {
             (change.kind, change.rule) = (part.kind, part.rule);
         }
-        // Who merged is not who made it.
+        // The author of a change is not the person who merged it.
         change.author = parts.first().map(|(part, _)| part.author.clone()).or(change.author);
         change.issue = change.issue.or_else(|| parts.iter().find_map(|(_, part)| part.issue));
         Some(change)
@@ -248,7 +248,7 @@ struct Requests {
     brought: BTreeMap<usize, Vec<usize>>,
 }
 
-/// What matters most comes first.
+/// Changes that matter most come first.
 fn weight(kind: ChangeKind) -> usize {
     const ORDER: [ChangeKind; 7] = [
         ChangeKind::Security,

@@ -24,7 +24,7 @@ pub struct Line {
     /// By version without its `v`, and by revision.
     by_name: BTreeMap<String, usize>,
     has_ancestry: bool,
-    /// How many of them nobody registered: only labels speak of them.
+    /// The number of those that nobody registered: only labels speak of them.
     labelled: usize,
 }
 
@@ -93,12 +93,12 @@ impl Line {
         self.releases.len() - 1
     }
 
-    /// How many of the releases nobody registered.
+    /// The number of releases that nobody registered.
     pub(super) fn labelled(&self) -> usize {
         self.labelled
     }
 
-    /// When Landfall heard of the latest one.
+    /// The time when Landfall heard of the latest one.
     pub(super) fn heard_at(&self) -> Option<Time> {
         self.releases.last().map(|release| release.added_at)
     }
@@ -147,7 +147,7 @@ impl Line {
         })
     }
 
-    /// Where an image stands, looked up once.
+    /// Looks up an image's place once, for several comparisons.
     fn spot<'a>(&self, image: Named<'a>) -> Spot<'a> {
         let by_version = || image.version.and_then(|version| self.place_of_version(version));
         let place = self.by_digest.get(image.digest).copied().or_else(by_version);
@@ -160,12 +160,12 @@ impl Line {
         Spot { place: Some(place), name: Some(key(&self.releases[place].version)), number: None }
     }
 
-    /// Where `to` stands, seen from `from`.
+    /// The position of `to`, seen from `from`.
     pub(super) fn relation(&self, from: Named<'_>, to: Named<'_>) -> Relation {
         self.relation_of(&self.spot(from), &self.spot(to))
     }
 
-    /// Where one version stands, seen from another.
+    /// The position of one version, seen from another.
     pub fn relation_of_versions(&self, from: &str, to: &str) -> Relation {
         let spot = |version| Spot {
             place: self.place_of_version(version),
@@ -260,7 +260,7 @@ impl Line {
         }
     }
 
-    /// What either of two images contains and the other lacks, in publishing order; nothing where ancestry does not
+    /// The releases that one of two images contains and the other lacks, in publishing order; none where ancestry does not
     /// know both.
     pub fn apart(&self, left: Named<'_>, right: Named<'_>) -> Vec<&Arc<Release>> {
         let Some((left, right)) = self.spot(left).place.zip(self.spot(right).place) else {

@@ -31,12 +31,12 @@ const NO_CHANGES: [&str; 12] = [
     "signatures",
 ];
 
-/// What notes say.
+/// The result of reading notes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     /// The changes, in their order; at most [`CHANGES_MAX`].
     pub changes: Vec<Change>,
-    /// How many more there were.
+    /// The number of further changes.
     pub left_out: usize,
 }
 
@@ -44,7 +44,7 @@ pub struct Notes {
 #[derive(Debug, thiserror::Error)]
 #[error("the notes are {bytes} bytes long; at most {NOTES_BYTES_MAX} are read")]
 pub struct NotesTooLong {
-    /// How long they are.
+    /// Their length.
     pub bytes: usize,
 }
 
@@ -78,7 +78,7 @@ pub fn read(notes: &str, version: &str) -> Result<Notes, NotesTooLong> {
 struct Line {
     /// Its text, without emphasis and links.
     text: String,
-    /// Where its links lead.
+    /// The targets of its links.
     links: Vec<String>,
     is_item: bool,
     /// The version that it stands under, if headings name versions. Many lines share one heading, so none has a copy.
@@ -120,7 +120,7 @@ impl Line {
     }
 }
 
-/// What was written before, and who is thanked: `Fix a leak by @someone in https://…/pull/12`.
+/// Splits a line before its credit: `Fix a leak by @someone in https://…/pull/12`.
 fn without_credit(text: &str) -> (&str, &str) {
     match text.rfind(" by @") {
         Some(at) => (&text[..at], &text[at + " by ".len()..]),
@@ -195,13 +195,13 @@ struct Reader {
     /// The line that is being read.
     text: String,
     links: Vec<String>,
-    /// How many blocks are open whose text is none of ours: code, tables, images.
+    /// The number of open blocks with foreign text: code, tables, images.
     hidden: usize,
 }
 
 #[derive(Default)]
 struct Item {
-    /// What it says by itself, once that is known, within a title's bound.
+    /// Its own text, once that is known, within a title's bound.
     text: Option<Rc<str>>,
     /// The name of what stands below it, if it only names that.
     group: Option<Rc<str>>,

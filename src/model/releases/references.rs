@@ -49,7 +49,7 @@ pub struct References {
     pub issues: Vec<u64>,
 }
 
-/// What the numbers after a word are.
+/// The meaning of the numbers after a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Context {
     /// Nothing was said.

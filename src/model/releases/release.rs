@@ -22,11 +22,11 @@ pub struct Registration {
     pub digests: Vec<Digest>,
     /// The commit it was built from.
     pub revision: Option<String>,
-    /// When it was made. Shown, and never used for the order of releases.
+    /// The time of its making. Shown, and never used for the order of releases.
     pub created_at: Option<Time>,
     /// The versions or revisions that it was built upon.
     pub parents: Vec<String>,
-    /// What changed with it.
+    /// Its changes.
     pub changes: Vec<Change>,
 }
 
@@ -35,17 +35,17 @@ pub struct Registration {
 pub struct Release {
     /// Its identifier: derived from what it is, so that the same release has the same one everywhere.
     pub id: String,
-    /// What was registered.
+    /// The release, as it was registered.
     pub told: Registration,
     /// Further images, whose labels name this version or revision.
     pub labelled: Vec<Digest>,
-    /// When Landfall heard of it.
+    /// The time when Landfall heard of it.
     pub added_at: Time,
     /// Somebody registered it; else only the labels of an image speak of it.
     pub is_registered: bool,
 }
 
-/// What the labels of an image say about its release: `org.opencontainers.image.*` of the OCI image spec,
+/// The labels of an image that tell of its release: `org.opencontainers.image.*` of the OCI image spec,
 /// "Pre-Defined Annotation Keys".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels<'a> {
@@ -57,7 +57,7 @@ pub struct Labels<'a> {
     pub created_at: Option<Time>,
 }
 
-/// What registering a release does.
+/// The effect of registering a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
     /// It is new.
@@ -83,11 +83,11 @@ pub struct Conflict {
 /// A field that was registered otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Difference {
-    /// Which field.
+    /// The field's name.
     pub field: &'static str,
-    /// What is known.
+    /// The value that is known.
     pub known: String,
-    /// What was given.
+    /// The value that was given.
     pub given: String,
 }
 
@@ -141,7 +141,7 @@ impl Release {
         self.digests.iter().chain(&self.labelled)
     }
 
-    /// How `given` would contradict what is known of the same version.
+    /// Finds the field in which `given` contradicts what is known of the same version.
     pub(super) fn differences(&self, given: &Registration) -> Vec<Difference> {
         let mut differences = Vec::new();
         let mut differ = |field, known: String, given: String| {

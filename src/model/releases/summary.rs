@@ -10,7 +10,7 @@ const NAMED_MAX: usize = 4;
 /// Longest title in a summary, in characters.
 const TITLE_CHARS_MAX: usize = 90;
 
-/// How a kind is counted, in the order in which it is told: one, several.
+/// Words for the number of changes of a kind, in the order in which they are told: one, several.
 const COUNTED: [(ChangeKind, &str, &str); 7] = [
     (ChangeKind::Feature, "feature", "features"),
     (ChangeKind::Fix, "fix", "fixes"),

@@ -1,4 +1,4 @@
-//! How sure an answer is.
+//! The certainty of an answer.
 //!
 //! A false "sure" about a change that does not exist is the worst answer, so sure is what one change alone says in the
 //! words of the query, and not a score. The figures are calibrated on queries over real release histories.
@@ -26,7 +26,7 @@ const PERHAPS_COVERAGE: f32 = 0.36;
 /// The same, of a query with a word that nobody knows: it is most likely the name of what does not exist.
 const PERHAPS_COVERAGE_UNKNOWN: f32 = 0.55;
 
-/// How sure it is that the first of `hits` is what `query` means. `hits` are places in `seen`, best first.
+/// The certainty that the first of `hits` is what `query` means. `hits` are places in `seen`, best first.
 pub(super) fn band(query: &Query, seen: &[Seen], hits: &[Vec<usize>]) -> Band {
     let Some(best) = hits.first().map(|hit| &seen[hit[0]]) else { return Band::No };
     let identities: Vec<usize> =
@@ -98,7 +98,7 @@ fn has_unknown(query: &Query) -> bool {
     query.units.iter().enumerate().any(unknown)
 }
 
-/// How plainly a title says a word: a word with a slip needs another one beside it.
+/// The clarity with which a title says a word, 0 to 1: a word with a slip needs another one beside it.
 fn plainness(answer: &Answer) -> f32 {
     match answer.way {
         Way::Word | Way::Inflection if answer.quality >= 50 => 1.0,
@@ -108,7 +108,7 @@ fn plainness(answer: &Answer) -> f32 {
     }
 }
 
-/// How many hits cover the query as well as the best one.
+/// Counts the hits that cover the query as well as the best one.
 fn hits_answering(hits: &[Vec<usize>], seen: &[Seen], best: &Seen) -> usize {
     hits.iter().filter(|hit| seen[hit[0]].coverage >= 0.95 * best.coverage).count()
 }

@@ -13,7 +13,7 @@ const PHRASE_DOCUMENTS_MAX: usize = 5_000;
 /// Words that may stand between two words of a phrase.
 const PHRASE_GAP: usize = 1;
 
-/// How well each document that was met covers each unit, of 100.
+/// The coverage of each unit by each document that was met, of 100.
 struct Table {
     row_of: Vec<u32>,
     rows: Vec<(DocumentId, [u8; UNITS_MAX])>,
@@ -55,7 +55,7 @@ impl Index {
         lists.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut left = POSTINGS_MAX;
         for (_, number, quality, documents) in lists {
-            // Whatever it is, the first list is read.
+            // The first list is read, however long it is.
             if documents.len() > left && left < POSTINGS_MAX {
                 continue;
             }
@@ -87,7 +87,7 @@ impl Index {
         lists.min_by_key(|list| list.len()).map_or(&[], Vec::as_slice)
     }
 
-    /// Where in the title the phrase stands: its first and its last word.
+    /// The first and the last word of the phrase in the title.
     pub(super) fn phrase_at(&self, document: &Document, phrase: &[TermId]) -> Option<(usize, usize)> {
         let term = |at: usize| self.surfaces[document.words[at] as usize].term;
         let (&first, rest) = phrase.split_first()?;

@@ -17,7 +17,7 @@ const TWO_TYPOS_CHARS_MIN: usize = 7;
 const BEGINNING_CHARS_MIN: usize = 4;
 /// The shortest half that a word is split into.
 const HALF_CHARS_MIN: usize = 3;
-/// How many guesses are kept for a word that no title has.
+/// Guesses that are kept for a word that no title has.
 const GUESSES_MAX: usize = 8;
 
 /// A term that answers a word, and how well, of 100.

@@ -1,4 +1,4 @@
-//! What is searched: every change once, with the places where it stands, and the words that lead to it.
+//! The index: every change once, with the places where it stands, and the words that lead to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,7 +15,7 @@ pub(super) type DocumentId = u32;
 pub(super) type WordId = u32;
 pub(super) type TermId = u32;
 
-/// What marks the end of a title as a note about where it comes from.
+/// Begins of a note, at the end of a title, about where the change comes from.
 const PICKED: [&str; 4] = ["cherry", "backport", "release-", "picked"];
 /// Words of a title that are indexed. The longest titles of real projects have about 80.
 const WORDS_MAX: usize = 128;
@@ -50,11 +50,11 @@ pub(super) type ReleaseId = u32;
 pub(super) struct Surface {
     pub(super) text: Arc<str>,
     pub(super) term: TermId,
-    /// How much it counts in a query or a title.
+    /// The weight of the word in a query or a title.
     pub(super) class: Class,
 }
 
-/// How a number names a change; the strongest first.
+/// Ways in which a number names a change, the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Naming {
     PullRequest,
@@ -73,7 +73,7 @@ pub(super) struct Document {
     pub(super) places: Vec<Standing>,
 }
 
-/// What makes two changes one: repository, title, pull request.
+/// The identity of a change: repository, title, pull request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) repository: u32,
@@ -82,7 +82,7 @@ pub(super) struct Key {
     pub(super) pr: Option<u64>,
 }
 
-/// Where a change stands, and what it is called there.
+/// A place where a change stands, with its title there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Standing {
     pub(super) release: ReleaseId,
@@ -133,7 +133,7 @@ impl Index {
         self.entries[release as usize].documents = documents;
     }
 
-    /// How many different changes can be found.
+    /// The number of different changes that can be found.
     pub fn len(&self) -> usize {
         self.documents.len() - self.free.len()
     }
@@ -281,7 +281,7 @@ impl Index {
     }
 }
 
-/// Which letters a word has, and how many: a quick test of how far two words can be apart.
+/// The letters of a word and how often each occurs: a quick test of how far two words can be apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     letters: u32,
@@ -349,7 +349,7 @@ fn undecorated(title: &str) -> String {
             kept = before.trim_end();
         }
     }
-    // What stands in brackets, wherever it is; an unclosed bracket is part of the title.
+    // Brackets anywhere in the title; an unclosed bracket is part of the title.
     let mut text = String::new();
     while let Some(open) = kept.find(['(', '[']) {
         let Some(close) = kept[open..].find([')', ']']) else { break };

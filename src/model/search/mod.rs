@@ -42,16 +42,16 @@ pub struct Text<'a> {
     pub commit: Option<&'a str>,
 }
 
-/// What a query found.
+/// The result of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// How sure it is that the first hit is what was meant.
+    /// The certainty that the first hit is what was meant.
     pub band: Band,
     /// Best first, in every band.
     pub hits: Vec<Hit>,
 }
 
-/// How sure an answer is.
+/// The certainty of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Band {
     /// The first hit is what was asked for.
@@ -66,24 +66,24 @@ pub enum Band {
 /// together in several repositories.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
-    /// Where it stands. The first one carries the title that fits the query best.
+    /// The places where it stands. The first one carries the title that fits the query best.
     pub places: Vec<Place>,
-    /// How much of the query it answers, 0 to 1.
+    /// The part of the query that it answers, 0 to 1.
     pub score: f32,
-    /// What of the query it answers, and how.
+    /// The words of the query that it answers, and the way.
     pub matched: Vec<Matched>,
-    /// What of the query it does not answer.
+    /// The words of the query that it does not answer.
     pub missing: Vec<String>,
 }
 
-/// Where a change stands.
+/// A place where a change stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Of which repository.
     pub repository: Repository,
     /// In which version.
     pub version: Box<str>,
-    /// Which of that release's changes, from 0.
+    /// The index among that release's changes, from 0.
     pub index: usize,
 }
 
@@ -94,11 +94,11 @@ pub struct Matched {
     pub asked: String,
     /// As the title has it; none where a number, a commit or a release answers.
     pub found: Option<String>,
-    /// How the one answers the other.
+    /// The way in which the one answers the other.
     pub way: Way,
 }
 
-/// How a word of a title answers a word of a query; the strongest first.
+/// Ways in which a word of a title answers a word of a query, the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// It is the same word, number or version.

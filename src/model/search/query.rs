@@ -18,12 +18,12 @@ const SPELLED_WHOLE_BYTES_MIN: usize = 10;
 const GOOD_GUESS: u8 = 70;
 /// A word that is twice as rare does not count twice as much.
 const DAMPING: f32 = 0.8;
-/// How much a light word counts, beside a full one as rare as it.
+/// The weight of a light word, beside a full one as rare as it.
 const LIGHT: f32 = 0.10;
-/// How much a number, a CVE id or a commit counts, beside the rarest word.
+/// The weight of a number, a CVE id or a commit, beside the rarest word.
 const IDENTIFYING: f32 = 3.0;
 
-/// What is asked for.
+/// Kinds of units.
 #[derive(Debug, Default)]
 pub(super) struct Query {
     pub(super) units: Vec<Unit>,
@@ -130,7 +130,7 @@ impl Query {
         }
     }
 
-    /// What each word and each phrase may also be called.
+    /// Adds the synonyms of each word and each phrase.
     fn phrases(&mut self, items: &[Item], index: &Index) {
         for item in items {
             if let Some(unit) = item.unit {
@@ -252,7 +252,7 @@ impl Unit {
 }
 
 impl Index {
-    /// How much it says when a word that `found` documents have is there.
+    /// The information in a word that `found` documents have.
     pub(super) fn rarity(&self, found: usize) -> f32 {
         (1.0 + self.len() as f32 / (found as f32).max(0.5)).ln().powf(DAMPING)
     }

@@ -7,11 +7,11 @@ use super::stop::Class;
 use super::{Found, Hit, Matched, Way, bands};
 use crate::model::oci::Repository;
 
-/// How much a word of a title says that answers something else already, of 100.
+/// The worth of a word of a title that answers something else already, of 100.
 const SECOND_USE: u32 = 35;
 /// Words that stand at most so far from each other stand near each other.
 const NEAR_WORDS: usize = 3;
-/// How much of the score is coverage, nearness of the words to each other, and share of the title that is answered.
+/// Weights of the score: coverage, nearness of the words to each other, share of the title that is answered.
 const COVERAGE: f32 = 0.60;
 const NEARNESS: f32 = 0.30;
 const SHARE: f32 = 0.10;
@@ -31,13 +31,13 @@ pub(super) struct Seen {
     pub(super) answers: Vec<Option<Answer>>,
 }
 
-/// How a document answers one unit.
+/// A document's answer to one unit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
     /// Of 100.
     pub(super) quality: u8,
     pub(super) way: Way,
-    /// Which word of the title, from 0.
+    /// The index of the word in the title, from 0.
     pub(super) word: Option<usize>,
 }
 
@@ -182,7 +182,7 @@ impl Index {
     }
 }
 
-/// What a word, or a phrase, of a title could answer.
+/// The units that a word, or a phrase, of a title could answer.
 struct Claim {
     units: std::ops::Range<usize>,
     quality: u8,

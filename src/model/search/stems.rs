@@ -13,7 +13,7 @@ const DERIVING: [&str; 27] = [
     "ational", "iveness", "fulness", "ization", "ation", "ment", "ness", "abl", "ibl", "anc", "enc", "ant",
     "ent", "ion", "ist", "ism", "ful", "less", "eri", "ori", "ur", "er", "or", "al", "iv", "at", "i",
 ];
-/// What must be left of a stem when an ending is taken off.
+/// The least length of a stem when an ending is taken off.
 const ROOT_CHARS_MIN: usize = 4;
 
 static FORMS: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {

@@ -18,21 +18,21 @@ const LIGHT: &str = " fix fixed fixes fixing bug bugs bugfix issue issues proble
     happen happens see look looks keep keeps put say says time something anything someone somebody anybody anyone \
     it's cannot because since until though although instead whether every everything nothing first last ";
 
-/// How a question begins.
+/// Words that begin a question.
 const ASKING: &str = " is are was were has have had did does do can could will would when where which what who in find \
     show search look tell check please hey hi do list give know any i we status ";
-/// What may follow there before the description begins.
+/// Words that may follow there before the description begins.
 const LEAD: &str = " is are was were has have had did does do can could will would when where which what who find show \
     search look tell check please hey hi me us i we you know if whether the a an that this there any one of our my \
     in for to about with where release version change commit pr fix fixed patch feature bugfix update status ship \
     shipped deploy deployed released introduced added contains contain includes included got get been be made up \
     list give and merged landed land out live something change changes releases versions which ";
-/// What may stand at the end, after the description.
+/// Words that may stand at the end, after the description.
 const TAIL: &str = " live deployed shipped released out merged landed included available in there yet already now \
     today still anywhere somewhere done fixed resolved rolled been deploy ship released go went to into on up for \
     us everywhere it the a production prod staging reach arrive arrived made ";
 
-/// How much a word of a query counts.
+/// The weight class of a word of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// It is not searched for.

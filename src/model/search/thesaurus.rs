@@ -10,7 +10,7 @@ const TEXT: &str = include_str!("synonyms.txt");
 /// Words of the longest phrase that is looked for.
 pub(super) const PHRASE_WORDS_MAX: usize = 5;
 
-/// How much one member of a group says for another, of 100.
+/// The worth of one member of a group for another, of 100.
 pub(super) const ABBREVIATION: u8 = 95;
 const SAME: u8 = 80;
 const NEAR: u8 = 50;
@@ -34,7 +34,7 @@ impl Thesaurus {
         &THESAURUS
     }
 
-    /// What may be said for this phrase of stems, best first.
+    /// The synonyms of this phrase of stems, best first.
     pub(super) fn others(&self, stems: &[&str]) -> impl Iterator<Item = (&[String], u8)> {
         let phrase = self.by_text.get(&stems.join(" "));
         let others = phrase.map_or(&[][..], |&phrase| &self.others[phrase as usize]);

@@ -26,7 +26,7 @@ pub(super) enum Token {
     Version(String),
     /// An id that is one word whatever it is made of: `cve-2026-44990`, `ghsa-…`.
     Id(String),
-    /// What may be a commit: 7 to 40 hexadecimal digits, letters and digits mixed.
+    /// Text that may be a commit: 7 to 40 hexadecimal digits, letters and digits mixed.
     Commit(String),
 }
 
