@@ -47,7 +47,7 @@ const LABEL_CHARS_MAX: usize = 128;
 /// The most steps on the way to a version: index → manifest → config.
 const HOPS_MAX: usize = 3;
 
-/// An input of the fold.
+/// Settings of the derivation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// Quiet time after which a rollout counts as settled.
