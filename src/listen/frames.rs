@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::Slot;
 
-/// Frames that a connection may send at once, and begins with.
+/// FrameCounter that a connection may send at once, and begins with.
 const BUDGET: u32 = 1_024;
 /// One more is earned in each such time,
 const EARNED_IN: Duration = Duration::from_millis(100);
@@ -30,35 +30,35 @@ const HEADER_BYTES: usize = 9;
 const HEADERS: u8 = 1;
 
 /// An HTTP/2 connection, as its server reads it.
-pub struct Metered<S> {
+pub struct FrameLimited<S> {
     stream: S,
     slot: Slot,
-    frames: Frames,
-    budget: Budget,
+    frames: FrameCounter,
+    budget: FrameBudget,
 }
 
-impl<S> Metered<S> {
+impl<S> FrameLimited<S> {
     /// Looks at the frames that come on a connection, from its preface on.
     pub fn new(stream: S, slot: Slot) -> Self {
-        Self { stream, slot, frames: Frames::default(), budget: Budget::new() }
+        Self { stream, slot, frames: FrameCounter::default(), budget: FrameBudget::new() }
     }
 }
 
 /// Where in the row of frames the reader is.
-struct Frames {
+struct FrameCounter {
     header: [u8; HEADER_BYTES],
     header_bytes: usize,
     /// What is left of the preface or of a frame's payload.
     skip: u32,
 }
 
-impl Default for Frames {
+impl Default for FrameCounter {
     fn default() -> Self {
         Self { header: [0; HEADER_BYTES], header_bytes: 0, skip: PREFACE_BYTES }
     }
 }
 
-impl Frames {
+impl FrameCounter {
     /// How many frames that are no request's head begin in what was read.
     fn count(&mut self, mut read: &[u8]) -> u32 {
         let mut count = 0;
@@ -82,14 +82,14 @@ impl Frames {
 }
 
 /// How many frames may still come.
-struct Budget {
+struct FrameBudget {
     left: u32,
     since: Instant,
     /// Of what was sent to the client, what has earned nothing yet.
     bytes: u32,
 }
 
-impl Budget {
+impl FrameBudget {
     fn new() -> Self {
         Self { left: BUDGET, since: Instant::now(), bytes: 0 }
     }
@@ -121,7 +121,7 @@ impl Budget {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FrameLimited<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -133,12 +133,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         if self.budget.spend(frames) {
             return Poll::Ready(Ok(()));
         }
-        self.slot.slots().was_flooding();
+        self.slot.slots().count_flooding();
         Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FrameLimited<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
         self.budget.sent(sent);
@@ -195,7 +195,7 @@ mod tests {
                 bytes.extend(frame(*kind, *payload));
                 bytes
             });
-            let (mut frames, mut count, mut rest, mut cuts) = (Frames::default(), 0, &bytes[..], cuts.iter().cycle());
+            let (mut frames, mut count, mut rest, mut cuts) = (FrameCounter::default(), 0, &bytes[..], cuts.iter().cycle());
             while !rest.is_empty() {
                 let (piece, after) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
                 count += frames.count(piece);
@@ -208,7 +208,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_budget_is_spent_at_once_or_for_good_by_who_earns_it() {
-        let mut budget = Budget::new();
+        let mut budget = FrameBudget::new();
         assert!((0..BUDGET).all(|_| budget.spend(1)) && !budget.spend(1));
         tokio::time::advance(2 * EARNED_IN).await;
         assert!(budget.spend(2) && !budget.spend(1));
@@ -221,7 +221,7 @@ mod tests {
         tokio::time::advance(1_000_000 * EARNED_IN).await;
         assert!(budget.spend(BUDGET) && !budget.spend(1));
         // Acknowledgements that are sent earn less than what they acknowledge.
-        let mut budget = Budget::new();
+        let mut budget = FrameBudget::new();
         let pings = (0..u32::MAX).take_while(|_| {
             budget.sent(17);
             budget.spend(1)

@@ -11,7 +11,7 @@ use super::slot::Slot;
 /// All idle connections are looked through no more often than this.
 const SEARCH_PAUSE: Duration = Duration::from_millis(25);
 
-/// The connections of a listener by their numbers, which tell the order in which they came.
+/// The connections of a listener by their numbers, which tell the order in which they accepted.
 #[derive(Default)]
 pub(super) struct Table {
     last: u64,
@@ -29,7 +29,7 @@ impl Table {
         self.slots.len()
     }
 
-    pub(super) fn trusted(&self) -> usize {
+    pub(super) fn authenticated(&self) -> usize {
         self.slots.len() - self.strangers.len()
     }
 
@@ -47,12 +47,12 @@ impl Table {
         let slot = make(self.last);
         self.slots.insert(self.last, slot.clone());
         self.strangers.insert(self.last, None);
-        self.is_from(self.last, network);
+        self.set_network(self.last, network);
         slot
     }
 
     /// A stranger whose network is known now.
-    pub(super) fn is_from(&mut self, number: u64, network: Option<IpAddr>) {
+    pub(super) fn set_network(&mut self, number: u64, network: Option<IpAddr>) {
         if let (Some(known), Some(network)) = (self.strangers.get_mut(&number), network) {
             *known = Some(network);
             self.networks.entry(network).or_default().insert(number);
@@ -60,7 +60,7 @@ impl Table {
     }
 
     /// A stranger is one no longer.
-    pub(super) fn trust(&mut self, number: u64) {
+    pub(super) fn mark_authenticated(&mut self, number: u64) {
         let Some(Some(network)) = self.strangers.remove(&number) else { return };
         if let Some(numbers) = self.networks.get_mut(&network) {
             numbers.remove(&number);
@@ -71,31 +71,31 @@ impl Table {
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<Slot> {
-        self.trust(number);
+        self.mark_authenticated(number);
         self.slots.remove(&number)
     }
 
     /// Cuts the network's stranger that has been here longest, if that is at least so long.
-    pub(super) fn cut_oldest_of(&mut self, network: IpAddr, at_least: Duration) -> bool {
+    pub(super) fn evict_oldest_of(&mut self, network: IpAddr, at_least: Duration) -> bool {
         let oldest = self.networks.get(&network).and_then(BTreeSet::first).copied();
         let Some(number) = oldest.filter(|number| self.slots[number].age() >= at_least) else { return false };
-        self.remove(number).inspect(Slot::cut).is_some()
+        self.remove(number).inspect(Slot::abort).is_some()
     }
 
     /// Cuts the stranger that has been here longest, if there is one. It may be asking, and gets no answer but a 401.
-    pub(super) fn cut_oldest_stranger(&mut self) -> bool {
+    pub(super) fn evict_oldest_stranger(&mut self) -> bool {
         let oldest = self.strangers.first_key_value().map(|(number, _)| *number);
-        oldest.and_then(|number| self.remove(number)).inspect(Slot::cut).is_some()
+        oldest.and_then(|number| self.remove(number)).inspect(Slot::abort).is_some()
     }
 
     /// Cuts the connection that has been idle longest and is no stranger's, if one is idle.
-    pub(super) fn cut_longest_idle(&mut self) -> bool {
+    pub(super) fn evict_longest_idle(&mut self) -> bool {
         loop {
-            while let Some((since_ms, number)) = self.idle.pop() {
+            while let Some((last_active_ms, number)) = self.idle.pop() {
                 // A connection that was idle then and is so again became idle after all the others here.
-                let is_still_idle = |slot: &&Slot| slot.idle_since_ms() == Some(since_ms);
+                let is_still_idle = |slot: &&Slot| slot.idle_since_ms() == Some(last_active_ms);
                 let slot = self.slots.get(&number).filter(is_still_idle);
-                if slot.is_some_and(Slot::cut_if_idle) {
+                if slot.is_some_and(Slot::abort_if_idle) {
                     self.remove(number);
                     return true;
                 }

@@ -31,7 +31,10 @@ use super::origin;
 use super::relay::relay;
 use super::respond::Body;
 use super::splice::Pipe;
-use crate::listen::{Answer, Metered, Slot, Slots, StallGuard, Streams, Trusted, UnderWay, drive};
+use crate::listen::{
+    ActiveRequest, FrameLimited, ResponseBody, Slot, Slots, StallGuard, StreamExecutor, TrustedProxies,
+    drive_http,
+};
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -43,9 +46,9 @@ const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Requests at a time on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
-/// Streams that an HTTP/2 client has reset before they were looked at (CVE-2023-44487).
+/// StreamExecutor that an HTTP/2 client has reset before they were looked at (CVE-2023-44487).
 const RESETS_WAITING_MAX: usize = 20;
-/// Streams of one connection that the server resets because of what the client does (CVE-2025-8671).
+/// StreamExecutor of one connection that the server resets because of what the client does (CVE-2025-8671).
 const ERRORS_MAX: usize = 128;
 /// What a client may send of bodies that nobody reads: no request that is served has one. The least that there is.
 const WINDOW_BYTES: u32 = 65_535;
@@ -66,13 +69,13 @@ pub(super) struct Visitor {
 
 impl Visitor {
     /// Somebody from this address. A listener on `[::]` names IPv4 clients as `::ffff:10.0.0.7`.
-    pub(super) fn new(address: IpAddr, trusted: &Trusted, slot: Slot) -> Self {
-        let proxy = trusted.has(address).then_some(address);
+    pub(super) fn new(address: IpAddr, trusted: &TrustedProxies, slot: Slot) -> Self {
+        let proxy = trusted.contains(address).then_some(address);
         Self { client: address.to_canonical().to_string().into(), proxy, slot }
     }
 
     /// Who a request comes from.
-    pub(super) fn client(&self, headers: &HeaderMap, trusted: &Trusted) -> Arc<str> {
+    pub(super) fn client(&self, headers: &HeaderMap, trusted: &TrustedProxies) -> Arc<str> {
         match self.proxy {
             None => self.client.clone(),
             Some(proxy) => origin::client(proxy, headers, trusted).to_string().into(),
@@ -87,7 +90,7 @@ type Said<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 /// What every conversation is held with.
 pub(super) struct Speech {
     http1: http1::Builder,
-    http2: http2::Builder<Streams>,
+    http2: http2::Builder<StreamExecutor>,
 }
 
 impl Speech {
@@ -95,7 +98,7 @@ impl Speech {
         let mut http1 = http1::Builder::new();
         // The slot has the only clock: a timer for each head would be one for each request.
         http1.header_read_timeout(None).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX);
-        let mut http2 = http2::Builder::new(Streams::new(slots.clone()));
+        let mut http2 = http2::Builder::new(StreamExecutor::new(slots.clone()));
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
@@ -125,7 +128,7 @@ impl Speech {
         let mut stream = StallGuard::new(stream, visitor.slot.clone());
         let begin = tokio::select! {
             begin = beginning(&mut stream) => begin,
-            () = visitor.slot.ending() => return,
+            () = visitor.slot.closing() => return,
         };
         let Ok(begin) = begin else { return };
         self.begun(begin == PREFACE, Wire::new(stream, begin), visitor, proxy).await;
@@ -145,8 +148,8 @@ impl Speech {
     {
         let slot = visitor.slot.clone();
         let service = service_fn(move |request| answer(visitor.clone(), proxy.clone(), request));
-        let stream = TokioIo::new(Metered::new(stream, slot.clone()));
-        drive(self.http2.serve_connection(stream, service), &slot).await;
+        let stream = TokioIo::new(FrameLimited::new(stream, slot.clone()));
+        drive_http(self.http2.serve_connection(stream, service), &slot).await;
     }
 
     async fn http1<S>(&self, stream: S, visitor: Visitor, proxy: Arc<Proxy>)
@@ -155,19 +158,19 @@ impl Speech {
     {
         let slot = visitor.slot.clone();
         let service = service_fn(move |request| answer(visitor.clone(), proxy.clone(), request));
-        drive(self.http1.serve_connection(TokioIo::new(stream), service), &slot).await;
+        drive_http(self.http1.serve_connection(TokioIo::new(stream), service), &slot).await;
     }
 
     async fn http1_set_aside(&self, mut wire: Wire, visitor: Visitor, proxy: Arc<Proxy>) {
         while let Some(mut aside) = self.until_set_aside(wire, &visitor, &proxy).await {
             let (head, answer) = aside.response.into_parts();
-            let (body, under_way) = answer.into_parts();
+            let (body, active) = answer.into_parts();
             let Body::Transfer(transfer) = body else { return };
             let relayed = Box::pin(relay(&proxy, &mut aside.stream, &head, transfer, aside.pipe)).await;
-            if relayed.is_err() || visitor.slot.is_ending() {
+            if relayed.is_err() || visitor.slot.is_closing() {
                 return;
             }
-            drop(under_way);
+            drop(active);
             wire = Wire::new(aside.stream, aside.unread);
         }
     }
@@ -178,11 +181,11 @@ impl Speech {
         let service = service_fn(|request: Request<Incoming>| {
             let (proxy, visitor, desk) = (proxy.clone(), visitor.clone(), desk.clone());
             async move {
-                let under_way = begin(&visitor.slot).await;
+                let active = begin(&visitor.slot).await;
                 let by_socket = may_be_set_aside(&request);
                 let response = proxy.handle(&visitor, request, by_socket).await;
                 let pipe = by_socket.then(|| proxy.pipe_for(&response)).flatten();
-                let response = response.map(|body| Answer::new(body, under_way));
+                let response = response.map(|body| ResponseBody::new(body, active));
                 match pipe {
                     Some(pipe) => {
                         desk.put(response, pipe);
@@ -194,7 +197,7 @@ impl Speech {
             }
         });
         let mut connection = self.http1.serve_connection(TokioIo::new(wire), service);
-        let mut ending = pin!(visitor.slot.ending().fuse());
+        let mut ending = pin!(visitor.slot.closing().fuse());
         let (response, pipe) = poll_fn(|cx| {
             if ending.as_mut().poll(cx).is_ready() {
                 Pin::new(&mut connection).graceful_shutdown();
@@ -231,16 +234,16 @@ async fn answer(
     visitor: Visitor,
     proxy: Arc<Proxy>,
     request: Request<Incoming>,
-) -> Result<Response<Answer<Body>>, Infallible> {
-    let under_way = begin(&visitor.slot).await;
+) -> Result<Response<ResponseBody<Body>>, Infallible> {
+    let active = begin(&visitor.slot).await;
     let response = proxy.handle(&visitor, request, false).await;
-    Ok(response.map(|body| Answer::new(body, under_way)))
+    Ok(response.map(|body| ResponseBody::new(body, active)))
 }
 
 /// The connection has something under way from here on. Waits for good where it was given up in this moment.
-async fn begin(slot: &Slot) -> UnderWay {
-    match slot.begin() {
-        Some(under_way) => under_way,
+async fn begin(slot: &Slot) -> ActiveRequest {
+    match slot.begin_request() {
+        Some(active) => active,
         None => pending().await,
     }
 }
@@ -267,7 +270,7 @@ impl Proxy {
 
 /// A connection that hyper has left, and the answer that it waits for.
 struct Aside {
-    response: Response<Answer<Body>>,
+    response: Response<ResponseBody<Body>>,
     pipe: Pipe,
     stream: StallGuard<TcpStream>,
     /// What the client has sent since.
@@ -277,19 +280,19 @@ struct Aside {
 /// Where an answer is left for who speaks when hyper does not.
 #[derive(Default)]
 struct Desk {
-    answer: Mutex<Option<(Response<Answer<Body>>, Pipe)>>,
+    answer: Mutex<Option<(Response<ResponseBody<Body>>, Pipe)>>,
     /// hyper has written something and not yet flushed it: an earlier answer, to a client that does not wait for one
     /// before it asks for the next. hyper 1.12 comes to the next request only after the flush, but promises nothing.
     is_unflushed: AtomicBool,
 }
 
 impl Desk {
-    fn put(&self, response: Response<Answer<Body>>, pipe: Pipe) {
+    fn put(&self, response: Response<ResponseBody<Body>>, pipe: Pipe) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((response, pipe));
     }
 
     /// The answer, once all before it has left.
-    fn take(&self) -> Option<(Response<Answer<Body>>, Pipe)> {
+    fn take(&self) -> Option<(Response<ResponseBody<Body>>, Pipe)> {
         if self.is_unflushed.load(Ordering::Relaxed) {
             return None;
         }
@@ -372,11 +375,11 @@ mod tests {
         let pipe = Pipes::new(1).take().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let slot = Slots::one(LIMITS);
+        let slot = Slots::single(LIMITS);
         let mut wire = Wire::new(StallGuard::new(stream, slot.clone()), Bytes::new());
         let desk = wire.desk.clone();
         assert!(desk.take().is_none(), "there is none");
-        desk.put(Response::new(Answer::new(empty(), slot.begin().unwrap())), pipe);
+        desk.put(Response::new(ResponseBody::new(empty(), slot.begin_request().unwrap())), pipe);
         wire.write_all(b"the answer before").await.unwrap();
         assert!(desk.take().is_none(), "it would overtake");
         wire.flush().await.unwrap();

@@ -37,7 +37,7 @@ use super::upstream::{Ask, Carried, Content, Target, UpstreamError, Upstreams, W
 use super::{Settings, links};
 use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
-use crate::listen::{Trusted, host};
+use crate::listen::{TrustedProxies, host};
 use crate::log::Log;
 use crate::model::deployments::PULL;
 use crate::model::oci::{ErrorCode, Reference, Route};
@@ -72,7 +72,7 @@ pub struct Proxy {
     pub(super) learner: Learner,
     pub(super) counters: Counters,
     pub(super) settings: Settings,
-    pub(super) trusted: Trusted,
+    pub(super) trusted: TrustedProxies,
     pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
     bodies: Budget,
@@ -86,7 +86,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Puts the parts together; `trusted` speak for their clients. Must be called within a tokio runtime: learning in the background begins here.
-    pub fn new(log: Log, upstreams: Upstreams, trusted: Trusted, settings: Settings) -> Self {
+    pub fn new(log: Log, upstreams: Upstreams, trusted: TrustedProxies, settings: Settings) -> Self {
         let counters = Counters::default();
         let learner = Learner::start(log.clone(), counters.clone());
         let trust = Trust::new(settings.verify);
@@ -148,7 +148,7 @@ impl Proxy {
         let http::request::Parts { method, uri, version, headers, .. } = head;
         host(*version, uri, headers).map_err(Refusal::no_host)?;
         let permit = self.permit(&asker, head, route.as_ref().ok())?;
-        visitor.slot.trust();
+        visitor.slot.mark_authenticated();
         if method != Method::GET && method != Method::HEAD {
             return Err(Refusal::read_only());
         }

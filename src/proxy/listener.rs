@@ -14,13 +14,13 @@ use super::conversation::{Speech, Visitor};
 use super::counters::Counters;
 use super::origin::announced;
 use super::tls::{Certificate, TlsError};
-use crate::listen::{self, Limits, Slot, Slots};
+use crate::listen::{self, ListenerLimits, Slot, Slots};
 
 /// Connections that wait to be accepted. A cluster's nodes pull at the same moment, and a SYN that finds the
 /// backlog full comes back only after a second.
 const BACKLOG: u32 = 4_096;
 /// The listener's bounds, where the limit on open files allows so many connections.
-pub const LIMITS: Limits = Limits {
+pub const LIMITS: ListenerLimits = ListenerLimits {
     connections_max: 10_000,
     first_head: Duration::from_secs(30),
     idle: Duration::from_secs(60),
@@ -77,7 +77,7 @@ pub enum BindError {
     Tls(#[from] TlsError),
 }
 
-/// Serves until `shutdown` is done; then accepts no more, and open transfers may finish within [`Limits::drain`].
+/// Serves until `shutdown` is done; then accepts no more, and open transfers may finish within [`ListenerLimits::drain`].
 pub async fn serve(
     listener: Listener,
     slots: Arc<Slots>,
@@ -86,18 +86,18 @@ pub async fn serve(
 ) {
     let Listener { tcp, tls } = listener;
     let speech = Arc::new(Speech::new(&slots));
-    let converse = |mut stream: TcpStream, peer: SocketAddr, slot: Slot| {
+    let serve_connection = |mut stream: TcpStream, peer: SocketAddr, slot: Slot| {
         let (speech, tls, proxy) = (speech.clone(), tls.clone(), proxy.clone());
         // What an idle connection holds is boxed by what is said on it, without what led there.
         async move {
             let _open = Open::new(proxy.counters());
             let mut address = peer.ip();
-            if proxy.settings.proxy_protocol && proxy.trusted.has(address) {
+            if proxy.settings.proxy_protocol && proxy.trusted.contains(address) {
                 match Box::pin(announced(&mut stream)).await {
                     Ok(None) => {}
                     Ok(Some(client)) => {
                         address = client;
-                        slot.is_from(client);
+                        slot.set_client_address(client);
                     }
                     Err(error) => {
                         tracing::debug!(%peer, %error, "a trusted proxy sent no header of the PROXY protocol");
@@ -115,7 +115,7 @@ pub async fn serve(
             }
         }
     };
-    listen::serve(tcp, slots, shutdown, converse).await;
+    listen::serve(tcp, slots, shutdown, serve_connection).await;
 }
 
 /// Counts a connection for as long as it lives.

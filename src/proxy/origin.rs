@@ -13,7 +13,7 @@ use proxy_header::{Error, ParseConfig, ProxyHeader};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::listen::Trusted;
+use crate::listen::TrustedProxies;
 
 /// The de-facto standard: each proxy adds the address that asked it at the right end.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -22,13 +22,13 @@ const PREAMBLE_BYTES_MAX: usize = 2_048;
 
 /// Who asks: the rightmost address that is not a trusted proxy's, `peer` being one. What cannot be read was written by
 /// nobody who is trusted, so the last one who was is who asks.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Trusted) -> IpAddr {
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     let mut client = peer;
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(|&byte| byte == b',')) {
         let Some(address) = address(hop) else { break };
         client = address;
-        if !trusted.has(client) {
+        if !trusted.contains(client) {
             break;
         }
     }
@@ -84,8 +84,8 @@ mod tests {
 
     const PEER: &str = "10.0.0.1";
 
-    fn trusted() -> Trusted {
-        Trusted::new(["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()))
+    fn trusted() -> TrustedProxies {
+        TrustedProxies::new(["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()))
     }
 
     #[test]

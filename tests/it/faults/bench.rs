@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use landfall::config::{self, Credentials, Redirects, Secret, Verify};
-use landfall::listen::{self, Slots, Trusted};
+use landfall::listen::{self, Slots, TrustedProxies};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
@@ -73,7 +73,7 @@ pub struct Bench {
 impl Bench {
     /// The proxy before so many pairs of registries, and the calm one. `bounds` are its listeners', on a machine that is so
     /// many times slower than one with nothing else to do.
-    pub async fn start(slots: usize, bounds: impl Fn(u32) -> listen::Limits) -> Self {
+    pub async fn start(slots: usize, bounds: impl Fn(u32) -> listen::ListenerLimits) -> Self {
         let dir = crate::rig::directory();
         let certificate = certificate(dir.path(), "own");
         let tls =
@@ -97,7 +97,8 @@ impl Bench {
         println!("all waits are made {slowness} times as long, for what else this machine does");
         let (limits, whole_body) = (times(LIMITS, slowness), WHOLE_BODY * slowness);
         let listeners = bounds(slowness);
-        let bound_of_silence = (listeners.first_head + listeners.idle + listeners.stall) * 3 + listen::GRACE;
+        let bound_of_silence =
+            (listeners.first_head + listeners.idle + listeners.stall) * 3 + listen::CLOSING_GRACE;
         let bound = (limits.connect + limits.head + limits.stall.max(whole_body)) * 8;
         let upstreams = Upstreams::new(&settings, limits).unwrap();
         let settings = proxy::Settings {
@@ -109,7 +110,7 @@ impl Bench {
             pipes_max: PIPES_MAX,
         };
         let _entered = plane.enter();
-        let proxy = Arc::new(Proxy::new(log, upstreams, Trusted::default(), settings));
+        let proxy = Arc::new(Proxy::new(log, upstreams, TrustedProxies::default(), settings));
         let files = config::Tls { cert: certificate.cert.clone(), key: certificate.key.clone() };
         let shown = Certificate::load(files).unwrap();
         let mut stops = Vec::new();
@@ -117,7 +118,7 @@ impl Bench {
             let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate).unwrap();
             let address = listener.address().unwrap();
             let (stop, stopped) = oneshot::channel::<()>();
-            let (proxy, slots) = (proxy.clone(), Slots::new(listeners, Trusted::default()));
+            let (proxy, slots) = (proxy.clone(), Slots::new(listeners, TrustedProxies::default()));
             let serving = plane.spawn(proxy::serve(listener, slots, proxy, async {
                 let _ = stopped.await;
             }));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use landfall::clock;
 use landfall::config::{Tls, Verify};
-use landfall::listen::{Limits, Slots, Trusted};
+use landfall::listen::{ListenerLimits, Slots, TrustedProxies};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
@@ -36,15 +36,15 @@ pub struct Plane {
 
 impl Plane {
     /// Before the registry at `url`; over TLS where there is an identity.
-    pub async fn start(bounds: Limits, url: &str, identity: Option<&Identity>) -> Self {
-        Self::start_behind(Trusted::default(), false, bounds, url, identity).await
+    pub async fn start(bounds: ListenerLimits, url: &str, identity: Option<&Identity>) -> Self {
+        Self::start_behind(TrustedProxies::default(), false, bounds, url, identity).await
     }
 
     /// The same behind trusted proxies, which may have to speak the PROXY protocol.
     pub async fn start_behind(
-        trusted: Trusted,
+        trusted: TrustedProxies,
         proxy_protocol: bool,
-        bounds: Limits,
+        bounds: ListenerLimits,
         url: &str,
         identity: Option<&Identity>,
     ) -> Self {

@@ -7,16 +7,16 @@ use ipnet::IpNet;
 
 /// Networks whose word about a client's address is taken.
 #[derive(Clone, Debug, Default)]
-pub struct Trusted(Arc<[IpNet]>);
+pub struct TrustedProxies(Arc<[IpNet]>);
 
-impl Trusted {
+impl TrustedProxies {
     /// Those in these networks.
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
         Self(networks.into_iter().collect())
     }
 
     /// Whether this address is one of them.
-    pub fn has(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }

@@ -11,7 +11,7 @@ const CONNECTIONS_FEW: usize = 2_000;
 
 /// How many of each there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Files {
+pub struct DescriptorLimits {
     /// Connections of the proxy's clients.
     pub proxy_connections_max: usize,
     /// Connections to the admin server.
@@ -20,7 +20,7 @@ pub struct Files {
     pub pipes_max: usize,
 }
 
-impl Files {
+impl DescriptorLimits {
     /// Raises the process's limit on open files as far as it may itself (the usual soft limit of 1,024 is there for
     /// programs that use `select`), and divides what that gives. A small limit is said.
     pub fn of_process() -> Self {
@@ -66,14 +66,15 @@ mod tests {
     #[test]
     fn clients_and_pipes_leave_descriptors_for_the_registrys_side() {
         for files_max in [100, 256, 1_024, 4_096, 65_536, 1 << 20] {
-            let files = Files::of(files_max);
+            let files = DescriptorLimits::of(files_max);
             let clients = files.proxy_connections_max + files.admin_connections_max;
             let left = files_max - OWN - clients - 2 * files.pipes_max;
             assert!(4 * left >= files.proxy_connections_max, "{files_max}: {files:?} leave {left}");
         }
-        assert_eq!(Files::of(256).proxy_connections_max, 84);
+        assert_eq!(DescriptorLimits::of(256).proxy_connections_max, 84);
         assert!(
-            Files::of(usize::MAX).proxy_connections_max > 10_000 && Files::of(0).proxy_connections_max == 1
+            DescriptorLimits::of(usize::MAX).proxy_connections_max > 10_000
+                && DescriptorLimits::of(0).proxy_connections_max == 1
         );
     }
 }
