@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, DescriptorLimits, Slots, TrustedProxies};
 use crate::log::{Log, OpenError};
-use crate::proxy::upstream::{Limits, SetupError, Upstreams};
+use crate::proxy::upstream::{SetupError, Timeouts, Upstreams};
 use crate::proxy::{self, BindError, Certificate, Listener, Proxy, TlsError};
 
 /// Run the proxy and the admin server
@@ -155,7 +155,7 @@ pub struct Running {
 /// Something that it needs cannot be had; then nothing was started.
 pub async fn start(config: Config) -> Result<Running, ServeError> {
     let files = DescriptorLimits::of_process();
-    let upstreams = Upstreams::new(&config.upstreams, Limits::default())?;
+    let upstreams = Upstreams::new(&config.upstreams, Timeouts::default())?;
     let upstreams = match registry_host(&config, config.proxy.listen).parse() {
         Ok(host) => upstreams.known_as(&host),
         Err(_) => upstreams,

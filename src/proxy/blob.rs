@@ -11,13 +11,13 @@ use super::respond::{Body, Refusal, empty, full};
 use super::rooms::Seat;
 use super::transfer::{Outcome, Scrutiny, Transfer, part_length_in, total_in};
 use super::trust::{Duty, Known, Share, Standing, Verdict};
-use super::upstream::{Ask, Content, Line, Target, What};
+use super::upstream::{Lane, Resource, Target, UpstreamBody, UpstreamRequest};
 use crate::model::oci::{Digest, ErrorCode};
 
 /// A blob that is asked for.
 struct Asked {
     target: Target,
-    ask: Ask,
+    request: UpstreamRequest,
     digest: Digest,
     known: Known,
     /// What it is read in.
@@ -29,22 +29,22 @@ impl Proxy {
         &self,
         pull: Pull,
         target: Target,
-        mut ask: Ask,
+        mut request: UpstreamRequest,
         by_socket: bool,
     ) -> Result<Response<Body>, Refusal> {
-        let What::Blob(digest) = ask.what else { return Err(Refusal::bad_gateway("not a blob")) };
-        let is_get = ask.method == Method::GET;
-        let is_whole = is_get && !ask.headers().contains_key(RANGE);
+        let Resource::Blob(digest) = request.resource else { return Err(Refusal::bad_gateway("not a blob")) };
+        let is_get = request.method == Method::GET;
+        let is_whole = is_get && !request.headers().contains_key(RANGE);
         let known = self.trust.of(&digest, is_whole);
         // Bytes that are hashed are read; others go from socket to socket.
         let is_hashed = matches!(known.standing, Standing::Alone | Standing::Shared { is_first: true, .. });
         let mut seat = self.rooms.standing();
         if by_socket && is_get && !is_hashed && self.pipes.are_left() {
-            ask.line = Line::Bare;
+            request.lane = Lane::Splice;
         } else if is_get {
-            (ask.line, seat) = self.rooms.seat();
+            (request.lane, seat) = self.rooms.seat();
         }
-        let asked = Asked { target, ask, digest, known, seat };
+        let asked = Asked { target, request, digest, known, seat };
         let response = match self.ask_for_blob(&asked).await {
             Ok(response) => response,
             Err(refusal) => {
@@ -64,7 +64,7 @@ impl Proxy {
                     self.note(Some(pull), Answered::refused(status));
                 }
                 let (head, body) = response.into_parts();
-                Ok(self.small(head, body, &asked.ask.method).await)
+                Ok(self.small(head, body, &asked.request.method).await)
             }
         }
     }
@@ -72,14 +72,14 @@ impl Proxy {
     /// Asks for a blob. An answer that states another length than the blob was found right with, or than that of the part
     /// that it says it is, is another request's that came late, or a lie: the question is put once more, over a new
     /// connection.
-    async fn ask_for_blob(&self, asked: &Asked) -> Result<Response<Content>, Refusal> {
-        let Asked { target, ask, digest, known: Known { length, .. }, .. } = asked;
+    async fn ask_for_blob(&self, asked: &Asked) -> Result<Response<UpstreamBody>, Refusal> {
+        let Asked { target, request, digest, known: Known { length, .. }, .. } = asked;
         let length = *length;
-        let first = self.ask(target, ask).await?;
+        let first = self.send_upstream(target, request).await?;
         let Some(other) = other_length(&first, length) else { return Ok(first) };
         tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has another length; it is asked for anew");
         first.into_body().distrust();
-        let second = self.ask(target, &ask.anew()).await?;
+        let second = self.send_upstream(target, &request.on_new_connection()).await?;
         let Some(other) = other_length(&second, length) else { return Ok(second) };
         self.counters.digest_mismatches.inc();
         tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob does not have its length");
@@ -87,8 +87,8 @@ impl Proxy {
         Err(Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::DigestInvalid, message))
     }
 
-    fn transfer(&self, pull: Pull, asked: Asked, response: Response<Content>) -> Response<Body> {
-        let Asked { target, ask, digest, known, seat } = asked;
+    fn transfer(&self, pull: Pull, asked: Asked, response: Response<UpstreamBody>) -> Response<Body> {
+        let Asked { target, request, digest, known, seat } = asked;
         let status = response.status();
         let media_type = media_type_in(response.headers());
         let (scrutiny, duty) = self.scrutiny(known, digest, &response);
@@ -125,7 +125,7 @@ impl Proxy {
                 counters.blob_bytes.inc_by(bytes);
             }
         };
-        let (head, body) = Transfer::wrap(response, target, ask, scrutiny, done).into_parts();
+        let (head, body) = Transfer::wrap(response, target, request, scrutiny, done).into_parts();
         forwarded(head, Body::Transfer(Box::new(body.seated(seat))))
     }
 
@@ -134,7 +134,7 @@ impl Proxy {
         &self,
         known: Known,
         digest: Digest,
-        response: &Response<Content>,
+        response: &Response<UpstreamBody>,
     ) -> (Scrutiny, Option<Duty>) {
         if response.status() != StatusCode::OK {
             return (Scrutiny::Length(known.length), None);
@@ -162,7 +162,7 @@ impl Proxy {
         &self,
         pull: Pull,
         asked: Asked,
-        response: Response<Content>,
+        response: Response<UpstreamBody>,
     ) -> Result<Response<Body>, Refusal> {
         let digest = asked.digest;
         let (head, body) = response.into_parts();

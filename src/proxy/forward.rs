@@ -33,7 +33,9 @@ use super::rooms::Rooms;
 use super::splice::Pipes;
 use super::transfer::TransferError;
 use super::trust::Trust;
-use super::upstream::{Ask, Carried, Content, Target, UpstreamError, Upstreams, What};
+use super::upstream::{
+    Resource, SentCredentials, Target, UpstreamBody, UpstreamError, UpstreamRequest, Upstreams,
+};
 use super::{Settings, links};
 use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
@@ -153,26 +155,26 @@ impl Proxy {
             return Err(Refusal::read_only());
         }
         let route = route?;
-        let (repository, what) = match &route {
+        let (repository, resource) = match &route {
             Route::Base => return Ok(version_check()),
             Route::Catalog => return Err(Refusal::denied("this proxy does not list repositories")),
             Route::Upload => return Err(Refusal::read_only()),
-            Route::Manifest(repository, reference) => (repository, What::Manifest(reference.clone())),
-            Route::Blob(repository, digest) => (repository, What::Blob(*digest)),
-            Route::Tags(repository) => (repository, What::Tags),
-            Route::Referrers(repository, digest) => (repository, What::Referrers(*digest)),
+            Route::Manifest(repository, reference) => (repository, Resource::Manifest(reference.clone())),
+            Route::Blob(repository, digest) => (repository, Resource::Blob(*digest)),
+            Route::Tags(repository) => (repository, Resource::Tags),
+            Route::Referrers(repository, digest) => (repository, Resource::Referrers(*digest)),
         };
         let ns = registry_named(uri)?;
         let target =
             self.upstreams.select(repository, ns.as_ref()).map_err(|unrouted| self.unserved(unrouted))?;
-        let ask = Ask::new(method.clone(), what, headers).with_query(uri.query());
+        let request = UpstreamRequest::new(method.clone(), resource, headers).with_query(uri.query());
         // hyper keeps room for all of this as long as the connection lives, so what is large about it is boxed.
         match Pull::new(&permit, &asker, method == Method::HEAD, &route, &target) {
             Some(pull) if matches!(route, Route::Manifest(..)) => {
-                Box::pin(self.manifest(pull, target, ask)).await
+                Box::pin(self.manifest(pull, target, request)).await
             }
-            Some(pull) => Box::pin(self.blob(pull, target, ask, by_socket)).await,
-            None => Box::pin(self.list(target, ask, &route, ns.as_ref())).await,
+            Some(pull) => Box::pin(self.blob(pull, target, request, by_socket)).await,
+            None => Box::pin(self.list(target, request, &route, ns.as_ref())).await,
         }
     }
 
@@ -182,7 +184,7 @@ impl Proxy {
             // Whole after each step, whoever panicked.
             let mut told = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
             if told.len() < STRANGERS_MAX && told.insert(host.to_string()) {
-                tracing::warn!("clients ask for images of {host} and get a 404 (said once): {unrouted}");
+                tracing::warn!("clients request for images of {host} and get a 404 (said once): {unrouted}");
             }
         }
         unrouted.into()
@@ -230,13 +232,17 @@ impl Proxy {
     }
 
     /// Asks the upstream. Its refusal of Landfall's own credentials is no answer for a client, whose token is good.
-    pub(super) async fn ask(&self, target: &Target, ask: &Ask) -> Result<Response<Content>, Refusal> {
-        let response = target.send(ask).await.map_err(|error| self.no_answer(&error))?;
+    pub(super) async fn send_upstream(
+        &self,
+        target: &Target,
+        request: &UpstreamRequest,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        let response = target.send(request).await.map_err(|error| self.no_answer(&error))?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
         self.counters.upstream_errors.inc();
-        if matches!(response.extensions().get::<Carried>(), Some(Carried::Bearer)) {
+        if matches!(response.extensions().get::<SentCredentials>(), Some(SentCredentials::Bearer)) {
             return Err(Refusal::denied("the upstream registry does not give this proxy the repository"));
         }
         tracing::error!(repository = target.name(), "the upstream refuses Landfall's credentials");
@@ -260,18 +266,18 @@ impl Proxy {
     async fn list(
         &self,
         target: Target,
-        ask: Ask,
+        request: UpstreamRequest,
         route: &Route,
         ns: Option<&Host>,
     ) -> Result<Response<Body>, Refusal> {
-        let (mut head, body) = self.ask(&target, &ask).await?.into_parts();
+        let (mut head, body) = self.send_upstream(&target, &request).await?.into_parts();
         if let Some(path) = own_path(route) {
             links::rewrite(&mut head.headers, LINK, &path, ns);
         }
-        if ask.method == Method::HEAD || head.status != StatusCode::OK {
-            return Ok(self.small(head, body, &ask.method).await);
+        if request.method == Method::HEAD || head.status != StatusCode::OK {
+            return Ok(self.small(head, body, &request.method).await);
         }
-        let body = TimeoutBody::new(target.limits().stall, body);
+        let body = TimeoutBody::new(target.timeouts().stall, body);
         Ok(forwarded(head, Body::Plain(body.map_err(|_| TransferError::Broken).boxed_unsync())))
     }
 
@@ -279,7 +285,7 @@ impl Proxy {
     pub(super) async fn small(
         &self,
         head: http::response::Parts,
-        body: Content,
+        body: UpstreamBody,
         method: &Method,
     ) -> Response<Body> {
         if method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
@@ -296,7 +302,7 @@ impl Proxy {
     }
 
     /// Reads a body whole, within a bound and a time, where there is room for it.
-    pub(super) async fn whole(&self, body: Content, bytes_max: u64) -> Result<Bytes, NotWhole> {
+    pub(super) async fn whole(&self, body: UpstreamBody, bytes_max: u64) -> Result<Bytes, NotWhole> {
         let read = match self.whole_body.bound(pin!(self.bodies.read(body, bytes_max))).await {
             Ok(read) => read,
             Err(Elapsed) => {

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::facts::Document;
 use super::observe::{Asker, digest_in, media_type_in};
-use super::upstream::{Ask, What};
+use super::upstream::{Resource, UpstreamRequest};
 use super::{auth, facts, links};
 use crate::model::act::{Action, Actor};
 use crate::model::directory::Directory;
@@ -72,16 +72,16 @@ pub(crate) fn head(bytes: &[u8]) {
         return;
     };
     let Ok(route) = Route::parse(uri.path()) else { return };
-    let (name, what) = match &route {
-        Route::Manifest(name, reference) => (name, What::Manifest(reference.clone())),
-        Route::Blob(name, digest) => (name, What::Blob(*digest)),
-        Route::Tags(name) => (name, What::Tags),
-        Route::Referrers(name, digest) => (name, What::Referrers(*digest)),
+    let (name, resource) = match &route {
+        Route::Manifest(name, reference) => (name, Resource::Manifest(reference.clone())),
+        Route::Blob(name, digest) => (name, Resource::Blob(*digest)),
+        Route::Tags(name) => (name, Resource::Tags),
+        Route::Referrers(name, digest) => (name, Resource::Referrers(*digest)),
         Route::Base | Route::Catalog | Route::Upload => return,
     };
-    let has_query = matches!(what, What::Tags | What::Referrers(_));
-    let ask = Ask::new(Method::GET, what, &headers).with_query(uri.query());
-    let asked: Uri = ask.path("", name.as_str()).parse().expect("what goes to a registry is a target");
+    let has_query = matches!(resource, Resource::Tags | Resource::Referrers(_));
+    let request = UpstreamRequest::new(Method::GET, resource, &headers).with_query(uri.query());
+    let asked: Uri = request.path("", name.as_str()).parse().expect("what goes to a registry is a target");
     assert_eq!(Route::parse(asked.path()).as_ref(), Ok(&route), "the registry is asked for something else");
     assert!(has_query || asked.query().is_none(), "a query goes where the spec has none");
     for private in [
@@ -93,7 +93,7 @@ pub(crate) fn head(bytes: &[u8]) {
         "content-length",
         "x-forwarded-for",
     ] {
-        assert!(!ask.headers().contains_key(private), "{private} goes to the registry");
+        assert!(!request.headers().contains_key(private), "{private} goes to the registry");
     }
     let asker = Asker::new("10.0.0.1".into(), &headers);
     assert!(asker.agent.len() <= 3 * 512, "an agent is longer than what is kept");

@@ -22,7 +22,7 @@ use patience::{Patience, doubled};
 use super::counters::Counters;
 use super::facts::{self, Document};
 use super::recent::Recent;
-use super::upstream::{Ask, Line, Target, What};
+use super::upstream::{Lane, Resource, Target, UpstreamRequest};
 use crate::clock;
 use crate::log::Log;
 use crate::model::deployments::Unread;
@@ -62,7 +62,7 @@ enum Known {
 struct Wanted {
     target: Target,
     repository: Repository,
-    what: What,
+    resource: Resource,
     due: Instant,
 }
 
@@ -137,9 +137,9 @@ impl Learner {
         }
         match self.log.view().state.unread(&digest) {
             Some(Unread::Manifest(digest)) => {
-                self.want(target, repository, What::Manifest(Reference::Digest(digest)));
+                self.want(target, repository, Resource::Manifest(Reference::Digest(digest)));
             }
-            Some(Unread::Config(config)) => self.want(target, repository, What::Blob(config)),
+            Some(Unread::Config(config)) => self.want(target, repository, Resource::Blob(config)),
             None => self.memory.whole.insert(digest, ()),
         }
     }
@@ -149,13 +149,16 @@ impl Learner {
         self.memory.patience.heed(target.registry(), status, headers, clock::now());
     }
 
-    fn want(&self, target: &Target, repository: &Repository, what: What) {
+    fn want(&self, target: &Target, repository: &Repository, resource: Resource) {
         let due = Instant::now() + PATIENCE;
         let memory = &self.memory;
-        if memory.is_known(&what) || !memory.patience.is_over(target.registry()) || !memory.may_ask(&what) {
+        if memory.is_known(&resource)
+            || !memory.patience.is_over(target.registry())
+            || !memory.may_ask(&resource)
+        {
             return;
         }
-        let wanted = Wanted { target: target.clone(), repository: repository.clone(), what, due };
+        let wanted = Wanted { target: target.clone(), repository: repository.clone(), resource, due };
         if self.wanted.try_send(wanted).is_err() {
             self.counters.learning_dropped.inc();
         }
@@ -170,7 +173,7 @@ impl Memory {
         repository: &Repository,
         digest: Digest,
         document: &Document<'_>,
-    ) -> Option<What> {
+    ) -> Option<Resource> {
         if self.known.get(&digest) == Some(Known::Manifest) {
             return None;
         }
@@ -190,11 +193,11 @@ impl Memory {
                 let is_unknown =
                     |first: &&Digest| self.known.get(first).is_none() && !view.state.has_read(first);
                 let first = children.first().filter(is_unknown);
-                first.map(|first| What::Manifest(Reference::Digest(*first)))
+                first.map(|first| Resource::Manifest(Reference::Digest(*first)))
             }
             Facts::Manifest { config, .. } => {
                 let unknown = self.known.get(config) != Some(Known::Config) && !view.state.has_read(config);
-                unknown.then_some(What::Blob(*config))
+                unknown.then_some(Resource::Blob(*config))
             }
             Facts::Config { .. } => None,
         };
@@ -203,7 +206,7 @@ impl Memory {
             return None; // too much at once; it is learned when it passes again
         }
         self.known.insert(digest, Known::Manifest);
-        if let Some(What::Blob(config)) = &next {
+        if let Some(Resource::Blob(config)) = &next {
             self.known.insert(*config, Known::WantedConfig);
         }
         next
@@ -219,8 +222,8 @@ impl Memory {
     }
 
     /// Whether content is still to be asked for, and was not asked for a moment ago: the pause doubles each time.
-    fn may_ask(&self, what: &What) -> bool {
-        let Some(digest) = digest_of(what) else { return false };
+    fn may_ask(&self, resource: &Resource) -> bool {
+        let Some(digest) = digest_of(resource) else { return false };
         let (until, times) = self.asked.get(&digest).unwrap_or((Instant::now(), 0));
         if Instant::now() < until {
             return false;
@@ -229,16 +232,16 @@ impl Memory {
         true
     }
 
-    fn is_known(&self, what: &What) -> bool {
-        digest_of(what)
+    fn is_known(&self, resource: &Resource) -> bool {
+        digest_of(resource)
             .and_then(|digest| self.known.get(&digest))
             .is_some_and(|known| known != Known::WantedConfig)
     }
 }
 
-fn digest_of(what: &What) -> Option<Digest> {
-    match what {
-        What::Manifest(Reference::Digest(digest)) | What::Blob(digest) => Some(*digest),
+fn digest_of(resource: &Resource) -> Option<Digest> {
+    match resource {
+        Resource::Manifest(Reference::Digest(digest)) | Resource::Blob(digest) => Some(*digest),
         _ => None,
     }
 }
@@ -254,21 +257,26 @@ impl Asker {
     async fn run(self, mut waiting: Receiver<Wanted>) {
         while let Some(wanted) = waiting.recv().await {
             sleep_until(wanted.due).await;
-            let mut next = Some(wanted.what);
+            let mut next = Some(wanted.resource);
             // From an index to a manifest to a config: three steps at most.
-            while let Some(what) = next.take().filter(|what| self.may_ask(&wanted.target, what)) {
-                next = self.ask(&wanted.target, &wanted.repository, what).await;
+            while let Some(resource) = next.take().filter(|resource| self.may_ask(&wanted.target, resource)) {
+                next = self.fetch_and_learn(&wanted.target, &wanted.repository, resource).await;
             }
         }
     }
 
-    fn may_ask(&self, target: &Target, what: &What) -> bool {
-        !self.memory.is_known(what) && self.memory.patience.is_over(target.registry())
+    fn may_ask(&self, target: &Target, resource: &Resource) -> bool {
+        !self.memory.is_known(resource) && self.memory.patience.is_over(target.registry())
     }
 
-    async fn ask(&self, target: &Target, repository: &Repository, what: What) -> Option<What> {
-        let digest = digest_of(&what)?;
-        let (headers, body) = match timeout(ANSWER_TIMEOUT, self.fetch(target, what.clone())).await {
+    async fn fetch_and_learn(
+        &self,
+        target: &Target,
+        repository: &Repository,
+        resource: Resource,
+    ) -> Option<Resource> {
+        let digest = digest_of(&resource)?;
+        let (headers, body) = match timeout(ANSWER_TIMEOUT, self.fetch(target, resource.clone())).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(reason)) => {
                 tracing::debug!(%repository, %digest, reason, "an image could not be looked at");
@@ -284,8 +292,8 @@ impl Asker {
             tracing::warn!(%repository, %digest, "the upstream's content does not have this digest");
             return None;
         }
-        match what {
-            What::Blob(_) => {
+        match resource {
+            Resource::Blob(_) => {
                 self.memory.config(&self.log, repository, digest, &body);
                 None
             }
@@ -296,15 +304,16 @@ impl Asker {
         }
     }
 
-    async fn fetch(&self, target: &Target, what: What) -> Result<(HeaderMap, Bytes), String> {
-        let bytes_max = if matches!(what, What::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
+    async fn fetch(&self, target: &Target, resource: Resource) -> Result<(HeaderMap, Bytes), String> {
+        let bytes_max =
+            if matches!(resource, Resource::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(ACCEPT_MANIFESTS));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        let mut ask = Ask::new(Method::GET, what, &headers);
-        ask.line = Line::Small;
+        let mut request = UpstreamRequest::new(Method::GET, resource, &headers);
+        request.lane = Lane::Small;
         let (registry, patience) = (target.registry(), &self.memory.patience);
-        let answer = target.send(&ask).await.map_err(|error| {
+        let answer = target.send(&request).await.map_err(|error| {
             patience.failed(registry);
             error.to_string()
         })?;

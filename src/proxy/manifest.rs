@@ -13,7 +13,7 @@ use super::forward::{Proxy, forwarded};
 use super::learn::MANIFEST_BYTES_MAX;
 use super::observe::{Answered, Pull, digest_in, media_type_in};
 use super::respond::{Body, Refusal, full};
-use super::upstream::{Ask, Target};
+use super::upstream::{Target, UpstreamRequest};
 use crate::model::oci::{Digest, ErrorCode};
 
 /// Times that a manifest is asked for when its body breaks off.
@@ -24,10 +24,10 @@ impl Proxy {
         &self,
         pull: Pull,
         target: Target,
-        ask: Ask,
+        request: UpstreamRequest,
     ) -> Result<Response<Body>, Refusal> {
         let announcement = self.log.announce();
-        let (answer, answered) = match self.manifest_answer(&pull, &target, &ask).await {
+        let (answer, answered) = match self.manifest_answer(&pull, &target, &request).await {
             Ok((response, answered)) => (Ok(response), answered),
             Err(refusal) => {
                 let answered = Answered::refused(refusal.status);
@@ -45,31 +45,31 @@ impl Proxy {
         &self,
         pull: &Pull,
         target: &Target,
-        ask: &Ask,
+        request: &UpstreamRequest,
     ) -> Result<(Response<Body>, Answered), Refusal> {
-        let (mut tries, mut ask) = (0, Cow::Borrowed(ask));
+        let (mut tries, mut request) = (0, Cow::Borrowed(request));
         let (head, body, digest) = loop {
             tries += 1;
-            let (head, body) = self.ask(target, &ask).await?.into_parts();
+            let (head, body) = self.send_upstream(target, &request).await?.into_parts();
             self.learner.heed(target, head.status, &head.headers);
-            let is_first = matches!(ask, Cow::Borrowed(_));
-            if is_first && ask.method == Method::HEAD && is_of_another(pull, &head) {
+            let is_first = matches!(request, Cow::Borrowed(_));
+            if is_first && request.method == Method::HEAD && is_of_another(pull, &head) {
                 body.distrust();
-                ask = Cow::Owned(ask.anew());
+                request = Cow::Owned(request.on_new_connection());
                 continue;
             }
-            if ask.method == Method::HEAD || head.status != StatusCode::OK {
-                let answered = self.answered_without_body(pull, target, &head, &ask.method);
-                return Ok((self.small(head, body, &ask.method).await, answered));
+            if request.method == Method::HEAD || head.status != StatusCode::OK {
+                let answered = self.answered_without_body(pull, target, &head, &request.method);
+                return Ok((self.small(head, body, &request.method).await, answered));
             }
-            let sender = body.sender();
+            let origin = body.origin();
             match self.whole(body, MANIFEST_BYTES_MAX).await {
                 Ok(body) => match checked(pull, &head.headers, &body) {
                     Ok(digest) => break (head, body, digest),
                     // Perhaps it is another request's answer that came late: the next try has a connection of its own.
                     Err(_) if is_first => {
-                        sender.distrust();
-                        ask = Cow::Owned(ask.anew());
+                        origin.distrust();
+                        request = Cow::Owned(request.on_new_connection());
                     }
                     Err(refusal) => {
                         self.counters.digest_mismatches.inc();

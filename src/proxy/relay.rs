@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::Proxy;
 use super::splice::{Ended, Patience, Pipe, splice};
 use super::transfer::Transfer;
-use super::upstream::Socket;
+use super::upstream::BodySocket;
 use crate::clock;
 use crate::listen::StallGuard;
 
@@ -30,10 +30,10 @@ pub(super) async fn relay(
 ) -> io::Result<()> {
     let mut begin = head_bytes(head);
     let Some(socket) = transfer.take_socket() else { return Err(io::ErrorKind::NotConnected.into()) };
-    let Socket { stream, before, .. } = &socket;
+    let BodySocket { stream, received, .. } = &socket;
     let length = transfer.left().unwrap_or_default();
-    let first = before.len().min(usize::try_from(length).unwrap_or(usize::MAX));
-    begin.extend_from_slice(&before[..first]);
+    let first = received.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+    begin.extend_from_slice(&received[..first]);
     client.write_all(&begin).await?;
     if !transfer.passed(first as u64) {
         return Err(io::ErrorKind::InvalidData.into());
@@ -45,8 +45,8 @@ pub(super) async fn relay(
         Ok(()) => {
             proxy.counters.spliced.inc();
             proxy.pipes.give_back(pipe);
-            if first == before.len() {
-                socket.give_back();
+            if first == received.len() {
+                socket.return_to_pool();
             } else {
                 socket.distrust();
             }

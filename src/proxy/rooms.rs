@@ -12,13 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::upstream::Line;
+use super::upstream::Lane;
 
-/// Blobs that are read in the largest pieces ([`Line::Bulk`]) at a time …
+/// Blobs that are read in the largest pieces ([`Lane::Bulk`]) at a time …
 const BULK_MAX: usize = 128;
-/// … in those of [`Line::Small`] …
+/// … in those of [`Lane::Small`] …
 const SMALL_MAX: usize = 1_024;
-/// … and in the smallest ([`Line::Tight`]). With one piece of each that is 384 MiB.
+/// … and in the smallest ([`Lane::Tight`]). With one piece of each that is 384 MiB.
 const TIGHT_MAX: usize = 4_096;
 /// How long a blob waits for others to leave.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,16 +64,16 @@ impl Rooms {
     }
 
     /// The largest room that is free, and the line that fits it.
-    pub(super) fn seat(&self) -> (Line, Seat) {
-        let kinds = [(Line::Bulk, &self.bulk), (Line::Small, &self.small), (Line::Tight, &self.tight)];
-        let free = kinds.into_iter().find_map(|(line, kind)| {
+    pub(super) fn seat(&self) -> (Lane, Seat) {
+        let kinds = [(Lane::Bulk, &self.bulk), (Lane::Small, &self.small), (Lane::Tight, &self.tight)];
+        let free = kinds.into_iter().find_map(|(lane, kind)| {
             let permit = kind.clone().try_acquire_owned().ok()?;
-            Some((line, Seat::Taken(Room { _permit: Arc::new(permit) })))
+            Some((lane, Seat::Taken(Room { _permit: Arc::new(permit) })))
         });
-        free.unwrap_or_else(|| (Line::Tight, Seat::Standing(self.tight.clone())))
+        free.unwrap_or_else(|| (Lane::Tight, Seat::Standing(self.tight.clone())))
     }
 
-    /// For a blob on [`Line::Bare`], which most likely needs no room. If it is read after all, its pieces are small ones.
+    /// For a blob on [`Lane::Splice`], which most likely needs no room. If it is read after all, its pieces are small ones.
     pub(super) fn standing(&self) -> Seat {
         Seat::Standing(self.small.clone())
     }
@@ -124,16 +124,16 @@ mod tests {
     async fn the_more_blobs_are_read_the_smaller_their_pieces_and_there_is_an_end() {
         let rooms = Rooms::new();
         let seats: Vec<_> = (0..BULK_MAX + SMALL_MAX + TIGHT_MAX).map(|_| rooms.seat()).collect();
-        let count = |line| seats.iter().filter(|(of, _)| *of == line).count();
-        assert_eq!([Line::Bulk, Line::Small, Line::Tight].map(count), [BULK_MAX, SMALL_MAX, TIGHT_MAX],);
-        let (line, mut late) = rooms.seat();
-        assert_eq!(line, Line::Tight);
+        let count = |lane| seats.iter().filter(|(of, _)| *of == lane).count();
+        assert_eq!([Lane::Bulk, Lane::Small, Lane::Tight].map(count), [BULK_MAX, SMALL_MAX, TIGHT_MAX],);
+        let (lane, mut late) = rooms.seat();
+        assert_eq!(lane, Lane::Tight);
         assert!(taken(&mut late).now_or_never().is_none(), "there is no room");
         assert!(!taken(&mut late).await, "it waits for ever");
         let mut next = rooms.standing();
         drop(seats);
         assert!(taken(&mut next).now_or_never().is_some_and(|taken| taken));
-        assert_eq!(rooms.seat().0, Line::Bulk);
+        assert_eq!(rooms.seat().0, Lane::Bulk);
     }
 
     #[tokio::test]

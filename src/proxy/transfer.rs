@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep};
 use super::rooms::Seat;
 use super::trust::Check;
 use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
-use super::upstream::{Ask, Content, Socket, Target};
+use super::upstream::{BodySocket, Target, UpstreamBody, UpstreamRequest};
 use crate::model::oci::{Digest, Hasher};
 use resume::{Resumed, Resumption};
 pub(super) use resume::{part_length_in, total_in};
@@ -124,13 +124,13 @@ type Turn = ControlFlow<Step>;
 impl Transfer {
     /// Wraps the answer that `target` gave to `ask`, a GET. `report` is called once, at the end.
     pub fn wrap(
-        response: Response<Content>,
+        response: Response<UpstreamBody>,
         target: Target,
-        ask: Ask,
+        request: UpstreamRequest,
         scrutiny: impl Into<Scrutiny>,
         report: impl FnOnce(Outcome) + Send + 'static,
     ) -> Response<Self> {
-        let limits = target.limits();
+        let timeouts = target.timeouts();
         let is_whole =
             response.status() == StatusCode::OK && !response.headers().contains_key(CONTENT_ENCODING);
         let (hashing, beside, known) = match scrutiny.into() {
@@ -140,7 +140,7 @@ impl Transfer {
         };
         let declared = response.body().size_hint().exact();
         let length = declared.or(known.filter(|_| is_whole)).or_else(|| part_length_in(&response));
-        let resumption = length.and_then(|length| Resumption::of(&response, length, known, target, ask));
+        let resumption = length.and_then(|length| Resumption::of(&response, length, known, target, request));
         response.map(|body| {
             let mut transfer = Self {
                 source: Source::Reading(Resumed { body, skip: 0, may_exceed: false }),
@@ -152,7 +152,7 @@ impl Transfer {
                 tries_in_vain: 0,
                 hashing,
                 beside,
-                stall: Stall::new(limits.stall),
+                stall: Stall::new(timeouts.stall),
                 seat: Seat::Free,
                 report: Report { callback: Some(Box::new(report)), given: 0 },
             };
@@ -176,7 +176,7 @@ impl Transfer {
 
     /// Takes the socket that the body is in, where nobody looks at its bytes. Whoever takes it moves them, and tells
     /// by [`passed`](Self::passed) and [`socket_broke_off`](Self::socket_broke_off).
-    pub fn take_socket(&mut self) -> Option<Socket> {
+    pub fn take_socket(&mut self) -> Option<BodySocket> {
         if !self.has_socket() {
             return None;
         }
@@ -307,7 +307,7 @@ impl Transfer {
         let Some(resumption) = self.resumption.as_ref().filter(|_| may_try) else {
             return self.fail(TransferError::Broken);
         };
-        self.source = Source::Asking(resumption.ask(self.taken, self.tries_in_vain));
+        self.source = Source::Asking(resumption.start(self.taken, self.tries_in_vain));
         self.tries += 1;
         self.tries_in_vain += 1;
         Continue(())

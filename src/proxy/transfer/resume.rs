@@ -6,11 +6,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::Body;
 
-use crate::proxy::upstream::{Ask, Content, Target};
+use crate::proxy::upstream::{Target, UpstreamBody, UpstreamRequest};
 
 /// A body that goes on where another broke off.
 pub(super) struct Resumed {
-    pub(super) body: Content,
+    pub(super) body: UpstreamBody,
     /// Bytes at its beginning that came before.
     pub(super) skip: u64,
     /// Whether it may go on past the end of what was asked for.
@@ -21,7 +21,7 @@ pub(super) struct Resumed {
 #[derive(Clone)]
 pub(super) struct Resumption {
     target: Target,
-    ask: Ask,
+    request: UpstreamRequest,
     span: Span,
     /// The strong validator of the first answer (RFC 9110 §13.1.5 allows no weak one here).
     etag: Option<HeaderValue>,
@@ -39,11 +39,11 @@ impl Resumption {
     /// Nothing for an answer that is no plain piece of an object: an error, several ranges, encoded content. `total` is
     /// the object's length, where it is known from before.
     pub(super) fn of(
-        response: &Response<Content>,
+        response: &Response<UpstreamBody>,
         length: u64,
         total: Option<u64>,
         target: Target,
-        ask: Ask,
+        request: UpstreamRequest,
     ) -> Option<Self> {
         let headers = response.headers();
         let last = length.checked_sub(1)?;
@@ -58,16 +58,16 @@ impl Resumption {
         if headers.contains_key(CONTENT_ENCODING) {
             return None;
         }
-        Some(Self { target, ask, span, etag: strong_etag(headers) })
+        Some(Self { target, request, span, etag: strong_etag(headers) })
     }
 
     /// Asks for what follows the first `taken` bytes, after a pause that doubles with each try in vain.
-    pub(super) fn ask(
+    pub(super) fn start(
         &self,
         taken: u64,
         tries_in_vain: u32,
     ) -> Pin<Box<dyn Future<Output = Option<Resumed>> + Send>> {
-        let pause = self.target.limits().resume_pause * 2u32.saturating_pow(tries_in_vain);
+        let pause = self.target.timeouts().resume_pause * 2u32.saturating_pow(tries_in_vain);
         let resumption = self.clone();
         Box::pin(async move {
             tokio::time::sleep(pause).await;
@@ -78,7 +78,7 @@ impl Resumption {
     async fn resume(self, taken: u64) -> Option<Resumed> {
         let first = self.span.first + taken;
         let range = HeaderValue::try_from(format!("bytes={first}-{}", self.span.last)).ok()?;
-        let response = self.target.send(&self.ask.part(range, self.etag.clone())).await.ok()?;
+        let response = self.target.send(&self.request.for_range(range, self.etag.clone())).await.ok()?;
         let answer = self.fit(&response, first);
         tracing::info!(
             repository = self.target.name(),
@@ -92,7 +92,7 @@ impl Resumption {
     }
 
     /// Whether an answer goes on with the same object at `first`: how much of it to skip, and whether it may exceed.
-    fn fit(&self, response: &Response<Content>, first: u64) -> Option<(u64, bool)> {
+    fn fit(&self, response: &Response<UpstreamBody>, first: u64) -> Option<(u64, bool)> {
         let headers = response.headers();
         let etag = strong_etag(headers);
         let is_other = matches!((&self.etag, &etag), (Some(one), Some(other)) if one != other);

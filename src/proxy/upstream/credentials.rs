@@ -31,17 +31,17 @@ pub(super) struct Credential {
 
 /// The credentials of one upstream, as they are known now. Cloning shares them.
 #[derive(Clone)]
-pub(super) struct Credentials(Arc<Shared>);
+pub(super) struct Credentials(Arc<SharedCredentials>);
 
-struct Shared {
-    source: Arc<Source>,
+struct SharedCredentials {
+    source: Arc<CredentialSource>,
     current: ArcSwapOption<Credential>,
     /// Counts what was taken over.
-    edition: AtomicU64,
-    reading: Mutex<Reading>,
+    version: AtomicU64,
+    state: Mutex<SourceState>,
 }
 
-enum Source {
+enum CredentialSource {
     /// None, or one that never changes.
     Fixed,
     File {
@@ -56,11 +56,11 @@ enum Source {
 
 /// When the source was looked at.
 #[derive(Default)]
-struct Reading {
+struct SourceState {
     last: Option<Instant>,
     /// Since when it has nothing else to say.
-    in_vain: Option<Instant>,
-    complained: Option<String>,
+    unchanged_at: Option<Instant>,
+    last_error: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -82,65 +82,66 @@ impl Credentials {
         let known =
             |username: &str, password: &Secret| Credential::new(username.to_owned(), password.clone());
         let (source, known) = match setting {
-            None => (Source::Fixed, None),
+            None => (CredentialSource::Fixed, None),
             Some(config::Credentials::Fixed { username, password }) => {
-                (Source::Fixed, Some(known(username, password)?))
+                (CredentialSource::Fixed, Some(known(username, password)?))
             }
             Some(config::Credentials::File { username, password, file }) => {
-                let source = Source::File { username: username.clone(), path: file.clone() };
+                let source = CredentialSource::File { username: username.clone(), path: file.clone() };
                 (source, Some(known(username, password)?))
             }
             Some(config::Credentials::Helper(name)) => {
-                let source = Source::Helper { program: helper::program(name), server: helper::server(url) };
+                let source =
+                    CredentialSource::Helper { program: helper::program(name), server: helper::server(url) };
                 (source, None)
             }
         };
         let current = ArcSwapOption::new(known.map(Arc::new));
-        let (edition, reading) = (AtomicU64::new(0), Mutex::default());
-        Ok(Self(Arc::new(Shared { source: Arc::new(source), current, edition, reading })))
+        let (version, state) = (AtomicU64::new(0), Mutex::default());
+        Ok(Self(Arc::new(SharedCredentials { source: Arc::new(source), current, version, state })))
     }
 
     /// Whether there is a user at all, be the password known by now or not.
     pub(super) fn are_configured(&self) -> bool {
-        self.are_known() || !matches!(*self.0.source, Source::Fixed)
+        self.are_known() || !matches!(*self.0.source, CredentialSource::Fixed)
     }
 
     /// Tells what was read before something from what is read afterwards.
-    pub(super) fn edition(&self) -> u64 {
-        self.0.edition.load(Ordering::Acquire)
+    pub(super) fn version(&self) -> u64 {
+        self.0.version.load(Ordering::Acquire)
     }
 
     /// What is known. A program is asked where nothing is; nothing, too, where it does not tell.
     pub(super) async fn get(&self) -> Option<Arc<Credential>> {
         let known = self.0.current.load_full();
-        if known.is_some() || matches!(*self.0.source, Source::Fixed) {
+        if known.is_some() || matches!(*self.0.source, CredentialSource::Fixed) {
             return known;
         }
-        self.renew(self.edition()).await;
+        self.renew(self.version()).await;
         self.0.current.load_full()
     }
 
-    /// Looks again, since what was known at `edition` was refused. Says whether there is something else now; whoever comes
+    /// Looks again, since what was known at `version` was refused. Says whether there is something else now; whoever comes
     /// while another looks shares what comes of it.
-    pub(super) async fn renew(&self, edition: u64) -> bool {
-        if matches!(*self.0.source, Source::Fixed) {
+    pub(super) async fn renew(&self, version: u64) -> bool {
+        if matches!(*self.0.source, CredentialSource::Fixed) {
             return false;
         }
         // A program that was begun is not begun again for who went away meanwhile.
         let shared = self.0.clone();
-        tokio::spawn(async move { shared.renew(edition).await }).await.unwrap_or(false)
+        tokio::spawn(async move { shared.renew(version).await }).await.unwrap_or(false)
     }
 
     /// Looks again because time has passed: at a file each time, at a program where its answer is old.
     pub(super) async fn refresh(&self) {
-        let mut reading = self.0.reading.lock().await;
+        let mut state = self.0.state.lock().await;
         let is_due = match *self.0.source {
-            Source::Fixed => false,
-            Source::File { .. } => true,
-            Source::Helper { .. } => reading.last.is_some_and(|at| at.elapsed() >= HELPER_AGE_MAX),
+            CredentialSource::Fixed => false,
+            CredentialSource::File { .. } => true,
+            CredentialSource::Helper { .. } => state.last.is_some_and(|at| at.elapsed() >= HELPER_AGE_MAX),
         };
         if is_due {
-            self.0.read(&mut reading).await;
+            self.0.read(&mut state).await;
         }
     }
 }
@@ -153,45 +154,45 @@ impl Credentials {
 
     /// Why they could not be read the last time.
     pub(super) async fn problem(&self) -> Option<String> {
-        self.0.reading.lock().await.complained.clone()
+        self.0.state.lock().await.last_error.clone()
     }
 }
 
-impl Shared {
-    async fn renew(&self, edition: u64) -> bool {
-        let mut reading = self.reading.lock().await;
-        if self.edition.load(Ordering::Acquire) != edition {
+impl SharedCredentials {
+    async fn renew(&self, version: u64) -> bool {
+        let mut state = self.state.lock().await;
+        if self.version.load(Ordering::Acquire) != version {
             return true;
         }
-        let is_program = matches!(*self.source, Source::Helper { .. });
-        let just_asked = reading.in_vain.is_some_and(|at| at.elapsed() < HELPER_PAUSE);
-        if is_program && just_asked { false } else { self.read(&mut reading).await }
+        let is_program = matches!(*self.source, CredentialSource::Helper { .. });
+        let just_asked = state.unchanged_at.is_some_and(|at| at.elapsed() < HELPER_PAUSE);
+        if is_program && just_asked { false } else { self.read(&mut state).await }
     }
 
     /// Reads the source and takes over what is new there. What cannot be read leaves what is known.
-    async fn read(&self, reading: &mut Reading) -> bool {
+    async fn read(&self, state: &mut SourceState) -> bool {
         let source = self.source.clone();
         let fresh = tokio::task::spawn_blocking(move || source.read()).await;
-        reading.last = Some(Instant::now());
+        state.last = Some(Instant::now());
         let fresh = match fresh.unwrap_or(Err(ReadError::Unfit("they cannot be read"))) {
             Ok(fresh) => fresh,
             Err(error) => {
-                reading.in_vain = reading.last;
+                state.unchanged_at = state.last;
                 let error = error.to_string();
-                if reading.complained.as_ref() != Some(&error) {
+                if state.last_error.as_ref() != Some(&error) {
                     tracing::error!(error, "credentials cannot be read; those from before stay in use");
-                    reading.complained = Some(error);
+                    state.last_error = Some(error);
                 }
                 return false;
             }
         };
-        reading.complained = None;
+        state.last_error = None;
         let before = self.current.load_full();
         if before.as_ref().is_some_and(|before| before.is(&fresh)) {
-            reading.in_vain = reading.last;
+            state.unchanged_at = state.last;
             return false;
         }
-        reading.in_vain = None;
+        state.unchanged_at = None;
         if before.is_some() {
             tracing::info!(
                 username = fresh.username,
@@ -199,12 +200,12 @@ impl Shared {
             );
         }
         self.current.store(Some(Arc::new(fresh)));
-        self.edition.fetch_add(1, Ordering::Release);
+        self.version.fetch_add(1, Ordering::Release);
         true
     }
 }
 
-impl Source {
+impl CredentialSource {
     /// What it says now. Blocks.
     fn read(&self) -> Result<Credential, ReadError> {
         match self {
@@ -220,8 +221,8 @@ impl Source {
                 Credential::new(username.clone(), Secret::new(password)).map_err(ReadError::Unfit)
             }
             Self::Helper { program, server } => {
-                let told = helper::ask(program, server, HELPER_TIMEOUT)?;
-                Credential::new(told.username, told.secret).map_err(ReadError::Unfit)
+                let found = helper::get(program, server, HELPER_TIMEOUT)?;
+                Credential::new(found.username, found.secret).map_err(ReadError::Unfit)
             }
         }
     }

@@ -11,14 +11,14 @@ use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANG
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::{Body as _, Frame};
 
-use super::content::Content;
+use super::body::UpstreamBody;
 
 /// Bytes that are decoded at a time. However much is behind a few encoded ones, nobody holds more than this of it.
 const DECODED_BYTES: usize = 64 << 10;
 
 /// Why a body cannot be read on.
 #[derive(Debug, thiserror::Error)]
-pub enum ContentError {
+pub enum BodyError {
     /// The connection broke off, or what came is not HTTP.
     #[error(transparent)]
     Http(#[from] hyper::Error),
@@ -29,10 +29,12 @@ pub enum ContentError {
 
 /// An encoding of a successful answer that cannot be undone.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unknown(pub(super) String);
+pub(super) struct UnsupportedEncoding(pub(super) String);
 
 /// The answer as it would have come without encoding: without its length, for that is not known before the end.
-pub(super) fn undo(mut response: Response<Content>) -> Result<Response<Content>, Unknown> {
+pub(super) fn decode_response(
+    mut response: Response<UpstreamBody>,
+) -> Result<Response<UpstreamBody>, UnsupportedEncoding> {
     if !response.headers().contains_key(CONTENT_ENCODING) {
         return Ok(response);
     }
@@ -40,11 +42,11 @@ pub(super) fn undo(mut response: Response<Content>) -> Result<Response<Content>,
     let decoder = match names.as_str() {
         "" | "identity" => None,
         // Part of an encoded whole.
-        _ if response.status() == StatusCode::PARTIAL_CONTENT => return Err(Unknown(names)),
+        _ if response.status() == StatusCode::PARTIAL_CONTENT => return Err(UnsupportedEncoding(names)),
         "gzip" | "x-gzip" => Some(Decoder::new()),
         // What an error says is for people; its status is the answer.
         _ if !response.status().is_success() => return Ok(response),
-        _ => return Err(Unknown(names)),
+        _ => return Err(UnsupportedEncoding(names)),
     };
     response.headers_mut().remove(CONTENT_ENCODING);
     let Some(decoder) = decoder else { return Ok(response) };
@@ -79,13 +81,13 @@ fn weaken(headers: &mut HeaderMap) {
 
 /// Decodes a body as it comes. gzip (RFC 1952) has its end and a checksum in itself, so a body that was cut shows.
 pub(super) struct Decoder {
-    gzip: MultiGzDecoder<Fed>,
-    room: Box<[u8]>,
+    gzip: MultiGzDecoder<DecoderInput>,
+    buffer: Box<[u8]>,
 }
 
 impl Decoder {
     fn new() -> Self {
-        Self { gzip: MultiGzDecoder::new(Fed::default()), room: vec![0; DECODED_BYTES].into() }
+        Self { gzip: MultiGzDecoder::new(DecoderInput::default()), buffer: vec![0; DECODED_BYTES].into() }
     }
 
     /// The next decoded piece; `next` gives the next encoded one.
@@ -93,23 +95,23 @@ impl Decoder {
         &mut self,
         cx: &mut Context<'_>,
         mut next: impl FnMut(&mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ContentError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
-            match self.gzip.read(&mut self.room) {
+            match self.gzip.read(&mut self.buffer) {
                 Ok(0) => return Poll::Ready(None),
                 Ok(bytes) => {
-                    let piece = Bytes::copy_from_slice(&self.room[..bytes]);
+                    let piece = Bytes::copy_from_slice(&self.buffer[..bytes]);
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let fed = self.gzip.get_mut();
+                    let input = self.gzip.get_mut();
                     match ready!(next(cx)) {
-                        Some(Ok(frame)) => fed.piece = frame.into_data().unwrap_or_default(),
+                        Some(Ok(frame)) => input.piece = frame.into_data().unwrap_or_default(),
                         Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                        None => fed.is_over = true,
+                        None => input.is_over = true,
                     }
                 }
-                Err(error) => return Poll::Ready(Some(Err(ContentError::Encoded(error)))),
+                Err(error) => return Poll::Ready(Some(Err(BodyError::Encoded(error)))),
             }
         }
     }
@@ -117,12 +119,12 @@ impl Decoder {
 
 /// The encoded bytes that came and were not decoded yet.
 #[derive(Default)]
-struct Fed {
+struct DecoderInput {
     piece: Bytes,
     is_over: bool,
 }
 
-impl BufRead for Fed {
+impl BufRead for DecoderInput {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.piece.is_empty() && !self.is_over {
             Err(ErrorKind::WouldBlock.into())
@@ -136,7 +138,7 @@ impl BufRead for Fed {
     }
 }
 
-impl Read for Fed {
+impl Read for DecoderInput {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let bytes = self.fill_buf()?.read(into)?;
         self.consume(bytes);

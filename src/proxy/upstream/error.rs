@@ -41,16 +41,16 @@ pub enum UpstreamError {
         /// Where the registry pointed to, without query.
         target: String,
         /// The rule that forbids it.
-        reason: Refusal,
+        reason: ForbiddenTarget,
     },
     /// The registry redirects to a place that wants to know who asks.
     #[error(
-        "{place}, where the registry redirects to, wants credentials, and Landfall's are for the registry alone: make it an \
+        "{url}, where the registry redirects to, wants credentials, and Landfall's are for the registry alone: make it an \
          upstream of its own"
     )]
     Unwelcome {
         /// Where, without query.
-        place: String,
+        url: String,
     },
     /// The registry redirects without end.
     #[error("more than {limit} redirects")]
@@ -92,7 +92,7 @@ pub enum UpstreamError {
 
 /// The rule that forbids to follow a registry to a place that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ForbiddenTarget {
     /// The target is not a URL.
     #[error("it is not a URL")]
     NotAUrl,
@@ -172,7 +172,7 @@ impl UpstreamError {
     pub(super) fn connecting(error: &ConnectError, host: String, limit: Duration) -> Self {
         match error {
             ConnectError::TimedOut => Self::TimedOut { host, limit },
-            ConnectError::Refused => Self::Refused { target: host, reason: Refusal::Address },
+            ConnectError::Refused => Self::Refused { target: host, reason: ForbiddenTarget::Address },
             ConnectError::Tls(_) => Self::Untrusted { host, detail: error.to_string() },
             other => Self::Unreachable { host, detail: other.to_string() },
         }

@@ -45,7 +45,7 @@ pub(crate) fn answer(bytes: &[u8]) {
             response.headers_mut().append(name, value);
         }
     }
-    let Ok(may_stay) = head::settle(&mut response) else { return };
+    let Ok(keep_alive) = head::normalize(&mut response) else { return };
     let headers = response.headers().clone();
     let all = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
     let (lengths, codings) = (all(CONTENT_LENGTH), all(TRANSFER_ENCODING));
@@ -57,6 +57,6 @@ pub(crate) fn answer(bytes: &[u8]) {
     assert!(codings.iter().all(|coding| coding.eq_ignore_ascii_case(b"chunked")), "{headers:?}");
     assert!(response.status().as_u16() >= 200);
     // What it left out may have been the reason to give the connection up.
-    assert!(head::settle(&mut response).is_ok_and(|again| again || !may_stay), "{headers:?}");
+    assert!(head::normalize(&mut response).is_ok_and(|again| again || !keep_alive), "{headers:?}");
     assert_eq!(*response.headers(), headers, "it was not settled");
 }

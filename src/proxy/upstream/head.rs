@@ -17,7 +17,7 @@ const SINGLE: [HeaderName; 2] = [CONTENT_RANGE, CONTENT_DIGEST];
 ///
 /// # Errors
 /// What is wrong with the answer: there is no such reading.
-pub(super) fn settle<B>(response: &mut Response<B>) -> Result<bool, &'static str> {
+pub(super) fn normalize<B>(response: &mut Response<B>) -> Result<bool, &'static str> {
     // RFC 9110 §15: 101 answers what nobody asked for; hyper has skipped all other 1xx.
     if !matches!(response.status().as_u16(), 200..=599) {
         return Err("its status is none of an answer");
@@ -25,9 +25,9 @@ pub(super) fn settle<B>(response: &mut Response<B>) -> Result<bool, &'static str
     let is_http11 = response.version() == Version::HTTP_11;
     let headers = response.headers_mut();
     for name in &SINGLE {
-        settle_single(headers, name)?;
+        normalize_single(headers, name)?;
     }
-    settle_length(headers)?;
+    normalize_length(headers)?;
     let is_coded = headers.contains_key(TRANSFER_ENCODING);
     if is_coded && !is_chunked(headers) {
         return Err("its transfer coding is not chunked alone");
@@ -39,11 +39,11 @@ pub(super) fn settle<B>(response: &mut Response<B>) -> Result<bool, &'static str
 
 /// Whether bytes on an idle connection only say that it ends: some servers send a 408 before they close (RFC 9110
 /// §15.5.9).
-pub(super) fn says_goodbye(bytes: &[u8]) -> bool {
+pub(super) fn is_timeout_notice(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HTTP/1.1 408") || bytes.starts_with(b"HTTP/1.0 408")
 }
 
-fn settle_single(headers: &mut HeaderMap, name: &HeaderName) -> Result<(), &'static str> {
+fn normalize_single(headers: &mut HeaderMap, name: &HeaderName) -> Result<(), &'static str> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next().cloned() else { return Ok(()) };
     let Some(second) = values.next() else { return Ok(()) };
@@ -55,7 +55,7 @@ fn settle_single(headers: &mut HeaderMap, name: &HeaderName) -> Result<(), &'sta
 }
 
 /// `Content-Length` may be a list of one value again and again (RFC 9110 §8.6).
-fn settle_length(headers: &mut HeaderMap) -> Result<(), &'static str> {
+fn normalize_length(headers: &mut HeaderMap) -> Result<(), &'static str> {
     const WRONG: &str = "its length is not one number";
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = values.next() else { return Ok(()) };
@@ -100,18 +100,18 @@ mod tests {
 
     type Headers<'a> = &'a [(&'static str, &'a str)];
     /// What a test compares.
-    type Settled = Result<(bool, Vec<(String, String)>), &'static str>;
+    type Normalized = Result<(bool, Vec<(String, String)>), &'static str>;
 
-    fn settled(status: u16, headers: Headers<'_>) -> Settled {
+    fn normalized(status: u16, headers: Headers<'_>) -> Normalized {
         let mut response = Response::new(());
         *response.status_mut() = status.try_into().unwrap();
         for (name, value) in headers {
             response.headers_mut().append(*name, value.parse().unwrap());
         }
-        let may_stay = settle(&mut response)?;
+        let keep_alive = normalize(&mut response)?;
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         Ok((
-            may_stay,
+            keep_alive,
             response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         ))
     }
@@ -155,11 +155,11 @@ mod tests {
             ),
         ];
         for (headers, expected) in cases {
-            let expected = expected.map(|(may_stay, headers)| {
+            let expected = expected.map(|(keep_alive, headers)| {
                 let owned = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-                (may_stay, owned.collect::<Vec<_>>())
+                (keep_alive, owned.collect::<Vec<_>>())
             });
-            assert_eq!(settled(200, headers).ok(), expected, "{headers:?}");
+            assert_eq!(normalized(200, headers).ok(), expected, "{headers:?}");
         }
     }
 
@@ -168,7 +168,7 @@ mod tests {
         for (status, is_answer) in
             [(101, false), (199, false), (200, true), (404, true), (599, true), (600, false)]
         {
-            assert_eq!(settled(status, &[]).is_ok(), is_answer, "{status}");
+            assert_eq!(normalized(status, &[]).is_ok(), is_answer, "{status}");
         }
     }
 
@@ -176,6 +176,6 @@ mod tests {
     fn an_older_version_ends_its_connection() {
         let mut response = Response::new(());
         *response.version_mut() = Version::HTTP_10;
-        assert_eq!(settle(&mut response), Ok(false));
+        assert_eq!(normalize(&mut response), Ok(false));
     }
 }

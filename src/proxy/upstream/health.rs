@@ -14,26 +14,26 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::limits::{CHECK_PAUSE, CHECK_PAUSE_FAILING, CHECK_PAUSE_MIN, CREDENTIALS_PAUSE};
-use super::{Ask, Carried, Upstream, UpstreamError, Upstreams, What};
+use super::{Resource, SentCredentials, Upstream, UpstreamError, UpstreamRequest, Upstreams};
 use crate::clock;
 use crate::model::time::Time;
 
 /// What is known of one registry.
 pub(super) struct Health {
-    report: Mutex<Report>,
-    doubt: Notify,
-    up: Family<Labels, Gauge>,
+    report: Mutex<HealthReport>,
+    check_requested: Notify,
+    up: Family<UpstreamLabels, Gauge>,
 }
 
 /// What is known of one registry, for people and programs. It has no secrets.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct HealthReport {
     /// The upstream's `prefix`.
     pub prefix: String,
     /// The registry's `host:port`, as its URL has it.
     pub host: String,
     /// Whether it can be pulled from.
-    pub state: State,
+    pub state: HealthState,
     /// When it came to be so.
     pub since: Time,
     /// When it was looked at last.
@@ -47,7 +47,7 @@ pub struct Report {
 /// Whether a registry can be pulled from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum HealthState {
     /// Nobody has looked yet.
     Unknown,
     /// It answers, and takes Landfall for whom it is.
@@ -57,42 +57,43 @@ pub enum State {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Labels {
+pub(super) struct UpstreamLabels {
     prefix: String,
     host: String,
 }
 
 /// Which registries can be pulled from, as a metric.
-pub(super) type Up = Family<Labels, Gauge>;
+pub(super) type UpGauge = Family<UpstreamLabels, Gauge>;
 
 impl Health {
-    pub(super) fn new(prefix: &str, host: String, up: &Up) -> Self {
-        let (state, since) = (State::Unknown, clock::now());
-        let report = Report { prefix: prefix.to_owned(), host, state, since, checked_at: None, error: None };
-        Self { report: Mutex::new(report), doubt: Notify::new(), up: up.clone() }
+    pub(super) fn new(prefix: &str, host: String, up: &UpGauge) -> Self {
+        let (state, since) = (HealthState::Unknown, clock::now());
+        let report =
+            HealthReport { prefix: prefix.to_owned(), host, state, since, checked_at: None, error: None };
+        Self { report: Mutex::new(report), check_requested: Notify::new(), up: up.clone() }
     }
 
     /// A request had no answer: it is looked at soon.
-    pub(super) fn doubt(&self) {
-        self.doubt.notify_one();
+    pub(super) fn request_check(&self) {
+        self.check_requested.notify_one();
     }
 
-    fn report(&self) -> Report {
+    fn report(&self) -> HealthReport {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes over what was found, and says what changed.
-    fn tell(&self, found: Result<Option<String>, String>) -> State {
+    fn record(&self, found: Result<Option<String>, String>) -> HealthState {
         let (state, error) = match found {
-            Ok(problem) => (State::Ok, problem),
-            Err(problem) => (State::Failing, Some(problem)),
+            Ok(problem) => (HealthState::Ok, problem),
+            Err(problem) => (HealthState::Failing, Some(problem)),
         };
         let now = clock::now();
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         if (report.state, &report.error) != (state, &error) {
             let (upstream, host) = (&report.prefix, &report.host);
             match (state, &error) {
-                (State::Failing, error) => {
+                (HealthState::Failing, error) => {
                     tracing::warn!(upstream, host, error, "the registry cannot be pulled from");
                 }
                 (_, Some(error)) => {
@@ -105,8 +106,8 @@ impl Health {
             report.since = now;
         }
         (report.state, report.error, report.checked_at) = (state, error, Some(now));
-        let labels = Labels { prefix: report.prefix.clone(), host: report.host.clone() };
-        self.up.get_or_create(&labels).set(i64::from(state == State::Ok));
+        let labels = UpstreamLabels { prefix: report.prefix.clone(), host: report.host.clone() };
+        self.up.get_or_create(&labels).set(i64::from(state == HealthState::Ok));
         state
     }
 }
@@ -118,7 +119,7 @@ impl Upstreams {
     }
 
     /// What is known of each.
-    pub fn reports(&self) -> Vec<Report> {
+    pub fn reports(&self) -> Vec<HealthReport> {
         self.all.iter().map(|upstream| upstream.health.report()).collect()
     }
 
@@ -144,26 +145,27 @@ async fn refresh(upstream: &Upstream) {
 async fn check(upstream: &Upstream) {
     loop {
         let began = Instant::now();
-        let state = upstream.health.tell(found(upstream).await);
-        let pause = if state == State::Ok { CHECK_PAUSE } else { CHECK_PAUSE_FAILING };
+        let state = upstream.health.record(probe(upstream).await);
+        let pause = if state == HealthState::Ok { CHECK_PAUSE } else { CHECK_PAUSE_FAILING };
         tokio::select! {
             () = sleep(pause) => {}
-            () = upstream.health.doubt.notified() => sleep_until(began + CHECK_PAUSE_MIN).await,
+            () = upstream.health.check_requested.notified() => sleep_until(began + CHECK_PAUSE_MIN).await,
         }
     }
 }
 
 /// Asks the registry what every client asks first (distribution spec, "Determining Support"), with its login. Gives what may
 /// come to be wrong.
-async fn found(upstream: &Upstream) -> Result<Option<String>, String> {
-    let answer = upstream.exchange(&Ask::new(Method::GET, What::Base, &HeaderMap::new()), "").await;
+async fn probe(upstream: &Upstream) -> Result<Option<String>, String> {
+    let answer =
+        upstream.exchange(&UpstreamRequest::new(Method::GET, Resource::Base, &HeaderMap::new()), "").await;
     let credentials = &upstream.login.credentials;
     let problem = credentials.problem().await;
     let is_user = credentials.are_known();
     match answer {
         Ok(answer) => {
-            let carried = answer.extensions().get().copied();
-            verdict(answer.status(), carried, is_user).map_err(str::to_owned)
+            let sent = answer.extensions().get().copied();
+            verdict(answer.status(), sent, is_user).map_err(str::to_owned)
         }
         Err(error) => of_error(&error, is_user),
     }
@@ -175,10 +177,10 @@ async fn found(upstream: &Upstream) -> Result<Option<String>, String> {
 }
 
 /// What an answer to `/v2/` means.
-fn verdict(status: StatusCode, carried: Option<Carried>, is_user: bool) -> Result<(), &'static str> {
+fn verdict(status: StatusCode, sent: Option<SentCredentials>, is_user: bool) -> Result<(), &'static str> {
     match status {
         // What a token without a repository is good for is the registry's affair.
-        StatusCode::UNAUTHORIZED if carried == Some(Carried::Bearer) && !is_user => Ok(()),
+        StatusCode::UNAUTHORIZED if sent == Some(SentCredentials::Bearer) && !is_user => Ok(()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_user => {
             Err("it refuses this upstream's user: check username and password_file, or the credential helper")
         }

@@ -29,7 +29,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(5);
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
 /// A user and a secret, as a program told them.
-pub(super) struct Told {
+pub(super) struct HelperCredentials {
     pub(super) username: String,
     pub(super) secret: Secret,
 }
@@ -48,7 +48,7 @@ pub(super) enum HelperError {
     #[error("{0} failed with {1}; to see why, run `echo {2} | {0} get` as the user that Landfall runs as")]
     Failed(String, String, String),
     #[error("{0} printed no JSON with a Username and a Secret")]
-    Nonsense(String),
+    Malformed(String),
 }
 
 /// The program that a name stands for.
@@ -67,7 +67,7 @@ pub(super) fn server(url: &Url) -> String {
 }
 
 /// Asks `program` for the password of `server`, within `limit`. It sees Landfall's environment, and no shell. Blocks.
-pub(super) fn ask(program: &str, server: &str, limit: Duration) -> Result<Told, HelperError> {
+pub(super) fn get(program: &str, server: &str, limit: Duration) -> Result<HelperCredentials, HelperError> {
     let name = || program.to_owned();
     let mut command = Command::new(program);
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -76,7 +76,7 @@ pub(super) fn ask(program: &str, server: &str, limit: Duration) -> Result<Told, 
         io::ErrorKind::NotFound => HelperError::Missing(name()),
         _ => HelperError::Run(name(), error),
     })?;
-    let (status, printed) = match Running(child).talk(server, limit) {
+    let (status, printed) = match HelperProcess(child).exchange(server, limit) {
         Ok(answer) => answer,
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             return Err(HelperError::TimedOut(name(), limit));
@@ -84,7 +84,7 @@ pub(super) fn ask(program: &str, server: &str, limit: Duration) -> Result<Told, 
         Err(error) => return Err(HelperError::Run(name(), error)),
     };
     if printed.len() as u64 == HELPER_ANSWER_BYTES_MAX {
-        return Err(HelperError::Nonsense(name()));
+        return Err(HelperError::Malformed(name()));
     }
     if !status.success() {
         return Err(match printed.trim_ascii() == NOT_FOUND.as_bytes() {
@@ -92,14 +92,14 @@ pub(super) fn ask(program: &str, server: &str, limit: Duration) -> Result<Told, 
             false => HelperError::Failed(name(), status.to_string(), server.to_owned()),
         });
     }
-    told(&printed).ok_or_else(|| HelperError::Nonsense(name()))
+    parse(&printed).ok_or_else(|| HelperError::Malformed(name()))
 }
 
 /// A program that runs, and is ended with this.
-struct Running(Child);
+struct HelperProcess(Child);
 
-impl Running {
-    fn talk(mut self, server: &str, limit: Duration) -> io::Result<(ExitStatus, Vec<u8>)> {
+impl HelperProcess {
+    fn exchange(mut self, server: &str, limit: Duration) -> io::Result<(ExitStatus, Vec<u8>)> {
         let end = Instant::now() + limit;
         if let Some(mut input) = self.0.stdin.take() {
             // A name fits into the pipe. A program that does not read tells by its answer what it thinks.
@@ -126,7 +126,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for HelperProcess {
     fn drop(&mut self) {
         if let Some(group) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
             // It may have ended by itself.
@@ -136,16 +136,17 @@ impl Drop for Running {
     }
 }
 
-fn told(printed: &[u8]) -> Option<Told> {
+fn parse(printed: &[u8]) -> Option<HelperCredentials> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct HelperAnswer {
         #[serde(rename = "Username")]
         username: String,
         #[serde(rename = "Secret")]
         secret: String,
     }
-    let Answer { username, secret } = serde_json::from_slice(printed).ok()?;
-    (!username.is_empty() && !secret.is_empty()).then(|| Told { username, secret: Secret::new(secret) })
+    let HelperAnswer { username, secret } = serde_json::from_slice(printed).ok()?;
+    (!username.is_empty() && !secret.is_empty())
+        .then(|| HelperCredentials { username, secret: Secret::new(secret) })
 }
 
 #[cfg(test)]
@@ -204,10 +205,10 @@ mod tests {
             let path = folder.path().join(format!("helper-{index}"));
             std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-            match (ask(path.to_str().unwrap(), "r.example", LIMIT), expected) {
-                (Ok(told), Ok(username)) => {
+            match (get(path.to_str().unwrap(), "r.example", LIMIT), expected) {
+                (Ok(credentials), Ok(username)) => {
                     assert_eq!(
-                        (told.username.as_str(), told.secret.reveal()),
+                        (credentials.username.as_str(), credentials.secret.reveal()),
                         (username, "hunter2"),
                         "{script}"
                     );
@@ -223,7 +224,7 @@ mod tests {
                 (outcome, _) => panic!("{script}: {:?}", outcome.err()),
             }
         }
-        let error = ask("docker-credential-of-nobody", "r.example", LIMIT).err().unwrap().to_string();
+        let error = get("docker-credential-of-nobody", "r.example", LIMIT).err().unwrap().to_string();
         assert!(error.starts_with("docker-credential-of-nobody is not there: install it"), "{error}");
     }
 
@@ -241,7 +242,7 @@ mod tests {
             let mut limit = Duration::from_millis(100);
             // On a busy machine it may be ended before it has begun.
             let pid = loop {
-                let error = ask(path.to_str().unwrap(), "r.example", limit).err().unwrap();
+                let error = get(path.to_str().unwrap(), "r.example", limit).err().unwrap();
                 assert!(matches!(error, HelperError::TimedOut(..)), "{error}");
                 let pid = std::fs::read_to_string(folder.path().join("helper.pid")).unwrap_or_default();
                 match pid.trim().parse::<u32>() {

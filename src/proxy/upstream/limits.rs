@@ -45,7 +45,7 @@ pub(super) const IDLE_CONNECTIONS_MAX: usize = 256;
 /// Idle connections that a pool keeps for blobs; each may hold a read buffer of [`BULK_READ_BYTES`].
 pub(super) const IDLE_BULK_CONNECTIONS_MAX: usize = 16;
 /// Idle connections that a pool keeps for blobs whose socket is taken.
-pub(super) const IDLE_BARE_CONNECTIONS_MAX: usize = 64;
+pub(super) const IDLE_SPLICE_CONNECTIONS_MAX: usize = 64;
 /// One read of a blob. Below about 1 MiB the cost of waking up dominates.
 pub(super) const BULK_READ_BYTES: usize = 1 << 20;
 /// The same when many blobs are under way at once, in bytes. A head there is no longer than that, either.
@@ -92,7 +92,7 @@ pub(super) const CHALLENGES_MAX: usize = 16;
 
 /// The waits that differ between production and a test.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct Timeouts {
     /// See [`CONNECT_TIMEOUT`].
     pub connect: Duration,
     /// See [`HEAD_TIMEOUT`]; what is small waits no longer than that, either.
@@ -107,9 +107,9 @@ pub struct Limits {
     pub distrust: Duration,
 }
 
-impl Limits {
+impl Timeouts {
     /// As an upstream's settings change them.
-    pub(super) fn of(self, setting: &config::Upstream) -> Self {
+    pub(super) fn with_overrides(self, setting: &config::Upstream) -> Self {
         Self {
             head: setting.head_timeout.unwrap_or(self.head),
             stall: setting.stall_timeout.unwrap_or(self.stall),
@@ -118,7 +118,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: CONNECT_TIMEOUT,

@@ -6,33 +6,33 @@
 //! `head` and `content` with `encoding` (what comes over them), `health` (can it be pulled from?), `limits` and `error`.
 
 mod address;
-mod ask;
+mod body;
 mod challenge;
-mod channel;
 mod connect;
-mod content;
+mod connection;
 mod credentials;
-mod distrust;
-mod elsewhere;
 mod encoding;
 mod error;
 mod exchange;
+mod foreign;
 #[cfg(test)]
 pub(crate) mod fuzz;
-mod grant;
 mod head;
 mod health;
 mod helper;
 mod issuer;
 pub mod limits;
 mod login;
-mod meter;
+mod phase;
 mod pinned;
-mod place;
 mod pool;
 mod pools;
+mod redirect;
+mod request;
 mod tls;
+mod tls_error;
 mod token;
+mod token_response;
 mod tunnel;
 
 use std::sync::Arc;
@@ -44,16 +44,16 @@ use crate::config::{self, Redirects};
 use crate::model::oci::Repository;
 use crate::model::registries::{Host, Registries, Registry, Routed, Unrouted};
 
-pub use ask::{Ask, Line, What};
-pub use content::{Content, Socket};
-pub use encoding::ContentError;
-pub use error::{Refusal, SetupError, UpstreamError};
-pub use health::{Report, State};
-pub use limits::Limits;
-pub use login::Carried;
+pub use body::{BodySocket, UpstreamBody};
+pub use encoding::BodyError;
+pub use error::{ForbiddenTarget, SetupError, UpstreamError};
+pub use health::{HealthReport, HealthState};
+pub use limits::Timeouts;
+pub use login::SentCredentials;
+pub use request::{Lane, Resource, UpstreamRequest};
 
 use credentials::Credentials;
-use health::{Health, Up};
+use health::{Health, UpGauge};
 use login::Login;
 use pools::Pools;
 
@@ -86,7 +86,7 @@ struct Upstream {
     /// Origins that its token server may have besides those of its own domain.
     token_servers: Vec<Url>,
     pools: Pools,
-    limits: Limits,
+    timeouts: Timeouts,
     health: Health,
 }
 
@@ -95,19 +95,19 @@ impl Upstreams {
     ///
     /// # Errors
     /// Settings that cannot work, by the name of their key.
-    pub fn new(settings: &[config::Upstream], limits: Limits) -> Result<Self, SetupError> {
-        let (roots, up) = (tls::system_roots(), Up::default());
+    pub fn new(settings: &[config::Upstream], timeouts: Timeouts) -> Result<Self, SetupError> {
+        let (roots, up) = (tls::system_roots(), UpGauge::default());
         let mut upstreams = Vec::with_capacity(settings.len());
         for (index, setting) in settings.iter().enumerate() {
             if settings[..index].iter().any(|other| other.prefix == setting.prefix) {
                 return Err(SetupError::Twice(setting.prefix.clone()));
             }
             let tls = tls::client_config(&roots, &setting.prefix, setting.ca_file.as_deref())?;
-            let limits = limits.of(setting);
+            let timeouts = timeouts.with_overrides(setting);
             upstreams.push(Arc::new(Upstream::new(
                 setting,
-                Pools::new(&tls, &Arc::new(setting.outbound.clone()), limits),
-                limits,
+                Pools::new(&tls, &Arc::new(setting.outbound.clone()), timeouts),
+                timeouts,
                 &up,
             )?));
         }
@@ -145,14 +145,19 @@ fn registry(setting: &config::Upstream) -> Option<Registry> {
 }
 
 impl Upstream {
-    fn new(setting: &config::Upstream, pools: Pools, limits: Limits, up: &Up) -> Result<Self, SetupError> {
+    fn new(
+        setting: &config::Upstream,
+        pools: Pools,
+        timeouts: Timeouts,
+        up: &UpGauge,
+    ) -> Result<Self, SetupError> {
         let (prefix, url) = (setting.prefix.trim_matches('/').to_owned(), setting.url.clone());
-        if let Some(reason) = place::unfit_for_registry(&url) {
-            let url = place::shown(&url);
+        if let Some(reason) = redirect::unfit_for_registry(&url) {
+            let url = redirect::without_secrets(&url);
             return Err(SetupError::Url { prefix, url, reason });
         }
         let origin = exchange::uri(url.as_str()).map_err(|_| {
-            let (prefix, url) = (prefix.clone(), place::shown(&url));
+            let (prefix, url) = (prefix.clone(), redirect::without_secrets(&url));
             SetupError::Url { prefix, url, reason: "its host cannot stand in a request" }
         })?;
         let credentials = Credentials::new(setting.credentials.as_ref(), &url)
@@ -168,7 +173,7 @@ impl Upstream {
             login: Login::new(credentials),
             token_servers: setting.token_servers.clone(),
             pools,
-            limits,
+            timeouts,
             health,
         })
     }
@@ -176,8 +181,8 @@ impl Upstream {
     /// A path, with its query, at this registry.
     fn uri_of(&self, path: String) -> Result<Uri, UpstreamError> {
         let mut parts = self.origin.clone().into_parts();
-        parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_place())?);
-        Uri::from_parts(parts).map_err(|_| exchange::bad_place())
+        parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_url())?);
+        Uri::from_parts(parts).map_err(|_| exchange::bad_url())
     }
 }
 
@@ -198,8 +203,8 @@ impl Target {
     }
 
     /// The waits that apply to this registry.
-    pub fn limits(&self) -> Limits {
-        self.upstream.limits
+    pub fn timeouts(&self) -> Timeouts {
+        self.upstream.timeouts
     }
 }
 
@@ -235,7 +240,7 @@ mod tests {
         let with = |change: Change| {
             let mut setting = upstream("docker", "https://r.example", false);
             change(&mut setting);
-            Upstreams::new(&[setting], Limits::default()).err().map(|error| error.to_string())
+            Upstreams::new(&[setting], Timeouts::default()).err().map(|error| error.to_string())
         };
         let cases: [(Change, &str); 6] = [
             (
@@ -254,7 +259,7 @@ mod tests {
         }
         let twice = [upstream("a", "http://b.example", false), upstream("a", "http://c.example", false)];
         assert!(
-            matches!(Upstreams::new(&twice, Limits::default()), Err(SetupError::Twice(prefix)) if prefix == "a")
+            matches!(Upstreams::new(&twice, Timeouts::default()), Err(SetupError::Twice(prefix)) if prefix == "a")
         );
         assert!(with(|_| ()).is_none());
     }

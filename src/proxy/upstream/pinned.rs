@@ -18,15 +18,15 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 
 /// Accepts what a trusted CA vouches for, and the pinned certificates themselves.
 #[derive(Debug)]
-pub(super) struct Pinned {
+pub(super) struct PinnedVerifier {
     certificates: Vec<CertificateDer<'static>>,
     /// Finds what is wrong with a certificate by itself.
-    nobody: Arc<WebPkiServerVerifier>,
+    self_check: Arc<WebPkiServerVerifier>,
     /// Trusts all CAs that are trusted; there may be none.
-    all: Option<Arc<WebPkiServerVerifier>>,
+    trusted: Option<Arc<WebPkiServerVerifier>>,
 }
 
-impl Pinned {
+impl PinnedVerifier {
     /// Trusts these certificates beside the system's: each as itself, and those of CAs for what they vouch for.
     ///
     /// # Errors
@@ -40,22 +40,22 @@ impl Pinned {
             let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
             builder.build().map_err(|error| Error::General(error.to_string()))
         };
-        let nobody = verifier(RootCertStore { roots: vec![NOBODY] })?;
-        let mut all = system.clone();
+        let self_check = verifier(RootCertStore { roots: vec![NO_CA] })?;
+        let mut trusted = system.clone();
         for certificate in &certificates {
-            let mut alone = RootCertStore::empty();
-            alone.add(certificate.clone())?;
-            if is_ca(certificate, &nobody) {
-                all.roots.extend(alone.roots);
+            let mut single = RootCertStore::empty();
+            single.add(certificate.clone())?;
+            if is_ca(certificate, &self_check) {
+                trusted.roots.extend(single.roots);
             }
         }
-        let all = if all.is_empty() { None } else { Some(verifier(all)?) };
-        Ok(Self { certificates, nobody, all })
+        let trusted = if trusted.is_empty() { None } else { Some(verifier(trusted)?) };
+        Ok(Self { certificates, self_check, trusted })
     }
 }
 
 /// A CA whose name no certificate can have, since it is none.
-const NOBODY: TrustAnchor<'static> = TrustAnchor {
+const NO_CA: TrustAnchor<'static> = TrustAnchor {
     subject: Der::from_slice(b"nobody"),
     subject_public_key_info: Der::from_slice(b"nobody"),
     name_constraints: None,
@@ -63,12 +63,12 @@ const NOBODY: TrustAnchor<'static> = TrustAnchor {
 
 /// Whether a certificate may vouch for others (RFC 5280 §4.2.1.9). webpki believes that of each root that it is given; a
 /// server's key must not make certificates.
-fn is_ca(certificate: &CertificateDer<'_>, nobody: &WebPkiServerVerifier) -> bool {
+fn is_ca(certificate: &CertificateDer<'_>, self_check: &WebPkiServerVerifier) -> bool {
     let mut time = UnixTime::now();
     // Wrong dates are found first, and once each.
     for _ in 0..3 {
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-        match nobody.verify_server_cert(certificate, &[], &name, &[], time) {
+        match self_check.verify_server_cert(certificate, &[], &name, &[], time) {
             Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
                 time = not_after;
             }
@@ -83,7 +83,7 @@ fn is_ca(certificate: &CertificateDer<'_>, nobody: &WebPkiServerVerifier) -> boo
     false
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for PinnedVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -93,10 +93,10 @@ impl ServerCertVerifier for Pinned {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if !self.certificates.iter().any(|pinned| pinned == end_entity) {
-            let all = self.all.as_ref().ok_or(CertificateError::UnknownIssuer)?;
-            return all.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+            let trusted = self.trusted.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+            return trusted.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         }
-        match self.nobody.verify_server_cert(end_entity, &[], server_name, ocsp_response, now) {
+        match self.self_check.verify_server_cert(end_entity, &[], server_name, ocsp_response, now) {
             // These are found after the dates were found right, and mean only that nobody vouches for it.
             Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
             Err(error) if is_ca_as_server(&error) => {}
@@ -112,7 +112,7 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.nobody.verify_tls12_signature(message, certificate, signature)
+        self.self_check.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -121,11 +121,11 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.nobody.verify_tls13_signature(message, certificate, signature)
+        self.self_check.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.nobody.supported_verify_schemes()
+        self.self_check.supported_verify_schemes()
     }
 }
 

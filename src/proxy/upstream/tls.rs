@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::SetupError;
-use super::pinned::Pinned;
+use super::pinned::PinnedVerifier;
 
 /// The system's roots. A machine without any can still have upstreams with a `ca_file`, or plain ones.
 pub(super) fn system_roots() -> RootCertStore {
@@ -38,8 +38,8 @@ pub(super) fn client_config(
             let complain =
                 |reason| SetupError::CaFile { prefix: prefix.to_owned(), path: path.to_owned(), reason };
             let certificates = certificates_in(path).map_err(complain)?;
-            let pinned =
-                Pinned::new(certificates, system, &provider).map_err(|error| complain(error.to_string()))?;
+            let pinned = PinnedVerifier::new(certificates, system, &provider)
+                .map_err(|error| complain(error.to_string()))?;
             builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned))
         }
     };

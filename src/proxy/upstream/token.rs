@@ -25,34 +25,34 @@ impl Token {
 }
 
 /// What came of asking for a token.
-pub(super) type Issued = Result<Arc<Token>, UpstreamError>;
+pub(super) type TokenResult = Result<Arc<Token>, UpstreamError>;
 
 /// The tokens of one upstream, by repository.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<String, Fetch>>);
+pub(super) struct TokenCache(Mutex<HashMap<String, TokenFetch>>);
 
 /// One fetch, under way or done. All who wait for it share its outcome.
 #[derive(Clone)]
-struct Fetch {
+struct TokenFetch {
     issuer: Arc<Issuer>,
-    outcome: Arc<OnceCell<Issued>>,
+    outcome: Arc<OnceCell<TokenResult>>,
 }
 
-impl Tokens {
+impl TokenCache {
     /// A token from a server that was named before, renewed when its end is near.
-    pub(super) async fn at_hand<F>(
+    pub(super) async fn cached<F>(
         &self,
         name: &str,
         issue: impl FnOnce(Arc<Issuer>) -> F,
-    ) -> Option<(Arc<Issuer>, Issued)>
+    ) -> Option<(Arc<Issuer>, TokenResult)>
     where
-        F: Future<Output = Issued>,
+        F: Future<Output = TokenResult>,
     {
         let fetch = {
             let mut fetches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let fetch = fetches.get_mut(name)?;
-            if fetch.is_over(None) {
-                *fetch = Fetch::from(fetch.issuer.clone());
+            if fetch.is_stale(None) {
+                *fetch = TokenFetch::from(fetch.issuer.clone());
             }
             fetch.clone()
         };
@@ -64,19 +64,19 @@ impl Tokens {
         &self,
         name: &str,
         issuer: Issuer,
-        spent: Option<&Arc<Token>>,
+        rejected: Option<&Arc<Token>>,
         issue: impl FnOnce(Arc<Issuer>) -> F,
-    ) -> Issued
+    ) -> TokenResult
     where
-        F: Future<Output = Issued>,
+        F: Future<Output = TokenResult>,
     {
         let fetch = {
             let mut fetches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             match fetches.get(name) {
-                Some(fetch) if *fetch.issuer == issuer && !fetch.is_over(spent) => fetch.clone(),
+                Some(fetch) if *fetch.issuer == issuer && !fetch.is_stale(rejected) => fetch.clone(),
                 _ => {
                     make_room(&mut fetches);
-                    let fetch = Fetch::from(Arc::new(issuer));
+                    let fetch = TokenFetch::from(Arc::new(issuer));
                     fetches.insert(name.to_owned(), fetch.clone());
                     fetch
                 }
@@ -86,41 +86,45 @@ impl Tokens {
     }
 }
 
-impl Tokens {
+impl TokenCache {
     /// Drops all that was issued so far, as to somebody else.
     pub(super) fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-impl Fetch {
+impl TokenFetch {
     /// Whether it is done and of no more use.
-    fn is_over(&self, spent: Option<&Arc<Token>>) -> bool {
+    fn is_stale(&self, rejected: Option<&Arc<Token>>) -> bool {
         match self.outcome.get() {
             None => false,
             Some(Ok(token)) => {
-                token.renew_at <= Instant::now() || spent.is_some_and(|spent| Arc::ptr_eq(spent, token))
+                token.renew_at <= Instant::now()
+                    || rejected.is_some_and(|rejected| Arc::ptr_eq(rejected, token))
             }
             Some(Err(_)) => true,
         }
     }
 
     /// If who fetches goes away, the next in line fetches.
-    async fn outcome<F: Future<Output = Issued>>(self, issue: impl FnOnce(Arc<Issuer>) -> F) -> Issued {
+    async fn outcome<F: Future<Output = TokenResult>>(
+        self,
+        issue: impl FnOnce(Arc<Issuer>) -> F,
+    ) -> TokenResult {
         self.outcome.get_or_init(|| issue(self.issuer)).await.clone()
     }
 }
 
-impl From<Arc<Issuer>> for Fetch {
+impl From<Arc<Issuer>> for TokenFetch {
     fn from(issuer: Arc<Issuer>) -> Self {
         Self { issuer, outcome: Arc::default() }
     }
 }
 
 /// Repositories come and go; the tokens of those that went are dropped when the table is full.
-fn make_room(fetches: &mut HashMap<String, Fetch>) {
+fn make_room(fetches: &mut HashMap<String, TokenFetch>) {
     if fetches.len() >= TOKENS_MAX {
-        fetches.retain(|_, fetch| !fetch.is_over(None));
+        fetches.retain(|_, fetch| !fetch.is_stale(None));
     }
     if fetches.len() >= TOKENS_MAX {
         fetches.clear();

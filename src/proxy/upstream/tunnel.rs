@@ -1,4 +1,4 @@
-//! The way through an HTTP proxy (RFC 9110 §9.3.6): CONNECT for what is encrypted, the whole URL for what is not.
+//! The way through an HTTP proxy (RFC 9110 §9.3.6): CONNECT for what is with_tls, the whole URL for what is not.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -32,14 +32,14 @@ pub(super) enum TunnelError {
 }
 
 /// A proxy that is asked in the place of a registry, and reads what it hands on.
-pub(super) struct Via {
+pub(super) struct ProxyHop {
     /// For the log.
     pub(super) name: String,
     /// What it is shown.
     pub(super) authorization: Option<HeaderValue>,
 }
 
-impl Via {
+impl ProxyHop {
     pub(super) fn new(proxy: &HttpProxy) -> Self {
         let HttpProxy { host, port, authorization } = proxy;
         let authorization =
@@ -51,7 +51,7 @@ impl Via {
     ///
     /// # Errors
     /// The proxy did not ask the registry.
-    pub(super) fn look_at(&self, status: StatusCode) -> Result<(), ConnectError> {
+    pub(super) fn check_status(&self, status: StatusCode) -> Result<(), ConnectError> {
         match status {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 return Err(ConnectError::Tunnel(self.name.clone(), self.unauthorized()));
@@ -73,7 +73,7 @@ impl Via {
 }
 
 /// Has the proxy at the other end of `tcp` connect to a host.
-pub(super) async fn open(tcp: TcpStream, via: &Via, authority: &str) -> Result<TcpStream, TunnelError> {
+pub(super) async fn open(tcp: TcpStream, via: &ProxyHop, authority: &str) -> Result<TcpStream, TunnelError> {
     let mut request = Request::connect(authority).header(HOST, authority);
     if let Some(value) = &via.authorization {
         request = request.header(PROXY_AUTHORIZATION, value);

@@ -12,7 +12,7 @@ use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{TokenId, TokenKind};
 use landfall::model::time::Time;
-use landfall::proxy::upstream::{Limits, Upstreams};
+use landfall::proxy::upstream::{Timeouts, Upstreams};
 use landfall::proxy::{self, Certificate, Counters, Listener, Proxy, Threads};
 use prometheus_client::registry::Registry;
 use rustls::pki_types::pem::PemObject as _;
@@ -27,7 +27,7 @@ use super::upstream::{Tls, Upstream};
 use crate::rig::http::basic;
 
 /// The waits of the proxy, on a machine that has nothing else to do: short enough for a minute.
-const LIMITS: Limits = Limits {
+const LIMITS: Timeouts = Timeouts {
     connect: Duration::from_millis(500),
     head: Duration::from_millis(600),
     stall: Duration::from_millis(300),
@@ -61,7 +61,7 @@ pub struct Bench {
     pub threads: Threads,
     /// How many times as long as on a machine with nothing else to do everything may take.
     pub slowness: u32,
-    pub limits: Limits,
+    pub limits: Timeouts,
     /// Each of a request's waits at the registry, as often as any path waits for it, and as much again.
     pub bound: Duration,
     /// More than all of a listener's waits for a client together, the one after a goodbye among them.
@@ -197,8 +197,8 @@ fn share_of_a_core() -> u32 {
     u32::try_from((ran + waited) / ran.max(1)).unwrap_or(SLOWNESS_MAX)
 }
 
-fn times(limits: Limits, factor: u32) -> Limits {
-    Limits {
+fn times(limits: Timeouts, factor: u32) -> Timeouts {
+    Timeouts {
         connect: limits.connect * factor,
         head: limits.head * factor,
         stall: limits.stall * factor,

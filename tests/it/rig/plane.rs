@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::http::basic;
 use super::tls::Identity;
-use crate::upstream::{limits, setting};
+use crate::upstream::{setting, timeouts};
 
 const SECRET: &str = "a-secret-of-the-rig";
 
@@ -77,7 +77,7 @@ impl Plane {
             proxy_protocol,
             pipes_max: 64,
         };
-        let upstreams = Upstreams::new(&[setting(url)], limits()).unwrap();
+        let upstreams = Upstreams::new(&[setting(url)], timeouts()).unwrap();
         let proxy = Arc::new(Proxy::new(log.clone(), upstreams, trusted.clone(), settings));
         let certificate = identity.map(|identity| {
             identity.write(dir.path());

@@ -7,7 +7,7 @@ use super::pinned::{is_ca_as_server, is_version_1};
 use crate::model::time::Time;
 
 /// What is wrong, and the next step. For the log: it names hosts.
-pub(super) fn in_words(error: &Error) -> String {
+pub(super) fn describe(error: &Error) -> String {
     match error {
         _ if is_ca_as_server(error) => {
             "it shows a CA's certificate as its own (openssl req -x509 makes such): \

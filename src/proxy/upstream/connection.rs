@@ -19,18 +19,18 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::ask::Wait;
-use super::connect::{ConnectError, Peer, Stream};
+use super::connect::{ConnectError, PeerAddress, UpstreamStream};
 use super::head;
-use super::meter::{Meter, Metered};
-use super::tunnel::Via;
+use super::phase::{CheckedStream, ResponsePhase};
+use super::request::TimeoutClass;
+use super::tunnel::ProxyHop;
 
 /// One piece of a body, its end, or a wait.
-pub(super) type Piece = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
+pub(super) type BodyPoll = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
 
 /// A request that can be sent again.
 #[derive(Clone, Copy)]
-pub(super) struct Outgoing<'a> {
+pub(super) struct OutgoingRequest<'a> {
     pub(super) method: &'a Method,
     /// Absolute.
     pub(super) uri: &'a Uri,
@@ -38,17 +38,17 @@ pub(super) struct Outgoing<'a> {
     pub(super) authorization: Option<&'a HeaderValue>,
     /// Whole, and most often nothing.
     pub(super) body: &'a Bytes,
-    pub(super) wait: Wait,
+    pub(super) timeout_class: TimeoutClass,
     /// Not over a connection that was kept.
-    pub(super) is_anew: bool,
+    pub(super) needs_new_connection: bool,
 }
 
 /// The body of a request that has none.
 pub(super) static NO_BODY: Bytes = Bytes::new();
 
-impl Outgoing<'_> {
+impl OutgoingRequest<'_> {
     /// In origin form, with `Host`; whole where a proxy reads it (RFC 9112 §3.2).
-    fn request(self, via: Option<&Via>) -> Request<Full<Bytes>> {
+    fn request(self, via: Option<&ProxyHop>) -> Request<Full<Bytes>> {
         let mut headers = HeaderMap::with_capacity(self.headers.len() + 3);
         if let Some(host) = self.uri.authority().and_then(|at| HeaderValue::from_str(at.as_str()).ok()) {
             headers.insert(HOST, host);
@@ -97,138 +97,145 @@ impl fmt::Display for Origin {
 
 /// Why there is no answer to a request that was sent.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoAnswer {
+pub(super) enum ResponseError {
     /// The connection ended or failed.
     #[error("{0}")]
-    Ended(#[from] hyper::Error),
+    Connection(#[from] hyper::Error),
     /// What came cannot be an answer, however often it is asked for.
     #[error("{0}")]
-    Nonsense(&'static str),
+    Malformed(&'static str),
     /// A proxy answered in the place of the registry.
     #[error("{0}")]
     Proxy(ConnectError),
 }
 
-impl NoAnswer {
+impl ResponseError {
     /// What was answered is not HTTP.
-    pub(super) fn is_nonsense(&self) -> bool {
+    pub(super) fn is_malformed(&self) -> bool {
         match self {
-            Self::Ended(error) => error.is_parse() || error.is_parse_too_large(),
-            Self::Nonsense(_) | Self::Proxy(_) => true,
+            Self::Connection(error) => error.is_parse() || error.is_parse_too_large(),
+            Self::Malformed(_) | Self::Proxy(_) => true,
         }
     }
 }
 
 /// What a connection has to say after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
+pub(super) enum ConnectionState {
     /// Nothing: it can take another request.
-    Silence,
+    Reusable,
     /// It has ended, or will.
-    End,
+    Closed,
     /// Bytes that nobody asked for: what comes next on it could be taken for another request's answer.
     Surplus,
 }
 
-/// A connection, between requests or in the middle of an answer.
-pub(super) struct Channel {
+/// A driver, between requests or in the middle of an answer.
+pub(super) struct UpstreamConnection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// Until it ends. It is dropped that very moment, so that hyper refuses who asks: one that had ended and was kept would
     /// take a request that nobody sends.
-    connection: Option<http1::Connection<TokioIo<Metered>, Full<Bytes>>>,
-    meter: Arc<Meter>,
+    driver: Option<http1::Connection<TokioIo<CheckedStream>, Full<Bytes>>>,
+    phase: Arc<ResponsePhase>,
     /// It ended with bytes that were read and belong to no answer.
     has_surplus: bool,
     /// What the last answer said of the connection's future.
-    may_stay: bool,
+    keep_alive: bool,
     pub(super) origin: Origin,
-    pub(super) peer: Peer,
-    pub(super) via: Option<Arc<Via>>,
+    pub(super) peer: PeerAddress,
+    pub(super) via: Option<Arc<ProxyHop>>,
 }
 
-impl Channel {
+impl UpstreamConnection {
     /// Lets hyper speak on a stream. Nothing is read or written before the first request, so this is ready at once.
     pub(super) async fn open(
-        stream: Stream,
+        stream: UpstreamStream,
         origin: Origin,
         http1: &http1::Builder,
     ) -> Result<Self, hyper::Error> {
-        let (peer, via, meter) = (stream.peer(), stream.via.clone(), Meter::new());
-        let metered = Metered::new(stream, meter.clone());
+        let (peer, via, phase) = (stream.peer(), stream.via.clone(), ResponsePhase::new());
+        let metered = CheckedStream::new(stream, phase.clone());
         let (sender, connection) = http1.handshake(TokioIo::new(metered)).await?;
-        let connection = Some(connection);
-        Ok(Self { sender, connection, meter, has_surplus: false, may_stay: true, origin, peer, via })
+        let driver = Some(connection);
+        Ok(Self { sender, driver, phase, has_surplus: false, keep_alive: true, origin, peer, via })
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub(super) async fn ask(&mut self, outgoing: Outgoing<'_>) -> Result<Response<Incoming>, NoAnswer> {
-        self.meter.expect_head();
+    pub(super) async fn send(
+        &mut self,
+        outgoing: OutgoingRequest<'_>,
+    ) -> Result<Response<Incoming>, ResponseError> {
+        self.phase.expect_head();
         let mut answer = pin!(self.sender.send_request(outgoing.request(self.via.as_deref())));
         let response = poll_fn(|cx| {
-            self.step(cx);
+            self.drive(cx);
             answer.as_mut().poll(cx)
         })
         .await;
-        if response.is_err() && self.meter.is_spent() {
-            return Err(NoAnswer::Nonsense("its head has no end"));
+        if response.is_err() && self.phase.is_head_too_large() {
+            return Err(ResponseError::Malformed("its head has no end"));
         }
         let mut response = response?;
-        self.meter.expect_body();
-        self.may_stay = head::settle(&mut response).map_err(NoAnswer::Nonsense)?;
+        self.phase.expect_body();
+        self.keep_alive = head::normalize(&mut response).map_err(ResponseError::Malformed)?;
         Ok(response)
     }
 
     /// Reads on in the body of the answer.
-    pub(super) fn poll_body(&mut self, body: &mut Incoming, cx: &mut Context<'_>) -> Piece {
+    pub(super) fn poll_body(&mut self, body: &mut Incoming, cx: &mut Context<'_>) -> BodyPoll {
         if let Poll::Ready(piece) = Pin::new(&mut *body).poll_frame(cx) {
             return Poll::Ready(piece);
         }
-        self.step(cx);
+        self.drive(cx);
         Pin::new(body).poll_frame(cx)
     }
 
     /// What comes after an answer that was read to its end, as far as is known without asking the system.
-    pub(super) fn after_answer(&mut self) -> After {
+    pub(super) fn state_after_response(&mut self) -> ConnectionState {
         // Nobody is to be woken by what an idle connection says: it is looked at when it is used next.
-        self.step(&mut Context::from_waker(Waker::noop()));
-        if self.connection.is_none() {
-            return if self.has_surplus { After::Surplus } else { After::End };
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        if self.driver.is_none() {
+            return if self.has_surplus { ConnectionState::Surplus } else { ConnectionState::Closed };
         }
-        if self.may_stay && self.sender.is_ready() { After::Silence } else { After::End }
+        if self.keep_alive && self.sender.is_ready() {
+            ConnectionState::Reusable
+        } else {
+            ConnectionState::Closed
+        }
     }
 
     /// What has come by now on a connection that was kept, as the system knows it.
-    pub(super) fn while_idle(&mut self) -> After {
-        self.meter.expect_silence();
-        self.after_answer()
+    pub(super) fn state_while_idle(&mut self) -> ConnectionState {
+        self.phase.expect_silence();
+        self.state_after_response()
     }
 
-    fn step(&mut self, cx: &mut Context<'_>) {
+    fn drive(&mut self, cx: &mut Context<'_>) {
         // What it ends with is told to whoever waits for the answer or its body.
-        if let Some(connection) = &mut self.connection
-            && connection.poll_unpin(cx).is_ready()
-            && let Some(ended) = self.connection.take()
+        if let Some(driver) = &mut self.driver
+            && driver.poll_unpin(cx).is_ready()
+            && let Some(ended) = self.driver.take()
         {
             let rest = ended.into_parts().read_buf;
-            let is_surplus = !rest.is_empty() && !head::says_goodbye(&rest);
-            self.has_surplus = is_surplus || self.meter.came_unasked();
+            let is_surplus = !rest.is_empty() && !head::is_timeout_notice(&rest);
+            self.has_surplus = is_surplus || self.phase.has_unsolicited_bytes();
         }
     }
 
     /// Whether its socket can be taken.
     pub(super) fn is_plain(&self) -> bool {
-        self.connection.is_some() && self.origin.scheme == Scheme::HTTP && self.via.is_none()
+        self.driver.is_some() && self.origin.scheme == Scheme::HTTP && self.via.is_none()
     }
 
     /// Whether the registry lets it live on after this answer.
-    pub(super) fn may_stay(&self) -> bool {
-        self.may_stay
+    pub(super) fn keep_alive(&self) -> bool {
+        self.keep_alive
     }
 
     /// Takes the stream in the middle of an answer, and what was read of its body: nothing may have been taken from it.
     /// Nothing where the connection has ended.
-    pub(super) fn into_stream(self, body: &mut Incoming) -> Option<(Stream, Bytes)> {
-        let connection = self.connection?;
+    pub(super) fn into_stream(self, body: &mut Incoming) -> Option<(UpstreamStream, Bytes)> {
+        let driver = self.driver?;
         let mut before = BytesMut::new();
         // An error shows again at the next read from the stream.
         while let Some(Some(Ok(frame))) = body.frame().now_or_never() {
@@ -236,7 +243,7 @@ impl Channel {
                 before.extend_from_slice(&data);
             }
         }
-        let parts = connection.into_parts();
+        let parts = driver.into_parts();
         before.extend_from_slice(&parts.read_buf);
         Some((parts.io.into_inner().into_stream(), before.freeze()))
     }

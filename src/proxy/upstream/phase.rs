@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connect::{Pending, Stream};
-use super::head::says_goodbye;
+use super::connect::{Unread, UpstreamStream};
+use super::head::is_timeout_notice;
 use super::limits::{HEAD_BYTES_MAX, HEAD_READ_BYTES};
 
 /// Nothing is expected.
@@ -20,15 +20,15 @@ const BODY: usize = usize::MAX - 1;
 
 /// What is expected, told by who asks and looked at by what reads. One task uses both at a time.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(super) struct ResponsePhase {
     /// [`SILENCE`], [`BODY`], or how many bytes may still come before the head is whole.
     expected: AtomicUsize,
-    came_unasked: AtomicBool,
+    has_unsolicited_bytes: AtomicBool,
 }
 
-impl Meter {
+impl ResponsePhase {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { expected: AtomicUsize::new(BODY), came_unasked: AtomicBool::new(false) })
+        Arc::new(Self { expected: AtomicUsize::new(BODY), has_unsolicited_bytes: AtomicBool::new(false) })
     }
 
     /// A request was answered and the next one is not sent.
@@ -47,44 +47,44 @@ impl Meter {
     }
 
     /// The head would be larger than it may be, with all 1xx before it.
-    pub(super) fn is_spent(&self) -> bool {
+    pub(super) fn is_head_too_large(&self) -> bool {
         self.expected.load(Ordering::Relaxed) == 0
     }
 
     /// Bytes came while silence was expected.
-    pub(super) fn came_unasked(&self) -> bool {
-        self.came_unasked.load(Ordering::Relaxed)
+    pub(super) fn has_unsolicited_bytes(&self) -> bool {
+        self.has_unsolicited_bytes.load(Ordering::Relaxed)
     }
 }
 
 /// A stream that is read as its meter says.
-pub(super) struct Metered {
-    stream: Stream,
-    meter: Arc<Meter>,
+pub(super) struct CheckedStream {
+    stream: UpstreamStream,
+    phase: Arc<ResponsePhase>,
 }
 
-impl Metered {
-    pub(super) fn new(stream: Stream, meter: Arc<Meter>) -> Self {
-        Self { stream, meter }
+impl CheckedStream {
+    pub(super) fn new(stream: UpstreamStream, phase: Arc<ResponsePhase>) -> Self {
+        Self { stream, phase }
     }
 
-    pub(super) fn into_stream(self) -> Stream {
+    pub(super) fn into_stream(self) -> UpstreamStream {
         self.stream
     }
 
     /// Reads where nothing may come. tokio hears of what has come when its thread looks next; the system knows it now.
     fn poll_silence(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        let pending = match read {
-            Poll::Pending => self.stream.pending(),
-            Poll::Ready(Ok(())) if says_goodbye(buf.filled()) => Pending::End,
-            Poll::Ready(Ok(())) if !buf.filled().is_empty() => Pending::Bytes,
+        let unread = match read {
+            Poll::Pending => self.stream.unread(),
+            Poll::Ready(Ok(())) if is_timeout_notice(buf.filled()) => Unread::Closed,
+            Poll::Ready(Ok(())) if !buf.filled().is_empty() => Unread::Bytes,
             Poll::Ready(_) => return read,
         };
-        if pending == Pending::Nothing {
+        if unread == Unread::Nothing {
             return Poll::Pending;
         }
-        self.meter.came_unasked.fetch_or(pending == Pending::Bytes, Ordering::Relaxed);
+        self.phase.has_unsolicited_bytes.fetch_or(unread == Unread::Bytes, Ordering::Relaxed);
         Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
     }
 
@@ -110,15 +110,15 @@ impl Metered {
             read
         };
         let bytes_left = bytes_left.saturating_sub(buf.filled().len() - before);
-        self.meter.expected.store(bytes_left, Ordering::Relaxed);
+        self.phase.expected.store(bytes_left, Ordering::Relaxed);
         read
     }
 }
 
-impl AsyncRead for Metered {
+impl AsyncRead for CheckedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match this.meter.expected.load(Ordering::Relaxed) {
+        match this.phase.expected.load(Ordering::Relaxed) {
             BODY => Pin::new(&mut this.stream).poll_read(cx, buf),
             SILENCE => this.poll_silence(cx, buf),
             bytes_left => this.poll_head(cx, buf, bytes_left),
@@ -126,7 +126,7 @@ impl AsyncRead for Metered {
     }
 }
 
-impl AsyncWrite for Metered {
+impl AsyncWrite for CheckedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

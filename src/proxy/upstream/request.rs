@@ -6,7 +6,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use url::form_urlencoded;
 
-use super::channel::{NO_BODY, Outgoing};
+use super::connection::{NO_BODY, OutgoingRequest};
 use crate::model::oci::{Digest, Reference};
 
 /// The request headers that go on to a registry. Nothing about Landfall's client but its agent, nothing that
@@ -16,35 +16,35 @@ const PASSED: [HeaderName; 8] =
 
 /// A request for a registry, without the repository's name, which the [`Target`](super::Target) knows.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct UpstreamRequest {
     /// GET or HEAD.
     pub method: Method,
     /// What for.
-    pub what: What,
+    pub resource: Resource,
     /// The query of `tags/list` and `referrers`, as the client wrote it. Not used for anything else.
     pub query: Option<String>,
     /// The kind of connection that it goes over.
-    pub line: Line,
-    wait: Wait,
+    pub lane: Lane,
+    timeout_class: TimeoutClass,
     /// Over a new connection: what comes over one that was kept was no answer to this request.
-    pub(super) is_anew: bool,
+    pub(super) needs_new_connection: bool,
     headers: HeaderMap,
 }
 
 /// What is waited for, which says how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
+pub(super) enum TimeoutClass {
     /// A manifest or a blob, which the registry may have to fetch first.
     Content,
     /// The rest of a blob that has begun to come: a silence like any other in its middle.
-    Rest,
+    Resume,
     /// What a registry or a token server has at hand.
     Small,
 }
 
 /// Kinds of connections, by what their answers are read with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum Lane {
     /// Small reads, for small answers.
     Small,
     /// Large reads, for blobs.
@@ -53,12 +53,12 @@ pub enum Line {
     Tight,
     /// A small read for the head, since the rest of the answer is taken with its socket. Where the registry speaks TLS,
     /// as `Bulk`.
-    Bare,
+    Splice,
 }
 
 /// The object of a request (distribution spec, "Endpoints").
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum Resource {
     /// `manifests/<reference>`
     Manifest(Reference),
     /// `blobs/<digest>`
@@ -71,22 +71,22 @@ pub enum What {
     Base,
 }
 
-impl Ask {
+impl UpstreamRequest {
     /// A request with those of the client's headers that are for the registry.
-    pub fn new(method: Method, what: What, from: &HeaderMap) -> Self {
+    pub fn new(method: Method, resource: Resource, from: &HeaderMap) -> Self {
         let mut headers = HeaderMap::new();
         for name in PASSED {
             for value in from.get_all(&name) {
                 headers.append(name.clone(), value.clone());
             }
         }
-        let is_bulk = method == Method::GET && matches!(what, What::Blob(_));
-        let line = if is_bulk { Line::Bulk } else { Line::Small };
-        let wait = match what {
-            What::Manifest(_) | What::Blob(_) => Wait::Content,
-            What::Tags | What::Referrers(_) | What::Base => Wait::Small,
+        let is_bulk = method == Method::GET && matches!(resource, Resource::Blob(_));
+        let lane = if is_bulk { Lane::Bulk } else { Lane::Small };
+        let timeout_class = match resource {
+            Resource::Manifest(_) | Resource::Blob(_) => TimeoutClass::Content,
+            Resource::Tags | Resource::Referrers(_) | Resource::Base => TimeoutClass::Small,
         };
-        Self { method, what, query: None, line, wait, is_anew: false, headers }
+        Self { method, resource, query: None, lane, timeout_class, needs_new_connection: false, headers }
     }
 
     /// The same request with another query.
@@ -96,8 +96,8 @@ impl Ask {
     }
 
     /// The same request, over a new connection.
-    pub(in crate::proxy) fn anew(&self) -> Self {
-        Self { is_anew: true, ..self.clone() }
+    pub(in crate::proxy) fn on_new_connection(&self) -> Self {
+        Self { needs_new_connection: true, ..self.clone() }
     }
 
     /// What goes on to the registry.
@@ -106,17 +106,17 @@ impl Ask {
     }
 
     /// The same request for a part of the object, unconditional but for `If-Range`.
-    pub(in crate::proxy) fn part(&self, range: HeaderValue, etag: Option<HeaderValue>) -> Self {
-        let line = if self.line == Line::Bare { Line::Small } else { self.line };
-        let mut part = Self { line, wait: Wait::Rest, ..self.clone() };
+    pub(in crate::proxy) fn for_range(&self, range: HeaderValue, etag: Option<HeaderValue>) -> Self {
+        let lane = if self.lane == Lane::Splice { Lane::Small } else { self.lane };
+        let mut ranged = Self { lane, timeout_class: TimeoutClass::Resume, ..self.clone() };
         for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE] {
-            part.headers.remove(name);
+            ranged.headers.remove(name);
         }
-        part.headers.insert(RANGE, range);
+        ranged.headers.insert(RANGE, range);
         if let Some(etag) = etag {
-            part.headers.insert(IF_RANGE, etag);
+            ranged.headers.insert(IF_RANGE, etag);
         }
-        part
+        ranged
     }
 
     /// The request as it goes to `uri`.
@@ -124,28 +124,28 @@ impl Ask {
         &'a self,
         uri: &'a Uri,
         authorization: Option<&'a HeaderValue>,
-    ) -> Outgoing<'a> {
-        Outgoing {
+    ) -> OutgoingRequest<'a> {
+        OutgoingRequest {
             method: &self.method,
             uri,
             headers: &self.headers,
             authorization,
             body: &NO_BODY,
-            wait: self.wait,
-            is_anew: self.is_anew,
+            timeout_class: self.timeout_class,
+            needs_new_connection: self.needs_new_connection,
         }
     }
 
     /// The path and query at a registry below `base` that knows the repository as `name`.
     pub(in crate::proxy) fn path(&self, base: &str, name: &str) -> String {
-        let mut path = match &self.what {
-            What::Manifest(reference) => format!("{base}/v2/{name}/manifests/{reference}"),
-            What::Blob(digest) => format!("{base}/v2/{name}/blobs/{digest}"),
-            What::Tags => format!("{base}/v2/{name}/tags/list"),
-            What::Referrers(digest) => format!("{base}/v2/{name}/referrers/{digest}"),
-            What::Base => format!("{base}/v2/"),
+        let mut path = match &self.resource {
+            Resource::Manifest(reference) => format!("{base}/v2/{name}/manifests/{reference}"),
+            Resource::Blob(digest) => format!("{base}/v2/{name}/blobs/{digest}"),
+            Resource::Tags => format!("{base}/v2/{name}/tags/list"),
+            Resource::Referrers(digest) => format!("{base}/v2/{name}/referrers/{digest}"),
+            Resource::Base => format!("{base}/v2/"),
         };
-        if let (What::Tags | What::Referrers(_), Some(query)) = (&self.what, &self.query) {
+        if let (Resource::Tags | Resource::Referrers(_), Some(query)) = (&self.resource, &self.query) {
             // containerd's `ns` is for Landfall; see `Upstreams::select`.
             let is_ns = |pair: &&str| form_urlencoded::parse(pair.as_bytes()).any(|(key, _)| key == "ns");
             let kept = query.split('&').filter(|pair| !pair.is_empty() && !is_ns(pair));
@@ -182,9 +182,9 @@ mod tests {
         ] {
             from.append(name, value.parse().unwrap());
         }
-        let ask = Ask::new(Method::GET, What::Tags, &from);
+        let request = UpstreamRequest::new(Method::GET, Resource::Tags, &from);
         let mut passed: Vec<_> =
-            ask.headers().iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            request.headers().iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         passed.sort();
         let expected = [
             ("accept", "*/*"),
@@ -200,13 +200,17 @@ mod tests {
     fn a_query_goes_on_where_the_spec_has_one() {
         let digest = Digest::of(b"a");
         let headers = HeaderMap::new();
-        let path =
-            |what, query| Ask::new(Method::GET, what, &headers).with_query(query).path("", "library/a");
-        assert_eq!(path(What::Tags, Some("n=2&ns=r.example&last=a")), "/v2/library/a/tags/list?n=2&last=a");
-        assert_eq!(path(What::Tags, Some("ns=r.example&n%73=r.example")), "/v2/library/a/tags/list");
-        assert_eq!(path(What::Blob(digest), Some("n=2")), format!("/v2/library/a/blobs/{digest}"));
+        let path = |resource, query| {
+            UpstreamRequest::new(Method::GET, resource, &headers).with_query(query).path("", "library/a")
+        };
         assert_eq!(
-            path(What::Referrers(digest), Some("artifactType=a%2Fb")),
+            path(Resource::Tags, Some("n=2&ns=r.example&last=a")),
+            "/v2/library/a/tags/list?n=2&last=a"
+        );
+        assert_eq!(path(Resource::Tags, Some("ns=r.example&n%73=r.example")), "/v2/library/a/tags/list");
+        assert_eq!(path(Resource::Blob(digest), Some("n=2")), format!("/v2/library/a/blobs/{digest}"));
+        assert_eq!(
+            path(Resource::Referrers(digest), Some("artifactType=a%2Fb")),
             format!("/v2/library/a/referrers/{digest}?artifactType=a%2Fb")
         );
     }

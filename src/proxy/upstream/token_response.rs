@@ -9,13 +9,13 @@ use super::limits::{TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX};
 use crate::model::time::Time;
 
 /// A token as it was issued.
-pub(super) struct Grant {
+pub(super) struct TokenResponse {
     pub(super) token: String,
     /// How long it is good from now on.
-    pub(super) life: Duration,
+    pub(super) lifetime: Duration,
 }
 
-impl Grant {
+impl TokenResponse {
     /// Reads the body of an answer that came `now`.
     ///
     /// # Errors
@@ -26,8 +26,8 @@ impl Grant {
         let answer: Map<String, Value> = serde_json::from_slice(json).map_err(|_| "no JSON of a token")?;
         let text = |name| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let token = text("token").or_else(|| text("access_token")).ok_or("no token in the answer")?;
-        let life = life(seconds(answer.get("expires_in")), text("issued_at"), now);
-        Ok(Self { token: token.to_owned(), life })
+        let lifetime = lifetime(seconds(answer.get("expires_in")), text("issued_at"), now);
+        Ok(Self { token: token.to_owned(), lifetime })
     }
 }
 
@@ -42,7 +42,7 @@ fn seconds(value: Option<&Value>) -> Option<f64> {
 
 /// How long a token is good from now on. Nothing and less than nothing are no statement, and `issued_at` counts only
 /// where it makes sense on this machine's clock.
-fn life(expires_in_s: Option<f64>, issued_at: Option<&str>, now: Time) -> Duration {
+fn lifetime(expires_in_s: Option<f64>, issued_at: Option<&str>, now: Time) -> Duration {
     let stated = expires_in_s.filter(|seconds| *seconds > 0.0);
     // `min` also takes care of what no Duration can hold.
     let stated = stated.map(|seconds| seconds.min(TOKEN_LIFE_MAX.as_secs_f64()));
@@ -59,7 +59,7 @@ mod tests {
 
     fn read(body: &[u8]) -> Result<(String, u64), &'static str> {
         let now = "2026-03-02T06:00:00Z".parse().unwrap();
-        Grant::read(body, now).map(|grant| (grant.token, grant.life.as_secs()))
+        TokenResponse::read(body, now).map(|response| (response.token, response.lifetime.as_secs()))
     }
 
     #[test]
