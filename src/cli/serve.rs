@@ -140,7 +140,7 @@ pub struct Running {
     readiness: Readiness,
     log: Log,
     /// The proxy's; they end with this.
-    _threads: proxy::Threads,
+    _threads: proxy::ProxyRuntime,
     stop_proxy: oneshot::Sender<()>,
     stop_admin: oneshot::Sender<()>,
     proxy_task: JoinHandle<()>,
@@ -164,7 +164,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let watched = upstreams.clone();
     let certificate = config.proxy.tls.clone().map(Certificate::load).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
-    let threads = proxy::Threads::start()?;
+    let threads = proxy::ProxyRuntime::start()?;
     // There, too, whoever waits for the log is woken: across threads each wake-up would cost a system call.
     let plane = threads.handle();
     let log = plane.spawn_blocking(move || Log::open(&data, rules)).await.map_err(io::Error::other)??;
@@ -235,7 +235,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         }),
         admin_task: tokio::spawn(admin::serve(admin_listener, admin_slots, app, admin_stopped)),
         upstreams_task: plane.spawn(watched.watch()),
-        certificate_task: certificate.map(|certificate| tokio::spawn(certificate.keep_fresh())),
+        certificate_task: certificate.map(|certificate| tokio::spawn(certificate.reload_when_changed())),
     })
 }
 

@@ -42,12 +42,12 @@ pub(super) struct Denial {
     /// What the client is told.
     pub(super) refusal: Refusal,
     /// Whose token it was, when it was good once: such an attempt is worth recording.
-    pub(super) owner: Option<Box<Owner>>,
+    pub(super) token: Option<Box<EndedToken>>,
 }
 
 /// Whose token it was that is accepted no more.
 #[derive(Debug)]
-pub(super) struct Owner {
+pub(super) struct EndedToken {
     pub(super) environment: EnvironmentName,
     pub(super) token: TokenId,
     pub(super) kind: TokenKind,
@@ -58,7 +58,7 @@ pub(super) struct Owner {
 /// Who asks, by the token in `Authorization`: as the password of Basic (RFC 7617; the user name is for people), or
 /// as Bearer (RFC 6750).
 pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -> Result<Permit, Denial> {
-    let stranger = |message| Denial { refusal: Refusal::unauthorized(message), owner: None };
+    let stranger = |message| Denial { refusal: Refusal::unauthorized(message), token: None };
     let secret = secret(headers).map_err(stranger)?;
     let hash: [u8; 32] = Sha256::digest(&secret).into();
     match directory.authenticate(&hash, now) {
@@ -71,15 +71,15 @@ pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -
                 Refused::Revoked => "the token was revoked; make a new one with `landfall token create`",
                 Refused::Expired => "the token has expired; make a new one with `landfall token create`",
             };
-            let owner = directory.owner(&hash).map(|(environment, token)| {
-                Box::new(Owner {
+            let token = directory.owner(&hash).map(|(environment, token)| {
+                Box::new(EndedToken {
                     environment: environment.name.clone(),
                     token: token.id.clone(),
                     kind: token.kind,
                     ended_at: token.ended_at(now),
                 })
             });
-            Err(Denial { refusal: Refusal::unauthorized(message), owner })
+            Err(Denial { refusal: Refusal::unauthorized(message), token })
         }
     }
 }
@@ -169,7 +169,7 @@ mod tests {
                 (Ok(permit), Ok(id)) => assert_eq!(permit.token().as_str(), id, "{value}"),
                 (Err(denial), Err((reason, owned))) => {
                     assert!(denial.refusal.message.contains(reason), "{value}: {}", denial.refusal.message);
-                    assert_eq!(denial.owner.is_some(), owned, "{value}");
+                    assert_eq!(denial.token.is_some(), owned, "{value}");
                     assert!(!denial.refusal.message.contains("secret"), "{value}");
                 }
                 (outcome, _) => panic!("{value} gave {outcome:?}"),

@@ -4,67 +4,68 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Body as _;
 
+use super::buffers::BufferLease;
 use super::forward::{Proxy, forwarded};
 use super::learn::CONFIG_BYTES_MAX;
-use super::observe::{Answered, Pull, media_type_in};
+use super::observe::{PendingObservation, ResponseSummary, media_type_in};
 use super::respond::{Body, Refusal, empty, full};
-use super::rooms::Seat;
-use super::transfer::{Outcome, Scrutiny, Transfer, part_length_in, total_in};
-use super::trust::{Duty, Known, Share, Standing, Verdict};
+use super::transfer::{BodyCheck, Outcome, Transfer, part_length_in, total_in};
 use super::upstream::{Lane, Resource, Target, UpstreamBody, UpstreamRequest};
+use super::verification::{HashLead, HashOutcome, SharedRole, VerificationMode, VerificationPlan};
 use crate::model::oci::{Digest, ErrorCode};
 
 /// A blob that is asked for.
-struct Asked {
+struct BlobRequest {
     target: Target,
     request: UpstreamRequest,
     digest: Digest,
-    known: Known,
+    plan: VerificationPlan,
     /// What it is read in.
-    seat: Seat,
+    lease: BufferLease,
 }
 
 impl Proxy {
-    pub(super) async fn blob(
+    pub(super) async fn forward_blob(
         &self,
-        pull: Pull,
+        pending: PendingObservation,
         target: Target,
         mut request: UpstreamRequest,
-        by_socket: bool,
+        may_splice: bool,
     ) -> Result<Response<Body>, Refusal> {
         let Resource::Blob(digest) = request.resource else { return Err(Refusal::bad_gateway("not a blob")) };
         let is_get = request.method == Method::GET;
         let is_whole = is_get && !request.headers().contains_key(RANGE);
-        let known = self.trust.of(&digest, is_whole);
+        let plan = self.verified.plan(&digest, is_whole);
         // Bytes that are hashed are read; others go from socket to socket.
-        let is_hashed = matches!(known.standing, Standing::Alone | Standing::Shared { is_first: true, .. });
-        let mut seat = self.rooms.standing();
-        if by_socket && is_get && !is_hashed && self.pipes.are_left() {
+        let is_hashed =
+            matches!(plan.mode, VerificationMode::Own | VerificationMode::Shared { is_first: true, .. });
+        let mut lease = self.buffers.deferred();
+        if may_splice && is_get && !is_hashed && self.pipes.is_available() {
             request.lane = Lane::Splice;
         } else if is_get {
-            (request.lane, seat) = self.rooms.seat();
+            (request.lane, lease) = self.buffers.acquire();
         }
-        let asked = Asked { target, request, digest, known, seat };
-        let response = match self.ask_for_blob(&asked).await {
+        let blob = BlobRequest { target, request, digest, plan, lease };
+        let response = match self.request_blob(&blob).await {
             Ok(response) => response,
             Err(refusal) => {
-                self.note(is_get.then_some(pull), Answered::refused(refusal.status));
+                self.record(is_get.then_some(pending), ResponseSummary::refused(refusal.status));
                 return Err(refusal);
             }
         };
         match response.status() {
             _ if !is_get => Ok(forwarded(response.into_parts().0, empty())),
             StatusCode::OK if self.is_wanted_config(digest, response.headers()) => {
-                self.config(pull, asked, response).await
+                self.config(pending, blob, response).await
             }
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(self.transfer(pull, asked, response)),
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(self.transfer(pending, blob, response)),
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(unsatisfiable(response.headers())),
             status => {
                 if status.is_client_error() || status.is_server_error() {
-                    self.note(Some(pull), Answered::refused(status));
+                    self.record(Some(pending), ResponseSummary::refused(status));
                 }
                 let (head, body) = response.into_parts();
-                Ok(self.small(head, body, &asked.request.method).await)
+                Ok(self.forward_small(head, body, &blob.request.method).await)
             }
         }
     }
@@ -72,83 +73,91 @@ impl Proxy {
     /// Asks for a blob. An answer that states another length than the blob was found right with, or than that of the part
     /// that it says it is, is another request's that came late, or a lie: the question is put once more, over a new
     /// connection.
-    async fn ask_for_blob(&self, asked: &Asked) -> Result<Response<UpstreamBody>, Refusal> {
-        let Asked { target, request, digest, known: Known { length, .. }, .. } = asked;
+    async fn request_blob(&self, blob: &BlobRequest) -> Result<Response<UpstreamBody>, Refusal> {
+        let BlobRequest { target, request, digest, plan: VerificationPlan { length, .. }, .. } = blob;
         let length = *length;
         let first = self.send_upstream(target, request).await?;
-        let Some(other) = other_length(&first, length) else { return Ok(first) };
+        let Some(other) = wrong_length(&first, length) else { return Ok(first) };
         tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has another length; it is asked for anew");
         first.into_body().distrust();
         let second = self.send_upstream(target, &request.on_new_connection()).await?;
-        let Some(other) = other_length(&second, length) else { return Ok(second) };
+        let Some(other) = wrong_length(&second, length) else { return Ok(second) };
         self.counters.digest_mismatches.inc();
         tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob does not have its length");
         let message = "the upstream registry's blob does not have its length";
         Err(Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::DigestInvalid, message))
     }
 
-    fn transfer(&self, pull: Pull, asked: Asked, response: Response<UpstreamBody>) -> Response<Body> {
-        let Asked { target, request, digest, known, seat } = asked;
+    fn transfer(
+        &self,
+        pending: PendingObservation,
+        blob: BlobRequest,
+        response: Response<UpstreamBody>,
+    ) -> Response<Body> {
+        let BlobRequest { target, request, digest, plan, lease } = blob;
         let status = response.status();
         let media_type = media_type_in(response.headers());
-        let (scrutiny, duty) = self.scrutiny(known, digest, &response);
-        let (log, counters, trust) = (self.log.clone(), self.counters.clone(), self.trust.clone());
-        let told = move |verdict| duty.into_iter().for_each(|duty| duty.tell(verdict));
-        let done = move |outcome: Outcome| match outcome {
+        let (check, lead) = self.body_check(plan, digest, &response);
+        let (log, counters, verified) = (self.log.clone(), self.counters.clone(), self.verified.clone());
+        let publish = move |outcome| lead.into_iter().for_each(|lead| lead.publish(outcome));
+        let on_end = move |outcome: Outcome| match outcome {
             Outcome::Finished { bytes, resumed, verified: was_verified } => {
                 counters.blob_bytes.inc_by(bytes);
                 counters.resumed.inc_by(u64::from(resumed));
                 if was_verified {
-                    trust.found_right(digest, bytes);
-                    told(Verdict::Right { length: bytes });
+                    verified.record_verified(digest, bytes);
+                    publish(HashOutcome::Match { length: bytes });
                 } else if resumed > 0 {
                     // Made of several answers and not checked as a whole: the next one is.
-                    trust.forget(&digest);
+                    verified.forget(&digest);
                 }
-                let answered = Answered { status, digest: Some(digest), media_type, bytes, parent: None };
-                drop(log.record(pull.observed(answered)));
+                let summary =
+                    ResponseSummary { status, digest: Some(digest), media_type, bytes, parent: None };
+                drop(log.record(pending.complete(summary)));
             }
             Outcome::Broken { bytes } => {
                 counters.blob_bytes.inc_by(bytes);
                 counters.broken.inc();
-                trust.forget(&digest);
-                drop(log.record(pull.observed(Answered::refused(StatusCode::BAD_GATEWAY))));
+                verified.forget(&digest);
+                drop(log.record(pending.complete(ResponseSummary::refused(StatusCode::BAD_GATEWAY))));
             }
             Outcome::DigestMismatch => {
                 counters.digest_mismatches.inc();
-                trust.forget(&digest);
-                told(Verdict::Wrong);
-                tracing::error!(repository = %pull.repository, %digest, "the upstream's blob has another digest");
-                drop(log.record(pull.observed(Answered::refused(StatusCode::BAD_GATEWAY))));
+                verified.forget(&digest);
+                publish(HashOutcome::Mismatch);
+                tracing::error!(repository = %pending.repository, %digest, "the upstream's blob has another digest");
+                drop(log.record(pending.complete(ResponseSummary::refused(StatusCode::BAD_GATEWAY))));
             }
             Outcome::ClientGone { bytes } => {
                 counters.blob_bytes.inc_by(bytes);
             }
         };
-        let (head, body) = Transfer::wrap(response, target, request, scrutiny, done).into_parts();
-        forwarded(head, Body::Transfer(Box::new(body.seated(seat))))
+        let (head, body) = Transfer::wrap(response, target, request, check, on_end).into_parts();
+        forwarded(head, Body::Transfer(Box::new(body.with_lease(lease))))
     }
 
     /// How an answer is looked at, and whether others rely on that. A part cannot be hashed.
-    fn scrutiny(
+    fn body_check(
         &self,
-        known: Known,
+        plan: VerificationPlan,
         digest: Digest,
         response: &Response<UpstreamBody>,
-    ) -> (Scrutiny, Option<Duty>) {
+    ) -> (BodyCheck, Option<HashLead>) {
         if response.status() != StatusCode::OK {
-            return (Scrutiny::Length(known.length), None);
+            return (BodyCheck::Length(plan.length), None);
         }
         let is_encoded = response.headers().contains_key(CONTENT_ENCODING);
         let length = response.body().size_hint().exact().filter(|_| !is_encoded);
-        match known.standing {
-            Standing::Trusted => (Scrutiny::Length(known.length), None),
-            Standing::Alone => (Scrutiny::Hash(digest), None),
-            Standing::Shared { check, .. } => match self.trust.share(check, digest, length) {
-                Share::Hashed(duty) => (Scrutiny::Hash(digest), Some(duty)),
-                Share::Beside(check) => (Scrutiny::Beside(check), None),
-                Share::Alone => (Scrutiny::Hash(digest), None),
-            },
+        match plan.mode {
+            VerificationMode::Trusted => (BodyCheck::Length(plan.length), None),
+            VerificationMode::Own => (BodyCheck::Hash(digest), None),
+            VerificationMode::Shared { shared, .. } => {
+                match self.verified.assign_role(shared, digest, length) {
+                    SharedRole::Lead(lead) => (BodyCheck::Hash(digest), Some(lead)),
+                    SharedRole::Follow(shared) => (BodyCheck::Follow(shared), None),
+                    SharedRole::Own => (BodyCheck::Hash(digest), None),
+                }
+            }
         }
     }
 
@@ -160,31 +169,31 @@ impl Proxy {
     /// An image config that is not known yet: small, and read whole on its way.
     async fn config(
         &self,
-        pull: Pull,
-        asked: Asked,
+        pending: PendingObservation,
+        blob: BlobRequest,
         response: Response<UpstreamBody>,
     ) -> Result<Response<Body>, Refusal> {
-        let digest = asked.digest;
+        let digest = blob.digest;
         let (head, body) = response.into_parts();
-        match self.whole(body, CONFIG_BYTES_MAX).await {
+        match self.collect(body, CONFIG_BYTES_MAX).await {
             Ok(body) if digest.fits(&body) => {
-                self.learner.config(&pull.repository, digest, &body);
-                let answered = Answered {
+                self.learner.config(&pending.repository, digest, &body);
+                let summary = ResponseSummary {
                     status: head.status,
                     digest: Some(digest),
                     media_type: media_type_in(&head.headers),
                     bytes: body.len() as u64,
                     parent: None,
                 };
-                self.trust.found_right(digest, answered.bytes);
-                self.counters.blob_bytes.inc_by(answered.bytes);
-                self.note(Some(pull), answered);
+                self.verified.record_verified(digest, summary.bytes);
+                self.counters.blob_bytes.inc_by(summary.bytes);
+                self.record(Some(pending), summary);
                 Ok(forwarded(head, full(body)))
             }
             // Whatever is wrong with it, the ordinary way resumes, checks and counts.
             _ => {
-                let response = self.ask_for_blob(&asked).await?;
-                Ok(self.transfer(pull, asked, response))
+                let response = self.request_blob(&blob).await?;
+                Ok(self.transfer(pending, blob, response))
             }
         }
     }
@@ -192,7 +201,7 @@ impl Proxy {
 
 /// A length in an answer that is wrong: not `length`, that of the whole blob where it is known, or not that of the part that
 /// the answer says it is.
-fn other_length<B>(response: &Response<B>, length: Option<u64>) -> Option<u64> {
+fn wrong_length<B>(response: &Response<B>, length: Option<u64>) -> Option<u64> {
     let headers = response.headers();
     let declared = declared_length(headers).filter(|_| !headers.contains_key(CONTENT_ENCODING));
     let unless =
@@ -261,7 +270,7 @@ mod tests {
                 response = response.header(*name, *value);
             }
             assert_eq!(
-                other_length(&response.body(()).unwrap(), length),
+                wrong_length(&response.body(()).unwrap(), length),
                 expected,
                 "{status} {lines:?} {length:?}"
             );

@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 /// The data plane's counters; cloning shares them.
 #[derive(Clone, Default)]
 pub struct Counters {
-    pub(super) requests: Family<Answer, Counter>,
+    pub(super) requests: Family<RequestLabels, Counter>,
     pub(super) blob_bytes: Counter,
     pub(super) spliced: Counter,
     pub(super) resumed: Counter,
@@ -26,7 +26,7 @@ pub struct Counters {
 
 /// What was asked for and how it was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Answer {
+pub(super) struct RequestLabels {
     pub(super) route: &'static str,
     pub(super) status: u16,
 }

@@ -29,24 +29,24 @@ const CHILDREN_MAX: usize = 256;
 /// What a registry answers where a manifest was asked for.
 pub(super) struct Document<'a> {
     /// What the answer's head says that it is.
-    said: Said,
+    declared: DeclaredType,
     body: &'a [u8],
 }
 
 /// What a media type says of a document.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Said {
+enum DeclaredType {
     /// It is this.
-    Kind(Kind),
+    Kind(DocumentKind),
     /// It may be anything: there is none, or one of a format, as `application/json`.
-    Nothing,
+    Unspecified,
     /// It is something else, or two things.
     Other,
 }
 
 /// The two kinds of documents that are learned from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum DocumentKind {
     Index,
     Image,
 }
@@ -88,40 +88,40 @@ impl<'a> Document<'a> {
     /// The body of an answer with these headers.
     pub(super) fn new(headers: &HeaderMap, body: &'a [u8]) -> Self {
         let mut types = headers.get_all(CONTENT_TYPE).iter();
-        let said = match (types.next(), types.next()) {
-            (None, _) => Said::Nothing,
-            (Some(media_type), None) => media_type.to_str().map_or(Said::Other, Said::by),
-            _ => Said::Other,
+        let declared = match (types.next(), types.next()) {
+            (None, _) => DeclaredType::Unspecified,
+            (Some(media_type), None) => media_type.to_str().map_or(DeclaredType::Other, DeclaredType::parse),
+            _ => DeclaredType::Other,
         };
-        Self { said, body }
+        Self { declared, body }
     }
 }
 
-impl Said {
+impl DeclaredType {
     /// Types are case-insensitive, and may have parameters (RFC 9110 §8.3.1).
-    fn by(media_type: &str) -> Self {
+    fn parse(media_type: &str) -> Self {
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media_type.as_str() {
             "application/vnd.oci.image.index.v1+json"
-            | "application/vnd.docker.distribution.manifest.list.v2+json" => Self::Kind(Kind::Index),
+            | "application/vnd.docker.distribution.manifest.list.v2+json" => Self::Kind(DocumentKind::Index),
             "application/vnd.oci.image.manifest.v1+json"
-            | "application/vnd.docker.distribution.manifest.v2+json" => Self::Kind(Kind::Image),
-            "" | "application/json" | "application/octet-stream" | "text/plain" => Self::Nothing,
+            | "application/vnd.docker.distribution.manifest.v2+json" => Self::Kind(DocumentKind::Image),
+            "" | "application/json" | "application/octet-stream" | "text/plain" => Self::Unspecified,
             _ => Self::Other,
         }
     }
 
-    fn allows(self, kind: Kind) -> bool {
-        self == Self::Nothing || self == Self::Kind(kind)
+    fn allows(self, kind: DocumentKind) -> bool {
+        self == Self::Unspecified || self == Self::Kind(kind)
     }
 }
 
 impl Manifest {
     /// What it is by its members; nothing where they are of both kinds.
-    fn kind(&self) -> Option<Kind> {
+    fn kind(&self) -> Option<DocumentKind> {
         match (&self.manifests, &self.config, &self.layers) {
-            (Some(_), None, None) => Some(Kind::Index),
-            (None, Some(_), _) => Some(Kind::Image),
+            (Some(_), None, None) => Some(DocumentKind::Index),
+            (None, Some(_), _) => Some(DocumentKind::Image),
             _ => None,
         }
     }
@@ -134,9 +134,9 @@ impl Manifest {
 pub(super) fn of_manifest(document: &Document<'_>) -> Option<Facts> {
     // JSON is UTF-8 to its last byte (RFC 8259 §8.1), in the members that nobody reads as well.
     let manifest: Manifest = serde_json::from_str(str::from_utf8(document.body).ok()?).ok()?;
-    let own = manifest.media_type.as_deref().map_or(Said::Nothing, Said::by);
-    manifest.kind().filter(|kind| own.allows(*kind) && document.said.allows(*kind))?;
-    let labels = kept(manifest.annotations.unwrap_or_default());
+    let own = manifest.media_type.as_deref().map_or(DeclaredType::Unspecified, DeclaredType::parse);
+    manifest.kind().filter(|kind| own.allows(*kind) && document.declared.allows(*kind))?;
+    let labels = bounded_labels(manifest.annotations.unwrap_or_default());
     if let Some(mut children) = manifest.manifests {
         children
             .sort_by_key(|child| child.platform.as_ref().is_some_and(|platform| platform.os == "unknown"));
@@ -151,10 +151,10 @@ pub(super) fn of_manifest(document: &Document<'_>) -> Option<Facts> {
 pub(super) fn of_config(body: &[u8]) -> Facts {
     let image = serde_json::from_slice::<ImageConfig>(body).ok();
     let labels = image.and_then(|image| image.config?.labels);
-    Facts::Config { labels: kept(labels.unwrap_or_default()) }
+    Facts::Config { labels: bounded_labels(labels.unwrap_or_default()) }
 }
 
-fn kept(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn bounded_labels(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut labels: Vec<(String, String)> = labels
         .into_iter()
         .filter_map(|(key, value)| Some((key.strip_prefix(LABEL_PREFIX)?.to_owned(), value)))

@@ -23,19 +23,19 @@ use hyper::body::Incoming;
 use tower_http::timeout::TimeoutBody;
 
 use super::auth::{self, Permit};
-use super::budget::{Budget, NotWhole};
-use super::conversation::Visitor;
-use super::counters::{Answer, Counters};
+use super::budget::{BodyBudget, CollectError};
+use super::buffers::BufferPermits;
+use super::connection::ConnectionInfo;
+use super::counters::{Counters, RequestLabels};
 use super::learn::Learner;
-use super::observe::{Answered, Asker, Pull};
+use super::observe::{ClientIdentity, PendingObservation, ResponseSummary};
 use super::respond::{Body, Refusal, empty, full, version_check};
-use super::rooms::Rooms;
 use super::splice::Pipes;
 use super::transfer::TransferError;
-use super::trust::Trust;
 use super::upstream::{
     Resource, SentCredentials, Target, UpstreamBody, UpstreamError, UpstreamRequest, Upstreams,
 };
+use super::verification::VerifiedBlobs;
 use super::{Settings, links};
 use crate::clock;
 use crate::deadline::{Deadlines, Elapsed};
@@ -50,7 +50,7 @@ use crate::model::time::Time;
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
 
 /// Registries that no upstream is and that are named in the log.
-const STRANGERS_MAX: usize = 16;
+const UNKNOWN_REGISTRIES_MAX: usize = 16;
 
 /// Headers that belong to one connection and not to the answer (RFC 9110 §7.6.1), and those by which the upstream
 /// speaks to Landfall.
@@ -77,13 +77,13 @@ pub struct Proxy {
     pub(super) trusted: TrustedProxies,
     pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
-    bodies: Budget,
+    bodies: BodyBudget,
     /// For blobs that are not.
-    pub(super) rooms: Rooms,
-    pub(super) trust: Arc<Trust>,
+    pub(super) buffers: BufferPermits,
+    pub(super) verified: Arc<VerifiedBlobs>,
     pub(super) pipes: Pipes,
     /// Registries that clients asked for and that no upstream is, as far as the log was told.
-    strangers: Mutex<BTreeSet<String>>,
+    unknown_registries: Mutex<BTreeSet<String>>,
 }
 
 impl Proxy {
@@ -91,10 +91,10 @@ impl Proxy {
     pub fn new(log: Log, upstreams: Upstreams, trusted: TrustedProxies, settings: Settings) -> Self {
         let counters = Counters::default();
         let learner = Learner::start(log.clone(), counters.clone());
-        let trust = Trust::new(settings.verify);
+        let verified = VerifiedBlobs::new(settings.verify);
         let (max_wait, whole_body) = (Deadlines::new(settings.max_wait), Deadlines::new(settings.whole_body));
         let pipes = Pipes::new(if settings.splice { settings.pipes_max } else { 0 });
-        let bodies = Budget::new(counters.whole_bytes.clone());
+        let bodies = BodyBudget::new(counters.whole_bytes.clone());
         Self {
             log,
             upstreams,
@@ -105,10 +105,10 @@ impl Proxy {
             max_wait,
             whole_body,
             bodies,
-            rooms: Rooms::new(),
-            trust,
+            buffers: BufferPermits::new(),
+            verified,
             pipes,
-            strangers: Mutex::default(),
+            unknown_registries: Mutex::default(),
         }
     }
 
@@ -117,40 +117,40 @@ impl Proxy {
         &self.counters
     }
 
-    /// Answers a visitor's request. With `by_socket`, the answer may be a transfer whose socket can be taken.
+    /// Answers a visitor's request. With `may_splice`, the answer may be a transfer whose socket can be taken.
     pub(super) async fn handle(
         &self,
-        visitor: &Visitor,
+        connection: &ConnectionInfo,
         request: Request<Incoming>,
-        by_socket: bool,
+        may_splice: bool,
     ) -> Response<Body> {
         let (head, _) = request.into_parts();
         let route = Route::parse(head.uri.path());
-        let name = route.as_ref().map_or("malformed", |route| name_of(route));
-        let asker = Asker::new(visitor.client(&head.headers, &self.trusted), &head.headers);
-        let response = match self.answer(visitor, asker, &head, route, by_socket).await {
+        let name = route.as_ref().map_or("malformed", |route| route_label(route));
+        let client = ClientIdentity::new(connection.client(&head.headers, &self.trusted), &head.headers);
+        let response = match self.answer(connection, client, &head, route, may_splice).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(),
         };
         self.counters
             .requests
-            .get_or_create(&Answer { route: name, status: response.status().as_u16() })
+            .get_or_create(&RequestLabels { route: name, status: response.status().as_u16() })
             .inc();
         response
     }
 
     async fn answer(
         &self,
-        visitor: &Visitor,
-        asker: Asker,
+        connection: &ConnectionInfo,
+        client: ClientIdentity,
         head: &http::request::Parts,
         route: Result<Route, crate::model::oci::Malformed>,
-        by_socket: bool,
+        may_splice: bool,
     ) -> Result<Response<Body>, Refusal> {
         let http::request::Parts { method, uri, version, headers, .. } = head;
         host(*version, uri, headers).map_err(Refusal::no_host)?;
-        let permit = self.permit(&asker, head, route.as_ref().ok())?;
-        visitor.slot.mark_authenticated();
+        let permit = self.permit(&client, head, route.as_ref().ok())?;
+        connection.slot.mark_authenticated();
         if method != Method::GET && method != Method::HEAD {
             return Err(Refusal::read_only());
         }
@@ -164,27 +164,27 @@ impl Proxy {
             Route::Tags(repository) => (repository, Resource::Tags),
             Route::Referrers(repository, digest) => (repository, Resource::Referrers(*digest)),
         };
-        let ns = registry_named(uri)?;
+        let ns = named_registry(uri)?;
         let target =
-            self.upstreams.select(repository, ns.as_ref()).map_err(|unrouted| self.unserved(unrouted))?;
+            self.upstreams.select(repository, ns.as_ref()).map_err(|unrouted| self.no_upstream(unrouted))?;
         let request = UpstreamRequest::new(method.clone(), resource, headers).with_query(uri.query());
         // hyper keeps room for all of this as long as the connection lives, so what is large about it is boxed.
-        match Pull::new(&permit, &asker, method == Method::HEAD, &route, &target) {
-            Some(pull) if matches!(route, Route::Manifest(..)) => {
-                Box::pin(self.manifest(pull, target, request)).await
+        match PendingObservation::new(&permit, &client, method == Method::HEAD, &route, &target) {
+            Some(pending) if matches!(route, Route::Manifest(..)) => {
+                Box::pin(self.forward_manifest(pending, target, request)).await
             }
-            Some(pull) => Box::pin(self.blob(pull, target, request, by_socket)).await,
-            None => Box::pin(self.list(target, request, &route, ns.as_ref())).await,
+            Some(pending) => Box::pin(self.forward_blob(pending, target, request, may_splice)).await,
+            None => Box::pin(self.forward_list(target, request, &route, ns.as_ref())).await,
         }
     }
 
     /// Step 5. containerd shows nobody a refusal's text and goes on to its next host, so the operator is told here.
-    fn unserved(&self, unrouted: Unrouted) -> Refusal {
+    fn no_upstream(&self, unrouted: Unrouted) -> Refusal {
         if let Unrouted::NoRegistry(host) = &unrouted {
             // Whole after each step, whoever panicked.
-            let mut told = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-            if told.len() < STRANGERS_MAX && told.insert(host.to_string()) {
-                tracing::warn!("clients request for images of {host} and get a 404 (said once): {unrouted}");
+            let mut logged = self.unknown_registries.lock().unwrap_or_else(PoisonError::into_inner);
+            if logged.len() < UNKNOWN_REGISTRIES_MAX && logged.insert(host.to_string()) {
+                tracing::warn!("clients ask for images of {host} and get a 404 (said once): {unrouted}");
             }
         }
         unrouted.into()
@@ -193,7 +193,7 @@ impl Proxy {
     /// Step 1. A pull with a token that was good once is an attempt that the environment's people should see.
     fn permit(
         &self,
-        asker: &Asker,
+        client: &ClientIdentity,
         head: &http::request::Parts,
         route: Option<&Route>,
     ) -> Result<Permit, Refusal> {
@@ -201,12 +201,13 @@ impl Proxy {
             if head.headers.contains_key(http::header::AUTHORIZATION) {
                 self.counters.refused_tokens.inc();
             }
-            if let (Some(owner), Some(route @ Route::Manifest(repository, _))) = (denial.owner, route)
+            if let (Some(ended), Some(route @ Route::Manifest(repository, _))) = (denial.token, route)
                 && let Ok(ns) = Host::of_query(head.uri.query().unwrap_or_default())
                 && let Ok(target) = self.upstreams.select(repository, ns.as_ref())
-                && let Some(pull) = Pull::refused(&owner, asker, head.method == Method::HEAD, route, &target)
+                && let Some(pending) =
+                    PendingObservation::refused(&ended, client, head.method == Method::HEAD, route, &target)
             {
-                self.log_refused(pull, owner.ended_at);
+                self.log_refused(pending, ended.ended_at);
             }
             denial.refusal
         })
@@ -214,9 +215,9 @@ impl Proxy {
 
     /// Records a request with a token that is not accepted. It proves nothing, but for what ends a pull that began while
     /// the token was.
-    fn log_refused(&self, pull: Pull, ended_at: Option<Time>) {
-        let may_end_a_pull = matches!(pull.reference, Reference::Digest(_));
-        let observation = pull.observed(Answered::refused(StatusCode::UNAUTHORIZED));
+    fn log_refused(&self, pending: PendingObservation, ended_at: Option<Time>) {
+        let may_end_a_pull = matches!(pending.reference, Reference::Digest(_));
+        let observation = pending.complete(ResponseSummary::refused(StatusCode::UNAUTHORIZED));
         if may_end_a_pull && ended_at.is_some_and(|at| observation.at.since(at) <= PULL) {
             drop(self.log.record(observation));
         } else {
@@ -225,9 +226,9 @@ impl Proxy {
     }
 
     /// Records what nobody waits for.
-    pub(super) fn note(&self, pull: Option<Pull>, answered: Answered) {
-        if let Some(pull) = pull {
-            drop(self.log.record(pull.observed(answered)));
+    pub(super) fn record(&self, pending: Option<PendingObservation>, summary: ResponseSummary) {
+        if let Some(pending) = pending {
+            drop(self.log.record(pending.complete(summary)));
         }
     }
 
@@ -237,7 +238,7 @@ impl Proxy {
         target: &Target,
         request: &UpstreamRequest,
     ) -> Result<Response<UpstreamBody>, Refusal> {
-        let response = target.send(request).await.map_err(|error| self.no_answer(&error))?;
+        let response = target.send(request).await.map_err(|error| self.upstream_refusal(&error))?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
@@ -249,7 +250,7 @@ impl Proxy {
         Err(Refusal::bad_gateway("the upstream registry refuses this proxy's credentials; tell its operator"))
     }
 
-    fn no_answer(&self, error: &UpstreamError) -> Refusal {
+    fn upstream_refusal(&self, error: &UpstreamError) -> Refusal {
         let status = error.status();
         let code = match status {
             StatusCode::FORBIDDEN => ErrorCode::Denied,
@@ -263,7 +264,7 @@ impl Proxy {
     }
 
     /// Tags and referrers.
-    async fn list(
+    async fn forward_list(
         &self,
         target: Target,
         request: UpstreamRequest,
@@ -275,14 +276,14 @@ impl Proxy {
             links::rewrite(&mut head.headers, LINK, &path, ns);
         }
         if request.method == Method::HEAD || head.status != StatusCode::OK {
-            return Ok(self.small(head, body, &request.method).await);
+            return Ok(self.forward_small(head, body, &request.method).await);
         }
         let body = TimeoutBody::new(target.timeouts().stall, body);
-        Ok(forwarded(head, Body::Plain(body.map_err(|_| TransferError::Broken).boxed_unsync())))
+        Ok(forwarded(head, Body::Streamed(body.map_err(|_| TransferError::Broken).boxed_unsync())))
     }
 
     /// Hands on an answer that has no body, or a small one.
-    pub(super) async fn small(
+    pub(super) async fn forward_small(
         &self,
         head: http::response::Parts,
         body: UpstreamBody,
@@ -291,7 +292,7 @@ impl Proxy {
         if method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
             return forwarded(head, empty());
         }
-        match self.whole(body, ERROR_BYTES_MAX).await {
+        match self.collect(body, ERROR_BYTES_MAX).await {
             Ok(body) => forwarded(head, full(body)),
             // The status and its headers are the answer; its text is lost.
             Err(_) => {
@@ -302,21 +303,21 @@ impl Proxy {
     }
 
     /// Reads a body whole, within a bound and a time, where there is room for it.
-    pub(super) async fn whole(&self, body: UpstreamBody, bytes_max: u64) -> Result<Bytes, NotWhole> {
-        let read = match self.whole_body.bound(pin!(self.bodies.read(body, bytes_max))).await {
+    pub(super) async fn collect(&self, body: UpstreamBody, bytes_max: u64) -> Result<Bytes, CollectError> {
+        let read = match self.whole_body.bound(pin!(self.bodies.collect(body, bytes_max))).await {
             Ok(read) => read,
             Err(Elapsed) => {
-                Err(NotWhole::Broken(format!("not all of it came within {:?}", self.whole_body.wait())))
+                Err(CollectError::Broken(format!("not all of it came within {:?}", self.whole_body.wait())))
             }
         };
-        if let Err(NotWhole::NoRoom) = &read {
+        if let Err(CollectError::NoRoom) = &read {
             self.counters.bodies_without_room.inc();
         }
         read
     }
 }
 
-fn name_of(route: &Route) -> &'static str {
+fn route_label(route: &Route) -> &'static str {
     match route {
         Route::Base => "base",
         Route::Manifest(..) => "manifest",
@@ -337,7 +338,7 @@ fn own_path(route: &Route) -> Option<String> {
 }
 
 /// containerd's `?ns=`: the registry that an image names, when it asks through a mirror.
-fn registry_named(uri: &Uri) -> Result<Option<Host>, Refusal> {
+fn named_registry(uri: &Uri) -> Result<Option<Host>, Refusal> {
     Host::of_query(uri.query().unwrap_or_default()).map_err(|problem| {
         let message = format!("the query's `ns` is {problem}, and only one");
         Refusal::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, message)

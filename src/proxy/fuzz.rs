@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use sha2::{Digest as _, Sha256};
 
 use super::facts::Document;
-use super::observe::{Asker, digest_in, media_type_in};
+use super::observe::{ClientIdentity, digest_in, media_type_in};
 use super::upstream::{Resource, UpstreamRequest};
 use super::{auth, facts, links};
 use crate::model::act::{Action, Actor};
@@ -65,7 +65,7 @@ pub(crate) fn head(bytes: &[u8]) {
         }
         Err(denial) => {
             assert!(!denial.refusal.message.contains("secret:") && denial.refusal.status.as_u16() == 401);
-            assert!(denial.owner.is_none() || shown.iter().any(|shown| shown == REVOKED));
+            assert!(denial.token.is_none() || shown.iter().any(|shown| shown == REVOKED));
         }
     }
     let Some(uri) = std::str::from_utf8(target).ok().and_then(|target| target.parse::<Uri>().ok()) else {
@@ -95,8 +95,8 @@ pub(crate) fn head(bytes: &[u8]) {
     ] {
         assert!(!request.headers().contains_key(private), "{private} goes to the registry");
     }
-    let asker = Asker::new("10.0.0.1".into(), &headers);
-    assert!(asker.agent.len() <= 3 * 512, "an agent is longer than what is kept");
+    let client = ClientIdentity::new("10.0.0.1".into(), &headers);
+    assert!(client.agent.len() <= 3 * 512, "an agent is longer than what is kept");
     let _ = (digest_in(&headers), media_type_in(&headers));
 }
 

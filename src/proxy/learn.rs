@@ -5,7 +5,7 @@
 //! did not pass a moment after a pull, and is not in the log from before, is asked for here. Nobody waits for it, and it
 //! is bounded in number and size, and by what the registry says about its quota.
 
-mod patience;
+mod backoff;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Limited};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use patience::{Patience, doubled};
+use backoff::{Backoff, pause_after_failures};
 
 use super::counters::Counters;
 use super::facts::{self, Document};
@@ -39,7 +39,7 @@ const IMAGES_MIN: usize = 20_000;
 /// Images that may wait to be looked at.
 const WAITING_MAX: usize = 1_024;
 /// How long a client is given to ask for it itself.
-const PATIENCE: Duration = Duration::from_secs(3);
+const FETCH_DELAY: Duration = Duration::from_secs(3);
 /// What learning calls itself at the registry.
 const AGENT: &str = concat!(
     "landfall/",
@@ -51,7 +51,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is known about a digest.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum Learned {
     Manifest,
     Config,
     /// Some manifest names it as its config; its content is not known yet.
@@ -59,7 +59,7 @@ enum Known {
 }
 
 /// Content to look at.
-struct Wanted {
+struct FetchJob {
     target: Target,
     repository: Repository,
     resource: Resource,
@@ -72,34 +72,34 @@ pub(super) struct Learner {
     log: Log,
     counters: Counters,
     memory: Arc<Memory>,
-    wanted: Sender<Wanted>,
+    jobs: Sender<FetchJob>,
 }
 
 struct Memory {
-    known: Recent<Digest, Known>,
+    known: Recent<Digest, Learned>,
     /// Images of which the log has everything.
-    whole: Recent<Digest, ()>,
+    complete: Recent<Digest, ()>,
     parents: Recent<Digest, Digest>,
     /// What was asked for: until when it is not asked for again, and how often it was.
-    asked: Recent<Digest, (Instant, u32)>,
-    patience: Patience,
+    fetched: Recent<Digest, (Instant, u32)>,
+    backoff: Backoff,
 }
 
 impl Learner {
     /// Starts the task that asks; it ends with the last handle.
     pub(super) fn start(log: Log, counters: Counters) -> Self {
-        let (wanted, waiting) = channel(WAITING_MAX);
+        let (jobs, waiting) = channel(WAITING_MAX);
         let memory = Memory {
             known: Recent::new(IMAGES_MIN),
-            whole: Recent::new(IMAGES_MIN),
+            complete: Recent::new(IMAGES_MIN),
             parents: Recent::new(IMAGES_MIN),
-            asked: Recent::new(IMAGES_MIN),
-            patience: Patience::default(),
+            fetched: Recent::new(IMAGES_MIN),
+            backoff: Backoff::default(),
         };
         let memory = Arc::new(memory);
-        let asker = Asker { log: log.clone(), counters: counters.clone(), memory: memory.clone() };
-        tokio::spawn(asker.run(waiting));
-        Self { log, counters, memory, wanted }
+        let fetcher = Fetcher { log: log.clone(), counters: counters.clone(), memory: memory.clone() };
+        tokio::spawn(fetcher.run(waiting));
+        Self { log, counters, memory, jobs }
     }
 
     /// The index that a platform manifest belongs to.
@@ -109,7 +109,7 @@ impl Learner {
 
     /// Whether this blob is an image config whose content is not known yet.
     pub(super) fn wants_config(&self, digest: &Digest) -> bool {
-        self.memory.known.get(digest) == Some(Known::WantedConfig)
+        self.memory.known.get(digest) == Some(Learned::WantedConfig)
     }
 
     /// A manifest passed, and has this digest.
@@ -121,7 +121,7 @@ impl Learner {
         document: &Document<'_>,
     ) {
         if let Some(next) = self.memory.manifest(&self.log, repository, digest, document) {
-            self.want(target, repository, next);
+            self.enqueue(target, repository, next);
         }
     }
 
@@ -132,34 +132,34 @@ impl Learner {
 
     /// A manifest was answered with this digest, without its body.
     pub(super) fn seen(&self, target: &Target, repository: &Repository, digest: Digest) {
-        if self.memory.whole.get(&digest).is_some() {
+        if self.memory.complete.get(&digest).is_some() {
             return;
         }
         match self.log.view().state.unread(&digest) {
             Some(Unread::Manifest(digest)) => {
-                self.want(target, repository, Resource::Manifest(Reference::Digest(digest)));
+                self.enqueue(target, repository, Resource::Manifest(Reference::Digest(digest)));
             }
-            Some(Unread::Config(config)) => self.want(target, repository, Resource::Blob(config)),
-            None => self.memory.whole.insert(digest, ()),
+            Some(Unread::Config(config)) => self.enqueue(target, repository, Resource::Blob(config)),
+            None => self.memory.complete.insert(digest, ()),
         }
     }
 
     /// The registry answered a manifest request so.
-    pub(super) fn heed(&self, target: &Target, status: StatusCode, headers: &HeaderMap) {
-        self.memory.patience.heed(target.registry(), status, headers, clock::now());
+    pub(super) fn apply_response(&self, target: &Target, status: StatusCode, headers: &HeaderMap) {
+        self.memory.backoff.apply_response(target.registry(), status, headers, clock::now());
     }
 
-    fn want(&self, target: &Target, repository: &Repository, resource: Resource) {
-        let due = Instant::now() + PATIENCE;
+    fn enqueue(&self, target: &Target, repository: &Repository, resource: Resource) {
+        let due = Instant::now() + FETCH_DELAY;
         let memory = &self.memory;
         if memory.is_known(&resource)
-            || !memory.patience.is_over(target.registry())
-            || !memory.may_ask(&resource)
+            || !memory.backoff.allows(target.registry())
+            || !memory.should_fetch(&resource)
         {
             return;
         }
-        let wanted = Wanted { target: target.clone(), repository: repository.clone(), resource, due };
-        if self.wanted.try_send(wanted).is_err() {
+        let job = FetchJob { target: target.clone(), repository: repository.clone(), resource, due };
+        if self.jobs.try_send(job).is_err() {
             self.counters.learning_dropped.inc();
         }
     }
@@ -174,12 +174,12 @@ impl Memory {
         digest: Digest,
         document: &Document<'_>,
     ) -> Option<Resource> {
-        if self.known.get(&digest) == Some(Known::Manifest) {
+        if self.known.get(&digest) == Some(Learned::Manifest) {
             return None;
         }
         let Some(facts) = facts::of_manifest(document) else {
             // That it says nothing is worth remembering, too.
-            self.known.insert(digest, Known::Manifest);
+            self.known.insert(digest, Learned::Manifest);
             return None;
         };
         let view = log.view();
@@ -196,7 +196,7 @@ impl Memory {
                 first.map(|first| Resource::Manifest(Reference::Digest(*first)))
             }
             Facts::Manifest { config, .. } => {
-                let unknown = self.known.get(config) != Some(Known::Config) && !view.state.has_read(config);
+                let unknown = self.known.get(config) != Some(Learned::Config) && !view.state.has_read(config);
                 unknown.then_some(Resource::Blob(*config))
             }
             Facts::Config { .. } => None,
@@ -205,9 +205,9 @@ impl Memory {
         if !view.state.has_read(&digest) && !log.learn(event) {
             return None; // too much at once; it is learned when it passes again
         }
-        self.known.insert(digest, Known::Manifest);
+        self.known.insert(digest, Learned::Manifest);
         if let Some(Resource::Blob(config)) = &next {
-            self.known.insert(*config, Known::WantedConfig);
+            self.known.insert(*config, Learned::WantedConfig);
         }
         next
     }
@@ -218,24 +218,24 @@ impl Memory {
         if !log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts }) {
             return;
         }
-        self.known.insert(digest, Known::Config);
+        self.known.insert(digest, Learned::Config);
     }
 
     /// Whether content is still to be asked for, and was not asked for a moment ago: the pause doubles each time.
-    fn may_ask(&self, resource: &Resource) -> bool {
+    fn should_fetch(&self, resource: &Resource) -> bool {
         let Some(digest) = digest_of(resource) else { return false };
-        let (until, times) = self.asked.get(&digest).unwrap_or((Instant::now(), 0));
+        let (until, times) = self.fetched.get(&digest).unwrap_or((Instant::now(), 0));
         if Instant::now() < until {
             return false;
         }
-        self.asked.insert(digest, (Instant::now() + doubled(times), times.saturating_add(1)));
+        self.fetched.insert(digest, (Instant::now() + pause_after_failures(times), times.saturating_add(1)));
         true
     }
 
     fn is_known(&self, resource: &Resource) -> bool {
         digest_of(resource)
             .and_then(|digest| self.known.get(&digest))
-            .is_some_and(|known| known != Known::WantedConfig)
+            .is_some_and(|known| known != Learned::WantedConfig)
     }
 }
 
@@ -247,26 +247,26 @@ fn digest_of(resource: &Resource) -> Option<Digest> {
 }
 
 /// The task that asks the upstream, one question at a time.
-struct Asker {
+struct Fetcher {
     log: Log,
     counters: Counters,
     memory: Arc<Memory>,
 }
 
-impl Asker {
-    async fn run(self, mut waiting: Receiver<Wanted>) {
-        while let Some(wanted) = waiting.recv().await {
-            sleep_until(wanted.due).await;
-            let mut next = Some(wanted.resource);
+impl Fetcher {
+    async fn run(self, mut waiting: Receiver<FetchJob>) {
+        while let Some(job) = waiting.recv().await {
+            sleep_until(job.due).await;
+            let mut next = Some(job.resource);
             // From an index to a manifest to a config: three steps at most.
-            while let Some(resource) = next.take().filter(|resource| self.may_ask(&wanted.target, resource)) {
-                next = self.fetch_and_learn(&wanted.target, &wanted.repository, resource).await;
+            while let Some(resource) = next.take().filter(|resource| self.may_fetch(&job.target, resource)) {
+                next = self.fetch_and_learn(&job.target, &job.repository, resource).await;
             }
         }
     }
 
-    fn may_ask(&self, target: &Target, resource: &Resource) -> bool {
-        !self.memory.is_known(resource) && self.memory.patience.is_over(target.registry())
+    fn may_fetch(&self, target: &Target, resource: &Resource) -> bool {
+        !self.memory.is_known(resource) && self.memory.backoff.allows(target.registry())
     }
 
     async fn fetch_and_learn(
@@ -283,7 +283,7 @@ impl Asker {
                 return None;
             }
             Err(_) => {
-                self.memory.patience.failed(target.registry());
+                self.memory.backoff.failed(target.registry());
                 return None;
             }
         };
@@ -312,14 +312,14 @@ impl Asker {
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         let mut request = UpstreamRequest::new(Method::GET, resource, &headers);
         request.lane = Lane::Small;
-        let (registry, patience) = (target.registry(), &self.memory.patience);
+        let (registry, backoff) = (target.registry(), &self.memory.backoff);
         let answer = target.send(&request).await.map_err(|error| {
-            patience.failed(registry);
+            backoff.failed(registry);
             error.to_string()
         })?;
         let status = answer.status();
-        if !patience.heed(registry, status, answer.headers(), clock::now()) {
-            if status.is_server_error() { patience.failed(registry) } else { patience.answered(registry) }
+        if !backoff.apply_response(registry, status, answer.headers(), clock::now()) {
+            if status.is_server_error() { backoff.failed(registry) } else { backoff.answered(registry) }
         }
         if status != StatusCode::OK {
             return Err(format!("the upstream answered {status}"));

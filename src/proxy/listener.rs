@@ -10,9 +10,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::Proxy;
-use super::conversation::{Speech, Visitor};
+use super::connection::{ConnectionInfo, HttpServer};
 use super::counters::Counters;
-use super::origin::announced;
+use super::origin::read_proxy_header;
 use super::tls::{Certificate, TlsError};
 use crate::listen::{self, ListenerLimits, Slot, Slots};
 
@@ -85,15 +85,15 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let Listener { tcp, tls } = listener;
-    let speech = Arc::new(Speech::new(&slots));
+    let server = Arc::new(HttpServer::new(&slots));
     let serve_connection = |mut stream: TcpStream, peer: SocketAddr, slot: Slot| {
-        let (speech, tls, proxy) = (speech.clone(), tls.clone(), proxy.clone());
+        let (server, tls, proxy) = (server.clone(), tls.clone(), proxy.clone());
         // What an idle connection holds is boxed by what is said on it, without what led there.
         async move {
-            let _open = Open::new(proxy.counters());
+            let _open = ConnectionGauge::new(proxy.counters());
             let mut address = peer.ip();
             if proxy.settings.proxy_protocol && proxy.trusted.contains(address) {
-                match Box::pin(announced(&mut stream)).await {
+                match Box::pin(read_proxy_header(&mut stream)).await {
                     Ok(None) => {}
                     Ok(Some(client)) => {
                         address = client;
@@ -105,10 +105,10 @@ pub async fn serve(
                     }
                 }
             }
-            let visitor = Visitor::new(address, &proxy.trusted, slot);
-            let Some(tls) = tls else { return speech.plain(stream, visitor, proxy).await };
+            let info = ConnectionInfo::new(address, &proxy.trusted, slot);
+            let Some(tls) = tls else { return server.serve_plain(stream, info, proxy).await };
             match Box::pin(tls.accept(stream)).await {
-                Ok(stream) => speech.tls(stream, visitor, proxy).await,
+                Ok(stream) => server.serve_tls(stream, info, proxy).await,
                 Err(_) => {
                     proxy.counters().tls_failures.inc();
                 }
@@ -119,16 +119,16 @@ pub async fn serve(
 }
 
 /// Counts a connection for as long as it lives.
-struct Open(Counters);
+struct ConnectionGauge(Counters);
 
-impl Open {
+impl ConnectionGauge {
     fn new(counters: &Counters) -> Self {
         counters.connections.inc();
         Self(counters.clone())
     }
 }
 
-impl Drop for Open {
+impl Drop for ConnectionGauge {
     fn drop(&mut self) {
         self.0.connections.dec();
     }

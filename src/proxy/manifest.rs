@@ -7,34 +7,34 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 
-use super::budget::NotWhole;
+use super::budget::CollectError;
 use super::facts::Document;
 use super::forward::{Proxy, forwarded};
 use super::learn::MANIFEST_BYTES_MAX;
-use super::observe::{Answered, Pull, digest_in, media_type_in};
+use super::observe::{PendingObservation, ResponseSummary, digest_in, media_type_in};
 use super::respond::{Body, Refusal, full};
 use super::upstream::{Target, UpstreamRequest};
 use crate::model::oci::{Digest, ErrorCode};
 
 /// Times that a manifest is asked for when its body breaks off.
-const MANIFEST_TRIES: usize = 3;
+const MANIFEST_TRIES_MAX: usize = 3;
 
 impl Proxy {
-    pub(super) async fn manifest(
+    pub(super) async fn forward_manifest(
         &self,
-        pull: Pull,
+        pending: PendingObservation,
         target: Target,
         request: UpstreamRequest,
     ) -> Result<Response<Body>, Refusal> {
         let announcement = self.log.announce();
-        let (answer, answered) = match self.manifest_answer(&pull, &target, &request).await {
-            Ok((response, answered)) => (Ok(response), answered),
+        let (answer, summary) = match self.manifest_answer(&pending, &target, &request).await {
+            Ok((response, summary)) => (Ok(response), summary),
             Err(refusal) => {
-                let answered = Answered::refused(refusal.status);
-                (Err(refusal), answered)
+                let summary = ResponseSummary::refused(refusal.status);
+                (Err(refusal), summary)
             }
         };
-        let receipt = self.log.record(pull.observed(answered));
+        let receipt = self.log.record(pending.complete(summary));
         drop(announcement);
         // What became of it is counted by the log; the answer goes out in any case.
         let _ = receipt.durable(&self.max_wait).await;
@@ -43,28 +43,28 @@ impl Proxy {
 
     async fn manifest_answer(
         &self,
-        pull: &Pull,
+        pending: &PendingObservation,
         target: &Target,
         request: &UpstreamRequest,
-    ) -> Result<(Response<Body>, Answered), Refusal> {
+    ) -> Result<(Response<Body>, ResponseSummary), Refusal> {
         let (mut tries, mut request) = (0, Cow::Borrowed(request));
         let (head, body, digest) = loop {
             tries += 1;
             let (head, body) = self.send_upstream(target, &request).await?.into_parts();
-            self.learner.heed(target, head.status, &head.headers);
+            self.learner.apply_response(target, head.status, &head.headers);
             let is_first = matches!(request, Cow::Borrowed(_));
-            if is_first && request.method == Method::HEAD && is_of_another(pull, &head) {
+            if is_first && request.method == Method::HEAD && names_another_digest(pending, &head) {
                 body.distrust();
                 request = Cow::Owned(request.on_new_connection());
                 continue;
             }
             if request.method == Method::HEAD || head.status != StatusCode::OK {
-                let answered = self.answered_without_body(pull, target, &head, &request.method);
-                return Ok((self.small(head, body, &request.method).await, answered));
+                let summary = self.answered_without_body(pending, target, &head, &request.method);
+                return Ok((self.forward_small(head, body, &request.method).await, summary));
             }
             let origin = body.origin();
-            match self.whole(body, MANIFEST_BYTES_MAX).await {
-                Ok(body) => match checked(pull, &head.headers, &body) {
+            match self.collect(body, MANIFEST_BYTES_MAX).await {
+                Ok(body) => match checked(pending, &head.headers, &body) {
                     Ok(digest) => break (head, body, digest),
                     // Perhaps it is another request's answer that came late: the next try has a connection of its own.
                     Err(_) if is_first => {
@@ -74,14 +74,14 @@ impl Proxy {
                     Err(refusal) => {
                         self.counters.digest_mismatches.inc();
                         let (repository, reference, digest) =
-                            (&pull.repository, &pull.reference, Digest::of(&body));
+                            (&pending.repository, &pending.reference, Digest::of(&body));
                         tracing::error!(%repository, %reference, %digest, "a manifest has another digest");
                         return Err(refusal);
                     }
                 },
-                Err(NotWhole::TooLarge(_)) => return Err(too_long(pull)),
-                Err(NotWhole::NoRoom) => return Err(Refusal::no_room()),
-                Err(_) if tries < MANIFEST_TRIES => {}
+                Err(CollectError::TooLarge(_)) => return Err(too_large(pending)),
+                Err(CollectError::NoRoom) => return Err(Refusal::overloaded()),
+                Err(_) if tries < MANIFEST_TRIES_MAX => {}
                 Err(reason) => {
                     tracing::warn!(repository = target.name(), %reason, "a manifest could not be read");
                     return Err(Refusal::bad_gateway(
@@ -90,25 +90,31 @@ impl Proxy {
                 }
             }
         };
-        self.learner.manifest(target, &pull.repository, digest, &Document::new(&head.headers, &body));
-        let answered = Answered {
+        self.learner.manifest(target, &pending.repository, digest, &Document::new(&head.headers, &body));
+        let summary = ResponseSummary {
             status: head.status,
             digest: Some(digest),
             media_type: media_type_in(&head.headers),
             bytes: body.len() as u64,
             parent: self.learner.parent(&digest),
         };
-        Ok((forwarded(head, full(body)), answered))
+        Ok((forwarded(head, full(body)), summary))
     }
 
     /// What a HEAD, a redirect, a 304 or an error tells.
-    fn answered_without_body(&self, pull: &Pull, target: &Target, head: &Parts, method: &Method) -> Answered {
+    fn answered_without_body(
+        &self,
+        pending: &PendingObservation,
+        target: &Target,
+        head: &Parts,
+        method: &Method,
+    ) -> ResponseSummary {
         let found = head.status.is_success() || head.status == StatusCode::NOT_MODIFIED;
-        let digest = pull.digest_asked_for().or_else(|| digest_in(&head.headers)).filter(|_| found);
+        let digest = pending.requested_digest().or_else(|| digest_in(&head.headers)).filter(|_| found);
         if let (Some(digest), &Method::HEAD) = (digest, method) {
-            self.learner.seen(target, &pull.repository, digest);
+            self.learner.seen(target, &pending.repository, digest);
         }
-        Answered {
+        ResponseSummary {
             status: head.status,
             digest,
             media_type: media_type_in(&head.headers).filter(|_| found),
@@ -121,12 +127,12 @@ impl Proxy {
 /// The digest of a manifest's body: the one that was asked for, else the one that the upstream says. It must have
 /// both, whichever algorithms they are by. The digest of a signed schema 1 manifest is not that of its bytes; no
 /// image has had one for years.
-fn checked(pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
+fn checked(pending: &PendingObservation, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
     let stated = digest_in(headers);
     if media_type_in(headers).is_some_and(|media_type| media_type.contains("manifest.v1+prettyjws")) {
         return stated.ok_or_else(|| Refusal::bad_gateway("the upstream registry does not state a digest"));
     }
-    let Some(digest) = pull.digest_asked_for().or(stated) else { return Ok(Digest::of(body)) };
+    let Some(digest) = pending.requested_digest().or(stated) else { return Ok(Digest::of(body)) };
     let other = stated.filter(|stated| *stated != digest);
     if digest.fits(body) && other.is_none_or(|other| other.fits(body)) {
         return Ok(digest);
@@ -139,17 +145,17 @@ fn checked(pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Ref
 }
 
 /// Whether an answer without a body is about another manifest than the one that was asked for.
-fn is_of_another(pull: &Pull, head: &Parts) -> bool {
-    let (asked_for, stated) = (pull.digest_asked_for(), digest_in(&head.headers));
+fn names_another_digest(pending: &PendingObservation, head: &Parts) -> bool {
+    let (asked_for, stated) = (pending.requested_digest(), digest_in(&head.headers));
     head.status == StatusCode::OK
         && asked_for.zip(stated).is_some_and(|(asked_for, stated)| {
             asked_for.algorithm() == stated.algorithm() && asked_for != stated
         })
 }
 
-fn too_long(pull: &Pull) -> Refusal {
+fn too_large(pending: &PendingObservation) -> Refusal {
     let mib = MANIFEST_BYTES_MAX >> 20;
-    tracing::warn!(repository = %pull.repository, reference = %pull.reference, "a manifest is longer than {mib} MiB");
+    tracing::warn!(repository = %pending.repository, reference = %pending.reference, "a manifest is longer than {mib} MiB");
     let message = format!("the manifest is longer than {mib} MiB, the most that this proxy hands on");
     Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::ManifestInvalid, message)
 }

@@ -5,7 +5,8 @@
 mod auth;
 mod blob;
 mod budget;
-mod conversation;
+mod buffers;
+mod connection;
 mod counters;
 mod facts;
 mod forward;
@@ -20,22 +21,21 @@ mod origin;
 mod recent;
 mod relay;
 mod respond;
-mod rooms;
+mod runtime;
 mod splice;
-mod threads;
 mod tls;
 pub mod transfer;
-mod trust;
 pub mod upstream;
+mod verification;
 
 use std::time::Duration;
 
 pub use counters::Counters;
 pub use forward::Proxy;
 pub use listener::{BindError, LIMITS, Listener, serve};
-pub use threads::Threads;
+pub use runtime::ProxyRuntime;
 pub use tls::{Certificate, TlsError};
-pub use trust::Check;
+pub use verification::SharedHash;
 
 use crate::config::Verify;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, StatusCode};
 
-use super::auth::{Owner, Permit};
+use super::auth::{EndedToken, Permit};
 use super::upstream::Target;
 use crate::clock;
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
@@ -22,7 +22,7 @@ pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-co
 
 /// One request for a manifest or a blob: who asks for what.
 #[derive(Clone)]
-pub(super) struct Pull {
+pub(super) struct PendingObservation {
     environment: EnvironmentName,
     token: TokenId,
     token_kind: TokenKind,
@@ -35,7 +35,7 @@ pub(super) struct Pull {
 }
 
 /// How it was answered.
-pub(super) struct Answered {
+pub(super) struct ResponseSummary {
     pub(super) status: StatusCode,
     pub(super) digest: Option<Digest>,
     pub(super) media_type: Option<Arc<str>>,
@@ -43,7 +43,7 @@ pub(super) struct Answered {
     pub(super) parent: Option<Digest>,
 }
 
-impl Answered {
+impl ResponseSummary {
     /// A refusal: nothing was pulled.
     pub(super) fn refused(status: StatusCode) -> Self {
         Self { status, digest: None, media_type: None, bytes: 0, parent: None }
@@ -52,48 +52,48 @@ impl Answered {
 
 /// Who asks: from an address, with an agent.
 #[derive(Clone)]
-pub(super) struct Asker {
-    pub(super) client: Arc<str>,
+pub(super) struct ClientIdentity {
+    pub(super) address: Arc<str>,
     pub(super) agent: Arc<str>,
 }
 
-impl Asker {
-    pub(super) fn new(client: Arc<str>, headers: &HeaderMap) -> Self {
+impl ClientIdentity {
+    pub(super) fn new(address: Arc<str>, headers: &HeaderMap) -> Self {
         let agent = headers.get(USER_AGENT).map_or(&b""[..], |value| value.as_bytes());
-        Self { client, agent: clipped(agent, AGENT_BYTES_MAX) }
+        Self { address, agent: truncated(agent, AGENT_BYTES_MAX) }
     }
 }
 
-impl Pull {
+impl PendingObservation {
     /// The pull that `route` is, if it is one.
     pub(super) fn new(
         permit: &Permit,
-        asker: &Asker,
+        client: &ClientIdentity,
         head: bool,
         route: &Route,
         target: &Target,
     ) -> Option<Self> {
-        let owner = (permit.environment().clone(), permit.token().clone(), permit.kind());
-        Self::by(owner, asker, head, route, target)
+        let token = (permit.environment().clone(), permit.token().clone(), permit.kind());
+        Self::build(token, client, head, route, target)
     }
 
     /// The same for a token that is accepted no more.
     pub(super) fn refused(
-        owner: &Owner,
-        asker: &Asker,
+        token: &EndedToken,
+        client: &ClientIdentity,
         head: bool,
         route: &Route,
         target: &Target,
     ) -> Option<Self> {
-        let who = (owner.environment.clone(), owner.token.clone(), owner.kind);
-        let pull = Self::by(who, asker, head, route, target)?;
-        let agent = clipped(pull.agent.as_bytes(), REFUSED_AGENT_BYTES_MAX);
-        Some(Self { agent, ..pull })
+        let token = (token.environment.clone(), token.token.clone(), token.kind);
+        let pending = Self::build(token, client, head, route, target)?;
+        let agent = truncated(pending.agent.as_bytes(), REFUSED_AGENT_BYTES_MAX);
+        Some(Self { agent, ..pending })
     }
 
-    fn by(
+    fn build(
         (environment, token, token_kind): (EnvironmentName, TokenId, TokenKind),
-        asker: &Asker,
+        client: &ClientIdentity,
         head: bool,
         route: &Route,
         target: &Target,
@@ -107,8 +107,8 @@ impl Pull {
             environment,
             token,
             token_kind,
-            client: asker.client.clone(),
-            agent: asker.agent.clone(),
+            client: client.address.clone(),
+            agent: client.agent.clone(),
             method: if head { Method::Head } else { Method::Get },
             object,
             repository: target.repository().clone(),
@@ -117,7 +117,7 @@ impl Pull {
     }
 
     /// The digest that the client named, if it named none by tag.
-    pub(super) fn digest_asked_for(&self) -> Option<Digest> {
+    pub(super) fn requested_digest(&self) -> Option<Digest> {
         match &self.reference {
             Reference::Digest(digest) => Some(*digest),
             Reference::Tag(_) => None,
@@ -125,7 +125,7 @@ impl Pull {
     }
 
     /// What was seen, as of now.
-    pub(super) fn observed(self, answered: Answered) -> Observation {
+    pub(super) fn complete(self, summary: ResponseSummary) -> Observation {
         Observation {
             at: clock::now(),
             environment: self.environment,
@@ -136,12 +136,12 @@ impl Pull {
             method: self.method,
             repository: self.repository,
             reference: self.reference,
-            digest: answered.digest,
+            digest: summary.digest,
             object: self.object,
-            media_type: answered.media_type,
-            status: answered.status.as_u16(),
-            bytes: answered.bytes,
-            parent: answered.parent,
+            media_type: summary.media_type,
+            status: summary.status.as_u16(),
+            bytes: summary.bytes,
+            parent: summary.parent,
         }
     }
 }
@@ -153,9 +153,9 @@ pub(super) fn digest_in(headers: &HeaderMap) -> Option<Digest> {
 
 /// The answer's media type.
 pub(super) fn media_type_in(headers: &HeaderMap) -> Option<Arc<str>> {
-    headers.get(CONTENT_TYPE).map(|value| clipped(value.as_bytes(), MEDIA_TYPE_BYTES_MAX))
+    headers.get(CONTENT_TYPE).map(|value| truncated(value.as_bytes(), MEDIA_TYPE_BYTES_MAX))
 }
 
-fn clipped(bytes: &[u8], bytes_max: usize) -> Arc<str> {
+fn truncated(bytes: &[u8], bytes_max: usize) -> Arc<str> {
     String::from_utf8_lossy(&bytes[..bytes.len().min(bytes_max)]).into()
 }

@@ -18,15 +18,15 @@ use crate::listen::TrustedProxies;
 /// The de-facto standard: each proxy adds the address that asked it at the right end.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Longest PROXY header: version 2 with its addresses and what proxies add to them; they send some hundred bytes.
-const PREAMBLE_BYTES_MAX: usize = 2_048;
+const PROXY_HEADER_BYTES_MAX: usize = 2_048;
 
 /// Who asks: the rightmost address that is not a trusted proxy's, `peer` being one. What cannot be read was written by
 /// nobody who is trusted, so the last one who was is who asks.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
+pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     let mut client = peer;
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(|&byte| byte == b',')) {
-        let Some(address) = address(hop) else { break };
+        let Some(address) = parse_address(hop) else { break };
         client = address;
         if !trusted.contains(client) {
             break;
@@ -36,7 +36,7 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies
 }
 
 /// An address, which some proxies write with a port.
-fn address(text: &[u8]) -> Option<IpAddr> {
+fn parse_address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let alone = IpAddr::from_str(text.trim_start_matches('[').trim_end_matches(']'));
     let address = alone.or_else(|_| SocketAddr::from_str(text).map(|with_port| with_port.ip())).ok()?;
@@ -45,10 +45,10 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 
 /// Reads the header of the PROXY protocol, version 1 or 2, and nothing beyond it. None where the proxy speaks for itself,
 /// as when it looks whether anybody listens.
-pub(super) async fn announced(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
+pub(super) async fn read_proxy_header(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
     let mut header = Vec::new();
     loop {
-        let mut ahead = [0; PREAMBLE_BYTES_MAX];
+        let mut ahead = [0; PROXY_HEADER_BYTES_MAX];
         let seen = stream.peek(&mut ahead[header.len()..]).await?;
         if seen == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -63,7 +63,7 @@ pub(super) async fn announced(stream: &mut TcpStream) -> io::Result<Option<IpAdd
                 let client = parsed.proxied_address().map(|address| address.source.ip().to_canonical());
                 Some((client, bytes))
             }
-            Err(Error::BufferTooShort) if header.len() < PREAMBLE_BYTES_MAX => None,
+            Err(Error::BufferTooShort) if header.len() < PROXY_HEADER_BYTES_MAX => None,
             Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         };
         // What was looked at is taken, up to the header's end: what comes is to be new.
@@ -108,7 +108,7 @@ mod tests {
             (&[""], PEER),
         ] {
             let headers = lines.iter().map(|line| (FORWARDED_FOR, line.parse().unwrap())).collect();
-            let client = client(PEER.parse().unwrap(), &headers, &trusted());
+            let client = client_address(PEER.parse().unwrap(), &headers, &trusted());
             assert_eq!(client.to_string(), expected, "{lines:?}");
         }
     }
@@ -126,7 +126,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         });
-        let client = announced(&mut stream).await?;
+        let client = read_proxy_header(&mut stream).await?;
         sending.await.unwrap();
         let mut rest = String::new();
         stream.read_to_string(&mut rest).await.unwrap();

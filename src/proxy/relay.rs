@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::Proxy;
-use super::splice::{Ended, Patience, Pipe, splice};
+use super::splice::{Pipe, SpliceError, SpliceTimeouts, splice};
 use super::transfer::Transfer;
 use super::upstream::BodySocket;
 use crate::clock;
@@ -28,23 +28,25 @@ pub(super) async fn relay(
     mut transfer: Box<Transfer>,
     pipe: Pipe,
 ) -> io::Result<()> {
-    let mut begin = head_bytes(head);
+    let mut first_bytes = head_bytes(head);
     let Some(socket) = transfer.take_socket() else { return Err(io::ErrorKind::NotConnected.into()) };
     let BodySocket { stream, received, .. } = &socket;
-    let length = transfer.left().unwrap_or_default();
+    let length = transfer.remaining().unwrap_or_default();
     let first = received.len().min(usize::try_from(length).unwrap_or(usize::MAX));
-    begin.extend_from_slice(&received[..first]);
-    client.write_all(&begin).await?;
-    if !transfer.passed(first as u64) {
+    first_bytes.extend_from_slice(&received[..first]);
+    client.write_all(&first_bytes).await?;
+    if !transfer.record_spliced(first as u64) {
         return Err(io::ErrorKind::InvalidData.into());
     }
 
-    let patience = Patience { from: transfer.stall_limit(), to: client.limit() };
+    let timeouts = SpliceTimeouts { source: transfer.stall_limit(), destination: client.limit() };
     let left = length - first as u64;
-    match splice(stream, client.get_ref(), &pipe, left, patience, |bytes| transfer.passed(bytes)).await {
+    match splice(stream, client.get_ref(), &pipe, left, timeouts, |bytes| transfer.record_spliced(bytes))
+        .await
+    {
         Ok(()) => {
             proxy.counters.spliced.inc();
-            proxy.pipes.give_back(pipe);
+            proxy.pipes.put_back(pipe);
             if first == received.len() {
                 socket.return_to_pool();
             } else {
@@ -52,12 +54,12 @@ pub(super) async fn relay(
             }
             Ok(())
         }
-        Err(Ended::To) => Err(io::ErrorKind::BrokenPipe.into()),
-        Err(Ended::Stopped) => Err(io::ErrorKind::InvalidData.into()),
-        Err(Ended::From) => {
-            proxy.pipes.give_back(pipe);
+        Err(SpliceError::Destination) => Err(io::ErrorKind::BrokenPipe.into()),
+        Err(SpliceError::Stopped) => Err(io::ErrorKind::InvalidData.into()),
+        Err(SpliceError::Source) => {
+            proxy.pipes.put_back(pipe);
             drop(socket);
-            transfer.socket_broke_off();
+            transfer.resume_after_splice();
             copy(client, transfer).await
         }
     }
@@ -71,7 +73,7 @@ async fn copy(client: &mut StallGuard<TcpStream>, mut transfer: Box<Transfer>) -
             client.write_all(&chunk).await?;
         }
     }
-    if transfer.left() == Some(0) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if transfer.remaining() == Some(0) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 /// The head of an answer with `Content-Length` (RFC 9112 §4, §6.2). The connection stays open after it.

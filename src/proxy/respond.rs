@@ -22,9 +22,9 @@ use crate::model::registries::Unrouted;
 /// The body of every answer.
 pub(super) enum Body {
     /// One that is all there.
-    Whole(Full<Bytes>),
+    Full(Full<Bytes>),
     /// One that is handed on as it comes.
-    Plain(UnsyncBoxBody<Bytes, TransferError>),
+    Streamed(UnsyncBoxBody<Bytes, TransferError>),
     /// A blob on its way.
     Transfer(Box<Transfer>),
 }
@@ -38,24 +38,24 @@ impl hyper::body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, TransferError>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Plain(body) => Pin::new(body).poll_frame(cx),
+            Self::Full(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
             Self::Transfer(transfer) => Pin::new(&mut **transfer).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::Plain(body) => body.is_end_stream(),
+            Self::Full(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
             Self::Transfer(transfer) => transfer.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) => body.size_hint(),
-            Self::Plain(body) => body.size_hint(),
+            Self::Full(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
             Self::Transfer(transfer) => transfer.size_hint(),
         }
     }
@@ -105,7 +105,7 @@ impl Refusal {
     }
 
     /// Too much is held for clients that do not take it.
-    pub(super) fn no_room() -> Self {
+    pub(super) fn overloaded() -> Self {
         let message = "this proxy holds as much for other clients as it may; try again in a moment";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyRequests, message)
     }
@@ -167,10 +167,10 @@ fn json(status: StatusCode, body: Bytes) -> Response<Body> {
 
 /// A body that is all there.
 pub(super) fn full(bytes: Bytes) -> Body {
-    Body::Whole(Full::new(bytes))
+    Body::Full(Full::new(bytes))
 }
 
 /// No body.
 pub(super) fn empty() -> Body {
-    Body::Whole(Full::default())
+    Body::Full(Full::default())
 }

@@ -64,8 +64,8 @@ impl Certificate {
     }
 
     /// Looks at the files for ever, and takes over what they hold when that changed and can be used.
-    pub async fn keep_fresh(self) {
-        let mut complained = false;
+    pub async fn reload_when_changed(self) {
+        let mut has_warned = false;
         loop {
             tokio::time::sleep(RELOAD_PAUSE).await;
             let files = self.files.clone();
@@ -74,13 +74,13 @@ impl Certificate {
                 Ok(fresh) if fresh.cert != self.current.load().cert => {
                     tracing::info!(path = %self.files.cert.display(), "the certificate was read again");
                     self.current.store(Arc::new(fresh));
-                    complained = false;
+                    has_warned = false;
                 }
-                Ok(_) => complained = false,
+                Ok(_) => has_warned = false,
                 // Between two writes certificate and key may not fit; only what stays wrong is worth a line.
-                Err(error) if !complained => {
+                Err(error) if !has_warned => {
                     tracing::warn!(%error, "the certificate cannot be read again; the one before stays in use");
-                    complained = true;
+                    has_warned = true;
                 }
                 Err(_) => {}
             }

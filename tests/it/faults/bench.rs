@@ -13,7 +13,7 @@ use landfall::model::deployments::Rules;
 use landfall::model::event::{TokenId, TokenKind};
 use landfall::model::time::Time;
 use landfall::proxy::upstream::{Timeouts, Upstreams};
-use landfall::proxy::{self, Certificate, Counters, Listener, Proxy, Threads};
+use landfall::proxy::{self, Certificate, Counters, Listener, Proxy, ProxyRuntime};
 use prometheus_client::registry::Registry;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -58,7 +58,7 @@ pub struct Bench {
     pub slots: Vec<Slot>,
     pub calm: Upstream,
     pub counters: Counters,
-    pub threads: Threads,
+    pub threads: ProxyRuntime,
     /// How many times as long as on a machine with nothing else to do everything may take.
     pub slowness: u32,
     pub limits: Timeouts,
@@ -88,7 +88,7 @@ impl Bench {
             settings.push(setting(&format!("s{index}"), &slot.tls, &certificate));
             all.push(slot);
         }
-        let threads = Threads::start().unwrap();
+        let threads = ProxyRuntime::start().unwrap();
         let plane = threads.handle();
         let data = dir.path().join("data");
         let log = plane.spawn_blocking(move || Log::open(&data, Rules::default()).unwrap()).await.unwrap();

@@ -6,9 +6,9 @@ use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// A runtime for the listener, the requests, and what wakes them when the log is durable.
-pub struct Threads(Option<Runtime>);
+pub struct ProxyRuntime(Option<Runtime>);
 
-impl Threads {
+impl ProxyRuntime {
     /// One thread for every two cores. The rest have the log's threads, the kernel's part of each transfer, and the
     /// registry beside to do; and threads that have nothing to do cost others: they are woken to look for work.
     ///
@@ -28,7 +28,7 @@ impl Threads {
     }
 }
 
-impl Drop for Threads {
+impl Drop for ProxyRuntime {
     /// Waits for nothing, so that it can be dropped in another runtime.
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::header::CONNECTION;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
@@ -59,7 +60,7 @@ const PING_PAUSE: Duration = Duration::from_secs(30);
 
 /// Who is on a connection.
 #[derive(Clone)]
-pub(super) struct Visitor {
+pub(super) struct ConnectionInfo {
     /// The address, as it is recorded.
     client: Arc<str>,
     /// The address, where it is a proxy's that speaks for others.
@@ -67,7 +68,7 @@ pub(super) struct Visitor {
     pub(super) slot: Slot,
 }
 
-impl Visitor {
+impl ConnectionInfo {
     /// Somebody from this address. A listener on `[::]` names IPv4 clients as `::ffff:10.0.0.7`.
     pub(super) fn new(address: IpAddr, trusted: &TrustedProxies, slot: Slot) -> Self {
         let proxy = trusted.contains(address).then_some(address);
@@ -78,22 +79,18 @@ impl Visitor {
     pub(super) fn client(&self, headers: &HeaderMap, trusted: &TrustedProxies) -> Arc<str> {
         match self.proxy {
             None => self.client.clone(),
-            Some(proxy) => origin::client(proxy, headers, trusted).to_string().into(),
+            Some(proxy) => origin::client_address(proxy, headers, trusted).to_string().into(),
         }
     }
 }
 
-/// All that is said on a connection, from its first byte to its end. In a box of its own, for what an idle connection holds
-/// is to be no more than that.
-type Said<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
 /// What every conversation is held with.
-pub(super) struct Speech {
+pub(super) struct HttpServer {
     http1: http1::Builder,
     http2: http2::Builder<StreamExecutor>,
 }
 
-impl Speech {
+impl HttpServer {
     pub(super) fn new(slots: &Arc<Slots>) -> Self {
         let mut http1 = http1::Builder::new();
         // The slot has the only clock: a timer for each head would be one for each request.
@@ -113,82 +110,103 @@ impl Speech {
     }
 
     /// What is said over TLS.
-    pub(super) fn tls(&self, stream: TlsStream<TcpStream>, visitor: Visitor, proxy: Arc<Proxy>) -> Said<'_> {
+    pub(super) fn serve_tls(
+        &self,
+        stream: TlsStream<TcpStream>,
+        info: ConnectionInfo,
+        proxy: Arc<Proxy>,
+    ) -> BoxFuture<'_, ()> {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
-        let stream = StallGuard::new(stream, visitor.slot.clone());
+        let stream = StallGuard::new(stream, info.slot.clone());
         if is_http2 {
-            Box::pin(self.http2(stream, visitor, proxy))
+            Box::pin(self.serve_http2(stream, info, proxy))
         } else {
-            Box::pin(self.http1(stream, visitor, proxy))
+            Box::pin(self.serve_http1(stream, info, proxy))
         }
     }
 
     /// What is said over a plain connection, where HTTP/1.1 may be set aside.
-    pub(super) async fn plain(&self, stream: TcpStream, visitor: Visitor, proxy: Arc<Proxy>) {
-        let mut stream = StallGuard::new(stream, visitor.slot.clone());
-        let begin = tokio::select! {
-            begin = beginning(&mut stream) => begin,
-            () = visitor.slot.closing() => return,
+    pub(super) async fn serve_plain(&self, stream: TcpStream, info: ConnectionInfo, proxy: Arc<Proxy>) {
+        let mut stream = StallGuard::new(stream, info.slot.clone());
+        let prefix = tokio::select! {
+            prefix = read_prefix(&mut stream) => prefix,
+            () = info.slot.closing() => return,
         };
-        let Ok(begin) = begin else { return };
-        self.begun(begin == PREFACE, Wire::new(stream, begin), visitor, proxy).await;
+        let Ok(prefix) = prefix else { return };
+        self.serve_protocol(prefix == PREFACE, ClientIo::new(stream, prefix), info, proxy).await;
     }
 
-    fn begun(&self, is_http2: bool, wire: Wire, visitor: Visitor, proxy: Arc<Proxy>) -> Said<'_> {
+    fn serve_protocol(
+        &self,
+        is_http2: bool,
+        client_io: ClientIo,
+        info: ConnectionInfo,
+        proxy: Arc<Proxy>,
+    ) -> BoxFuture<'_, ()> {
         if is_http2 {
-            Box::pin(self.http2(wire, visitor, proxy))
+            Box::pin(self.serve_http2(client_io, info, proxy))
         } else {
-            Box::pin(self.http1_set_aside(wire, visitor, proxy))
+            Box::pin(self.serve_http1_with_handoff(client_io, info, proxy))
         }
     }
 
-    async fn http2<S>(&self, stream: S, visitor: Visitor, proxy: Arc<Proxy>)
+    async fn serve_http2<S>(&self, stream: S, info: ConnectionInfo, proxy: Arc<Proxy>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let slot = visitor.slot.clone();
-        let service = service_fn(move |request| answer(visitor.clone(), proxy.clone(), request));
+        let slot = info.slot.clone();
+        let service = service_fn(move |request| respond(info.clone(), proxy.clone(), request));
         let stream = TokioIo::new(FrameLimited::new(stream, slot.clone()));
         drive_http(self.http2.serve_connection(stream, service), &slot).await;
     }
 
-    async fn http1<S>(&self, stream: S, visitor: Visitor, proxy: Arc<Proxy>)
+    async fn serve_http1<S>(&self, stream: S, info: ConnectionInfo, proxy: Arc<Proxy>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let slot = visitor.slot.clone();
-        let service = service_fn(move |request| answer(visitor.clone(), proxy.clone(), request));
+        let slot = info.slot.clone();
+        let service = service_fn(move |request| respond(info.clone(), proxy.clone(), request));
         drive_http(self.http1.serve_connection(TokioIo::new(stream), service), &slot).await;
     }
 
-    async fn http1_set_aside(&self, mut wire: Wire, visitor: Visitor, proxy: Arc<Proxy>) {
-        while let Some(mut aside) = self.until_set_aside(wire, &visitor, &proxy).await {
-            let (head, answer) = aside.response.into_parts();
+    async fn serve_http1_with_handoff(
+        &self,
+        mut client_io: ClientIo,
+        info: ConnectionInfo,
+        proxy: Arc<Proxy>,
+    ) {
+        while let Some(mut detached) = self.serve_until_handoff(client_io, &info, &proxy).await {
+            let (head, answer) = detached.response.into_parts();
             let (body, active) = answer.into_parts();
             let Body::Transfer(transfer) = body else { return };
-            let relayed = Box::pin(relay(&proxy, &mut aside.stream, &head, transfer, aside.pipe)).await;
-            if relayed.is_err() || visitor.slot.is_closing() {
+            let relayed = Box::pin(relay(&proxy, &mut detached.stream, &head, transfer, detached.pipe)).await;
+            if relayed.is_err() || info.slot.is_closing() {
                 return;
             }
             drop(active);
-            wire = Wire::new(aside.stream, aside.unread);
+            client_io = ClientIo::new(detached.stream, detached.unread);
         }
     }
 
     /// Lets hyper speak until an answer is to pass from socket to socket, or all is said.
-    async fn until_set_aside(&self, wire: Wire, visitor: &Visitor, proxy: &Arc<Proxy>) -> Option<Aside> {
-        let desk = wire.desk.clone();
+    async fn serve_until_handoff(
+        &self,
+        client_io: ClientIo,
+        info: &ConnectionInfo,
+        proxy: &Arc<Proxy>,
+    ) -> Option<Detached> {
+        let handoff = client_io.handoff.clone();
         let service = service_fn(|request: Request<Incoming>| {
-            let (proxy, visitor, desk) = (proxy.clone(), visitor.clone(), desk.clone());
+            let (proxy, info, handoff) = (proxy.clone(), info.clone(), handoff.clone());
             async move {
-                let active = begin(&visitor.slot).await;
-                let by_socket = may_be_set_aside(&request);
-                let response = proxy.handle(&visitor, request, by_socket).await;
-                let pipe = by_socket.then(|| proxy.pipe_for(&response)).flatten();
+                let active = begin_request(&info.slot).await;
+                let may_splice = may_detach(&request);
+                let response = proxy.handle(&info, request, may_splice).await;
+                let pipe = may_splice.then(|| proxy.pipe_for(&response)).flatten();
                 let response = response.map(|body| ResponseBody::new(body, active));
                 match pipe {
                     Some(pipe) => {
-                        desk.put(response, pipe);
+                        handoff.put(response, pipe);
                         // hyper is dropped while it waits for this.
                         pending().await
                     }
@@ -196,8 +214,8 @@ impl Speech {
                 }
             }
         });
-        let mut connection = self.http1.serve_connection(TokioIo::new(wire), service);
-        let mut ending = pin!(visitor.slot.closing().fuse());
+        let mut connection = self.http1.serve_connection(TokioIo::new(client_io), service);
+        let mut ending = pin!(info.slot.closing().fuse());
         let (response, pipe) = poll_fn(|cx| {
             if ending.as_mut().poll(cx).is_ready() {
                 Pin::new(&mut connection).graceful_shutdown();
@@ -205,43 +223,43 @@ impl Speech {
             if connection.poll_unpin(cx).is_ready() {
                 return Poll::Ready(None);
             }
-            desk.take().map_or(Poll::Pending, |taken| Poll::Ready(Some(taken)))
+            handoff.take().map_or(Poll::Pending, |taken| Poll::Ready(Some(taken)))
         })
         .await?;
         let parts = connection.into_parts();
-        let Wire { stream, unread, .. } = parts.io.into_inner();
+        let ClientIo { stream, unread, .. } = parts.io.into_inner();
         // What hyper has read and not used comes before what it has not read.
         let unread =
             if unread.is_empty() { parts.read_buf } else { [parts.read_buf, unread].concat().into() };
-        Some(Aside { response, pipe, stream, unread })
+        Some(Detached { response, pipe, stream, unread })
     }
 }
 
 /// Reads until it is certain how a plain connection begins: with the preface of HTTP/2, or with anything else.
-async fn beginning(stream: &mut StallGuard<TcpStream>) -> io::Result<Bytes> {
-    let mut begin = BytesMut::with_capacity(PREFACE.len());
-    while begin.len() < PREFACE.len() && PREFACE.starts_with(&begin) {
+async fn read_prefix(stream: &mut StallGuard<TcpStream>) -> io::Result<Bytes> {
+    let mut prefix = BytesMut::with_capacity(PREFACE.len());
+    while prefix.len() < PREFACE.len() && PREFACE.starts_with(&prefix) {
         // No more than the preface: what follows is read by who speaks.
-        let mut rest = (&mut *stream).take((PREFACE.len() - begin.len()) as u64);
-        if rest.read_buf(&mut begin).await? == 0 {
+        let mut rest = (&mut *stream).take((PREFACE.len() - prefix.len()) as u64);
+        if rest.read_buf(&mut prefix).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    Ok(begin.freeze())
+    Ok(prefix.freeze())
 }
 
-async fn answer(
-    visitor: Visitor,
+async fn respond(
+    info: ConnectionInfo,
     proxy: Arc<Proxy>,
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody<Body>>, Infallible> {
-    let active = begin(&visitor.slot).await;
-    let response = proxy.handle(&visitor, request, false).await;
+    let active = begin_request(&info.slot).await;
+    let response = proxy.handle(&info, request, false).await;
     Ok(response.map(|body| ResponseBody::new(body, active)))
 }
 
 /// The connection has something under way from here on. Waits for good where it was given up in this moment.
-async fn begin(slot: &Slot) -> ActiveRequest {
+async fn begin_request(slot: &Slot) -> ActiveRequest {
     match slot.begin_request() {
         Some(active) => active,
         None => pending().await,
@@ -249,7 +267,7 @@ async fn begin(slot: &Slot) -> ActiveRequest {
 }
 
 /// Whether the next request begins where this one ends, and its answer needs no word of hyper's.
-fn may_be_set_aside(request: &Request<Incoming>) -> bool {
+fn may_detach(request: &Request<Incoming>) -> bool {
     request.version() == Version::HTTP_11
         && request.body().is_end_stream()
         && request
@@ -269,7 +287,7 @@ impl Proxy {
 }
 
 /// A connection that hyper has left, and the answer that it waits for.
-struct Aside {
+struct Detached {
     response: Response<ResponseBody<Body>>,
     pipe: Pipe,
     stream: StallGuard<TcpStream>,
@@ -279,16 +297,16 @@ struct Aside {
 
 /// Where an answer is left for who speaks when hyper does not.
 #[derive(Default)]
-struct Desk {
-    answer: Mutex<Option<(Response<ResponseBody<Body>>, Pipe)>>,
+struct Handoff {
+    response: Mutex<Option<(Response<ResponseBody<Body>>, Pipe)>>,
     /// hyper has written something and not yet flushed it: an earlier answer, to a client that does not wait for one
     /// before it asks for the next. hyper 1.12 comes to the next request only after the flush, but promises nothing.
     is_unflushed: AtomicBool,
 }
 
-impl Desk {
+impl Handoff {
     fn put(&self, response: Response<ResponseBody<Body>>, pipe: Pipe) {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((response, pipe));
+        *self.response.lock().unwrap_or_else(PoisonError::into_inner) = Some((response, pipe));
     }
 
     /// The answer, once all before it has left.
@@ -296,25 +314,25 @@ impl Desk {
         if self.is_unflushed.load(Ordering::Relaxed) {
             return None;
         }
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.response.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 /// A connection as hyper sees it.
-struct Wire {
+struct ClientIo {
     stream: StallGuard<TcpStream>,
     /// Read from the stream before, and not yet by hyper.
     unread: Bytes,
-    desk: Arc<Desk>,
+    handoff: Arc<Handoff>,
 }
 
-impl Wire {
+impl ClientIo {
     fn new(stream: StallGuard<TcpStream>, unread: Bytes) -> Self {
-        Self { stream, unread, desk: Arc::default() }
+        Self { stream, unread, handoff: Arc::default() }
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ClientIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -330,9 +348,9 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ClientIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.desk.is_unflushed.store(true, Ordering::Relaxed);
+        self.handoff.is_unflushed.store(true, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -341,7 +359,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.desk.is_unflushed.store(true, Ordering::Relaxed);
+        self.handoff.is_unflushed.store(true, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -351,7 +369,7 @@ impl AsyncWrite for Wire {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper flushes when it has written all that it has.
-        self.desk.is_unflushed.store(false, Ordering::Relaxed);
+        self.handoff.is_unflushed.store(false, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -376,13 +394,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let slot = Slots::single(LIMITS);
-        let mut wire = Wire::new(StallGuard::new(stream, slot.clone()), Bytes::new());
-        let desk = wire.desk.clone();
-        assert!(desk.take().is_none(), "there is none");
-        desk.put(Response::new(ResponseBody::new(empty(), slot.begin_request().unwrap())), pipe);
-        wire.write_all(b"the answer before").await.unwrap();
-        assert!(desk.take().is_none(), "it would overtake");
-        wire.flush().await.unwrap();
-        assert!(desk.take().is_some());
+        let mut client_io = ClientIo::new(StallGuard::new(stream, slot.clone()), Bytes::new());
+        let handoff = client_io.handoff.clone();
+        assert!(handoff.take().is_none(), "there is none");
+        handoff.put(Response::new(ResponseBody::new(empty(), slot.begin_request().unwrap())), pipe);
+        client_io.write_all(b"the answer before").await.unwrap();
+        assert!(handoff.take().is_none(), "it would overtake");
+        client_io.flush().await.unwrap();
+        assert!(handoff.take().is_some());
     }
 }

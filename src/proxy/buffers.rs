@@ -21,10 +21,10 @@ const SMALL_MAX: usize = 1_024;
 /// … and in the smallest ([`Lane::Tight`]). With one piece of each that is 384 MiB.
 const TIGHT_MAX: usize = 4_096;
 /// How long a blob waits for others to leave.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// All the room there is.
-pub(super) struct Rooms {
+pub(super) struct BufferPermits {
     bulk: Arc<Semaphore>,
     small: Arc<Semaphore>,
     tight: Arc<Semaphore>,
@@ -32,67 +32,67 @@ pub(super) struct Rooms {
 
 /// Room for one blob; it is given back when the last piece that was read in it has left.
 #[derive(Clone)]
-pub(super) struct Room {
+pub(super) struct BufferPermit {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
 /// What one blob has of it.
-pub(super) enum Seat {
+pub(super) enum BufferLease {
     /// It is not bounded.
-    Free,
-    Taken(Room),
+    Unbounded,
+    Granted(BufferPermit),
     /// It takes one of these with its first piece.
-    Standing(Arc<Semaphore>),
-    Waiting(Pin<Box<dyn Future<Output = Option<Room>> + Send + Sync>>),
+    OnFirstRead(Arc<Semaphore>),
+    Waiting(Pin<Box<dyn Future<Output = Option<BufferPermit>> + Send + Sync>>),
 }
 
-struct Held {
+struct LeasedBytes {
     piece: Bytes,
-    _room: Room,
+    _permit: BufferPermit,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for LeasedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.piece
     }
 }
 
-impl Rooms {
+impl BufferPermits {
     pub(super) fn new() -> Self {
         let [bulk, small, tight] = [BULK_MAX, SMALL_MAX, TIGHT_MAX].map(|max| Arc::new(Semaphore::new(max)));
         Self { bulk, small, tight }
     }
 
     /// The largest room that is free, and the line that fits it.
-    pub(super) fn seat(&self) -> (Lane, Seat) {
+    pub(super) fn acquire(&self) -> (Lane, BufferLease) {
         let kinds = [(Lane::Bulk, &self.bulk), (Lane::Small, &self.small), (Lane::Tight, &self.tight)];
         let free = kinds.into_iter().find_map(|(lane, kind)| {
             let permit = kind.clone().try_acquire_owned().ok()?;
-            Some((lane, Seat::Taken(Room { _permit: Arc::new(permit) })))
+            Some((lane, BufferLease::Granted(BufferPermit { _permit: Arc::new(permit) })))
         });
-        free.unwrap_or_else(|| (Lane::Tight, Seat::Standing(self.tight.clone())))
+        free.unwrap_or_else(|| (Lane::Tight, BufferLease::OnFirstRead(self.tight.clone())))
     }
 
     /// For a blob on [`Lane::Splice`], which most likely needs no room. If it is read after all, its pieces are small ones.
-    pub(super) fn standing(&self) -> Seat {
-        Seat::Standing(self.small.clone())
+    pub(super) fn deferred(&self) -> BufferLease {
+        BufferLease::OnFirstRead(self.small.clone())
     }
 }
 
-async fn wait_for(kind: Arc<Semaphore>) -> Option<Room> {
-    let permit = tokio::time::timeout(PATIENCE, kind.acquire_owned()).await.ok()?.ok()?;
-    Some(Room { _permit: Arc::new(permit) })
+async fn wait_for_permit(kind: Arc<Semaphore>) -> Option<BufferPermit> {
+    let permit = tokio::time::timeout(WAIT_MAX, kind.acquire_owned()).await.ok()?.ok()?;
+    Some(BufferPermit { _permit: Arc::new(permit) })
 }
 
-impl Seat {
+impl BufferLease {
     /// Waits until there is room to read in; false if there is none in time.
-    pub(super) fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    pub(super) fn poll_granted(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             match self {
-                Self::Free | Self::Taken(_) => return Poll::Ready(true),
-                Self::Standing(kind) => *self = Self::Waiting(Box::pin(wait_for(kind.clone()))),
+                Self::Unbounded | Self::Granted(_) => return Poll::Ready(true),
+                Self::OnFirstRead(kind) => *self = Self::Waiting(Box::pin(wait_for_permit(kind.clone()))),
                 Self::Waiting(waiting) => match ready!(waiting.as_mut().poll(cx)) {
-                    Some(room) => *self = Self::Taken(room),
+                    Some(permit) => *self = Self::Granted(permit),
                     None => return Poll::Ready(false),
                 },
             }
@@ -100,9 +100,9 @@ impl Seat {
     }
 
     /// A piece that keeps the room as long as it, or a part of it, is there.
-    pub(super) fn hold(&self, piece: Bytes) -> Bytes {
+    pub(super) fn attach(&self, piece: Bytes) -> Bytes {
         match self {
-            Self::Taken(room) => Bytes::from_owner(Held { piece, _room: room.clone() }),
+            Self::Granted(permit) => Bytes::from_owner(LeasedBytes { piece, _permit: permit.clone() }),
             _ => piece,
         }
     }
@@ -116,35 +116,35 @@ mod tests {
 
     use super::*;
 
-    async fn taken(seat: &mut Seat) -> bool {
-        poll_fn(|cx| seat.poll_taken(cx)).await
+    async fn granted(lease: &mut BufferLease) -> bool {
+        poll_fn(|cx| lease.poll_granted(cx)).await
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_more_blobs_are_read_the_smaller_their_pieces_and_there_is_an_end() {
-        let rooms = Rooms::new();
-        let seats: Vec<_> = (0..BULK_MAX + SMALL_MAX + TIGHT_MAX).map(|_| rooms.seat()).collect();
-        let count = |lane| seats.iter().filter(|(of, _)| *of == lane).count();
+        let buffers = BufferPermits::new();
+        let leases: Vec<_> = (0..BULK_MAX + SMALL_MAX + TIGHT_MAX).map(|_| buffers.acquire()).collect();
+        let count = |lane| leases.iter().filter(|(of, _)| *of == lane).count();
         assert_eq!([Lane::Bulk, Lane::Small, Lane::Tight].map(count), [BULK_MAX, SMALL_MAX, TIGHT_MAX],);
-        let (lane, mut late) = rooms.seat();
+        let (lane, mut late) = buffers.acquire();
         assert_eq!(lane, Lane::Tight);
-        assert!(taken(&mut late).now_or_never().is_none(), "there is no room");
-        assert!(!taken(&mut late).await, "it waits for ever");
-        let mut next = rooms.standing();
-        drop(seats);
-        assert!(taken(&mut next).now_or_never().is_some_and(|taken| taken));
-        assert_eq!(rooms.seat().0, Lane::Bulk);
+        assert!(granted(&mut late).now_or_never().is_none(), "there is no permit");
+        assert!(!granted(&mut late).await, "it waits for ever");
+        let mut next = buffers.deferred();
+        drop(leases);
+        assert!(granted(&mut next).now_or_never().is_some_and(|granted| granted));
+        assert_eq!(buffers.acquire().0, Lane::Bulk);
     }
 
     #[tokio::test]
     async fn a_piece_keeps_its_room_until_the_last_part_of_it_has_left() {
-        let rooms = Rooms::new();
-        let (_, seat) = rooms.seat();
-        let piece = seat.hold(Bytes::from_static(b"a piece"));
+        let buffers = BufferPermits::new();
+        let (_, lease) = buffers.acquire();
+        let piece = lease.attach(Bytes::from_static(b"a piece"));
         let part = piece.slice(..1);
-        drop((seat, piece));
-        assert_eq!((&part[..], rooms.bulk.available_permits()), (&b"a"[..], BULK_MAX - 1));
+        drop((lease, piece));
+        assert_eq!((&part[..], buffers.bulk.available_permits()), (&b"a"[..], BULK_MAX - 1));
         drop(part);
-        assert_eq!(rooms.bulk.available_permits(), BULK_MAX);
+        assert_eq!(buffers.bulk.available_permits(), BULK_MAX);
     }
 }

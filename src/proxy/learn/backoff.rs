@@ -25,7 +25,7 @@ const QUOTA_LEFT: HeaderName = HeaderName::from_static("ratelimit-remaining");
 
 /// What the registries said about asking again, by their place among the upstreams.
 #[derive(Default)]
-pub(super) struct Patience(Mutex<HashMap<usize, Pause>>);
+pub(super) struct Backoff(Mutex<HashMap<usize, Pause>>);
 
 #[derive(Default)]
 struct Pause {
@@ -33,14 +33,20 @@ struct Pause {
     failures: u32,
 }
 
-impl Patience {
+impl Backoff {
     /// Whether the registry may be asked for what no client waits for.
-    pub(super) fn is_over(&self, registry: usize) -> bool {
+    pub(super) fn allows(&self, registry: usize) -> bool {
         self.lock().get(&registry).and_then(|pause| pause.until).is_none_or(|until| Instant::now() >= until)
     }
 
     /// The registry answered so, whoever asked. Returns whether it wants to be left alone.
-    pub(super) fn heed(&self, registry: usize, status: StatusCode, headers: &HeaderMap, now: Time) -> bool {
+    pub(super) fn apply_response(
+        &self,
+        registry: usize,
+        status: StatusCode,
+        headers: &HeaderMap,
+        now: Time,
+    ) -> bool {
         let Some(pause) = pause_after(status, headers, now) else { return false };
         self.lock().entry(registry).or_default().until = Some(Instant::now() + pause);
         true
@@ -50,7 +56,7 @@ impl Patience {
     pub(super) fn failed(&self, registry: usize) {
         let mut pauses = self.lock();
         let pause = pauses.entry(registry).or_default();
-        pause.until = Some(Instant::now() + doubled(pause.failures));
+        pause.until = Some(Instant::now() + pause_after_failures(pause.failures));
         pause.failures = pause.failures.saturating_add(1);
     }
 
@@ -68,7 +74,7 @@ impl Patience {
 }
 
 /// The pause after so many failures before this one.
-pub(super) fn doubled(failures: u32) -> Duration {
+pub(super) fn pause_after_failures(failures: u32) -> Duration {
     PAUSE.saturating_mul(2u32.saturating_pow(failures)).min(PAUSE_MAX)
 }
 
@@ -144,23 +150,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_registry_that_fails_is_asked_more_and_more_rarely() {
-        let patience = Patience::default();
-        assert!(patience.is_over(0));
+        let backoff = Backoff::default();
+        assert!(backoff.allows(0));
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
-            patience.failed(0);
+            backoff.failed(0);
             tokio::time::advance(Duration::from_secs(60 * minutes - 1)).await;
-            assert!(!patience.is_over(0) && patience.is_over(1), "{minutes}");
+            assert!(!backoff.allows(0) && backoff.allows(1), "{minutes}");
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(patience.is_over(0), "{minutes}");
+            assert!(backoff.allows(0), "{minutes}");
         }
-        patience.answered(0);
-        patience.failed(0);
+        backoff.answered(0);
+        backoff.failed(0);
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert!(patience.is_over(0));
+        assert!(backoff.allows(0));
         let wants = HeaderMap::from_iter([(RETRY_AFTER, "600".parse().unwrap())]);
-        assert!(patience.heed(0, StatusCode::TOO_MANY_REQUESTS, &wants, now()));
-        assert!(!patience.heed(1, StatusCode::OK, &wants, now()));
+        assert!(backoff.apply_response(0, StatusCode::TOO_MANY_REQUESTS, &wants, now()));
+        assert!(!backoff.apply_response(1, StatusCode::OK, &wants, now()));
         tokio::time::advance(Duration::from_secs(599)).await;
-        assert!(!patience.is_over(0) && patience.is_over(1));
+        assert!(!backoff.allows(0) && backoff.allows(1));
     }
 }
