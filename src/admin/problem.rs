@@ -197,7 +197,7 @@ impl Problem {
             | ClusterError::Unauthorized
             | ClusterError::Unreachable(_)
             | ClusterError::TimedOut
-            | ClusterError::Strange(_) => Self::new(
+            | ClusterError::NotKubernetes(_) => Self::new(
                 StatusCode::BAD_GATEWAY,
                 "cluster-unavailable",
                 "The cluster does not answer as it should",

@@ -181,7 +181,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let admin_listener = TcpListener::bind(config.admin.listen).await.map_err(bind_error)?;
     let admin_address = admin_listener.local_addr()?;
 
-    let config::Proxy { verify, splice, proxy_protocol, .. } = config.proxy;
+    let config::ProxyConfig { verify, splice, proxy_protocol, .. } = config.proxy;
     let (max_wait, whole_body, pipes_max) = (config.max_wait, proxy::WHOLE_BODY_TIMEOUT, files.pipes_max);
     let settings = proxy::Settings { max_wait, verify, splice, whole_body, proxy_protocol, pipes_max };
     let trusted = TrustedProxies::new(config.proxy.trusted_proxies.iter().copied());

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::error::ClusterError;
-use crate::config::{Access, Login};
+use crate::config::{ClusterAccess, ClusterLogin};
 
 /// Longest that files, and a program that a kubeconfig names to log in with, may take.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(15);
@@ -16,7 +16,7 @@ const LOGIN_TIME_MAX: Duration = Duration::from_secs(15);
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A client, and the namespace that is meant.
-pub(super) async fn client(access: &Access) -> Result<(Client, String), ClusterError> {
+pub(super) async fn client(access: &ClusterAccess) -> Result<(Client, String), ClusterError> {
     let (access, runtime) = (access.clone(), Handle::current());
     // Files, and above all programs, would hold up a thread that others need.
     let made = tokio::task::spawn_blocking(move || runtime.block_on(connected(&access)));
@@ -27,11 +27,11 @@ pub(super) async fn client(access: &Access) -> Result<(Client, String), ClusterE
     }
 }
 
-async fn connected(access: &Access) -> Result<(Client, String), ClusterError> {
+async fn connected(access: &ClusterAccess) -> Result<(Client, String), ClusterError> {
     let unusable = |error: Box<dyn std::error::Error + Send + Sync>| ClusterError::Access(error);
     let mut config = match &access.login {
-        Login::InCluster => Config::incluster().map_err(|error| unusable(error.into()))?,
-        Login::Kubeconfig { file, context } => {
+        ClusterLogin::InCluster => Config::incluster().map_err(|error| unusable(error.into()))?,
+        ClusterLogin::Kubeconfig { file, context } => {
             let kubeconfig = Kubeconfig::read_from(file).map_err(|error| unusable(error.into()))?;
             let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
             let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;

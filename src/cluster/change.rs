@@ -14,7 +14,7 @@ pub struct Change {
     pub(super) name: String,
     pub(super) body: Value,
     /// The object may not be there yet.
-    pub(super) makes: bool,
+    pub(super) may_create: bool,
     what: String,
 }
 
@@ -61,13 +61,19 @@ impl Change {
             "spec": spec,
         });
         let what = target.workload().to_string();
-        Self { resource, name: target.name.clone(), body, makes: false, what }
+        Self { resource, name: target.name.clone(), body, may_create: false, what }
     }
 
     /// Makes the environment's pull secret for `host`, or gives it another password.
     pub fn of_secret(environment: &EnvironmentName, host: &str, password: &Secret) -> Self {
         let (resource, name) = (secret::resource(), pull_secret(environment));
         let what = format!("secret/{name}");
-        Self { body: secret::body(&name, environment, host, password), resource, name, makes: true, what }
+        Self {
+            body: secret::body(&name, environment, host, password),
+            resource,
+            name,
+            may_create: true,
+            what,
+        }
     }
 }

@@ -76,25 +76,25 @@ pub enum ClusterError {
     },
     /// The answer is none that an API server gives.
     #[error("what answers for the cluster is no Kubernetes API server")]
-    Strange(#[source] Box<dyn std::error::Error + Send + Sync>),
+    NotKubernetes(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ClusterError {
     /// Whether the change may have been made all the same: the answer is what is missing.
-    pub fn is_open(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::TimedOut | Self::Strange(_))
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::TimedOut | Self::NotKubernetes(_))
     }
 }
 
 /// What was asked of an API server.
-pub(super) struct Asked<'a> {
+pub(super) struct ApiCall<'a> {
     pub(super) verb: &'static str,
     pub(super) resource: &'a str,
     pub(super) name: Option<&'a str>,
     pub(super) namespace: &'a str,
 }
 
-impl Asked<'_> {
+impl ApiCall<'_> {
     fn what(&self) -> String {
         match self.name {
             Some(name) => format!("{}/{name}", self.resource),
@@ -106,7 +106,9 @@ impl Asked<'_> {
     pub(super) fn failed(&self, error: kube::Error) -> ClusterError {
         match error {
             kube::Error::Api(status) => self.refused(&status),
-            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => ClusterError::Strange(error.into()),
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+                ClusterError::NotKubernetes(error.into())
+            }
             kube::Error::Auth(_) => ClusterError::Access(error.into()),
             _ => ClusterError::Unreachable(error.into()),
         }

@@ -35,7 +35,7 @@ pub(super) fn template_path(kind: WorkloadKind) -> &'static [&'static str] {
 struct PodSpec {
     containers: Vec<RawContainer>,
     init_containers: Vec<RawContainer>,
-    image_pull_secrets: Vec<Named>,
+    image_pull_secrets: Vec<NameReference>,
 }
 
 #[derive(Default, Deserialize)]
@@ -48,7 +48,7 @@ struct RawContainer {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Named {
+struct NameReference {
     name: String,
 }
 

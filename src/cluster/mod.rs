@@ -1,7 +1,7 @@
 //! An environment's cluster: what its namespace has, and telling it what to run. The one room that knows `kube`.
 //!
 //! ```text
-//! reach → surroundings (list, get) → changes → rehearse (dry run of all) → apply, one by one
+//! reach → surroundings (list, get) → changes → dry_run (dry run of all) → apply, one by one
 //! ```
 //!
 //! What is applied is what Landfall owns and nothing else, under its own field manager (Kubernetes, "Server-Side
@@ -20,11 +20,11 @@ use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use tokio::time::timeout;
 
-use crate::config::Access;
+use crate::config::ClusterAccess;
 use crate::model::deploy::{Found, PullSecret, Surroundings, WorkloadKind};
 
 pub use change::Change;
-use error::Asked;
+use error::ApiCall;
 pub use error::ClusterError;
 
 /// What Landfall calls itself where fields have owners.
@@ -56,7 +56,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The access cannot be used.
-    pub async fn reach(access: &Access) -> Result<Self, ClusterError> {
+    pub async fn reach(access: &ClusterAccess) -> Result<Self, ClusterError> {
         let (client, namespace) = access::client(access).await?;
         Ok(Self { client, namespace })
     }
@@ -82,12 +82,12 @@ impl Cluster {
     async fn list(&self, kind: WorkloadKind) -> Result<Vec<Found>, ClusterError> {
         let resource = kinds::resource(kind);
         let api = self.api(&resource);
-        let asked =
-            Asked { verb: "list", resource: &resource.plural, name: None, namespace: &self.namespace };
+        let call =
+            ApiCall { verb: "list", resource: &resource.plural, name: None, namespace: &self.namespace };
         let mut params = ListParams::default().limit(PAGE);
         let mut found = Vec::new();
         loop {
-            let page = self.answer(&asked, api.list(&params)).await?;
+            let page = self.answer(&call, api.list(&params)).await?;
             found.extend(page.items.into_iter().filter_map(|object| kinds::found(kind, object)));
             if found.len() > WORKLOADS_MAX {
                 return Err(ClusterError::TooMany { resource: resource.plural, most: WORKLOADS_MAX });
@@ -101,9 +101,9 @@ impl Cluster {
 
     async fn pull_secret(&self, name: &str, host: &str) -> Result<PullSecret, ClusterError> {
         let resource = secret::resource();
-        let asked =
-            Asked { verb: "get", resource: &resource.plural, name: Some(name), namespace: &self.namespace };
-        let object = self.answer(&asked, self.api(&resource).get_opt(name)).await?;
+        let call =
+            ApiCall { verb: "get", resource: &resource.plural, name: Some(name), namespace: &self.namespace };
+        let object = self.answer(&call, self.api(&resource).get_opt(name)).await?;
         Ok(object.map_or(PullSecret::Absent, |object| secret::read(&object.data, host)))
     }
 
@@ -111,7 +111,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The first change that it would not take.
-    pub async fn rehearse(&self, changes: &[Change], conflicts: Conflicts) -> Result<(), ClusterError> {
+    pub async fn dry_run(&self, changes: &[Change], conflicts: Conflicts) -> Result<(), ClusterError> {
         for change in changes {
             self.patch(change, params(conflicts).dry_run()).await?;
         }
@@ -121,15 +121,15 @@ impl Cluster {
     /// Makes a change.
     ///
     /// # Errors
-    /// The cluster did not take it; after [`ClusterError::is_open`] it may have.
+    /// The cluster did not take it; after [`ClusterError::is_outcome_unknown`] it may have.
     pub async fn apply(&self, change: &Change, conflicts: Conflicts) -> Result<(), ClusterError> {
         self.patch(change, params(conflicts)).await
     }
 
     async fn patch(&self, change: &Change, params: PatchParams) -> Result<(), ClusterError> {
         // An apply makes what is not there, and needs both verbs for it.
-        let verb = if change.makes { "create or patch" } else { "patch" };
-        let asked = Asked {
+        let verb = if change.may_create { "create or patch" } else { "patch" };
+        let call = ApiCall {
             verb,
             resource: &change.resource.plural,
             name: Some(&change.name),
@@ -137,7 +137,7 @@ impl Cluster {
         };
         let api = self.api(&change.resource);
         let patch = Patch::Apply(&change.body);
-        self.answer(&asked, api.patch(&change.name, &params, &patch)).await.map(drop)
+        self.answer(&call, api.patch(&change.name, &params, &patch)).await.map(drop)
     }
 
     fn api(&self, resource: &ApiResource) -> Api<DynamicObject> {
@@ -146,11 +146,11 @@ impl Cluster {
 
     async fn answer<T>(
         &self,
-        asked: &Asked<'_>,
+        call: &ApiCall<'_>,
         answer: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
         let answer = timeout(ANSWER_TIME_MAX, answer).await.map_err(|_| ClusterError::TimedOut)?;
-        answer.map_err(|error| asked.failed(error))
+        answer.map_err(|error| call.failed(error))
     }
 }
 

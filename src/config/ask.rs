@@ -18,7 +18,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(90);
 
 /// An endpoint that speaks OpenAI's Chat Completions.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct AskConfig {
     /// What `/chat/completions` is put behind; `http` or `https`.
     pub model_url: Url,
     /// The model's name at the endpoint.
@@ -44,7 +44,7 @@ const MODEL: &str = "ask.model (--ask-model)";
 const API_KEY_FILE: &str = "ask.api_key_file (--ask-api-key-file)";
 
 /// The endpoint; none where nothing names one.
-pub(super) fn ask_of(table: AskTable) -> Result<Option<Ask>, ConfigError> {
+pub(super) fn ask_of(table: AskTable) -> Result<Option<AskConfig>, ConfigError> {
     let AskTable { model_url, model, api_key_file, timeout } = table;
     let timeout = duration("ask.timeout (--ask-timeout)", timeout, TIMEOUT, TIMEOUT_MIN..=TIMEOUT_MAX)?;
     let Some(text) = model_url else {
@@ -70,7 +70,7 @@ pub(super) fn ask_of(table: AskTable) -> Result<Option<Ask>, ConfigError> {
         let wrong = "holds no key of printable characters";
         if is_key { Ok(Secret::new(key)) } else { Err(ConfigError::value(API_KEY_FILE, wrong)) }
     });
-    Ok(Some(Ask { model_url, model, api_key: api_key.transpose()?, timeout }))
+    Ok(Some(AskConfig { model_url, model, api_key: api_key.transpose()?, timeout }))
 }
 
 #[cfg(test)]

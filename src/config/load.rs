@@ -10,11 +10,11 @@ use serde::Deserialize;
 use url::Url;
 
 use super::ask::{AskTable, ask_of};
+use super::cluster::{ClusterTable, clusters_of};
 use super::flags::Flags;
-use super::places::{self, ClusterTable};
 use super::upstream::{UpstreamTable, upstreams_of};
 use super::webhook::{WebhookTable, webhooks_of};
-use super::{Admin, Config, ConfigError, Proxy, Tls, Verify};
+use super::{AdminConfig, Config, ConfigError, ProxyConfig, TlsFiles, Verify};
 use crate::model::deployments::Rules;
 use crate::model::time::Span;
 
@@ -40,7 +40,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The file as it is written; every value is checked later, with its key at hand.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct File {
+struct ConfigFile {
     data: Option<PathBuf>,
     proxy: ProxyTable,
     upstream: Vec<UpstreamTable>,
@@ -94,12 +94,12 @@ impl Config {
     pub fn load(flags: Flags) -> Result<Self, ConfigError> {
         let file = match &flags.config {
             Some(path) => parse(&read("--config", path)?).map_err(|problem| in_file(path, problem))?,
-            None => File::default(),
+            None => ConfigFile::default(),
         };
         Self::merge(flags, file)
     }
 
-    fn merge(flags: Flags, file: File) -> Result<Self, ConfigError> {
+    fn merge(flags: Flags, file: ConfigFile) -> Result<Self, ConfigError> {
         let listen = pick("proxy.listen (--listen)", flags.listen, file.proxy.listen, PROXY_LISTEN);
         let admin_listen =
             pick("admin.listen (--admin-listen)", flags.admin_listen, file.admin.listen, ADMIN_LISTEN);
@@ -107,7 +107,7 @@ impl Config {
             Some(url) => vec![UpstreamTable::at(url)],
             None => file.upstream,
         };
-        let (places, clusters) = places::clusters(file.cluster)?;
+        let (places, clusters) = clusters_of(file.cluster)?;
         let trusted_proxies = networks(flags.trusted_proxy, file.proxy.trusted_proxies)?;
         let proxy_protocol = flags.proxy_protocol.or(file.proxy.proxy_protocol).unwrap_or(false);
         if proxy_protocol && trusted_proxies.is_empty() {
@@ -117,7 +117,7 @@ impl Config {
             ));
         }
         Ok(Self {
-            proxy: Proxy {
+            proxy: ProxyConfig {
                 listen: address(listen)?,
                 public_host: flags.public_host.or(file.proxy.public_host).map(public_host).transpose()?,
                 tls: tls(flags.tls_cert.or(file.proxy.tls_cert), flags.tls_key.or(file.proxy.tls_key))?,
@@ -127,7 +127,7 @@ impl Config {
                 proxy_protocol,
             },
             upstreams: upstreams_of(upstreams)?,
-            admin: Admin {
+            admin: AdminConfig {
                 listen: address(admin_listen)?,
                 token_file: flags.admin_token_file.or(file.admin.token_file),
                 hosts: admin_hosts(flags.admin_host, file.admin.hosts)?,
@@ -159,7 +159,7 @@ impl Config {
     }
 }
 
-fn parse(text: &str) -> Result<File, String> {
+fn parse(text: &str) -> Result<ConfigFile, String> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         let what = text.lines().nth(line - 1).unwrap_or_default();
@@ -244,9 +244,9 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
     )
 }
 
-fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, ConfigError> {
     match (cert, key) {
-        (Some(cert), Some(key)) => Ok(Some(Tls { cert, key })),
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
         (None, None) => Ok(None),
         (Some(_), None) => Err(ConfigError::value(
             "proxy.tls_key (--tls-key)",

@@ -4,10 +4,10 @@
 //! wrong with it and what is allowed.
 
 mod ask;
+mod cluster;
 mod flags;
 mod load;
 mod outbound;
-mod places;
 mod upstream;
 mod webhook;
 
@@ -20,11 +20,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
-pub use ask::Ask;
+pub use ask::AskConfig;
+pub use cluster::{ClusterAccess, ClusterLogin};
 pub use flags::Flags;
 pub use load::DATA;
-pub use outbound::{HttpProxy, Outbound};
-pub use places::{Access, Login};
+pub use outbound::{HttpProxy, OutboundProxies};
 pub use webhook::{Provider, Webhook};
 
 use crate::model::deploy::Place;
@@ -37,13 +37,13 @@ use crate::model::time::Span;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The data plane.
-    pub proxy: Proxy,
+    pub proxy: ProxyConfig,
     /// The registries behind it, at least one; prefixes are unique.
-    pub upstreams: Vec<Upstream>,
+    pub upstreams: Vec<UpstreamConfig>,
     /// The control plane.
-    pub admin: Admin,
+    pub admin: AdminConfig,
     /// The model that may answer what `ask` does not understand.
-    pub ask: Option<Ask>,
+    pub ask: Option<AskConfig>,
     /// Who may tell of releases.
     pub webhooks: Vec<Webhook>,
     /// The folder that the log lives in.
@@ -57,18 +57,18 @@ pub struct Config {
     /// Where the workloads of environments are.
     pub places: BTreeMap<EnvironmentName, Place>,
     /// How the clusters of environments are reached, where Landfall may.
-    pub clusters: BTreeMap<EnvironmentName, Access>,
+    pub clusters: BTreeMap<EnvironmentName, ClusterAccess>,
 }
 
 /// The data plane's settings.
 #[derive(Clone, Debug)]
-pub struct Proxy {
+pub struct ProxyConfig {
     /// Where it listens; port 0 takes any free one.
     pub listen: SocketAddr,
     /// The `host[:port]` that pull secrets and commands name; the listen address without one.
     pub public_host: Option<String>,
     /// Its certificate; plain HTTP without one.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsFiles>,
     /// Which blob transfers have their digest verified.
     pub verify: Verify,
     /// Whether the kernel moves trusted blobs from socket to socket, where both sides are plain HTTP/1.1 (Linux).
@@ -81,7 +81,7 @@ pub struct Proxy {
 
 /// A certificate chain and its key, both PEM. Read again when either file changes.
 #[derive(Clone, Debug)]
-pub struct Tls {
+pub struct TlsFiles {
     /// The chain, the server's own certificate first.
     pub cert: PathBuf,
     /// The private key.
@@ -100,7 +100,7 @@ pub enum Verify {
 
 /// The control plane's settings.
 #[derive(Clone, Debug)]
-pub struct Admin {
+pub struct AdminConfig {
     /// Where it listens; port 0 takes any free one.
     pub listen: SocketAddr,
     /// Where its token is read from; without one it is made on first start, in the data folder.
@@ -111,7 +111,7 @@ pub struct Admin {
 
 /// One registry behind the proxy.
 #[derive(Clone, Debug)]
-pub struct Upstream {
+pub struct UpstreamConfig {
     /// Repositories under this path are asked for here; the longest match wins; empty serves every repository.
     pub prefix: String,
     /// `http` or `https`, host and port.
@@ -121,7 +121,7 @@ pub struct Upstream {
     /// The names by which clients know it besides its url's host: what it mirrors.
     pub hosts: Vec<Host>,
     /// Who Landfall pulls as; nobody in particular without.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<CredentialsConfig>,
     /// Certificates that are trusted beside the system's, PEM: CAs', and servers' own.
     pub ca_file: Option<PathBuf>,
     /// What happens when the registry redirects to a blob store.
@@ -129,7 +129,7 @@ pub struct Upstream {
     /// Token servers that may be told the password though they are of another domain, or without TLS: origins.
     pub token_servers: Vec<Url>,
     /// The HTTP proxies on the way to it, to its token server and to where it redirects.
-    pub outbound: Outbound,
+    pub outbound: OutboundProxies,
     /// Longest wait for the head of a manifest or blob, where it is not the default.
     pub head_timeout: Option<Duration>,
     /// Longest silence in the middle of a blob before the rest is asked for anew, where it is not the default.
@@ -138,7 +138,7 @@ pub struct Upstream {
 
 /// Who Landfall is to a registry.
 #[derive(Clone, Debug)]
-pub enum Credentials {
+pub enum CredentialsConfig {
     /// A user with a password that does not change.
     Fixed {
         /// The user.

@@ -17,10 +17,10 @@ const EXEMPT_MAX: usize = 1024;
 
 /// How connections leave.
 #[derive(Clone, Debug, Default)]
-pub struct Outbound {
+pub struct OutboundProxies {
     http: Option<HttpProxy>,
     https: Option<HttpProxy>,
-    exempt: Vec<Exempt>,
+    exempt: Vec<NoProxyEntry>,
     /// Whether this machine itself is exempt, as it is from what variables say.
     is_loopback_direct: bool,
 }
@@ -38,13 +38,13 @@ pub struct HttpProxy {
 
 /// Hosts that are reached without a proxy: an entry of `NO_PROXY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Exempt {
-    hosts: Hosts,
+struct NoProxyEntry {
+    hosts: HostPattern,
     port: Option<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Hosts {
+enum HostPattern {
     All,
     Network(IpAddr, u8),
     /// The name and all below it.
@@ -55,13 +55,13 @@ enum Hosts {
 
 /// What the surroundings say of proxies.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Variables {
+pub(super) struct ProxyVariables {
     http: Option<(&'static str, String)>,
     https: Option<(&'static str, String)>,
     no: String,
 }
 
-impl Variables {
+impl ProxyVariables {
     /// Those of this process.
     pub(super) fn of_process() -> Self {
         Self::of(|name| std::env::var(name).ok())
@@ -84,9 +84,13 @@ impl Variables {
     }
 }
 
-impl Outbound {
+impl OutboundProxies {
     /// How an upstream is reached whose `proxy`, at `key`, says this: nothing leaves it to the variables.
-    pub(super) fn new(key: &str, setting: Option<&str>, variables: &Variables) -> Result<Self, ConfigError> {
+    pub(super) fn new(
+        key: &str,
+        setting: Option<&str>,
+        variables: &ProxyVariables,
+    ) -> Result<Self, ConfigError> {
         let exempt = exempt(&variables.no);
         match setting {
             Some("none") => Ok(Self::default()),
@@ -117,17 +121,17 @@ impl Outbound {
     }
 }
 
-impl Exempt {
+impl NoProxyEntry {
     fn has(&self, name: &str, address: Option<IpAddr>, port: u16) -> bool {
         if self.port.is_some_and(|own| own != port) {
             return false;
         }
         let below = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
         match (&self.hosts, address) {
-            (Hosts::All, _) => true,
-            (Hosts::Network(network, bits), Some(address)) => is_in(address, *network, *bits),
-            (Hosts::Domain(domain), None) => name == domain || below(domain),
-            (Hosts::Below(domain), None) => below(domain),
+            (HostPattern::All, _) => true,
+            (HostPattern::Network(network, bits), Some(address)) => is_in(address, *network, *bits),
+            (HostPattern::Domain(domain), None) => name == domain || below(domain),
+            (HostPattern::Below(domain), None) => below(domain),
             _ => false,
         }
     }
@@ -147,19 +151,20 @@ fn is_in(address: IpAddr, network: IpAddr, bits: u8) -> bool {
 }
 
 /// The entries of `NO_PROXY` that can be read; others are nobody's name.
-fn exempt(text: &str) -> Vec<Exempt> {
+fn exempt(text: &str) -> Vec<NoProxyEntry> {
     let entries = text.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
     entries.filter_map(|entry| one_exempt(&entry.to_ascii_lowercase())).take(EXEMPT_MAX).collect()
 }
 
-fn one_exempt(entry: &str) -> Option<Exempt> {
+fn one_exempt(entry: &str) -> Option<NoProxyEntry> {
     if entry == "*" {
-        return Some(Exempt { hosts: Hosts::All, port: None });
+        return Some(NoProxyEntry { hosts: HostPattern::All, port: None });
     }
     if let Some((network, bits)) = entry.split_once('/') {
         let (network, bits) = (network.parse::<IpAddr>().ok()?, bits.parse().ok()?);
         let width = if network.is_ipv4() { 32 } else { 128 };
-        return (bits <= width).then_some(Exempt { hosts: Hosts::Network(network, bits), port: None });
+        return (bits <= width)
+            .then_some(NoProxyEntry { hosts: HostPattern::Network(network, bits), port: None });
     }
     // An address of IPv6 has colons of its own.
     let (host, port) = match (entry.parse::<IpAddr>(), entry.rsplit_once(':')) {
@@ -170,15 +175,15 @@ fn one_exempt(entry: &str) -> Option<Exempt> {
     let hosts = match host.parse::<IpAddr>() {
         Ok(address) => {
             let address = address.to_canonical();
-            Hosts::Network(address, if address.is_ipv4() { 32 } else { 128 })
+            HostPattern::Network(address, if address.is_ipv4() { 32 } else { 128 })
         }
         Err(_) => match host.strip_prefix("*.").or_else(|| host.strip_prefix('.')) {
-            Some(domain) => Hosts::Below(domain.trim_end_matches('.').to_owned()),
-            None => Hosts::Domain(host.trim_end_matches('.').to_owned()),
+            Some(domain) => HostPattern::Below(domain.trim_end_matches('.').to_owned()),
+            None => HostPattern::Domain(host.trim_end_matches('.').to_owned()),
         },
     };
-    let is_named = !matches!(&hosts, Hosts::Domain(name) | Hosts::Below(name) if name.is_empty());
-    is_named.then_some(Exempt { hosts, port })
+    let is_named = !matches!(&hosts, HostPattern::Domain(name) | HostPattern::Below(name) if name.is_empty());
+    is_named.then_some(NoProxyEntry { hosts, port })
 }
 
 /// A proxy's URL; without a scheme, http is meant. It is not shown: a password may be in it.
@@ -203,11 +208,11 @@ fn proxy(key: &str, text: &str) -> Result<HttpProxy, ConfigError> {
 mod tests {
     use super::*;
 
-    fn variables(set: &[(&str, &str)]) -> Variables {
-        Variables::of(|name| Some((*set.iter().find(|(key, _)| *key == name)?.1).to_owned()))
+    fn variables(set: &[(&str, &str)]) -> ProxyVariables {
+        ProxyVariables::of(|name| Some((*set.iter().find(|(key, _)| *key == name)?.1).to_owned()))
     }
 
-    fn way(outbound: &Outbound, url: &str) -> Option<String> {
+    fn way(outbound: &OutboundProxies, url: &str) -> Option<String> {
         let url: Url = url.parse().unwrap();
         let host = url.host_str().unwrap().trim_matches(['[', ']']);
         let proxy =
@@ -236,7 +241,7 @@ mod tests {
             (&[("ALL_PROXY", "http://p:1")], None, None),
         ];
         for (set, to_http, to_https) in cases {
-            let outbound = Outbound::new("k", None, &variables(set)).unwrap();
+            let outbound = OutboundProxies::new("k", None, &variables(set)).unwrap();
             assert_eq!(
                 (way(&outbound, http).as_deref(), way(&outbound, https).as_deref()),
                 (to_http, to_https),
@@ -292,7 +297,8 @@ mod tests {
         ];
         for (no, url, is_proxied) in cases {
             let outbound =
-                Outbound::new("k", None, &variables(&[("HTTPS_PROXY", "p:1"), ("no_proxy", no)])).unwrap();
+                OutboundProxies::new("k", None, &variables(&[("HTTPS_PROXY", "p:1"), ("no_proxy", no)]))
+                    .unwrap();
             assert_eq!(way(&outbound, url).is_some(), is_proxied, "{no:?} {url}");
         }
     }
@@ -300,7 +306,7 @@ mod tests {
     #[test]
     fn the_key_beats_the_variables_but_for_what_they_exempt() {
         let set = variables(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", "direct.example")]);
-        let outbound = |setting| Outbound::new("k", setting, &set).unwrap();
+        let outbound = |setting| OutboundProxies::new("k", setting, &set).unwrap();
         let cases = [
             (None, "https://r.example", Some("p:1")),
             (None, "http://r.example", None),
@@ -324,7 +330,7 @@ mod tests {
             ("http://me:a%40b%3A%2B+@p:1", Some("Basic bWU6YUBiOisr")),
             ("http://me@p:1", Some("Basic bWU6")),
         ] {
-            let outbound = Outbound::new("k", Some(text), &Variables::default()).unwrap();
+            let outbound = OutboundProxies::new("k", Some(text), &ProxyVariables::default()).unwrap();
             let proxy = outbound.proxy_for(true, "r.example", 443).unwrap();
             assert_eq!(proxy.authorization.as_ref().map(Secret::reveal), expected, "{text}");
             assert!(
@@ -339,17 +345,20 @@ mod tests {
             "p:port",
             "",
         ] {
-            let complaint = |key: &str, setting, set: &Variables| {
-                let error = Outbound::new(key, setting, set).unwrap_err().to_string();
+            let complaint = |key: &str, setting, set: &ProxyVariables| {
+                let error = OutboundProxies::new(key, setting, set).unwrap_err().to_string();
                 assert!(error.contains("write http://HOST:PORT") && !error.contains("hunter2"), "{error}");
                 error
             };
             assert!(
-                complaint("upstream[0].proxy", Some(text), &Variables::default())
+                complaint("upstream[0].proxy", Some(text), &ProxyVariables::default())
                     .starts_with("upstream[0].proxy: ")
             );
             if !text.is_empty() {
-                let set = Variables { https: Some(("https_proxy", text.to_owned())), ..Variables::default() };
+                let set = ProxyVariables {
+                    https: Some(("https_proxy", text.to_owned())),
+                    ..ProxyVariables::default()
+                };
                 assert!(complaint("k", None, &set).starts_with("the variable https_proxy: "));
             }
         }

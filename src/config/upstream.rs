@@ -7,8 +7,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::load::{duration, read};
-use super::outbound::{Outbound, Variables};
-use super::{ConfigError, Credentials, Redirects, Secret, Upstream};
+use super::outbound::{OutboundProxies, ProxyVariables};
+use super::{ConfigError, CredentialsConfig, Redirects, Secret, UpstreamConfig};
 use crate::model::oci::Repository;
 use crate::model::registries::Host;
 
@@ -43,15 +43,15 @@ impl UpstreamTable {
 }
 
 /// Checks them; there must be one.
-pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, ConfigError> {
+pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<UpstreamConfig>, ConfigError> {
     if tables.is_empty() {
         return Err(ConfigError::value(
             "upstream (--upstream)",
             "missing: name the registry to stand in front of, e.g. --upstream https://registry.internal:5000",
         ));
     }
-    let variables = Variables::of_process();
-    let mut upstreams: Vec<Upstream> = Vec::with_capacity(tables.len());
+    let variables = ProxyVariables::of_process();
+    let mut upstreams: Vec<UpstreamConfig> = Vec::with_capacity(tables.len());
     for (index, table) in tables.into_iter().enumerate() {
         let upstream = upstream(index, table, &variables)?;
         if upstreams.iter().any(|other| other.prefix == upstream.prefix) {
@@ -63,7 +63,11 @@ pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, 
     Ok(upstreams)
 }
 
-fn upstream(index: usize, table: UpstreamTable, variables: &Variables) -> Result<Upstream, ConfigError> {
+fn upstream(
+    index: usize,
+    table: UpstreamTable,
+    variables: &ProxyVariables,
+) -> Result<UpstreamConfig, ConfigError> {
     let key = |name: &str| format!("upstream[{index}].{name}");
     let prefix = table.prefix.trim_end_matches('/').to_owned();
     if !prefix.is_empty() && Repository::in_path(&prefix).is_err() {
@@ -84,7 +88,7 @@ fn upstream(index: usize, table: UpstreamTable, variables: &Variables) -> Result
             return Err(ConfigError::value(key("redirects"), format_args!("`{other}`: use follow or pass")));
         }
     };
-    Ok(Upstream {
+    Ok(UpstreamConfig {
         prefix,
         url: upstream_url(key("url"), &url)?,
         strip_prefix: table.strip_prefix,
@@ -93,7 +97,7 @@ fn upstream(index: usize, table: UpstreamTable, variables: &Variables) -> Result
         ca_file: table.ca_file,
         redirects,
         token_servers: token_servers(&key("token_servers"), &table.token_servers)?,
-        outbound: Outbound::new(&key("proxy"), table.proxy.as_deref(), variables)?,
+        outbound: OutboundProxies::new(&key("proxy"), table.proxy.as_deref(), variables)?,
         head_timeout: wait(key("head_timeout"), table.head_timeout)?,
         stall_timeout: wait(key("stall_timeout"), table.stall_timeout)?,
     })
@@ -128,10 +132,10 @@ fn credentials(
     username: Option<String>,
     file: Option<PathBuf>,
     helper: Option<String>,
-) -> Result<Option<Credentials>, ConfigError> {
+) -> Result<Option<CredentialsConfig>, ConfigError> {
     match (username, file, helper) {
         (None, None, None) => Ok(None),
-        (None, None, Some(name)) if is_helper(&name) => Ok(Some(Credentials::Helper(name))),
+        (None, None, Some(name)) if is_helper(&name) => Ok(Some(CredentialsConfig::Helper(name))),
         (None, None, Some(name)) => {
             let problem =
                 format_args!("`{name}`: write what stands behind docker-credential-, or a whole path");
@@ -145,7 +149,7 @@ fn credentials(
         (Some(_), None, None) => Err(ConfigError::value(key("password_file"), "missing: username is set")),
         (Some(username), Some(file), None) => {
             let password = read(&key("password_file"), &file)?.trim_end_matches(['\r', '\n']).to_owned();
-            Ok(Some(Credentials::File { username, password: Secret::new(password), file }))
+            Ok(Some(CredentialsConfig::File { username, password: Secret::new(password), file }))
         }
     }
 }

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::config::Tls;
+use crate::config::TlsFiles;
 
 /// How often the files are looked at. Kubernetes changes a mounted Secret by renaming a link, which tells nobody.
 const RELOAD_PAUSE: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub enum TlsError {
 /// The certificate that is shown to clients now.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    files: Tls,
+    files: TlsFiles,
     current: Arc<ArcSwap<CertifiedKey>>,
 }
 
@@ -47,7 +47,7 @@ impl Certificate {
     ///
     /// # Errors
     /// They cannot be used.
-    pub fn load(files: Tls) -> Result<Self, TlsError> {
+    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let current = Arc::new(ArcSwap::from_pointee(read(&files)?));
         Ok(Self { files, current })
     }
@@ -94,7 +94,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-fn read(files: &Tls) -> Result<CertifiedKey, TlsError> {
+fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
     let bad_cert = |source| TlsError::File { key: "proxy.tls_cert", path: files.cert.clone(), source };
     let bad_key = |source| TlsError::File { key: "proxy.tls_key", path: files.key.clone(), source };
     let chain = CertificateDer::pem_file_iter(&files.cert)

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use landfall::admin::{AdminToken, App, LIMITS, Readiness, Serving, Settings, serve};
 use landfall::clock::now;
-use landfall::config::{Access, Ask, Provider, Secret, Webhook};
+use landfall::config::{AskConfig, ClusterAccess, Provider, Secret, Webhook};
 use landfall::deadline::Deadlines;
 use landfall::listen::{ListenerLimits, Slots, TrustedProxies};
 use landfall::log::{Durability, Log};
@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub type Clusters = std::collections::BTreeMap<EnvironmentName, Access>;
+pub type Clusters = std::collections::BTreeMap<EnvironmentName, ClusterAccess>;
 
 pub const HOST: &str = "registry.test:5000";
 
@@ -84,11 +84,16 @@ impl Server {
     }
 
     /// With a language model behind `ask`.
-    pub async fn start_with_model(ask: Ask) -> Self {
+    pub async fn start_with_model(ask: AskConfig) -> Self {
         Self::start_of(TempDir::new().unwrap(), Clusters::new(), Some(ask), LIMITS).await
     }
 
-    async fn start_of(dir: TempDir, clusters: Clusters, ask: Option<Ask>, limits: ListenerLimits) -> Self {
+    async fn start_of(
+        dir: TempDir,
+        clusters: Clusters,
+        ask: Option<AskConfig>,
+        limits: ListenerLimits,
+    ) -> Self {
         let log = Log::open(dir.path(), Rules::default()).unwrap();
         let mut registry = Registry::default();
         log.register(&mut registry);

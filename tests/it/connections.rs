@@ -127,7 +127,7 @@ async fn whatever_comes_on_an_idle_connection_costs_the_next_request_nothing() {
                 let case = format!("{kind}, {way:?}, TLS: {}", tls.is_some());
                 let scheme = if tls.is_some() { "https" } else { "http" };
                 let (fake, gate, done) = afterwards(tls, what).await;
-                let setting = config::Upstream {
+                let setting = config::UpstreamConfig {
                     ca_file: Some(ca_file.clone()),
                     ..setting(&format!("{scheme}://{}", fake.address))
                 };

@@ -209,7 +209,7 @@ async fn a_token_server_without_tls_is_told_a_password_only_where_that_is_allowe
         _ => Reply::new(401).header("www-authenticate", &realm),
     })
     .await;
-    let settings = landfall::config::Upstream {
+    let settings = landfall::config::UpstreamConfig {
         ca_file: Some(ca_file),
         ..with_user(&format!("https://{}", fake.address))
     };
@@ -224,7 +224,7 @@ async fn a_token_server_without_tls_is_told_a_password_only_where_that_is_allowe
     );
     assert_eq!(tokens.seen().len(), 0);
     let token_servers = vec![tokens.url().parse().unwrap()];
-    let allowed = landfall::config::Upstream { token_servers, ..settings };
+    let allowed = landfall::config::UpstreamConfig { token_servers, ..settings };
     assert_eq!(text(target(allowed, timeouts()).send(&manifest()).await.unwrap()).await, "manifest");
     assert_eq!(tokens.seen()[0].header("authorization"), Some(BASIC));
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
-use landfall::config::{self, Credentials, Secret};
+use landfall::config::{self, CredentialsConfig, Secret};
 use landfall::proxy::upstream::Target;
 use tempfile::TempDir;
 
@@ -74,10 +74,10 @@ async fn status(target: &Target) -> StatusCode {
     target.send(&manifest()).await.map_or_else(|error| error.status(), |response| response.status())
 }
 
-fn with_file(url: &str, file: &Path) -> config::Upstream {
+fn with_file(url: &str, file: &Path) -> config::UpstreamConfig {
     let password = Secret::new(std::fs::read_to_string(file).unwrap().trim().to_owned());
-    let credentials = Credentials::File { username: "AWS".into(), password, file: file.to_owned() };
-    config::Upstream { credentials: Some(credentials), ..setting(url) }
+    let credentials = CredentialsConfig::File { username: "AWS".into(), password, file: file.to_owned() };
+    config::UpstreamConfig { credentials: Some(credentials), ..setting(url) }
 }
 
 /// Puts a new password into a folder's `password`, in a way of its own.
@@ -200,9 +200,9 @@ impl Helper {
         runs.lines().map(str::to_owned).collect()
     }
 
-    fn setting(&self, url: &str) -> config::Upstream {
-        let helper = Credentials::Helper(self.program().to_str().unwrap().to_owned());
-        config::Upstream { credentials: Some(helper), ..setting(url) }
+    fn setting(&self, url: &str) -> config::UpstreamConfig {
+        let helper = CredentialsConfig::Helper(self.program().to_str().unwrap().to_owned());
+        config::UpstreamConfig { credentials: Some(helper), ..setting(url) }
     }
 }
 

@@ -188,7 +188,7 @@ async fn a_blob_that_is_cut_under_tls_arrives_whole() {
     )
     .await;
     let setting =
-        config::Upstream { ca_file: Some(ca_file), ..setting(&format!("https://{}", fake.address)) };
+        config::UpstreamConfig { ca_file: Some(ca_file), ..setting(&format!("https://{}", fake.address)) };
     let ask = UpstreamRequest::new(Method::GET, Resource::Blob(Digest::of(&content())), &HeaderMap::new());
     let (body, outcome) = wrap(target(setting, timeouts()), ask, Some(Digest::of(&content()))).await;
     let got = read(body, outcome).await;

@@ -97,7 +97,7 @@ async fn ask(fake: &Fake, host: &str, trusted: Option<&str>) -> Result<String, U
     let ca_file = trusted.map(|pem| written(folder.path(), pem));
     let url = format!("https://{host}:{}", fake.address.port());
     let response =
-        target(config::Upstream { ca_file, ..setting(&url) }, timeouts()).send(&manifest()).await?;
+        target(config::UpstreamConfig { ca_file, ..setting(&url) }, timeouts()).send(&manifest()).await?;
     Ok(text(response).await)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
-use landfall::config::{self, Credentials, Redirects, Secret};
+use landfall::config::{self, CredentialsConfig, Redirects, Secret};
 use landfall::model::oci::Digest;
 use landfall::proxy::upstream::{
     ForbiddenTarget, Resource, SentCredentials, Target, Timeouts, UpstreamBody, UpstreamError,
@@ -19,8 +19,8 @@ use crate::rig::fake::{Fake, Reply, Seen, serve_range};
 /// `me:word` by Basic.
 pub const BASIC: &str = "Basic bWU6d29yZA==";
 
-pub fn setting(url: &str) -> config::Upstream {
-    config::Upstream {
+pub fn setting(url: &str) -> config::UpstreamConfig {
+    config::UpstreamConfig {
         prefix: String::new(),
         url: url.parse().unwrap(),
         strip_prefix: false,
@@ -29,15 +29,16 @@ pub fn setting(url: &str) -> config::Upstream {
         ca_file: None,
         redirects: Redirects::Follow,
         token_servers: Vec::new(),
-        outbound: config::Outbound::default(),
+        outbound: config::OutboundProxies::default(),
         head_timeout: None,
         stall_timeout: None,
     }
 }
 
-pub fn with_user(url: &str) -> config::Upstream {
-    let credentials = Credentials::Fixed { username: "me".into(), password: Secret::new("word".into()) };
-    config::Upstream { credentials: Some(credentials), ..setting(url) }
+pub fn with_user(url: &str) -> config::UpstreamConfig {
+    let credentials =
+        CredentialsConfig::Fixed { username: "me".into(), password: Secret::new("word".into()) };
+    config::UpstreamConfig { credentials: Some(credentials), ..setting(url) }
 }
 
 /// Short waits, long enough for a busy machine where a wait is not what is tested.
@@ -45,7 +46,7 @@ pub fn timeouts() -> Timeouts {
     Timeouts { resume_pause: Duration::from_millis(1), ..Timeouts::default() }
 }
 
-pub fn target(setting: config::Upstream, timeouts: Timeouts) -> Target {
+pub fn target(setting: config::UpstreamConfig, timeouts: Timeouts) -> Target {
     Upstreams::new(&[setting], timeouts).unwrap().select(&"docker/app".parse().unwrap(), None).unwrap()
 }
 
@@ -94,7 +95,7 @@ async fn the_registry_sees_the_request_and_nothing_of_the_proxy() {
     {
         headers.append(name, value.parse().unwrap());
     }
-    let settings = config::Upstream {
+    let settings = config::UpstreamConfig {
         prefix: "docker".into(),
         strip_prefix: true,
         ..setting(&(fake.url() + "/cache/"))
@@ -365,7 +366,7 @@ async fn neither_redirect_nor_realm_leads_to_a_forbidden_place() {
             .await;
             // A token server that is named is no nearer for that.
             let token_servers = vec![place.parse().unwrap()];
-            let settings = config::Upstream { token_servers, ..with_user(&fake.url()) };
+            let settings = config::UpstreamConfig { token_servers, ..with_user(&fake.url()) };
             let error = target(settings, timeouts()).send(&manifest()).await.unwrap_err();
             assert!(
                 matches!(&error, UpstreamError::Refused { reason, .. } if *reason == expected),
@@ -380,7 +381,7 @@ async fn neither_redirect_nor_realm_leads_to_a_forbidden_place() {
 #[tokio::test]
 async fn a_redirect_is_passed_with_an_absolute_location() {
     let fake = Fake::start(|_| Reply::new(307).header("location", "/store/x?sig=a").body("moved")).await;
-    let settings = config::Upstream { redirects: Redirects::Pass, ..with_user(&fake.url()) };
+    let settings = config::UpstreamConfig { redirects: Redirects::Pass, ..with_user(&fake.url()) };
     let response = target(settings, timeouts()).send(&blob()).await.unwrap();
     assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
     assert_eq!(response.headers()["location"], format!("{}/store/x?sig=a", fake.url()));
@@ -559,7 +560,7 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 async fn an_upstream_has_a_wait_of_its_own() {
     let fake = Fake::start(|_| Reply::silence()).await;
     let wait = Duration::from_millis(50);
-    let settings = config::Upstream { head_timeout: Some(wait), ..setting(&fake.url()) };
+    let settings = config::UpstreamConfig { head_timeout: Some(wait), ..setting(&fake.url()) };
     let target = target(settings, timeouts());
     for ask in [manifest(), UpstreamRequest::new(Method::GET, Resource::Tags, &HeaderMap::new())] {
         let error = target.send(&ask).await.unwrap_err();

@@ -25,7 +25,7 @@ use super::head::is_timeout_notice;
 use super::limits::{PROBE_AFTER, PROBE_PAUSE, UNACKNOWLEDGED_MAX};
 use super::tls_error;
 use super::tunnel::{self, ProxyHop, TunnelError};
-use crate::config::{HttpProxy, Outbound};
+use crate::config::{HttpProxy, OutboundProxies};
 
 /// Which addresses a connection may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl From<io::Error> for ConnectError {
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
-    pub(super) outbound: Arc<Outbound>,
+    pub(super) outbound: Arc<OutboundProxies>,
     pub(super) reach: Reach,
     pub(super) limit: Duration,
 }

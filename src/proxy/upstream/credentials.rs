@@ -78,19 +78,19 @@ enum ReadError {
 impl Credentials {
     /// # Errors
     /// Why such credentials cannot be sent (RFC 7617 §2).
-    pub(super) fn new(setting: Option<&config::Credentials>, url: &Url) -> Result<Self, &'static str> {
+    pub(super) fn new(setting: Option<&config::CredentialsConfig>, url: &Url) -> Result<Self, &'static str> {
         let known =
             |username: &str, password: &Secret| Credential::new(username.to_owned(), password.clone());
         let (source, known) = match setting {
             None => (CredentialSource::Fixed, None),
-            Some(config::Credentials::Fixed { username, password }) => {
+            Some(config::CredentialsConfig::Fixed { username, password }) => {
                 (CredentialSource::Fixed, Some(known(username, password)?))
             }
-            Some(config::Credentials::File { username, password, file }) => {
+            Some(config::CredentialsConfig::File { username, password, file }) => {
                 let source = CredentialSource::File { username: username.clone(), path: file.clone() };
                 (source, Some(known(username, password)?))
             }
-            Some(config::Credentials::Helper(name)) => {
+            Some(config::CredentialsConfig::Helper(name)) => {
                 let source =
                     CredentialSource::Helper { program: helper::program(name), server: helper::server(url) };
                 (source, None)

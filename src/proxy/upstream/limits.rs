@@ -109,7 +109,7 @@ pub struct Timeouts {
 
 impl Timeouts {
     /// As an upstream's settings change them.
-    pub(super) fn with_overrides(self, setting: &config::Upstream) -> Self {
+    pub(super) fn with_overrides(self, setting: &config::UpstreamConfig) -> Self {
         Self {
             head: setting.head_timeout.unwrap_or(self.head),
             stall: setting.stall_timeout.unwrap_or(self.stall),

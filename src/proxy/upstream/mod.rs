@@ -95,7 +95,7 @@ impl Upstreams {
     ///
     /// # Errors
     /// Settings that cannot work, by the name of their key.
-    pub fn new(settings: &[config::Upstream], timeouts: Timeouts) -> Result<Self, SetupError> {
+    pub fn new(settings: &[config::UpstreamConfig], timeouts: Timeouts) -> Result<Self, SetupError> {
         let (roots, up) = (tls::system_roots(), UpGauge::default());
         let mut upstreams = Vec::with_capacity(settings.len());
         for (index, setting) in settings.iter().enumerate() {
@@ -136,7 +136,7 @@ impl Upstreams {
 }
 
 /// A setting as names see it.
-fn registry(setting: &config::Upstream) -> Option<Registry> {
+fn registry(setting: &config::UpstreamConfig) -> Option<Registry> {
     let (host, port) = (setting.url.host_str()?, setting.url.port());
     let at = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")).parse().ok()?;
     let default_port = if setting.url.scheme() == "http" { 80 } else { 443 };
@@ -146,7 +146,7 @@ fn registry(setting: &config::Upstream) -> Option<Registry> {
 
 impl Upstream {
     fn new(
-        setting: &config::Upstream,
+        setting: &config::UpstreamConfig,
         pools: Pools,
         timeouts: Timeouts,
         up: &UpGauge,
@@ -212,8 +212,8 @@ impl Target {
 mod tests {
     use super::*;
 
-    fn upstream(prefix: &str, url: &str, strip_prefix: bool) -> config::Upstream {
-        config::Upstream {
+    fn upstream(prefix: &str, url: &str, strip_prefix: bool) -> config::UpstreamConfig {
+        config::UpstreamConfig {
             prefix: prefix.into(),
             url: url.parse().unwrap(),
             strip_prefix,
@@ -222,18 +222,18 @@ mod tests {
             ca_file: None,
             redirects: Redirects::Follow,
             token_servers: Vec::new(),
-            outbound: config::Outbound::default(),
+            outbound: config::OutboundProxies::default(),
             head_timeout: None,
             stall_timeout: None,
         }
     }
 
-    fn password(username: &str) -> config::Credentials {
+    fn password(username: &str) -> config::CredentialsConfig {
         let password = config::Secret::new("hunter2".into());
-        config::Credentials::Fixed { username: username.into(), password }
+        config::CredentialsConfig::Fixed { username: username.into(), password }
     }
 
-    type Change = fn(&mut config::Upstream);
+    type Change = fn(&mut config::UpstreamConfig);
 
     #[test]
     fn settings_that_cannot_work_are_named() {

@@ -22,7 +22,7 @@ use super::limits::{
 };
 use super::pool::{Pool, RequestError};
 use super::request::TimeoutClass;
-use crate::config::Outbound;
+use crate::config::OutboundProxies;
 use crate::deadline::{Deadlines, Elapsed};
 
 /// The connections of one upstream. A connection that was made for one reach serves no other.
@@ -50,7 +50,7 @@ struct LanePools {
 }
 
 impl Pools {
-    pub(super) fn new(tls: &Arc<ClientConfig>, outbound: &Arc<Outbound>, timeouts: Timeouts) -> Self {
+    pub(super) fn new(tls: &Arc<ClientConfig>, outbound: &Arc<OutboundProxies>, timeouts: Timeouts) -> Self {
         let lane_pools = |reach| {
             let (tls, outbound) = (tls.clone(), outbound.clone());
             LanePools::new(&Connector { tls, outbound, reach, limit: timeouts.connect }, timeouts)

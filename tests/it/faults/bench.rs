@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use landfall::config::{self, Credentials, Redirects, Secret, Verify};
+use landfall::config::{self, CredentialsConfig, Redirects, Secret, Verify};
 use landfall::listen::{self, Slots, TrustedProxies};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
@@ -111,7 +111,7 @@ impl Bench {
         };
         let _entered = plane.enter();
         let proxy = Arc::new(Proxy::new(log, upstreams, TrustedProxies::default(), settings));
-        let files = config::Tls { cert: certificate.cert.clone(), key: certificate.key.clone() };
+        let files = config::TlsFiles { cert: certificate.cert.clone(), key: certificate.key.clone() };
         let shown = Certificate::load(files).unwrap();
         let mut stops = Vec::new();
         let mut serve = |certificate: Option<&Certificate>| -> SocketAddr {
@@ -225,20 +225,20 @@ async fn admit(log: &Log) {
     log.append(token.by(Actor::default(), at)).await.unwrap();
 }
 
-fn setting(prefix: &str, upstream: &Upstream, identity: &Identity) -> config::Upstream {
-    config::Upstream {
+fn setting(prefix: &str, upstream: &Upstream, identity: &Identity) -> config::UpstreamConfig {
+    config::UpstreamConfig {
         prefix: prefix.to_owned(),
         url: upstream.url().parse().unwrap(),
         strip_prefix: false,
         hosts: Vec::new(),
-        credentials: Some(Credentials::Fixed {
+        credentials: Some(CredentialsConfig::Fixed {
             username: "me".to_owned(),
             password: Secret::new("word".to_owned()),
         }),
         ca_file: Some(identity.cert.clone()),
         redirects: Redirects::Follow,
         token_servers: Vec::new(),
-        outbound: config::Outbound::default(),
+        outbound: config::OutboundProxies::default(),
         head_timeout: None,
         stall_timeout: None,
     }

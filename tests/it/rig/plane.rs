@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall::clock;
-use landfall::config::{Tls, Verify};
+use landfall::config::{TlsFiles, Verify};
 use landfall::listen::{ListenerLimits, Slots, TrustedProxies};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
@@ -82,7 +82,7 @@ impl Plane {
         let certificate = identity.map(|identity| {
             identity.write(dir.path());
             let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
-            Certificate::load(Tls { cert, key }).unwrap()
+            Certificate::load(TlsFiles { cert, key }).unwrap()
         });
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate.as_ref()).unwrap();
         let address = listener.address().unwrap();

@@ -24,16 +24,16 @@ pub(super) struct ClusterTable {
 
 /// How Landfall reaches the cluster of an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
+pub struct ClusterAccess {
     /// As whom.
-    pub login: Login,
+    pub login: ClusterLogin,
     /// The environment's namespace; that of the kubeconfig's context without.
     pub namespace: Option<String>,
 }
 
 /// As whom Landfall comes to a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
+pub enum ClusterLogin {
     /// As the service account of the pod that it runs in, to the cluster around it.
     InCluster,
     /// As a kubeconfig says.
@@ -46,10 +46,10 @@ pub enum Login {
 }
 
 /// Where the workloads of environments are, and how they are reached where Landfall may.
-pub(super) type Clusters = (BTreeMap<EnvironmentName, Place>, BTreeMap<EnvironmentName, Access>);
+pub(super) type Clusters = (BTreeMap<EnvironmentName, Place>, BTreeMap<EnvironmentName, ClusterAccess>);
 
 /// The clusters of environments; each environment has one at most.
-pub(super) fn clusters(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigError> {
+pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigError> {
     let (mut places, mut accesses) = (BTreeMap::new(), BTreeMap::new());
     for (index, table) in tables.into_iter().enumerate() {
         let key = |name: &str| format!("cluster[{index}].{name}");
@@ -72,19 +72,19 @@ pub(super) fn clusters(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigErro
         }
         let login = match (table.kubeconfig, table.in_cluster) {
             (None, false) => None,
-            (None, true) => Some(Login::InCluster),
-            (Some(file), false) => Some(Login::Kubeconfig { file, context: table.context.clone() }),
+            (None, true) => Some(ClusterLogin::InCluster),
+            (Some(file), false) => Some(ClusterLogin::Kubeconfig { file, context: table.context.clone() }),
             (Some(_), true) => {
                 return Err(wrong("in_cluster", "either that or a kubeconfig, not both".into()));
             }
         };
-        if login == Some(Login::InCluster) && table.namespace.is_none() {
+        if login == Some(ClusterLogin::InCluster) && table.namespace.is_none() {
             let problem =
                 "missing: in_cluster needs it, for Landfall's own namespace is hardly the environment's";
             return Err(wrong("namespace", problem.into()));
         }
         if let Some(login) = login {
-            accesses.insert(environment.clone(), Access { login, namespace: table.namespace.clone() });
+            accesses.insert(environment.clone(), ClusterAccess { login, namespace: table.namespace.clone() });
         }
         let place = Place { context: table.context, namespace: table.namespace, workloads };
         if places.insert(environment, place).is_some() {
