@@ -1,20 +1,20 @@
-//! The one place where the time of day is read, and where a step of the clock is noticed.
+//! Reads the time of day, and detects steps of the clock. No other module reads it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::model::log_time::Step;
 use crate::model::time::{Span, Time};
 
-/// A step of less than this is none: it is within the jitter of the log.
+/// Smallest step; smaller differences are within the jitter of the log.
 const STEP_MIN: Span = Span::from_secs(2);
 
-/// Longest time between reading the one clock and the other.
+/// Longest time between reading the two clocks.
 const READ_TIME_MAX: Span = Span::from_ms(50);
 
-/// For so long after a step there may be stamps that were made before it.
+/// Time after a step in which stamps from before it may still arrive.
 const STALE_STAMPS_FOR: Span = Span::from_secs(60);
 
-/// Further than this from the last look, a stamp may tell of a step.
+/// Distance from the last check beyond which a stamp may lie behind a step.
 const STAMP_DISTANCE_MAX: Span = Span::from_secs(1);
 
 /// This machine's time of day.
@@ -23,17 +23,17 @@ pub fn now() -> Time {
     Time::from_ms(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Both clocks at one moment.
+/// Both clocks at the same moment.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockReading {
-    /// The time of day, which can be set.
+    /// Time of day, which can be set.
     pub wall_clock: Time,
-    /// Time that the machine has run, asleep or awake, which cannot.
+    /// Time since the machine's start, asleep or awake, which cannot be set.
     pub uptime: Span,
 }
 
 impl ClockReading {
-    /// Both clocks now. A process that was stopped between the two looks again.
+    /// Reads both clocks. Repeats if the process was stopped in between.
     pub fn now() -> Self {
         loop {
             let before = uptime();
@@ -46,36 +46,36 @@ impl ClockReading {
     }
 }
 
-/// Time that this machine has run, asleep or awake.
+/// Time since the machine's start, asleep or awake.
 #[cfg(target_os = "linux")]
 fn uptime() -> Span {
     let ran = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Span::from_ms(ran.tv_sec.saturating_mul(1000).saturating_add(ran.tv_nsec / 1_000_000))
 }
 
-/// Time that this process has run, as well as this system tells.
+/// Time since the process's start, which is the best this system offers.
 #[cfg(not(target_os = "linux"))]
 fn uptime() -> Span {
     static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     Span::from_ms(i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Notices that the clock was set: its time passes otherwise than the machine's.
+/// Detects steps of the clock: wall-clock time that passes differently from uptime.
 pub struct ClockMonitor {
     read: Box<dyn FnMut() -> ClockReading + Send>,
     last: ClockReading,
-    /// The latest step, and when it was noticed.
+    /// The latest step, and the uptime at its detection.
     stepped: Option<(Span, Span)>,
 }
 
 impl ClockMonitor {
-    /// A watch over this machine's clock. One that says less than `last_told`, which is in the log, was set back while
-    /// nobody watched: the first look says so.
+    /// Starts monitoring this machine's clock. `last_stamp` is the latest time in the log; if the clock is
+    /// earlier, it was set back, and the first check reports that.
     pub fn start(last_stamp: Option<Time>) -> Self {
         Self::with_clocks(ClockReading::now, last_stamp)
     }
 
-    /// As `begin`, over clocks that `read` reads.
+    /// Monitors the clocks that `read` reads.
     pub(crate) fn with_clocks(
         read: impl FnMut() -> ClockReading + Send + 'static,
         last_stamp: Option<Time>,
@@ -86,7 +86,7 @@ impl ClockMonitor {
         Self { read, last, stepped: None }
     }
 
-    /// Looks at the clock. Returns its step since the last look, if there was one.
+    /// Checks the clock. Returns its step since the last check, if there was one.
     pub fn check(&mut self) -> Option<Step> {
         let now = (self.read)();
         let by = now.wall_clock.since(self.last.wall_clock + (now.uptime - self.last.uptime));
@@ -98,18 +98,18 @@ impl ClockMonitor {
         Some(Step { at: now.wall_clock, by, is_measured: true })
     }
 
-    /// Takes a look back: the next one finds the step again.
+    /// Reverts a check, so that the next one reports the step again.
     pub fn undo_step(&mut self, by: Span) {
         self.last.wall_clock = self.last.wall_clock - by;
         self.stepped = self.stepped.filter(|_| by == Span::default());
     }
 
-    /// Whether a stamp is so far from the last look that the clock may have stepped since.
+    /// Whether a stamp is so far from the last check that the clock may have stepped in between.
     pub fn may_span_step(&self, at: Time) -> bool {
         distance(at, self.last.wall_clock) > STAMP_DISTANCE_MAX.ms().unsigned_abs()
     }
 
-    /// A stamp by the clock as it is. What was under way at a step was stamped before it, and may be handed over after it.
+    /// Corrects a stamp that was taken before the latest step and arrives after it.
     pub fn corrected(&self, at: Time) -> Time {
         let Some((by, since)) = self.stepped else { return at };
         let is_fresh = self.last.uptime - since <= STALE_STAMPS_FOR;
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// Clocks that a test sets: the time of day, and how long the machine has run, in seconds.
+    /// Clocks under a test's control: time of day and uptime, in seconds.
     #[derive(Clone, Default)]
     struct Clocks(Arc<Mutex<(i64, i64)>>);
 

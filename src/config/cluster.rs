@@ -1,4 +1,4 @@
-//! `[[cluster]]`: where the workloads of an environment are, and how Landfall reaches them if it may.
+//! `[[cluster]]`: location of an environment's workloads, and Landfall's access to them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,33 +22,33 @@ pub(super) struct ClusterTable {
     workloads: BTreeMap<String, Vec<String>>,
 }
 
-/// How Landfall reaches the cluster of an environment.
+/// Access to an environment's cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterAccess {
-    /// As whom.
+    /// Source of the credentials.
     pub login: ClusterLogin,
-    /// The environment's namespace; that of the kubeconfig's context without.
+    /// The environment's namespace; by default that of the kubeconfig's context.
     pub namespace: Option<String>,
 }
 
-/// As whom Landfall comes to a cluster.
+/// Source of credentials for a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterLogin {
-    /// As the service account of the pod that it runs in, to the cluster around it.
+    /// The service account of Landfall's own pod, for the surrounding cluster.
     InCluster,
-    /// As a kubeconfig says.
+    /// A kubeconfig.
     Kubeconfig {
-        /// The file; it is read again each time.
+        /// Path of the file, which is read for each use.
         file: PathBuf,
-        /// The context in it; its current one without.
+        /// Context in the file; by default its current one.
         context: Option<String>,
     },
 }
 
-/// Where the workloads of environments are, and how they are reached where Landfall may.
+/// Locations of the environments' workloads, and access to clusters.
 pub(super) type Clusters = (BTreeMap<EnvironmentName, Place>, BTreeMap<EnvironmentName, ClusterAccess>);
 
-/// The clusters of environments; each environment has one at most.
+/// Checks the clusters; each environment has one at most.
 pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigError> {
     let (mut places, mut accesses) = (BTreeMap::new(), BTreeMap::new());
     for (index, table) in tables.into_iter().enumerate() {
@@ -60,7 +60,7 @@ pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigE
         let environment: EnvironmentName =
             name.parse().map_err(|error: BadEnvironmentName| wrong("environment", error.to_string()))?;
         if let Some(namespace) = table.namespace.as_deref().filter(|text| !is_namespace(text)) {
-            return Err(wrong("namespace", format!("`{namespace}` is no name of a namespace; e.g. shop")));
+            return Err(wrong("namespace", format!("`{namespace}` is not a namespace's name; e.g. shop")));
         }
         let mut workloads = BTreeMap::new();
         for (repository, names) in table.workloads {
@@ -80,7 +80,7 @@ pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigE
         };
         if login == Some(ClusterLogin::InCluster) && table.namespace.is_none() {
             let problem =
-                "missing: in_cluster needs it, for Landfall's own namespace is hardly the environment's";
+                "missing: in_cluster needs it, because Landfall's own namespace is hardly the environment's";
             return Err(wrong("namespace", problem.into()));
         }
         if let Some(login) = login {
@@ -90,7 +90,7 @@ pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigE
         if places.insert(environment, place).is_some() {
             return Err(wrong(
                 "environment",
-                format!("`{name}` is there twice; each environment has one place"),
+                format!("`{name}` is used twice; each environment has one cluster"),
             ));
         }
     }

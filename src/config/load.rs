@@ -1,4 +1,4 @@
-//! From flags, variables and a file to a checked [`Config`].
+//! Loads flags, variables and a file into a checked [`Config`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,26 +18,26 @@ use super::{AdminConfig, Config, ConfigError, ProxyConfig, TlsFiles, Verify};
 use crate::model::deployments::Rules;
 use crate::model::time::Span;
 
-/// Where the proxy listens unless told otherwise.
+/// Default address of the proxy.
 const PROXY_LISTEN: &str = "0.0.0.0:8080";
-/// Where the admin server listens unless told otherwise: not beyond this machine.
+/// Default address of the admin server: only reachable from this machine.
 const ADMIN_LISTEN: &str = "127.0.0.1:8081";
-/// Where the log lives unless told otherwise.
+/// Default folder of the log.
 pub const DATA: &str = "./landfall-data";
-/// How long an answer waits for its observation to be durable, unless told otherwise.
+/// Default of `log.max_wait`.
 const MAX_WAIT: Duration = Duration::from_millis(25);
-/// Longest such wait that may be set: a longer one would slow pulls down noticeably.
+/// Largest `log.max_wait`: a longer wait would slow pulls down noticeably.
 const MAX_WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long observations stay in the log, unless told otherwise: a year and some weeks, so that years compare.
+/// Default of `log.keep`: a year and some weeks, so that years can be compared.
 const KEEP: Duration = Duration::from_secs(400 * 24 * 3600);
-/// Shortest such time: what is asked about last week is answered from observations.
+/// Smallest `log.keep`: questions about the recent past are answered from observations.
 const KEEP_MIN: Duration = Duration::from_secs(24 * 3600);
-/// Longest such time.
+/// Largest `log.keep`.
 const KEEP_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-/// Longest settle time that may be set.
+/// Largest `derive.settle`.
 const SETTLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The file as it is written; every value is checked later, with its key at hand.
+/// The file as it is written. Values are checked later, where their key is known.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ConfigFile {
@@ -87,10 +87,10 @@ struct DeriveTable {
 }
 
 impl Config {
-    /// Reads the file that the flags name, if any, and lays the flags over it.
+    /// Reads the file that the flags name, if any, and overrides it with the flags.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first problem.
     pub fn load(flags: Flags) -> Result<Self, ConfigError> {
         let file = match &flags.config {
             Some(path) => parse(&read("--config", path)?).map_err(|problem| in_file(path, problem))?,
@@ -113,7 +113,7 @@ impl Config {
         if proxy_protocol && trusted_proxies.is_empty() {
             return Err(ConfigError::value(
                 "proxy.trusted_proxies (--trusted-proxy)",
-                "missing: proxy.proxy_protocol is true, so the addresses that may speak it must be named",
+                "missing: proxy.proxy_protocol is true, so the addresses that may use it are required",
             ));
         }
         Ok(Self {
@@ -207,7 +207,7 @@ fn public_host(text: String) -> Result<String, ConfigError> {
     }
 }
 
-/// Hosts as a request names them, without a port.
+/// Checks hosts as requests name them, without a port.
 fn admin_hosts(flags: Vec<String>, file: Vec<String>) -> Result<Vec<String>, ConfigError> {
     let given = if flags.is_empty() { file } else { flags };
     given.into_iter().map(|text| admin_host(&text)).collect()
@@ -233,7 +233,7 @@ fn networks(flags: Vec<String>, file: Vec<String>) -> Result<Vec<IpNet>, ConfigE
     given.into_iter().map(|text| network(&text)).collect()
 }
 
-/// A network, or a single address.
+/// Parses a network or a single address.
 fn network(text: &str) -> Result<IpNet, ConfigError> {
     text.parse().or_else(|_| text.parse::<IpAddr>().map(|address| address.to_canonical().into())).map_err(
         |_| {
@@ -250,11 +250,11 @@ fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, 
         (None, None) => Ok(None),
         (Some(_), None) => Err(ConfigError::value(
             "proxy.tls_key (--tls-key)",
-            "missing: proxy.tls_cert is set, so the key must be, too",
+            "missing: proxy.tls_cert is set, so the key is required too",
         )),
         (None, Some(_)) => Err(ConfigError::value(
             "proxy.tls_cert (--tls-cert)",
-            "missing: proxy.tls_key is set, so the certificate must be, too",
+            "missing: proxy.tls_key is set, so the certificate is required too",
         )),
     }
 }

@@ -1,7 +1,7 @@
-//! Through which HTTP proxy an upstream is reached: `[[upstream]] proxy`, and the variables that container tools know.
+//! HTTP proxies for outbound connections: `[[upstream]] proxy`, and the usual environment variables.
 //!
-//! `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are read as Go programs read them (golang.org/x/net/http/httpproxy), so that
-//! Landfall goes where containerd, dockerd and registries go beside it.
+//! `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are interpreted as in Go programs
+//! (golang.org/x/net/http/httpproxy), like containerd, dockerd and registries do.
 
 use std::net::IpAddr;
 
@@ -12,31 +12,31 @@ use url::Url;
 
 use super::{ConfigError, Secret};
 
-/// Longest such list that is read, in entries: each connection looks through it.
+/// Entries read of `NO_PROXY`: each connection searches them.
 const EXEMPT_MAX: usize = 1024;
 
-/// How connections leave.
+/// Proxies for an upstream's connections.
 #[derive(Clone, Debug, Default)]
 pub struct OutboundProxies {
     http: Option<HttpProxy>,
     https: Option<HttpProxy>,
     exempt: Vec<NoProxyEntry>,
-    /// Whether this machine itself is exempt, as it is from what variables say.
+    /// Whether loopback addresses bypass the proxy, as they do for proxies from variables.
     is_loopback_direct: bool,
 }
 
-/// A proxy that speaks HTTP.
+/// An HTTP proxy.
 #[derive(Clone, Debug)]
 pub struct HttpProxy {
-    /// Its name or address, without brackets.
+    /// Name or address of the proxy, without brackets.
     pub host: String,
-    /// Its port.
+    /// TCP port of the proxy.
     pub port: u16,
-    /// What it wants to know, as `Proxy-Authorization` has it (RFC 9110 §11.7.2).
+    /// Value for `Proxy-Authorization` (RFC 9110 §11.7.2).
     pub authorization: Option<Secret>,
 }
 
-/// Hosts that are reached without a proxy: an entry of `NO_PROXY`.
+/// An entry of `NO_PROXY`: hosts that are reached directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NoProxyEntry {
     hosts: HostPattern,
@@ -47,13 +47,13 @@ struct NoProxyEntry {
 enum HostPattern {
     All,
     Network(IpAddr, u8),
-    /// The name and all below it.
+    /// The name and all names below it.
     Domain(String),
-    /// All below the name, and not itself.
+    /// All names below it, but not the name itself.
     Below(String),
 }
 
-/// What the surroundings say of proxies.
+/// Values of the environment variables.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProxyVariables {
     http: Option<(&'static str, String)>,
@@ -62,13 +62,13 @@ pub(super) struct ProxyVariables {
 }
 
 impl ProxyVariables {
-    /// Those of this process.
+    /// Reads the variables of this process.
     pub(super) fn of_process() -> Self {
         Self::of(|name| std::env::var(name).ok())
     }
 
-    /// The first of each that says something. A CGI program's `HTTP_PROXY` is what its client sent as `Proxy`
-    /// (CVE-2016-5385, "httpoxy").
+    /// Takes the first non-empty variable of each pair. In a CGI program, `HTTP_PROXY` is the client's
+    /// `Proxy` header (CVE-2016-5385, "httpoxy") and ignored.
     fn of(variable: impl Fn(&'static str) -> Option<String>) -> Self {
         let is_cgi = variable("REQUEST_METHOD").is_some();
         let first = |names: [&'static str; 2]| {
@@ -85,7 +85,7 @@ impl ProxyVariables {
 }
 
 impl OutboundProxies {
-    /// How an upstream is reached whose `proxy`, at `key`, says this: nothing leaves it to the variables.
+    /// Combines the value of `proxy` at `key` with the variables, which apply if there is none.
     pub(super) fn new(
         key: &str,
         setting: Option<&str>,
@@ -108,7 +108,7 @@ impl OutboundProxies {
         }
     }
 
-    /// The proxy on the way to a host; none where it is reached directly.
+    /// Proxy for connections to a host; `None` if it is reached directly.
     pub fn proxy_for(&self, is_tls: bool, host: &str, port: u16) -> Option<&HttpProxy> {
         let proxy = if is_tls { self.https.as_ref() } else { self.http.as_ref() }?;
         let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
@@ -150,7 +150,7 @@ fn is_in(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     }
 }
 
-/// The entries of `NO_PROXY` that can be read; others are nobody's name.
+/// Parses `NO_PROXY`; malformed entries match no host and are skipped.
 fn exempt(text: &str) -> Vec<NoProxyEntry> {
     let entries = text.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
     entries.filter_map(|entry| one_exempt(&entry.to_ascii_lowercase())).take(EXEMPT_MAX).collect()
@@ -166,7 +166,7 @@ fn one_exempt(entry: &str) -> Option<NoProxyEntry> {
         return (bits <= width)
             .then_some(NoProxyEntry { hosts: HostPattern::Network(network, bits), port: None });
     }
-    // An address of IPv6 has colons of its own.
+    // An IPv6 address has colons of its own.
     let (host, port) = match (entry.parse::<IpAddr>(), entry.rsplit_once(':')) {
         (Err(_), Some((host, port))) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
         _ => (entry, None),
@@ -186,7 +186,7 @@ fn one_exempt(entry: &str) -> Option<NoProxyEntry> {
     is_named.then_some(NoProxyEntry { hosts, port })
 }
 
-/// A proxy's URL; without a scheme, http is meant. It is not shown: a password may be in it.
+/// Parses a proxy's URL; the scheme defaults to http. The value is not shown, because it may have a password.
 fn proxy(key: &str, text: &str) -> Result<HttpProxy, ConfigError> {
     let text = text.trim();
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };

@@ -1,4 +1,4 @@
-//! The registries that the proxy stands in front of: `[[upstream]]`.
+//! `[[upstream]]`: the registries behind the proxy.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use super::{ConfigError, CredentialsConfig, Redirects, Secret, UpstreamConfig};
 use crate::model::oci::Repository;
 use crate::model::registries::Host;
 
-/// Shortest time that an upstream can be given to say something.
+/// Smallest timeout of an upstream.
 const WAIT_MIN: Duration = Duration::from_secs(1);
-/// Longest such time: whoever waits holds a connection on both sides.
+/// Largest timeout of an upstream: a waiting request holds a connection on both sides.
 const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,13 +36,13 @@ pub(super) struct UpstreamTable {
 }
 
 impl UpstreamTable {
-    /// The one of `--upstream`.
+    /// The upstream of `--upstream`.
     pub(super) fn at(url: String) -> Self {
         Self { url: Some(url), ..Self::default() }
     }
 }
 
-/// Checks them; there must be one.
+/// Checks the upstreams; at least one is required.
 pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<UpstreamConfig>, ConfigError> {
     if tables.is_empty() {
         return Err(ConfigError::value(
@@ -71,7 +71,7 @@ fn upstream(
     let key = |name: &str| format!("upstream[{index}].{name}");
     let prefix = table.prefix.trim_end_matches('/').to_owned();
     if !prefix.is_empty() && Repository::in_path(&prefix).is_err() {
-        let problem = format_args!("`{prefix}` is no repository path; e.g. docker or team/images");
+        let problem = format_args!("`{prefix}` is not a repository path; e.g. docker or team/images");
         return Err(ConfigError::value(key("prefix"), problem));
     }
     if table.strip_prefix && prefix.is_empty() {
@@ -107,7 +107,7 @@ fn known_as(key: &str, text: &str) -> Result<Host, ConfigError> {
     text.parse().map_err(|problem| ConfigError::value(key, format_args!("`{text}` is {problem}")))
 }
 
-/// Schemes and hosts, perhaps with a port.
+/// Parses origins: scheme, host and optional port.
 fn token_servers(key: &str, origins: &[String]) -> Result<Vec<Url>, ConfigError> {
     let is_origin = |url: &Url| {
         matches!(url.scheme(), "http" | "https")
@@ -138,7 +138,7 @@ fn credentials(
         (None, None, Some(name)) if is_helper(&name) => Ok(Some(CredentialsConfig::Helper(name))),
         (None, None, Some(name)) => {
             let problem =
-                format_args!("`{name}`: write what stands behind docker-credential-, or a whole path");
+                format_args!("`{name}`: write the part after docker-credential-, or an absolute path");
             Err(ConfigError::value(key("credential_helper"), problem))
         }
         (_, _, Some(_)) => {
@@ -154,7 +154,7 @@ fn credentials(
     }
 }
 
-/// No shell sees it, so a name needs only to be one.
+/// Whether `name` is a path or a plain name; no shell interprets it.
 fn is_helper(name: &str) -> bool {
     let is_name = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
     Path::new(name).is_absolute() || (!name.is_empty() && name.chars().all(is_name))
@@ -172,15 +172,15 @@ fn upstream_url(key: String, text: &str) -> Result<Url, ConfigError> {
         return Err(complain("write http:// or https://, a host and a port"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(complain("credentials do not belong into the URL; use username and password_file"));
+        return Err(complain("credentials do not belong in the URL; use username and password_file"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(complain("only scheme, host and port; a path belongs into prefix"));
+        return Err(complain("only scheme, host and port; a path belongs in prefix"));
     }
     Ok(url)
 }
 
-/// A URL in a complaint, without what stands before its `@`.
+/// Hides the user and password of a URL in an error.
 fn redacted(text: &str) -> String {
     match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),

@@ -1,12 +1,14 @@
-//! What the proxy's and the admin server's listener fraction: accepting within bounds, and closing what only waits.
+//! Shared parts of the proxy's and the admin server's listeners: accepting connections within bounds and
+//! closing idle ones.
 //!
 //! ```text
-//! accept → a slot → a connection, until it ends, is overdue, or has to make room
+//! accept → slot → connection, until it ends, is overdue, or is evicted
 //! ```
 //!
-//! Every connection has a slot ([`Slots`]). There are so many and no more, and fewer for strangers of one address. A
-//! connection that only waits gives its slot up: to a limit of time, or to somebody who needs it. One with a request
-//! under way keeps it, and is bound by what that request is bound by.
+//! Every connection has a slot ([`Slots`]); their number is bounded. A *stranger* is a connection that has
+//! not shown a good token yet; each network has a bounded share of strangers. An idle connection loses its
+//! slot to a timeout or to a newcomer. A connection with an active request keeps its slot; that request's own
+//! timeouts apply.
 
 mod descriptors;
 mod frames;
@@ -41,26 +43,26 @@ pub use streams::StreamExecutor;
 pub use table::network;
 pub use trusted_proxies::TrustedProxies;
 
-/// Pause after a failure to accept, which is most often a lack of file descriptors.
+/// Pause after a failed accept, most often caused by a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The bounds of one listener.
+/// Bounds of one listener.
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerLimits {
     /// Connections at a time.
     pub connections_max: usize,
-    /// From the accept to a first whole request head, whatever has to be said before it (TLS, a preface).
+    /// Longest time from the accept to the first complete request head, including TLS and the HTTP/2 preface.
     pub first_head: Duration,
-    /// From the end of an answer to the next whole head.
+    /// Longest time from the end of an answer to the next complete request head.
     pub idle: Duration,
-    /// How long a client may take nothing of what it asked for.
+    /// Longest time in which a client may take no byte of its answer.
     pub stall: Duration,
-    /// Requests under way may go on for so long once the server stops.
+    /// Longest time that active requests may go on after the server stops.
     pub drain: Duration,
 }
 
-/// Serves until `shutdown` is done. `serve_connection` says all that is said on a connection, and takes no further request once
-/// [`Slot::closing`] is done. After the shutdown nothing more is accepted, and what is under way may go on for
+/// Serves until `shutdown` is done. `serve_connection` handles one connection and takes no further request
+/// once [`Slot::closing`] is done. After the shutdown nothing is accepted, and active requests may go on for
 /// [`ListenerLimits::drain`].
 pub async fn serve<F>(
     listener: TcpListener,
@@ -91,10 +93,10 @@ pub async fn serve<F>(
     }
     drop((listener, alive));
     slots.close_all();
-    // Each connection has a sender, and nobody sends.
+    // Each connection holds a sender and sends nothing, so the channel closes with the last of them.
     let drain = slots.limits().drain;
     if tokio::time::timeout(drain, all_closed.recv()).await.is_err() {
-        tracing::warn!(timeout = ?drain, "connections were still in use at the end and are cut off");
+        tracing::warn!(timeout = ?drain, "closing connections that are still in use after the drain timeout");
         slots.abort_all();
     }
 }
@@ -103,7 +105,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Without it small answers wait for the client's delayed acknowledgement.
+                // Without TCP_NODELAY small answers wait for the client's delayed acknowledgement.
                 let _ = stream.set_nodelay(true);
                 return (stream, peer);
             }
@@ -115,7 +117,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Lets a connection go on until its end, or until the time is over in which something has to be asked.
+/// Runs a connection to its end or until it is overdue.
 async fn run_connection(slot: &Slot, connection: impl Future<Output = ()>) {
     let mut connection = pin!(connection);
     loop {
@@ -123,7 +125,8 @@ async fn run_connection(slot: &Slot, connection: impl Future<Output = ()>) {
             biased;
             () = &mut connection => return,
             () = slot.overdue() => {
-                // Clients that have asked before are told first: HTTP/2 can say which requests were still heard.
+                // A client that has sent a request gets a graceful shutdown: HTTP/2 can say which requests
+                // were still accepted.
                 if (slot.is_closing() || !slot.has_requested()) && slot.stop_if_idle() {
                     slot.slots().count_silent();
                     return;
@@ -134,10 +137,10 @@ async fn run_connection(slot: &Slot, connection: impl Future<Output = ()>) {
     }
 }
 
-/// Polls an HTTP connection to its end. Once its slot is to be given up, it takes no further request.
+/// Drives an HTTP connection to its end. Starts a graceful shutdown once its slot is closing.
 pub async fn drive_http(connection: impl GracefulConnection, slot: &Slot) {
     let mut connection = pin!(connection);
-    // How a connection ends is the client's affair; what matters of it was observed.
+    // Errors are ignored: the client may end its connection in any way, and the log has what matters.
     tokio::select! {
         biased;
         _ = connection.as_mut() => return,

@@ -1,4 +1,4 @@
-//! An answer's body on its way to a client.
+//! The body of an answer on its way to a client.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,37 +10,37 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::slot::ActiveRequest;
 use super::streams::StreamProgress;
 
-/// What an HTTP/2 client is given at a time, so that taking some of it is seen however slow it is, and no more than this
-/// is held for it beside the body.
+/// Most bytes handed to an HTTP/2 stream at a time. Small pieces show progress on slow clients and bound the
+/// memory held beside the body.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// A body whose request is under way until the body is dropped.
+/// A body that keeps its request active until it is dropped.
 pub struct ResponseBody<B> {
     body: B,
     stream: Option<Http2Stream>,
     active: ActiveRequest,
 }
 
-/// What only a stream of HTTP/2 has.
+/// State of an HTTP/2 stream's body.
 struct Http2Stream {
     progress: Arc<StreamProgress>,
-    /// Rest of a piece that is too large to be given at once.
+    /// Rest of a frame that is larger than one piece.
     rest: Bytes,
 }
 
 impl<B> ResponseBody<B> {
-    /// The body of an answer to the request that is under way.
+    /// Wraps the body of an answer to the active request.
     pub fn new(body: B, active: ActiveRequest) -> Self {
         let stream = StreamProgress::current().map(|progress| Http2Stream { progress, rest: Bytes::new() });
         Self { body, stream, active }
     }
 
-    /// The body itself, for who writes it without hyper.
+    /// Splits off the inner body, for writing it without hyper.
     pub fn into_parts(self) -> (B, ActiveRequest) {
         (self.body, self.active)
     }
 
-    /// The body itself.
+    /// The inner body.
     pub fn get_ref(&self) -> &B {
         &self.body
     }

@@ -1,4 +1,4 @@
-//! One connection's slot: what it is activity, since when, and how it is told to end.
+//! One connection's slot: its activity, its deadline, and its shutdown.
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
@@ -15,19 +15,19 @@ use tokio::time::{Instant, sleep_until};
 use super::ListenerLimits;
 use super::slots::Slots;
 
-/// How much longer than [`ListenerLimits::idle`] a connection that was told of its end and has nothing under way may stay.
+/// Time on top of [`ListenerLimits::idle`] after which a closing connection without an active request is aborted.
 pub const CLOSING_GRACE: Duration = Duration::from_secs(5);
 
-/// A client between two requests has nothing under way for less than this. Its connection does not count as idle: closed
-/// under its next request, that request would fail.
+/// Time after a request in which a connection does not count as idle. If it were closed then, the client's
+/// next request would fail.
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
 
-/// In [`Connection::activity`]: its task was ended, and nothing may begin.
+/// Bit of [`Connection::activity`]: the task was aborted, and no request may begin.
 const ABORTED: u32 = 1 << 31;
-/// … and: it has to write what the client does not take now. The rest is the number of requests under way.
+/// Bit of [`Connection::activity`]: a write waits for the client. The other bits count active requests.
 const WRITE_BLOCKED: u32 = 1 << 30;
 
-/// A connection's slot, as those see it who deal with the connection.
+/// Handle to a connection's slot.
 #[derive(Clone)]
 pub struct Slot(Arc<Connection>);
 
@@ -35,13 +35,13 @@ struct Connection {
     number: u64,
     slots: Arc<Slots>,
     accepted: Instant,
-    /// When it accepted; then when it last had something under way. In ms since the slots started.
+    /// Time of the accept, later of the last activity, in ms since [`Slots`] was made.
     last_active_ms: AtomicU64,
-    /// [`ABORTED`], [`WRITE_BLOCKED`], and requests under way. Idle is 0.
+    /// [`ABORTED`], [`WRITE_BLOCKED`], and the number of active requests. Zero means idle.
     activity: AtomicU32,
-    /// A whole head has come.
+    /// A complete request head has arrived.
     has_requested: AtomicBool,
-    /// It counts as a stranger no longer.
+    /// The connection has shown a good token and is no longer a stranger.
     is_authenticated: AtomicBool,
     is_closing: AtomicBool,
     closing: AtomicWaker,
@@ -65,8 +65,8 @@ impl Slot {
         }))
     }
 
-    /// A whole head has come: until what is returned is dropped, the connection is not idle. None where the connection
-    /// was just given up; then no answer is due, as none is to what comes after the end of a connection.
+    /// Registers a request whose head is complete. The connection is not idle until the returned value is
+    /// dropped. Returns `None` if the connection was just aborted; that request needs no answer.
     pub fn begin_request(&self) -> Option<ActiveRequest> {
         if self.0.activity.fetch_add(1, Ordering::AcqRel) & ABORTED != 0 {
             return None;
@@ -75,25 +75,24 @@ impl Slot {
         Some(ActiveRequest(self.clone()))
     }
 
-    /// A good token was shown on the connection: it counts as a stranger no longer, if there is room for one more that
-    /// does not.
+    /// Takes the connection out of the strangers after a good token, if there is room for another authenticated one.
     pub fn mark_authenticated(&self) {
         if !self.0.is_authenticated.load(Ordering::Relaxed) && self.0.slots.mark_authenticated(self) {
             self.0.is_authenticated.store(true, Ordering::Relaxed);
         }
     }
 
-    /// A trusted proxy says whose the connection is: it counts for that network from here on.
+    /// Counts the connection for this client's network, as a trusted proxy has named it.
     pub fn set_client_address(&self, address: IpAddr) {
         self.0.slots.set_client_address(self, address);
     }
 
-    /// What binds the connection.
+    /// Bounds of the listener.
     pub fn limits(&self) -> &ListenerLimits {
         self.0.slots.limits()
     }
 
-    /// Whether there is something to write that the client does not take now.
+    /// Records whether a write waits for the client.
     pub(super) fn set_write_blocked(&self, is_blocked: bool) {
         if is_blocked {
             self.0.activity.fetch_or(WRITE_BLOCKED, Ordering::AcqRel);
@@ -103,7 +102,7 @@ impl Slot {
         }
     }
 
-    /// Done once the connection is to take no further request. One at a time may wait for it.
+    /// Waits until the connection is to take no further request. One task at a time may wait.
     pub fn closing(&self) -> impl Future<Output = ()> + use<'_> {
         poll_fn(|cx| {
             self.0.closing.register(cx.waker());
@@ -133,12 +132,12 @@ impl Slot {
         self.0.number
     }
 
-    /// How long it has been there.
+    /// Time since the accept.
     pub(super) fn age(&self) -> Duration {
         self.0.accepted.elapsed()
     }
 
-    /// Since when it is idle, if it is.
+    /// Time of the last activity, in ms since [`Slots`] was made, if the connection is idle.
     pub(super) fn idle_since_ms(&self) -> Option<u64> {
         let since = self.0.last_active_ms.load(Ordering::Relaxed);
         let idle_for = Duration::from_millis(self.0.slots.now_ms().saturating_sub(since));
@@ -147,19 +146,19 @@ impl Slot {
 
     pub(super) fn set_task(&self, task: AbortHandle) {
         let task = self.0.task.get_or_init(|| task);
-        // It may have been cut before there was a task to cut.
+        // The slot may have been aborted before its task was known.
         if self.0.activity.load(Ordering::Acquire) & ABORTED != 0 {
             task.abort();
         }
     }
 
-    /// Ends the connection, whatever it is activity.
+    /// Aborts the connection, even with active requests.
     pub(super) fn abort(&self) {
         self.0.activity.fetch_or(ABORTED, Ordering::AcqRel);
         self.abort_task();
     }
 
-    /// Ends the connection unless something is under way.
+    /// Aborts the connection if it is idle. Returns whether it was.
     pub(super) fn abort_if_idle(&self) -> bool {
         let is_idle = self.stop_if_idle();
         if is_idle {
@@ -168,9 +167,9 @@ impl Slot {
         is_idle
     }
 
-    /// Lets nothing begin any more, unless something is under way.
+    /// Lets no request begin any more if the connection is idle. Returns whether it was.
     pub(super) fn stop_if_idle(&self) -> bool {
-        // A client that asked for nothing has nothing under way, though it may not read the goodbye.
+        // A client that has sent no request counts as idle, even if it does not read the shutdown notice.
         let waits = |activity| activity == 0 || (activity == WRITE_BLOCKED && !self.has_requested());
         let stopped = |activity| waits(activity).then_some(ABORTED);
         self.0.activity.fetch_update(Ordering::AcqRel, Ordering::Acquire, stopped).is_ok()
@@ -182,14 +181,14 @@ impl Slot {
         }
     }
 
-    /// Done once the connection has asked for nothing for too long.
+    /// Waits until the connection's deadline for its next request has passed.
     pub(super) async fn overdue(&self) {
         loop {
             let (now, deadline) = (Instant::now(), self.deadline());
             if deadline <= now {
                 return;
             }
-            // Requests that come meanwhile may bring a nearer one.
+            // A request that comes meanwhile may shorten the deadline.
             sleep_until(deadline.min(now + self.limits().idle)).await;
         }
     }
@@ -207,7 +206,7 @@ impl Slot {
     }
 }
 
-/// A request that is under way until this is dropped.
+/// An active request; dropping it ends the activity.
 pub struct ActiveRequest(Slot);
 
 impl Drop for ActiveRequest {
@@ -218,7 +217,7 @@ impl Drop for ActiveRequest {
     }
 }
 
-/// A slot that is free again once this is dropped.
+/// An occupied slot; dropping it frees the slot.
 pub(super) struct OccupiedSlot(pub(super) Slot);
 
 impl Deref for OccupiedSlot {

@@ -1,4 +1,4 @@
-//! The slots of a listener: who gets one, and who goes when all are taken.
+//! The slots of a listener: assignment, eviction, and counts of ended connections.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,31 +17,31 @@ use super::slot::{OccupiedSlot, Slot};
 use super::table::{Table, network};
 use super::trusted_proxies::TrustedProxies;
 
-/// The part of the slots that strangers of one network may have: many nodes behind one address show their tokens, and count
-/// no longer.
+/// Divisor for the slots that strangers of one network may have. Nodes behind one address that show their
+/// tokens do not count.
 const NETWORK_SHARE: usize = 4;
-/// The part of the slots that is never given to authenticated clients, so that some connection can always make room.
+/// Divisor for the slots that are reserved for strangers, so that room can always be made.
 const STRANGERS_SHARE: usize = 8;
-/// A network that has had its fraction keeps a stranger for so long if there is room: the nodes behind one address may all come at
-/// once, and a handshake takes its time.
+/// Time that a stranger beyond its network's share may stay while slots are free: nodes behind one address
+/// may arrive together, and a handshake takes time.
 const NEWCOMER_GRACE: Duration = Duration::from_secs(1);
-/// Where every connection has a request under way, how long until somebody is looked for again who has not.
+/// Pause before looking for an idle connection again when all have active requests.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// The slots of a listener. A newcomer gets one as long as there is a connection that only waits; those go first that
-/// showed no good token, the oldest before the others.
+/// The slots of a listener. A newcomer gets one as long as some connection is idle. Strangers are evicted
+/// first, oldest first, then the connection that has been idle longest.
 pub struct Slots {
     limits: ListenerLimits,
     trusted_proxies: TrustedProxies,
     started: Instant,
     table: Mutex<Table>,
     freed: Notify,
-    /// Connections whose descriptors are in use: a cut one's is until its task has ended.
+    /// Connections whose descriptors are in use. An aborted one counts until its task has ended.
     open: AtomicUsize,
     ended: Family<EndedLabels, Counter>,
 }
 
-/// Why a connection was ended by the server.
+/// Reason why the server ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EndedLabels {
     reason: &'static str,
@@ -54,7 +54,7 @@ const STALLED: EndedLabels = EndedLabels { reason: "took_nothing" };
 const FLOODING: EndedLabels = EndedLabels { reason: "too_many_frames" };
 
 impl Slots {
-    /// Slots within these bounds. Connections from a `trusted` proxy stand for many clients: they have no fraction.
+    /// Makes slots within `limits`. Connections from trusted proxies stand for many clients and have no share.
     pub fn new(limits: ListenerLimits, trusted_proxies: TrustedProxies) -> Arc<Self> {
         Arc::new(Self {
             limits,
@@ -67,19 +67,19 @@ impl Slots {
         })
     }
 
-    /// The bounds.
+    /// Bounds of the listener.
     pub fn limits(&self) -> &ListenerLimits {
         &self.limits
     }
 
-    /// Makes what it counts part of what `/metrics` shows.
+    /// Registers the counters for `/metrics`.
     pub fn register(&self, registry: &mut Registry, of: &str) {
         let listener = registry.sub_registry_with_prefix(format!("landfall_{of}"));
         let help = "Client connections that the server ended, by reason";
         listener.register("connections_ended", help, self.ended.clone());
     }
 
-    /// A slot for a connection from this address. Waits only while every connection has a request under way.
+    /// Returns a slot for a connection from this address. Waits only while every connection has an active request.
     pub(super) async fn acquire(self: &Arc<Self>, from: IpAddr) -> Slot {
         loop {
             if let Some(slot) = self.try_acquire(from) {
@@ -88,12 +88,12 @@ impl Slots {
                 }
                 return slot;
             }
-            // Not woken by whoever becomes idle: that is looked for from time to time.
+            // Connections that become idle do not notify; the loop looks again after the pause.
             let _ = timeout(RETRY_PAUSE, self.freed.notified()).await;
         }
     }
 
-    /// A slot for tests of what happens on one connection.
+    /// A slot for tests of a single connection.
     #[cfg(test)]
     pub(crate) fn single(limits: ListenerLimits) -> Slot {
         use futures_util::FutureExt as _;
@@ -135,7 +135,7 @@ impl Slots {
         table.set_network(slot.number(), network);
     }
 
-    /// Takes a connection out of the strangers, if there is room among the others.
+    /// Takes a connection out of the strangers, if there is room among the authenticated ones.
     pub(super) fn mark_authenticated(&self, slot: &Slot) -> bool {
         let mut table = self.table();
         let authenticated_max =
@@ -150,7 +150,7 @@ impl Slots {
         true
     }
 
-    /// What frees the slot when it is dropped.
+    /// Marks a slot as occupied until the returned value is dropped.
     pub(super) fn occupy(&self, slot: &Slot) -> OccupiedSlot {
         self.open.fetch_add(1, Ordering::AcqRel);
         OccupiedSlot(slot.clone())
@@ -174,7 +174,7 @@ impl Slots {
         self.ended.get_or_create(&FLOODING).inc();
     }
 
-    /// Tells every connection to end once nothing is under way.
+    /// Asks every connection to close once it has no active request.
     pub(super) fn close_all(&self) {
         self.table().all().for_each(Slot::close);
     }
@@ -192,12 +192,12 @@ impl Slots {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // Whole after each step, whoever panicked.
+        // A panic cannot leave the table inconsistent.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A part of all slots, at least one.
+/// A share of all slots, at least one.
 fn fraction(of: usize, part: usize) -> usize {
     (of / part).max(1)
 }

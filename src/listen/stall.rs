@@ -1,4 +1,4 @@
-//! A client that takes nothing for too long is cut off, so that it cannot hold an upstream connection for ever.
+//! Disconnects clients that take no bytes for too long, so that they cannot hold upstream connections for ever.
 
 use std::future::Future;
 use std::io;
@@ -11,8 +11,8 @@ use tokio::time::{Sleep, sleep};
 
 use super::Slot;
 
-/// A stream whose writes fail once none of them got anywhere for [`ListenerLimits::stall`](super::ListenerLimits::stall). What has to be
-/// written keeps its connection from counting as idle.
+/// A stream whose writes fail after [`ListenerLimits::stall`](super::ListenerLimits::stall) without progress.
+/// A blocked write keeps the connection from counting as idle.
 pub struct StallGuard<S> {
     stream: S,
     slot: Slot,
@@ -20,17 +20,17 @@ pub struct StallGuard<S> {
 }
 
 impl<S> StallGuard<S> {
-    /// Guards the stream of a connection.
+    /// Guards a connection's stream.
     pub fn new(stream: S, slot: Slot) -> Self {
         Self { stream, slot, stall_timer: None }
     }
 
-    /// The stream.
+    /// The guarded stream.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// How long nothing of what is written may be taken.
+    /// Longest time a write may make no progress.
     pub fn limit(&self) -> Duration {
         self.slot.limits().stall
     }

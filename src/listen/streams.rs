@@ -1,8 +1,9 @@
-//! HTTP/2 streams: an answer that its client leaves no room for is given up, and only that one.
+//! HTTP/2 streams whose client opens no window are reset, one by one.
 //!
-//! A connection's stall guard cannot see it: the socket takes everything but this answer, which waits for a window of its
-//! own (RFC 9113 §5.2). Nor can the body, which hyper does not ask for more meanwhile. So the body tells whose progress it is,
-//! and the stream's task looks at the time.
+//! [`StallGuard`](super::StallGuard) cannot see such a stream, because the socket still takes everything else
+//! while this answer waits for its own flow-control window (RFC 9113 §5.2). The body cannot see it either,
+//! because hyper does not poll it meanwhile. So the body records whether data was handed over, and the
+//! stream's task watches the time.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -20,7 +21,7 @@ tokio::task_local! {
     static PROGRESS: Arc<StreamProgress>;
 }
 
-/// Gives each stream of an HTTP/2 connection a task, in which its client must take something of the answer within
+/// Runs each stream of an HTTP/2 connection in a task that resets the stream if its client takes nothing for
 /// [`ListenerLimits::stall`](super::ListenerLimits::stall).
 #[derive(Clone)]
 pub struct StreamExecutor {
@@ -28,7 +29,7 @@ pub struct StreamExecutor {
 }
 
 impl StreamExecutor {
-    /// StreamExecutor on connections with these slots.
+    /// Makes an executor for connections with these slots.
     pub fn new(slots: Arc<Slots>) -> Self {
         Self { slots }
     }
@@ -42,32 +43,32 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
             tokio::select! {
                 biased;
                 () = pin!(stream) => {}
-                // Dropping it resets the stream.
+                // Dropping the future resets the stream.
                 () = poll_fn(|cx| watch.poll(cx)) => slots.count_stalled(),
             }
         }));
     }
 }
 
-/// Whose progress it is: the server's, to give more of a body, or the client's, to take what it was given. The number grows
-/// with each change; while it is odd it is the client's.
+/// Progress of a stream's body. The number is odd while the client has to take data, even while the server
+/// has to produce more.
 #[derive(Default)]
 pub(super) struct StreamProgress(AtomicU32);
 
 impl StreamProgress {
-    /// That of the stream whose task this is, if it is a stream's.
+    /// Progress of the current task's stream, if the task runs one.
     pub(super) fn current() -> Option<Arc<Self>> {
         PROGRESS.try_with(Arc::clone).ok()
     }
 
-    /// The client has what it was given.
+    /// Records that hyper asks for more: the client has taken the last piece.
     pub(super) fn body_polled(&self) {
         if self.awaits_client() {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The client was given a piece.
+    /// Records that a piece was handed to the client.
     pub(super) fn data_given(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -81,12 +82,12 @@ impl StreamProgress {
     }
 }
 
-/// Tells when one progress of the client's takes too long.
+/// Timer that fires when the client takes one piece for too long.
 struct WindowStall {
     progress: Arc<StreamProgress>,
     limit: Duration,
     latest: Option<(u32, Instant)>,
-    /// Made at the first wait, and moved only when it fires: an answer has many short waits.
+    /// Created at the first wait and reset only when it fires, because an answer has many short waits.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 

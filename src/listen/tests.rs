@@ -1,4 +1,4 @@
-//! Slots for connections: giving them, keeping them, taking them back.
+//! Assignment, keeping and eviction of slots.
 
 use std::future::pending;
 use std::net::IpAddr;
@@ -16,11 +16,11 @@ const LIMITS: ListenerLimits = ListenerLimits {
     stall: Duration::from_secs(120),
     drain: Duration::from_secs(30),
 };
-/// Of one network; of all.
+/// Strangers of one network.
 const STRANGERS_MAX: usize = 4;
 const AUTHENTICATED_MAX: usize = 14;
 
-/// A connection on which nothing is said.
+/// A connection that sends nothing.
 struct Silent {
     slot: Slot,
     task: JoinHandle<()>,
@@ -39,7 +39,7 @@ impl Silent {
         Self { slot, task }
     }
 
-    /// Somebody who asked for something and got it.
+    /// A client that has finished an authenticated request.
     async fn authenticated(slots: &Arc<Slots>, address: impl Into<IpAddr>) -> Self {
         let silent = Self::from(slots, address).await;
         let active = silent.slot.begin_request().unwrap();
@@ -49,13 +49,13 @@ impl Silent {
     }
 
     async fn has_gone(&self) -> bool {
-        // A connection that was cut ends at the next turn.
+        // An aborted task ends when it is polled next.
         tokio::task::yield_now().await;
         self.task.is_finished()
     }
 }
 
-/// A node's address, each in a network of its own.
+/// Addresses of nodes, each in its own network.
 fn node(number: usize) -> IpAddr {
     IpAddr::from([10, 0, 0, u8::try_from(number).unwrap()])
 }
@@ -70,7 +70,7 @@ async fn gone(connections: &[Silent]) -> Vec<usize> {
     gone
 }
 
-/// Longer than a newcomer is left in peace.
+/// Longer than `NEWCOMER_GRACE`.
 const A_WHILE: Duration = Duration::from_secs(2);
 
 #[tokio::test(start_paused = true)]
@@ -102,7 +102,7 @@ async fn a_herd_behind_one_address_has_time_to_show_its_tokens_while_there_is_ro
     herd.push(Silent::from(&slots, node(1)).await);
     assert_eq!(gone(&herd).await, [0], "there is none, and the network makes its own");
     assert!(!neighbour.has_gone().await);
-    // The rest had its time: with the next of them, the network is brought back to its fraction.
+    // The grace of the others is over: the next newcomer brings the network back to its share.
     tokio::time::advance(A_WHILE).await;
     herd.push(Silent::from(&slots, node(1)).await);
     assert_eq!(gone(&herd).await.len(), herd.len() - STRANGERS_MAX);
@@ -146,10 +146,10 @@ async fn strangers_make_room_first_then_the_longest_idle() {
     let newcomer = Silent::from(&slots, node(103)).await;
     assert_eq!(gone(&strangers).await, [0]);
     assert_eq!(gone(&nodes).await, [0; 0]);
-    // The first has been used again meanwhile, the second is being used.
+    // The first connection was used again, the second is in use.
     drop(nodes[0].slot.begin_request().unwrap());
     let _active = nodes[1].slot.begin_request().unwrap();
-    // One more that is trusted takes the place of one that is.
+    // Another authenticated connection takes the slot of an idle one.
     newcomer.slot.mark_authenticated();
     assert_eq!(gone(&nodes).await, [2]);
     assert_eq!(gone(&strangers).await, [0]);
@@ -168,7 +168,7 @@ async fn with_a_request_under_way_nobody_is_cut_and_newcomers_still_get_in() {
     }
     let mut newcomers = Vec::new();
     for number in 0..3 * LIMITS.connections_max {
-        // Also those who are good do not push out whoever is busy: they wait for nobody, and count as strangers.
+        // Authenticated newcomers cannot evict active connections either, and stay strangers.
         newcomers.push(Silent::authenticated(&slots, node(100 + number)).await);
     }
     let kept = LIMITS.connections_max - AUTHENTICATED_MAX;
@@ -177,7 +177,7 @@ async fn with_a_request_under_way_nobody_is_cut_and_newcomers_still_get_in() {
     for (_, node) in &nodes {
         assert!(!node.has_gone().await);
     }
-    // A client that does not read its answer is not idle either.
+    // A client that does not read its answer is not idle.
     let (active, first) = nodes.swap_remove(0);
     first.slot.set_write_blocked(true);
     drop(active);
@@ -212,7 +212,7 @@ async fn silence_has_an_end_before_the_first_request_and_between_two() {
     let slots = Slots::new(LIMITS, TrustedProxies::default());
     let pause = Duration::from_millis(1);
     let mut silent = Silent::from(&slots, node(1)).await;
-    // A goodbye that is not read makes no difference.
+    // A shutdown notice that is not read makes no difference.
     silent.slot.set_write_blocked(true);
     let started = tokio::time::Instant::now();
     (&mut silent.task).await.unwrap();
@@ -226,7 +226,7 @@ async fn silence_has_an_end_before_the_first_request_and_between_two() {
     let idle = tokio::time::Instant::now();
     node.slot.closing().await;
     assert!((LIMITS.idle..LIMITS.idle + pause).contains(&idle.elapsed()), "{:?}", idle.elapsed());
-    // It was told, and has some time: this one does nothing with it.
+    // The connection was asked to close and does nothing within its grace.
     (&mut node.task).await.unwrap();
     assert!(idle.elapsed() > LIMITS.idle);
 }

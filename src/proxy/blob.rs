@@ -1,4 +1,4 @@
-//! A blob's way: streamed, resumed where the upstream breaks off, checked, and observed at its end.
+//! Forwarding of blobs: streamed, resumed after a broken upstream connection, verified, and recorded at the end.
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -14,13 +14,13 @@ use super::upstream::{Lane, Resource, Target, UpstreamBody, UpstreamRequest};
 use super::verification::{HashLead, HashOutcome, SharedRole, VerificationMode, VerificationPlan};
 use crate::model::oci::{Digest, ErrorCode};
 
-/// A blob that is asked for.
+/// A request for a blob.
 struct BlobRequest {
     target: Target,
     request: UpstreamRequest,
     digest: Digest,
     plan: VerificationPlan,
-    /// What it is read in.
+    /// Buffer permit for reading it.
     lease: BufferLease,
 }
 
@@ -36,7 +36,7 @@ impl Proxy {
         let is_get = request.method == Method::GET;
         let is_whole = is_get && !request.headers().contains_key(RANGE);
         let plan = self.verified.plan(&digest, is_whole);
-        // Bytes that are hashed are read; others go from socket to socket.
+        // A blob that is hashed must be read; others can be spliced.
         let is_hashed =
             matches!(plan.mode, VerificationMode::Own | VerificationMode::Shared { is_first: true, .. });
         let mut lease = self.buffers.deferred();
@@ -70,21 +70,20 @@ impl Proxy {
         }
     }
 
-    /// Asks for a blob. An answer that states another length than the blob was found right with, or than that of the part
-    /// that it says it is, is another request's that came late, or a lie: the question is put once more, over a new
-    /// connection.
+    /// Requests a blob. An answer whose length contradicts the verified length or its own `Content-Range` is
+    /// another request's late answer or corrupt. Then the blob is requested once more, over a new connection.
     async fn request_blob(&self, blob: &BlobRequest) -> Result<Response<UpstreamBody>, Refusal> {
         let BlobRequest { target, request, digest, plan: VerificationPlan { length, .. }, .. } = blob;
         let length = *length;
         let first = self.send_upstream(target, request).await?;
         let Some(other) = wrong_length(&first, length) else { return Ok(first) };
-        tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has another length; it is asked for anew");
+        tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has the wrong length; requesting it again");
         first.into_body().distrust();
         let second = self.send_upstream(target, &request.on_new_connection()).await?;
         let Some(other) = wrong_length(&second, length) else { return Ok(second) };
         self.counters.digest_mismatches.inc();
-        tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob does not have its length");
-        let message = "the upstream registry's blob does not have its length";
+        tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob has the wrong length");
+        let message = "the upstream registry's blob has the wrong length";
         Err(Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::DigestInvalid, message))
     }
 
@@ -108,7 +107,8 @@ impl Proxy {
                     verified.record_verified(digest, bytes);
                     publish(HashOutcome::Match { length: bytes });
                 } else if resumed > 0 {
-                    // Made of several answers and not checked as a whole: the next one is.
+                    // The body came from several answers and was not verified as a whole, so the next
+                    // transfer is verified.
                     verified.forget(&digest);
                 }
                 let summary =
@@ -125,7 +125,7 @@ impl Proxy {
                 counters.digest_mismatches.inc();
                 verified.forget(&digest);
                 publish(HashOutcome::Mismatch);
-                tracing::error!(repository = %pending.repository, %digest, "the upstream's blob has another digest");
+                tracing::error!(repository = %pending.repository, %digest, "the upstream's blob does not match its digest");
                 drop(log.record(pending.complete(ResponseSummary::refused(StatusCode::BAD_GATEWAY))));
             }
             Outcome::ClientGone { bytes } => {
@@ -136,7 +136,8 @@ impl Proxy {
         forwarded(head, Body::Transfer(Box::new(body.with_lease(lease))))
     }
 
-    /// How an answer is looked at, and whether others rely on that. A part cannot be hashed.
+    /// Chooses how the answer's body is checked, and whether other transfers rely on it. Partial answers
+    /// cannot be hashed.
     fn body_check(
         &self,
         plan: VerificationPlan,
@@ -166,7 +167,7 @@ impl Proxy {
             && self.learner.wants_config(&digest)
     }
 
-    /// An image config that is not known yet: small, and read whole on its way.
+    /// Forwards a small image config that is not known yet. Reads it whole to learn from it.
     async fn config(
         &self,
         pending: PendingObservation,
@@ -190,7 +191,7 @@ impl Proxy {
                 self.record(Some(pending), summary);
                 Ok(forwarded(head, full(body)))
             }
-            // Whatever is wrong with it, the ordinary way resumes, checks and counts.
+            // The streaming path resumes, verifies and counts, whatever went wrong here.
             _ => {
                 let response = self.request_blob(&blob).await?;
                 Ok(self.transfer(pending, blob, response))
@@ -199,8 +200,7 @@ impl Proxy {
     }
 }
 
-/// A length in an answer that is wrong: not `length`, that of the whole blob where it is known, or not that of the part that
-/// the answer says it is.
+/// Returns a length in the answer that contradicts the blob's known `length` or the answer's own `Content-Range`.
 fn wrong_length<B>(response: &Response<B>, length: Option<u64>) -> Option<u64> {
     let headers = response.headers();
     let declared = declared_length(headers).filter(|_| !headers.contains_key(CONTENT_ENCODING));
@@ -220,13 +220,13 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Made here and not handed on: docker-registry declares the whole blob's length and then closes, and a client on a
-/// connection that is kept would wait for the rest for ever.
+/// Builds a new 416 instead of forwarding the upstream's. docker-registry declares the whole blob's length
+/// and then closes; a client on a kept-alive connection would wait for that body for ever.
 fn unsatisfiable(upstream: &HeaderMap) -> Response<Body> {
     let refusal = Refusal::new(
         StatusCode::RANGE_NOT_SATISFIABLE,
         ErrorCode::Unknown,
-        "the blob has no bytes in the range that was asked for",
+        "the blob has no bytes in the requested range",
     );
     let mut response = refusal.into_response();
     if let Some(value) = upstream.get(CONTENT_RANGE) {

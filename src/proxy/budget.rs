@@ -1,8 +1,9 @@
-//! Bytes of bodies that are held whole: manifests, configs and errors, from when they are read until the client's connection
-//! has taken them. All of them together have a bound; who comes when it is reached waits a little, and is then refused.
+//! A memory budget for bodies that are read whole: manifests, configs and errors. A body counts from the
+//! first read until the client's connection has taken it. A request that finds the budget spent waits briefly
+//! and is then refused.
 //!
-//! Small bodies, which nearly all manifests are, have a part of their own: clients that fetch large ones and do not read
-//! them keep nobody from a small one. Whoever waits holds nothing, so nobody waits for ever.
+//! Small bodies, which nearly all manifests are, have a budget of their own, so that clients that fetch large bodies
+//! and do not read them cannot block small ones. A waiting request holds nothing, so there are no deadlocks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +14,18 @@ use hyper::body::Body;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A body up to this many bytes is a small one; one of unknown length is taken for one until it is larger.
+/// Largest small body, in bytes. A body of unknown length counts as small until it exceeds this.
 const SMALL_BYTES_MAX: u32 = 64 * 1024;
-/// Bytes of small bodies that are held at a time …
+/// Bytes of small bodies held at a time.
 const SMALL_BYTES_IN_ALL: usize = 64 * 1024 * 1024;
-/// … and of large ones.
+/// Bytes of large bodies held at a time.
 const LARGE_BYTES_IN_ALL: usize = 192 * 1024 * 1024;
-/// A body counts for this many bytes at least: holding it costs more than its bytes.
+/// Smallest charge for a body, in bytes: holding one costs more than its content.
 const BODY_BYTES_MIN: u32 = 1024;
-/// How long somebody waits for others' bodies to leave.
+/// Longest wait for the budget.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// Room for bodies that are held whole. Cloning shares it.
+/// Budget for bodies that are read whole. Cloning shares it.
 #[derive(Clone)]
 pub(super) struct BodyBudget {
     small: Arc<Semaphore>,
@@ -32,21 +33,21 @@ pub(super) struct BodyBudget {
     held: Gauge,
 }
 
-/// Why there is no whole body.
+/// Reasons why a body was not read whole.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CollectError {
-    /// So many are held that there was no room for another one.
-    #[error("there was no room for it in time")]
+    /// The budget was spent.
+    #[error("no memory was free for it in time")]
     NoRoom,
-    /// It is larger than what is read whole.
+    /// The body exceeds its bound.
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
-    /// It did not come.
+    /// The body broke off.
     #[error("{0}")]
     Broken(String),
 }
 
-/// Room that is taken until this is dropped.
+/// Reserved bytes; dropping it returns them.
 struct Reservation {
     permit: OwnedSemaphorePermit,
     held: Gauge,
@@ -57,7 +58,7 @@ impl Reservation {
         self.permit.num_permits() as u64
     }
 
-    /// Gives back what `bytes` do not need.
+    /// Returns what `bytes` do not need.
     fn shrink(&mut self, bytes: usize) {
         let needed = bytes.max(BODY_BYTES_MIN as usize);
         let spare = self.permit.split(self.permit.num_permits().saturating_sub(needed));
@@ -71,7 +72,7 @@ impl Drop for Reservation {
     }
 }
 
-/// A body and the room that it takes: given back when the last part of it has left.
+/// A body with its reservation, which ends with the last clone of the bytes.
 struct ReservedBytes {
     bytes: Vec<u8>,
     _reservation: Reservation,
@@ -84,13 +85,13 @@ impl AsRef<[u8]> for ReservedBytes {
 }
 
 impl BodyBudget {
-    /// A budget that counts in `held` what is held.
+    /// Makes a budget that reports the reserved bytes in `held`.
     pub(super) fn new(held: Gauge) -> Self {
         let part = |bytes| Arc::new(Semaphore::new(bytes));
         Self { small: part(SMALL_BYTES_IN_ALL), large: part(LARGE_BYTES_IN_ALL), held }
     }
 
-    /// Reads `body` whole, up to `bytes_max`. Its room is given back when the bytes, and all clones of them, are dropped.
+    /// Reads `body` whole, up to `bytes_max`. The reservation lasts until the bytes and all their clones are dropped.
     pub(super) async fn collect<B>(&self, mut body: B, bytes_max: u64) -> Result<Bytes, CollectError>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -111,7 +112,8 @@ impl BodyBudget {
                 return Err(CollectError::TooLarge(bytes_max));
             }
             if grown > reservation.bytes() {
-                // It is larger than what is expected where no length is stated. Who holds room waits for no more.
+                // A body of unknown length turned out to be large. A request that holds a reservation must
+                // not wait for another.
                 reservation = self.try_reserve_large(bytes_max)?;
             }
             bytes.extend_from_slice(&data);
@@ -161,7 +163,7 @@ mod tests {
         Full::new(Bytes::from(vec![7; bytes]))
     }
 
-    /// A body that does not say how long it is.
+    /// A body of unknown length.
     fn chunked(bytes: usize) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
         let chunks = vec![7; bytes].chunks(64 * 1024).map(Bytes::copy_from_slice).collect::<Vec<_>>();
         StreamBody::new(futures_util::stream::iter(chunks.into_iter().map(|chunk| Ok(Frame::data(chunk)))))
@@ -185,7 +187,7 @@ mod tests {
         let small = budget.collect(sized(2_000), LARGE as u64).now_or_never();
         assert_eq!(small.expect("it waits").unwrap().len(), 2_000);
 
-        // Who waits in time gets the room of one that leaves: of all of it, not of one of its clones.
+        // A waiting request gets the reservation once all clones of a body are dropped, not just one.
         let waiting = budget.collect(sized(LARGE), LARGE as u64);
         let part = bodies[0].slice(..1);
         let leaving = bodies.remove(0);

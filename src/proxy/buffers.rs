@@ -1,8 +1,8 @@
-//! Room for blobs that are read on their way to their clients.
+//! Permits for the read buffers of blobs that are streamed.
 //!
-//! What was read for a slow client waits with it, in memory. So only so many blobs are read in large pieces at a time, more in
-//! small ones, and so many in all: a thousand clients that read nothing cost no more than a hundred. A piece keeps its room
-//! until the client's connection has taken it. Blobs that go from socket to socket need none.
+//! Bytes read for a slow client wait in memory. So the number of blobs in flight is bounded, and the more there are,
+//! the smaller their buffers: a thousand clients that read nothing hold no more memory than a hundred. A permit is
+//! returned when the client's connection has taken the last piece read under it. Spliced blobs need no permit.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,34 +14,34 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::upstream::Lane;
 
-/// Blobs that are read in the largest pieces ([`Lane::Bulk`]) at a time …
+/// Concurrent blobs with the largest buffers ([`Lane::Bulk`]).
 const BULK_MAX: usize = 128;
-/// … in those of [`Lane::Small`] …
+/// Concurrent blobs with the buffers of [`Lane::Small`].
 const SMALL_MAX: usize = 1_024;
-/// … and in the smallest ([`Lane::Tight`]). With one piece of each that is 384 MiB.
+/// Concurrent blobs with the smallest buffers ([`Lane::Tight`]). One buffer of each blob makes 384 MiB in all.
 const TIGHT_MAX: usize = 4_096;
-/// How long a blob waits for others to leave.
+/// Longest wait for a permit.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// All the room there is.
+/// All permits.
 pub(super) struct BufferPermits {
     bulk: Arc<Semaphore>,
     small: Arc<Semaphore>,
     tight: Arc<Semaphore>,
 }
 
-/// Room for one blob; it is given back when the last piece that was read in it has left.
+/// Permit of one blob, returned when the last piece read under it is dropped.
 #[derive(Clone)]
 pub(super) struct BufferPermit {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
-/// What one blob has of it.
+/// One blob's claim to a permit.
 pub(super) enum BufferLease {
-    /// It is not bounded.
+    /// No permit is needed.
     Unbounded,
     Granted(BufferPermit),
-    /// It takes one of these with its first piece.
+    /// A permit is taken with the first read.
     OnFirstRead(Arc<Semaphore>),
     Waiting(Pin<Box<dyn Future<Output = Option<BufferPermit>> + Send + Sync>>),
 }
@@ -63,7 +63,7 @@ impl BufferPermits {
         Self { bulk, small, tight }
     }
 
-    /// The largest room that is free, and the line that fits it.
+    /// Returns the largest free permit and the matching lane.
     pub(super) fn acquire(&self) -> (Lane, BufferLease) {
         let kinds = [(Lane::Bulk, &self.bulk), (Lane::Small, &self.small), (Lane::Tight, &self.tight)];
         let free = kinds.into_iter().find_map(|(lane, kind)| {
@@ -73,7 +73,8 @@ impl BufferPermits {
         free.unwrap_or_else(|| (Lane::Tight, BufferLease::OnFirstRead(self.tight.clone())))
     }
 
-    /// For a blob on [`Lane::Splice`], which most likely needs no room. If it is read after all, its pieces are small ones.
+    /// Lease for a blob on [`Lane::Splice`], which most likely needs no permit. If it is read after all, it
+    /// gets a small buffer.
     pub(super) fn deferred(&self) -> BufferLease {
         BufferLease::OnFirstRead(self.small.clone())
     }
@@ -85,7 +86,7 @@ async fn wait_for_permit(kind: Arc<Semaphore>) -> Option<BufferPermit> {
 }
 
 impl BufferLease {
-    /// Waits until there is room to read in; false if there is none in time.
+    /// Waits for the permit. Returns false if none is free in time.
     pub(super) fn poll_granted(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             match self {
@@ -99,7 +100,7 @@ impl BufferLease {
         }
     }
 
-    /// A piece that keeps the room as long as it, or a part of it, is there.
+    /// Attaches the permit to a piece: it is held until the piece and all its clones are dropped.
     pub(super) fn attach(&self, piece: Bytes) -> Bytes {
         match self {
             Self::Granted(permit) => Bytes::from_owner(LeasedBytes { piece, _permit: permit.clone() }),

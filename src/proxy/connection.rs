@@ -1,8 +1,8 @@
-//! What is said on a connection, from its first byte to its last.
+//! One client connection, from its first byte to its last.
 //!
-//! hyper speaks: HTTP/2 where TLS agreed on it (ALPN) or a plain connection begins with its preface, else HTTP/1.1. On a
-//! plain HTTP/1.1 connection it is set aside while a trusted blob passes from socket to socket (`relay`), and then
-//! speaks on. How long anybody may be silent is not its affair, but that of the connection's slot.
+//! hyper serves HTTP/2 where TLS negotiated it (ALPN) or a plain connection begins with its preface, else
+//! HTTP/1.1. On a plain HTTP/1.1 connection, hyper is detached while a trusted blob is spliced from socket to
+//! socket (`relay`); then a new hyper connection goes on. Idle timeouts belong to the connection's [`Slot`].
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -37,45 +37,45 @@ use crate::listen::{
     drive_http,
 };
 
-/// How an HTTP/2 connection begins (RFC 9113 §3.4).
+/// Client preface of HTTP/2 (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// HTTP/2 by the name that TLS agrees on (RFC 9113 §3.2).
+/// ALPN name of HTTP/2 (RFC 9113 §3.2).
 const ALPN_HTTP2: &[u8] = b"h2";
-/// Header fields in one request.
+/// Header fields of one request.
 const HEADERS_MAX: usize = 64;
 /// Bytes of one request's head.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Requests at a time on one HTTP/2 connection.
+/// Concurrent requests on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
-/// StreamExecutor that an HTTP/2 client has reset before they were looked at (CVE-2023-44487).
+/// Streams that an HTTP/2 client has reset and the server has not processed yet (CVE-2023-44487).
 const RESETS_WAITING_MAX: usize = 20;
-/// StreamExecutor of one connection that the server resets because of what the client does (CVE-2025-8671).
+/// Streams of one connection that the server resets for errors of the client (CVE-2025-8671).
 const ERRORS_MAX: usize = 128;
-/// What a client may send of bodies that nobody reads: no request that is served has one. The least that there is.
+/// Flow-control window for request bodies. The protocol's minimum, since no forwarded request has a body.
 const WINDOW_BYTES: u32 = 65_535;
-/// Bytes of one HTTP/2 answer that are not sent yet when the next piece of it is read.
+/// Unsent bytes of one HTTP/2 answer after which no more of it is read.
 const UNSENT_BYTES_MAX: usize = 32 * 1024;
-/// Silence after which an HTTP/2 client is asked whether it is still there.
+/// Silence after which an HTTP/2 client is pinged.
 const PING_PAUSE: Duration = Duration::from_secs(30);
 
-/// Who is on a connection.
+/// Client address and slot of a connection.
 #[derive(Clone)]
 pub(super) struct ConnectionInfo {
-    /// The address, as it is recorded.
+    /// Peer address as it is recorded.
     client: Arc<str>,
-    /// The address, where it is a proxy's that speaks for others.
+    /// Peer address, if the peer is a trusted proxy.
     proxy: Option<IpAddr>,
     pub(super) slot: Slot,
 }
 
 impl ConnectionInfo {
-    /// Somebody from this address. A listener on `[::]` names IPv4 clients as `::ffff:10.0.0.7`.
+    /// Describes a connection from `address`. A listener on `[::]` sees IPv4 clients as `::ffff:10.0.0.7`.
     pub(super) fn new(address: IpAddr, trusted: &TrustedProxies, slot: Slot) -> Self {
         let proxy = trusted.contains(address).then_some(address);
         Self { client: address.to_canonical().to_string().into(), proxy, slot }
     }
 
-    /// Who a request comes from.
+    /// Address of the client that sent a request.
     pub(super) fn client(&self, headers: &HeaderMap, trusted: &TrustedProxies) -> Arc<str> {
         match self.proxy {
             None => self.client.clone(),
@@ -84,7 +84,7 @@ impl ConnectionInfo {
     }
 }
 
-/// What every conversation is held with.
+/// Configured HTTP/1.1 and HTTP/2 servers, shared by all client connections.
 pub(super) struct HttpServer {
     http1: http1::Builder,
     http2: http2::Builder<StreamExecutor>,
@@ -93,7 +93,7 @@ pub(super) struct HttpServer {
 impl HttpServer {
     pub(super) fn new(slots: &Arc<Slots>) -> Self {
         let mut http1 = http1::Builder::new();
-        // The slot has the only clock: a timer for each head would be one for each request.
+        // The slot enforces the deadline for a head; a timer in hyper would cost one for each request.
         http1.header_read_timeout(None).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX);
         let mut http2 = http2::Builder::new(StreamExecutor::new(slots.clone()));
         http2
@@ -109,7 +109,7 @@ impl HttpServer {
         Self { http1, http2 }
     }
 
-    /// What is said over TLS.
+    /// Serves a TLS connection. The future is boxed, so that an idle connection holds no more than its own state.
     pub(super) fn serve_tls(
         &self,
         stream: TlsStream<TcpStream>,
@@ -125,7 +125,7 @@ impl HttpServer {
         }
     }
 
-    /// What is said over a plain connection, where HTTP/1.1 may be set aside.
+    /// Serves a plain connection, whose HTTP/1.1 may be detached for splicing.
     pub(super) async fn serve_plain(&self, stream: TcpStream, info: ConnectionInfo, proxy: Arc<Proxy>) {
         let mut stream = StallGuard::new(stream, info.slot.clone());
         let prefix = tokio::select! {
@@ -188,7 +188,7 @@ impl HttpServer {
         }
     }
 
-    /// Lets hyper speak until an answer is to pass from socket to socket, or all is said.
+    /// Serves HTTP/1.1 until an answer is to be spliced or the connection ends.
     async fn serve_until_handoff(
         &self,
         client_io: ClientIo,
@@ -207,7 +207,7 @@ impl HttpServer {
                 match pipe {
                     Some(pipe) => {
                         handoff.put(response, pipe);
-                        // hyper is dropped while it waits for this.
+                        // hyper's connection is dropped while its service waits here.
                         pending().await
                     }
                     None => Ok::<_, Infallible>(response),
@@ -228,18 +228,18 @@ impl HttpServer {
         .await?;
         let parts = connection.into_parts();
         let ClientIo { stream, unread, .. } = parts.io.into_inner();
-        // What hyper has read and not used comes before what it has not read.
+        // Bytes that hyper has read and not parsed precede the unread prefix.
         let unread =
             if unread.is_empty() { parts.read_buf } else { [parts.read_buf, unread].concat().into() };
         Some(Detached { response, pipe, stream, unread })
     }
 }
 
-/// Reads until it is certain how a plain connection begins: with the preface of HTTP/2, or with anything else.
+/// Reads until a plain connection's protocol is certain: the whole preface of HTTP/2, or anything else.
 async fn read_prefix(stream: &mut StallGuard<TcpStream>) -> io::Result<Bytes> {
     let mut prefix = BytesMut::with_capacity(PREFACE.len());
     while prefix.len() < PREFACE.len() && PREFACE.starts_with(&prefix) {
-        // No more than the preface: what follows is read by who speaks.
+        // Reads no more than the preface; the rest is for hyper.
         let mut rest = (&mut *stream).take((PREFACE.len() - prefix.len()) as u64);
         if rest.read_buf(&mut prefix).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -258,7 +258,7 @@ async fn respond(
     Ok(response.map(|body| ResponseBody::new(body, active)))
 }
 
-/// The connection has something under way from here on. Waits for good where it was given up in this moment.
+/// Registers an active request with the slot. Never completes if the connection was just aborted.
 async fn begin_request(slot: &Slot) -> ActiveRequest {
     match slot.begin_request() {
         Some(active) => active,
@@ -266,7 +266,7 @@ async fn begin_request(slot: &Slot) -> ActiveRequest {
     }
 }
 
-/// Whether the next request begins where this one ends, and its answer needs no word of hyper's.
+/// Whether a request can be answered without hyper: it has no body, and its connection is kept alive.
 fn may_detach(request: &Request<Incoming>) -> bool {
     request.version() == Version::HTTP_11
         && request.body().is_end_stream()
@@ -286,21 +286,21 @@ impl Proxy {
     }
 }
 
-/// A connection that hyper has left, and the answer that it waits for.
+/// A connection that was taken from hyper, with the answer that is due on it.
 struct Detached {
     response: Response<ResponseBody<Body>>,
     pipe: Pipe,
     stream: StallGuard<TcpStream>,
-    /// What the client has sent since.
+    /// Bytes that the client has sent after its request.
     unread: Bytes,
 }
 
-/// Where an answer is left for who speaks when hyper does not.
+/// Passes an answer from hyper's service to the code that splices it.
 #[derive(Default)]
 struct Handoff {
     response: Mutex<Option<(Response<ResponseBody<Body>>, Pipe)>>,
-    /// hyper has written something and not yet flushed it: an earlier answer, to a client that does not wait for one
-    /// before it asks for the next. hyper 1.12 comes to the next request only after the flush, but promises nothing.
+    /// hyper has written an earlier answer of a pipelining client and not flushed it. hyper 1.12 polls the
+    /// next request only after the flush, but does not promise that.
     is_unflushed: AtomicBool,
 }
 
@@ -309,7 +309,7 @@ impl Handoff {
         *self.response.lock().unwrap_or_else(PoisonError::into_inner) = Some((response, pipe));
     }
 
-    /// The answer, once all before it has left.
+    /// Takes the answer once all earlier ones are flushed.
     fn take(&self) -> Option<(Response<ResponseBody<Body>>, Pipe)> {
         if self.is_unflushed.load(Ordering::Relaxed) {
             return None;
@@ -318,10 +318,10 @@ impl Handoff {
     }
 }
 
-/// A connection as hyper sees it.
+/// The client's stream as hyper reads and writes it.
 struct ClientIo {
     stream: StallGuard<TcpStream>,
-    /// Read from the stream before, and not yet by hyper.
+    /// Bytes read from the stream and not yet passed to hyper.
     unread: Bytes,
     handoff: Arc<Handoff>,
 }
@@ -368,7 +368,7 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper flushes when it has written all that it has.
+        // hyper flushes after it has written everything.
         self.handoff.is_unflushed.store(false, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_flush(cx)
     }

@@ -1,15 +1,15 @@
-//! A request from its head to its answer. The decisions, in the order in which they are made:
+//! The steps from a request's head to its answer, in order:
 //!
-//! 0. Which host is named? None, or two: 400.
-//! 1. Who asks? No good token: 401 with the challenge.
-//! 2. GET or HEAD? Anything else is a write: 405.
-//! 3. Is the path one that the spec allows? If not: 400 or 404, and no upstream hears of it.
-//! 4. `/v2/` is answered here; the catalog is denied.
-//! 5. Which upstream serves the repository? None: 404.
-//! 6. The upstream is asked. No answer: 502 or 504.
-//! 7. A manifest: learned from, observed, and answered once the observation is durable or its time is up.
-//!    A blob: streamed, resumed and checked; observed at its end. Lists: handed on, their links made the proxy's, and
-//!    broken off where the upstream is silent for too long.
+//! 0. Validate the host. Missing or ambiguous: 400.
+//! 1. Authenticate. No valid token: 401 with the challenge.
+//! 2. Check the method. Anything but GET and HEAD is a write: 405.
+//! 3. Parse the path. Not allowed by the spec: 400 or 404, without asking an upstream.
+//! 4. Answer `/v2/` here; deny the catalog.
+//! 5. Select the upstream of the repository. None: 404.
+//! 6. Send the request upstream. No answer: 502 or 504.
+//! 7. Forward the answer. A manifest is learned from, recorded, and answered once its observation is durable
+//!    or the wait is over. A blob is streamed, resumed and verified; it is recorded at its end. Lists get
+//!    links to the proxy, and are cut off where the upstream stalls.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -46,14 +46,13 @@ use crate::model::oci::{ErrorCode, Reference, Route};
 use crate::model::registries::{Host, Unrouted};
 use crate::model::time::Time;
 
-/// Largest body of an error that is handed on, in bytes.
+/// Largest error body that is forwarded, in bytes.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
 
-/// Registries that no upstream is and that are named in the log.
+/// Unknown registries that the server's log mentions.
 const UNKNOWN_REGISTRIES_MAX: usize = 16;
 
-/// Headers that belong to one connection and not to the answer (RFC 9110 §7.6.1), and those by which the upstream
-/// speaks to Landfall.
+/// Hop-by-hop headers (RFC 9110 §7.6.1), and headers of the upstream that are meant for Landfall.
 const NOT_FORWARDED: [HeaderName; 10] = [
     http::header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -67,7 +66,7 @@ const NOT_FORWARDED: [HeaderName; 10] = [
     http::header::SET_COOKIE,
 ];
 
-/// The data plane: what is behind every listener.
+/// The data plane behind all listeners.
 pub struct Proxy {
     pub(super) log: Log,
     upstreams: Upstreams,
@@ -78,16 +77,17 @@ pub struct Proxy {
     pub(super) max_wait: Deadlines,
     pub(super) whole_body: Deadlines,
     bodies: BodyBudget,
-    /// For blobs that are not.
+    /// Buffer permits for blobs that are streamed.
     pub(super) buffers: BufferPermits,
     pub(super) verified: Arc<VerifiedBlobs>,
     pub(super) pipes: Pipes,
-    /// Registries that clients asked for and that no upstream is, as far as the log was told.
+    /// Registries that clients have named, that have no upstream, and that were logged.
     unknown_registries: Mutex<BTreeSet<String>>,
 }
 
 impl Proxy {
-    /// Puts the parts together; `trusted` speak for their clients. Must be called within a tokio runtime: learning in the background begins here.
+    /// Assembles the data plane. `trusted` proxies may name their clients. Must be called in a tokio runtime,
+    /// because it spawns the learner.
     pub fn new(log: Log, upstreams: Upstreams, trusted: TrustedProxies, settings: Settings) -> Self {
         let counters = Counters::default();
         let learner = Learner::start(log.clone(), counters.clone());
@@ -112,12 +112,12 @@ impl Proxy {
         }
     }
 
-    /// What it counts.
+    /// Metrics of the data plane.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Answers a visitor's request. With `may_splice`, the answer may be a transfer whose socket can be taken.
+    /// Answers a client's request. With `may_splice`, the answer may be a transfer whose socket can be taken.
     pub(super) async fn handle(
         &self,
         connection: &ConnectionInfo,
@@ -168,7 +168,7 @@ impl Proxy {
         let target =
             self.upstreams.select(repository, ns.as_ref()).map_err(|unrouted| self.no_upstream(unrouted))?;
         let request = UpstreamRequest::new(method.clone(), resource, headers).with_query(uri.query());
-        // hyper keeps room for all of this as long as the connection lives, so what is large about it is boxed.
+        // hyper keeps space for this future as long as the connection lives, so its large parts are boxed.
         match PendingObservation::new(&permit, &client, method == Method::HEAD, &route, &target) {
             Some(pending) if matches!(route, Route::Manifest(..)) => {
                 Box::pin(self.forward_manifest(pending, target, request)).await
@@ -178,10 +178,10 @@ impl Proxy {
         }
     }
 
-    /// Step 5. containerd shows nobody a refusal's text and goes on to its next host, so the operator is told here.
+    /// Step 5. containerd hides the text of a refusal and tries its next host, so the operator is told in the log.
     fn no_upstream(&self, unrouted: Unrouted) -> Refusal {
         if let Unrouted::NoRegistry(host) = &unrouted {
-            // Whole after each step, whoever panicked.
+            // A panic cannot leave the set inconsistent.
             let mut logged = self.unknown_registries.lock().unwrap_or_else(PoisonError::into_inner);
             if logged.len() < UNKNOWN_REGISTRIES_MAX && logged.insert(host.to_string()) {
                 tracing::warn!("clients ask for images of {host} and get a 404 (said once): {unrouted}");
@@ -190,7 +190,7 @@ impl Proxy {
         unrouted.into()
     }
 
-    /// Step 1. A pull with a token that was good once is an attempt that the environment's people should see.
+    /// Step 1. Records a pull with a former token as an attempt, so that the environment's people see it.
     fn permit(
         &self,
         client: &ClientIdentity,
@@ -213,8 +213,8 @@ impl Proxy {
         })
     }
 
-    /// Records a request with a token that is not accepted. It proves nothing, but for what ends a pull that began while
-    /// the token was.
+    /// Records a request with an invalid token. It proves nothing, unless it ends a pull that began while the
+    /// token was valid.
     fn log_refused(&self, pending: PendingObservation, ended_at: Option<Time>) {
         let may_end_a_pull = matches!(pending.reference, Reference::Digest(_));
         let observation = pending.complete(ResponseSummary::refused(StatusCode::UNAUTHORIZED));
@@ -225,14 +225,15 @@ impl Proxy {
         }
     }
 
-    /// Records what nobody waits for.
+    /// Records an observation without waiting for durability.
     pub(super) fn record(&self, pending: Option<PendingObservation>, summary: ResponseSummary) {
         if let Some(pending) = pending {
             drop(self.log.record(pending.complete(summary)));
         }
     }
 
-    /// Asks the upstream. Its refusal of Landfall's own credentials is no answer for a client, whose token is good.
+    /// Sends a request upstream. A refusal of Landfall's own credentials becomes a 502 or 403, because the
+    /// client's token is valid.
     pub(super) async fn send_upstream(
         &self,
         target: &Target,
@@ -244,7 +245,7 @@ impl Proxy {
         }
         self.counters.upstream_errors.inc();
         if matches!(response.extensions().get::<SentCredentials>(), Some(SentCredentials::Bearer)) {
-            return Err(Refusal::denied("the upstream registry does not give this proxy the repository"));
+            return Err(Refusal::denied("the upstream registry denies this proxy the repository"));
         }
         tracing::error!(repository = target.name(), "the upstream refuses Landfall's credentials");
         Err(Refusal::bad_gateway("the upstream registry refuses this proxy's credentials; tell its operator"))
@@ -263,7 +264,7 @@ impl Proxy {
         Refusal { retry_after: error.retry_after().cloned(), ..Refusal::new(status, code, error.public()) }
     }
 
-    /// Tags and referrers.
+    /// Forwards tags and referrers.
     async fn forward_list(
         &self,
         target: Target,
@@ -282,7 +283,7 @@ impl Proxy {
         Ok(forwarded(head, Body::Streamed(body.map_err(|_| TransferError::Broken).boxed_unsync())))
     }
 
-    /// Hands on an answer that has no body, or a small one.
+    /// Forwards an answer without a body, or with a small one.
     pub(super) async fn forward_small(
         &self,
         head: http::response::Parts,
@@ -294,20 +295,22 @@ impl Proxy {
         }
         match self.collect(body, ERROR_BYTES_MAX).await {
             Ok(body) => forwarded(head, full(body)),
-            // The status and its headers are the answer; its text is lost.
-            Err(_) => {
-                Refusal::new(head.status, ErrorCode::Unknown, "the upstream registry gave no readable reason")
-                    .into_response()
-            }
+            // Status and headers are the answer; only the text is lost.
+            Err(_) => Refusal::new(
+                head.status,
+                ErrorCode::Unknown,
+                "the upstream registry's reason could not be read",
+            )
+            .into_response(),
         }
     }
 
-    /// Reads a body whole, within a bound and a time, where there is room for it.
+    /// Reads a body whole, within bounds of size, time and memory.
     pub(super) async fn collect(&self, body: UpstreamBody, bytes_max: u64) -> Result<Bytes, CollectError> {
         let read = match self.whole_body.bound(pin!(self.bodies.collect(body, bytes_max))).await {
             Ok(read) => read,
             Err(Elapsed) => {
-                Err(CollectError::Broken(format!("not all of it came within {:?}", self.whole_body.wait())))
+                Err(CollectError::Broken(format!("it did not arrive within {:?}", self.whole_body.wait())))
             }
         };
         if let Err(CollectError::NoRoom) = &read {
@@ -337,7 +340,7 @@ fn own_path(route: &Route) -> Option<String> {
     }
 }
 
-/// containerd's `?ns=`: the registry that an image names, when it asks through a mirror.
+/// Registry that an image names when containerd pulls through a mirror (`?ns=`).
 fn named_registry(uri: &Uri) -> Result<Option<Host>, Refusal> {
     Host::of_query(uri.query().unwrap_or_default()).map_err(|problem| {
         let message = format!("the query's `ns` is {problem}, and only one");
@@ -345,12 +348,12 @@ fn named_registry(uri: &Uri) -> Result<Option<Host>, Refusal> {
     })
 }
 
-/// The upstream's answer as it goes to the client: its status and its headers, but for those of one connection.
+/// Builds the client's answer from the upstream's status and end-to-end headers.
 pub(super) fn forwarded(head: http::response::Parts, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     let mut headers = head.headers;
-    // `Connection` names further headers that go no further.
+    // `Connection` names further hop-by-hop headers.
     let named: Vec<HeaderName> = headers
         .get_all(http::header::CONNECTION)
         .iter()

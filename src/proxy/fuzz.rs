@@ -1,4 +1,4 @@
-//! What clients and registries send: request heads, manifests, image configs, links.
+//! Fuzz targets for input from clients and registries: request heads, manifests, image configs, links.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ use crate::model::oci::Route;
 use crate::model::time::Time;
 
 const NOW: Time = Time::from_ms(20);
-/// The secrets of tokens that are good; of another one that was.
+/// Secrets of valid tokens.
 const GOOD: [&[u8]; 2] = [b"secret", b"with:colon"];
 const REVOKED: &[u8] = b"revoked";
 
@@ -46,8 +46,8 @@ static DIRECTORY: LazyLock<Directory> = LazyLock::new(|| {
     directory
 });
 
-/// A request's head: its target on the first line, a header on each other one. A permit is for somebody who showed a
-/// good secret, in any spelling, once; what a registry hears of the request is what was meant for it.
+/// A request head: the target on the first line, then one header a line. Only a valid secret, given once and
+/// in any spelling, yields a permit; the upstream request asks for the same object.
 pub(crate) fn head(bytes: &[u8]) {
     let mut lines = bytes.split(|&byte| byte == b'\n');
     let target = lines.next().unwrap_or_default();
@@ -100,8 +100,8 @@ pub(crate) fn head(bytes: &[u8]) {
     let _ = (digest_in(&headers), media_type_in(&headers));
 }
 
-/// The secrets that a request's one `Authorization` may be said to show: what stands behind a scheme, and the password
-/// in it where it is base64.
+/// Secrets that a request's single `Authorization` header may carry: the text behind the scheme, and the
+/// password in it if it is base64.
 fn shown(headers: &HeaderMap) -> Vec<Vec<u8>> {
     let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let Some(at) = value.iter().position(|&byte| byte == b' ') else { return Vec::new() };
@@ -111,7 +111,7 @@ fn shown(headers: &HeaderMap) -> Vec<Vec<u8>> {
     password.into_iter().chain([behind.to_vec()]).collect()
 }
 
-/// Headers, one a line, as far as they can be headers.
+/// Parses one header a line and skips lines that are no header.
 fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines.take(32) {
@@ -124,8 +124,8 @@ fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
     headers
 }
 
-/// A `Content-Type` on the first line, a document behind it: a manifest or an index, never both; within bounds, and the
-/// same however its members are ordered.
+/// A `Content-Type` on the first line, then a document. It is a manifest or an index, never both; its facts
+/// are bounded and do not depend on the order of members.
 pub(crate) fn manifest(bytes: &[u8]) {
     let mut parts = bytes.splitn(2, |&byte| byte == b'\n');
     let content_type = HeaderValue::from_bytes(parts.next().unwrap_or_default()).ok();
@@ -159,7 +159,7 @@ pub(crate) fn manifest(bytes: &[u8]) {
     } else {
         ["image.index.", "manifest.list."]
     };
-    // Its parameters say nothing.
+    // Parameters do not declare a type.
     let says = |text: &String| {
         let essence = text.split(';').next().unwrap_or_default().to_ascii_lowercase();
         other.iter().any(|other| essence.contains(other))
@@ -184,7 +184,7 @@ fn bounded(facts: &Facts) {
     assert!(labels.iter().all(|(key, value)| key.len() <= 512 && value.len() <= 512));
 }
 
-/// A `Link` header: whatever it says, it leads back to the proxy's own path.
+/// A `Link` header; every rewritten link leads to the proxy's own path.
 pub(crate) fn link(bytes: &[u8]) {
     let path = "/v2/docker/app/tags/list";
     let values = bytes.split(|&byte| byte == b'\n').take(8);

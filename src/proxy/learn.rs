@@ -1,9 +1,8 @@
-//! Learning what images say about themselves: from what passes, and in the background from the upstream where a
-//! node needed less than that.
+//! Learning facts about images: from answers that pass through the proxy, and in the background from the upstream.
 //!
-//! A node that has an image sends a HEAD and nothing else, and asks for the config of one platform only. So what
-//! did not pass a moment after a pull, and is not in the log from before, is asked for here. Nobody waits for it, and it
-//! is bounded in number and size, and by what the registry says about its quota.
+//! A node that has an image sends only a HEAD, and requests the config of a single platform. Content that did
+//! not pass shortly after a pull and is not in the log is fetched here. No client waits for it. It is bounded
+//! in number and size, and respects the registry's quota.
 
 mod backoff;
 
@@ -29,36 +28,36 @@ use crate::model::deployments::Unread;
 use crate::model::event::{Event, Facts};
 use crate::model::oci::{Digest, Reference, Repository};
 
-/// Largest manifest that is handed on, in bytes. Registries accept 4 MiB at least (distribution spec, "Pushing
-/// manifests"), and some more.
+/// Largest manifest that is forwarded, in bytes. Registries accept at least 4 MiB (distribution spec,
+/// "Pushing manifests"), some of them more.
 pub(super) const MANIFEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Largest image config that is looked at, in bytes.
+/// Largest image config that is parsed, in bytes.
 pub(super) const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// Images remembered, at least; each takes some 100 B.
 const IMAGES_MIN: usize = 20_000;
-/// Images that may wait to be looked at.
+/// Images in the fetch queue.
 const WAITING_MAX: usize = 1_024;
-/// How long a client is given to ask for it itself.
+/// Delay before a fetch, in which the client may request the content itself.
 const FETCH_DELAY: Duration = Duration::from_secs(3);
-/// What learning calls itself at the registry.
+/// User agent of background fetches.
 const AGENT: &str = concat!(
     "landfall/",
     env!("CARGO_PKG_VERSION"),
     " (+learning: reads manifests and configs of images that are pulled)"
 );
-/// Time for one answer.
+/// Longest time for one fetch.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What is known about a digest.
+/// State of a digest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Learned {
     Manifest,
     Config,
-    /// Some manifest names it as its config; its content is not known yet.
+    /// A manifest names this digest as its config, and its content is not known yet.
     WantedConfig,
 }
 
-/// Content to look at.
+/// Content to fetch.
 struct FetchJob {
     target: Target,
     repository: Repository,
@@ -66,7 +65,7 @@ struct FetchJob {
     due: Instant,
 }
 
-/// Remembers what was learned, and asks for what was not. Cloning shares it.
+/// Remembers facts and fetches missing ones. Cloning shares it.
 #[derive(Clone)]
 pub(super) struct Learner {
     log: Log,
@@ -77,16 +76,16 @@ pub(super) struct Learner {
 
 struct Memory {
     known: Recent<Digest, Learned>,
-    /// Images of which the log has everything.
+    /// Images whose facts are all in the log.
     complete: Recent<Digest, ()>,
     parents: Recent<Digest, Digest>,
-    /// What was asked for: until when it is not asked for again, and how often it was.
+    /// Fetched digests, with the earliest time of the next fetch and the number of fetches.
     fetched: Recent<Digest, (Instant, u32)>,
     backoff: Backoff,
 }
 
 impl Learner {
-    /// Starts the task that asks; it ends with the last handle.
+    /// Starts the fetching task, which ends with the last handle.
     pub(super) fn start(log: Log, counters: Counters) -> Self {
         let (jobs, waiting) = channel(WAITING_MAX);
         let memory = Memory {
@@ -102,7 +101,7 @@ impl Learner {
         Self { log, counters, memory, jobs }
     }
 
-    /// The index that a platform manifest belongs to.
+    /// Index that a platform manifest belongs to.
     pub(super) fn parent(&self, digest: &Digest) -> Option<Digest> {
         self.memory.parents.get(digest)
     }
@@ -112,7 +111,7 @@ impl Learner {
         self.memory.known.get(digest) == Some(Learned::WantedConfig)
     }
 
-    /// A manifest passed, and has this digest.
+    /// Learns from a manifest that passed through the proxy.
     pub(super) fn manifest(
         &self,
         target: &Target,
@@ -125,12 +124,12 @@ impl Learner {
         }
     }
 
-    /// A config passed, and has this digest.
+    /// Learns from a config that passed through the proxy.
     pub(super) fn config(&self, repository: &Repository, digest: Digest, body: &[u8]) {
         self.memory.config(&self.log, repository, digest, body);
     }
 
-    /// A manifest was answered with this digest, without its body.
+    /// Learns about a manifest that was answered without its body.
     pub(super) fn seen(&self, target: &Target, repository: &Repository, digest: Digest) {
         if self.memory.complete.get(&digest).is_some() {
             return;
@@ -144,7 +143,7 @@ impl Learner {
         }
     }
 
-    /// The registry answered a manifest request so.
+    /// Applies a manifest answer's status and headers to the registry's backoff.
     pub(super) fn apply_response(&self, target: &Target, status: StatusCode, headers: &HeaderMap) {
         self.memory.backoff.apply_response(target.registry(), status, headers, clock::now());
     }
@@ -166,7 +165,7 @@ impl Learner {
 }
 
 impl Memory {
-    /// Learns from a manifest what is new, and says what to look at next.
+    /// Records new facts of a manifest and returns what to fetch next.
     fn manifest(
         &self,
         log: &Log,
@@ -178,7 +177,7 @@ impl Memory {
             return None;
         }
         let Some(facts) = facts::of_manifest(document) else {
-            // That it says nothing is worth remembering, too.
+            // A document without facts is remembered as well.
             self.known.insert(digest, Learned::Manifest);
             return None;
         };
@@ -203,7 +202,7 @@ impl Memory {
         };
         let event = Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts };
         if !view.state.has_read(&digest) && !log.learn(event) {
-            return None; // too much at once; it is learned when it passes again
+            return None; // over the rate; it is learned when it passes again
         }
         self.known.insert(digest, Learned::Manifest);
         if let Some(Resource::Blob(config)) = &next {
@@ -213,7 +212,7 @@ impl Memory {
     }
 
     fn config(&self, log: &Log, repository: &Repository, digest: Digest, body: &[u8]) {
-        // That it says nothing is worth remembering, too.
+        // A config without facts is remembered as well.
         let facts = facts::of_config(body);
         if !log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts }) {
             return;
@@ -221,7 +220,7 @@ impl Memory {
         self.known.insert(digest, Learned::Config);
     }
 
-    /// Whether content is still to be asked for, and was not asked for a moment ago: the pause doubles each time.
+    /// Whether content is missing and its last fetch is long enough ago; the pause doubles with each fetch.
     fn should_fetch(&self, resource: &Resource) -> bool {
         let Some(digest) = digest_of(resource) else { return false };
         let (until, times) = self.fetched.get(&digest).unwrap_or((Instant::now(), 0));
@@ -246,7 +245,7 @@ fn digest_of(resource: &Resource) -> Option<Digest> {
     }
 }
 
-/// The task that asks the upstream, one question at a time.
+/// Task that fetches content from upstreams, one request at a time.
 struct Fetcher {
     log: Log,
     counters: Counters,
@@ -258,7 +257,7 @@ impl Fetcher {
         while let Some(job) = waiting.recv().await {
             sleep_until(job.due).await;
             let mut next = Some(job.resource);
-            // From an index to a manifest to a config: three steps at most.
+            // Goes from an index to a manifest to a config, at most three steps.
             while let Some(resource) = next.take().filter(|resource| self.may_fetch(&job.target, resource)) {
                 next = self.fetch_and_learn(&job.target, &job.repository, resource).await;
             }
@@ -279,7 +278,7 @@ impl Fetcher {
         let (headers, body) = match timeout(ANSWER_TIMEOUT, self.fetch(target, resource.clone())).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(reason)) => {
-                tracing::debug!(%repository, %digest, reason, "an image could not be looked at");
+                tracing::debug!(%repository, %digest, reason, "an image could not be fetched");
                 return None;
             }
             Err(_) => {
@@ -289,7 +288,7 @@ impl Fetcher {
         };
         if !digest.fits(&body) {
             self.counters.digest_mismatches.inc();
-            tracing::warn!(%repository, %digest, "the upstream's content does not have this digest");
+            tracing::warn!(%repository, %digest, "the upstream's content does not match its digest");
             return None;
         }
         match resource {
@@ -331,6 +330,6 @@ impl Fetcher {
     }
 }
 
-/// Every manifest type there is: a registry answers 404 for one that was not asked for.
+/// Every manifest type: a registry answers 404 for a type that is not accepted.
 const ACCEPT_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";

@@ -1,4 +1,4 @@
-//! Accepting: HTTP/1.1 and HTTP/2, plain or over TLS, within limits, until told to stop.
+//! The proxy's listener: HTTP/1.1 and HTTP/2, plain or over TLS, within bounds, until shutdown.
 
 use std::future::Future;
 use std::io;
@@ -17,9 +17,9 @@ use super::tls::{Certificate, TlsError};
 use crate::listen::{self, ListenerLimits, Slot, Slots};
 
 /// Connections that wait to be accepted. A cluster's nodes pull at the same moment, and a SYN that finds the
-/// backlog full comes back only after a second.
+/// backlog full is retried only after a second.
 const BACKLOG: u32 = 4_096;
-/// The listener's bounds, where the limit on open files allows so many connections.
+/// Bounds of the listener, if the limit on open files allows that many connections.
 pub const LIMITS: ListenerLimits = ListenerLimits {
     connections_max: 10_000,
     first_head: Duration::from_secs(30),
@@ -28,17 +28,17 @@ pub const LIMITS: ListenerLimits = ListenerLimits {
     drain: Duration::from_secs(30),
 };
 
-/// A bound address, not yet accepting.
+/// A bound address that does not accept yet.
 pub struct Listener {
     tcp: TcpListener,
     tls: Option<TlsAcceptor>,
 }
 
 impl Listener {
-    /// Binds `address`; port 0 takes any free one. With a certificate it speaks TLS only.
+    /// Binds `address`; port 0 takes any free port. With a certificate the listener speaks only TLS.
     ///
     /// # Errors
-    /// The address cannot be had.
+    /// The address cannot be bound, or the certificate cannot be used.
     pub fn bind(address: SocketAddr, certificate: Option<&Certificate>) -> Result<Self, BindError> {
         let bind = || {
             let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -52,24 +52,24 @@ impl Listener {
         Ok(Self { tcp, tls })
     }
 
-    /// The address, with the real port.
+    /// The bound address, with the real port.
     ///
     /// # Errors
-    /// The operating system does not tell.
+    /// The operating system does not tell it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
 }
 
-/// Why there is no listener.
+/// Reasons why the listener cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address cannot be had.
+    /// The address cannot be bound.
     #[error("proxy.listen (--listen): cannot listen on {address}: {source}")]
     Address {
-        /// Which.
+        /// The configured address.
         address: SocketAddr,
-        /// Why.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The certificate cannot be used.
@@ -77,7 +77,8 @@ pub enum BindError {
     Tls(#[from] TlsError),
 }
 
-/// Serves until `shutdown` is done; then accepts no more, and open transfers may finish within [`ListenerLimits::drain`].
+/// Serves until `shutdown` is done. Then accepts nothing more, and open transfers may go on for
+/// [`ListenerLimits::drain`].
 pub async fn serve(
     listener: Listener,
     slots: Arc<Slots>,
@@ -88,7 +89,7 @@ pub async fn serve(
     let server = Arc::new(HttpServer::new(&slots));
     let serve_connection = |mut stream: TcpStream, peer: SocketAddr, slot: Slot| {
         let (server, tls, proxy) = (server.clone(), tls.clone(), proxy.clone());
-        // What an idle connection holds is boxed by what is said on it, without what led there.
+        // The steps before HTTP are boxed on their own, so that an idle connection does not hold their state.
         async move {
             let _open = ConnectionGauge::new(proxy.counters());
             let mut address = peer.ip();
@@ -100,7 +101,7 @@ pub async fn serve(
                         slot.set_client_address(client);
                     }
                     Err(error) => {
-                        tracing::debug!(%peer, %error, "a trusted proxy sent no header of the PROXY protocol");
+                        tracing::debug!(%peer, %error, "a trusted proxy sent no valid PROXY protocol header");
                         return;
                     }
                 }
@@ -118,7 +119,7 @@ pub async fn serve(
     listen::serve(tcp, slots, shutdown, serve_connection).await;
 }
 
-/// Counts a connection for as long as it lives.
+/// Counts a connection as open until it is dropped.
 struct ConnectionGauge(Counters);
 
 impl ConnectionGauge {

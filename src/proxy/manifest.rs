@@ -1,5 +1,5 @@
-//! A manifest's way: asked for, checked, learned from, observed, and answered once the observation is durable or its
-//! time is up.
+//! Forwarding of manifests: requested, verified, learned from, recorded, and answered once the observation is
+//! durable or the wait is over.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use super::respond::{Body, Refusal, full};
 use super::upstream::{Target, UpstreamRequest};
 use crate::model::oci::{Digest, ErrorCode};
 
-/// Times that a manifest is asked for when its body breaks off.
+/// Requests for one manifest whose body breaks off.
 const MANIFEST_TRIES_MAX: usize = 3;
 
 impl Proxy {
@@ -36,7 +36,7 @@ impl Proxy {
         };
         let receipt = self.log.record(pending.complete(summary));
         drop(announcement);
-        // What became of it is counted by the log; the answer goes out in any case.
+        // The log counts lost observations; the answer goes out in any case.
         let _ = receipt.durable(&self.max_wait).await;
         answer
     }
@@ -66,7 +66,7 @@ impl Proxy {
             match self.collect(body, MANIFEST_BYTES_MAX).await {
                 Ok(body) => match checked(pending, &head.headers, &body) {
                     Ok(digest) => break (head, body, digest),
-                    // Perhaps it is another request's answer that came late: the next try has a connection of its own.
+                    // This may be the late answer to another request, so the next try uses a new connection.
                     Err(_) if is_first => {
                         origin.distrust();
                         request = Cow::Owned(request.on_new_connection());
@@ -75,7 +75,7 @@ impl Proxy {
                         self.counters.digest_mismatches.inc();
                         let (repository, reference, digest) =
                             (&pending.repository, &pending.reference, Digest::of(&body));
-                        tracing::error!(%repository, %reference, %digest, "a manifest has another digest");
+                        tracing::error!(%repository, %reference, %digest, "a manifest does not match its digest");
                         return Err(refusal);
                     }
                 },
@@ -101,7 +101,7 @@ impl Proxy {
         Ok((forwarded(head, full(body)), summary))
     }
 
-    /// What a HEAD, a redirect, a 304 or an error tells.
+    /// Summarizes a HEAD, a redirect, a 304 or an error.
     fn answered_without_body(
         &self,
         pending: &PendingObservation,
@@ -124,9 +124,9 @@ impl Proxy {
     }
 }
 
-/// The digest of a manifest's body: the one that was asked for, else the one that the upstream says. It must have
-/// both, whichever algorithms they are by. The digest of a signed schema 1 manifest is not that of its bytes; no
-/// image has had one for years.
+/// Returns the verified digest of a manifest: the requested one, else the one the upstream states. The body
+/// must match both, whatever their algorithms. A signed schema 1 manifest is exempt, because its digest is
+/// not that of its bytes; no image has had one for years.
 fn checked(pending: &PendingObservation, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
     let stated = digest_in(headers);
     if media_type_in(headers).is_some_and(|media_type| media_type.contains("manifest.v1+prettyjws")) {
@@ -140,11 +140,11 @@ fn checked(pending: &PendingObservation, headers: &HeaderMap, body: &Bytes) -> R
     Err(Refusal::new(
         StatusCode::BAD_GATEWAY,
         ErrorCode::DigestInvalid,
-        "the upstream registry's manifest does not have its digest",
+        "the upstream registry's manifest does not match its digest",
     ))
 }
 
-/// Whether an answer without a body is about another manifest than the one that was asked for.
+/// Whether an answer without a body states the digest of another manifest than the requested one.
 fn names_another_digest(pending: &PendingObservation, head: &Parts) -> bool {
     let (asked_for, stated) = (pending.requested_digest(), digest_in(&head.headers));
     head.status == StatusCode::OK
@@ -156,6 +156,6 @@ fn names_another_digest(pending: &PendingObservation, head: &Parts) -> bool {
 fn too_large(pending: &PendingObservation) -> Refusal {
     let mib = MANIFEST_BYTES_MAX >> 20;
     tracing::warn!(repository = %pending.repository, reference = %pending.reference, "a manifest is longer than {mib} MiB");
-    let message = format!("the manifest is longer than {mib} MiB, the most that this proxy hands on");
+    let message = format!("the manifest is longer than {mib} MiB, the most that this proxy forwards");
     Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::ManifestInvalid, message)
 }

@@ -1,4 +1,4 @@
-//! What passed → [`Observation`].
+//! Builds [`Observation`]s of requests and their answers.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use crate::clock;
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Reference, Repository, Route};
 
-/// Longest user agent that is kept, in bytes. Docker's with all its parts has some 200.
+/// Longest user agent that is kept, in bytes. Docker's complete one has some 200.
 const AGENT_BYTES_MAX: usize = 512;
-/// The same of a request with a token that is not accepted: it says what kind of program asks.
+/// Longest user agent kept of a request with an invalid token: enough to tell the program.
 const REFUSED_AGENT_BYTES_MAX: usize = 128;
 /// Longest media type that is kept, in bytes; RFC 6838 §4.2 allows 127 for each half.
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
-/// Distribution spec, "Pulling manifests": the digest of what was answered.
+/// Digest of an answer's content (distribution spec, "Pulling manifests").
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// One request for a manifest or a blob: who asks for what.
+/// An observation of a manifest or blob request that has no answer yet.
 #[derive(Clone)]
 pub(super) struct PendingObservation {
     environment: EnvironmentName,
@@ -34,7 +34,7 @@ pub(super) struct PendingObservation {
     pub(super) reference: Reference,
 }
 
-/// How it was answered.
+/// Outcome of a request, as it is recorded.
 pub(super) struct ResponseSummary {
     pub(super) status: StatusCode,
     pub(super) digest: Option<Digest>,
@@ -44,13 +44,13 @@ pub(super) struct ResponseSummary {
 }
 
 impl ResponseSummary {
-    /// A refusal: nothing was pulled.
+    /// Summary of a refusal, which delivers nothing.
     pub(super) fn refused(status: StatusCode) -> Self {
         Self { status, digest: None, media_type: None, bytes: 0, parent: None }
     }
 }
 
-/// Who asks: from an address, with an agent.
+/// Address and user agent of a client.
 #[derive(Clone)]
 pub(super) struct ClientIdentity {
     pub(super) address: Arc<str>,
@@ -65,7 +65,7 @@ impl ClientIdentity {
 }
 
 impl PendingObservation {
-    /// The pull that `route` is, if it is one.
+    /// Starts an observation, if `route` is a manifest or a blob.
     pub(super) fn new(
         permit: &Permit,
         client: &ClientIdentity,
@@ -77,7 +77,7 @@ impl PendingObservation {
         Self::build(token, client, head, route, target)
     }
 
-    /// The same for a token that is accepted no more.
+    /// Starts an observation of a request with a former token.
     pub(super) fn refused(
         token: &EndedToken,
         client: &ClientIdentity,
@@ -116,7 +116,7 @@ impl PendingObservation {
         })
     }
 
-    /// The digest that the client named, if it named none by tag.
+    /// Digest that the client requested; `None` for a tag.
     pub(super) fn requested_digest(&self) -> Option<Digest> {
         match &self.reference {
             Reference::Digest(digest) => Some(*digest),
@@ -124,7 +124,7 @@ impl PendingObservation {
         }
     }
 
-    /// What was seen, as of now.
+    /// Completes the observation with the outcome and the current time.
     pub(super) fn complete(self, summary: ResponseSummary) -> Observation {
         Observation {
             at: clock::now(),
@@ -146,12 +146,12 @@ impl PendingObservation {
     }
 }
 
-/// The digest that an answer says it has, if it says so in a way that is understood.
+/// Digest that an answer states, if it is well-formed.
 pub(super) fn digest_in(headers: &HeaderMap) -> Option<Digest> {
     headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
 }
 
-/// The answer's media type.
+/// Media type of an answer.
 pub(super) fn media_type_in(headers: &HeaderMap) -> Option<Arc<str>> {
     headers.get(CONTENT_TYPE).map(|value| truncated(value.as_bytes(), MEDIA_TYPE_BYTES_MAX))
 }

@@ -1,4 +1,4 @@
-//! A trusted blob's answer on a connection that hyper has left: its head is written here, its body is spliced.
+//! Answers a request for a trusted blob without hyper: writes the head and splices the body.
 
 use std::fmt::Write;
 use std::io;
@@ -17,10 +17,10 @@ use super::upstream::BodySocket;
 use crate::clock;
 use crate::listen::StallGuard;
 
-/// Sends a whole answer. The transfer reports its own end.
+/// Sends a whole answer. The transfer reports its own outcome.
 ///
 /// # Errors
-/// The client has not got all of it, and must find the connection closed below the declared length.
+/// The client has not received the whole body; its connection must be closed.
 pub(super) async fn relay(
     proxy: &Proxy,
     client: &mut StallGuard<TcpStream>,
@@ -65,7 +65,7 @@ pub(super) async fn relay(
     }
 }
 
-/// Writes the rest of a transfer as it comes.
+/// Writes the rest of a transfer as it arrives.
 async fn copy(client: &mut StallGuard<TcpStream>, mut transfer: Box<Transfer>) -> io::Result<()> {
     while let Some(frame) = transfer.frame().await {
         let frame = frame.map_err(io::Error::other)?;
@@ -76,7 +76,7 @@ async fn copy(client: &mut StallGuard<TcpStream>, mut transfer: Box<Transfer>) -
     if transfer.remaining() == Some(0) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// The head of an answer with `Content-Length` (RFC 9112 §4, §6.2). The connection stays open after it.
+/// Head of an answer with `Content-Length` (RFC 9112 §4, §6.2) that keeps the connection alive.
 fn head_bytes(head: &Parts) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(1024);
     let reason = head.status.canonical_reason().unwrap_or_default();
@@ -89,7 +89,7 @@ fn head_bytes(head: &Parts) -> BytesMut {
         bytes.extend_from_slice(b"\r\n");
     }
     if !head.headers.contains_key(DATE) {
-        // RFC 9110 §6.6.1
+        // Servers send a date (RFC 9110 §6.6.1).
         let _ = write!(bytes, "date: {}\r\n", clock::now().http_date());
     }
     bytes.extend_from_slice(b"\r\n");

@@ -1,4 +1,4 @@
-//! Bytes that go from socket to socket and never into this process: `splice(2)`, by way of a pipe.
+//! Moves bytes between sockets in the kernel with `splice(2)` and a pipe.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,16 +10,16 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Bytes that a pipe should hold. Less costs more wake-ups for each byte.
+/// Capacity requested for a pipe, in bytes. Smaller pipes need more wake-ups for each byte.
 const PIPE_BYTES: usize = 1 << 20;
-/// With pipes that hold less than this, copying is as cheap.
+/// Smallest useful capacity: below this, copying is as cheap.
 const PIPE_BYTES_MIN: usize = 256 << 10;
-/// Pipes kept for later.
+/// Idle pipes kept for reuse.
 const PIPES_IDLE_MAX: usize = 64;
-/// Bytes after which others get their turn.
+/// Bytes after which the task yields.
 const YIELD_BYTES: usize = 4 << 20;
 
-/// Pipes to splice through, made when they are needed and used again.
+/// Pool of pipes, created on demand and reused.
 pub(super) struct Pipes {
     open: Arc<Semaphore>,
     idle: Mutex<Vec<PipeEnds>>,
@@ -38,27 +38,28 @@ struct PipeEnds {
 }
 
 impl Pipes {
-    /// At most so many at a time; what comes beyond is copied. There are none where the system cannot splice.
+    /// Makes a pool of at most `pipes_max` open pipes; further blobs are copied. The pool is empty on systems
+    /// without splice.
     pub(super) fn new(pipes_max: usize) -> Self {
         let pipes_max = if cfg!(target_os = "linux") { pipes_max } else { 0 };
         let open = Arc::new(Semaphore::new(pipes_max));
         Self { open, idle: Mutex::default() }
     }
 
-    /// Whether it is worth asking for one.
+    /// Whether another pipe may be opened.
     pub(super) fn is_available(&self) -> bool {
         self.open.available_permits() > 0
     }
 
-    /// A pipe, unless too many are open or the system gives none that is worth it: without privileges its pages are
-    /// counted for each user (`fs.pipe-user-pages-soft`).
+    /// Takes a pipe. Returns `None` if too many are open or the system grants no useful capacity: pipe pages
+    /// of unprivileged users are limited (`fs.pipe-user-pages-soft`).
     pub(super) fn take(&self) -> Option<Pipe> {
         let open = self.open.clone().try_acquire_owned().ok()?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Some(Pipe { ends: idle.or_else(|| sys::pipe().ok())?, _open: open })
     }
 
-    /// Keeps a pipe for later. Only an empty one.
+    /// Returns an empty pipe to the pool.
     pub(super) fn put_back(&self, pipe: Pipe) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < PIPES_IDLE_MAX {
@@ -67,26 +68,26 @@ impl Pipes {
     }
 }
 
-/// Which side ended a move early.
+/// Reason why a move ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SpliceError {
-    /// The one that gives: closed, failed, or silent for too long. All that it gave was on_moved on.
+    /// The source closed, failed or stalled. All bytes read from it were passed on.
     Source,
-    /// The one that takes: the same.
+    /// The destination closed, failed or stalled.
     Destination,
-    /// Whoever was told of a piece wants no more.
+    /// The callback stopped the move.
     Stopped,
 }
 
-/// How long either side may be silent.
+/// Longest silence of either side.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SpliceTimeouts {
     pub(super) source: Duration,
     pub(super) destination: Duration,
 }
 
-/// Moves `bytes` from one socket to another and tells by `on_moved` of each piece that the other has taken, which says
-/// whether to go on.
+/// Moves `bytes` between two sockets. Calls `on_moved` with the length of each piece that the destination has
+/// taken; returning false stops the move.
 pub(super) async fn splice(
     from: &TcpStream,
     to: &TcpStream,
@@ -99,7 +100,7 @@ pub(super) async fn splice(
     while left > 0 {
         let bytes_max = pipe.ends.bytes_max.min(usize::try_from(left).unwrap_or(usize::MAX));
         let filled = fill(from, to, pipe, bytes_max, timeouts.source).await?;
-        // What came meanwhile may have changed what is wanted.
+        // The caller may want to stop after a long wait.
         if !on_moved(0) {
             return Err(SpliceError::Stopped);
         }
@@ -114,7 +115,7 @@ pub(super) async fn splice(
     Ok(())
 }
 
-/// Fills an empty pipe with what is there. As it is empty, "would block" is about the socket.
+/// Fills an empty pipe with available bytes. The pipe is empty, so "would block" refers to the socket.
 async fn fill(
     from: &TcpStream,
     to: &TcpStream,
@@ -136,7 +137,7 @@ async fn fill(
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => return Err(SpliceError::Source),
             },
-            // Else it would hold its upstream until that gives something again.
+            // Without this check, a closed client would hold its upstream until that sends again.
             () = wait_until_closed(to) => return Err(SpliceError::Destination),
         }
     }
@@ -172,7 +173,7 @@ async fn drain(
     Ok(())
 }
 
-/// Waits until the other side has gone away. For one that already asks for the next thing, this is never known.
+/// Waits until the peer has closed. Never completes once the peer has sent more data.
 async fn wait_until_closed(stream: &TcpStream) {
     if matches!(stream.peek(&mut [0]).await, Ok(1..)) {
         std::future::pending::<()>().await;
@@ -241,7 +242,7 @@ mod tests {
         (near, listener.accept().await.unwrap().0)
     }
 
-    /// A server's end and a client's, the two sockets between them, and a pipe.
+    /// A server's end and a client's end, the two sockets between them, and a pipe.
     async fn parts() -> (TcpStream, TcpStream, TcpStream, TcpStream, Pipe) {
         let (server, from) = pair().await;
         let (to, client) = pair().await;

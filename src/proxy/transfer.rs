@@ -1,7 +1,7 @@
-//! A blob on its way to a client: resumed where the upstream breaks off, checked as it passes.
+//! A blob on its way to a client: resumed after a broken upstream connection and verified as it passes.
 //!
-//! A transfer ends cleanly only when it is whole. Where it cannot be made whole, the body ends with an error below
-//! its length, so that no client takes a part for the blob.
+//! A transfer ends cleanly only if the blob is complete. Otherwise the body ends with an error below its
+//! declared length, so that no client takes a part for the whole.
 
 mod resume;
 
@@ -25,56 +25,56 @@ use crate::model::oci::{Digest, Hasher};
 use resume::{ResumePlan, ResumedBody};
 pub(super) use resume::{part_length_in, total_in};
 
-/// How a transfer ended. `bytes` is what was handed on to the client's connection.
+/// Outcome of a transfer. `bytes` counts what was handed to the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All of the body was handed on.
+    /// The whole body was delivered.
     Finished {
         /// Bytes of the body.
         bytes: u64,
-        /// How often the upstream had to be asked again in the middle.
+        /// Number of resumptions.
         resumed: u32,
-        /// The body is the content that its digest names.
+        /// Whether the body's digest was computed and matches.
         verified: bool,
     },
-    /// The upstream broke off and could not be resumed, or gave more than it had declared.
+    /// The upstream broke off and could not be resumed, or sent more than it had declared.
     Broken {
-        /// Bytes before that.
+        /// Bytes delivered before that.
         bytes: u64,
     },
-    /// The body is not the content that its digest names; its end was held back.
+    /// The body does not match its digest; its end was withheld.
     DigestMismatch,
-    /// The client went away first.
+    /// The client disconnected.
     ClientGone {
-        /// Bytes before that.
+        /// Bytes delivered before that.
         bytes: u64,
     },
 }
 
-/// Why a body ends below its length.
+/// Reasons why a body ends below its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransferError {
     /// The upstream broke off and could not be resumed.
     #[error("the upstream broke off in the middle of a blob")]
     Broken,
-    /// The upstream gave more bytes than it had declared.
-    #[error("the upstream gave more than it had declared")]
+    /// The upstream sent more bytes than it had declared.
+    #[error("the upstream sent more than it had declared")]
     TooLong,
-    /// Too many blobs were under way at once.
-    #[error("there was no room for it in time")]
+    /// Too many blobs were in flight.
+    #[error("no memory was free for it in time")]
     NoRoom,
-    /// The content is not what its digest names.
-    #[error("the upstream's blob does not have its digest")]
+    /// The content does not match its digest.
+    #[error("the upstream's blob does not match its digest")]
     DigestMismatch,
 }
 
-/// How closely a body is looked at.
+/// Checks on a body.
 pub enum BodyCheck {
-    /// A full answer is hashed, and its end withheld until its digest is known to be this one.
+    /// Hash a complete answer and withhold its end until the digest matches.
     Hash(Digest),
-    /// Its length counts alone: the declared one, else the one that the whole blob is known to have.
+    /// Check only the length: the declared one, else the verified length of the blob.
     Length(Option<u64>),
-    /// The same beside a transfer of the same blob that is hashed: it stops where that one was found wrong.
+    /// Check the length, and stop if a concurrent transfer of the same blob turns out invalid.
     Follow(Arc<SharedHash>),
 }
 
@@ -84,12 +84,12 @@ impl From<Option<Digest>> for BodyCheck {
     }
 }
 
-/// The body of an upstream's answer to a GET.
+/// Body of an upstream's answer to a GET for a blob.
 pub struct Transfer {
     source: BodySource,
-    /// The body's length, where it is known.
+    /// Length of the body, where it is known.
     length: Option<u64>,
-    /// Bytes of the body that came from the upstream so far.
+    /// Bytes received from the upstream so far.
     received: u64,
     plan: Option<ResumePlan>,
     resumed: u32,
@@ -105,7 +105,7 @@ pub struct Transfer {
 enum BodySource {
     Reading(ResumedBody),
     Resuming(Pin<Box<dyn Future<Output = Option<ResumedBody>> + Send>>),
-    /// Somebody moves the bytes from socket to socket, and tells.
+    /// The caller splices the bytes and reports them.
     Spliced,
     Finished,
 }
@@ -113,16 +113,16 @@ enum BodySource {
 struct Hashing {
     expected: Digest,
     hasher: Hasher,
-    /// Without a declared length any chunk may be the last, so each waits for the next.
+    /// Last chunk, withheld. Without a declared length any chunk may be the last one.
     held: Option<Bytes>,
 }
 
 type FramePoll = Poll<Option<Result<Frame<Bytes>, TransferError>>>;
-/// Either what is to be told to who reads, or another turn.
+/// Either a result for the reader, or another round.
 type Progress = ControlFlow<FramePoll>;
 
 impl Transfer {
-    /// Wraps the answer that `target` gave to `ask`, a GET. `report` is called once, at the end.
+    /// Wraps the answer that `target` gave to `request`, a GET. `report` is called once, at the end.
     pub fn wrap(
         response: Response<UpstreamBody>,
         target: Target,
@@ -163,19 +163,19 @@ impl Transfer {
         })
     }
 
-    /// Reads only in this room.
+    /// Reads only under this lease.
     pub(super) fn with_lease(self, lease: BufferLease) -> Self {
         Self { lease, ..self }
     }
 
-    /// Whether [`take_socket`](Self::take_socket) would give one.
+    /// Whether [`take_socket`](Self::take_socket) returns one.
     pub fn has_socket(&self) -> bool {
         self.hashing.is_none()
             && matches!(&self.source, BodySource::Reading(reading) if reading.body.has_socket())
     }
 
-    /// Takes the socket that the body is in, where nobody looks at its bytes. Whoever takes it moves them, and tells
-    /// by [`record_spliced`](Self::record_spliced) and [`resume_after_splice`](Self::resume_after_splice).
+    /// Takes the body's socket if the bytes need no hashing. The caller moves the bytes and reports them with
+    /// [`record_spliced`](Self::record_spliced) and [`resume_after_splice`](Self::resume_after_splice).
     pub fn take_socket(&mut self) -> Option<BodySocket> {
         if !self.has_socket() {
             return None;
@@ -186,18 +186,18 @@ impl Transfer {
         }
     }
 
-    /// The longest time without a byte before the upstream counts as broken off.
+    /// Longest silence before the upstream counts as broken.
     pub fn stall_limit(&self) -> Duration {
         self.stall.limit
     }
 
-    /// Bytes of the body that are still to come, where its length is known.
+    /// Bytes still to come, where the length is known.
     pub fn remaining(&self) -> Option<u64> {
         self.length.map(|length| length - self.reporter.delivered)
     }
 
-    /// So many bytes went from the upstream's socket to the client's. The last one ends the transfer. Tells whether it may
-    /// go on; if not, it has ended.
+    /// Records bytes that were spliced to the client. The last one ends the transfer. Returns false if the
+    /// transfer was stopped.
     pub fn record_spliced(&mut self, bytes: u64) -> bool {
         self.received += bytes;
         self.reporter.delivered += bytes;
@@ -210,12 +210,12 @@ impl Transfer {
         true
     }
 
-    /// The taken socket ended early: the rest comes as frames, as far as the upstream can be asked for it.
+    /// Goes on after the socket ended early: the rest arrives as frames, if the upstream can resume.
     pub fn resume_after_splice(&mut self) {
         let _ = self.resume();
     }
 
-    /// Takes a chunk from the upstream; gives what can be handed on now.
+    /// Accepts a chunk from the upstream and returns what may be delivered now.
     fn accept(&mut self, mut chunk: Bytes) -> Result<Option<Bytes>, TransferError> {
         let BodySource::Reading(reading) = &mut self.source else { return Ok(None) };
         let skipped = reading.skip.min(chunk.len() as u64);
@@ -246,17 +246,17 @@ impl Transfer {
         }
     }
 
-    /// Whether what came is what was asked for, as far as that is checked. Only for the end of a body.
+    /// Whether the hash, if any, matches. Only valid at the end of a body.
     fn is_valid(&self) -> bool {
         self.hashing.as_ref().is_none_or(Hashing::is_valid)
     }
 
-    /// Whether the transfer that this one relies on found another blob.
+    /// Whether the transfer that this one follows found a mismatch.
     fn is_refuted(&self) -> bool {
         self.followed.as_ref().is_some_and(|shared| !shared.allows(self.length.unwrap_or_default()))
     }
 
-    /// Hands a chunk on. The last one ends the transfer: hyper does not ask again after a full length.
+    /// Delivers a chunk. The last one ends the transfer, because hyper does not poll again after a full length.
     fn deliver(&mut self, chunk: Bytes) -> Progress {
         self.reporter.delivered += chunk.len() as u64;
         if self.length == Some(self.reporter.delivered) {
@@ -291,7 +291,7 @@ impl Transfer {
         Break(Poll::Ready(Some(Err(error))))
     }
 
-    /// The upstream's body ended by itself.
+    /// Handles the end of the upstream's body.
     fn ended(&mut self) -> Progress {
         if self.length.is_some_and(|length| self.received < length) {
             return self.resume();
@@ -305,7 +305,7 @@ impl Transfer {
         progress
     }
 
-    /// Asks again for what is missing, if that can be done and is worth another try.
+    /// Requests the missing bytes, if that is possible and tries are left.
     fn resume(&mut self) -> Progress {
         let may_try = self.fruitless_tries < RESUME_TRIES_MAX && self.tries < RESUMES_MAX;
         let Some(plan) = self.plan.as_ref().filter(|_| may_try) else {
@@ -340,7 +340,7 @@ impl Transfer {
             BodySource::Reading(reading) => match Pin::new(&mut reading.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.stall.reset();
-                    // Registries send no trailers, and a length leaves no place for them.
+                    // Registries send no trailers, and they cannot follow a body with a length.
                     let Ok(chunk) = frame.into_data() else { return Continue(()) };
                     match self.accept(chunk) {
                         Ok(Some(chunk)) => self.deliver(chunk),
@@ -390,11 +390,11 @@ impl Hashing {
     }
 }
 
-/// Tells when no byte has come for too long. Time in which nobody reads does not count.
+/// Detects an upstream that sends nothing for too long. Time in which the client does not read is not counted.
 struct ReadStall {
     limit: Duration,
     waiting_since: Option<Instant>,
-    /// Made at the first wait, and moved only when it fires: a blob has many short waits.
+    /// Created at the first wait and reset only when it fires, because a blob has many short waits.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -420,10 +420,10 @@ impl ReadStall {
     }
 }
 
-/// Tells the end of a transfer, once, whatever it is.
+/// Reports the outcome of a transfer exactly once.
 struct OutcomeReporter {
     callback: Option<Box<dyn FnOnce(Outcome) + Send>>,
-    /// Bytes of the body that were handed on so far.
+    /// Bytes delivered so far.
     delivered: u64,
 }
 

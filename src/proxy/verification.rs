@@ -1,10 +1,10 @@
-//! Which blobs need no hashing: those that were found right, and those that somebody hashes at this moment.
+//! Decides which blobs are hashed: not those that were verified recently, and not those that a concurrent
+//! transfer hashes.
 //!
-//! Of many answers with the same blob the first one that states a length is hashed, and those of the same length pass beside
-//! it. An answer of another length, or of none, is hashed for itself.
+//! Of concurrent answers with the same blob, the first that states a length is hashed, and those of the same
+//! length follow it. An answer of another length, or of none, is hashed on its own.
 //!
-//! What is remembered of a blob that was found right is its length, too: an answer of another length is not the blob,
-//! whoever sent it.
+//! The length of a verified blob is remembered as well: an answer of another length is not the blob.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -14,16 +14,16 @@ use super::recent::Recent;
 use crate::config::Verify;
 use crate::model::oci::Digest;
 
-/// Blobs remembered as found right, at least.
+/// Verified blobs remembered, at least.
 const VERIFIED_MIN: usize = 20_000;
-/// How long a digest that was found right is not computed again.
+/// Time for which a verified digest is trusted.
 const VERIFIED_FOR: Duration = Duration::from_secs(3600);
-/// Blobs that are hashed for others at a time. Beyond that each transfer hashes for itself.
+/// Concurrent shared hashes. Beyond that each transfer hashes on its own.
 const SHARED_HASHES_MAX: usize = 4_096;
-/// How long others rely on one transfer. A client may be slow: after this the next one hashes, too.
+/// Time in which transfers may follow one hash. Its client may be slow, so a later transfer starts another.
 const FOLLOW_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// What is known of blobs. Both tables are bounded.
+/// Verified blobs and shared hashes. Both tables are bounded.
 pub(super) struct VerifiedBlobs {
     verify: Verify,
     verified: Recent<Digest, VerifiedBlob>,
@@ -36,50 +36,50 @@ struct VerifiedBlob {
     length: u64,
 }
 
-/// What is known of a blob that is asked for now.
+/// Verification of a requested blob.
 pub(super) struct VerificationPlan {
-    /// Its length, where it was found right.
+    /// Length of the blob, if it was verified before.
     pub(super) length: Option<u64>,
     pub(super) mode: VerificationMode,
 }
 
-/// How an answer to a request that begins now is to be looked at.
+/// Verification of an answer whose request begins now.
 pub(super) enum VerificationMode {
-    /// It was found right not long ago.
+    /// None: the blob was verified recently.
     Trusted,
-    /// It is hashed once for all who ask at about this time. The first one to ask most likely has the first answer.
+    /// One hash for all concurrent requests. The first request most likely has the first answer.
     Shared { shared: Arc<SharedHash>, is_first: bool },
-    /// It is hashed for itself.
+    /// A hash of its own.
     Own,
 }
 
-/// What becomes of one answer among those that share a check.
+/// Role of an answer that shares a hash.
 pub(super) enum SharedRole {
-    /// It is hashed for all.
+    /// Its transfer computes the hash for all.
     Lead(HashLead),
-    /// It passes beside the one that is hashed.
+    /// Its transfer follows the one that computes the hash.
     Follow(Arc<SharedHash>),
-    /// It is hashed for itself.
+    /// Its transfer computes a hash of its own.
     Own,
 }
 
-/// One hashing of a blob, as those beside it see it.
+/// One computation of a blob's hash, as its followers see it.
 #[derive(Debug)]
 pub struct SharedHash {
     started: Instant,
-    /// The length of the answer that is being hashed.
+    /// Length of the answer that is being hashed.
     hashed_length: Mutex<Option<u64>>,
     outcome: OnceLock<HashOutcome>,
 }
 
-/// How a hashing ended. One whose client went away has none.
+/// Result of a hash. It is missing if the client disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HashOutcome {
     Match { length: u64 },
     Mismatch,
 }
 
-/// The obligation to hash a blob for those beside. Where it ends without a outcome, the next answer takes it over.
+/// Obligation to compute a shared hash. If it is dropped without a result, the next answer takes over.
 pub(super) struct HashLead {
     verified_blobs: Arc<VerifiedBlobs>,
     digest: Digest,
@@ -91,7 +91,7 @@ impl VerifiedBlobs {
         Arc::new(Self { verify, verified: Recent::new(VERIFIED_MIN), shared_hashes: Mutex::default() })
     }
 
-    /// Decides about a request. Only one that will have the whole blob, `is_whole`, can be hashed for others.
+    /// Plans the verification of a request. Only a request for the whole blob (`is_whole`) can share a hash.
     pub(super) fn plan(&self, digest: &Digest, is_whole: bool) -> VerificationPlan {
         let verified = self.verified.get(digest);
         let mode = match (self.verify, verified) {
@@ -111,7 +111,7 @@ impl VerifiedBlobs {
             return VerificationMode::Shared { shared, is_first: false };
         }
         if shared_hashes.len() >= SHARED_HASHES_MAX && !shared_hashes.contains_key(digest) {
-            // Those that were asked for and never answered.
+            // Removes hashes whose requests were never answered.
             shared_hashes.retain(|_, shared| shared.strong_count() > 0);
         }
         if !is_whole || (shared_hashes.len() >= SHARED_HASHES_MAX && !shared_hashes.contains_key(digest)) {
@@ -122,7 +122,7 @@ impl VerifiedBlobs {
         VerificationMode::Shared { shared, is_first: true }
     }
 
-    /// Decides about an answer with the whole blob, which states this length.
+    /// Assigns a role to an answer with the whole blob, which states this length.
     pub(super) fn assign_role(
         self: &Arc<Self>,
         shared: Arc<SharedHash>,
@@ -141,18 +141,18 @@ impl VerifiedBlobs {
         }
     }
 
-    /// A blob was hashed and is what its digest names.
+    /// Records that a blob was hashed and matches its digest.
     pub(super) fn record_verified(&self, digest: Digest, length: u64) {
         self.verified.insert(digest, VerifiedBlob { at: Instant::now(), length });
     }
 
-    /// Something about a blob went wrong: it is hashed again.
+    /// Forgets a blob after a failure, so that it is hashed again.
     pub(super) fn forget(&self, digest: &Digest) {
         self.verified.remove(digest);
     }
 
     fn shared_hashes(&self) -> MutexGuard<'_, HashMap<Digest, Weak<SharedHash>>> {
-        // The map is whole at every instant, whoever panicked.
+        // A panic cannot leave the map inconsistent.
         self.shared_hashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -162,7 +162,7 @@ impl SharedHash {
         Self { started: Instant::now(), hashed_length: Mutex::default(), outcome: OnceLock::new() }
     }
 
-    /// Whether a body of this length may go on beside it.
+    /// Whether a body of this length may continue.
     pub(super) fn allows(&self, length: u64) -> bool {
         match self.outcome.get() {
             None => true,
@@ -177,7 +177,7 @@ impl SharedHash {
 }
 
 impl HashLead {
-    /// Tells those beside what came out.
+    /// Publishes the result to the followers.
     pub(super) fn publish(&self, outcome: HashOutcome) {
         let _ = self.shared.outcome.set(outcome);
     }
@@ -221,7 +221,7 @@ mod tests {
         else {
             panic!("only the first one to ask is the first")
         };
-        // Nothing is known of the lengths before: the answer that comes first is as good as any, one without a length is not.
+        // No length is known before, so the first answer may be any; one without a length is not shared.
         assert!(matches!(verified_blobs.assign_role(fourth, digest, None), SharedRole::Own));
         let hashing = lead(verified_blobs.assign_role(second, digest, Some(1)));
         let SharedRole::Follow(beside) = verified_blobs.assign_role(first, digest, Some(1)) else {

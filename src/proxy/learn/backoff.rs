@@ -1,4 +1,4 @@
-//! When a registry is left alone: learning is nobody's pull, and must not take from a quota what pulls need.
+//! Backoff of background fetches, which must not use up a quota that pulls need.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,20 +10,20 @@ use tokio::time::Instant;
 
 use crate::model::time::Time;
 
-/// Pause after a failure, and after a refusal that does not say for how long; it doubles with each that follows.
+/// Pause after a failure or a refusal without `Retry-After`; it doubles with each further failure.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Longest pause, whatever a registry says.
+/// Longest pause, whatever a registry demands.
 const PAUSE_MAX: Duration = Duration::from_secs(60 * 60);
-/// Pause where few requests are left of a quota.
+/// Pause when a quota is nearly spent.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15 * 60);
-/// Learning leaves one of so many requests of a quota to pulls.
+/// Divisor for the part of a quota that is reserved for pulls.
 const QUOTA_RESERVE: u64 = 5;
 
 /// Docker Hub's quota (draft-polli-ratelimit-headers): `100;w=21600`.
 const QUOTA: HeaderName = HeaderName::from_static("ratelimit-limit");
 const QUOTA_LEFT: HeaderName = HeaderName::from_static("ratelimit-remaining");
 
-/// What the registries said about asking again, by their place among the upstreams.
+/// Pauses of the registries, by their index among the upstreams.
 #[derive(Default)]
 pub(super) struct Backoff(Mutex<HashMap<usize, Pause>>);
 
@@ -34,12 +34,12 @@ struct Pause {
 }
 
 impl Backoff {
-    /// Whether the registry may be asked for what no client waits for.
+    /// Whether the registry may be asked in the background.
     pub(super) fn allows(&self, registry: usize) -> bool {
         self.lock().get(&registry).and_then(|pause| pause.until).is_none_or(|until| Instant::now() >= until)
     }
 
-    /// The registry answered so, whoever asked. Returns whether it wants to be left alone.
+    /// Applies an answer of the registry, to whichever request. Returns whether it demands a pause.
     pub(super) fn apply_response(
         &self,
         registry: usize,
@@ -52,7 +52,7 @@ impl Backoff {
         true
     }
 
-    /// The registry gave no answer, or none that is one.
+    /// Records that the registry gave no usable answer.
     pub(super) fn failed(&self, registry: usize) {
         let mut pauses = self.lock();
         let pause = pauses.entry(registry).or_default();
@@ -60,7 +60,7 @@ impl Backoff {
         pause.failures = pause.failures.saturating_add(1);
     }
 
-    /// The registry answered a question.
+    /// Records that the registry answered.
     pub(super) fn answered(&self, registry: usize) {
         if let Some(pause) = self.lock().get_mut(&registry) {
             pause.failures = 0;
@@ -68,17 +68,17 @@ impl Backoff {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<usize, Pause>> {
-        // Whole at every instant, whoever panicked.
+        // A panic cannot leave the map inconsistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The pause after so many failures before this one.
+/// Pause after this many earlier failures.
 pub(super) fn pause_after_failures(failures: u32) -> Duration {
     PAUSE.saturating_mul(2u32.saturating_pow(failures)).min(PAUSE_MAX)
 }
 
-/// For how long an answer asks to be left alone.
+/// Pause that an answer demands.
 fn pause_after(status: StatusCode, headers: &HeaderMap, now: Time) -> Option<Duration> {
     let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
     match status {
@@ -94,7 +94,7 @@ fn pause_after(status: StatusCode, headers: &HeaderMap, now: Time) -> Option<Dur
     }
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
+/// Parses `Retry-After` (RFC 9110 §10.2.3): seconds or a date.
 fn wait(text: &str, now: Time) -> Option<Duration> {
     let seconds = text.trim().parse().ok().map(Duration::from_secs);
     seconds.or_else(|| {
@@ -119,7 +119,7 @@ mod tests {
             (429, &[("retry-after", "600")][..], Some(Duration::from_secs(600))),
             (429, &[("retry-after", "Sat, 28 Nov 2026 15:27:22 GMT")], Some(Duration::from_secs(600))),
             (503, &[("retry-after", "120")], Some(Duration::from_secs(120))),
-            // At least a minute, at most an hour, and a minute where it is not said or cannot be read.
+            // At least a minute and at most an hour; a minute if it is missing or malformed.
             (429, &[("retry-after", "0")], minute),
             (429, &[("retry-after", "Sat, 28 Nov 2026 15:17:20 GMT")], minute),
             (429, &[("retry-after", "99999999999999999999")], minute),
@@ -127,11 +127,11 @@ mod tests {
             (429, &[("retry-after", "soon")], minute),
             (429, &[], minute),
             (503, &[], minute),
-            // Others do not ask for it.
+            // Other statuses demand no pause.
             (200, &[("retry-after", "600")], None),
             (404, &[], None),
             (500, &[], None),
-            // A fifth of the quota is for pulls.
+            // A fifth of the quota is reserved for pulls.
             (200, &[("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "21;w=21600")], None),
             (200, &[("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "20;w=21600")], quota),
             (200, &[("ratelimit-limit", "100"), ("ratelimit-remaining", "0")], quota),

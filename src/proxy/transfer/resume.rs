@@ -1,4 +1,4 @@
-//! Asking for the rest of a blob (RFC 9110 §14).
+//! Range requests for the rest of a blob (RFC 9110 §14).
 
 use std::pin::Pin;
 
@@ -8,26 +8,26 @@ use hyper::body::Body;
 
 use crate::proxy::upstream::{Target, UpstreamBody, UpstreamRequest};
 
-/// A body that goes on where another broke off.
+/// A body that continues a broken one.
 pub(super) struct ResumedBody {
     pub(super) body: UpstreamBody,
-    /// Bytes at its beginning that came before.
+    /// Bytes at its beginning that were received before.
     pub(super) skip: u64,
-    /// Whether it may go on past the end of what was asked for.
+    /// Whether it may have more bytes than requested.
     pub(super) may_exceed: bool,
 }
 
-/// How to get the rest of an answer of known length.
+/// Request for the rest of an answer of known length.
 #[derive(Clone)]
 pub(super) struct ResumePlan {
     target: Target,
     request: UpstreamRequest,
     range: ByteRange,
-    /// The strong validator of the first answer (RFC 9110 §13.1.5 allows no weak one here).
+    /// Strong validator of the first answer; RFC 9110 §13.1.5 allows no weak one.
     etag: Option<HeaderValue>,
 }
 
-/// Bytes `first` to `last` of an object, both included, and the object's length where it is known.
+/// Bytes `first` to `last` (inclusive) of an object, and its total length where it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ByteRange {
     first: u64,
@@ -36,8 +36,8 @@ struct ByteRange {
 }
 
 impl ResumePlan {
-    /// Nothing for an answer that is no plain piece of an object: an error, several ranges, encoded content. `total` is
-    /// the object's length, where it is known from before.
+    /// Plans resumption of an answer. Returns `None` for answers that are not one plain piece of an object:
+    /// errors, several ranges, encoded content. `total` is the object's length, if known.
     pub(super) fn of(
         response: &Response<UpstreamBody>,
         length: u64,
@@ -61,7 +61,7 @@ impl ResumePlan {
         Some(Self { target, request, range, etag: strong_etag(headers) })
     }
 
-    /// Asks for what follows the first `taken` bytes, after a pause that doubles with each try in vain.
+    /// Requests what follows the first `received` bytes, after a pause that doubles with each fruitless try.
     pub(super) fn start(
         &self,
         received: u64,
@@ -91,7 +91,8 @@ impl ResumePlan {
         Some(ResumedBody { body: response.into_body(), skip, may_exceed })
     }
 
-    /// Whether an answer goes on with the same object at `first`: how much of it to skip, and whether it may exceed.
+    /// Checks that an answer continues the same object at `first`. Returns the bytes to skip, and whether it
+    /// may have more bytes than requested.
     fn fit(&self, response: &Response<UpstreamBody>, first: u64) -> Option<(u64, bool)> {
         let headers = response.headers();
         let etag = strong_etag(headers);
@@ -105,7 +106,7 @@ impl ResumePlan {
                 (range.first == first && range.last <= self.range.last && self.range.same_total(range))
                     .then_some((0, false))
             }
-            // No ranges there: the object comes from its beginning.
+            // The server ignores ranges and sends the object from its beginning.
             StatusCode::OK => {
                 let total = response.body().size_hint().exact();
                 (total.is_some() && total == self.range.total).then_some((first, true))
@@ -115,13 +116,13 @@ impl ResumePlan {
     }
 }
 
-/// The whole object's length, as an answer with a part of it says (RFC 9110 §14.4).
+/// Total length of the object, from a partial answer (RFC 9110 §14.4).
 pub(in crate::proxy) fn total_in(headers: &HeaderMap) -> Option<u64> {
     ByteRange::of(headers)?.total
 }
 
 impl ByteRange {
-    /// `Content-Range` of a single range (RFC 9110 §14.4).
+    /// Parses `Content-Range` of a single range (RFC 9110 §14.4).
     fn of(headers: &HeaderMap) -> Option<Self> {
         let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
         let (unit, rest) = text.trim().split_once(' ')?;
@@ -138,7 +139,7 @@ impl ByteRange {
     }
 }
 
-/// The length of the part that an answer says it is; nothing for one that is encoded, or no single part.
+/// Length of the part that an answer declares. `None` if it is encoded or not a single part.
 pub(in crate::proxy) fn part_length_in<B>(response: &Response<B>) -> Option<u64> {
     let headers = response.headers();
     let is_part = response.status() == StatusCode::PARTIAL_CONTENT && !headers.contains_key(CONTENT_ENCODING);
@@ -148,7 +149,7 @@ pub(in crate::proxy) fn part_length_in<B>(response: &Response<B>) -> Option<u64>
         .and_then(|range| (range.last - range.first).checked_add(1))
 }
 
-/// Digits alone: `parse` would take a sign too.
+/// Accepts digits only; `parse` would accept a sign.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

@@ -1,4 +1,4 @@
-//! The body of a registry's answer.
+//! Bodies of registries' answers.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,19 +15,18 @@ use super::encoding::{BodyError, Decoder};
 use super::limits::DRAINED_BYTES_MAX;
 use super::pool::IdlePool;
 
-/// A body that arrives, with the connection that brings it. Read to its end, it lets the connection go on to the next
-/// request.
+/// A body with the connection that it arrives on. Reading it to its end makes the connection reusable.
 pub struct UpstreamBody {
     body: Incoming,
-    /// Until all is read.
+    /// Present until the body is read.
     connection: Option<Box<UpstreamConnection>>,
     origin: ResponseOrigin,
     is_started: bool,
-    /// What undoes its encoding, where it has one.
+    /// Decoder for an encoded body.
     decoder: Option<Box<Decoder>>,
 }
 
-/// Where an answer came from.
+/// Origin and pool that an answer came from.
 #[derive(Clone)]
 pub struct ResponseOrigin {
     idle_pool: Arc<IdlePool>,
@@ -35,32 +34,32 @@ pub struct ResponseOrigin {
 }
 
 impl ResponseOrigin {
-    /// What came cannot be the answer to the request. Perhaps answers are one behind, so that for a while no connection
-    /// takes a second request.
+    /// Stops reuse of connections to this origin for a while. The answer did not belong to the request, so
+    /// later answers may be off by one.
     pub fn distrust(&self) {
         self.idle_pool.distrust(&self.origin);
     }
 }
 
-/// A socket at the beginning of a body.
+/// A socket positioned at the start of a body.
 pub struct BodySocket {
-    /// What is left of the body comes from here, and nothing else until it has come.
+    /// Source of the rest of the body.
     pub stream: TcpStream,
-    /// What came with the head: the beginning of the body, and more only where the registry sends more.
+    /// Bytes received with the head: the start of the body, and more only if the registry sends more.
     pub received: Bytes,
-    /// Where it goes when the body was read to its end.
+    /// Pool to return the connection to after the body.
     idle_pool: Option<(Arc<IdlePool>, Origin, PeerAddress)>,
 }
 
 impl BodySocket {
-    /// Keeps the connection for another request. Only after exactly the body was read from it.
+    /// Returns the connection to the pool. Exactly the body must have been read from it.
     pub fn return_to_pool(self) {
         if let Some((idle_pool, origin, peer)) = self.idle_pool {
             idle_pool.keep_stream(UpstreamStream::plain(self.stream, peer), origin);
         }
     }
 
-    /// Ends the connection: more came on it than the body.
+    /// Closes the connection, because more than the body arrived on it.
     pub fn distrust(self) {
         if let Some((idle_pool, origin, _)) = self.idle_pool {
             idle_pool.distrust(&origin);
@@ -74,19 +73,19 @@ impl UpstreamBody {
         Self { body, connection: Some(connection), origin, is_started: false, decoder: None }
     }
 
-    /// Lets it be read without its encoding.
+    /// Decodes the body while it is read.
     pub(super) fn decode(&mut self, decoder: Box<Decoder>) {
         self.decoder = Some(decoder);
     }
 
-    /// Gives the connection back, if all is read.
+    /// Releases the connection if the body is read.
     pub(super) fn release_if_read(&mut self) {
         if self.body.is_end_stream() {
             self.release();
         }
     }
 
-    /// Gives the connection back, if it can take another request.
+    /// Returns the connection to the pool if it can take another request.
     fn release(&mut self) {
         if let Some(mut connection) = self.connection.take() {
             match connection.state_after_response() {
@@ -97,7 +96,7 @@ impl UpstreamBody {
         }
     }
 
-    /// The next piece as it came.
+    /// Polls the next piece, before decoding.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> BodyPoll {
         self.is_started = true;
         let piece = match &mut self.connection {
@@ -106,25 +105,25 @@ impl UpstreamBody {
         };
         match &piece {
             Poll::Pending => {}
-            // One without a length says only so that it is at its end.
+            // A body without a length shows its end only here.
             Poll::Ready(None) => self.release(),
             Poll::Ready(Some(_)) => self.release_if_read(),
         }
         piece
     }
 
-    /// Where it comes from; it may be read to its end meanwhile.
+    /// Origin of the answer; stays valid after the body is read.
     pub fn origin(&self) -> ResponseOrigin {
         self.origin.clone()
     }
 
-    /// Leaves an answer that cannot be this request's, and its sender with one request a connection.
+    /// Drops an answer that does not belong to its request, and stops reuse of connections to its origin.
     pub fn distrust(mut self) {
         self.connection = None;
         self.origin.distrust();
     }
 
-    /// Whether [`into_socket`](Self::into_socket) would give one.
+    /// Whether [`into_socket`](Self::into_socket) returns one.
     pub fn has_socket(&self) -> bool {
         !self.is_started
             && self.decoder.is_none()
@@ -132,7 +131,7 @@ impl UpstreamBody {
             && self.connection.as_deref().is_some_and(UpstreamConnection::is_plain)
     }
 
-    /// Takes the socket that the body is in: where it is not with_tls, and the body has a length and was not read from.
+    /// Takes the body's socket. Works for an unencrypted, unencoded body of known length that was not read yet.
     pub fn into_socket(mut self) -> Option<BodySocket> {
         if !self.has_socket() {
             return None;
@@ -147,11 +146,12 @@ impl UpstreamBody {
 }
 
 impl Drop for UpstreamBody {
-    /// Who does not care for a small body, as that of a redirect, has most often got it already with the head.
+    /// Reads the rest of a small unwanted body, such as a redirect's. Most often it has arrived with the
+    /// head, and the connection stays usable.
     fn drop(&mut self) {
         self.decoder = None;
         let mut cx = Context::from_waker(Waker::noop());
-        // Of a body without a length perhaps only its end is missing.
+        // A body without a length may lack only its end.
         let exact = self.body.size_hint().exact();
         let mut tries = match exact {
             None => 1,

@@ -1,6 +1,6 @@
-//! Connections to a registry and to the places it points to.
+//! Opens connections to registries and to hosts that they name.
 //!
-//! Addresses are looked at between resolving and connecting, so that what was permitted is what is connected to.
+//! Addresses are checked between resolving and connecting, so that the checked address is the one connected to.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,17 +27,17 @@ use super::tls_error;
 use super::tunnel::{self, ProxyHop, TunnelError};
 use crate::config::{HttpProxy, OutboundProxies};
 
-/// Which addresses a connection may lead to.
+/// Addresses that a connection may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// The registry's own host, wherever it is: it was configured.
+    /// The registry's configured host, at any address.
     Own,
-    /// A host that the registry named: no nearer than this.
+    /// A host that the registry named: addresses no nearer than this.
     AtMost(Nearness),
 }
 
 impl Reach {
-    /// How far a redirect may lead that came over places of which the nearest is this near.
+    /// Reach of a redirect from a chain of hosts, the nearest of which is `nearest`.
     pub(super) fn to(self, nearest: Nearness) -> Self {
         match self {
             Self::Own => Self::AtMost(nearest),
@@ -46,11 +46,11 @@ impl Reach {
     }
 }
 
-/// The address at the other end, in the extensions of each response; none where a proxy knows it alone.
+/// Peer address, stored in the extensions of each response; `None` if only an HTTP proxy knows it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PeerAddress(pub Option<IpAddr>);
 
-/// Why there is no connection.
+/// Reasons why no connection was made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("the name does not resolve: {0}")]
@@ -80,7 +80,7 @@ impl From<io::Error> for ConnectError {
     }
 }
 
-/// Makes connections, plain or TLS by the scheme of the URI, and through a proxy where one stands on the way.
+/// Opens plain or TLS connections by the URI's scheme, through an HTTP proxy if one is configured.
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
@@ -90,7 +90,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Connects to where an absolute URI leads.
+    /// Connects to the host of an absolute URI.
     pub(super) async fn connect(&self, uri: &Uri) -> Result<UpstreamStream, ConnectError> {
         let end = Instant::now() + self.limit;
         let is_tls = uri.scheme_str() == Some("https");
@@ -113,8 +113,8 @@ impl Connector {
         connect_first(&permitted, end, attempt).await
     }
 
-    /// The proxy is where it was configured to be. It resolves names itself, so of what the registry names only addresses
-    /// can be looked at here.
+    /// Connects through an HTTP proxy at its configured address. The proxy resolves host names, so only
+    /// literal addresses can be checked here.
     async fn connect_through(
         &self,
         proxy: &HttpProxy,
@@ -159,7 +159,7 @@ impl Connector {
     }
 }
 
-/// The address that a host is written as, or stands for everywhere.
+/// Literal address of a host; loopback for `localhost`.
 fn literal_address(host: &str) -> Option<IpAddr> {
     let is_here = host.trim_end_matches('.').rsplit('.').next().is_some_and(|name| name == "localhost");
     if is_here { Some(Ipv4Addr::LOCALHOST.into()) } else { host.parse().ok() }
@@ -178,7 +178,7 @@ async fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>,
     Ok(addresses)
 }
 
-/// What the first address gives that gives anything. One that swallows packets must leave time for the others.
+/// Returns the first successful connection. Splits the time among the addresses, because one may drop packets.
 async fn connect_first<F: Future<Output = Result<UpstreamStream, ConnectError>>>(
     addresses: &[SocketAddr],
     end: Instant,
@@ -211,8 +211,8 @@ async fn with_tls(tcp: TcpStream, tls: Option<(TlsConnector, ServerName<'static>
     }
 }
 
-/// Makes the kernel end a connection whose other side is gone without a word: a machine that lost its power, a pod that
-/// moved, a firewall that forgot. A registry may be silent for minutes before a head; its kernel is not.
+/// Makes the kernel close a connection to a peer that vanished silently: power loss, a moved pod, a firewall
+/// that lost its state. A registry may be silent for minutes before a head, but its kernel is not.
 fn enable_keepalive(tcp: &TcpStream) -> io::Result<()> {
     use rustix::net::sockopt;
     sockopt::set_socket_keepalive(tcp, true)?;
@@ -223,11 +223,11 @@ fn enable_keepalive(tcp: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A connection, plain or TLS.
+/// A plain or TLS connection.
 pub(super) struct UpstreamStream {
     io: StreamIo,
     peer: PeerAddress,
-    /// The proxy that reads what is said here.
+    /// HTTP proxy that reads the requests on this connection.
     pub(super) via: Option<Arc<ProxyHop>>,
 }
 
@@ -240,7 +240,7 @@ impl UpstreamStream {
         self.peer
     }
 
-    /// What has come and was not read, as the system knows it. It is asked each time: tokio hears of it later.
+    /// State of the receive buffer, asked from the kernel: tokio learns of new bytes later.
     pub(super) fn unread(&self) -> Unread {
         let (tcp, is_plain) = match &self.io {
             StreamIo::Plain(tcp) => (tcp, true),
@@ -250,12 +250,12 @@ impl UpstreamStream {
         match rustix::net::recv(tcp, &mut begin, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
             Err(Errno::WOULDBLOCK) => Unread::Nothing,
             Ok((_, bytes @ 1..)) if is_plain && !is_timeout_notice(&begin[..bytes]) => Unread::Bytes,
-            // Most often TLS says that it ends.
+            // TLS bytes on an idle connection are most often its close alert.
             _ => Unread::Closed,
         }
     }
 
-    /// The socket, if nothing stands between it and what is said on it.
+    /// The socket of a plain connection.
     pub(super) fn into_plain(self) -> Option<TcpStream> {
         match self.io {
             StreamIo::Plain(tcp) => Some(tcp),
@@ -264,11 +264,11 @@ impl UpstreamStream {
     }
 }
 
-/// What is there to be read.
+/// State of the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
     Nothing,
-    /// The end, an error, or what only TLS understands.
+    /// End of the stream, an error, or TLS bytes.
     Closed,
     Bytes,
 }
@@ -296,8 +296,8 @@ impl AsyncRead for UpstreamStream {
     }
 }
 
-/// Reads until the buffer is full or nothing more is there: TLS gives one record of 16 KiB at a time, and each read
-/// of a blob has a large buffer of its own.
+/// Reads until the buffer is full or nothing is available. TLS yields at most one record of 16 KiB at a time,
+/// and each read of a blob uses its own large buffer.
 fn fill_buffer<R: AsyncRead>(
     mut tls: Pin<&mut R>,
     cx: &mut Context<'_>,
@@ -310,7 +310,7 @@ fn fill_buffer<R: AsyncRead>(
         if !matches!(read, Poll::Ready(Ok(()))) && filled == before {
             return read;
         }
-        // The end, an error or a wait after some bytes shows again at the next read.
+        // An end, an error or a wait after some bytes shows again at the next read.
         if buf.filled().len() == filled {
             break;
         }

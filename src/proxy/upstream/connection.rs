@@ -1,7 +1,7 @@
-//! A connection to a registry, with hyper speaking on it.
+//! An HTTP/1.1 connection to a registry.
 //!
-//! It has no task of its own: whoever asks polls it, from the request's first byte to the last of the answer. Nothing is
-//! handed from task to task, and who goes away takes the connection along.
+//! The connection has no task of its own. The request task drives it from the first byte of the request to
+//! the last of the answer; dropping the request closes the connection. Nothing passes between tasks.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -25,35 +25,35 @@ use super::phase::{CheckedStream, ResponsePhase};
 use super::request::TimeoutClass;
 use super::tunnel::ProxyHop;
 
-/// One piece of a body, its end, or a wait.
+/// Result of polling a body.
 pub(super) type BodyPoll = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
 
 /// A request that can be sent again.
 #[derive(Clone, Copy)]
 pub(super) struct OutgoingRequest<'a> {
     pub(super) method: &'a Method,
-    /// Absolute.
+    /// Absolute URI.
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
     pub(super) authorization: Option<&'a HeaderValue>,
-    /// Whole, and most often nothing.
+    /// Complete body, usually empty.
     pub(super) body: &'a Bytes,
     pub(super) timeout_class: TimeoutClass,
-    /// Not over a connection that was kept.
+    /// Do not use a kept connection.
     pub(super) needs_new_connection: bool,
 }
 
-/// The body of a request that has none.
+/// Empty body.
 pub(super) static NO_BODY: Bytes = Bytes::new();
 
 impl OutgoingRequest<'_> {
-    /// In origin form, with `Host`; whole where a proxy reads it (RFC 9112 §3.2).
+    /// Builds the request in origin form with `Host`, or in absolute form for an HTTP proxy (RFC 9112 §3.2).
     fn request(self, via: Option<&ProxyHop>) -> Request<Full<Bytes>> {
         let mut headers = HeaderMap::with_capacity(self.headers.len() + 3);
         if let Some(host) = self.uri.authority().and_then(|at| HeaderValue::from_str(at.as_str()).ok()) {
             headers.insert(HOST, host);
         }
-        // A registry's bytes are hashed as they are.
+        // Digests are those of unencoded content.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in self.headers {
             headers.append(name.clone(), value.clone());
@@ -75,7 +75,7 @@ impl OutgoingRequest<'_> {
     }
 }
 
-/// Scheme, host and port (RFC 6454): what a pool tells its connections apart by.
+/// Scheme, host and port (RFC 6454); connections are reused only for the same origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     scheme: Scheme,
@@ -83,7 +83,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Nothing for a URI that is not absolute.
+    /// Returns `None` for a relative URI.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
         Some(Self { scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone() })
     }
@@ -95,22 +95,22 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Why there is no answer to a request that was sent.
+/// Reasons why a request got no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ResponseError {
-    /// The connection ended or failed.
+    /// The connection closed or failed.
     #[error("{0}")]
     Connection(#[from] hyper::Error),
-    /// What came cannot be an answer, however often it is asked for.
+    /// The answer is invalid; a retry would not help.
     #[error("{0}")]
     Malformed(&'static str),
-    /// A proxy answered in the place of the registry.
+    /// An HTTP proxy answered instead of the registry.
     #[error("{0}")]
     Proxy(ConnectError),
 }
 
 impl ResponseError {
-    /// What was answered is not HTTP.
+    /// Whether the answer was not valid HTTP.
     pub(super) fn is_malformed(&self) -> bool {
         match self {
             Self::Connection(error) => error.is_parse() || error.is_parse_too_large(),
@@ -119,27 +119,27 @@ impl ResponseError {
     }
 }
 
-/// What a connection has to say after an answer.
+/// State of a connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionState {
-    /// Nothing: it can take another request.
+    /// Silent; can take another request.
     Reusable,
-    /// It has ended, or will.
+    /// Closed, or about to be closed.
     Closed,
-    /// Bytes that nobody asked for: what comes next on it could be taken for another request's answer.
+    /// Unsolicited bytes have arrived. Further answers could be taken for those of other requests.
     Surplus,
 }
 
-/// A driver, between requests or in the middle of an answer.
+/// A connection, idle or with an unfinished answer.
 pub(super) struct UpstreamConnection {
     sender: http1::SendRequest<Full<Bytes>>,
-    /// Until it ends. It is dropped that very moment, so that hyper refuses who asks: one that had ended and was kept would
-    /// take a request that nobody sends.
+    /// hyper's connection. It is dropped as soon as it ends, so that hyper refuses further requests; a
+    /// finished connection would accept a request and never send it.
     driver: Option<http1::Connection<TokioIo<CheckedStream>, Full<Bytes>>>,
     phase: Arc<ResponsePhase>,
-    /// It ended with bytes that were read and belong to no answer.
+    /// The connection ended with bytes that belong to no answer.
     has_surplus: bool,
-    /// What the last answer said of the connection's future.
+    /// Whether the last answer allows another request.
     keep_alive: bool,
     pub(super) origin: Origin,
     pub(super) peer: PeerAddress,
@@ -147,7 +147,7 @@ pub(super) struct UpstreamConnection {
 }
 
 impl UpstreamConnection {
-    /// Lets hyper speak on a stream. Nothing is read or written before the first request, so this is ready at once.
+    /// Starts HTTP/1.1 on a stream. Completes at once, because nothing is read or written before the first request.
     pub(super) async fn open(
         stream: UpstreamStream,
         origin: Origin,
@@ -173,7 +173,7 @@ impl UpstreamConnection {
         })
         .await;
         if response.is_err() && self.phase.is_head_too_large() {
-            return Err(ResponseError::Malformed("its head has no end"));
+            return Err(ResponseError::Malformed("its head is too large"));
         }
         let mut response = response?;
         self.phase.expect_body();
@@ -181,7 +181,7 @@ impl UpstreamConnection {
         Ok(response)
     }
 
-    /// Reads on in the body of the answer.
+    /// Polls the body of the answer.
     pub(super) fn poll_body(&mut self, body: &mut Incoming, cx: &mut Context<'_>) -> BodyPoll {
         if let Poll::Ready(piece) = Pin::new(&mut *body).poll_frame(cx) {
             return Poll::Ready(piece);
@@ -190,9 +190,9 @@ impl UpstreamConnection {
         Pin::new(body).poll_frame(cx)
     }
 
-    /// What comes after an answer that was read to its end, as far as is known without asking the system.
+    /// State after an answer was read to its end, without asking the system.
     pub(super) fn state_after_response(&mut self) -> ConnectionState {
-        // Nobody is to be woken by what an idle connection says: it is looked at when it is used next.
+        // Data on an idle connection wakes no task; the state is checked at the next use.
         self.drive(&mut Context::from_waker(Waker::noop()));
         if self.driver.is_none() {
             return if self.has_surplus { ConnectionState::Surplus } else { ConnectionState::Closed };
@@ -204,14 +204,14 @@ impl UpstreamConnection {
         }
     }
 
-    /// What has come by now on a connection that was kept, as the system knows it.
+    /// State of an idle connection, including bytes that only the kernel has seen.
     pub(super) fn state_while_idle(&mut self) -> ConnectionState {
         self.phase.expect_silence();
         self.state_after_response()
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
-        // What it ends with is told to whoever waits for the answer or its body.
+        // hyper reports the connection's error to the future that waits for the answer or its body.
         if let Some(driver) = &mut self.driver
             && driver.poll_unpin(cx).is_ready()
             && let Some(ended) = self.driver.take()
@@ -222,18 +222,18 @@ impl UpstreamConnection {
         }
     }
 
-    /// Whether its socket can be taken.
+    /// Whether the socket can be taken.
     pub(super) fn is_plain(&self) -> bool {
         self.driver.is_some() && self.origin.scheme == Scheme::HTTP && self.via.is_none()
     }
 
-    /// Whether the registry lets it live on after this answer.
+    /// Whether the registry keeps the connection open after this answer.
     pub(super) fn keep_alive(&self) -> bool {
         self.keep_alive
     }
 
-    /// Takes the stream in the middle of an answer, and what was read of its body: nothing may have been taken from it.
-    /// Nothing where the connection has ended.
+    /// Takes the stream in the middle of an answer, with the part of the body that was read already. Nothing
+    /// may have been read from `body` before. Returns `None` if the connection has ended.
     pub(super) fn into_stream(self, body: &mut Incoming) -> Option<(UpstreamStream, Bytes)> {
         let driver = self.driver?;
         let mut before = BytesMut::new();

@@ -1,6 +1,6 @@
-//! Who Landfall is to one registry: a password that stands in a file, which others may rewrite, or that a program knows.
+//! Credentials for one registry, from the configuration, a file that may be rewritten, or a credential helper.
 //!
-//! What was read last is used until somebody finds it refused, and looked at again from time to time.
+//! The last credentials are used until the registry refuses them, and are refreshed from time to time.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -20,29 +20,28 @@ use super::limits::{HELPER_AGE_MAX, HELPER_PAUSE, HELPER_TIMEOUT, PASSWORD_BYTES
 use super::login::hidden;
 use crate::config::{self, Secret};
 
-/// What proves to a registry and its token server who Landfall is.
+/// Credentials for a registry and its token server.
 pub(super) struct Credential {
     username: String,
     pub(super) secret: Secret,
-    /// As Basic has it (RFC 7617). Nothing where the secret is a token for the token server alone (RFC 6749 §6, "refresh
-    /// token").
+    /// Value for Basic (RFC 7617). `None` if the secret is a refresh token for the token server (RFC 6749 §6).
     pub(super) basic: Option<HeaderValue>,
 }
 
-/// The credentials of one upstream, as they are known now. Cloning shares them.
+/// Current credentials of one upstream. Cloning shares them.
 #[derive(Clone)]
 pub(super) struct Credentials(Arc<SharedCredentials>);
 
 struct SharedCredentials {
     source: Arc<CredentialSource>,
     current: ArcSwapOption<Credential>,
-    /// Counts what was taken over.
+    /// Incremented with each change.
     version: AtomicU64,
     state: Mutex<SourceState>,
 }
 
 enum CredentialSource {
-    /// None, or one that never changes.
+    /// No credentials, or constant ones.
     Fixed,
     File {
         username: String,
@@ -54,11 +53,11 @@ enum CredentialSource {
     },
 }
 
-/// When the source was looked at.
+/// State of the last read.
 #[derive(Default)]
 struct SourceState {
     last: Option<Instant>,
-    /// Since when it has nothing else to say.
+    /// Time of the last read without a change.
     unchanged_at: Option<Instant>,
     last_error: Option<String>,
 }
@@ -76,8 +75,10 @@ enum ReadError {
 }
 
 impl Credentials {
+    /// Makes the credentials from their configuration.
+    ///
     /// # Errors
-    /// Why such credentials cannot be sent (RFC 7617 §2).
+    /// The reason why they cannot be sent (RFC 7617 §2).
     pub(super) fn new(setting: Option<&config::CredentialsConfig>, url: &Url) -> Result<Self, &'static str> {
         let known =
             |username: &str, password: &Secret| Credential::new(username.to_owned(), password.clone());
@@ -101,17 +102,17 @@ impl Credentials {
         Ok(Self(Arc::new(SharedCredentials { source: Arc::new(source), current, version, state })))
     }
 
-    /// Whether there is a user at all, be the password known by now or not.
+    /// Whether credentials are configured, known already or not.
     pub(super) fn are_configured(&self) -> bool {
         self.are_known() || !matches!(*self.0.source, CredentialSource::Fixed)
     }
 
-    /// Tells what was read before something from what is read afterwards.
+    /// Version of the current credentials, to compare in [`renew`](Self::renew).
     pub(super) fn version(&self) -> u64 {
         self.0.version.load(Ordering::Acquire)
     }
 
-    /// What is known. A program is asked where nothing is; nothing, too, where it does not tell.
+    /// Returns the current credentials. Asks the credential helper if there are none yet.
     pub(super) async fn get(&self) -> Option<Arc<Credential>> {
         let known = self.0.current.load_full();
         if known.is_some() || matches!(*self.0.source, CredentialSource::Fixed) {
@@ -121,18 +122,18 @@ impl Credentials {
         self.0.current.load_full()
     }
 
-    /// Looks again, since what was known at `version` was refused. Says whether there is something else now; whoever comes
-    /// while another looks shares what comes of it.
+    /// Reads the source again after credentials of this version were refused. Returns whether there are other
+    /// ones now. Concurrent calls share one read.
     pub(super) async fn renew(&self, version: u64) -> bool {
         if matches!(*self.0.source, CredentialSource::Fixed) {
             return false;
         }
-        // A program that was begun is not begun again for who went away meanwhile.
+        // A started helper is not restarted when the request that started it is dropped.
         let shared = self.0.clone();
         tokio::spawn(async move { shared.renew(version).await }).await.unwrap_or(false)
     }
 
-    /// Looks again because time has passed: at a file each time, at a program where its answer is old.
+    /// Reads the source again after some time: a file always, a helper if its answer is old.
     pub(super) async fn refresh(&self) {
         let mut state = self.0.state.lock().await;
         let is_due = match *self.0.source {
@@ -147,12 +148,12 @@ impl Credentials {
 }
 
 impl Credentials {
-    /// Whether there are any now.
+    /// Whether credentials are known.
     pub(super) fn are_known(&self) -> bool {
         self.0.current.load().is_some()
     }
 
-    /// Why they could not be read the last time.
+    /// Error of the last read.
     pub(super) async fn problem(&self) -> Option<String> {
         self.0.state.lock().await.last_error.clone()
     }
@@ -169,7 +170,7 @@ impl SharedCredentials {
         if is_program && just_asked { false } else { self.read(&mut state).await }
     }
 
-    /// Reads the source and takes over what is new there. What cannot be read leaves what is known.
+    /// Reads the source and takes over changes. A failed read keeps the current credentials.
     async fn read(&self, state: &mut SourceState) -> bool {
         let source = self.source.clone();
         let fresh = tokio::task::spawn_blocking(move || source.read()).await;
@@ -180,7 +181,7 @@ impl SharedCredentials {
                 state.unchanged_at = state.last;
                 let error = error.to_string();
                 if state.last_error.as_ref() != Some(&error) {
-                    tracing::error!(error, "credentials cannot be read; those from before stay in use");
+                    tracing::error!(error, "credentials cannot be read; the previous ones stay in use");
                     state.last_error = Some(error);
                 }
                 return false;
@@ -196,7 +197,7 @@ impl SharedCredentials {
         if before.is_some() {
             tracing::info!(
                 username = fresh.username,
-                "the registry's password was read again, and is another one"
+                "the registry's password was read again and has changed"
             );
         }
         self.current.store(Some(Arc::new(fresh)));
@@ -206,7 +207,7 @@ impl SharedCredentials {
 }
 
 impl CredentialSource {
-    /// What it says now. Blocks.
+    /// Reads the source. Blocks.
     fn read(&self) -> Result<Credential, ReadError> {
         match self {
             Self::Fixed => Err(ReadError::Unfit("they never change")),
@@ -214,7 +215,7 @@ impl CredentialSource {
                 let shown = || path.display().to_string();
                 let password =
                     password_in(path).map_err(|source| ReadError::File { path: shown(), source })?;
-                // Who rewrites a file may have emptied it first.
+                // A program that rewrites the file may have truncated it first.
                 if password.is_empty() {
                     return Err(ReadError::Empty(shown()));
                 }
@@ -228,7 +229,7 @@ impl CredentialSource {
     }
 }
 
-/// A password file's content, without the end of its line.
+/// Reads a password file without its final line break.
 fn password_in(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(PASSWORD_BYTES_MAX).read_to_string(&mut text)?;
@@ -241,11 +242,11 @@ impl Credential {
             return Ok(Self { username, secret, basic: None });
         }
         if username.contains(':') {
-            return Err("it must be without a colon");
+            return Err("it must not have a colon");
         }
         let encoded = STANDARD.encode(format!("{username}:{}", secret.reveal()));
         let value = HeaderValue::try_from(format!("Basic {encoded}"));
-        let basic = Some(hidden(value.map_err(|_| "it cannot stand in a header")?));
+        let basic = Some(hidden(value.map_err(|_| "it cannot be sent in a header")?));
         Ok(Self { username, secret, basic })
     }
 

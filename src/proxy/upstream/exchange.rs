@@ -1,4 +1,4 @@
-//! One request to a registry, and the redirects that lead from it.
+//! One request to a registry, with its redirects.
 
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode, Uri};
@@ -11,13 +11,14 @@ use super::{Target, Upstream, UpstreamBody, UpstreamError, UpstreamRequest, redi
 use crate::config::Redirects;
 
 impl Target {
-    /// Asks the registry and returns its answer as it is, whatever its status.
+    /// Sends a request to the registry and returns the answer, whatever its status.
     ///
-    /// Logs in where the registry demands it. Redirects are followed or made absolute, as configured; credentials
-    /// go to the registry's own origin alone. The response's extensions hold [`SentCredentials`](super::SentCredentials).
+    /// Logs in if the registry demands it. Redirects are followed or made absolute, as configured;
+    /// credentials go only to the registry's own origin. The response's extensions have a
+    /// [`SentCredentials`](super::SentCredentials).
     ///
     /// # Errors
-    /// There is no answer. This is logged here, once.
+    /// There is no answer. This function logs the error.
     pub async fn send(&self, request: &UpstreamRequest) -> Result<Response<UpstreamBody>, UpstreamError> {
         let answer = self.upstream.exchange(request, &self.name).await;
         if let Err(error) = &answer {
@@ -31,7 +32,7 @@ impl Target {
 }
 
 impl Upstream {
-    /// The answer about the repository that the registry knows by `name`, wherever redirects lead for it.
+    /// Sends a request about the repository that the registry knows as `name`, and follows redirects.
     pub(super) async fn exchange(
         &self,
         request: &UpstreamRequest,
@@ -50,12 +51,12 @@ impl Upstream {
             }
             let next = redirect::follow(&here, &location)?;
             uri = self::uri(next.as_str())?;
-            // Its connection can go there.
+            // Dropping the response frees its connection for the next request.
             drop(response);
             response = if redirect::same_origin(&next, &self.url) {
                 self.send_authenticated(&uri, request, name).await?
             } else {
-                // A chain of redirects may lead nowhere nearer than any redirect on its way.
+                // A chain of redirects may lead no nearer than any host on it.
                 let reach =
                     if redirect::same_host(&next, &self.url) { Reach::Own } else { Reach::AtMost(nearest) };
                 self.send_foreign(&next, &uri, request, reach, name).await?
@@ -77,7 +78,7 @@ pub(super) fn bad_url() -> UpstreamError {
     UpstreamError::Refused { target: "what it wrote".to_owned(), reason: super::ForbiddenTarget::NotAUrl }
 }
 
-/// Where a response redirects a GET or HEAD to (RFC 9110 §15.4).
+/// Target of a redirect for GET or HEAD (RFC 9110 §15.4).
 pub(super) fn location(response: &Response<UpstreamBody>) -> Option<String> {
     const FOLLOWED: [StatusCode; 5] = [
         StatusCode::MOVED_PERMANENTLY,
@@ -90,7 +91,7 @@ pub(super) fn location(response: &Response<UpstreamBody>) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
-/// A relative `Location` would be read at the proxy, where it leads nowhere.
+/// Makes `Location` absolute, because the client would resolve it against the proxy.
 fn make_absolute(response: &mut Response<UpstreamBody>, here: &Url) {
     let absolute = location(response).and_then(|location| here.join(&location).ok());
     if let Some(value) = absolute.and_then(|url| HeaderValue::from_str(url.as_str()).ok()) {

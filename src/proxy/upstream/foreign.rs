@@ -1,7 +1,7 @@
-//! Places that a registry redirects to: stores behind signed URLs, and other registries.
+//! Requests to hosts that a registry redirects to: blob stores behind signed URLs, and other registries.
 //!
-//! Landfall is nobody there. A signed URL must not get an `Authorization`, so none is sent before it was demanded; another
-//! registry demands a token, and gives one to nobody in particular where the content is public.
+//! Landfall has no credentials there. A signed URL must not receive `Authorization`, so none is sent before a
+//! challenge. Another registry demands a token, which it issues anonymously for public content.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use super::pools::nearness_of;
 use super::{Upstream, UpstreamBody, UpstreamError, UpstreamRequest, redirect};
 
 impl Upstream {
-    /// Asks a place that is not the registry's own.
+    /// Sends a request to a host other than the registry's.
     ///
     /// # Errors
-    /// There is no answer, or the place wants to know who asks.
+    /// The host gives no answer, or demands credentials.
     pub(super) async fn send_foreign(
         &self,
         url: &Url,
@@ -30,7 +30,7 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let mut answer = self.pools.send(reach, request.lane, request.outgoing(uri, None)).await?;
         let mut rejected = None;
-        // A token that was kept may have ended: then another one is asked for.
+        // A cached token may have expired; then a new one is requested.
         for _ in 0..2 {
             if answer.status() != StatusCode::UNAUTHORIZED {
                 return Ok(answer);
@@ -39,7 +39,7 @@ impl Upstream {
             let key = format!("{} {}", url.origin().ascii_serialization(), issuer.scopes.join(" "));
             let fetch = |issuer: Arc<Issuer>| async move { issuer.issue(&self.pools, None).await };
             let token = self.login.foreign_tokens.fresh(&key, issuer, rejected.as_ref(), fetch).await?;
-            // Its connection can go there.
+            // Dropping the answer frees its connection for the next request.
             drop(answer);
             answer = self.pools.send(reach, request.lane, request.outgoing(uri, Some(&token.header))).await?;
             answer.extensions_mut().insert(SentCredentials::Bearer);
@@ -49,7 +49,7 @@ impl Upstream {
     }
 }
 
-/// Who gives tokens for a place, as its refusal says.
+/// Token server that a foreign host's challenge names.
 fn foreign_issuer(
     url: &Url,
     refused: &Response<UpstreamBody>,
@@ -62,7 +62,7 @@ fn foreign_issuer(
     let realm = redirect::follow(url, realm)?;
     let reach = if redirect::same_host(&realm, url) { reach } else { reach.to(nearness_of(refused)) };
     let service = challenge.parameter("service").map(str::to_owned);
-    // It may know the repository by another name, which only it can tell.
+    // The host may know the repository by another name, which only its challenge tells.
     let named = scopes("", challenge.parameter("scope"));
     let scopes = if named.is_empty() { scopes(name, None) } else { named };
     Ok(Issuer { realm, service, scopes, reach })

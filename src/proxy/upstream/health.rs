@@ -1,5 +1,5 @@
-//! Whether a registry can be pulled from, looked at in the background: after the start, from time to time, and when a
-//! request had no answer. Nothing waits for it, and nothing is refused because of it.
+//! Health checks of registries: after the start, periodically, and after a request without an answer. No
+//! request waits for them, and none is refused because of them.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,28 +18,28 @@ use super::{Resource, SentCredentials, Upstream, UpstreamError, UpstreamRequest,
 use crate::clock;
 use crate::model::time::Time;
 
-/// What is known of one registry.
+/// Health of one registry.
 pub(super) struct Health {
     report: Mutex<HealthReport>,
     check_requested: Notify,
     up: Family<UpstreamLabels, Gauge>,
 }
 
-/// What is known of one registry, for people and programs. It has no secrets.
+/// Health of one registry, as it is published. Has no secrets.
 #[derive(Clone, Debug, Serialize)]
 pub struct HealthReport {
     /// The upstream's `prefix`.
     pub prefix: String,
-    /// The registry's `host:port`, as its URL has it.
+    /// The registry's `host:port`, as in its URL.
     pub host: String,
-    /// Whether it can be pulled from.
+    /// Whether the registry can be pulled from.
     pub state: HealthState,
-    /// When it came to be so.
+    /// Time of the last change of `state`.
     pub since: Time,
-    /// When it was looked at last.
+    /// Time of the last check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Time>,
-    /// What is wrong, and what to do.
+    /// Problem and remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -48,11 +48,11 @@ pub struct HealthReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthState {
-    /// Nobody has looked yet.
+    /// Not checked yet.
     Unknown,
-    /// It answers, and takes Landfall for whom it is.
+    /// The registry answers and accepts Landfall's credentials.
     Ok,
-    /// It does not.
+    /// The registry cannot be pulled from.
     Failing,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct UpstreamLabels {
     host: String,
 }
 
-/// Which registries can be pulled from, as a metric.
+/// Gauge of the registries that can be pulled from.
 pub(super) type UpGauge = Family<UpstreamLabels, Gauge>;
 
 impl Health {
@@ -73,7 +73,7 @@ impl Health {
         Self { report: Mutex::new(report), check_requested: Notify::new(), up: up.clone() }
     }
 
-    /// A request had no answer: it is looked at soon.
+    /// Requests a check soon, after a request without an answer.
     pub(super) fn request_check(&self) {
         self.check_requested.notify_one();
     }
@@ -82,7 +82,7 @@ impl Health {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes over what was found, and says what changed.
+    /// Records the result of a check and logs changes.
     fn record(&self, found: Result<Option<String>, String>) -> HealthState {
         let (state, error) = match found {
             Ok(problem) => (HealthState::Ok, problem),
@@ -113,17 +113,17 @@ impl Health {
 }
 
 impl Upstreams {
-    /// Looks at every registry, and at its credentials, for ever.
+    /// Checks every registry and refreshes its credentials, for ever.
     pub async fn watch(self) {
         join_all(self.all.iter().map(|upstream| join(check(upstream), refresh(upstream)))).await;
     }
 
-    /// What is known of each.
+    /// Health of each registry.
     pub fn reports(&self) -> Vec<HealthReport> {
         self.all.iter().map(|upstream| upstream.health.report()).collect()
     }
 
-    /// Makes that part of what `/metrics` shows.
+    /// Registers the gauge for `/metrics`.
     pub fn register(&self, registry: &mut Registry) {
         let Some(upstream) = self.all.first() else { return };
         let help = "Whether the registry behind a prefix can be pulled from (1) or not (0)";
@@ -154,8 +154,8 @@ async fn check(upstream: &Upstream) {
     }
 }
 
-/// Asks the registry what every client asks first (distribution spec, "Determining Support"), with its login. Gives what may
-/// come to be wrong.
+/// Sends the request that every client sends first (distribution spec, "Determining Support"), with login.
+/// Returns a problem that does not prevent pulls yet, if any.
 async fn probe(upstream: &Upstream) -> Result<Option<String>, String> {
     let answer =
         upstream.exchange(&UpstreamRequest::new(Method::GET, Resource::Base, &HeaderMap::new()), "").await;
@@ -176,29 +176,27 @@ async fn probe(upstream: &Upstream) -> Result<Option<String>, String> {
     }
 }
 
-/// What an answer to `/v2/` means.
+/// Interprets an answer to `/v2/`.
 fn verdict(status: StatusCode, sent: Option<SentCredentials>, is_user: bool) -> Result<(), &'static str> {
     match status {
-        // What a token without a repository is good for is the registry's affair.
+        // A registry may refuse a token without a repository.
         StatusCode::UNAUTHORIZED if sent == Some(SentCredentials::Bearer) && !is_user => Ok(()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_user => {
             Err("it refuses this upstream's user: check username and password_file, or the credential helper")
         }
         StatusCode::UNAUTHORIZED => Err("it wants a user: set username and password_file"),
-        StatusCode::FORBIDDEN => Err("it answers 403 to everybody: look at what it lets in"),
+        StatusCode::FORBIDDEN => Err("it answers 403 to everybody: check its access rules"),
         StatusCode::NOT_FOUND => Err("it answers 404 to /v2/: is its url that of a registry?"),
         StatusCode::BAD_REQUEST => Err("it answers 400 to /v2/: does it speak TLS, and is its url http://?"),
-        status if status.is_server_error() => {
-            Err("it answers with an error of its own to /v2/: look at its log")
-        }
+        status if status.is_server_error() => Err("it answers /v2/ with a server error: look at its log"),
         _ => Ok(()),
     }
 }
 
-/// What no answer means.
+/// Interprets a missing answer.
 fn of_error(error: &UpstreamError, is_user: bool) -> Result<(), String> {
     match error {
-        // A token server may want to hear of a repository, and too many requests are not too many pulls.
+        // A token server may require a repository, and a rate limit here says nothing about pulls.
         UpstreamError::NoToken { status, .. } => match *status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_user => Err(error.to_string()),
             status if status.is_server_error() => Err(error.to_string()),
@@ -207,9 +205,7 @@ fn of_error(error: &UpstreamError, is_user: bool) -> Result<(), String> {
         UpstreamError::Unreachable { .. } => {
             Err(format!("{error}: check url and proxy, and that this machine may connect there"))
         }
-        UpstreamError::TimedOut { .. } => {
-            Err(format!("{error}: look at the registry, and at the network on the way"))
-        }
+        UpstreamError::TimedOut { .. } => Err(format!("{error}: check the registry and the network to it")),
         _ => Err(error.to_string()),
     }
 }

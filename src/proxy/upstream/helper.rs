@@ -1,8 +1,7 @@
-//! Programs that know passwords: the protocol of docker-credential-helpers.
+//! Credential helpers, by the protocol of docker-credential-helpers.
 //!
-//! `docker-credential-NAME get` reads a server's name from its standard input and prints
-//! `{"ServerURL": …, "Username": …, "Secret": …}`. Passwords of ECR, Artifact Registry and ACR live for hours, and their
-//! programs renew them.
+//! `docker-credential-NAME get` reads a server's name from standard input and prints `{"ServerURL": …, "Username": …,
+//! "Secret": …}`. Passwords of ECR, Artifact Registry and ACR live for hours; their helpers renew them.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -18,23 +17,23 @@ use url::Url;
 use super::limits::HELPER_ANSWER_BYTES_MAX;
 use crate::config::Secret;
 
-/// What stands in the place of a user where the secret is a token for the token server (RFC 6749 §6).
+/// User name that marks the secret as a refresh token for the token server (RFC 6749 §6).
 pub(super) const TOKEN_USER: &str = "<token>";
-/// How Docker calls Docker Hub towards such programs.
+/// Docker's name for Docker Hub towards helpers.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-/// Pause between two looks at whether a program that has said everything has ended, too.
+/// Pause between two checks whether a helper that closed its output has exited.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
-/// What programs print where they know nothing, by convention.
+/// Output of helpers that know no password, by convention.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
-/// A user and a secret, as a program told them.
+/// A user and a secret, as printed by a helper.
 pub(super) struct HelperCredentials {
     pub(super) username: String,
     pub(super) secret: Secret,
 }
 
-/// Why a program told nothing. What it printed is not shown: a secret may be in it.
+/// Failures of a helper. Its output is not shown, because it may have a secret.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HelperError {
     #[error("{0} is not there: install it in Landfall's PATH, or write its whole path")]
@@ -51,12 +50,12 @@ pub(super) enum HelperError {
     Malformed(String),
 }
 
-/// The program that a name stands for.
+/// Program for a configured name.
 pub(super) fn program(name: &str) -> String {
     if Path::new(name).is_absolute() { name.to_owned() } else { format!("docker-credential-{name}") }
 }
 
-/// How such programs know a registry.
+/// Name of a registry towards helpers.
 pub(super) fn server(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
@@ -66,12 +65,13 @@ pub(super) fn server(url: &Url) -> String {
     }
 }
 
-/// Asks `program` for the password of `server`, within `limit`. It sees Landfall's environment, and no shell. Blocks.
+/// Runs `program` to get the password of `server`, within `limit`. The helper inherits Landfall's environment
+/// and runs without a shell. Blocks.
 pub(super) fn get(program: &str, server: &str, limit: Duration) -> Result<HelperCredentials, HelperError> {
     let name = || program.to_owned();
     let mut command = Command::new(program);
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // What it starts itself ends with it.
+    // The process group lets its children be killed with it.
     let child = command.process_group(0).spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => HelperError::Missing(name()),
         _ => HelperError::Run(name(), error),
@@ -95,21 +95,21 @@ pub(super) fn get(program: &str, server: &str, limit: Duration) -> Result<Helper
     parse(&printed).ok_or_else(|| HelperError::Malformed(name()))
 }
 
-/// A program that runs, and is ended with this.
+/// A running helper; dropping it kills its process group.
 struct HelperProcess(Child);
 
 impl HelperProcess {
     fn exchange(mut self, server: &str, limit: Duration) -> io::Result<(ExitStatus, Vec<u8>)> {
         let end = Instant::now() + limit;
         if let Some(mut input) = self.0.stdin.take() {
-            // A name fits into the pipe. A program that does not read tells by its answer what it thinks.
+            // The name fits into the pipe. A helper that does not read it fails by its answer.
             let _ = input.write_all(server.as_bytes());
         }
         let (tell, printed) = mpsc::channel();
         if let Some(output) = self.0.stdout.take() {
             std::thread::spawn(move || {
                 let mut printed = Vec::new();
-                // What is longer is cut, and then no JSON.
+                // Longer output is truncated and then not valid JSON.
                 let read = output.take(HELPER_ANSWER_BYTES_MAX).read_to_end(&mut printed);
                 let _ = tell.send(read.map(|_| printed));
             });
@@ -129,7 +129,7 @@ impl HelperProcess {
 impl Drop for HelperProcess {
     fn drop(&mut self) {
         if let Some(group) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself.
+            // The group may have exited already.
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.0.wait();
@@ -240,7 +240,7 @@ mod tests {
             std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
             let mut limit = Duration::from_millis(100);
-            // On a busy machine it may be ended before it has begun.
+            // On a busy machine the helper may be killed before it has started.
             let pid = loop {
                 let error = get(path.to_str().unwrap(), "r.example", limit).err().unwrap();
                 assert!(matches!(error, HelperError::TimedOut(..)), "{error}");
@@ -250,7 +250,7 @@ mod tests {
                     Err(_) => limit *= 2,
                 }
             };
-            // Gone, or waiting to be.
+            // The child is gone or a zombie.
             let is_running =
                 || std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
             while is_running() {

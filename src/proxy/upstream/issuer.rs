@@ -1,4 +1,4 @@
-//! Asking a token server for a token (distribution's "Token Authentication Specification").
+//! Requests to token servers (distribution's "Token Authentication Specification").
 
 use std::time::Duration;
 
@@ -24,34 +24,34 @@ use super::{Lane, UpstreamBody, redirect};
 use crate::clock;
 use crate::config::Secret;
 
-/// What Landfall calls itself to a token server.
+/// User agent towards token servers.
 const AGENT: &str = concat!("landfall/", env!("CARGO_PKG_VERSION"));
 
-/// The same, as OAuth2 has it.
+/// OAuth2 client identifier.
 const CLIENT: &str = "landfall";
 
-/// How a token server is asked.
+/// Form of a token request.
 enum TokenQuery<'a> {
-    /// By GET, as a user or as nobody.
+    /// GET, with a user's password or anonymous.
     Get(Option<&'a HeaderValue>),
-    /// By POST, with a token in the redirect of a password.
+    /// POST, with a refresh token in place of a password.
     Post(Bytes),
 }
 
-/// Who issues tokens, and what for, as a challenge named it.
+/// A token server and the requested scopes, as named by a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Issuer {
     pub(super) realm: Url,
     pub(super) service: Option<String>,
-    /// What the token is to be good for: `repository:NAME:pull`.
+    /// Requested scopes: `repository:NAME:pull`.
     pub(super) scopes: Vec<String>,
     pub(super) reach: Reach,
 }
 
 impl Issuer {
-    /// Asks for a token.
+    /// Requests a token.
     ///
-    /// Redirects are followed as a registry's are; credentials go to the realm's own origin alone.
+    /// Redirects are followed like a registry's; credentials go only to the realm's own origin.
     pub(super) async fn issue(&self, pools: &Pools, credential: Option<&Credential>) -> TokenResult {
         let query = match credential {
             Some(Credential { basic: None, secret, .. }) => TokenQuery::Post(self.form(secret)),
@@ -70,11 +70,11 @@ impl Issuer {
             };
             url = redirect::follow(&url, &location)?;
             if matches!(query, TokenQuery::Post(_)) && !self.may_repost(&response, &url) {
-                return Err(self.bad("it redirects what only itself may be told"));
+                return Err(self.bad("it redirects a request that only it may receive"));
             }
             let reach =
                 if redirect::same_host(&url, &self.realm) { self.reach } else { self.reach.to(nearest) };
-            // Its connection can go there.
+            // Dropping the response frees its connection for the next request.
             drop(response);
             response = self.send(pools, &url, reach, &query).await?;
             nearest = nearest.min(nearness_of(&response));
@@ -82,7 +82,7 @@ impl Issuer {
         Err(UpstreamError::TooManyRedirects { limit: REDIRECTS_MAX })
     }
 
-    /// The realm, whose query stays, with what is asked for.
+    /// The realm, with its own query, extended by service and scopes.
     fn with_query(&self) -> Url {
         let mut url = self.realm.clone();
         let mut query = url.query_pairs_mut();
@@ -92,7 +92,7 @@ impl Issuer {
         url
     }
 
-    /// The same with a token that stands for a user (distribution's "OAuth2 Token Authentication"; RFC 6749 §6).
+    /// Form for a request with a refresh token (distribution's "OAuth2 Token Authentication"; RFC 6749 §6).
     fn form(&self, refresh_token: &Secret) -> Bytes {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "refresh_token").append_pair("client_id", CLIENT);
@@ -102,7 +102,7 @@ impl Issuer {
         form.finish().into()
     }
 
-    /// Whether a redirect keeps method and body (RFC 9110 §15.4.8 and §15.4.9) and stays at home.
+    /// Whether a redirect keeps method and body (RFC 9110 §15.4.8 and §15.4.9) and stays on the realm's origin.
     fn may_repost(&self, response: &Response<UpstreamBody>, url: &Url) -> bool {
         let keeps = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
         keeps.contains(&response.status()) && redirect::same_origin(url, &self.realm)
@@ -165,7 +165,7 @@ impl Issuer {
         let TokenResponse { token, lifetime } =
             TokenResponse::read(&body, clock::now()).map_err(|what| self.bad(what))?;
         let header = HeaderValue::try_from(format!("Bearer {token}"));
-        let header = header.map_err(|_| self.bad("a token that cannot stand in a header"))?;
+        let header = header.map_err(|_| self.bad("a token that cannot be sent in a header"))?;
         let renew_at = Instant::now() + lifetime.saturating_sub(TOKEN_RENEWAL_MARGIN.min(lifetime / 4));
         Ok(Token::new(hidden(header), renew_at))
     }
@@ -176,8 +176,8 @@ impl Issuer {
     }
 }
 
-/// What a token for pulls from repository `name` is asked for: that, and what else the challenge says, where a registry
-/// knows the repository by another name than its path. Never more than pulling.
+/// Scopes for pulling repository `name`: its own, and those of the challenge, because a registry may know the
+/// repository by another name than its path. Only pulling is requested.
 pub(super) fn scopes(name: &str, challenged: Option<&str>) -> Vec<String> {
     let of = |name: &str| format!("repository:{name}:pull");
     let mut scopes: Vec<_> = Some(name).filter(|name| !name.is_empty()).map(of).into_iter().collect();

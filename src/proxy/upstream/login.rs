@@ -1,7 +1,7 @@
-//! Who Landfall is to a registry: nobody, a user by Basic, or the bearer of a token.
+//! Authentication to a registry: none, Basic, or a bearer token.
 //!
-//! Nothing is sent before the registry demands it once; then it is sent unasked, so that a pull costs no refused
-//! requests.
+//! Credentials are first sent after a challenge, and from then on with each request, so that pulls cost no
+//! refused requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +17,8 @@ use super::pools::nearness_of;
 use super::token::{Token, TokenCache, TokenResult};
 use super::{Upstream, UpstreamBody, UpstreamError, UpstreamRequest, redirect};
 
-/// What the request carried that a response answers; in the response's extensions. A 401 or 403 to a bearer of a
-/// token is about this repository; to anybody else it is about Landfall's own settings.
+/// Credentials that a request carried, stored in its response's extensions. A 401 or 403 to a bearer token
+/// concerns the repository; any other concerns Landfall's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SentCredentials {
     /// No credentials.
@@ -29,13 +29,13 @@ pub enum SentCredentials {
     Bearer,
 }
 
-/// The credentials of one upstream and what came of them.
+/// Login state of one upstream.
 pub(super) struct Login {
     pub(super) credentials: Credentials,
     /// The registry has demanded Basic.
     wants_basic: AtomicBool,
     tokens: TokenCache,
-    /// Those of the places that it redirects to.
+    /// Tokens for hosts that the registry redirects to.
     pub(super) foreign_tokens: TokenCache,
 }
 
@@ -43,7 +43,7 @@ enum Proof {
     Nothing,
     Basic(HeaderValue),
     Bearer(Arc<Token>),
-    /// There is none: this token server failed a moment ago.
+    /// None, because this token server failed just now.
     Failed(Arc<Issuer>, UpstreamError),
 }
 
@@ -59,8 +59,8 @@ impl Login {
 }
 
 impl Upstream {
-    /// Asks the registry itself. Where it or its token server refuses Landfall, and there are other credentials by now,
-    /// it is asked again with those.
+    /// Sends a request to the registry itself. If the registry or its token server refuses the credentials
+    /// and newer ones exist, sends it again with those.
     pub(super) async fn send_authenticated(
         &self,
         uri: &Uri,
@@ -76,7 +76,7 @@ impl Upstream {
         self.send_with_login(uri, request, name).await
     }
 
-    /// Asks with what the registry demanded before, and once more with what it demands now.
+    /// Sends a request with the cached proof, and again with a new one after a challenge.
     async fn send_with_login(
         &self,
         uri: &Uri,
@@ -114,7 +114,7 @@ impl Upstream {
         Ok(response)
     }
 
-    /// What the registry demanded earlier.
+    /// Proof for the registry's last challenge.
     async fn cached_proof(&self, name: &str) -> Proof {
         if self.login.wants_basic.load(Ordering::Relaxed)
             && let Some(basic) = self.basic().await
@@ -123,14 +123,14 @@ impl Upstream {
         }
         match self.login.tokens.cached(name, |issuer| self.token_from(issuer)).await {
             Some((_, Ok(token))) => Proof::Bearer(token),
-            // The registry may give it to nobody in particular, and else says so.
+            // The registry may serve the content anonymously; otherwise it sends a challenge.
             Some((issuer, Err(error))) => Proof::Failed(issuer, error),
             None => Proof::Nothing,
         }
     }
 
-    /// What answers the challenges of a refusal; nothing if nothing does that was not refused already. Where there are
-    /// several, a token comes first, and a password where the token server gives none.
+    /// Chooses a proof for the challenges of a refusal; `None` if all were rejected already. A token is
+    /// preferred; a password is used if the token server gives no token.
     async fn proof_for_challenge(
         &self,
         refused: &Response<UpstreamBody>,
@@ -160,7 +160,7 @@ impl Upstream {
 
     async fn token_for_challenge(&self, issuer: Issuer, rejected: Proof, name: &str) -> TokenResult {
         let rejected = match rejected {
-            // It is not asked twice for one request.
+            // A token server is asked only once for one request.
             Proof::Failed(asked, error) if *asked == issuer => return Err(error),
             Proof::Bearer(token) => Some(token),
             _ => None,
@@ -205,7 +205,7 @@ pub(super) fn bearer_realm(challenge: &Challenge) -> Option<(&Challenge, &str)> 
     Some((challenge, realm))
 }
 
-/// Whether somebody does not believe that Landfall may do this. ECR answers 403 to a password that has ended.
+/// Whether the credentials were refused. ECR answers 403 to an expired password.
 fn is_refused(answer: &Result<Response<UpstreamBody>, UpstreamError>) -> bool {
     let status = match answer {
         Ok(response) => response.status(),
@@ -215,7 +215,7 @@ fn is_refused(answer: &Result<Response<UpstreamBody>, UpstreamError>) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-/// Marks a header value so that no `Debug` shows it.
+/// Marks a header value as sensitive, so that `Debug` hides it.
 pub(super) fn hidden(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
     value

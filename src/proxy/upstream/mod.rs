@@ -1,9 +1,9 @@
-//! Registries: which one serves a repository, and how it is asked.
+//! Registries: selection by repository, and requests to them.
 //!
-//! In reading order: `ask` (what), `exchange` with `elsewhere` (a request with its redirects), `login` with `challenge`, `token`,
-//! `issuer`, `grant`, `credentials` and `helper` (who Landfall is to the registry), `place` and `address` (where a registry may
-//! send Landfall), `pools`, `pool` and `channel`, `connect` with `tls`, `pinned`, `distrust`, `tunnel` and `meter` (connections),
-//! `head` and `content` with `encoding` (what comes over them), `health` (can it be pulled from?), `limits` and `error`.
+//! In reading order: `request`; `exchange` and `foreign` (requests with redirects); `login` with `challenge`,
+//! `token`, `issuer`, `token_response`, `credentials` and `helper` (authentication); `redirect` and `address`
+//! (allowed targets); `pools`, `pool` and `connection`; `connect` with `tls`, `pinned`, `tls_error`, `tunnel`
+//! and `phase` (connections); `head`, `body` and `encoding` (answers); `health`, `limits` and `error`.
 
 mod address;
 mod body;
@@ -61,11 +61,11 @@ use pools::Pools;
 #[derive(Clone)]
 pub struct Upstreams {
     registries: Arc<Registries>,
-    /// In the order of `registries`.
+    /// Upstreams in the order of `registries`.
     all: Arc<[Arc<Upstream>]>,
 }
 
-/// A registry and the name by which it knows a repository. Cheap to clone.
+/// A registry, with its name for a repository. Cheap to clone.
 #[derive(Clone)]
 pub struct Target {
     registry: usize,
@@ -79,11 +79,11 @@ struct Upstream {
     url: Url,
     /// Scheme, host and port of `url`.
     origin: Uri,
-    /// Its path without a slash at its end: paths are appended to it.
+    /// Path of `url` without a final slash.
     base_path: String,
     redirects: Redirects,
     login: Login,
-    /// Origins that its token server may have besides those of its own domain.
+    /// Origins outside the registry's domain that may be its token server.
     token_servers: Vec<Url>,
     pools: Pools,
     timeouts: Timeouts,
@@ -91,10 +91,10 @@ struct Upstream {
 }
 
 impl Upstreams {
-    /// Prepares the configured registries. Opens no connection; reads the CA files and the system's roots.
+    /// Prepares the configured registries. Reads the CA files and the system's roots; opens no connection.
     ///
     /// # Errors
-    /// Settings that cannot work, by the name of their key.
+    /// A setting is invalid; the error names its key.
     pub fn new(settings: &[config::UpstreamConfig], timeouts: Timeouts) -> Result<Self, SetupError> {
         let (roots, up) = (tls::system_roots(), UpGauge::default());
         let mut upstreams = Vec::with_capacity(settings.len());
@@ -115,27 +115,27 @@ impl Upstreams {
         Ok(Self { registries: registries.into(), all: upstreams.into() })
     }
 
-    /// The same for clients that know the proxy itself as `host`.
+    /// Sets the host by which clients know the proxy.
     pub fn known_as(self, host: &Host) -> Self {
         Self { registries: Arc::new(Registries::clone(&self.registries).known_as(host)), ..self }
     }
 
-    /// What is called how here.
+    /// Names of the registries and their repositories.
     pub fn registries(&self) -> Arc<Registries> {
         self.registries.clone()
     }
 
-    /// The registry that serves a repository, as [`Registries::route`] says.
+    /// Selects the registry of a repository, as [`Registries::route`] does.
     ///
     /// # Errors
-    /// Nobody serves it.
+    /// No registry serves it.
     pub fn select(&self, repository: &Repository, ns: Option<&Host>) -> Result<Target, Unrouted> {
         let Routed { registry, name, repository } = self.registries.route(repository, ns)?;
         Ok(Target { registry, upstream: self.all[registry].clone(), name, repository })
     }
 }
 
-/// A setting as names see it.
+/// Naming part of a setting.
 fn registry(setting: &config::UpstreamConfig) -> Option<Registry> {
     let (host, port) = (setting.url.host_str()?, setting.url.port());
     let at = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")).parse().ok()?;
@@ -158,7 +158,7 @@ impl Upstream {
         }
         let origin = exchange::uri(url.as_str()).map_err(|_| {
             let (prefix, url) = (prefix.clone(), redirect::without_secrets(&url));
-            SetupError::Url { prefix, url, reason: "its host cannot stand in a request" }
+            SetupError::Url { prefix, url, reason: "its host cannot be sent in a request" }
         })?;
         let credentials = Credentials::new(setting.credentials.as_ref(), &url)
             .map_err(|reason| SetupError::Credentials { prefix: prefix.clone(), reason })?;
@@ -178,7 +178,7 @@ impl Upstream {
         })
     }
 
-    /// A path, with its query, at this registry.
+    /// URI of a path and query at this registry.
     fn uri_of(&self, path: String) -> Result<Uri, UpstreamError> {
         let mut parts = self.origin.clone().into_parts();
         parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_url())?);
@@ -187,7 +187,7 @@ impl Upstream {
 }
 
 impl Target {
-    /// The registry's place among the upstreams.
+    /// Index of the registry among the upstreams.
     pub fn registry(&self) -> usize {
         self.registry
     }
@@ -197,12 +197,12 @@ impl Target {
         &self.name
     }
 
-    /// The repository's name here, the same for every way to it.
+    /// The repository's canonical name in Landfall.
     pub fn repository(&self) -> &Repository {
         &self.repository
     }
 
-    /// The waits that apply to this registry.
+    /// Timeouts of this registry.
     pub fn timeouts(&self) -> Timeouts {
         self.upstream.timeouts
     }

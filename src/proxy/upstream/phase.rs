@@ -1,5 +1,5 @@
-//! What may come on a connection to a registry: nothing between two requests, a head of bounded size after one, then a
-//! body.
+//! Enforces what may arrive on a connection to a registry: nothing between requests, then a head of bounded
+//! size, then a body.
 
 use std::io;
 use std::pin::Pin;
@@ -13,15 +13,15 @@ use super::connect::{Unread, UpstreamStream};
 use super::head::is_timeout_notice;
 use super::limits::{HEAD_BYTES_MAX, HEAD_READ_BYTES};
 
-/// Nothing is expected.
+/// No bytes are expected.
 const SILENCE: usize = usize::MAX;
-/// A body is: as many bytes as its reader takes.
+/// A body is expected, without a bound.
 const BODY: usize = usize::MAX - 1;
 
-/// What is expected, told by who asks and looked at by what reads. One task uses both at a time.
+/// Expected phase, set by the request and checked by the reader. Both run in the same task.
 #[derive(Debug)]
 pub(super) struct ResponsePhase {
-    /// [`SILENCE`], [`BODY`], or how many bytes may still come before the head is whole.
+    /// [`SILENCE`], [`BODY`], or the number of bytes left for the head.
     expected: AtomicUsize,
     has_unsolicited_bytes: AtomicBool,
 }
@@ -31,33 +31,33 @@ impl ResponsePhase {
         Arc::new(Self { expected: AtomicUsize::new(BODY), has_unsolicited_bytes: AtomicBool::new(false) })
     }
 
-    /// A request was answered and the next one is not sent.
+    /// Enters the idle phase after an answer.
     pub(super) fn expect_silence(&self) {
         self.expected.store(SILENCE, Ordering::Relaxed);
     }
 
-    /// A request is sent.
+    /// Enters the head phase after a request.
     pub(super) fn expect_head(&self) {
         self.expected.store(HEAD_BYTES_MAX, Ordering::Relaxed);
     }
 
-    /// The head has come.
+    /// Enters the body phase after the head.
     pub(super) fn expect_body(&self) {
         self.expected.store(BODY, Ordering::Relaxed);
     }
 
-    /// The head would be larger than it may be, with all 1xx before it.
+    /// Whether the head, with all preceding 1xx, exceeded its bound.
     pub(super) fn is_head_too_large(&self) -> bool {
         self.expected.load(Ordering::Relaxed) == 0
     }
 
-    /// Bytes came while silence was expected.
+    /// Whether bytes arrived in the idle phase.
     pub(super) fn has_unsolicited_bytes(&self) -> bool {
         self.has_unsolicited_bytes.load(Ordering::Relaxed)
     }
 }
 
-/// A stream that is read as its meter says.
+/// A stream whose reads are checked against the phase.
 pub(super) struct CheckedStream {
     stream: UpstreamStream,
     phase: Arc<ResponsePhase>,
@@ -72,7 +72,7 @@ impl CheckedStream {
         self.stream
     }
 
-    /// Reads where nothing may come. tokio hears of what has come when its thread looks next; the system knows it now.
+    /// Reads in the idle phase. Asks the kernel as well, because tokio learns of new bytes later.
     fn poll_silence(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         let unread = match read {
@@ -88,8 +88,8 @@ impl CheckedStream {
         Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
     }
 
-    /// Reads a piece of a head. hyper skips 1xx in a loop, so that an endless row of them must end here; pieces are
-    /// small, so that what is parsed at a time is little.
+    /// Reads a part of a head. hyper skips 1xx responses in a loop, so an endless sequence of them must fail
+    /// here. Small reads keep the parsing of each step cheap.
     fn poll_head(
         &mut self,
         cx: &mut Context<'_>,

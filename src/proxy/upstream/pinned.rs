@@ -1,9 +1,9 @@
-//! Certificates that are trusted as they are.
+//! Pinned certificates.
 //!
-//! `openssl req -x509`, which Docker's documentation shows for private registries, makes a certificate that is CA and server
-//! in one. As a CA it vouches for others and, by RFC 5280 and webpki, not for itself. Where such a certificate, or any other
-//! server's own, stands in `ca_file`, exactly it is meant: it is accepted if it is the same to the last byte, its dates are
-//! right and it is for this name. Whatever else is shown has to be vouched for, as ever.
+//! `openssl req -x509`, which Docker's documentation shows for private registries, makes a certificate that is CA and
+//! server certificate in one. By RFC 5280 and webpki it is valid as a CA for others, but not as a server's own. If
+//! such a certificate, or any other server certificate, is in `ca_file`, it is pinned: accepted if it is identical,
+//! within its dates, and valid for the name. Every other certificate needs a trusted CA.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,21 +16,22 @@ use rustls::pki_types::{CertificateDer, Der, ServerName, TrustAnchor, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Accepts what a trusted CA vouches for, and the pinned certificates themselves.
+/// Accepts certificates of trusted CAs, and the pinned ones themselves.
 #[derive(Debug)]
 pub(super) struct PinnedVerifier {
     certificates: Vec<CertificateDer<'static>>,
-    /// Finds what is wrong with a certificate by itself.
+    /// Checks a single certificate without any CA.
     self_check: Arc<WebPkiServerVerifier>,
-    /// Trusts all CAs that are trusted; there may be none.
+    /// Verifier with all trusted CAs; `None` if there are none.
     trusted: Option<Arc<WebPkiServerVerifier>>,
 }
 
 impl PinnedVerifier {
-    /// Trusts these certificates beside the system's: each as itself, and those of CAs for what they vouch for.
+    /// Trusts these certificates besides the system's: each one as pinned, and CAs also for the certificates
+    /// they sign.
     ///
     /// # Errors
-    /// One of them is no certificate.
+    /// One of them is not a valid certificate.
     pub(super) fn new(
         certificates: Vec<CertificateDer<'static>>,
         system: &RootCertStore,
@@ -54,18 +55,18 @@ impl PinnedVerifier {
     }
 }
 
-/// A CA whose name no certificate can have, since it is none.
+/// A CA that no certificate can be signed by.
 const NO_CA: TrustAnchor<'static> = TrustAnchor {
     subject: Der::from_slice(b"nobody"),
     subject_public_key_info: Der::from_slice(b"nobody"),
     name_constraints: None,
 };
 
-/// Whether a certificate may vouch for others (RFC 5280 §4.2.1.9). webpki believes that of each root that it is given; a
-/// server's key must not make certificates.
+/// Whether a certificate may sign others (RFC 5280 §4.2.1.9). webpki assumes that of every root, but a
+/// server's key must not sign certificates.
 fn is_ca(certificate: &CertificateDer<'_>, self_check: &WebPkiServerVerifier) -> bool {
     let mut time = UnixTime::now();
-    // Wrong dates are found first, and once each.
+    // Wrong dates are reported first, once each.
     for _ in 0..3 {
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
         match self_check.verify_server_cert(certificate, &[], &name, &[], time) {
@@ -75,7 +76,7 @@ fn is_ca(certificate: &CertificateDer<'_>, self_check: &WebPkiServerVerifier) ->
             Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
                 time = not_before;
             }
-            // Version 1 knows no such difference, and roots of that age are CAs.
+            // Version 1 does not distinguish CAs, and roots of that age are CAs.
             Err(error) => return is_ca_as_server(&error) || is_version_1(&error),
             Ok(_) => return false,
         }
@@ -97,7 +98,7 @@ impl ServerCertVerifier for PinnedVerifier {
             return trusted.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         }
         match self.self_check.verify_server_cert(end_entity, &[], server_name, ocsp_response, now) {
-            // These are found after the dates were found right, and mean only that nobody vouches for it.
+            // These errors are reported after the dates were checked, and mean only that no CA signed it.
             Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
             Err(error) if is_ca_as_server(&error) => {}
             outcome => return outcome,
@@ -129,12 +130,12 @@ impl ServerCertVerifier for PinnedVerifier {
     }
 }
 
-/// Whether a certificate is a CA's and was shown as a server's.
+/// Whether a CA certificate was presented as a server's.
 pub(super) fn is_ca_as_server(error: &Error) -> bool {
     matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-/// Whether a certificate was shown as a server's that is of X.509 version 1.
+/// Whether the server's certificate is of X.509 version 1.
 pub(super) fn is_version_1(error: &Error) -> bool {
     matches!(of_webpki(error), Some(webpki::Error::UnsupportedCertVersion))
 }

@@ -1,4 +1,4 @@
-//! Connections of one kind, kept from one request to the next.
+//! A pool of reusable connections.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::connect::{ConnectError, Connector, UpstreamStream};
 use super::connection::{ConnectionState, Origin, OutgoingRequest, ResponseError, UpstreamConnection};
 use super::limits::{SWEEP_PAUSE, Timeouts};
 
-/// Why there is no answer.
+/// Reasons why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RequestError {
     #[error("no connection: {0}")]
@@ -22,14 +22,14 @@ pub(super) enum RequestError {
     Response(#[from] ResponseError),
 }
 
-/// Connections that are read in one way and may lead equally far.
+/// Connections with the same read size and the same reach.
 pub(super) struct Pool {
     connector: Connector,
     idle_pool: Arc<IdlePool>,
 }
 
 impl Pool {
-    /// A pool that keeps at most `idle_max` connections for later.
+    /// Makes a pool that keeps at most `idle_max` idle connections.
     pub(super) fn new(
         connector: Connector,
         http1: http1::Builder,
@@ -44,9 +44,9 @@ impl Pool {
 
     /// Sends a request and waits for the head of its answer.
     ///
-    /// A kept connection may die just as it is used, say just then that it is closed for lack of a request (408), or have
-    /// more to say of an earlier one. GET and HEAD are idempotent (RFC 9110 §9.2.2), so what fails without an answer is
-    /// sent once more, on a new connection. What is nonsense there stays so.
+    /// A kept connection may close just as it is used, send a 408 for its idle time, or deliver more of an
+    /// earlier answer. GET and HEAD are idempotent (RFC 9110 §9.2.2), so a request that fails on a kept
+    /// connection is sent once more, on a new one. An invalid answer on a new connection is final.
     pub(super) async fn send(
         &self,
         outgoing: OutgoingRequest<'_>,
@@ -88,7 +88,7 @@ impl Pool {
         }
         let peer = connection.peer;
         let mut content = UpstreamBody::new(body, connection, self.idle_pool.clone());
-        // An answer without a body is at its end.
+        // An answer without a body is at its end already.
         content.release_if_read();
         let mut response = Response::from_parts(head, content);
         response.extensions_mut().insert(peer);
@@ -96,7 +96,7 @@ impl Pool {
     }
 }
 
-/// Where connections wait for their next request.
+/// Idle connections, shared with the bodies that return theirs.
 pub(super) struct IdlePool {
     http1: http1::Builder,
     idle_max: usize,
@@ -106,11 +106,11 @@ pub(super) struct IdlePool {
 
 #[derive(Default)]
 struct IdleState {
-    /// The one that was used last is the last.
+    /// The most recently used connection is last.
     idle: Vec<IdleConnection>,
-    /// A task looks from time to time for what nobody used.
+    /// A sweep task is running.
     is_swept: bool,
-    /// Nothing is kept before this: bytes came that nobody had asked for.
+    /// Time until which no connection is kept, after unsolicited bytes.
     distrusted_until: Option<Instant>,
 }
 
@@ -138,7 +138,7 @@ impl IdleState {
         if !self.is_distrusted() {
             tracing::warn!(
                 registry = %origin,
-                "it sent what it was not asked for; each request has a connection of its own for {time:?}"
+                "it sent unsolicited bytes; connections to it are not reused for {time:?}"
             );
         }
         self.distrusted_until = Some(Instant::now() + time);
@@ -147,7 +147,7 @@ impl IdleState {
 }
 
 impl IdlePool {
-    /// The connection to `origin` that was used last, if it is still open and silent.
+    /// Takes the most recently used connection to `origin` that is still open and silent.
     fn take(&self, origin: &Origin) -> Option<Box<UpstreamConnection>> {
         let mut state = self.state();
         while let Some(index) = state.idle.iter().rposition(|idle| idle.connection.origin == *origin) {
@@ -164,16 +164,15 @@ impl IdlePool {
         None
     }
 
-    /// Bytes or an answer came from `origin` that belong to no request. An answer that comes late could be taken for the
-    /// next request's, so that for a while no connection takes a second one.
+    /// Stops keeping connections for a while, after bytes or an answer from `origin` that belong to no
+    /// request: a late answer could be taken for the next request's.
     pub(super) fn distrust(&self, origin: &Origin) {
         self.state().distrust(origin, self.timeouts.distrust);
     }
 
-    /// Keeps a connection that can take another request. Where there are too many, the one that nobody used for longest
-    /// is closed.
+    /// Keeps a reusable connection. If there are too many, closes the least recently used one.
     pub(super) fn keep(self: &Arc<Self>, connection: Box<UpstreamConnection>) {
-        // A body that is dropped after the runtime's end keeps nothing.
+        // A body dropped after the runtime's end keeps nothing.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let mut state = self.state();
         if state.is_distrusted() {
@@ -188,14 +187,14 @@ impl IdlePool {
         }
     }
 
-    /// Keeps a connection from which exactly the answer's body was read.
+    /// Keeps a plain connection from which exactly the answer's body was read.
     pub(super) fn keep_stream(self: &Arc<Self>, stream: UpstreamStream, origin: Origin) {
         if let Some(Ok(connection)) = UpstreamConnection::open(stream, origin, &self.http1).now_or_never() {
             self.keep(Box::new(connection));
         }
     }
 
-    /// Closes what nobody used for long and what the other side has closed, until nothing is left.
+    /// Closes expired and closed connections until none are left.
     async fn sweep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(self.timeouts.idle.min(SWEEP_PAUSE)).await;
@@ -220,7 +219,7 @@ impl IdlePool {
     }
 
     fn state(&self) -> MutexGuard<'_, IdleState> {
-        // Whole after each step, whoever panicked.
+        // A panic cannot leave the state inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The connections of one upstream, by how they are read and how far they may lead.
+//! Connection pools of one upstream, by reach and lane.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::request::TimeoutClass;
 use crate::config::OutboundProxies;
 use crate::deadline::{Deadlines, Elapsed};
 
-/// The connections of one upstream. A connection that was made for one reach serves no other.
+/// Pools of one upstream. A connection serves only the reach that it was made for.
 pub(super) struct Pools {
     own: LanePools,
     /// By nearness: public, private, loopback.
@@ -34,14 +34,14 @@ pub(super) struct Pools {
     head_deadlines: HeadDeadlines,
 }
 
-/// How long a head is waited for, by what is asked for.
+/// Shared deadlines for heads, by timeout class.
 struct HeadDeadlines {
     content: Deadlines,
     resume: Deadlines,
     small: Deadlines,
 }
 
-/// Blobs are read in large pieces, everything else in small ones, so that idle connections stay small.
+/// Pools by read size, so that idle connections for small answers have small buffers.
 struct LanePools {
     small: Pool,
     bulk: Pool,
@@ -102,7 +102,7 @@ impl Pools {
         }
     }
 
-    /// How long a small answer may take: one that nobody fetches first.
+    /// Timeout of a small answer.
     pub(super) fn small_timeout(&self) -> Duration {
         self.head_deadlines.small.wait()
     }
@@ -120,8 +120,8 @@ impl Pools {
     }
 }
 
-/// How near the server is that gave this response. One on a link-local address was configured so; what it names
-/// may be in its network. One that a proxy alone knows is as far away as can be.
+/// Nearness of the server that sent a response. A link-local address can only be configured; what such a server names
+/// may be in its network, so it counts as private. A server known only to an HTTP proxy counts as public.
 pub(super) fn nearness_of<B>(response: &Response<B>) -> Nearness {
     let peer = response.extensions().get::<PeerAddress>();
     let address = peer.and_then(|peer| peer.0);
@@ -135,15 +135,15 @@ impl LanePools {
         };
         let http1 = || {
             let mut http1 = http1::Builder::new();
-            // As curl and Go spell them: some of what stands before registries looks for nothing else.
+            // Some reverse proxies accept only the spelling of curl and Go.
             http1.title_case_headers(true);
             http1
         };
         Self {
             small: pool(http1().max_buf_size(READ_BYTES_MAX), IDLE_CONNECTIONS_MAX),
             bulk: pool(http1().read_buf_exact_size(Some(BULK_READ_BYTES)), IDLE_BULK_CONNECTIONS_MAX),
-            // The first read is small, so that most of the body is still in the socket when that is taken. Where the
-            // body is read after all, the reads grow.
+            // The first read is small, so that most of the body is still in the socket when that is taken. If
+            // the body is read after all, the reads grow.
             splice: pool(http1().max_buf_size(READ_BYTES_MAX), IDLE_SPLICE_CONNECTIONS_MAX),
             tight: pool(http1().read_buf_exact_size(Some(TIGHT_READ_BYTES)), IDLE_CONNECTIONS_MAX),
         }

@@ -1,11 +1,10 @@
-//! Places that a registry points to: `Location` and `realm`. Pure.
+//! Targets that a registry names in `Location` and `realm`. Pure.
 
 use url::{Host, Url};
 
 use super::error::{ForbiddenTarget, UpstreamError};
 
-/// Where `location`, read at `here`, leads, if it may be followed at all. Its address is looked at when it is
-/// connected to.
+/// Resolves `location` against `here` and checks whether it may be followed. Its address is checked when connecting.
 pub(super) fn follow(here: &Url, location: &str) -> Result<Url, UpstreamError> {
     let refused = |target: String, reason| UpstreamError::Refused { target, reason };
     let mut url =
@@ -26,8 +25,8 @@ pub(super) fn follow(here: &Url, location: &str) -> Result<Url, UpstreamError> {
     }
 }
 
-/// Where a registry's token server is. Besides the origins in `named`, a token server is told a password only if it is of the
-/// registry's own domain, and nothing if it leads from https to http, where everybody could read it.
+/// Resolves a registry's token server. Outside the origins in `allowed`, it may receive a password only if it
+/// is of the registry's own domain, and nothing at all if it leads from https to http.
 pub(super) fn follow_to_realm(
     registry: &Url,
     realm: &str,
@@ -52,7 +51,8 @@ pub(super) fn follow_to_realm(
     Ok(url)
 }
 
-/// Whether both hosts are one's own: the same, names below the same domain that somebody registered, or this machine.
+/// Whether both hosts have the same owner: the same host, names below the same registered domain, or the
+/// local machine.
 fn is_same_domain(one: &Url, other: &Url) -> bool {
     let is_domain =
         |a: &str, b: &str| psl::domain_str(a).is_some_and(|domain| psl::domain_str(b) == Some(domain));
@@ -65,25 +65,25 @@ fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        // RFC 6761 §6.3
+        // Special use of `localhost` (RFC 6761 §6.3).
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
 }
 
-/// Whether both are served by the same host, on whatever port.
+/// Whether both URLs have the same host, on any port.
 pub(super) fn same_host(one: &Url, other: &Url) -> bool {
     one.host() == other.host()
 }
 
-/// Whether credentials for one are for the other: scheme, host and port are the same (RFC 6454).
+/// Whether both URLs have the same scheme, host and port (RFC 6454), so that credentials may be shared.
 pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && same_host(one, other)
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
-/// What keeps a URL from being a registry's.
+/// Reason why a URL cannot be a registry's.
 pub(super) fn unfit_for_registry(url: &Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         Some("it must begin with http:// or https:// and name a host")
@@ -96,7 +96,7 @@ pub(super) fn unfit_for_registry(url: &Url) -> Option<&'static str> {
     }
 }
 
-/// A URL for a log: without user name and password, and without the query, which may be signed.
+/// URL for a log: without user name, password, and query, which may be signed.
 pub(super) fn without_secrets(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
@@ -142,7 +142,7 @@ mod tests {
         let allowed =
             ["https://sso.example.net", "http://auth.internal:5001"].map(|url| url.parse().unwrap());
         let cases = [
-            // As the field has them: one host, a host below or above, and one beside it.
+            // Existing registries: the same host, a host below or above it, and one beside it.
             ("https://ghcr.io", "https://ghcr.io/token", true),
             ("https://r.example.com:5000", "https://r.example.com/token", true),
             ("https://registry-1.docker.io", "https://auth.docker.io/token", true),
@@ -152,7 +152,7 @@ mod tests {
             ("https://r.example", "/token", true),
             ("http://127.0.0.1:5000", "http://localhost:5001/token", true),
             ("http://[::1]:5000", "http://127.0.0.1:5001/token", true),
-            // Somebody else's.
+            // Foreign domains.
             ("https://r.example.com", "https://evil.example/token", false),
             ("https://r.example.com", "https://example.com.evil.example/token", false),
             ("https://shop.co.uk", "https://evil.co.uk/token", false),
@@ -162,7 +162,7 @@ mod tests {
             ("https://r.example.com", "https://192.0.2.7/token", false),
             ("https://192.0.2.7", "https://192.0.2.8/token", false),
             ("http://127.0.0.1:5000", "http://auth.localhost.example/token", false),
-            // Named, with scheme and port.
+            // Allowed explicitly, with scheme and port.
             ("https://r.example.com", "https://sso.example.net/realms/a#b", true),
             ("https://r.example.com", "https://sso.example.net:8443/realms/a", false),
             ("https://r.example.com", "http://auth.internal:5001/token", true),

@@ -1,4 +1,4 @@
-//! What is asked of a registry.
+//! Requests to registries.
 
 use http::header::{
     ACCEPT, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, USER_AGENT,
@@ -9,54 +9,53 @@ use url::form_urlencoded;
 use super::connection::{NO_BODY, OutgoingRequest};
 use crate::model::oci::{Digest, Reference};
 
-/// The request headers that go on to a registry. Nothing about Landfall's client but its agent, nothing that
-/// belongs to one connection, and not what it accepts compressed: nothing is.
+/// Client headers that are forwarded to a registry. Left out are headers about the client itself except its
+/// user agent, hop-by-hop headers, and `Accept-Encoding`, because content must arrive unencoded.
 const PASSED: [HeaderName; 8] =
     [ACCEPT, USER_AGENT, RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
 
-/// A request for a registry, without the repository's name, which the [`Target`](super::Target) knows.
+/// A request to a registry, without the repository's name, which the [`Target`](super::Target) has.
 #[derive(Clone, Debug)]
 pub struct UpstreamRequest {
     /// GET or HEAD.
     pub method: Method,
-    /// What for.
+    /// Requested object.
     pub resource: Resource,
-    /// The query of `tags/list` and `referrers`, as the client wrote it. Not used for anything else.
+    /// Client's query, used only for `tags/list` and `referrers`.
     pub query: Option<String>,
-    /// The kind of connection that it goes over.
+    /// Class of connections to use.
     pub lane: Lane,
     timeout_class: TimeoutClass,
-    /// Over a new connection: what comes over one that was kept was no answer to this request.
+    /// Use a new connection, because a kept one delivered a wrong answer.
     pub(super) needs_new_connection: bool,
     headers: HeaderMap,
 }
 
-/// What is waited for, which says how long.
+/// Class of the timeout for the answer's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimeoutClass {
-    /// A manifest or a blob, which the registry may have to fetch first.
+    /// A manifest or blob, which the registry may have to fetch first.
     Content,
-    /// The rest of a blob that has begun to come: a silence like any other in its middle.
+    /// The rest of a blob that has begun to arrive; the wait is a stall like any other.
     Resume,
-    /// What a registry or a token server has at hand.
+    /// A small answer that needs no fetch.
     Small,
 }
 
-/// Kinds of connections, by what their answers are read with.
+/// Classes of connections, by the size of their reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// Small reads, for small answers.
     Small,
     /// Large reads, for blobs.
     Bulk,
-    /// The smallest reads, for blobs when there are many.
+    /// The smallest reads, for many concurrent blobs.
     Tight,
-    /// A small read for the head, since the rest of the answer is taken with its socket. Where the registry speaks TLS,
-    /// as `Bulk`.
+    /// A small read for the head; the body's socket is taken afterwards. Over TLS the same as `Small`.
     Splice,
 }
 
-/// The object of a request (distribution spec, "Endpoints").
+/// A registry's object (distribution spec, "Endpoints").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// `manifests/<reference>`
@@ -72,7 +71,7 @@ pub enum Resource {
 }
 
 impl UpstreamRequest {
-    /// A request with those of the client's headers that are for the registry.
+    /// Makes a request with the forwarded ones among the client's headers.
     pub fn new(method: Method, resource: Resource, from: &HeaderMap) -> Self {
         let mut headers = HeaderMap::new();
         for name in PASSED {
@@ -89,23 +88,23 @@ impl UpstreamRequest {
         Self { method, resource, query: None, lane, timeout_class, needs_new_connection: false, headers }
     }
 
-    /// The same request with another query.
+    /// Sets the query.
     pub fn with_query(mut self, query: Option<&str>) -> Self {
         self.query = query.map(str::to_owned);
         self
     }
 
-    /// The same request, over a new connection.
+    /// Copies the request for a new connection.
     pub(in crate::proxy) fn on_new_connection(&self) -> Self {
         Self { needs_new_connection: true, ..self.clone() }
     }
 
-    /// What goes on to the registry.
+    /// Forwarded headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The same request for a part of the object, unconditional but for `If-Range`.
+    /// Copies the request for a part of the object. Removes all conditions but `If-Range`.
     pub(in crate::proxy) fn for_range(&self, range: HeaderValue, etag: Option<HeaderValue>) -> Self {
         let lane = if self.lane == Lane::Splice { Lane::Small } else { self.lane };
         let mut ranged = Self { lane, timeout_class: TimeoutClass::Resume, ..self.clone() };
@@ -119,7 +118,7 @@ impl UpstreamRequest {
         ranged
     }
 
-    /// The request as it goes to `uri`.
+    /// Converts the request into an HTTP request to `uri`.
     pub(super) fn outgoing<'a>(
         &'a self,
         uri: &'a Uri,
@@ -136,7 +135,7 @@ impl UpstreamRequest {
         }
     }
 
-    /// The path and query at a registry below `base` that knows the repository as `name`.
+    /// Path and query at a registry below `base` that knows the repository as `name`.
     pub(in crate::proxy) fn path(&self, base: &str, name: &str) -> String {
         let mut path = match &self.resource {
             Resource::Manifest(reference) => format!("{base}/v2/{name}/manifests/{reference}"),

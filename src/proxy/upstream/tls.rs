@@ -1,4 +1,4 @@
-//! Whom Landfall trusts as a registry: the system's roots, and CAs or certificates of one's own for each upstream.
+//! TLS configuration for upstreams: the system's roots, and own CAs or certificates for each upstream.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::error::SetupError;
 use super::pinned::PinnedVerifier;
 
-/// The system's roots. A machine without any can still have upstreams with a `ca_file`, or plain ones.
+/// Loads the system's roots. Without any, upstreams with a `ca_file` and plain ones still work.
 pub(super) fn system_roots() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -21,7 +21,7 @@ pub(super) fn system_roots() -> RootCertStore {
     roots
 }
 
-/// TLS towards one upstream.
+/// TLS configuration for one upstream.
 pub(super) fn client_config(
     system: &RootCertStore,
     prefix: &str,

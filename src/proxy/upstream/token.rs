@@ -1,5 +1,5 @@
-//! Bearer tokens for repositories (distribution spec's and Docker's token authentication): one fetch for many
-//! waiters, kept until shortly before their end.
+//! Cache of bearer tokens (distribution spec's and Docker's token authentication). Concurrent requests share
+//! one fetch, and tokens are kept until shortly before they expire.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use super::UpstreamError;
 use super::issuer::Issuer;
 use super::limits::TOKENS_MAX;
 
-/// A token for pulls from one repository.
+/// A token for pulling one repository.
 pub(super) struct Token {
     pub(super) header: HeaderValue,
     renew_at: Instant,
@@ -24,14 +24,14 @@ impl Token {
     }
 }
 
-/// What came of asking for a token.
+/// Outcome of a token request.
 pub(super) type TokenResult = Result<Arc<Token>, UpstreamError>;
 
-/// The tokens of one upstream, by repository.
+/// Tokens of one upstream, by repository.
 #[derive(Default)]
 pub(super) struct TokenCache(Mutex<HashMap<String, TokenFetch>>);
 
-/// One fetch, under way or done. All who wait for it share its outcome.
+/// One fetch, running or done; all waiters share its outcome.
 #[derive(Clone)]
 struct TokenFetch {
     issuer: Arc<Issuer>,
@@ -39,7 +39,7 @@ struct TokenFetch {
 }
 
 impl TokenCache {
-    /// A token from a server that was named before, renewed when its end is near.
+    /// Returns a token from the repository's last token server; fetches a new one if it expires soon.
     pub(super) async fn cached<F>(
         &self,
         name: &str,
@@ -59,7 +59,7 @@ impl TokenCache {
         Some((fetch.issuer.clone(), fetch.outcome(issue).await))
     }
 
-    /// A token from `issuer`, and another one than `spent`, which the registry has refused.
+    /// Returns a token from `issuer` other than `rejected`, which the registry has refused.
     pub(super) async fn fresh<F>(
         &self,
         name: &str,
@@ -87,14 +87,14 @@ impl TokenCache {
 }
 
 impl TokenCache {
-    /// Drops all that was issued so far, as to somebody else.
+    /// Forgets all tokens after a change of credentials.
     pub(super) fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
 impl TokenFetch {
-    /// Whether it is done and of no more use.
+    /// Whether the fetch is done and its outcome no longer useful.
     fn is_stale(&self, rejected: Option<&Arc<Token>>) -> bool {
         match self.outcome.get() {
             None => false,
@@ -106,7 +106,7 @@ impl TokenFetch {
         }
     }
 
-    /// If who fetches goes away, the next in line fetches.
+    /// If the fetching request is dropped, the next waiter fetches.
     async fn outcome<F: Future<Output = TokenResult>>(
         self,
         issue: impl FnOnce(Arc<Issuer>) -> F,
@@ -121,7 +121,7 @@ impl From<Arc<Issuer>> for TokenFetch {
     }
 }
 
-/// Repositories come and go; the tokens of those that went are dropped when the table is full.
+/// Removes stale fetches when the table is full, and all of them if that is not enough.
 fn make_room(fetches: &mut HashMap<String, TokenFetch>) {
     if fetches.len() >= TOKENS_MAX {
         fetches.retain(|_, fetch| !fetch.is_stale(None));
