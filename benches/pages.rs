@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use landfall::admin::{AdminToken, App, LIMITS, Readiness, Settings, serve};
 use landfall::clock::now;
 use landfall::deadline::Deadlines;
-use landfall::listen::{Slots, Trusted};
+use landfall::listen::{Slots, TrustedProxies};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
@@ -50,7 +50,12 @@ async fn main() -> Result<(), Failure> {
     let app = App::new(log, Arc::default(), Readiness::default(), settings);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let host = listener.local_addr()?.to_string();
-    tokio::spawn(serve(listener, Slots::new(LIMITS, Trusted::default()), app, std::future::pending::<()>()));
+    tokio::spawn(serve(
+        listener,
+        Slots::new(LIMITS, TrustedProxies::default()),
+        app,
+        std::future::pending::<()>(),
+    ));
 
     let token = std::fs::read_to_string(dir.path().join("admin.token"))?;
     let form = format!("token={}", token.trim());

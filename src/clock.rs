@@ -1,21 +1,21 @@
-//! The one place where the time of day is read, and where a step of the clock is noticed.
+//! Reads the time of day, and detects steps of the clock. No other module reads it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::model::log_time::Step;
 use crate::model::time::{Span, Time};
 
-/// A step of less than this is none: it is within the jitter of the log.
+/// Smallest step; smaller differences are within the jitter of the log.
 const STEP_MIN: Span = Span::from_secs(2);
 
-/// Longest time between reading the one clock and the other.
-const GLANCE: Span = Span::from_ms(50);
+/// Longest time between reading the two clocks.
+const READ_TIME_MAX: Span = Span::from_ms(50);
 
-/// For so long after a step there may be stamps that were made before it.
-const UNDER_WAY: Span = Span::from_secs(60);
+/// Time after a step in which stamps from before it may still arrive.
+const STALE_STAMPS_FOR: Span = Span::from_secs(60);
 
-/// Further than this from the last look, a stamp may tell of a step.
-const ODD: Span = Span::from_secs(1);
+/// Distance from the last check beyond which a stamp may lie behind a step.
+const STAMP_DISTANCE_MAX: Span = Span::from_secs(1);
 
 /// This machine's time of day.
 pub fn now() -> Time {
@@ -23,94 +23,98 @@ pub fn now() -> Time {
     Time::from_ms(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Both clocks at one moment.
+/// Both clocks at the same moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading {
-    /// The time of day, which can be set.
-    pub told: Time,
-    /// Time that the machine has run, asleep or awake, which cannot.
-    pub ran: Span,
+pub struct ClockReading {
+    /// Time of day, which can be set.
+    pub wall_clock: Time,
+    /// Time since the machine's start, asleep or awake, which cannot be set.
+    pub uptime: Span,
 }
 
-impl Reading {
-    /// Both clocks now. A process that was stopped between the two looks again.
+impl ClockReading {
+    /// Reads both clocks. Repeats if the process was stopped in between.
     pub fn now() -> Self {
         loop {
-            let before = ran();
-            let told = now();
-            let ran = ran();
-            if ran - before <= GLANCE {
-                return Self { told, ran };
+            let before = uptime();
+            let wall_clock = now();
+            let uptime = uptime();
+            if uptime - before <= READ_TIME_MAX {
+                return Self { wall_clock, uptime };
             }
         }
     }
 }
 
-/// Time that this machine has run, asleep or awake.
+/// Time since the machine's start, asleep or awake.
 #[cfg(target_os = "linux")]
-fn ran() -> Span {
+fn uptime() -> Span {
     let ran = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Span::from_ms(ran.tv_sec.saturating_mul(1000).saturating_add(ran.tv_nsec / 1_000_000))
 }
 
-/// Time that this process has run, as well as this system tells.
+/// Time since the process's start, which is the best this system offers.
 #[cfg(not(target_os = "linux"))]
-fn ran() -> Span {
+fn uptime() -> Span {
     static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     Span::from_ms(i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Notices that the clock was set: its time passes otherwise than the machine's.
-pub struct Watch {
-    read: Box<dyn FnMut() -> Reading + Send>,
-    last: Reading,
-    /// The latest step, and when it was noticed.
+/// Detects steps of the clock: wall-clock time that passes differently from uptime.
+pub struct ClockMonitor {
+    read: Box<dyn FnMut() -> ClockReading + Send>,
+    last: ClockReading,
+    /// The latest step, and the uptime at its detection.
     stepped: Option<(Span, Span)>,
 }
 
-impl Watch {
-    /// A watch over this machine's clock. One that says less than `last_told`, which is in the log, was set back while
-    /// nobody watched: the first look says so.
-    pub fn begin(last_told: Option<Time>) -> Self {
-        Self::over(Reading::now, last_told)
+impl ClockMonitor {
+    /// Starts monitoring this machine's clock. `last_stamp` is the latest time in the log; if the clock is
+    /// earlier, it was set back, and the first check reports that.
+    pub fn start(last_stamp: Option<Time>) -> Self {
+        Self::with_clocks(ClockReading::now, last_stamp)
     }
 
-    /// As `begin`, over clocks that `read` reads.
-    pub(crate) fn over(read: impl FnMut() -> Reading + Send + 'static, last_told: Option<Time>) -> Self {
-        let mut read: Box<dyn FnMut() -> Reading + Send> = Box::new(read);
+    /// Monitors the clocks that `read` reads.
+    pub(crate) fn with_clocks(
+        read: impl FnMut() -> ClockReading + Send + 'static,
+        last_stamp: Option<Time>,
+    ) -> Self {
+        let mut read: Box<dyn FnMut() -> ClockReading + Send> = Box::new(read);
         let mut last = read();
-        last.told = last.told.max(last_told.unwrap_or(last.told));
+        last.wall_clock = last.wall_clock.max(last_stamp.unwrap_or(last.wall_clock));
         Self { read, last, stepped: None }
     }
 
-    /// Looks at the clock. Returns its step since the last look, if there was one.
-    pub fn look(&mut self) -> Option<Step> {
+    /// Checks the clock. Returns its step since the last check, if there was one.
+    pub fn check(&mut self) -> Option<Step> {
         let now = (self.read)();
-        let by = now.told.since(self.last.told + (now.ran - self.last.ran));
+        let by = now.wall_clock.since(self.last.wall_clock + (now.uptime - self.last.uptime));
         self.last = now;
         if by.ms().unsigned_abs() < STEP_MIN.ms().unsigned_abs() {
             return None;
         }
-        self.stepped = Some((by, now.ran));
-        Some(Step { at: now.told, by, is_measured: true })
+        self.stepped = Some((by, now.uptime));
+        Some(Step { at: now.wall_clock, by, is_measured: true })
     }
 
-    /// Takes a look back: the next one finds the step again.
-    pub fn unsee(&mut self, by: Span) {
-        self.last.told = self.last.told - by;
+    /// Reverts a check, so that the next one reports the step again.
+    pub fn undo_step(&mut self, by: Span) {
+        self.last.wall_clock = self.last.wall_clock - by;
         self.stepped = self.stepped.filter(|_| by == Span::default());
     }
 
-    /// Whether a stamp is so far from the last look that the clock may have stepped since.
-    pub fn is_odd(&self, at: Time) -> bool {
-        distance(at, self.last.told) > ODD.ms().unsigned_abs()
+    /// Whether a stamp is so far from the last check that the clock may have stepped in between.
+    pub fn may_span_step(&self, at: Time) -> bool {
+        distance(at, self.last.wall_clock) > STAMP_DISTANCE_MAX.ms().unsigned_abs()
     }
 
-    /// A stamp by the clock as it is. What was under way at a step was stamped before it, and may be handed over after it.
-    pub fn put_right(&self, at: Time) -> Time {
+    /// Corrects a stamp that was taken before the latest step and arrives after it.
+    pub fn corrected(&self, at: Time) -> Time {
         let Some((by, since)) = self.stepped else { return at };
-        let is_fresh = self.last.ran - since <= UNDER_WAY;
-        let is_older = is_fresh && distance(at + by, self.last.told) < distance(at, self.last.told);
+        let is_fresh = self.last.uptime - since <= STALE_STAMPS_FOR;
+        let is_older =
+            is_fresh && distance(at + by, self.last.wall_clock) < distance(at, self.last.wall_clock);
         if is_older { at + by } else { at }
     }
 }
@@ -125,23 +129,23 @@ mod tests {
 
     use super::*;
 
-    /// Clocks that a test sets: the time of day, and how long the machine has run, in seconds.
+    /// Clocks under a test's control: time of day and uptime, in seconds.
     #[derive(Clone, Default)]
     struct Clocks(Arc<Mutex<(i64, i64)>>);
 
     impl Clocks {
-        fn watch(&self, last_told: Option<Time>) -> Watch {
+        fn watch(&self, last_stamp: Option<Time>) -> ClockMonitor {
             let clocks = self.clone();
             let read = move || {
-                let (told, ran) = *clocks.0.lock().unwrap();
-                Reading { told: at(told), ran: Span::from_secs(ran) }
+                let (wall_clock, ran) = *clocks.0.lock().unwrap();
+                ClockReading { wall_clock: at(wall_clock), uptime: Span::from_secs(ran) }
             };
-            Watch::over(read, last_told)
+            ClockMonitor::with_clocks(read, last_stamp)
         }
 
-        fn pass(&self, told: i64, ran: i64) {
+        fn pass(&self, wall_clock: i64, ran: i64) {
             let mut clocks = self.0.lock().unwrap();
-            *clocks = (clocks.0 + told, clocks.1 + ran);
+            *clocks = (clocks.0 + wall_clock, clocks.1 + ran);
         }
     }
 
@@ -149,15 +153,15 @@ mod tests {
         Time::from_ms(1_800_000_000_000) + Span::from_secs(seconds)
     }
 
-    fn step(watch: &mut Watch) -> Option<i64> {
-        watch.look().map(|step| step.by.ms() / 1000)
+    fn step(watch: &mut ClockMonitor) -> Option<i64> {
+        watch.check().map(|step| step.by.ms() / 1000)
     }
 
     #[test]
     fn time_that_passes_is_no_step_and_a_step_is_seen_once() {
         let clocks = Clocks::default();
         let mut watch = clocks.watch(None);
-        for (told, ran, seen) in [
+        for (wall_clock, ran, seen) in [
             (5, 5, None),
             (90_000, 90_000, None),
             (-7_195, 5, Some(-7_200)),
@@ -165,8 +169,8 @@ mod tests {
             (3_605, 5, Some(3_600)),
             (6, 5, None),
         ] {
-            clocks.pass(told, ran);
-            assert_eq!(step(&mut watch), seen, "{told} {ran}");
+            clocks.pass(wall_clock, ran);
+            assert_eq!(step(&mut watch), seen, "{wall_clock} {ran}");
         }
     }
 
@@ -183,8 +187,8 @@ mod tests {
         let clocks = Clocks::default();
         let mut watch = clocks.watch(None);
         clocks.pass(-60, 1);
-        let by = watch.look().unwrap().by;
-        watch.unsee(by);
+        let by = watch.check().unwrap().by;
+        watch.undo_step(by);
         clocks.pass(1, 1);
         assert_eq!(step(&mut watch), Some(-61));
     }
@@ -194,20 +198,20 @@ mod tests {
         for by in [-7_200, 7_200] {
             let clocks = Clocks::default();
             let mut watch = clocks.watch(None);
-            assert!(!watch.is_odd(at(1)) && watch.is_odd(at(by)));
+            assert!(!watch.may_span_step(at(1)) && watch.may_span_step(at(by)));
             clocks.pass(by + 10, 10);
-            watch.look();
-            assert_eq!(watch.put_right(at(9)), at(by + 9), "by the clock before");
-            assert_eq!(watch.put_right(at(by + 10)), at(by + 10), "by the clock after");
+            watch.check();
+            assert_eq!(watch.corrected(at(9)), at(by + 9), "by the clock before");
+            assert_eq!(watch.corrected(at(by + 10)), at(by + 10), "by the clock after");
             clocks.pass(100, 100);
-            watch.look();
-            assert_eq!(watch.put_right(at(109)), at(109), "nothing takes so long");
+            watch.check();
+            assert_eq!(watch.corrected(at(109)), at(109), "nothing takes so long");
         }
     }
 
     #[test]
     fn this_machine_s_clocks_run() {
-        let mut watch = Watch::begin(None);
+        let mut watch = ClockMonitor::start(None);
         assert_eq!(step(&mut watch), None);
     }
 }

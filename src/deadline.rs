@@ -1,7 +1,7 @@
-//! Deadlines that are shared: whoever begins to wait at about the same moment waits for one timer.
+//! Shared deadlines: waits that begin at about the same moment share one timer.
 //!
-//! A timer for each request costs more than its registration: one that is earlier than all that the runtime knows wakes the
-//! thread that sleeps until the next.
+//! A timer for each request costs more than its registration: a timer earlier than all others wakes the
+//! thread that sleeps until the next one.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -18,26 +18,26 @@ pub struct Deadlines {
     latest: Mutex<Option<(Instant, Shared<Sleep>)>>,
 }
 
-/// The time was up.
+/// The time has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed;
 
 impl Deadlines {
-    /// Waits of at most `wait`, and no less than seven eighths of it.
+    /// Makes waits of at most `wait` and at least seven eighths of it.
     pub const fn new(wait: Duration) -> Self {
         Self { wait, latest: Mutex::new(None) }
     }
 
-    /// How long it is at most.
+    /// Longest time of a wait.
     pub fn wait(&self) -> Duration {
         self.wait
     }
 
-    /// What `future` gives, if it does so in time. Must be polled within a tokio runtime with a timer. Large futures are
-    /// pinned by the caller, so that they are not copied here.
+    /// Waits for `future`. Must be polled in a tokio runtime with a timer. The caller pins large futures, so
+    /// that they are not copied.
     ///
     /// # Errors
-    /// The time was up before; the future goes on no more, and is the caller's to drop.
+    /// The time passed first. The caller owns the future and drops it.
     pub async fn bound<F: Future + Unpin>(&self, future: F) -> Result<F::Output, Elapsed> {
         let deadline = self.next();
         tokio::select! {
@@ -49,7 +49,7 @@ impl Deadlines {
 
     fn next(&self) -> Shared<Sleep> {
         let (now, slice) = (Instant::now(), self.wait / 8);
-        // What is guarded is whole at every instant, whoever panicked.
+        // A panic cannot leave the value inconsistent.
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
             Some((began, deadline)) if now < *began + slice => deadline.clone(),
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(deadlines.bound(pin!(async { 1 })).await, Ok(1));
         let late = async { tokio::time::sleep(WAIT * 2).await };
         assert_eq!(deadlines.bound(pin!(late)).await, Err(Elapsed));
-        // The timer of the first slice has fired meanwhile: the next wait has one of its own.
+        // The timer of the first slice has fired; the next wait gets a new one.
         let slow = async { tokio::time::sleep(WAIT / 2).await };
         assert_eq!(deadlines.bound(pin!(slow)).await, Ok(()));
     }

@@ -17,7 +17,7 @@ use super::tokens::{self, NewToken, TokenRequest};
 use super::{App, random};
 use crate::clock::now;
 use crate::cluster::{Change, Cluster, ClusterError, Conflicts};
-use crate::config::Access;
+use crate::config::ClusterAccess;
 use crate::model::act::Action;
 use crate::model::deploy::{
     Aim, Followed, Plan, Planned, PullSecret, Surroundings, Target, outdated, pull_secret,
@@ -38,7 +38,11 @@ pub(super) struct Reached {
 
 impl Reached {
     /// Asks the cluster that `access` leads to about the namespace of `env`.
-    pub(super) async fn new(app: &App, env: &EnvironmentName, access: &Access) -> Result<Self, ClusterError> {
+    pub(super) async fn new(
+        app: &App,
+        env: &EnvironmentName,
+        access: &ClusterAccess,
+    ) -> Result<Self, ClusterError> {
         let reached = async {
             let cluster = Cluster::reach(access).await?;
             let around = cluster.surroundings(&pull_secret(env), &app.settings.registry_host).await?;
@@ -181,9 +185,9 @@ impl Order {
             // Its token is made when the cluster takes the rest; until then a password that opens nothing.
             let nothing = random::secret(PULL_PREFIX).map_err(tokens::no_randomness)?;
             let secret = Change::of_secret(env, &self.app.settings.registry_host, &nothing);
-            self.rehearsed(reached.cluster.rehearse(&[secret], self.conflicts).await)?;
+            self.rehearsed(reached.cluster.dry_run(&[secret], self.conflicts).await)?;
         }
-        self.rehearsed(reached.cluster.rehearse(changes, self.conflicts).await)
+        self.rehearsed(reached.cluster.dry_run(changes, self.conflicts).await)
     }
 
     fn rehearsed(&self, answer: Result<(), ClusterError>) -> Result<(), Problem> {
@@ -227,7 +231,7 @@ impl Order {
         }
         let (applied, not_applied) = changes.split_at(told);
         if let Some(token) =
-            token.filter(|_| told == 0 && stop.as_ref().is_some_and(|error| !error.is_open()))
+            token.filter(|_| told == 0 && stop.as_ref().is_some_and(|error| !error.is_outcome_unknown()))
         {
             // The secret did not get there, so nobody has it.
             let (environment, id) = (self.planned.environment.clone(), token.id);
@@ -254,8 +258,11 @@ impl Order {
             return self.app.act(&self.admin, now(), action).await;
         };
         log(&environment, &error);
-        let open =
-            if error.is_open() { "; the first of them may have been applied all the same" } else { "" };
+        let open = if error.is_outcome_unknown() {
+            "; the first of them may have been applied all the same"
+        } else {
+            ""
+        };
         let why = format!("{error}{open}");
         let done = if applied.is_empty() { "nothing".to_owned() } else { applied.join(", ") };
         let problem = Problem::cluster(

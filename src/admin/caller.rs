@@ -34,7 +34,7 @@ impl Connection {
     /// A good token, session or signature was shown on it.
     pub(super) fn trust(&self) {
         if let Some(slot) = &self.slot {
-            slot.trust();
+            slot.mark_authenticated();
         }
     }
 }

@@ -18,10 +18,10 @@ use tower_service::Service as _;
 
 use super::caller::Connection;
 use super::{App, router};
-use crate::listen::{self, Answer, Limits, Slot, Slots, StallGuard};
+use crate::listen::{self, ListenerLimits, ResponseBody, Slot, Slots, StallGuard};
 
 /// The listener's bounds, where the limit on open files allows so many connections: more than an office of dashboards.
-pub const LIMITS: Limits = Limits {
+pub const LIMITS: ListenerLimits = ListenerLimits {
     connections_max: 512,
     first_head: Duration::from_secs(15),
     idle: Duration::from_secs(30),
@@ -38,7 +38,7 @@ pub async fn serve(listener: TcpListener, slots: Arc<Slots>, app: App, shutdown:
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX);
     let http = Arc::new(http);
-    let converse = |stream: TcpStream, peer: SocketAddr, slot: Slot| {
+    let serve_connection = |stream: TcpStream, peer: SocketAddr, slot: Slot| {
         let (http, router) = (http.clone(), router.clone());
         async move {
             // A connection that is closed already has no ends; what it asked for goes nowhere.
@@ -48,23 +48,23 @@ pub async fn serve(listener: TcpListener, slots: Arc<Slots>, app: App, shutdown:
             let router = router.layer(Extension(Connection { peer, local, slot: Some(slot.clone()) }));
             let service = service_fn(|request| answer(router.clone(), slot.clone(), request));
             let stream = TokioIo::new(StallGuard::new(stream, slot.clone()));
-            listen::drive(http.serve_connection(stream, service), &slot).await;
+            listen::drive_http(http.serve_connection(stream, service), &slot).await;
         }
     };
     let shutdown = async {
         shutdown.await;
-        // Streams of events have no other end.
+        // StreamExecutor of events have no other end.
         app.feed.close();
     };
-    listen::serve(listener, slots, shutdown, converse).await;
+    listen::serve(listener, slots, shutdown, serve_connection).await;
 }
 
 async fn answer(
     mut router: axum::Router,
     slot: Slot,
     request: Request<Incoming>,
-) -> Result<Response<Answer<Body>>, Infallible> {
-    let Some(under_way) = slot.begin() else { return pending().await };
+) -> Result<Response<ResponseBody<Body>>, Infallible> {
+    let Some(active) = slot.begin_request() else { return pending().await };
     let response = router.call(request.map(Body::new)).await?;
-    Ok(response.map(|body| Answer::new(body, under_way)))
+    Ok(response.map(|body| ResponseBody::new(body, active)))
 }

@@ -62,7 +62,7 @@ pub use listener::{LIMITS, serve};
 pub use open::{Readiness, Serving};
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
-use crate::config::{self, Access, Webhook};
+use crate::config::{self, ClusterAccess, Webhook};
 use crate::log::{AppendError, Log};
 use crate::model::act::{Action, Actor};
 use crate::model::deploy::Place;
@@ -91,9 +91,9 @@ pub struct Settings {
     /// Where the workloads of environments are, as far as the settings say.
     pub places: BTreeMap<EnvironmentName, Place>,
     /// How the clusters of environments are reached, where Landfall may.
-    pub clusters: BTreeMap<EnvironmentName, Access>,
+    pub clusters: BTreeMap<EnvironmentName, ClusterAccess>,
     /// The model that answers what `ask` does not understand, where there is one.
-    pub ask: Option<config::Ask>,
+    pub ask: Option<config::AskConfig>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
     /// When the process started.

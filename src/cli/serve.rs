@@ -16,9 +16,9 @@ use tracing_subscriber::EnvFilter;
 use crate::admin::{self, AdminToken, AdminTokenError, App, Readiness};
 use crate::clock;
 use crate::config::{self, Config, ConfigError};
-use crate::listen::{self, Files, Slots, Trusted};
+use crate::listen::{self, DescriptorLimits, Slots, TrustedProxies};
 use crate::log::{Log, OpenError};
-use crate::proxy::upstream::{Limits, SetupError, Upstreams};
+use crate::proxy::upstream::{SetupError, Timeouts, Upstreams};
 use crate::proxy::{self, BindError, Certificate, Listener, Proxy, TlsError};
 
 /// Run the proxy and the admin server
@@ -140,7 +140,7 @@ pub struct Running {
     readiness: Readiness,
     log: Log,
     /// The proxy's; they end with this.
-    _threads: proxy::Threads,
+    _threads: proxy::ProxyRuntime,
     stop_proxy: oneshot::Sender<()>,
     stop_admin: oneshot::Sender<()>,
     proxy_task: JoinHandle<()>,
@@ -154,8 +154,8 @@ pub struct Running {
 /// # Errors
 /// Something that it needs cannot be had; then nothing was started.
 pub async fn start(config: Config) -> Result<Running, ServeError> {
-    let files = Files::of_process();
-    let upstreams = Upstreams::new(&config.upstreams, Limits::default())?;
+    let files = DescriptorLimits::of_process();
+    let upstreams = Upstreams::new(&config.upstreams, Timeouts::default())?;
     let upstreams = match registry_host(&config, config.proxy.listen).parse() {
         Ok(host) => upstreams.known_as(&host),
         Err(_) => upstreams,
@@ -164,7 +164,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let watched = upstreams.clone();
     let certificate = config.proxy.tls.clone().map(Certificate::load).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
-    let threads = proxy::Threads::start()?;
+    let threads = proxy::ProxyRuntime::start()?;
     // There, too, whoever waits for the log is woken: across threads each wake-up would cost a system call.
     let plane = threads.handle();
     let log = plane.spawn_blocking(move || Log::open(&data, rules)).await.map_err(io::Error::other)??;
@@ -181,16 +181,16 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let admin_listener = TcpListener::bind(config.admin.listen).await.map_err(bind_error)?;
     let admin_address = admin_listener.local_addr()?;
 
-    let config::Proxy { verify, splice, proxy_protocol, .. } = config.proxy;
+    let config::ProxyConfig { verify, splice, proxy_protocol, .. } = config.proxy;
     let (max_wait, whole_body, pipes_max) = (config.max_wait, proxy::WHOLE_BODY_TIMEOUT, files.pipes_max);
     let settings = proxy::Settings { max_wait, verify, splice, whole_body, proxy_protocol, pipes_max };
-    let trusted = Trusted::new(config.proxy.trusted_proxies.iter().copied());
+    let trusted = TrustedProxies::new(config.proxy.trusted_proxies.iter().copied());
     let proxy = {
         let _entered = plane.enter();
         Arc::new(Proxy::new(log.clone(), upstreams, trusted.clone(), settings))
     };
     let proxy_slots = slots(&proxy::LIMITS, files.proxy_connections_max, trusted);
-    let admin_slots = slots(&admin::LIMITS, files.admin_connections_max, Trusted::default());
+    let admin_slots = slots(&admin::LIMITS, files.admin_connections_max, TrustedProxies::default());
     let readiness = Readiness::default();
     let app = App::new(
         log.clone(),
@@ -235,7 +235,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         }),
         admin_task: tokio::spawn(admin::serve(admin_listener, admin_slots, app, admin_stopped)),
         upstreams_task: plane.spawn(watched.watch()),
-        certificate_task: certificate.map(|certificate| tokio::spawn(certificate.keep_fresh())),
+        certificate_task: certificate.map(|certificate| tokio::spawn(certificate.reload_when_changed())),
     })
 }
 
@@ -244,9 +244,9 @@ fn registry_host(config: &Config, listen: SocketAddr) -> String {
     config.proxy.public_host.clone().unwrap_or_else(|| listen.to_string())
 }
 
-fn slots(limits: &listen::Limits, connections_max: usize, trusted: Trusted) -> Arc<Slots> {
+fn slots(limits: &listen::ListenerLimits, connections_max: usize, trusted: TrustedProxies) -> Arc<Slots> {
     let connections_max = limits.connections_max.min(connections_max);
-    Slots::new(listen::Limits { connections_max, ..*limits }, trusted)
+    Slots::new(listen::ListenerLimits { connections_max, ..*limits }, trusted)
 }
 
 fn registry(

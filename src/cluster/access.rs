@@ -1,4 +1,5 @@
-//! From what the configuration says to a client. Files are read anew each time: credentials in them are renewed.
+//! Clients for clusters, made from the configuration. Files are read for each client, because their
+//! credentials are renewed.
 
 use std::time::Duration;
 
@@ -8,17 +9,17 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::error::ClusterError;
-use crate::config::{Access, Login};
+use crate::config::{ClusterAccess, ClusterLogin};
 
-/// Longest that files, and a program that a kubeconfig names to log in with, may take.
+/// Longest time for reading files and running a kubeconfig's login program.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(15);
 /// Longest wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// A client, and the namespace that is meant.
-pub(super) async fn client(access: &Access) -> Result<(Client, String), ClusterError> {
+/// Makes a client. Returns it with the environment's namespace.
+pub(super) async fn client(access: &ClusterAccess) -> Result<(Client, String), ClusterError> {
     let (access, runtime) = (access.clone(), Handle::current());
-    // Files, and above all programs, would hold up a thread that others need.
+    // Files, and even more login programs, would block a runtime thread.
     let made = tokio::task::spawn_blocking(move || runtime.block_on(connected(&access)));
     match timeout(LOGIN_TIME_MAX, made).await {
         Ok(Ok(made)) => made,
@@ -27,11 +28,11 @@ pub(super) async fn client(access: &Access) -> Result<(Client, String), ClusterE
     }
 }
 
-async fn connected(access: &Access) -> Result<(Client, String), ClusterError> {
+async fn connected(access: &ClusterAccess) -> Result<(Client, String), ClusterError> {
     let unusable = |error: Box<dyn std::error::Error + Send + Sync>| ClusterError::Access(error);
     let mut config = match &access.login {
-        Login::InCluster => Config::incluster().map_err(|error| unusable(error.into()))?,
-        Login::Kubeconfig { file, context } => {
+        ClusterLogin::InCluster => Config::incluster().map_err(|error| unusable(error.into()))?,
+        ClusterLogin::Kubeconfig { file, context } => {
             let kubeconfig = Kubeconfig::read_from(file).map_err(|error| unusable(error.into()))?;
             let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
             let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
@@ -40,7 +41,7 @@ async fn connected(access: &Access) -> Result<(Client, String), ClusterError> {
     };
     config.connect_timeout = Some(CONNECT_TIME_MAX);
     config.read_timeout = Some(super::ANSWER_TIME_MAX);
-    // Who asked is told at once, and decides.
+    // Errors go to the caller at once, who decides about a retry.
     config.default_retry = false;
     let namespace = access.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let client = Client::try_from(config).map_err(|error| unusable(error.into()))?;

@@ -1,4 +1,4 @@
-//! What Landfall applies: the fields that it owns and no others.
+//! Changes to cluster objects, limited to the fields that Landfall owns.
 
 use kube::api::ApiResource;
 use serde_json::{Map, Value, json};
@@ -8,24 +8,24 @@ use crate::model::deploy::{Found, Planned, Target, VERSION_LABEL, label, pull_se
 use crate::model::event::EnvironmentName;
 use crate::model::secret::Secret;
 
-/// A change of one object. It may hold a secret, so it does not show itself.
+/// A change of one object. Has no `Debug`, because it may hold a secret.
 pub struct Change {
     pub(super) resource: ApiResource,
     pub(super) name: String,
     pub(super) body: Value,
-    /// The object may not be there yet.
-    pub(super) makes: bool,
+    /// Whether the object may be created.
+    pub(super) may_create: bool,
     what: String,
 }
 
 impl Change {
-    /// What it changes, e.g. `deployment/web`.
+    /// Name of the object, e.g. `deployment/web`.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// Has `target` run the plan's image, with its version as a label. Pods that name pull secrets get the
-    /// environment's; those that name none rely on their service account, and one that is named would take its place.
+    /// Sets the plan's image in `target`, and its version as a label. Pods that name pull secrets get the
+    /// environment's added. Pods that name none get them from their service account; naming one would disable those.
     pub fn of_workload(planned: &Planned, target: &Target, found: &Found) -> Self {
         let resource = kinds::resource(target.kind);
         let containers = |names: &[String]| -> Vec<Value> {
@@ -61,13 +61,19 @@ impl Change {
             "spec": spec,
         });
         let what = target.workload().to_string();
-        Self { resource, name: target.name.clone(), body, makes: false, what }
+        Self { resource, name: target.name.clone(), body, may_create: false, what }
     }
 
-    /// Makes the environment's pull secret for `host`, or gives it another password.
+    /// Creates or updates the environment's pull secret for `host`.
     pub fn of_secret(environment: &EnvironmentName, host: &str, password: &Secret) -> Self {
         let (resource, name) = (secret::resource(), pull_secret(environment));
         let what = format!("secret/{name}");
-        Self { body: secret::body(&name, environment, host, password), resource, name, makes: true, what }
+        Self {
+            body: secret::body(&name, environment, host, password),
+            resource,
+            name,
+            may_create: true,
+            what,
+        }
     }
 }

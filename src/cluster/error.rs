@@ -1,88 +1,86 @@
-//! Why a cluster did not do what it was asked, in words for whoever asked Landfall.
+//! Errors of cluster requests, worded for clients.
 
 use kube::core::Status;
 
 use crate::model::quotes::quoted;
 
-/// Longest piece of an API server's own words that is handed on, in characters.
+/// Longest quote of an API server's message, in characters.
 const WORDS_CHARS_MAX: usize = 300;
 /// Managers that a conflict names.
 const MANAGERS_MAX: usize = 5;
 
-/// Why a cluster did not do what it was asked. What is inside is for the server's log; the text is for clients.
+/// Errors of cluster requests. The sources are for the server's log; the text is for clients.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// The configuration leads nowhere.
-    #[error(
-        "the access to the cluster that the server's configuration names cannot be used; the server's log says why"
-    )]
+    /// The configured access cannot be used.
+    #[error("the configured access to the cluster cannot be used; the server's log says why")]
     Access(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Nobody answers.
+    /// The API server cannot be reached.
     #[error("the cluster's API server cannot be reached")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No answer came in time.
+    /// The API server did not answer in time.
     #[error("the cluster's API server did not answer in time")]
     TimedOut,
-    /// The credentials are not accepted.
+    /// The API server refuses the credentials.
     #[error("the cluster does not accept Landfall's credentials; renew those that the configuration names")]
     Unauthorized,
-    /// The role does not allow it.
+    /// The role does not allow the request.
     #[error(
         "Landfall's role does not allow it to {verb} {resource} in the namespace {namespace}; \
          deploy/kubernetes/deployer.yaml has the role that it needs"
     )]
     Forbidden {
-        /// What it may not do.
+        /// Verb that the role lacks.
         verb: &'static str,
-        /// To what: a resource, with a name where one was meant.
+        /// Resource, with a name if one was requested.
         resource: String,
-        /// Where.
+        /// Namespace of the request.
         namespace: String,
     },
-    /// Somebody else manages the fields.
+    /// Another manager owns the fields.
     #[error(
-        "{what} is managed by {managers}, which would put back what Landfall changes, or lose it: deploy with that, or \
-         let Landfall take these fields over (`take_over`, --take-over)"
+        "{what} is managed by {managers}, which would revert Landfall's change or lose its own: deploy with that \
+         manager, or let Landfall take these fields over (`take_over`, --take-over)"
     )]
     Conflict {
-        /// What was to be changed.
+        /// Object of the change.
         what: String,
-        /// By whom, quoted.
+        /// Managers of the fields, quoted.
         managers: String,
     },
-    /// It is not there.
+    /// The object does not exist.
     #[error("{what} is not there")]
     Missing {
-        /// What.
+        /// Name of the object.
         what: String,
     },
-    /// The API server refused it for another reason.
+    /// The API server refused the request for another reason.
     #[error("the cluster refused {what} ({status}): {words}")]
     Refused {
-        /// What.
+        /// Object of the request.
         what: String,
-        /// The HTTP status.
+        /// HTTP status of the refusal.
         status: u16,
-        /// The API server's words, quoted.
+        /// The API server's message, quoted.
         words: String,
     },
-    /// There is more than is looked through.
+    /// The namespace has too many objects.
     #[error("the namespace has more than {most} {resource}")]
     TooMany {
-        /// Of what.
+        /// Kind of the objects, e.g. `deployments`.
         resource: String,
-        /// How many are looked through.
+        /// Bound on the number of objects.
         most: usize,
     },
-    /// The answer is none that an API server gives.
-    #[error("what answers for the cluster is no Kubernetes API server")]
-    Strange(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Not an answer of a Kubernetes API server.
+    #[error("the answer is not that of a Kubernetes API server")]
+    NotKubernetes(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ClusterError {
-    /// Whether the change may have been made all the same: the answer is what is missing.
-    pub fn is_open(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::TimedOut | Self::Strange(_))
+    /// Whether the change may have been made despite the error, because only the answer is missing.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::TimedOut | Self::NotKubernetes(_))
     }
 
     /// Whether the cluster answered, and refused.
@@ -97,20 +95,20 @@ impl ClusterError {
             | Self::Unauthorized
             | Self::Unreachable(_)
             | Self::TimedOut
-            | Self::Strange(_) => false,
+            | Self::NotKubernetes(_) => false,
         }
     }
 }
 
-/// What was asked of an API server.
-pub(super) struct Asked<'a> {
+/// A request to an API server, as errors describe it.
+pub(super) struct ApiCall<'a> {
     pub(super) verb: &'static str,
     pub(super) resource: &'a str,
     pub(super) name: Option<&'a str>,
     pub(super) namespace: &'a str,
 }
 
-impl Asked<'_> {
+impl ApiCall<'_> {
     fn what(&self) -> String {
         match self.name {
             Some(name) => format!("{}/{name}", self.resource),
@@ -118,11 +116,13 @@ impl Asked<'_> {
         }
     }
 
-    /// Why it failed.
+    /// Converts an error of this request.
     pub(super) fn failed(&self, error: kube::Error) -> ClusterError {
         match error {
             kube::Error::Api(status) => self.refused(&status),
-            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => ClusterError::Strange(error.into()),
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+                ClusterError::NotKubernetes(error.into())
+            }
             kube::Error::Auth(_) => ClusterError::Access(error.into()),
             _ => ClusterError::Unreachable(error.into()),
         }
@@ -152,7 +152,7 @@ impl Asked<'_> {
     }
 }
 
-/// Who manages the fields of a conflict: each cause says `conflict with "MANAGER" …`, with or without what follows.
+/// Names the managers of conflicting fields. Each cause says `conflict with "MANAGER" …`, with or without more text.
 fn managers(status: &Status) -> Option<String> {
     let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
     let conflicts = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict");

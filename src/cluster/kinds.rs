@@ -1,11 +1,11 @@
-//! The kinds of workloads: where the API has them, and what is read of them. What is not read need not be understood.
+//! Kinds of workloads: their API resources, and the few fields that are read of them.
 
 use kube::api::{ApiResource, DynamicObject};
 use serde::Deserialize;
 
 use crate::model::deploy::{Container, Found, Workload, WorkloadKind};
 
-/// Where the API has a kind.
+/// API resource of a kind.
 pub(super) fn resource(kind: WorkloadKind) -> ApiResource {
     let (group, name, plural) = match kind {
         WorkloadKind::Deployment => ("apps", "Deployment", "deployments"),
@@ -22,7 +22,7 @@ pub(super) fn resource(kind: WorkloadKind) -> ApiResource {
     }
 }
 
-/// Where a kind has the template of its pods, from its `spec` on.
+/// Path from a kind's `spec` to its pod template.
 pub(super) fn template_path(kind: WorkloadKind) -> &'static [&'static str] {
     match kind {
         WorkloadKind::CronJob => &["jobTemplate", "spec", "template"],
@@ -35,7 +35,7 @@ pub(super) fn template_path(kind: WorkloadKind) -> &'static [&'static str] {
 struct PodSpec {
     containers: Vec<RawContainer>,
     init_containers: Vec<RawContainer>,
-    image_pull_secrets: Vec<Named>,
+    image_pull_secrets: Vec<NameReference>,
 }
 
 #[derive(Default, Deserialize)]
@@ -48,11 +48,11 @@ struct RawContainer {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Named {
+struct NameReference {
     name: String,
 }
 
-/// What is read of an object; nothing of one that names things as Kubernetes does not.
+/// Reads an object. Returns `None` if it is malformed.
 pub(super) fn found(kind: WorkloadKind, mut object: DynamicObject) -> Option<Found> {
     let mut place = object.data.get_mut("spec")?;
     for step in template_path(kind) {
@@ -61,7 +61,7 @@ pub(super) fn found(kind: WorkloadKind, mut object: DynamicObject) -> Option<Fou
     let pods: PodSpec = serde_json::from_value(place.get_mut("spec")?.take()).ok()?;
     let name = object.metadata.name?;
     let container = |raw: RawContainer, is_init| {
-        // These names come into commands.
+        // These names become parts of commands, so they are validated.
         let named: Workload = format!("{}/{name}:{}", kind.as_str(), raw.name).parse().ok()?;
         let (name, image, pull_policy) = (named.container?, raw.image, raw.image_pull_policy);
         Some(Container { name, image, is_init, pull_policy })

@@ -1,12 +1,13 @@
-//! An environment's cluster: what its namespace has, and telling it what to run. The one room that knows `kube`.
+//! Access to an environment's cluster: reads its namespace and applies changes. The only module that uses
+//! `kube`.
 //!
 //! ```text
-//! reach → surroundings (list, get) → changes → rehearse (dry run of all) → apply, one by one
+//! reach → surroundings (list, get) → changes → dry run of all → apply, one by one
 //! ```
 //!
-//! What is applied is what Landfall owns and nothing else, under its own field manager (Kubernetes, "Server-Side
-//! Apply"): a field that somebody else manages is a conflict, and is taken over only where somebody said so. There is
-//! no watch and no cache: an answer is as old as the request that it is for.
+//! Changes apply only the fields that Landfall owns, under its own field manager (Kubernetes, "Server-Side
+//! Apply"). A field with another manager is a conflict, and is taken over only on request. There is no watch
+//! and no cache; every answer is fresh.
 
 mod access;
 mod change;
@@ -20,56 +21,56 @@ use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use tokio::time::timeout;
 
-use crate::config::Access;
+use crate::config::ClusterAccess;
 use crate::model::deploy::{Found, PullSecret, Surroundings, WorkloadKind};
 
 pub use change::Change;
-use error::Asked;
+use error::ApiCall;
 pub use error::ClusterError;
 
-/// What Landfall calls itself where fields have owners.
+/// Landfall's field manager.
 const FIELD_MANAGER: &str = "landfall";
 /// Longest wait for one answer of the API server.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
-/// Objects that are asked for at once.
+/// Objects in one page of a list.
 const PAGE: u32 = 100;
-/// Most workloads of one kind that are looked through.
+/// Most workloads of one kind that are read.
 const WORKLOADS_MAX: usize = 2_000;
 
-/// A namespace of a cluster that was reached.
+/// A namespace of a cluster.
 pub struct Cluster {
     client: Client,
     namespace: String,
 }
 
-/// What is done about fields that somebody else manages.
+/// Handling of fields that another manager owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflicts {
-    /// They are left to who manages them, and the change is refused.
+    /// Refuse the change.
     Refuse,
-    /// They are Landfall's from now on: somebody said so.
+    /// Take the fields over, as the caller has requested.
     TakeOver,
 }
 
 impl Cluster {
-    /// The cluster that `access` leads to; nothing is asked of it yet.
+    /// Prepares access to a cluster; sends no request yet.
     ///
     /// # Errors
     /// The access cannot be used.
-    pub async fn reach(access: &Access) -> Result<Self, ClusterError> {
+    pub async fn reach(access: &ClusterAccess) -> Result<Self, ClusterError> {
         let (client, namespace) = access::client(access).await?;
         Ok(Self { client, namespace })
     }
 
-    /// The namespace.
+    /// The namespace that is read and changed.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// What the namespace has: its workloads of every kind, and the pull secret of this name for `host`.
+    /// Reads the workloads of every kind in the namespace, and the pull secret of this name for `host`.
     ///
     /// # Errors
-    /// The cluster does not say.
+    /// The cluster refuses or cannot be reached.
     pub async fn surroundings(&self, secret: &str, host: &str) -> Result<Surroundings, ClusterError> {
         let mut workloads = Vec::new();
         for kind in WorkloadKind::ALL {
@@ -82,12 +83,12 @@ impl Cluster {
     async fn list(&self, kind: WorkloadKind) -> Result<Vec<Found>, ClusterError> {
         let resource = kinds::resource(kind);
         let api = self.api(&resource);
-        let asked =
-            Asked { verb: "list", resource: &resource.plural, name: None, namespace: &self.namespace };
+        let call =
+            ApiCall { verb: "list", resource: &resource.plural, name: None, namespace: &self.namespace };
         let mut params = ListParams::default().limit(PAGE);
         let mut found = Vec::new();
         loop {
-            let page = self.answer(&asked, api.list(&params)).await?;
+            let page = self.answer(&call, api.list(&params)).await?;
             found.extend(page.items.into_iter().filter_map(|object| kinds::found(kind, object)));
             if found.len() > WORKLOADS_MAX {
                 return Err(ClusterError::TooMany { resource: resource.plural, most: WORKLOADS_MAX });
@@ -101,35 +102,35 @@ impl Cluster {
 
     async fn pull_secret(&self, name: &str, host: &str) -> Result<PullSecret, ClusterError> {
         let resource = secret::resource();
-        let asked =
-            Asked { verb: "get", resource: &resource.plural, name: Some(name), namespace: &self.namespace };
-        let object = self.answer(&asked, self.api(&resource).get_opt(name)).await?;
+        let call =
+            ApiCall { verb: "get", resource: &resource.plural, name: Some(name), namespace: &self.namespace };
+        let object = self.answer(&call, self.api(&resource).get_opt(name)).await?;
         Ok(object.map_or(PullSecret::Absent, |object| secret::read(&object.data, host)))
     }
 
-    /// Whether the cluster would take every one of these changes. Nothing is changed.
+    /// Checks with a dry run that the cluster accepts every change.
     ///
     /// # Errors
-    /// The first change that it would not take.
-    pub async fn rehearse(&self, changes: &[Change], conflicts: Conflicts) -> Result<(), ClusterError> {
+    /// The first change that it refuses.
+    pub async fn dry_run(&self, changes: &[Change], conflicts: Conflicts) -> Result<(), ClusterError> {
         for change in changes {
             self.patch(change, params(conflicts).dry_run()).await?;
         }
         Ok(())
     }
 
-    /// Makes a change.
+    /// Applies a change.
     ///
     /// # Errors
-    /// The cluster did not take it; after [`ClusterError::is_open`] it may have.
+    /// The cluster refuses the change. After [`ClusterError::is_outcome_unknown`] it may have been made.
     pub async fn apply(&self, change: &Change, conflicts: Conflicts) -> Result<(), ClusterError> {
         self.patch(change, params(conflicts)).await
     }
 
     async fn patch(&self, change: &Change, params: PatchParams) -> Result<(), ClusterError> {
-        // An apply makes what is not there, and needs both verbs for it.
-        let verb = if change.makes { "create or patch" } else { "patch" };
-        let asked = Asked {
+        // Applying a missing object creates it and needs both verbs.
+        let verb = if change.may_create { "create or patch" } else { "patch" };
+        let call = ApiCall {
             verb,
             resource: &change.resource.plural,
             name: Some(&change.name),
@@ -137,7 +138,7 @@ impl Cluster {
         };
         let api = self.api(&change.resource);
         let patch = Patch::Apply(&change.body);
-        self.answer(&asked, api.patch(&change.name, &params, &patch)).await.map(drop)
+        self.answer(&call, api.patch(&change.name, &params, &patch)).await.map(drop)
     }
 
     fn api(&self, resource: &ApiResource) -> Api<DynamicObject> {
@@ -146,11 +147,11 @@ impl Cluster {
 
     async fn answer<T>(
         &self,
-        asked: &Asked<'_>,
+        call: &ApiCall<'_>,
         answer: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
         let answer = timeout(ANSWER_TIME_MAX, answer).await.map_err(|_| ClusterError::TimedOut)?;
-        answer.map_err(|error| asked.failed(error))
+        answer.map_err(|error| call.failed(error))
     }
 }
 

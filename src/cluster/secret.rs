@@ -1,4 +1,4 @@
-//! Pull secrets: `kubernetes.io/dockerconfigjson`. A password that is read leaves this file as its hash.
+//! Pull secrets of type `kubernetes.io/dockerconfigjson`. Passwords that are read leave this file only as hashes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,12 +9,12 @@ use crate::model::deploy::PullSecret;
 use crate::model::event::EnvironmentName;
 use crate::model::secret::{Secret, sha256};
 
-/// The type of a secret that pods pull with.
+/// Type of a pull secret.
 const TYPE: &str = "kubernetes.io/dockerconfigjson";
-/// The key that such a secret has.
+/// Key of a pull secret's data.
 const KEY: &str = ".dockerconfigjson";
 
-/// Where the API has secrets.
+/// API resource of secrets.
 pub(super) fn resource() -> ApiResource {
     ApiResource {
         group: String::new(),
@@ -25,7 +25,7 @@ pub(super) fn resource() -> ApiResource {
     }
 }
 
-/// What is known of a secret's password for `host`.
+/// Reads the hash of a secret's password for `host`.
 pub(super) fn read(secret: &Value, host: &str) -> PullSecret {
     if secret["type"] != TYPE {
         return PullSecret::OtherKind;
@@ -47,7 +47,7 @@ fn password(data: &str, host: &str) -> Option<String> {
     auth.split_once(':').map(|(_, password)| password.to_owned())
 }
 
-/// A secret to apply.
+/// Builds a pull secret.
 pub(super) fn body(name: &str, environment: &EnvironmentName, host: &str, password: &Secret) -> Value {
     let (user, password) = (environment.as_str(), password.expose());
     let auth = STANDARD.encode(format!("{user}:{password}"));

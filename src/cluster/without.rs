@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use crate::config::Access;
+use crate::config::ClusterAccess;
 use crate::model::deploy::{Found, Planned, Surroundings, Target};
 use crate::model::event::EnvironmentName;
 use crate::model::secret::Secret;
@@ -51,7 +51,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Always.
-    pub async fn reach(_: &Access) -> Result<Self, ClusterError> {
+    pub async fn reach(_: &ClusterAccess) -> Result<Self, ClusterError> {
         Err(ClusterError::NotBuilt)
     }
 

@@ -1,4 +1,4 @@
-//! `[ask]`: the language model that answers what the grammar of `ask` does not understand.
+//! `[ask]`: the language model for questions that the grammar of `ask` does not understand.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use url::Url;
 use super::load::{duration, read};
 use super::{ConfigError, Secret};
 
-/// How long an answer may take, unless told otherwise.
+/// Default time for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Shortest such time: a model needs some seconds.
+/// Shortest time for an answer: a model needs some seconds.
 const TIMEOUT_MIN: Duration = Duration::from_secs(1);
-/// Longest such time: clients wait two minutes for an answer, and more is asked for than the model's.
+/// Longest time for an answer: clients wait two minutes, and the model is not all they wait for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(90);
 
-/// An endpoint that speaks OpenAI's Chat Completions.
+/// An endpoint for OpenAI's Chat Completions.
 #[derive(Clone, Debug)]
-pub struct Ask {
-    /// What `/chat/completions` is put behind; `http` or `https`.
+pub struct AskConfig {
+    /// Base URL of `/chat/completions`; `http` or `https`.
     pub model_url: Url,
     /// The model's name at the endpoint.
     pub model: String,
-    /// What the endpoint wants as Bearer.
+    /// Bearer token for the endpoint.
     pub api_key: Option<Secret>,
-    /// How long a whole answer may take, however many requests it needs.
+    /// Longest time for a whole answer, over all requests that it needs.
     pub timeout: Duration,
 }
 
@@ -43,8 +43,8 @@ const MODEL_URL: &str = "ask.model_url (--ask-model-url)";
 const MODEL: &str = "ask.model (--ask-model)";
 const API_KEY_FILE: &str = "ask.api_key_file (--ask-api-key-file)";
 
-/// The endpoint; none where nothing names one.
-pub(super) fn ask_of(table: AskTable) -> Result<Option<Ask>, ConfigError> {
+/// Checks the endpoint. Returns `None` if no key names one.
+pub(super) fn ask_of(table: AskTable) -> Result<Option<AskConfig>, ConfigError> {
     let AskTable { model_url, model, api_key_file, timeout } = table;
     let timeout = duration("ask.timeout (--ask-timeout)", timeout, TIMEOUT, TIMEOUT_MIN..=TIMEOUT_MAX)?;
     let Some(text) = model_url else {
@@ -57,7 +57,7 @@ pub(super) fn ask_of(table: AskTable) -> Result<Option<Ask>, ConfigError> {
             && url.has_host()
             && (url.username(), url.password(), url.query(), url.fragment()) == ("", None, None, None)
     };
-    // It is not shown: somebody may have put a password into it.
+    // The value is not shown, because it may have a password.
     let wrong = "is not an http or https URL without credentials and query; e.g. https://llm.internal/v1";
     let model_url =
         Url::parse(&text).ok().filter(is_base).ok_or_else(|| ConfigError::value(MODEL_URL, wrong))?;
@@ -70,7 +70,7 @@ pub(super) fn ask_of(table: AskTable) -> Result<Option<Ask>, ConfigError> {
         let wrong = "holds no key of printable characters";
         if is_key { Ok(Secret::new(key)) } else { Err(ConfigError::value(API_KEY_FILE, wrong)) }
     });
-    Ok(Some(Ask { model_url, model, api_key: api_key.transpose()?, timeout }))
+    Ok(Some(AskConfig { model_url, model, api_key: api_key.transpose()?, timeout }))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From flags, variables and a file to a checked [`Config`].
+//! Loads flags, variables and a file into a checked [`Config`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,37 +10,37 @@ use serde::Deserialize;
 use url::Url;
 
 use super::ask::{AskTable, ask_of};
+use super::cluster::{ClusterTable, clusters_of};
 use super::flags::Flags;
-use super::places::{self, ClusterTable};
 use super::upstream::{UpstreamTable, upstreams_of};
 use super::webhook::{WebhookTable, webhooks_of};
-use super::{Admin, Config, ConfigError, Proxy, Tls, Verify};
+use super::{AdminConfig, Config, ConfigError, ProxyConfig, TlsFiles, Verify};
 use crate::model::deployments::Rules;
 use crate::model::time::Span;
 
-/// Where the proxy listens unless told otherwise.
+/// Default address of the proxy.
 const PROXY_LISTEN: &str = "0.0.0.0:8080";
-/// Where the admin server listens unless told otherwise: not beyond this machine.
+/// Default address of the admin server: only reachable from this machine.
 const ADMIN_LISTEN: &str = "127.0.0.1:8081";
-/// Where the log lives unless told otherwise.
+/// Default folder of the log.
 pub const DATA: &str = "./landfall-data";
-/// How long an answer waits for its observation to be durable, unless told otherwise.
+/// Default of `log.max_wait`.
 const MAX_WAIT: Duration = Duration::from_millis(25);
-/// Longest such wait that may be set: a longer one would slow pulls down noticeably.
+/// Largest `log.max_wait`: a longer wait would slow pulls down noticeably.
 const MAX_WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long observations stay in the log, unless told otherwise: a year and some weeks, so that years compare.
+/// Default of `log.keep`: a year and some weeks, so that years can be compared.
 const KEEP: Duration = Duration::from_secs(400 * 24 * 3600);
-/// Shortest such time: what is asked about last week is answered from observations.
+/// Smallest `log.keep`: questions about the recent past are answered from observations.
 const KEEP_MIN: Duration = Duration::from_secs(24 * 3600);
-/// Longest such time.
+/// Largest `log.keep`.
 const KEEP_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-/// Longest settle time that may be set.
+/// Largest `derive.settle`.
 const SETTLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The file as it is written; every value is checked later, with its key at hand.
+/// The file as it is written. Values are checked later, where their key is known.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct File {
+struct ConfigFile {
     data: Option<PathBuf>,
     proxy: ProxyTable,
     upstream: Vec<UpstreamTable>,
@@ -87,19 +87,19 @@ struct DeriveTable {
 }
 
 impl Config {
-    /// Reads the file that the flags name, if any, and lays the flags over it.
+    /// Reads the file that the flags name, if any, and overrides it with the flags.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first problem.
     pub fn load(flags: Flags) -> Result<Self, ConfigError> {
         let file = match &flags.config {
             Some(path) => parse(&read("--config", path)?).map_err(|problem| in_file(path, problem))?,
-            None => File::default(),
+            None => ConfigFile::default(),
         };
         Self::merge(flags, file)
     }
 
-    fn merge(flags: Flags, file: File) -> Result<Self, ConfigError> {
+    fn merge(flags: Flags, file: ConfigFile) -> Result<Self, ConfigError> {
         let listen = pick("proxy.listen (--listen)", flags.listen, file.proxy.listen, PROXY_LISTEN);
         let admin_listen =
             pick("admin.listen (--admin-listen)", flags.admin_listen, file.admin.listen, ADMIN_LISTEN);
@@ -107,17 +107,17 @@ impl Config {
             Some(url) => vec![UpstreamTable::at(url)],
             None => file.upstream,
         };
-        let (places, clusters) = places::clusters(file.cluster)?;
+        let (places, clusters) = clusters_of(file.cluster)?;
         let trusted_proxies = networks(flags.trusted_proxy, file.proxy.trusted_proxies)?;
         let proxy_protocol = flags.proxy_protocol.or(file.proxy.proxy_protocol).unwrap_or(false);
         if proxy_protocol && trusted_proxies.is_empty() {
             return Err(ConfigError::value(
                 "proxy.trusted_proxies (--trusted-proxy)",
-                "missing: proxy.proxy_protocol is true, so the addresses that may speak it must be named",
+                "missing: proxy.proxy_protocol is true, so the addresses that may use it are required",
             ));
         }
         Ok(Self {
-            proxy: Proxy {
+            proxy: ProxyConfig {
                 listen: address(listen)?,
                 public_host: flags.public_host.or(file.proxy.public_host).map(public_host).transpose()?,
                 tls: tls(flags.tls_cert.or(file.proxy.tls_cert), flags.tls_key.or(file.proxy.tls_key))?,
@@ -127,7 +127,7 @@ impl Config {
                 proxy_protocol,
             },
             upstreams: upstreams_of(upstreams)?,
-            admin: Admin {
+            admin: AdminConfig {
                 listen: address(admin_listen)?,
                 token_file: flags.admin_token_file.or(file.admin.token_file),
                 hosts: admin_hosts(flags.admin_host, file.admin.hosts)?,
@@ -159,7 +159,7 @@ impl Config {
     }
 }
 
-fn parse(text: &str) -> Result<File, String> {
+fn parse(text: &str) -> Result<ConfigFile, String> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         let what = text.lines().nth(line - 1).unwrap_or_default();
@@ -207,7 +207,7 @@ fn public_host(text: String) -> Result<String, ConfigError> {
     }
 }
 
-/// Hosts as a request names them, without a port.
+/// Checks hosts as requests name them, without a port.
 fn admin_hosts(flags: Vec<String>, file: Vec<String>) -> Result<Vec<String>, ConfigError> {
     let given = if flags.is_empty() { file } else { flags };
     given.into_iter().map(|text| admin_host(&text)).collect()
@@ -233,7 +233,7 @@ fn networks(flags: Vec<String>, file: Vec<String>) -> Result<Vec<IpNet>, ConfigE
     given.into_iter().map(|text| network(&text)).collect()
 }
 
-/// A network, or a single address.
+/// Parses a network or a single address.
 fn network(text: &str) -> Result<IpNet, ConfigError> {
     text.parse().or_else(|_| text.parse::<IpAddr>().map(|address| address.to_canonical().into())).map_err(
         |_| {
@@ -244,17 +244,17 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
     )
 }
 
-fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, ConfigError> {
     match (cert, key) {
-        (Some(cert), Some(key)) => Ok(Some(Tls { cert, key })),
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
         (None, None) => Ok(None),
         (Some(_), None) => Err(ConfigError::value(
             "proxy.tls_key (--tls-key)",
-            "missing: proxy.tls_cert is set, so the key must be, too",
+            "missing: proxy.tls_cert is set, so the key is required too",
         )),
         (None, Some(_)) => Err(ConfigError::value(
             "proxy.tls_cert (--tls-cert)",
-            "missing: proxy.tls_key is set, so the certificate must be, too",
+            "missing: proxy.tls_key is set, so the certificate is required too",
         )),
     }
 }

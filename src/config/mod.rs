@@ -1,13 +1,14 @@
-//! Flags, variables and a file, made into one [`Config`]; a flag beats a variable beats the file.
+//! Configuration: flags, variables and a file, merged into one [`Config`]. A flag beats a variable, which
+//! beats the file.
 //!
-//! Everything is checked here, before anything is opened. Every complaint is one line that names the key, what is
-//! wrong with it and what is allowed.
+//! Everything is checked before anything is opened. Every error is one line with the key, the problem and the
+//! allowed values.
 
 mod ask;
+mod cluster;
 mod flags;
 mod load;
 mod outbound;
-mod places;
 mod upstream;
 mod webhook;
 
@@ -20,11 +21,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
-pub use ask::Ask;
+pub use ask::AskConfig;
+pub use cluster::{ClusterAccess, ClusterLogin};
 pub use flags::Flags;
 pub use load::DATA;
-pub use outbound::{HttpProxy, Outbound};
-pub use places::{Access, Login};
+pub use outbound::{HttpProxy, OutboundProxies};
 pub use webhook::{Provider, Webhook};
 
 use crate::model::deploy::Place;
@@ -33,143 +34,143 @@ use crate::model::event::EnvironmentName;
 use crate::model::registries::Host;
 use crate::model::time::Span;
 
-/// Everything that `landfall serve` can be told.
+/// Configuration of `landfall serve`.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The data plane.
-    pub proxy: Proxy,
-    /// The registries behind it, at least one; prefixes are unique.
-    pub upstreams: Vec<Upstream>,
-    /// The control plane.
-    pub admin: Admin,
-    /// The model that may answer what `ask` does not understand.
-    pub ask: Option<Ask>,
-    /// Who may tell of releases.
+    /// Settings of the data plane.
+    pub proxy: ProxyConfig,
+    /// Registries behind the proxy, at least one; prefixes are unique.
+    pub upstreams: Vec<UpstreamConfig>,
+    /// Settings of the control plane.
+    pub admin: AdminConfig,
+    /// Language model for questions that `ask` does not understand.
+    pub ask: Option<AskConfig>,
+    /// Forges that may report releases.
     pub webhooks: Vec<Webhook>,
-    /// The folder that the log lives in.
+    /// Folder of the log.
     pub data: PathBuf,
-    /// How long an answer waits for its observation to be durable.
+    /// Longest time that an answer waits for its observation to be durable.
     pub max_wait: Duration,
-    /// How long observations stay in the log; what they proved stays for ever.
+    /// Time that observations stay in the log; what they proved stays for ever.
     pub keep: Span,
-    /// How deployments are derived.
+    /// Rules for deriving deployments.
     pub rules: Rules,
-    /// Where the workloads of environments are.
+    /// Locations of the environments' workloads.
     pub places: BTreeMap<EnvironmentName, Place>,
-    /// How the clusters of environments are reached, where Landfall may.
-    pub clusters: BTreeMap<EnvironmentName, Access>,
+    /// Access to the environments' clusters, where Landfall may apply changes.
+    pub clusters: BTreeMap<EnvironmentName, ClusterAccess>,
 }
 
-/// The data plane's settings.
+/// Settings of the data plane.
 #[derive(Clone, Debug)]
-pub struct Proxy {
-    /// Where it listens; port 0 takes any free one.
+pub struct ProxyConfig {
+    /// Listen address; port 0 takes any free port.
     pub listen: SocketAddr,
-    /// The `host[:port]` that pull secrets and commands name; the listen address without one.
+    /// `host[:port]` for pull secrets and commands; by default the listen address.
     pub public_host: Option<String>,
-    /// Its certificate; plain HTTP without one.
-    pub tls: Option<Tls>,
-    /// Which blob transfers have their digest verified.
+    /// Certificate; without one the proxy speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Blob transfers whose digest is verified.
     pub verify: Verify,
-    /// Whether the kernel moves trusted blobs from socket to socket, where both sides are plain HTTP/1.1 (Linux).
+    /// Whether the kernel splices trusted blobs from socket to socket, if both sides are plain HTTP/1.1 (Linux).
     pub splice: bool,
-    /// Load balancers and reverse proxies in front, which tell who their clients are.
+    /// Load balancers and reverse proxies that may state their clients' addresses.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether they tell by the PROXY protocol, at the begin of each connection.
+    /// Whether trusted proxies start each connection with a PROXY protocol header.
     pub proxy_protocol: bool,
 }
 
 /// A certificate chain and its key, both PEM. Read again when either file changes.
 #[derive(Clone, Debug)]
-pub struct Tls {
+pub struct TlsFiles {
     /// The chain, the server's own certificate first.
     pub cert: PathBuf,
     /// The private key.
     pub key: PathBuf,
 }
 
-/// Which blob transfers have their digest verified as they stream. Clients verify every one in any case.
+/// Blob transfers whose digest is verified while they stream. Clients verify every blob in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verify {
-    /// Until a digest was found right once; again after an hour, after a broken transfer, and after a restart.
+    /// Transfers of blobs that were not verified within the last hour; again after a broken transfer or a restart.
     #[default]
     First,
-    /// Each one.
+    /// Every transfer.
     Always,
 }
 
-/// The control plane's settings.
+/// Settings of the control plane.
 #[derive(Clone, Debug)]
-pub struct Admin {
-    /// Where it listens; port 0 takes any free one.
+pub struct AdminConfig {
+    /// Listen address; port 0 takes any free port.
     pub listen: SocketAddr,
-    /// Where its token is read from; without one it is made on first start, in the data folder.
+    /// File with the admin token; by default one is made in the data folder on first start.
     pub token_file: Option<PathBuf>,
     /// Hosts that requests may name besides loopback and the listen address, without a port, in lower case.
     pub hosts: Vec<String>,
 }
 
-/// One registry behind the proxy.
+/// A registry behind the proxy.
 #[derive(Clone, Debug)]
-pub struct Upstream {
-    /// Repositories under this path are asked for here; the longest match wins; empty serves every repository.
+pub struct UpstreamConfig {
+    /// Path of the repositories it serves. The longest match wins; an empty prefix serves every repository.
     pub prefix: String,
     /// `http` or `https`, host and port.
     pub url: Url,
-    /// Whether the prefix is taken off the repository's name before it is asked for.
+    /// Whether the prefix is removed from the repository's name in requests to the registry.
     pub strip_prefix: bool,
-    /// The names by which clients know it besides its url's host: what it mirrors.
+    /// Registries that it mirrors: hosts by which clients know it besides its URL's.
     pub hosts: Vec<Host>,
-    /// Who Landfall pulls as; nobody in particular without.
-    pub credentials: Option<Credentials>,
-    /// Certificates that are trusted beside the system's, PEM: CAs', and servers' own.
+    /// Credentials for pulls; anonymous without.
+    pub credentials: Option<CredentialsConfig>,
+    /// PEM file with certificates trusted besides the system's: CAs' or servers' own.
     pub ca_file: Option<PathBuf>,
-    /// What happens when the registry redirects to a blob store.
+    /// Handling of redirects to blob stores.
     pub redirects: Redirects,
-    /// Token servers that may be told the password though they are of another domain, or without TLS: origins.
+    /// Origins that may receive the password as token servers although they are of another domain or without TLS.
     pub token_servers: Vec<Url>,
-    /// The HTTP proxies on the way to it, to its token server and to where it redirects.
-    pub outbound: Outbound,
-    /// Longest wait for the head of a manifest or blob, where it is not the default.
+    /// HTTP proxies for the registry, its token server and its redirect targets.
+    pub outbound: OutboundProxies,
+    /// Longest wait for the head of a manifest or blob, if not the default.
     pub head_timeout: Option<Duration>,
-    /// Longest silence in the middle of a blob before the rest is asked for anew, where it is not the default.
+    /// Longest silence in a blob before its rest is requested again, if not the default.
     pub stall_timeout: Option<Duration>,
 }
 
-/// Who Landfall is to a registry.
+/// Credentials for a registry.
 #[derive(Clone, Debug)]
-pub enum Credentials {
-    /// A user with a password that does not change.
+pub enum CredentialsConfig {
+    /// A user with a constant password.
     Fixed {
-        /// The user.
+        /// The user to log in as.
         username: String,
-        /// That user's password.
+        /// The user's password.
         password: Secret,
     },
-    /// A user with a password that stands in a file. It is read again when it changes, and when it is refused.
+    /// A user with a password from a file, which is read again when it changes and when the registry refuses it.
     File {
-        /// The user; `<token>` where the password is a token for the token server (an identity token).
+        /// The user; `<token>` if the password is a refresh token for the token server.
         username: String,
-        /// What the file held at the start.
+        /// Content of the file at the start.
         password: Secret,
-        /// The file.
+        /// Path of the file.
         file: PathBuf,
     },
-    /// `docker-credential-NAME`, or a program by its whole path, which tells both.
+    /// `docker-credential-NAME`, or the path of a credential helper.
     Helper(String),
 }
 
-/// What happens when a registry redirects.
+/// Handling of a registry's redirects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Redirects {
-    /// The proxy follows, and streams what it finds.
+    /// The proxy follows them and streams the target.
     #[default]
     Follow,
     /// The client is redirected.
     Pass,
 }
 
-/// A text that no log line, no error and no debug output shows.
+/// Text that is hidden from logs, errors and debug output.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -179,7 +180,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The text, for the one place that sends it.
+    /// The text, for the code that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -191,25 +192,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What is wrong with the configuration.
+/// Errors of the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A value that is not allowed.
+    /// A value is not allowed.
     #[error("{key}: {problem}")]
     Value {
-        /// Which key (and flag).
+        /// The key and its flag.
         key: String,
-        /// What is wrong and what is allowed.
+        /// Problem and allowed values.
         problem: String,
     },
-    /// A file that cannot be read.
+    /// A file cannot be read.
     #[error("{key}: cannot read {path}: {source}")]
     File {
-        /// The key that names it.
+        /// Key that names the file.
         key: String,
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         source: std::io::Error,
     },
 }

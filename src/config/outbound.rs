@@ -1,7 +1,7 @@
-//! Through which HTTP proxy an upstream is reached: `[[upstream]] proxy`, and the variables that container tools know.
+//! HTTP proxies for outbound connections: `[[upstream]] proxy`, and the usual environment variables.
 //!
-//! `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are read as Go programs read them (golang.org/x/net/http/httpproxy), so that
-//! Landfall goes where containerd, dockerd and registries go beside it.
+//! `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are interpreted as in Go programs
+//! (golang.org/x/net/http/httpproxy), like containerd, dockerd and registries do.
 
 use std::net::IpAddr;
 
@@ -12,63 +12,63 @@ use url::Url;
 
 use super::{ConfigError, Secret};
 
-/// Longest such list that is read, in entries: each connection looks through it.
+/// Entries read of `NO_PROXY`: each connection searches them.
 const EXEMPT_MAX: usize = 1024;
 
-/// How connections leave.
+/// Proxies for an upstream's connections.
 #[derive(Clone, Debug, Default)]
-pub struct Outbound {
+pub struct OutboundProxies {
     http: Option<HttpProxy>,
     https: Option<HttpProxy>,
-    exempt: Vec<Exempt>,
-    /// Whether this machine itself is exempt, as it is from what variables say.
+    exempt: Vec<NoProxyEntry>,
+    /// Whether loopback addresses bypass the proxy, as they do for proxies from variables.
     is_loopback_direct: bool,
 }
 
-/// A proxy that speaks HTTP.
+/// An HTTP proxy.
 #[derive(Clone, Debug)]
 pub struct HttpProxy {
-    /// Its name or address, without brackets.
+    /// Name or address of the proxy, without brackets.
     pub host: String,
-    /// Its port.
+    /// TCP port of the proxy.
     pub port: u16,
-    /// What it wants to know, as `Proxy-Authorization` has it (RFC 9110 §11.7.2).
+    /// Value for `Proxy-Authorization` (RFC 9110 §11.7.2).
     pub authorization: Option<Secret>,
 }
 
-/// Hosts that are reached without a proxy: an entry of `NO_PROXY`.
+/// An entry of `NO_PROXY`: hosts that are reached directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Exempt {
-    hosts: Hosts,
+struct NoProxyEntry {
+    hosts: HostPattern,
     port: Option<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Hosts {
+enum HostPattern {
     All,
     Network(IpAddr, u8),
-    /// The name and all below it.
+    /// The name and all names below it.
     Domain(String),
-    /// All below the name, and not itself.
+    /// All names below it, but not the name itself.
     Below(String),
 }
 
-/// What the surroundings say of proxies.
+/// Values of the environment variables.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Variables {
+pub(super) struct ProxyVariables {
     http: Option<(&'static str, String)>,
     https: Option<(&'static str, String)>,
     no: String,
 }
 
-impl Variables {
-    /// Those of this process.
+impl ProxyVariables {
+    /// Reads the variables of this process.
     pub(super) fn of_process() -> Self {
         Self::of(|name| std::env::var(name).ok())
     }
 
-    /// The first of each that says something. A CGI program's `HTTP_PROXY` is what its client sent as `Proxy`
-    /// (CVE-2016-5385, "httpoxy").
+    /// Takes the first non-empty variable of each pair. In a CGI program, `HTTP_PROXY` is the client's
+    /// `Proxy` header (CVE-2016-5385, "httpoxy") and ignored.
     fn of(variable: impl Fn(&'static str) -> Option<String>) -> Self {
         let is_cgi = variable("REQUEST_METHOD").is_some();
         let first = |names: [&'static str; 2]| {
@@ -84,9 +84,13 @@ impl Variables {
     }
 }
 
-impl Outbound {
-    /// How an upstream is reached whose `proxy`, at `key`, says this: nothing leaves it to the variables.
-    pub(super) fn new(key: &str, setting: Option<&str>, variables: &Variables) -> Result<Self, ConfigError> {
+impl OutboundProxies {
+    /// Combines the value of `proxy` at `key` with the variables, which apply if there is none.
+    pub(super) fn new(
+        key: &str,
+        setting: Option<&str>,
+        variables: &ProxyVariables,
+    ) -> Result<Self, ConfigError> {
         let exempt = exempt(&variables.no);
         match setting {
             Some("none") => Ok(Self::default()),
@@ -104,7 +108,7 @@ impl Outbound {
         }
     }
 
-    /// The proxy on the way to a host; none where it is reached directly.
+    /// Proxy for connections to a host; `None` if it is reached directly.
     pub fn proxy_for(&self, is_tls: bool, host: &str, port: u16) -> Option<&HttpProxy> {
         let proxy = if is_tls { self.https.as_ref() } else { self.http.as_ref() }?;
         let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
@@ -117,17 +121,17 @@ impl Outbound {
     }
 }
 
-impl Exempt {
+impl NoProxyEntry {
     fn has(&self, name: &str, address: Option<IpAddr>, port: u16) -> bool {
         if self.port.is_some_and(|own| own != port) {
             return false;
         }
         let below = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
         match (&self.hosts, address) {
-            (Hosts::All, _) => true,
-            (Hosts::Network(network, bits), Some(address)) => is_in(address, *network, *bits),
-            (Hosts::Domain(domain), None) => name == domain || below(domain),
-            (Hosts::Below(domain), None) => below(domain),
+            (HostPattern::All, _) => true,
+            (HostPattern::Network(network, bits), Some(address)) => is_in(address, *network, *bits),
+            (HostPattern::Domain(domain), None) => name == domain || below(domain),
+            (HostPattern::Below(domain), None) => below(domain),
             _ => false,
         }
     }
@@ -146,22 +150,23 @@ fn is_in(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     }
 }
 
-/// The entries of `NO_PROXY` that can be read; others are nobody's name.
-fn exempt(text: &str) -> Vec<Exempt> {
+/// Parses `NO_PROXY`; malformed entries match no host and are skipped.
+fn exempt(text: &str) -> Vec<NoProxyEntry> {
     let entries = text.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
     entries.filter_map(|entry| one_exempt(&entry.to_ascii_lowercase())).take(EXEMPT_MAX).collect()
 }
 
-fn one_exempt(entry: &str) -> Option<Exempt> {
+fn one_exempt(entry: &str) -> Option<NoProxyEntry> {
     if entry == "*" {
-        return Some(Exempt { hosts: Hosts::All, port: None });
+        return Some(NoProxyEntry { hosts: HostPattern::All, port: None });
     }
     if let Some((network, bits)) = entry.split_once('/') {
         let (network, bits) = (network.parse::<IpAddr>().ok()?, bits.parse().ok()?);
         let width = if network.is_ipv4() { 32 } else { 128 };
-        return (bits <= width).then_some(Exempt { hosts: Hosts::Network(network, bits), port: None });
+        return (bits <= width)
+            .then_some(NoProxyEntry { hosts: HostPattern::Network(network, bits), port: None });
     }
-    // An address of IPv6 has colons of its own.
+    // An IPv6 address has colons of its own.
     let (host, port) = match (entry.parse::<IpAddr>(), entry.rsplit_once(':')) {
         (Err(_), Some((host, port))) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
         _ => (entry, None),
@@ -170,18 +175,18 @@ fn one_exempt(entry: &str) -> Option<Exempt> {
     let hosts = match host.parse::<IpAddr>() {
         Ok(address) => {
             let address = address.to_canonical();
-            Hosts::Network(address, if address.is_ipv4() { 32 } else { 128 })
+            HostPattern::Network(address, if address.is_ipv4() { 32 } else { 128 })
         }
         Err(_) => match host.strip_prefix("*.").or_else(|| host.strip_prefix('.')) {
-            Some(domain) => Hosts::Below(domain.trim_end_matches('.').to_owned()),
-            None => Hosts::Domain(host.trim_end_matches('.').to_owned()),
+            Some(domain) => HostPattern::Below(domain.trim_end_matches('.').to_owned()),
+            None => HostPattern::Domain(host.trim_end_matches('.').to_owned()),
         },
     };
-    let is_named = !matches!(&hosts, Hosts::Domain(name) | Hosts::Below(name) if name.is_empty());
-    is_named.then_some(Exempt { hosts, port })
+    let is_named = !matches!(&hosts, HostPattern::Domain(name) | HostPattern::Below(name) if name.is_empty());
+    is_named.then_some(NoProxyEntry { hosts, port })
 }
 
-/// A proxy's URL; without a scheme, http is meant. It is not shown: a password may be in it.
+/// Parses a proxy's URL; the scheme defaults to http. The value is not shown, because it may have a password.
 fn proxy(key: &str, text: &str) -> Result<HttpProxy, ConfigError> {
     let text = text.trim();
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
@@ -203,11 +208,11 @@ fn proxy(key: &str, text: &str) -> Result<HttpProxy, ConfigError> {
 mod tests {
     use super::*;
 
-    fn variables(set: &[(&str, &str)]) -> Variables {
-        Variables::of(|name| Some((*set.iter().find(|(key, _)| *key == name)?.1).to_owned()))
+    fn variables(set: &[(&str, &str)]) -> ProxyVariables {
+        ProxyVariables::of(|name| Some((*set.iter().find(|(key, _)| *key == name)?.1).to_owned()))
     }
 
-    fn way(outbound: &Outbound, url: &str) -> Option<String> {
+    fn way(outbound: &OutboundProxies, url: &str) -> Option<String> {
         let url: Url = url.parse().unwrap();
         let host = url.host_str().unwrap().trim_matches(['[', ']']);
         let proxy =
@@ -236,7 +241,7 @@ mod tests {
             (&[("ALL_PROXY", "http://p:1")], None, None),
         ];
         for (set, to_http, to_https) in cases {
-            let outbound = Outbound::new("k", None, &variables(set)).unwrap();
+            let outbound = OutboundProxies::new("k", None, &variables(set)).unwrap();
             assert_eq!(
                 (way(&outbound, http).as_deref(), way(&outbound, https).as_deref()),
                 (to_http, to_https),
@@ -292,7 +297,8 @@ mod tests {
         ];
         for (no, url, is_proxied) in cases {
             let outbound =
-                Outbound::new("k", None, &variables(&[("HTTPS_PROXY", "p:1"), ("no_proxy", no)])).unwrap();
+                OutboundProxies::new("k", None, &variables(&[("HTTPS_PROXY", "p:1"), ("no_proxy", no)]))
+                    .unwrap();
             assert_eq!(way(&outbound, url).is_some(), is_proxied, "{no:?} {url}");
         }
     }
@@ -300,7 +306,7 @@ mod tests {
     #[test]
     fn the_key_beats_the_variables_but_for_what_they_exempt() {
         let set = variables(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", "direct.example")]);
-        let outbound = |setting| Outbound::new("k", setting, &set).unwrap();
+        let outbound = |setting| OutboundProxies::new("k", setting, &set).unwrap();
         let cases = [
             (None, "https://r.example", Some("p:1")),
             (None, "http://r.example", None),
@@ -324,7 +330,7 @@ mod tests {
             ("http://me:a%40b%3A%2B+@p:1", Some("Basic bWU6YUBiOisr")),
             ("http://me@p:1", Some("Basic bWU6")),
         ] {
-            let outbound = Outbound::new("k", Some(text), &Variables::default()).unwrap();
+            let outbound = OutboundProxies::new("k", Some(text), &ProxyVariables::default()).unwrap();
             let proxy = outbound.proxy_for(true, "r.example", 443).unwrap();
             assert_eq!(proxy.authorization.as_ref().map(Secret::reveal), expected, "{text}");
             assert!(
@@ -339,17 +345,20 @@ mod tests {
             "p:port",
             "",
         ] {
-            let complaint = |key: &str, setting, set: &Variables| {
-                let error = Outbound::new(key, setting, set).unwrap_err().to_string();
+            let complaint = |key: &str, setting, set: &ProxyVariables| {
+                let error = OutboundProxies::new(key, setting, set).unwrap_err().to_string();
                 assert!(error.contains("write http://HOST:PORT") && !error.contains("hunter2"), "{error}");
                 error
             };
             assert!(
-                complaint("upstream[0].proxy", Some(text), &Variables::default())
+                complaint("upstream[0].proxy", Some(text), &ProxyVariables::default())
                     .starts_with("upstream[0].proxy: ")
             );
             if !text.is_empty() {
-                let set = Variables { https: Some(("https_proxy", text.to_owned())), ..Variables::default() };
+                let set = ProxyVariables {
+                    https: Some(("https_proxy", text.to_owned())),
+                    ..ProxyVariables::default()
+                };
                 assert!(complaint("k", None, &set).starts_with("the variable https_proxy: "));
             }
         }

@@ -1,4 +1,4 @@
-//! The registries that the proxy stands in front of: `[[upstream]]`.
+//! `[[upstream]]`: the registries behind the proxy.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,14 +7,14 @@ use serde::Deserialize;
 use url::Url;
 
 use super::load::{duration, read};
-use super::outbound::{Outbound, Variables};
-use super::{ConfigError, Credentials, Redirects, Secret, Upstream};
+use super::outbound::{OutboundProxies, ProxyVariables};
+use super::{ConfigError, CredentialsConfig, Redirects, Secret, UpstreamConfig};
 use crate::model::oci::Repository;
 use crate::model::registries::Host;
 
-/// Shortest time that an upstream can be given to say something.
+/// Smallest timeout of an upstream.
 const WAIT_MIN: Duration = Duration::from_secs(1);
-/// Longest such time: whoever waits holds a connection on both sides.
+/// Largest timeout of an upstream: a waiting request holds a connection on both sides.
 const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,22 +36,22 @@ pub(super) struct UpstreamTable {
 }
 
 impl UpstreamTable {
-    /// The one of `--upstream`.
+    /// The upstream of `--upstream`.
     pub(super) fn at(url: String) -> Self {
         Self { url: Some(url), ..Self::default() }
     }
 }
 
-/// Checks them; there must be one.
-pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, ConfigError> {
+/// Checks the upstreams; at least one is required.
+pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<UpstreamConfig>, ConfigError> {
     if tables.is_empty() {
         return Err(ConfigError::value(
             "upstream (--upstream)",
             "missing: name the registry to stand in front of, e.g. --upstream https://registry.internal:5000",
         ));
     }
-    let variables = Variables::of_process();
-    let mut upstreams: Vec<Upstream> = Vec::with_capacity(tables.len());
+    let variables = ProxyVariables::of_process();
+    let mut upstreams: Vec<UpstreamConfig> = Vec::with_capacity(tables.len());
     for (index, table) in tables.into_iter().enumerate() {
         let upstream = upstream(index, table, &variables)?;
         if upstreams.iter().any(|other| other.prefix == upstream.prefix) {
@@ -63,11 +63,15 @@ pub(super) fn upstreams_of(tables: Vec<UpstreamTable>) -> Result<Vec<Upstream>, 
     Ok(upstreams)
 }
 
-fn upstream(index: usize, table: UpstreamTable, variables: &Variables) -> Result<Upstream, ConfigError> {
+fn upstream(
+    index: usize,
+    table: UpstreamTable,
+    variables: &ProxyVariables,
+) -> Result<UpstreamConfig, ConfigError> {
     let key = |name: &str| format!("upstream[{index}].{name}");
     let prefix = table.prefix.trim_end_matches('/').to_owned();
     if !prefix.is_empty() && Repository::in_path(&prefix).is_err() {
-        let problem = format_args!("`{prefix}` is no repository path; e.g. docker or team/images");
+        let problem = format_args!("`{prefix}` is not a repository path; e.g. docker or team/images");
         return Err(ConfigError::value(key("prefix"), problem));
     }
     if table.strip_prefix && prefix.is_empty() {
@@ -84,7 +88,7 @@ fn upstream(index: usize, table: UpstreamTable, variables: &Variables) -> Result
             return Err(ConfigError::value(key("redirects"), format_args!("`{other}`: use follow or pass")));
         }
     };
-    Ok(Upstream {
+    Ok(UpstreamConfig {
         prefix,
         url: upstream_url(key("url"), &url)?,
         strip_prefix: table.strip_prefix,
@@ -93,7 +97,7 @@ fn upstream(index: usize, table: UpstreamTable, variables: &Variables) -> Result
         ca_file: table.ca_file,
         redirects,
         token_servers: token_servers(&key("token_servers"), &table.token_servers)?,
-        outbound: Outbound::new(&key("proxy"), table.proxy.as_deref(), variables)?,
+        outbound: OutboundProxies::new(&key("proxy"), table.proxy.as_deref(), variables)?,
         head_timeout: wait(key("head_timeout"), table.head_timeout)?,
         stall_timeout: wait(key("stall_timeout"), table.stall_timeout)?,
     })
@@ -103,7 +107,7 @@ fn known_as(key: &str, text: &str) -> Result<Host, ConfigError> {
     text.parse().map_err(|problem| ConfigError::value(key, format_args!("`{text}` is {problem}")))
 }
 
-/// Schemes and hosts, perhaps with a port.
+/// Parses origins: scheme, host and optional port.
 fn token_servers(key: &str, origins: &[String]) -> Result<Vec<Url>, ConfigError> {
     let is_origin = |url: &Url| {
         matches!(url.scheme(), "http" | "https")
@@ -128,13 +132,13 @@ fn credentials(
     username: Option<String>,
     file: Option<PathBuf>,
     helper: Option<String>,
-) -> Result<Option<Credentials>, ConfigError> {
+) -> Result<Option<CredentialsConfig>, ConfigError> {
     match (username, file, helper) {
         (None, None, None) => Ok(None),
-        (None, None, Some(name)) if is_helper(&name) => Ok(Some(Credentials::Helper(name))),
+        (None, None, Some(name)) if is_helper(&name) => Ok(Some(CredentialsConfig::Helper(name))),
         (None, None, Some(name)) => {
             let problem =
-                format_args!("`{name}`: write what stands behind docker-credential-, or a whole path");
+                format_args!("`{name}`: write the part after docker-credential-, or an absolute path");
             Err(ConfigError::value(key("credential_helper"), problem))
         }
         (_, _, Some(_)) => {
@@ -145,12 +149,12 @@ fn credentials(
         (Some(_), None, None) => Err(ConfigError::value(key("password_file"), "missing: username is set")),
         (Some(username), Some(file), None) => {
             let password = read(&key("password_file"), &file)?.trim_end_matches(['\r', '\n']).to_owned();
-            Ok(Some(Credentials::File { username, password: Secret::new(password), file }))
+            Ok(Some(CredentialsConfig::File { username, password: Secret::new(password), file }))
         }
     }
 }
 
-/// No shell sees it, so a name needs only to be one.
+/// Whether `name` is a path or a plain name; no shell interprets it.
 fn is_helper(name: &str) -> bool {
     let is_name = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
     Path::new(name).is_absolute() || (!name.is_empty() && name.chars().all(is_name))
@@ -168,15 +172,15 @@ fn upstream_url(key: String, text: &str) -> Result<Url, ConfigError> {
         return Err(complain("write http:// or https://, a host and a port"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(complain("credentials do not belong into the URL; use username and password_file"));
+        return Err(complain("credentials do not belong in the URL; use username and password_file"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(complain("only scheme, host and port; a path belongs into prefix"));
+        return Err(complain("only scheme, host and port; a path belongs in prefix"));
     }
     Ok(url)
 }
 
-/// A URL in a complaint, without what stands before its `@`.
+/// Hides the user and password of a URL in an error.
 fn redacted(text: &str) -> String {
     match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),

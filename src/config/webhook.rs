@@ -1,4 +1,4 @@
-//! The forges that may tell of releases.
+//! `[[webhook]]`: forges that may report releases.
 
 use std::path::PathBuf;
 
@@ -8,36 +8,36 @@ use super::load::read;
 use super::{ConfigError, Secret};
 use crate::model::oci::Repository;
 
-/// Most webhooks: a delivery is checked against the secret of each one of its provider.
+/// Most webhooks: a delivery is checked against every secret of its provider.
 const WEBHOOKS_MAX: usize = 256;
-/// Shortest secret that is worth the name, in bytes.
+/// Shortest secret, in bytes.
 const SECRET_BYTES_MIN: usize = 16;
 
-/// A source repository at a forge whose releases are those of an image.
+/// A source repository at a forge, whose releases are those of an image.
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    /// What people call it; the audit trail names it.
+    /// Name of the webhook, shown in the audit trail.
     pub name: String,
-    /// Whose.
+    /// Forge of the source repository.
     pub provider: Provider,
-    /// What its deliveries are signed with.
+    /// Secret that signs the deliveries.
     pub secret: Secret,
-    /// The source repository's full name at the provider: `owner/name`, `group/subgroup/name`.
+    /// Full name of the source repository at the provider: `owner/name`, `group/subgroup/name`.
     pub source: String,
     /// The image's repository.
     pub repository: Repository,
 }
 
-/// A forge whose deliveries are understood.
+/// A supported forge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Provider {
-    /// GitHub, and GitHub Enterprise Server.
+    /// GitHub and GitHub Enterprise Server.
     Github,
     /// GitLab, self-managed or not.
     Gitlab,
 }
 
-/// A webhook as the file has it.
+/// `[[webhook]]` as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct WebhookTable {
@@ -56,7 +56,7 @@ pub(super) fn webhooks_of(tables: Vec<WebhookTable>) -> Result<Vec<Webhook>, Con
     for (index, table) in tables.into_iter().enumerate() {
         let webhook = webhook(index, table)?;
         if webhooks.iter().any(|other| other.name == webhook.name) {
-            let problem = format_args!("`{}` is there twice; each webhook needs its own", webhook.name);
+            let problem = format_args!("`{}` is used twice; each webhook needs its own", webhook.name);
             return Err(ConfigError::value(format!("webhook[{index}].name"), problem));
         }
         webhooks.push(webhook);

@@ -1,9 +1,9 @@
-//! What a client sends on an HTTP/2 connection beside its requests has a budget.
+//! A budget for the frames that an HTTP/2 client sends besides its requests.
 //!
-//! PING, SETTINGS, WINDOW_UPDATE, PRIORITY, RST_STREAM and frames of unknown kinds cost their sender next to nothing, and
-//! the server an answer or at least a look; a library bounds only some of them (RFC 9113 §10.5, CVE-2019-9512 and those
-//! beside it). Here each costs one, and what the server sends earns some: whoever takes a blob opens its window again and
-//! again. A client that has spent everything is cut off.
+//! PING, SETTINGS, WINDOW_UPDATE, PRIORITY, RST_STREAM and unknown frames cost the client next to nothing,
+//! but the server has to parse or answer each; h2 bounds only some of them (RFC 9113 §10.5, CVE-2019-9512 and
+//! its relatives). Here each frame costs one unit. Data sent to the client earns units, because a client that
+//! downloads a blob keeps opening its window. A client without units is disconnected.
 
 use std::io;
 use std::pin::Pin;
@@ -15,51 +15,51 @@ use tokio::time::Instant;
 
 use super::Slot;
 
-/// Frames that a connection may send at once, and begins with.
+/// Frames that a connection may send at once; its budget at the start.
 const BUDGET: u32 = 1_024;
-/// One more is earned in each such time,
+/// Time that earns one frame.
 const EARNED_IN: Duration = Duration::from_millis(100);
-/// … and with so many bytes that the client takes. Clients open a window again after some KiB.
+/// Bytes sent to the client that earn one frame. Clients open a window again after some KiB.
 const EARNED_WITH_BYTES: u32 = 256;
 
 /// Bytes before the first frame (RFC 9113 §3.4).
 const PREFACE_BYTES: u32 = 24;
-/// Bytes of a frame's header: length, kind, flags, stream (§4.1).
+/// Bytes of a frame's header: length, type, flags, stream (§4.1).
 const HEADER_BYTES: usize = 9;
-/// The kind of the frame that begins a request (§6.2). How many of them are taken is bound elsewhere.
+/// Type of the frame that begins a request (§6.2). Requests have their own bound.
 const HEADERS: u8 = 1;
 
-/// An HTTP/2 connection, as its server reads it.
-pub struct Metered<S> {
+/// An HTTP/2 connection that fails once its client has spent its frame budget.
+pub struct FrameLimited<S> {
     stream: S,
     slot: Slot,
-    frames: Frames,
-    budget: Budget,
+    frames: FrameCounter,
+    budget: FrameBudget,
 }
 
-impl<S> Metered<S> {
-    /// Looks at the frames that come on a connection, from its preface on.
+impl<S> FrameLimited<S> {
+    /// Wraps a connection before its preface is read.
     pub fn new(stream: S, slot: Slot) -> Self {
-        Self { stream, slot, frames: Frames::default(), budget: Budget::new() }
+        Self { stream, slot, frames: FrameCounter::default(), budget: FrameBudget::new() }
     }
 }
 
-/// Where in the row of frames the reader is.
-struct Frames {
+/// Parser that counts frames in the bytes it is given.
+struct FrameCounter {
     header: [u8; HEADER_BYTES],
     header_bytes: usize,
-    /// What is left of the preface or of a frame's payload.
+    /// Bytes left of the preface or of the current frame's payload.
     skip: u32,
 }
 
-impl Default for Frames {
+impl Default for FrameCounter {
     fn default() -> Self {
         Self { header: [0; HEADER_BYTES], header_bytes: 0, skip: PREFACE_BYTES }
     }
 }
 
-impl Frames {
-    /// How many frames that are no request's head begin in what was read.
+impl FrameCounter {
+    /// Counts the frames that begin in `read`, except HEADERS.
     fn count(&mut self, mut read: &[u8]) -> u32 {
         let mut count = 0;
         while !read.is_empty() {
@@ -81,20 +81,20 @@ impl Frames {
     }
 }
 
-/// How many frames may still come.
-struct Budget {
+/// Frames that may still come.
+struct FrameBudget {
     left: u32,
     since: Instant,
-    /// Of what was sent to the client, what has earned nothing yet.
+    /// Bytes sent to the client that have not earned a frame yet.
     bytes: u32,
 }
 
-impl Budget {
+impl FrameBudget {
     fn new() -> Self {
         Self { left: BUDGET, since: Instant::now(), bytes: 0 }
     }
 
-    /// Whether there was enough.
+    /// Takes `frames` off the budget. Returns whether there were enough.
     fn spend(&mut self, frames: u32) -> bool {
         if self.left < frames {
             self.earn();
@@ -108,7 +108,8 @@ impl Budget {
         self.bytes = self.bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
-    /// Done when it is needed, so that hardly anybody ever asks for the time.
+    /// Adds what time and sent bytes have earned. Runs only when the budget is short, so that the clock is
+    /// rarely read.
     fn earn(&mut self) {
         let by_time = self.since.elapsed().as_millis() / EARNED_IN.as_millis();
         let by_time = u32::try_from(by_time).unwrap_or(u32::MAX);
@@ -121,7 +122,7 @@ impl Budget {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FrameLimited<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -133,12 +134,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         if self.budget.spend(frames) {
             return Poll::Ready(Ok(()));
         }
-        self.slot.slots().was_flooding();
+        self.slot.slots().count_flooding();
         Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FrameLimited<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
         self.budget.sent(sent);
@@ -180,7 +181,7 @@ mod tests {
     fn frame(kind: u8, payload: u16) -> Vec<u8> {
         let [a, b] = payload.to_be_bytes();
         let mut bytes = vec![0, a, b, kind, 0, 0, 0, 0, 0];
-        // As a payload that looks like frames.
+        // A payload that looks like frames itself.
         bytes.extend(std::iter::repeat_n([0, 0, 1, PING], payload.into()).flatten().take(payload.into()));
         bytes
     }
@@ -195,7 +196,7 @@ mod tests {
                 bytes.extend(frame(*kind, *payload));
                 bytes
             });
-            let (mut frames, mut count, mut rest, mut cuts) = (Frames::default(), 0, &bytes[..], cuts.iter().cycle());
+            let (mut frames, mut count, mut rest, mut cuts) = (FrameCounter::default(), 0, &bytes[..], cuts.iter().cycle());
             while !rest.is_empty() {
                 let (piece, after) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
                 count += frames.count(piece);
@@ -208,20 +209,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_budget_is_spent_at_once_or_for_good_by_who_earns_it() {
-        let mut budget = Budget::new();
+        let mut budget = FrameBudget::new();
         assert!((0..BUDGET).all(|_| budget.spend(1)) && !budget.spend(1));
         tokio::time::advance(2 * EARNED_IN).await;
         assert!(budget.spend(2) && !budget.spend(1));
-        // Two updates for each piece of 4 KiB, as Go's client sends them.
+        // Two window updates for each 4 KiB, as Go's client sends them.
         for _ in 0..100_000 {
             budget.sent(4_096);
             assert!(budget.spend(2));
         }
-        // Silence earns no more than the budget.
+        // Silence earns no more than the initial budget.
         tokio::time::advance(1_000_000 * EARNED_IN).await;
         assert!(budget.spend(BUDGET) && !budget.spend(1));
-        // Acknowledgements that are sent earn less than what they acknowledge.
-        let mut budget = Budget::new();
+        // Acknowledgements earn less than the frames that they acknowledge.
+        let mut budget = FrameBudget::new();
         let pings = (0..u32::MAX).take_while(|_| {
             budget.sent(17);
             budget.spend(1)

@@ -1,18 +1,18 @@
-//! The host that a request names. One that names none, or two, is nobody's: what stands before or behind this server may
-//! take the other (RFC 9112 §3.2, RFC 9113 §8.3.1).
+//! The host that a request names. Requests that name none or several are refused, because another server on
+//! the way may choose a different one (RFC 9112 §3.2, RFC 9113 §8.3.1).
 
 use http::header::HOST;
 use http::{HeaderMap, Uri, Version};
 
-/// Why a request names no host.
+/// A request without a usable host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request needs one Host header with a host")]
+#[error("the request must name exactly one host")]
 pub struct NoHost;
 
-/// The host, with its port where it has one. Only HTTP/1.0 may name none.
+/// Returns the host, with its port where it has one. Only HTTP/1.0 may omit it.
 ///
 /// # Errors
-/// It is missing, there are several, it is no host, or HTTP/2's `:authority` names another.
+/// The host is missing, ambiguous or malformed, or differs from HTTP/2's `:authority`.
 pub fn host<'a>(version: Version, uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<&'a str>, NoHost> {
     let mut named = headers.get_all(HOST).iter();
     let header = match (named.next(), named.next()) {
@@ -27,12 +27,12 @@ pub fn host<'a>(version: Version, uri: &'a Uri, headers: &'a HeaderMap) -> Resul
         }
         (None, None) if version >= Version::HTTP_11 => Err(NoHost),
         (Some(_), None) if version == Version::HTTP_11 => Err(NoHost),
-        // In absolute form the target goes first (RFC 9112 §3.2.2).
+        // A target in absolute form beats the header (RFC 9112 §3.2.2).
         (authority, header) => Ok(authority.or(header)),
     }
 }
 
-/// Whether it may be a host and a port (RFC 3986 §3.2.2): nothing that leads somewhere else.
+/// Whether `value` has only characters that a host and port may have (RFC 3986 §3.2.2).
 fn is_host(value: &[u8]) -> bool {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte);
     !value.is_empty() && value.iter().all(is_allowed)
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// A request's version, its target and `Host` headers, and the host that it names.
+    /// A request's version, target and `Host` headers, and the expected host.
     type Case<'a> = (Version, &'a str, &'a [&'a [u8]], Result<Option<&'a str>, NoHost>);
 
     #[test]

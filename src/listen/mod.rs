@@ -1,24 +1,26 @@
-//! What the proxy's and the admin server's listener share: accepting within bounds, and ending what only waits.
+//! Shared parts of the proxy's and the admin server's listeners: accepting connections within bounds and
+//! closing idle ones.
 //!
 //! ```text
-//! accept → a slot → a conversation, until it ends, is overdue, or has to make room
+//! accept → slot → connection, until it ends, is overdue, or is evicted
 //! ```
 //!
-//! Every connection has a slot ([`Slots`]). There are so many and no more, and fewer for strangers of one address. A
-//! connection that only waits gives its slot up: to a limit of time, or to somebody who needs it. One with a request
-//! under way keeps it, and is bound by what that request is bound by.
+//! Every connection has a slot ([`Slots`]); their number is bounded. A *stranger* is a connection that has
+//! not shown a good token yet; each network has a bounded share of strangers. An idle connection loses its
+//! slot to a timeout or to a newcomer. A connection with an active request keeps its slot; that request's own
+//! timeouts apply.
 #![doc = include_str!("README.md")]
 
-mod answer;
-mod files;
+mod descriptors;
 mod frames;
 mod host;
+mod response_body;
 mod slot;
 mod slots;
 mod stall;
 mod streams;
 mod table;
-mod trusted;
+mod trusted_proxies;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -31,72 +33,72 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-pub use answer::Answer;
-pub use files::Files;
-pub use frames::Metered;
+pub use descriptors::DescriptorLimits;
+pub use frames::FrameLimited;
 pub use host::{NoHost, host};
-pub use slot::{GRACE, Slot, UnderWay};
+pub use response_body::ResponseBody;
+pub use slot::{ActiveRequest, CLOSING_GRACE, Slot};
 pub use slots::Slots;
 pub use stall::StallGuard;
-pub use streams::Streams;
+pub use streams::StreamExecutor;
 pub use table::network;
-pub use trusted::Trusted;
+pub use trusted_proxies::TrustedProxies;
 
-/// Pause after a failure to accept, which is most often a lack of file descriptors.
+/// Pause after a failed accept, most often caused by a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The bounds of one listener.
+/// Bounds of one listener.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ListenerLimits {
     /// Connections at a time.
     pub connections_max: usize,
-    /// From the accept to a first whole request head, whatever has to be said before it (TLS, a preface).
+    /// Longest time from the accept to the first complete request head, including TLS and the HTTP/2 preface.
     pub first_head: Duration,
-    /// From the end of an answer to the next whole head.
+    /// Longest time from the end of an answer to the next complete request head.
     pub idle: Duration,
-    /// How long a client may take nothing of what it asked for.
+    /// Longest time in which a client may take no byte of its answer.
     pub stall: Duration,
-    /// Requests under way may go on for so long once the server stops.
+    /// Longest time that active requests may go on after the server stops.
     pub drain: Duration,
 }
 
-/// Serves until `shutdown` is done. `converse` says all that is said on a connection, and takes no further request once
-/// [`Slot::ending`] is done. After the shutdown nothing more is accepted, and what is under way may go on for
-/// [`Limits::drain`].
+/// Serves until `shutdown` is done. `serve_connection` handles one connection and takes no further request
+/// once [`Slot::closing`] is done. After the shutdown nothing is accepted, and active requests may go on for
+/// [`ListenerLimits::drain`].
 pub async fn serve<F>(
     listener: TcpListener,
     slots: Arc<Slots>,
     shutdown: impl Future,
-    converse: impl Fn(TcpStream, SocketAddr, Slot) -> F,
+    serve_connection: impl Fn(TcpStream, SocketAddr, Slot) -> F,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
+    let (alive, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut shutdown = pin!(shutdown);
     loop {
         let next = async {
             let (stream, peer) = accept(&listener).await;
-            (stream, peer, slots.take(peer.ip()).await)
+            (stream, peer, slots.acquire(peer.ip()).await)
         };
         let (stream, peer, slot) = tokio::select! {
             _ = &mut shutdown => break,
             next = next => next,
         };
-        let conversation = converse(stream, peer, slot.clone());
-        let (held, alive) = (slots.hold(&slot), alive.clone());
+        let connection = serve_connection(stream, peer, slot.clone());
+        let (occupied, alive) = (slots.occupy(&slot), alive.clone());
         let task = tokio::spawn(async move {
-            let (held, _alive) = (held, alive);
-            attend(&held, conversation).await;
+            let (occupied, _alive) = (occupied, alive);
+            run_connection(&occupied, connection).await;
         });
-        slot.is_served_by(task.abort_handle());
+        slot.set_task(task.abort_handle());
     }
     drop((listener, alive));
-    slots.end_all();
-    // Each connection has a sender, and nobody sends.
+    slots.close_all();
+    // Each connection holds a sender and sends nothing, so the channel closes with the last of them.
     let drain = slots.limits().drain;
-    if tokio::time::timeout(drain, all_gone.recv()).await.is_err() {
-        tracing::warn!(timeout = ?drain, "connections were still in use at the end and are cut off");
-        slots.cut_all();
+    if tokio::time::timeout(drain, all_closed.recv()).await.is_err() {
+        tracing::warn!(timeout = ?drain, "closing connections that are still in use after the drain timeout");
+        slots.abort_all();
     }
 }
 
@@ -104,7 +106,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Without it small answers wait for the client's delayed acknowledgement.
+                // Without TCP_NODELAY small answers wait for the client's delayed acknowledgement.
                 let _ = stream.set_nodelay(true);
                 return (stream, peer);
             }
@@ -116,33 +118,34 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Lets a conversation go on until its end, or until the time is over in which something has to be asked.
-async fn attend(slot: &Slot, conversation: impl Future<Output = ()>) {
-    let mut conversation = pin!(conversation);
+/// Runs a connection to its end or until it is overdue.
+async fn run_connection(slot: &Slot, connection: impl Future<Output = ()>) {
+    let mut connection = pin!(connection);
     loop {
         tokio::select! {
             biased;
-            () = &mut conversation => return,
+            () = &mut connection => return,
             () = slot.overdue() => {
-                // Clients that have asked before are told first: HTTP/2 can say which requests were still heard.
-                if (slot.is_ending() || !slot.has_asked()) && slot.give_up() {
-                    slot.slots().was_silent();
+                // A client that has sent a request gets a graceful shutdown: HTTP/2 can say which requests
+                // were still accepted.
+                if (slot.is_closing() || !slot.has_requested()) && slot.stop_if_idle() {
+                    slot.slots().count_silent();
                     return;
                 }
-                slot.end();
+                slot.close();
             }
         }
     }
 }
 
-/// Polls an HTTP connection to its end. Once its slot is to be given up, it takes no further request.
-pub async fn drive(connection: impl GracefulConnection, slot: &Slot) {
+/// Drives an HTTP connection to its end. Starts a graceful shutdown once its slot is closing.
+pub async fn drive_http(connection: impl GracefulConnection, slot: &Slot) {
     let mut connection = pin!(connection);
-    // How a connection ends is the client's affair; what matters of it was observed.
+    // Errors are ignored: the client may end its connection in any way, and the log has what matters.
     tokio::select! {
         biased;
         _ = connection.as_mut() => return,
-        () = slot.ending() => connection.as_mut().graceful_shutdown(),
+        () = slot.closing() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }

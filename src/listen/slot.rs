@@ -1,4 +1,4 @@
-//! One connection's slot: what it is doing, since when, and how it is told to end.
+//! One connection's slot: its activity, its deadline, and its shutdown.
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
@@ -12,117 +12,116 @@ use futures_util::task::AtomicWaker;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::Limits;
+use super::ListenerLimits;
 use super::slots::Slots;
 
-/// How much longer than [`Limits::idle`] a connection that was told of its end and has nothing under way may stay.
-pub const GRACE: Duration = Duration::from_secs(5);
+/// Time on top of [`ListenerLimits::idle`] after which a closing connection without an active request is aborted.
+pub const CLOSING_GRACE: Duration = Duration::from_secs(5);
 
-/// A client between two requests has nothing under way for less than this. Its connection does not count as idle: closed
-/// under its next request, that request would fail.
+/// Time after a request in which a connection does not count as idle. If it were closed then, the client's
+/// next request would fail.
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
 
-/// In [`Connection::doing`]: its task was ended, and nothing may begin.
-const CUT: u32 = 1 << 31;
-/// … and: it has to write what the client does not take now. The rest is the number of requests under way.
-const WRITES: u32 = 1 << 30;
+/// Bit of [`Connection::activity`]: the task was aborted, and no request may begin.
+const ABORTED: u32 = 1 << 31;
+/// Bit of [`Connection::activity`]: a write waits for the client. The other bits count active requests.
+const WRITE_BLOCKED: u32 = 1 << 30;
 
-/// A connection's slot, as those see it who deal with the connection.
+/// Handle to a connection's slot.
 #[derive(Clone)]
 pub struct Slot(Arc<Connection>);
 
 struct Connection {
     number: u64,
     slots: Arc<Slots>,
-    came: Instant,
-    /// When it came; then when it last had something under way. In ms since the slots began.
-    since_ms: AtomicU64,
-    /// [`CUT`], [`WRITES`], and requests under way. Idle is 0.
-    doing: AtomicU32,
-    /// A whole head has come.
-    has_asked: AtomicBool,
-    /// It counts as a stranger no longer.
-    is_trusted: AtomicBool,
-    is_ending: AtomicBool,
-    ending: AtomicWaker,
+    accepted: Instant,
+    /// Time of the accept, later of the last activity, in ms since [`Slots`] was made.
+    last_active_ms: AtomicU64,
+    /// [`ABORTED`], [`WRITE_BLOCKED`], and the number of active requests. Zero means idle.
+    activity: AtomicU32,
+    /// A complete request head has arrived.
+    has_requested: AtomicBool,
+    /// The connection has shown a good token and is no longer a stranger.
+    is_authenticated: AtomicBool,
+    is_closing: AtomicBool,
+    closing: AtomicWaker,
     task: OnceLock<AbortHandle>,
 }
 
 impl Slot {
     pub(super) fn new(number: u64, slots: Arc<Slots>) -> Self {
-        let since_ms = AtomicU64::new(slots.now_ms());
+        let last_active_ms = AtomicU64::new(slots.now_ms());
         Self(Arc::new(Connection {
             number,
             slots,
-            came: Instant::now(),
-            since_ms,
-            doing: AtomicU32::new(0),
-            has_asked: AtomicBool::new(false),
-            is_trusted: AtomicBool::new(false),
-            is_ending: AtomicBool::new(false),
-            ending: AtomicWaker::new(),
+            accepted: Instant::now(),
+            last_active_ms,
+            activity: AtomicU32::new(0),
+            has_requested: AtomicBool::new(false),
+            is_authenticated: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
+            closing: AtomicWaker::new(),
             task: OnceLock::new(),
         }))
     }
 
-    /// A whole head has come: until what is returned is dropped, the connection is not idle. None where the connection
-    /// was just given up; then no answer is due, as none is to what comes after the end of a connection.
-    pub fn begin(&self) -> Option<UnderWay> {
-        if self.0.doing.fetch_add(1, Ordering::AcqRel) & CUT != 0 {
+    /// Registers a request whose head is complete. The connection is not idle until the returned value is
+    /// dropped. Returns `None` if the connection was just aborted; that request needs no answer.
+    pub fn begin_request(&self) -> Option<ActiveRequest> {
+        if self.0.activity.fetch_add(1, Ordering::AcqRel) & ABORTED != 0 {
             return None;
         }
-        self.0.has_asked.store(true, Ordering::Relaxed);
-        Some(UnderWay(self.clone()))
+        self.0.has_requested.store(true, Ordering::Relaxed);
+        Some(ActiveRequest(self.clone()))
     }
 
-    /// A good token was shown on the connection: it counts as a stranger no longer, if there is room for one more that
-    /// does not.
-    pub fn trust(&self) {
-        if !self.0.is_trusted.load(Ordering::Relaxed) && self.0.slots.trust(self) {
-            self.0.is_trusted.store(true, Ordering::Relaxed);
+    /// Takes the connection out of the strangers after a good token, if there is room for another authenticated one.
+    pub fn mark_authenticated(&self) {
+        if !self.0.is_authenticated.load(Ordering::Relaxed) && self.0.slots.mark_authenticated(self) {
+            self.0.is_authenticated.store(true, Ordering::Relaxed);
         }
     }
 
-    /// A trusted proxy says whose the connection is: it counts for that network from here on.
-    pub fn is_from(&self, address: IpAddr) {
-        self.0.slots.is_from(self, address);
+    /// Counts the connection for this client's network, as a trusted proxy has named it.
+    pub fn set_client_address(&self, address: IpAddr) {
+        self.0.slots.set_client_address(self, address);
     }
 
-    /// What binds the connection.
-    pub fn limits(&self) -> &Limits {
+    /// Bounds of the listener.
+    pub fn limits(&self) -> &ListenerLimits {
         self.0.slots.limits()
     }
 
-    /// Whether there is something to write that the client does not take now.
-    pub(super) fn writes(&self, writes: bool) {
-        if writes {
-            self.0.doing.fetch_or(WRITES, Ordering::AcqRel);
+    /// Records whether a write waits for the client.
+    pub(super) fn set_write_blocked(&self, is_blocked: bool) {
+        if is_blocked {
+            self.0.activity.fetch_or(WRITE_BLOCKED, Ordering::AcqRel);
         } else {
-            self.0.since_ms.store(self.0.slots.now_ms(), Ordering::Relaxed);
-            self.0.doing.fetch_and(!WRITES, Ordering::AcqRel);
+            self.0.last_active_ms.store(self.0.slots.now_ms(), Ordering::Relaxed);
+            self.0.activity.fetch_and(!WRITE_BLOCKED, Ordering::AcqRel);
         }
     }
 
-    /// Done once the connection is to take no further request. One at a time may wait for it.
-    pub fn ending(&self) -> impl Future<Output = ()> + use<'_> {
+    /// Waits until the connection is to take no further request. One task at a time may wait.
+    pub fn closing(&self) -> impl Future<Output = ()> + use<'_> {
         poll_fn(|cx| {
-            self.0.ending.register(cx.waker());
-            if self.is_ending() { Poll::Ready(()) } else { Poll::Pending }
+            self.0.closing.register(cx.waker());
+            if self.is_closing() { Poll::Ready(()) } else { Poll::Pending }
         })
     }
 
     /// Whether the connection is to take no further request.
-    pub fn is_ending(&self) -> bool {
-        self.0.is_ending.load(Ordering::Acquire)
+    pub fn is_closing(&self) -> bool {
+        self.0.is_closing.load(Ordering::Acquire)
     }
 
-    pub(super) fn end(&self) {
-        self.0.is_ending.store(true, Ordering::Release);
-        self.0.ending.wake();
+    pub(super) fn close(&self) {
+        self.0.is_closing.store(true, Ordering::Release);
+        self.0.closing.wake();
     }
 
-    pub(super) fn has_asked(&self) -> bool {
-        self.0.has_asked.load(Ordering::Relaxed)
+    pub(super) fn has_requested(&self) -> bool {
+        self.0.has_requested.load(Ordering::Relaxed)
     }
 
     pub(super) fn slots(&self) -> &Slots {
@@ -133,95 +132,95 @@ impl Slot {
         self.0.number
     }
 
-    /// How long it has been there.
+    /// Time since the accept.
     pub(super) fn age(&self) -> Duration {
-        self.0.came.elapsed()
+        self.0.accepted.elapsed()
     }
 
-    /// Since when it is idle, if it is.
+    /// Time of the last activity, in ms since [`Slots`] was made, if the connection is idle.
     pub(super) fn idle_since_ms(&self) -> Option<u64> {
-        let since = self.0.since_ms.load(Ordering::Relaxed);
+        let since = self.0.last_active_ms.load(Ordering::Relaxed);
         let idle_for = Duration::from_millis(self.0.slots.now_ms().saturating_sub(since));
-        (self.0.doing.load(Ordering::Acquire) == 0 && idle_for >= BETWEEN_REQUESTS).then_some(since)
+        (self.0.activity.load(Ordering::Acquire) == 0 && idle_for >= BETWEEN_REQUESTS).then_some(since)
     }
 
-    pub(super) fn is_served_by(&self, task: AbortHandle) {
+    pub(super) fn set_task(&self, task: AbortHandle) {
         let task = self.0.task.get_or_init(|| task);
-        // It may have been cut before there was a task to cut.
-        if self.0.doing.load(Ordering::Acquire) & CUT != 0 {
+        // The slot may have been aborted before its task was known.
+        if self.0.activity.load(Ordering::Acquire) & ABORTED != 0 {
             task.abort();
         }
     }
 
-    /// Ends the connection, whatever it is doing.
-    pub(super) fn cut(&self) {
-        self.0.doing.fetch_or(CUT, Ordering::AcqRel);
-        self.abort();
+    /// Aborts the connection, even with active requests.
+    pub(super) fn abort(&self) {
+        self.0.activity.fetch_or(ABORTED, Ordering::AcqRel);
+        self.abort_task();
     }
 
-    /// Ends the connection unless something is under way.
-    pub(super) fn cut_if_idle(&self) -> bool {
-        let is_idle = self.give_up();
+    /// Aborts the connection if it is idle. Returns whether it was.
+    pub(super) fn abort_if_idle(&self) -> bool {
+        let is_idle = self.stop_if_idle();
         if is_idle {
-            self.abort();
+            self.abort_task();
         }
         is_idle
     }
 
-    /// Lets nothing begin any more, unless something is under way.
-    pub(super) fn give_up(&self) -> bool {
-        // A client that asked for nothing has nothing under way, though it may not read the goodbye.
-        let waits = |doing| doing == 0 || (doing == WRITES && !self.has_asked());
-        let given_up = |doing| waits(doing).then_some(CUT);
-        self.0.doing.fetch_update(Ordering::AcqRel, Ordering::Acquire, given_up).is_ok()
+    /// Lets no request begin any more if the connection is idle. Returns whether it was.
+    pub(super) fn stop_if_idle(&self) -> bool {
+        // A client that has sent no request counts as idle, even if it does not read the shutdown notice.
+        let waits = |activity| activity == 0 || (activity == WRITE_BLOCKED && !self.has_requested());
+        let stopped = |activity| waits(activity).then_some(ABORTED);
+        self.0.activity.fetch_update(Ordering::AcqRel, Ordering::Acquire, stopped).is_ok()
     }
 
-    fn abort(&self) {
+    fn abort_task(&self) {
         if let Some(task) = self.0.task.get() {
             task.abort();
         }
     }
 
-    /// Done once the connection has asked for nothing for too long.
+    /// Waits until the connection's deadline for its next request has passed.
     pub(super) async fn overdue(&self) {
         loop {
             let (now, deadline) = (Instant::now(), self.deadline());
             if deadline <= now {
                 return;
             }
-            // Requests that come meanwhile may bring a nearer one.
+            // A request that comes meanwhile may shorten the deadline.
             sleep_until(deadline.min(now + self.limits().idle)).await;
         }
     }
 
     fn deadline(&self) -> Instant {
         let limits = self.limits();
-        let limit = match (self.has_asked(), self.is_ending()) {
+        let limit = match (self.has_requested(), self.is_closing()) {
             (false, _) => limits.first_head,
             (true, false) => limits.idle,
-            (true, true) => limits.idle + GRACE,
+            (true, true) => limits.idle + CLOSING_GRACE,
         };
-        let is_waiting = !self.has_asked() || self.0.doing.load(Ordering::Acquire) == 0;
-        let since = Duration::from_millis(self.0.since_ms.load(Ordering::Relaxed));
-        if is_waiting { self.0.slots.began() + since + limit } else { Instant::now() + limit }
+        let is_waiting = !self.has_requested() || self.0.activity.load(Ordering::Acquire) == 0;
+        let since = Duration::from_millis(self.0.last_active_ms.load(Ordering::Relaxed));
+        if is_waiting { self.0.slots.started() + since + limit } else { Instant::now() + limit }
     }
 }
 
-/// A request that is under way until this is dropped.
-pub struct UnderWay(Slot);
+/// An active request; dropping it ends the activity.
+pub struct ActiveRequest(Slot);
 
-impl Drop for UnderWay {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        let Connection { since_ms, slots, doing, .. } = &*self.0.0;
-        since_ms.store(slots.now_ms(), Ordering::Relaxed);
-        doing.fetch_sub(1, Ordering::AcqRel);
+        let Connection { last_active_ms, slots, activity, .. } = &*self.0.0;
+        last_active_ms.store(slots.now_ms(), Ordering::Relaxed);
+        activity.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// A slot that is free again once this is dropped.
-pub(super) struct Held(pub(super) Slot);
+/// An occupied slot; dropping it frees the slot.
+pub(super) struct OccupiedSlot(pub(super) Slot);
 
-impl Deref for Held {
+impl Deref for OccupiedSlot {
     type Target = Slot;
 
     fn deref(&self) -> &Slot {
@@ -229,7 +228,7 @@ impl Deref for Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for OccupiedSlot {
     fn drop(&mut self) {
         self.0.0.slots.release(&self.0);
     }

@@ -1,4 +1,4 @@
-//! The slots of a listener: who gets one, and who goes when all are taken.
+//! The slots of a listener: assignment, eviction, and counts of ended connections.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,103 +12,103 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::Limits;
-use super::slot::{Held, Slot};
+use super::ListenerLimits;
+use super::slot::{OccupiedSlot, Slot};
 use super::table::{Table, network};
-use super::trusted::Trusted;
+use super::trusted_proxies::TrustedProxies;
 
-/// The part of the slots that strangers of one network may have: many nodes behind one address show their tokens, and count
-/// no longer.
+/// Divisor for the slots that strangers of one network may have. Nodes behind one address that show their
+/// tokens do not count.
 const NETWORK_SHARE: usize = 4;
-/// The part of the slots that is never given to authenticated clients, so that some connection can always make room.
+/// Divisor for the slots that are reserved for strangers, so that room can always be made.
 const STRANGERS_SHARE: usize = 8;
-/// A network that has had its share keeps a stranger for so long if there is room: the nodes behind one address may all come at
-/// once, and a handshake takes its time.
-const NEWCOMER: Duration = Duration::from_secs(1);
-/// Where every connection has a request under way, how long until somebody is looked for again who has not.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// Time that a stranger beyond its network's share may stay while slots are free: nodes behind one address
+/// may arrive together, and a handshake takes time.
+const NEWCOMER_GRACE: Duration = Duration::from_secs(1);
+/// Pause before looking for an idle connection again when all have active requests.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// The slots of a listener. A newcomer gets one as long as there is a connection that only waits; those go first that
-/// showed no good token, the oldest before the others.
+/// The slots of a listener. A newcomer gets one as long as some connection is idle. Strangers are evicted
+/// first, oldest first, then the connection that has been idle longest.
 pub struct Slots {
-    limits: Limits,
-    trusted: Trusted,
-    began: Instant,
+    limits: ListenerLimits,
+    trusted_proxies: TrustedProxies,
+    started: Instant,
     table: Mutex<Table>,
-    is_free: Notify,
-    /// Connections whose descriptors are in use: a cut one's is until its task has ended.
+    freed: Notify,
+    /// Connections whose descriptors are in use. An aborted one counts until its task has ended.
     open: AtomicUsize,
-    ended: Family<Ended, Counter>,
+    ended: Family<EndedLabels, Counter>,
 }
 
-/// Why a connection was ended by the server.
+/// Reason why the server ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ended {
+struct EndedLabels {
     reason: &'static str,
 }
 
-const FOR_ITS_NETWORK: Ended = Ended { reason: "too_many_of_one_network" };
-const FOR_ROOM: Ended = Ended { reason: "no_room" };
-const SILENT: Ended = Ended { reason: "no_request_in_time" };
-const STALLED: Ended = Ended { reason: "took_nothing" };
-const FLOODING: Ended = Ended { reason: "too_many_frames" };
+const FOR_ITS_NETWORK: EndedLabels = EndedLabels { reason: "too_many_of_one_network" };
+const FOR_ROOM: EndedLabels = EndedLabels { reason: "no_room" };
+const SILENT: EndedLabels = EndedLabels { reason: "no_request_in_time" };
+const STALLED: EndedLabels = EndedLabels { reason: "took_nothing" };
+const FLOODING: EndedLabels = EndedLabels { reason: "too_many_frames" };
 
 impl Slots {
-    /// Slots within these bounds. Connections from a `trusted` proxy stand for many clients: they have no share.
-    pub fn new(limits: Limits, trusted: Trusted) -> Arc<Self> {
+    /// Makes slots within `limits`. Connections from trusted proxies stand for many clients and have no share.
+    pub fn new(limits: ListenerLimits, trusted_proxies: TrustedProxies) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            trusted,
-            began: Instant::now(),
+            trusted_proxies,
+            started: Instant::now(),
             table: Mutex::default(),
-            is_free: Notify::new(),
+            freed: Notify::new(),
             open: AtomicUsize::new(0),
             ended: Family::default(),
         })
     }
 
-    /// The bounds.
-    pub fn limits(&self) -> &Limits {
+    /// Bounds of the listener.
+    pub fn limits(&self) -> &ListenerLimits {
         &self.limits
     }
 
-    /// Makes what it counts part of what `/metrics` shows.
+    /// Registers the counters for `/metrics`.
     pub fn register(&self, registry: &mut Registry, of: &str) {
         let listener = registry.sub_registry_with_prefix(format!("landfall_{of}"));
         let help = "Client connections that the server ended, by reason";
         listener.register("connections_ended", help, self.ended.clone());
     }
 
-    /// A slot for a connection from this address. Waits only while every connection has a request under way.
-    pub(super) async fn take(self: &Arc<Self>, from: IpAddr) -> Slot {
+    /// Returns a slot for a connection from this address. Waits only while every connection has an active request.
+    pub(super) async fn acquire(self: &Arc<Self>, from: IpAddr) -> Slot {
         loop {
-            if let Some(slot) = self.try_take(from) {
+            if let Some(slot) = self.try_acquire(from) {
                 while self.open.load(Ordering::Acquire) >= self.limits.connections_max {
-                    let _ = timeout(LOOK_PAUSE, self.is_free.notified()).await;
+                    let _ = timeout(RETRY_PAUSE, self.freed.notified()).await;
                 }
                 return slot;
             }
-            // Not woken by whoever becomes idle: that is looked for from time to time.
-            let _ = timeout(LOOK_PAUSE, self.is_free.notified()).await;
+            // Connections that become idle do not notify; the loop looks again after the pause.
+            let _ = timeout(RETRY_PAUSE, self.freed.notified()).await;
         }
     }
 
-    /// A slot for tests of what happens on one connection.
+    /// A slot for tests of a single connection.
     #[cfg(test)]
-    pub(crate) fn one(limits: Limits) -> Slot {
+    pub(crate) fn single(limits: ListenerLimits) -> Slot {
         use futures_util::FutureExt as _;
-        Self::new(limits, Trusted::default())
-            .take([127, 0, 0, 1].into())
+        Self::new(limits, TrustedProxies::default())
+            .acquire([127, 0, 0, 1].into())
             .now_or_never()
             .expect("all are free")
     }
 
-    fn try_take(self: &Arc<Self>, from: IpAddr) -> Option<Slot> {
-        let network = (!self.trusted.has(from)).then(|| network(from));
+    fn try_acquire(self: &Arc<Self>, from: IpAddr) -> Option<Slot> {
+        let network = (!self.trusted_proxies.contains(from)).then(|| network(from));
         let mut table = self.table();
-        self.make_room_in(network, &mut table);
+        self.evict_from(network, &mut table);
         if table.len() >= self.limits.connections_max {
-            if !table.cut_oldest_stranger() && !table.cut_longest_idle() {
+            if !table.evict_oldest_stranger() && !table.evict_longest_idle() {
                 return None;
             }
             self.ended.get_or_create(&FOR_ROOM).inc();
@@ -116,87 +116,88 @@ impl Slots {
         Some(table.add(network, |number| Slot::new(number, self.clone())))
     }
 
-    fn make_room_in(&self, network: Option<IpAddr>, table: &mut Table) {
+    fn evict_from(&self, network: Option<IpAddr>, table: &mut Table) {
         let Some(network) = network else { return };
-        while table.strangers_of(network) >= share(self.limits.connections_max, NETWORK_SHARE) {
+        while table.strangers_of(network) >= fraction(self.limits.connections_max, NETWORK_SHARE) {
             let is_full = table.len() >= self.limits.connections_max;
-            let stays = if is_full { Duration::ZERO } else { NEWCOMER };
-            if !table.cut_oldest_of(network, stays) {
+            let stays = if is_full { Duration::ZERO } else { NEWCOMER_GRACE };
+            if !table.evict_oldest_of(network, stays) {
                 return;
             }
             self.ended.get_or_create(&FOR_ITS_NETWORK).inc();
         }
     }
 
-    pub(super) fn is_from(&self, slot: &Slot, address: IpAddr) {
-        let network = (!self.trusted.has(address)).then(|| network(address));
+    pub(super) fn set_client_address(&self, slot: &Slot, address: IpAddr) {
+        let network = (!self.trusted_proxies.contains(address)).then(|| network(address));
         let mut table = self.table();
-        self.make_room_in(network, &mut table);
-        table.is_from(slot.number(), network);
+        self.evict_from(network, &mut table);
+        table.set_network(slot.number(), network);
     }
 
-    /// Takes a connection out of the strangers, if there is room among the others.
-    pub(super) fn trust(&self, slot: &Slot) -> bool {
+    /// Takes a connection out of the strangers, if there is room among the authenticated ones.
+    pub(super) fn mark_authenticated(&self, slot: &Slot) -> bool {
         let mut table = self.table();
-        let trusted_max = self.limits.connections_max - share(self.limits.connections_max, STRANGERS_SHARE);
-        if table.trusted() >= trusted_max {
-            if !table.cut_longest_idle() {
+        let authenticated_max =
+            self.limits.connections_max - fraction(self.limits.connections_max, STRANGERS_SHARE);
+        if table.authenticated() >= authenticated_max {
+            if !table.evict_longest_idle() {
                 return false;
             }
             self.ended.get_or_create(&FOR_ROOM).inc();
         }
-        table.trust(slot.number());
+        table.mark_authenticated(slot.number());
         true
     }
 
-    /// What frees the slot when it is dropped.
-    pub(super) fn hold(&self, slot: &Slot) -> Held {
+    /// Marks a slot as occupied until the returned value is dropped.
+    pub(super) fn occupy(&self, slot: &Slot) -> OccupiedSlot {
         self.open.fetch_add(1, Ordering::AcqRel);
-        Held(slot.clone())
+        OccupiedSlot(slot.clone())
     }
 
     pub(super) fn release(&self, slot: &Slot) {
         self.table().remove(slot.number());
         self.open.fetch_sub(1, Ordering::AcqRel);
-        self.is_free.notify_one();
+        self.freed.notify_one();
     }
 
-    pub(super) fn was_silent(&self) {
+    pub(super) fn count_silent(&self) {
         self.ended.get_or_create(&SILENT).inc();
     }
 
-    pub(super) fn was_stalled(&self) {
+    pub(super) fn count_stalled(&self) {
         self.ended.get_or_create(&STALLED).inc();
     }
 
-    pub(super) fn was_flooding(&self) {
+    pub(super) fn count_flooding(&self) {
         self.ended.get_or_create(&FLOODING).inc();
     }
 
-    /// Tells every connection to end once nothing is under way.
-    pub(super) fn end_all(&self) {
-        self.table().all().for_each(Slot::end);
+    /// Asks every connection to close once it has no active request.
+    pub(super) fn close_all(&self) {
+        self.table().all().for_each(Slot::close);
     }
 
-    pub(super) fn cut_all(&self) {
-        self.table().all().for_each(Slot::cut);
+    pub(super) fn abort_all(&self) {
+        self.table().all().for_each(Slot::abort);
     }
 
-    pub(super) fn began(&self) -> Instant {
-        self.began
+    pub(super) fn started(&self) -> Instant {
+        self.started
     }
 
     pub(super) fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // Whole after each step, whoever panicked.
+        // A panic cannot leave the table inconsistent.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A part of all slots, at least one.
-fn share(of: usize, part: usize) -> usize {
+/// A share of all slots, at least one.
+fn fraction(of: usize, part: usize) -> usize {
     (of / part).max(1)
 }

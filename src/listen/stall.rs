@@ -1,4 +1,4 @@
-//! A client that takes nothing for too long is cut off, so that it cannot hold an upstream connection for ever.
+//! Disconnects clients that take no bytes for too long, so that they cannot hold upstream connections for ever.
 
 use std::future::Future;
 use std::io;
@@ -11,43 +11,43 @@ use tokio::time::{Sleep, sleep};
 
 use super::Slot;
 
-/// A stream whose writes fail once none of them got anywhere for [`Limits::stall`](super::Limits::stall). What has to be
-/// written keeps its connection from counting as idle.
+/// A stream whose writes fail after [`ListenerLimits::stall`](super::ListenerLimits::stall) without progress.
+/// A blocked write keeps the connection from counting as idle.
 pub struct StallGuard<S> {
     stream: S,
     slot: Slot,
-    stalled: Option<Pin<Box<Sleep>>>,
+    stall_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> StallGuard<S> {
-    /// Guards the stream of a connection.
+    /// Guards a connection's stream.
     pub fn new(stream: S, slot: Slot) -> Self {
-        Self { stream, slot, stalled: None }
+        Self { stream, slot, stall_timer: None }
     }
 
-    /// The stream.
+    /// The guarded stream.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// How long nothing of what is written may be taken.
+    /// Longest time a write may make no progress.
     pub fn limit(&self) -> Duration {
         self.slot.limits().stall
     }
 
-    fn watch<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn check<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            if self.stalled.take().is_some() {
-                self.slot.writes(false);
+            if self.stall_timer.take().is_some() {
+                self.slot.set_write_blocked(false);
             }
             return outcome;
         }
-        let timer = self.stalled.get_or_insert_with(|| {
-            self.slot.writes(true);
+        let timer = self.stall_timer.get_or_insert_with(|| {
+            self.slot.set_write_blocked(true);
             Box::pin(sleep(self.slot.limits().stall))
         });
         ready!(timer.as_mut().poll(cx));
-        self.slot.slots().was_stalled();
+        self.slot.slots().count_stalled();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -65,7 +65,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for StallGuard<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.watch(cx, outcome)
+        self.check(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -74,7 +74,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.watch(cx, outcome)
+        self.check(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -83,12 +83,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
-        self.watch(cx, outcome)
+        self.check(cx, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.watch(cx, outcome)
+        self.check(cx, outcome)
     }
 }
 
@@ -97,9 +97,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::listen::{Limits, Slots};
+    use crate::listen::{ListenerLimits, Slots};
 
-    const LIMITS: Limits = Limits {
+    const LIMITS: ListenerLimits = ListenerLimits {
         connections_max: 1,
         first_head: Duration::from_secs(30),
         idle: Duration::from_secs(60),
@@ -110,7 +110,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stops_is_cut_off_and_a_slow_one_is_not() {
         let (near, mut far) = tokio::io::duplex(16);
-        let slot = Slots::one(LIMITS);
+        let slot = Slots::single(LIMITS);
         let mut guarded = StallGuard::new(near, slot.clone());
         let reading = tokio::spawn(async move {
             for _ in 0..4 {

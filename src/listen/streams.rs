@@ -1,8 +1,9 @@
-//! HTTP/2 streams: an answer that its client leaves no room for is given up, and only that one.
+//! HTTP/2 streams whose client opens no window are reset, one by one.
 //!
-//! A connection's stall guard cannot see it: the socket takes everything but this answer, which waits for a window of its
-//! own (RFC 9113 §5.2). Nor can the body, which hyper does not ask for more meanwhile. So the body tells whose turn it is,
-//! and the stream's task looks at the time.
+//! [`StallGuard`](super::StallGuard) cannot see such a stream, because the socket still takes everything else
+//! while this answer waits for its own flow-control window (RFC 9113 §5.2). The body cannot see it either,
+//! because hyper does not poll it meanwhile. So the body records whether data was handed over, and the
+//! stream's task watches the time.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -17,62 +18,62 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Slots;
 
 tokio::task_local! {
-    static TURN: Arc<Turn>;
+    static PROGRESS: Arc<StreamProgress>;
 }
 
-/// Gives each stream of an HTTP/2 connection a task, in which its client must take something of the answer within
-/// [`Limits::stall`](super::Limits::stall).
+/// Runs each stream of an HTTP/2 connection in a task that resets the stream if its client takes nothing for
+/// [`ListenerLimits::stall`](super::ListenerLimits::stall).
 #[derive(Clone)]
-pub struct Streams {
+pub struct StreamExecutor {
     slots: Arc<Slots>,
 }
 
-impl Streams {
-    /// Streams on connections with these slots.
+impl StreamExecutor {
+    /// Makes an executor for connections with these slots.
     pub fn new(slots: Arc<Slots>) -> Self {
         Self { slots }
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
     fn execute(&self, stream: F) {
-        let (turn, slots) = (Arc::new(Turn::default()), self.slots.clone());
-        let mut watch = Watch::of(turn.clone(), slots.limits().stall);
-        tokio::spawn(TURN.scope(turn, async move {
+        let (progress, slots) = (Arc::new(StreamProgress::default()), self.slots.clone());
+        let mut watch = WindowStall::of(progress.clone(), slots.limits().stall);
+        tokio::spawn(PROGRESS.scope(progress, async move {
             tokio::select! {
                 biased;
                 () = pin!(stream) => {}
-                // Dropping it resets the stream.
-                () = poll_fn(|cx| watch.poll(cx)) => slots.was_stalled(),
+                // Dropping the future resets the stream.
+                () = poll_fn(|cx| watch.poll(cx)) => slots.count_stalled(),
             }
         }));
     }
 }
 
-/// Whose turn it is: the server's, to give more of a body, or the client's, to take what it was given. The number grows
-/// with each change; while it is odd it is the client's.
+/// Progress of a stream's body. The number is odd while the client has to take data, even while the server
+/// has to produce more.
 #[derive(Default)]
-pub(super) struct Turn(AtomicU32);
+pub(super) struct StreamProgress(AtomicU32);
 
-impl Turn {
-    /// That of the stream whose task this is, if it is a stream's.
-    pub(super) fn here() -> Option<Arc<Self>> {
-        TURN.try_with(Arc::clone).ok()
+impl StreamProgress {
+    /// Progress of the current task's stream, if the task runs one.
+    pub(super) fn current() -> Option<Arc<Self>> {
+        PROGRESS.try_with(Arc::clone).ok()
     }
 
-    /// The client has what it was given.
-    pub(super) fn is_servers(&self) {
-        if self.is_clients() {
+    /// Records that hyper asks for more: the client has taken the last piece.
+    pub(super) fn body_polled(&self) {
+        if self.awaits_client() {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The client was given a piece.
-    pub(super) fn becomes_clients(&self) {
+    /// Records that a piece was handed to the client.
+    pub(super) fn data_given(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn is_clients(&self) -> bool {
+    fn awaits_client(&self) -> bool {
         self.number() % 2 == 1
     }
 
@@ -81,30 +82,30 @@ impl Turn {
     }
 }
 
-/// Tells when one turn of the client's takes too long.
-struct Watch {
-    turn: Arc<Turn>,
+/// Timer that fires when the client takes one piece for too long.
+struct WindowStall {
+    progress: Arc<StreamProgress>,
     limit: Duration,
     latest: Option<(u32, Instant)>,
-    /// Made at the first wait, and moved only when it fires: an answer has many short waits.
+    /// Created at the first wait and reset only when it fires, because an answer has many short waits.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl Watch {
-    fn of(turn: Arc<Turn>, limit: Duration) -> Self {
-        Self { turn, limit, latest: None, alarm: None }
+impl WindowStall {
+    fn of(progress: Arc<StreamProgress>, limit: Duration) -> Self {
+        Self { progress, limit, latest: None, alarm: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let number = self.turn.number();
-        if !self.turn.is_clients() {
+        let number = self.progress.number();
+        if !self.progress.awaits_client() {
             return Poll::Pending;
         }
-        let began = match self.latest {
-            Some((latest, began)) if latest == number => began,
+        let started = match self.latest {
+            Some((latest, started)) if latest == number => started,
             _ => self.latest.insert((number, Instant::now())).1,
         };
-        let end = began + self.limit;
+        let end = started + self.limit;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
         while alarm.as_mut().poll(cx).is_ready() {
             if Instant::now() >= end {

@@ -1,4 +1,4 @@
-//! Which connections there are, and which of them goes first.
+//! Table of a listener's connections and the order in which they are evicted.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -8,18 +8,19 @@ use tokio::time::Instant;
 
 use super::slot::Slot;
 
-/// All idle connections are looked through no more often than this.
+/// Shortest time between two searches for idle connections.
 const SEARCH_PAUSE: Duration = Duration::from_millis(25);
 
-/// The connections of a listener by their numbers, which tell the order in which they came.
+/// Connections by number; numbers grow in order of arrival.
 #[derive(Default)]
 pub(super) struct Table {
     last: u64,
     slots: HashMap<u64, Slot>,
-    /// Those that have shown no good token, and the network that they come from, unless that is not known yet.
+    /// Strangers and their network, where it is known already.
     strangers: BTreeMap<u64, Option<IpAddr>>,
     networks: HashMap<IpAddr, BTreeSet<u64>>,
-    /// Others that were idle when they were last looked through, and since when; the longest idle is the last.
+    /// Authenticated connections found idle by the last search, with the time of their last activity; the
+    /// longest idle comes last.
     idle: Vec<(u64, u64)>,
     searched: Option<Instant>,
 }
@@ -29,7 +30,7 @@ impl Table {
         self.slots.len()
     }
 
-    pub(super) fn trusted(&self) -> usize {
+    pub(super) fn authenticated(&self) -> usize {
         self.slots.len() - self.strangers.len()
     }
 
@@ -47,20 +48,20 @@ impl Table {
         let slot = make(self.last);
         self.slots.insert(self.last, slot.clone());
         self.strangers.insert(self.last, None);
-        self.is_from(self.last, network);
+        self.set_network(self.last, network);
         slot
     }
 
-    /// A stranger whose network is known now.
-    pub(super) fn is_from(&mut self, number: u64, network: Option<IpAddr>) {
+    /// Counts a stranger for its network.
+    pub(super) fn set_network(&mut self, number: u64, network: Option<IpAddr>) {
         if let (Some(known), Some(network)) = (self.strangers.get_mut(&number), network) {
             *known = Some(network);
             self.networks.entry(network).or_default().insert(number);
         }
     }
 
-    /// A stranger is one no longer.
-    pub(super) fn trust(&mut self, number: u64) {
+    /// Takes a connection out of the strangers.
+    pub(super) fn mark_authenticated(&mut self, number: u64) {
         let Some(Some(network)) = self.strangers.remove(&number) else { return };
         if let Some(numbers) = self.networks.get_mut(&network) {
             numbers.remove(&number);
@@ -71,31 +72,31 @@ impl Table {
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<Slot> {
-        self.trust(number);
+        self.mark_authenticated(number);
         self.slots.remove(&number)
     }
 
-    /// Cuts the network's stranger that has been here longest, if that is at least so long.
-    pub(super) fn cut_oldest_of(&mut self, network: IpAddr, at_least: Duration) -> bool {
+    /// Evicts the network's oldest stranger, if it has been connected for at least `at_least`.
+    pub(super) fn evict_oldest_of(&mut self, network: IpAddr, at_least: Duration) -> bool {
         let oldest = self.networks.get(&network).and_then(BTreeSet::first).copied();
         let Some(number) = oldest.filter(|number| self.slots[number].age() >= at_least) else { return false };
-        self.remove(number).inspect(Slot::cut).is_some()
+        self.remove(number).inspect(Slot::abort).is_some()
     }
 
-    /// Cuts the stranger that has been here longest, if there is one. It may be asking, and gets no answer but a 401.
-    pub(super) fn cut_oldest_stranger(&mut self) -> bool {
+    /// Evicts the oldest stranger, if there is one. Its request, if any, would have got a 401 at best.
+    pub(super) fn evict_oldest_stranger(&mut self) -> bool {
         let oldest = self.strangers.first_key_value().map(|(number, _)| *number);
-        oldest.and_then(|number| self.remove(number)).inspect(Slot::cut).is_some()
+        oldest.and_then(|number| self.remove(number)).inspect(Slot::abort).is_some()
     }
 
-    /// Cuts the connection that has been idle longest and is no stranger's, if one is idle.
-    pub(super) fn cut_longest_idle(&mut self) -> bool {
+    /// Evicts the authenticated connection that has been idle longest, if one is idle.
+    pub(super) fn evict_longest_idle(&mut self) -> bool {
         loop {
-            while let Some((since_ms, number)) = self.idle.pop() {
-                // A connection that was idle then and is so again became idle after all the others here.
-                let is_still_idle = |slot: &&Slot| slot.idle_since_ms() == Some(since_ms);
+            while let Some((last_active_ms, number)) = self.idle.pop() {
+                // A connection that became active and idle again is younger than all others in the list.
+                let is_still_idle = |slot: &&Slot| slot.idle_since_ms() == Some(last_active_ms);
                 let slot = self.slots.get(&number).filter(is_still_idle);
-                if slot.is_some_and(Slot::cut_if_idle) {
+                if slot.is_some_and(Slot::abort_if_idle) {
                     self.remove(number);
                     return true;
                 }
@@ -106,7 +107,7 @@ impl Table {
         }
     }
 
-    /// Looks through all connections, unless that was just done: it costs more than everything else here.
+    /// Collects the idle connections, unless that was just done: the search is the most expensive step here.
     fn search(&mut self) -> bool {
         if self.searched.is_some_and(|searched| searched.elapsed() < SEARCH_PAUSE) {
             return false;
@@ -120,7 +121,7 @@ impl Table {
     }
 }
 
-/// Whose address it is: one machine can take any address of its IPv6 /64, so those count as one.
+/// Network of an address. One machine can take any address of its IPv6 /64, so those count as one network.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {

@@ -54,7 +54,7 @@ pub use salvage::{SalvageError, Salvaged, salvage};
 pub use store::{Events, Fault, OpenError, ReadError};
 pub use view::View;
 
-use crate::clock::{self, Watch};
+use crate::clock::{self, ClockMonitor};
 use crate::model::act::Act;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
@@ -89,7 +89,7 @@ impl Log {
         // Damage is refused before anything is written.
         let view = view::known(&store, &rules)?;
         let journal = Journal::open(dir, &store)?;
-        Self::start(store, journal, rules, view, Watch::begin)
+        Self::start(store, journal, rules, view, ClockMonitor::start)
     }
 
     /// Begins to remove observations that are older than `keep`. What they proved stays.
@@ -122,7 +122,7 @@ impl Log {
         journal: Journal,
         rules: Rules,
         view: View,
-        watch: impl FnOnce(Option<Time>) -> Watch,
+        watch: impl FnOnce(Option<Time>) -> ClockMonitor,
     ) -> Result<Self, OpenError> {
         let path = store.path().to_owned();
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();

@@ -31,7 +31,7 @@ use super::meter::{Meters, Verdict};
 use super::scrub::Findings;
 use super::store::{ReadError, Slot, Store};
 use super::view::Follower;
-use crate::clock::Watch;
+use crate::clock::ClockMonitor;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::model::act::Action;
 use crate::model::event::{Event, Observation};
@@ -299,7 +299,7 @@ pub(super) fn start(
     store: Slot,
     counters: Counters,
     follower: Follower,
-    watch: Watch,
+    watch: ClockMonitor,
     footing: Arc<Footing>,
 ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
     let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);

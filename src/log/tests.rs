@@ -46,10 +46,10 @@ pub(super) fn open(dir: &Path) -> Log {
 }
 
 fn start(store: Store, journal: Journal) -> Log {
-    start_with(store, journal, Watch::begin)
+    start_with(store, journal, ClockMonitor::start)
 }
 
-fn start_with(store: Store, journal: Journal, watch: impl FnOnce(Option<Time>) -> Watch) -> Log {
+fn start_with(store: Store, journal: Journal, watch: impl FnOnce(Option<Time>) -> ClockMonitor) -> Log {
     let rules = Rules::default();
     let view = view::known(&store, &rules).unwrap();
     Log::start(store, journal, rules, view, watch).unwrap()

@@ -1,4 +1,4 @@
-//! `Authorization` → [`Permit`]. A permit cannot be made anywhere else, and forwarding demands one.
+//! Authenticates the `Authorization` header. Forwarding requires a [`Permit`], which only this module can make.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use crate::model::time::Time;
 /// Longest header value that is decoded, in bytes; Landfall's own secrets need a tenth of it.
 const AUTHORIZATION_BYTES_MAX: usize = 1024;
 
-/// The right to pull, for one environment.
+/// Permission to pull, for one environment.
 #[derive(Clone, Debug)]
 pub(super) struct Permit {
     environment: EnvironmentName,
@@ -36,29 +36,29 @@ impl Permit {
     }
 }
 
-/// Why there is no permit.
+/// A refused authentication.
 #[derive(Debug)]
 pub(super) struct Denial {
-    /// What the client is told.
+    /// Answer for the client.
     pub(super) refusal: Refusal,
-    /// Whose token it was, when it was good once: such an attempt is worth recording.
-    pub(super) owner: Option<Box<Owner>>,
+    /// The token, if it was valid once: such attempts are recorded.
+    pub(super) token: Option<Box<EndedToken>>,
 }
 
-/// Whose token it was that is accepted no more.
+/// A token that was valid once.
 #[derive(Debug)]
-pub(super) struct Owner {
+pub(super) struct EndedToken {
     pub(super) environment: EnvironmentName,
     pub(super) token: TokenId,
     pub(super) kind: TokenKind,
-    /// Since when it is not accepted.
+    /// Time from which on it was not accepted.
     pub(super) ended_at: Option<Time>,
 }
 
-/// Who asks, by the token in `Authorization`: as the password of Basic (RFC 7617; the user name is for people), or
-/// as Bearer (RFC 6750).
+/// Authenticates the client by the token in `Authorization`: the password of Basic (RFC 7617; the user name
+/// is ignored) or Bearer (RFC 6750).
 pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -> Result<Permit, Denial> {
-    let stranger = |message| Denial { refusal: Refusal::unauthorized(message), owner: None };
+    let stranger = |message| Denial { refusal: Refusal::unauthorized(message), token: None };
     let secret = secret(headers).map_err(stranger)?;
     let hash: [u8; 32] = Sha256::digest(&secret).into();
     match directory.authenticate(&hash, now) {
@@ -71,20 +71,20 @@ pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -
                 Refused::Revoked => "the token was revoked; make a new one with `landfall token create`",
                 Refused::Expired => "the token has expired; make a new one with `landfall token create`",
             };
-            let owner = directory.owner(&hash).map(|(environment, token)| {
-                Box::new(Owner {
+            let token = directory.owner(&hash).map(|(environment, token)| {
+                Box::new(EndedToken {
                     environment: environment.name.clone(),
                     token: token.id.clone(),
                     kind: token.kind,
                     ended_at: token.ended_at(now),
                 })
             });
-            Err(Denial { refusal: Refusal::unauthorized(message), owner })
+            Err(Denial { refusal: Refusal::unauthorized(message), token })
         }
     }
 }
 
-/// The secret in the header; schemes are case-insensitive (RFC 9110 §11.1).
+/// Extracts the secret; schemes are case-insensitive (RFC 9110 §11.1).
 fn secret(headers: &HeaderMap) -> Result<Vec<u8>, &'static str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
@@ -169,7 +169,7 @@ mod tests {
                 (Ok(permit), Ok(id)) => assert_eq!(permit.token().as_str(), id, "{value}"),
                 (Err(denial), Err((reason, owned))) => {
                     assert!(denial.refusal.message.contains(reason), "{value}: {}", denial.refusal.message);
-                    assert_eq!(denial.owner.is_some(), owned, "{value}");
+                    assert_eq!(denial.token.is_some(), owned, "{value}");
                     assert!(!denial.refusal.message.contains("secret"), "{value}");
                 }
                 (outcome, _) => panic!("{value} gave {outcome:?}"),

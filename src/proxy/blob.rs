@@ -1,154 +1,164 @@
-//! A blob's way: streamed, resumed where the upstream breaks off, checked, and observed at its end.
+//! Forwarding of blobs: streamed, resumed after a broken upstream connection, verified, and recorded at the end.
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Body as _;
 
+use super::buffers::BufferLease;
 use super::forward::{Proxy, forwarded};
 use super::learn::CONFIG_BYTES_MAX;
-use super::observe::{Answered, Pull, media_type_in};
+use super::observe::{PendingObservation, ResponseSummary, media_type_in};
 use super::respond::{Body, Refusal, empty, full};
-use super::rooms::Seat;
-use super::transfer::{Outcome, Scrutiny, Transfer, part_length_in, total_in};
-use super::trust::{Duty, Known, Share, Standing, Verdict};
-use super::upstream::{Ask, Content, Line, Target, What};
+use super::transfer::{BodyCheck, Outcome, Transfer, part_length_in, total_in};
+use super::upstream::{Lane, Resource, Target, UpstreamBody, UpstreamRequest};
+use super::verification::{HashLead, HashOutcome, SharedRole, VerificationMode, VerificationPlan};
 use crate::model::oci::{Digest, ErrorCode};
 
-/// A blob that is asked for.
-struct Asked {
+/// A request for a blob.
+struct BlobRequest {
     target: Target,
-    ask: Ask,
+    request: UpstreamRequest,
     digest: Digest,
-    known: Known,
-    /// What it is read in.
-    seat: Seat,
+    plan: VerificationPlan,
+    /// Buffer permit for reading it.
+    lease: BufferLease,
 }
 
 impl Proxy {
-    pub(super) async fn blob(
+    pub(super) async fn forward_blob(
         &self,
-        pull: Pull,
+        pending: PendingObservation,
         target: Target,
-        mut ask: Ask,
-        by_socket: bool,
+        mut request: UpstreamRequest,
+        may_splice: bool,
     ) -> Result<Response<Body>, Refusal> {
-        let What::Blob(digest) = ask.what else { return Err(Refusal::bad_gateway("not a blob")) };
-        let is_get = ask.method == Method::GET;
-        let is_whole = is_get && !ask.headers().contains_key(RANGE);
-        let known = self.trust.of(&digest, is_whole);
-        // Bytes that are hashed are read; others go from socket to socket.
-        let is_hashed = matches!(known.standing, Standing::Alone | Standing::Shared { is_first: true, .. });
-        let mut seat = self.rooms.standing();
-        if by_socket && is_get && !is_hashed && self.pipes.are_left() {
-            ask.line = Line::Bare;
+        let Resource::Blob(digest) = request.resource else { return Err(Refusal::bad_gateway("not a blob")) };
+        let is_get = request.method == Method::GET;
+        let is_whole = is_get && !request.headers().contains_key(RANGE);
+        let plan = self.verified.plan(&digest, is_whole);
+        // A blob that is hashed must be read; others can be spliced.
+        let is_hashed =
+            matches!(plan.mode, VerificationMode::Own | VerificationMode::Shared { is_first: true, .. });
+        let mut lease = self.buffers.deferred();
+        if may_splice && is_get && !is_hashed && self.pipes.is_available() {
+            request.lane = Lane::Splice;
         } else if is_get {
-            (ask.line, seat) = self.rooms.seat();
+            (request.lane, lease) = self.buffers.acquire();
         }
-        let asked = Asked { target, ask, digest, known, seat };
-        let response = match self.ask_for_blob(&asked).await {
+        let blob = BlobRequest { target, request, digest, plan, lease };
+        let response = match self.request_blob(&blob).await {
             Ok(response) => response,
             Err(refusal) => {
-                self.note(is_get.then_some(pull), Answered::refused(refusal.status));
+                self.record(is_get.then_some(pending), ResponseSummary::refused(refusal.status));
                 return Err(refusal);
             }
         };
         match response.status() {
             _ if !is_get => Ok(forwarded(response.into_parts().0, empty())),
             StatusCode::OK if self.is_wanted_config(digest, response.headers()) => {
-                self.config(pull, asked, response).await
+                self.config(pending, blob, response).await
             }
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(self.transfer(pull, asked, response)),
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(self.transfer(pending, blob, response)),
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(unsatisfiable(response.headers())),
             status => {
                 if status.is_client_error() || status.is_server_error() {
-                    self.note(Some(pull), Answered::refused(status));
+                    self.record(Some(pending), ResponseSummary::refused(status));
                 }
                 let (head, body) = response.into_parts();
-                Ok(self.small(head, body, &asked.ask.method).await)
+                Ok(self.forward_small(head, body, &blob.request.method).await)
             }
         }
     }
 
-    /// Asks for a blob. An answer that states another length than the blob was found right with, or than that of the part
-    /// that it says it is, is another request's that came late, or a lie: the question is put once more, over a new
-    /// connection.
-    async fn ask_for_blob(&self, asked: &Asked) -> Result<Response<Content>, Refusal> {
-        let Asked { target, ask, digest, known: Known { length, .. }, .. } = asked;
+    /// Requests a blob. An answer whose length contradicts the verified length or its own `Content-Range` is
+    /// another request's late answer or corrupt. Then the blob is requested once more, over a new connection.
+    async fn request_blob(&self, blob: &BlobRequest) -> Result<Response<UpstreamBody>, Refusal> {
+        let BlobRequest { target, request, digest, plan: VerificationPlan { length, .. }, .. } = blob;
         let length = *length;
-        let first = self.ask(target, ask).await?;
-        let Some(other) = other_length(&first, length) else { return Ok(first) };
-        tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has another length; it is asked for anew");
+        let first = self.send_upstream(target, request).await?;
+        let Some(other) = wrong_length(&first, length) else { return Ok(first) };
+        tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has the wrong length; requesting it again");
         first.into_body().distrust();
-        let second = self.ask(target, &ask.anew()).await?;
-        let Some(other) = other_length(&second, length) else { return Ok(second) };
+        let second = self.send_upstream(target, &request.on_new_connection()).await?;
+        let Some(other) = wrong_length(&second, length) else { return Ok(second) };
         self.counters.digest_mismatches.inc();
-        tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob does not have its length");
-        let message = "the upstream registry's blob does not have its length";
+        tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob has the wrong length");
+        let message = "the upstream registry's blob has the wrong length";
         Err(Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::DigestInvalid, message))
     }
 
-    fn transfer(&self, pull: Pull, asked: Asked, response: Response<Content>) -> Response<Body> {
-        let Asked { target, ask, digest, known, seat } = asked;
+    fn transfer(
+        &self,
+        pending: PendingObservation,
+        blob: BlobRequest,
+        response: Response<UpstreamBody>,
+    ) -> Response<Body> {
+        let BlobRequest { target, request, digest, plan, lease } = blob;
         let status = response.status();
         let media_type = media_type_in(response.headers());
-        let (scrutiny, duty) = self.scrutiny(known, digest, &response);
-        let (log, counters, trust) = (self.log.clone(), self.counters.clone(), self.trust.clone());
-        let told = move |verdict| duty.into_iter().for_each(|duty| duty.tell(verdict));
-        let done = move |outcome: Outcome| match outcome {
+        let (check, lead) = self.body_check(plan, digest, &response);
+        let (log, counters, verified) = (self.log.clone(), self.counters.clone(), self.verified.clone());
+        let publish = move |outcome| lead.into_iter().for_each(|lead| lead.publish(outcome));
+        let on_end = move |outcome: Outcome| match outcome {
             Outcome::Finished { bytes, resumed, verified: was_verified } => {
                 counters.blob_bytes.inc_by(bytes);
                 counters.resumed.inc_by(u64::from(resumed));
                 if was_verified {
-                    trust.found_right(digest, bytes);
-                    told(Verdict::Right { length: bytes });
+                    verified.record_verified(digest, bytes);
+                    publish(HashOutcome::Match { length: bytes });
                 } else if resumed > 0 {
-                    // Made of several answers and not checked as a whole: the next one is.
-                    trust.forget(&digest);
+                    // The body came from several answers and was not verified as a whole, so the next
+                    // transfer is verified.
+                    verified.forget(&digest);
                 }
-                let answered = Answered { status, digest: Some(digest), media_type, bytes, parent: None };
-                drop(log.record(pull.observed(answered)));
+                let summary =
+                    ResponseSummary { status, digest: Some(digest), media_type, bytes, parent: None };
+                drop(log.record(pending.complete(summary)));
             }
             Outcome::Broken { bytes } => {
                 counters.blob_bytes.inc_by(bytes);
                 counters.broken.inc();
-                trust.forget(&digest);
-                drop(log.record(pull.observed(Answered::refused(StatusCode::BAD_GATEWAY))));
+                verified.forget(&digest);
+                drop(log.record(pending.complete(ResponseSummary::refused(StatusCode::BAD_GATEWAY))));
             }
             Outcome::DigestMismatch => {
                 counters.digest_mismatches.inc();
-                trust.forget(&digest);
-                told(Verdict::Wrong);
-                tracing::error!(repository = %pull.repository, %digest, "the upstream's blob has another digest");
-                drop(log.record(pull.observed(Answered::refused(StatusCode::BAD_GATEWAY))));
+                verified.forget(&digest);
+                publish(HashOutcome::Mismatch);
+                tracing::error!(repository = %pending.repository, %digest, "the upstream's blob does not match its digest");
+                drop(log.record(pending.complete(ResponseSummary::refused(StatusCode::BAD_GATEWAY))));
             }
             Outcome::ClientGone { bytes } => {
                 counters.blob_bytes.inc_by(bytes);
             }
         };
-        let (head, body) = Transfer::wrap(response, target, ask, scrutiny, done).into_parts();
-        forwarded(head, Body::Transfer(Box::new(body.seated(seat))))
+        let (head, body) = Transfer::wrap(response, target, request, check, on_end).into_parts();
+        forwarded(head, Body::Transfer(Box::new(body.with_lease(lease))))
     }
 
-    /// How an answer is looked at, and whether others rely on that. A part cannot be hashed.
-    fn scrutiny(
+    /// Chooses how the answer's body is checked, and whether other transfers rely on it. Partial answers
+    /// cannot be hashed.
+    fn body_check(
         &self,
-        known: Known,
+        plan: VerificationPlan,
         digest: Digest,
-        response: &Response<Content>,
-    ) -> (Scrutiny, Option<Duty>) {
+        response: &Response<UpstreamBody>,
+    ) -> (BodyCheck, Option<HashLead>) {
         if response.status() != StatusCode::OK {
-            return (Scrutiny::Length(known.length), None);
+            return (BodyCheck::Length(plan.length), None);
         }
         let is_encoded = response.headers().contains_key(CONTENT_ENCODING);
         let length = response.body().size_hint().exact().filter(|_| !is_encoded);
-        match known.standing {
-            Standing::Trusted => (Scrutiny::Length(known.length), None),
-            Standing::Alone => (Scrutiny::Hash(digest), None),
-            Standing::Shared { check, .. } => match self.trust.share(check, digest, length) {
-                Share::Hashed(duty) => (Scrutiny::Hash(digest), Some(duty)),
-                Share::Beside(check) => (Scrutiny::Beside(check), None),
-                Share::Alone => (Scrutiny::Hash(digest), None),
-            },
+        match plan.mode {
+            VerificationMode::Trusted => (BodyCheck::Length(plan.length), None),
+            VerificationMode::Own => (BodyCheck::Hash(digest), None),
+            VerificationMode::Shared { shared, .. } => {
+                match self.verified.assign_role(shared, digest, length) {
+                    SharedRole::Lead(lead) => (BodyCheck::Hash(digest), Some(lead)),
+                    SharedRole::Follow(shared) => (BodyCheck::Follow(shared), None),
+                    SharedRole::Own => (BodyCheck::Hash(digest), None),
+                }
+            }
         }
     }
 
@@ -157,42 +167,41 @@ impl Proxy {
             && self.learner.wants_config(&digest)
     }
 
-    /// An image config that is not known yet: small, and read whole on its way.
+    /// Forwards a small image config that is not known yet. Reads it whole to learn from it.
     async fn config(
         &self,
-        pull: Pull,
-        asked: Asked,
-        response: Response<Content>,
+        pending: PendingObservation,
+        blob: BlobRequest,
+        response: Response<UpstreamBody>,
     ) -> Result<Response<Body>, Refusal> {
-        let digest = asked.digest;
+        let digest = blob.digest;
         let (head, body) = response.into_parts();
-        match self.whole(body, CONFIG_BYTES_MAX).await {
+        match self.collect(body, CONFIG_BYTES_MAX).await {
             Ok(body) if digest.fits(&body) => {
-                self.learner.config(&pull.repository, digest, &body);
-                let answered = Answered {
+                self.learner.config(&pending.repository, digest, &body);
+                let summary = ResponseSummary {
                     status: head.status,
                     digest: Some(digest),
                     media_type: media_type_in(&head.headers),
                     bytes: body.len() as u64,
                     parent: None,
                 };
-                self.trust.found_right(digest, answered.bytes);
-                self.counters.blob_bytes.inc_by(answered.bytes);
-                self.note(Some(pull), answered);
+                self.verified.record_verified(digest, summary.bytes);
+                self.counters.blob_bytes.inc_by(summary.bytes);
+                self.record(Some(pending), summary);
                 Ok(forwarded(head, full(body)))
             }
-            // Whatever is wrong with it, the ordinary way resumes, checks and counts.
+            // The streaming path resumes, verifies and counts, whatever went wrong here.
             _ => {
-                let response = self.ask_for_blob(&asked).await?;
-                Ok(self.transfer(pull, asked, response))
+                let response = self.request_blob(&blob).await?;
+                Ok(self.transfer(pending, blob, response))
             }
         }
     }
 }
 
-/// A length in an answer that is wrong: not `length`, that of the whole blob where it is known, or not that of the part that
-/// the answer says it is.
-fn other_length<B>(response: &Response<B>, length: Option<u64>) -> Option<u64> {
+/// Returns a length in the answer that contradicts the blob's known `length` or the answer's own `Content-Range`.
+fn wrong_length<B>(response: &Response<B>, length: Option<u64>) -> Option<u64> {
     let headers = response.headers();
     let declared = declared_length(headers).filter(|_| !headers.contains_key(CONTENT_ENCODING));
     let unless =
@@ -211,13 +220,13 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Made here and not handed on: docker-registry declares the whole blob's length and then closes, and a client on a
-/// connection that is kept would wait for the rest for ever.
+/// Builds a new 416 instead of forwarding the upstream's. docker-registry declares the whole blob's length
+/// and then closes; a client on a kept-alive connection would wait for that body for ever.
 fn unsatisfiable(upstream: &HeaderMap) -> Response<Body> {
     let refusal = Refusal::new(
         StatusCode::RANGE_NOT_SATISFIABLE,
         ErrorCode::Unknown,
-        "the blob has no bytes in the range that was asked for",
+        "the blob has no bytes in the requested range",
     );
     let mut response = refusal.into_response();
     if let Some(value) = upstream.get(CONTENT_RANGE) {
@@ -261,7 +270,7 @@ mod tests {
                 response = response.header(*name, *value);
             }
             assert_eq!(
-                other_length(&response.body(()).unwrap(), length),
+                wrong_length(&response.body(()).unwrap(), length),
                 expected,
                 "{status} {lines:?} {length:?}"
             );

@@ -1,8 +1,9 @@
-//! Bytes of bodies that are held whole: manifests, configs and errors, from when they are read until the client's connection
-//! has taken them. All of them together have a bound; who comes when it is reached waits a little, and is then refused.
+//! A memory budget for bodies that are read whole: manifests, configs and errors. A body counts from the
+//! first read until the client's connection has taken it. A request that finds the budget spent waits briefly
+//! and is then refused.
 //!
-//! Small bodies, which nearly all manifests are, have a part of their own: clients that fetch large ones and do not read
-//! them keep nobody from a small one. Whoever waits holds nothing, so nobody waits for ever.
+//! Small bodies, which nearly all manifests are, have a budget of their own, so that clients that fetch large bodies
+//! and do not read them cannot block small ones. A waiting request holds nothing, so there are no deadlocks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,51 +14,51 @@ use hyper::body::Body;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A body up to this many bytes is a small one; one of unknown length is taken for one until it is larger.
+/// Largest small body, in bytes. A body of unknown length counts as small until it exceeds this.
 const SMALL_BYTES_MAX: u32 = 64 * 1024;
-/// Bytes of small bodies that are held at a time …
+/// Bytes of small bodies held at a time.
 const SMALL_BYTES_IN_ALL: usize = 64 * 1024 * 1024;
-/// … and of large ones.
+/// Bytes of large bodies held at a time.
 const LARGE_BYTES_IN_ALL: usize = 192 * 1024 * 1024;
-/// A body counts for this many bytes at least: holding it costs more than its bytes.
+/// Smallest charge for a body, in bytes: holding one costs more than its content.
 const BODY_BYTES_MIN: u32 = 1024;
-/// How long somebody waits for others' bodies to leave.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for the budget.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// Room for bodies that are held whole. Cloning shares it.
+/// Budget for bodies that are read whole. Cloning shares it.
 #[derive(Clone)]
-pub(super) struct Budget {
+pub(super) struct BodyBudget {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
     held: Gauge,
 }
 
-/// Why there is no whole body.
+/// Reasons why a body was not read whole.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotWhole {
-    /// So many are held that there was no room for another one.
-    #[error("there was no room for it in time")]
+pub(super) enum CollectError {
+    /// The budget was spent.
+    #[error("no memory was free for it in time")]
     NoRoom,
-    /// It is larger than what is read whole.
+    /// The body exceeds its bound.
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
-    /// It did not come.
+    /// The body broke off.
     #[error("{0}")]
     Broken(String),
 }
 
-/// Room that is taken until this is dropped.
-struct Room {
+/// Reserved bytes; dropping it returns them.
+struct Reservation {
     permit: OwnedSemaphorePermit,
     held: Gauge,
 }
 
-impl Room {
+impl Reservation {
     fn bytes(&self) -> u64 {
         self.permit.num_permits() as u64
     }
 
-    /// Gives back what `bytes` do not need.
+    /// Returns what `bytes` do not need.
     fn shrink(&mut self, bytes: usize) {
         let needed = bytes.max(BODY_BYTES_MIN as usize);
         let spare = self.permit.split(self.permit.num_permits().saturating_sub(needed));
@@ -65,83 +66,84 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.held.dec_by(self.permit.num_permits() as i64);
     }
 }
 
-/// A body and the room that it takes: given back when the last part of it has left.
-struct Held {
+/// A body with its reservation, which ends with the last clone of the bytes.
+struct ReservedBytes {
     bytes: Vec<u8>,
-    _room: Room,
+    _reservation: Reservation,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Budget {
-    /// A budget that counts in `held` what is held.
+impl BodyBudget {
+    /// Makes a budget that reports the reserved bytes in `held`.
     pub(super) fn new(held: Gauge) -> Self {
         let part = |bytes| Arc::new(Semaphore::new(bytes));
         Self { small: part(SMALL_BYTES_IN_ALL), large: part(LARGE_BYTES_IN_ALL), held }
     }
 
-    /// Reads `body` whole, up to `bytes_max`. Its room is given back when the bytes, and all clones of them, are dropped.
-    pub(super) async fn read<B>(&self, mut body: B, bytes_max: u64) -> Result<Bytes, NotWhole>
+    /// Reads `body` whole, up to `bytes_max`. The reservation lasts until the bytes and all their clones are dropped.
+    pub(super) async fn collect<B>(&self, mut body: B, bytes_max: u64) -> Result<Bytes, CollectError>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
         let length = body.size_hint().exact();
         if length.is_some_and(|length| length > bytes_max) {
-            return Err(NotWhole::TooLarge(bytes_max));
+            return Err(CollectError::TooLarge(bytes_max));
         }
         let expected = length.map_or(SMALL_BYTES_MAX, |length| u32::try_from(length).unwrap_or(u32::MAX));
-        let mut room = self.room(expected).await?;
+        let mut reservation = self.reserve(expected).await?;
         let mut bytes = Vec::with_capacity(length.map_or(0, |_| expected as usize));
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| NotWhole::Broken(error.to_string()))?;
+            let frame = frame.map_err(|error| CollectError::Broken(error.to_string()))?;
             let Ok(data) = frame.into_data() else { continue };
             let grown = (bytes.len() + data.len()) as u64;
             if grown > bytes_max {
-                return Err(NotWhole::TooLarge(bytes_max));
+                return Err(CollectError::TooLarge(bytes_max));
             }
-            if grown > room.bytes() {
-                // It is larger than what is expected where no length is stated. Who holds room waits for no more.
-                room = self.large_room_now(bytes_max)?;
+            if grown > reservation.bytes() {
+                // A body of unknown length turned out to be large. A request that holds a reservation must
+                // not wait for another.
+                reservation = self.try_reserve_large(bytes_max)?;
             }
             bytes.extend_from_slice(&data);
         }
-        room.shrink(bytes.len());
-        Ok(Bytes::from_owner(Held { bytes, _room: room }))
+        reservation.shrink(bytes.len());
+        Ok(Bytes::from_owner(ReservedBytes { bytes, _reservation: reservation }))
     }
 
-    async fn room(&self, bytes: u32) -> Result<Room, NotWhole> {
+    async fn reserve(&self, bytes: u32) -> Result<Reservation, CollectError> {
         let part = if bytes <= SMALL_BYTES_MAX { &self.small } else { &self.large };
         let bytes = bytes.max(BODY_BYTES_MIN);
         let permit = match part.clone().try_acquire_many_owned(bytes) {
             Ok(permit) => permit,
-            Err(_) => match tokio::time::timeout(PATIENCE, part.clone().acquire_many_owned(bytes)).await {
+            Err(_) => match tokio::time::timeout(WAIT_MAX, part.clone().acquire_many_owned(bytes)).await {
                 Ok(Ok(permit)) => permit,
-                Ok(Err(_)) | Err(_) => return Err(NotWhole::NoRoom),
+                Ok(Err(_)) | Err(_) => return Err(CollectError::NoRoom),
             },
         };
-        Ok(self.taken(permit))
+        Ok(self.granted(permit))
     }
 
-    fn large_room_now(&self, bytes_max: u64) -> Result<Room, NotWhole> {
+    fn try_reserve_large(&self, bytes_max: u64) -> Result<Reservation, CollectError> {
         let bytes = u32::try_from(bytes_max).unwrap_or(u32::MAX);
-        let permit = self.large.clone().try_acquire_many_owned(bytes).map_err(|_| NotWhole::NoRoom)?;
-        Ok(self.taken(permit))
+        let permit = self.large.clone().try_acquire_many_owned(bytes).map_err(|_| CollectError::NoRoom)?;
+        Ok(self.granted(permit))
     }
 
-    fn taken(&self, permit: OwnedSemaphorePermit) -> Room {
+    fn granted(&self, permit: OwnedSemaphorePermit) -> Reservation {
         self.held.inc_by(permit.num_permits() as i64);
-        Room { permit, held: self.held.clone() }
+        Reservation { permit, held: self.held.clone() }
     }
 }
 
@@ -161,37 +163,37 @@ mod tests {
         Full::new(Bytes::from(vec![7; bytes]))
     }
 
-    /// A body that does not say how long it is.
+    /// A body of unknown length.
     fn chunked(bytes: usize) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
         let chunks = vec![7; bytes].chunks(64 * 1024).map(Bytes::copy_from_slice).collect::<Vec<_>>();
         StreamBody::new(futures_util::stream::iter(chunks.into_iter().map(|chunk| Ok(Frame::data(chunk)))))
     }
 
-    fn budget() -> (Budget, Gauge) {
+    fn budget() -> (BodyBudget, Gauge) {
         let held = Gauge::default();
-        (Budget::new(held.clone()), held)
+        (BodyBudget::new(held.clone()), held)
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_held_has_a_bound_and_small_bodies_do_not_wait_behind_large_ones() {
         let (budget, held) = budget();
         let mut bodies = Vec::new();
-        while let Some(Ok(body)) = budget.read(sized(LARGE), LARGE as u64).now_or_never() {
+        while let Some(Ok(body)) = budget.collect(sized(LARGE), LARGE as u64).now_or_never() {
             bodies.push(body);
         }
         assert_eq!(bodies.len(), LARGE_BYTES_IN_ALL / LARGE);
         assert!(held.get() as usize <= LARGE_BYTES_IN_ALL);
-        assert!(matches!(budget.read(sized(LARGE), LARGE as u64).await, Err(NotWhole::NoRoom)));
-        let small = budget.read(sized(2_000), LARGE as u64).now_or_never();
+        assert!(matches!(budget.collect(sized(LARGE), LARGE as u64).await, Err(CollectError::NoRoom)));
+        let small = budget.collect(sized(2_000), LARGE as u64).now_or_never();
         assert_eq!(small.expect("it waits").unwrap().len(), 2_000);
 
-        // Who waits in time gets the room of one that leaves: of all of it, not of one of its clones.
-        let waiting = budget.read(sized(LARGE), LARGE as u64);
+        // A waiting request gets the reservation once all clones of a body are dropped, not just one.
+        let waiting = budget.collect(sized(LARGE), LARGE as u64);
         let part = bodies[0].slice(..1);
         let leaving = bodies.remove(0);
         let leaves = async {
             drop(leaving);
-            tokio::time::sleep(PATIENCE / 2).await;
+            tokio::time::sleep(WAIT_MAX / 2).await;
             drop(part);
         };
         let (read, ()) = tokio::join!(waiting, leaves);
@@ -203,16 +205,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_of_unknown_length_takes_what_it_needs_and_never_waits_while_it_holds() {
         let (budget, held) = budget();
-        let small = budget.read(chunked(5_000), LARGE as u64).await.unwrap();
+        let small = budget.collect(chunked(5_000), LARGE as u64).await.unwrap();
         assert_eq!((small.len(), held.get()), (5_000, 5_000));
-        let large = budget.read(chunked(LARGE), LARGE as u64).await.unwrap();
+        let large = budget.collect(chunked(LARGE), LARGE as u64).await.unwrap();
         assert_eq!((large.len(), held.get()), (LARGE, (LARGE + 5_000) as i64));
         let mut bodies = Vec::new();
-        while let Some(Ok(body)) = budget.read(sized(LARGE), LARGE as u64).now_or_never() {
+        while let Some(Ok(body)) = budget.collect(sized(LARGE), LARGE as u64).now_or_never() {
             bodies.push(body);
         }
-        let refused = budget.read(chunked(LARGE), LARGE as u64).now_or_never();
-        assert!(matches!(refused, Some(Err(NotWhole::NoRoom))), "it waits and holds");
+        let refused = budget.collect(chunked(LARGE), LARGE as u64).now_or_never();
+        assert!(matches!(refused, Some(Err(CollectError::NoRoom))), "it waits and holds");
         drop((small, large, bodies));
         assert_eq!(held.get(), 0);
     }
@@ -220,9 +222,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_larger_than_allowed_is_not_read() {
         let (budget, held) = budget();
-        assert!(matches!(budget.read(sized(1_001), 1_000).await, Err(NotWhole::TooLarge(1_000))));
-        assert!(matches!(budget.read(chunked(1_001), 1_000).await, Err(NotWhole::TooLarge(1_000))));
-        assert_eq!(budget.read(sized(1_000), 1_000).await.unwrap().len(), 1_000);
+        assert!(matches!(budget.collect(sized(1_001), 1_000).await, Err(CollectError::TooLarge(1_000))));
+        assert!(matches!(budget.collect(chunked(1_001), 1_000).await, Err(CollectError::TooLarge(1_000))));
+        assert_eq!(budget.collect(sized(1_000), 1_000).await.unwrap().len(), 1_000);
         assert_eq!(held.get(), 0);
     }
 }

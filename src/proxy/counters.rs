@@ -1,4 +1,4 @@
-//! What the data plane counts.
+//! Metrics of the data plane.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -6,10 +6,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// The data plane's counters; cloning shares them.
+/// Counters of the data plane; cloning shares them.
 #[derive(Clone, Default)]
 pub struct Counters {
-    pub(super) requests: Family<Answer, Counter>,
+    pub(super) requests: Family<RequestLabels, Counter>,
     pub(super) blob_bytes: Counter,
     pub(super) spliced: Counter,
     pub(super) resumed: Counter,
@@ -24,15 +24,15 @@ pub struct Counters {
     pub(super) tls_failures: Counter,
 }
 
-/// What was asked for and how it was answered.
+/// Labels of the request counter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Answer {
+pub(super) struct RequestLabels {
     pub(super) route: &'static str,
     pub(super) status: u16,
 }
 
 impl Counters {
-    /// Makes them part of what `/metrics` shows.
+    /// Registers the counters for `/metrics`.
     pub fn register(&self, registry: &mut Registry) {
         let proxy = registry.sub_registry_with_prefix("landfall_proxy");
         proxy.register("requests", "Requests by route and status", self.requests.clone());
@@ -50,7 +50,7 @@ impl Counters {
         proxy.register("transfers_broken", "Blob transfers that could not be finished", self.broken.clone());
         proxy.register(
             "digest_mismatches",
-            "Manifests and blobs from the upstream that did not have their digest",
+            "Manifests and blobs from the upstream that did not match their digest",
             self.digest_mismatches.clone(),
         );
         proxy.register(
@@ -61,24 +61,24 @@ impl Counters {
         proxy.register("upstream_errors", "Requests that no upstream answered", self.upstream_errors.clone());
         proxy.register(
             "learning_dropped",
-            "Images not looked at in the background because too many waited",
+            "Images not fetched in the background because the queue was full",
             self.learning_dropped.clone(),
         );
         proxy.register(
             "whole_body_bytes",
-            "Bytes of manifests and other bodies that are held whole until clients have taken them",
+            "Bytes of manifests and other bodies held in memory until clients have taken them",
             self.whole_bytes.clone(),
         );
         proxy.register(
             "bodies_without_room",
-            "Bodies that were not read whole because too much was held already",
+            "Bodies that were not read because the memory for them was in use",
             self.bodies_without_room.clone(),
         );
         proxy.register("connections", "Open client connections", self.connections.clone());
         proxy.register("tls_failures", "TLS handshakes that failed", self.tls_failures.clone());
     }
 
-    /// How many client connections are open.
+    /// Number of open client connections.
     pub fn connections_open(&self) -> i64 {
         self.connections.get()
     }

@@ -1,7 +1,7 @@
-//! What an index, a manifest or an image config says about itself. Pure.
+//! Facts that indexes, manifests and image configs state about themselves. Pure.
 //!
-//! A digest stands for bytes and not for what they are taken for: one document can be written so that it is an index to
-//! one reader and an image's manifest to another (CVE-2021-41190). Nothing is learned from such a one.
+//! A digest does not fix the type of a document: one document can be an index to one reader and an image
+//! manifest to another (CVE-2021-41190). Ambiguous documents are ignored.
 
 use std::collections::BTreeMap;
 
@@ -17,41 +17,41 @@ use crate::model::oci::Digest;
 const LABEL_PREFIX: &str = "org.opencontainers.image.";
 /// Labels kept of one image.
 const LABELS_MAX: usize = 32;
-/// Longest label that is kept, in bytes; a longer one is left out.
+/// Longest key or value of a label that is kept, in bytes.
 const LABEL_BYTES_MAX: usize = 512;
-/// Bytes of all labels of one image: what it says about itself stays in the log for ever.
+/// Bytes of all labels kept of one image: they stay in the log for ever.
 const LABELS_BYTES_MAX: usize = 4 * 1024;
-/// The labels that something is made of; the others stand behind them.
+/// Labels that Landfall evaluates; they are kept before others.
 const LABELS_FIRST: [&str; 3] = ["version", "revision", "created"];
 /// Children kept of one index.
 const CHILDREN_MAX: usize = 256;
 
-/// What a registry answers where a manifest was asked for.
+/// A registry's answer to a manifest request.
 pub(super) struct Document<'a> {
-    /// What the answer's head says that it is.
-    said: Said,
+    /// Type by the `Content-Type` header.
+    declared: DeclaredType,
     body: &'a [u8],
 }
 
-/// What a media type says of a document.
+/// Kind of document that a media type declares.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Said {
-    /// It is this.
-    Kind(Kind),
-    /// It may be anything: there is none, or one of a format, as `application/json`.
-    Nothing,
-    /// It is something else, or two things.
+enum DeclaredType {
+    /// One of the known kinds.
+    Kind(DocumentKind),
+    /// None, or a generic type such as `application/json`.
+    Unspecified,
+    /// Another type, or several.
     Other,
 }
 
-/// The two kinds of documents that are learned from.
+/// Kinds of documents that facts are taken from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum DocumentKind {
     Index,
     Image,
 }
 
-/// Of an index and of a manifest, the fields that matter here (OCI image spec; Docker's schema 2 has the same).
+/// The evaluated fields of indexes and manifests (OCI image spec; the same in Docker's schema 2).
 #[derive(Deserialize)]
 struct Manifest {
     #[serde(rename = "mediaType")]
@@ -85,58 +85,58 @@ struct ContainerConfig {
 }
 
 impl<'a> Document<'a> {
-    /// The body of an answer with these headers.
+    /// Combines a body with the type that its headers declare.
     pub(super) fn new(headers: &HeaderMap, body: &'a [u8]) -> Self {
         let mut types = headers.get_all(CONTENT_TYPE).iter();
-        let said = match (types.next(), types.next()) {
-            (None, _) => Said::Nothing,
-            (Some(media_type), None) => media_type.to_str().map_or(Said::Other, Said::by),
-            _ => Said::Other,
+        let declared = match (types.next(), types.next()) {
+            (None, _) => DeclaredType::Unspecified,
+            (Some(media_type), None) => media_type.to_str().map_or(DeclaredType::Other, DeclaredType::parse),
+            _ => DeclaredType::Other,
         };
-        Self { said, body }
+        Self { declared, body }
     }
 }
 
-impl Said {
-    /// Types are case-insensitive, and may have parameters (RFC 9110 §8.3.1).
-    fn by(media_type: &str) -> Self {
+impl DeclaredType {
+    /// Parses a media type, which is case-insensitive and may have parameters (RFC 9110 §8.3.1).
+    fn parse(media_type: &str) -> Self {
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media_type.as_str() {
             "application/vnd.oci.image.index.v1+json"
-            | "application/vnd.docker.distribution.manifest.list.v2+json" => Self::Kind(Kind::Index),
+            | "application/vnd.docker.distribution.manifest.list.v2+json" => Self::Kind(DocumentKind::Index),
             "application/vnd.oci.image.manifest.v1+json"
-            | "application/vnd.docker.distribution.manifest.v2+json" => Self::Kind(Kind::Image),
-            "" | "application/json" | "application/octet-stream" | "text/plain" => Self::Nothing,
+            | "application/vnd.docker.distribution.manifest.v2+json" => Self::Kind(DocumentKind::Image),
+            "" | "application/json" | "application/octet-stream" | "text/plain" => Self::Unspecified,
             _ => Self::Other,
         }
     }
 
-    fn allows(self, kind: Kind) -> bool {
-        self == Self::Nothing || self == Self::Kind(kind)
+    fn allows(self, kind: DocumentKind) -> bool {
+        self == Self::Unspecified || self == Self::Kind(kind)
     }
 }
 
 impl Manifest {
-    /// What it is by its members; nothing where they are of both kinds.
-    fn kind(&self) -> Option<Kind> {
+    /// Kind by the document's members; `None` if they are of both kinds.
+    fn kind(&self) -> Option<DocumentKind> {
         match (&self.manifests, &self.config, &self.layers) {
-            (Some(_), None, None) => Some(Kind::Index),
-            (None, Some(_), _) => Some(Kind::Image),
+            (Some(_), None, None) => Some(DocumentKind::Index),
+            (None, Some(_), _) => Some(DocumentKind::Image),
             _ => None,
         }
     }
 }
 
-/// What a manifest or an index says; nothing for other content, and for what is not one of them by its members, its
-/// `mediaType` and the answer's `Content-Type` alike.
+/// Returns the facts of an index or a manifest. Returns `None` for other content, and where members,
+/// `mediaType` and `Content-Type` disagree about the kind.
 ///
-/// Images come before attestations, whose platform is `unknown`, so that the first child is one that nodes run.
+/// Images are sorted before attestations, whose platform is `unknown`, so that the first child is one that nodes run.
 pub(super) fn of_manifest(document: &Document<'_>) -> Option<Facts> {
-    // JSON is UTF-8 to its last byte (RFC 8259 §8.1), in the members that nobody reads as well.
+    // JSON must be UTF-8 in all members, also in those that are not read (RFC 8259 §8.1).
     let manifest: Manifest = serde_json::from_str(str::from_utf8(document.body).ok()?).ok()?;
-    let own = manifest.media_type.as_deref().map_or(Said::Nothing, Said::by);
-    manifest.kind().filter(|kind| own.allows(*kind) && document.said.allows(*kind))?;
-    let labels = kept(manifest.annotations.unwrap_or_default());
+    let own = manifest.media_type.as_deref().map_or(DeclaredType::Unspecified, DeclaredType::parse);
+    manifest.kind().filter(|kind| own.allows(*kind) && document.declared.allows(*kind))?;
+    let labels = bounded_labels(manifest.annotations.unwrap_or_default());
     if let Some(mut children) = manifest.manifests {
         children
             .sort_by_key(|child| child.platform.as_ref().is_some_and(|platform| platform.os == "unknown"));
@@ -147,14 +147,14 @@ pub(super) fn of_manifest(document: &Document<'_>) -> Option<Facts> {
     Some(Facts::Manifest { config, labels })
 }
 
-/// What an image config says. Other content has no labels.
+/// Returns the facts of an image config; none for other content.
 pub(super) fn of_config(body: &[u8]) -> Facts {
     let image = serde_json::from_slice::<ImageConfig>(body).ok();
     let labels = image.and_then(|image| image.config?.labels);
-    Facts::Config { labels: kept(labels.unwrap_or_default()) }
+    Facts::Config { labels: bounded_labels(labels.unwrap_or_default()) }
 }
 
-fn kept(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn bounded_labels(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut labels: Vec<(String, String)> = labels
         .into_iter()
         .filter_map(|(key, value)| Some((key.strip_prefix(LABEL_PREFIX)?.to_owned(), value)))
@@ -227,7 +227,7 @@ mod tests {
         }
     }
 
-    /// CVE-2021-41190: what one reader takes for an index and another one for a manifest.
+    /// CVE-2021-41190: a document that is an index to one reader and a manifest to another.
     #[test]
     fn a_document_of_two_kinds_says_nothing() {
         let list = format!(r#""manifests":[{{"digest":"{}"}}]"#, digest(1));

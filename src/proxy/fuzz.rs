@@ -1,4 +1,4 @@
-//! What clients and registries send: request heads, manifests, image configs, links.
+//! Fuzz targets for input from clients and registries: request heads, manifests, image configs, links.
 
 use std::sync::LazyLock;
 
@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use sha2::{Digest as _, Sha256};
 
 use super::facts::Document;
-use super::observe::{Asker, digest_in, media_type_in};
-use super::upstream::{Ask, What};
+use super::observe::{ClientIdentity, digest_in, media_type_in};
+use super::upstream::{Resource, UpstreamRequest};
 use super::{auth, facts, links};
 use crate::model::act::{Action, Actor};
 use crate::model::directory::Directory;
@@ -19,7 +19,7 @@ use crate::model::oci::Route;
 use crate::model::time::Time;
 
 const NOW: Time = Time::from_ms(20);
-/// The secrets of tokens that are good; of another one that was.
+/// Secrets of valid tokens.
 const GOOD: [&[u8]; 2] = [b"secret", b"with:colon"];
 const REVOKED: &[u8] = b"revoked";
 
@@ -46,8 +46,8 @@ static DIRECTORY: LazyLock<Directory> = LazyLock::new(|| {
     directory
 });
 
-/// A request's head: its target on the first line, a header on each other one. A permit is for somebody who showed a
-/// good secret, in any spelling, once; what a registry hears of the request is what was meant for it.
+/// A request head: the target on the first line, then one header a line. Only a valid secret, given once and
+/// in any spelling, yields a permit; the upstream request asks for the same object.
 pub(crate) fn head(bytes: &[u8]) {
     let mut lines = bytes.split(|&byte| byte == b'\n');
     let target = lines.next().unwrap_or_default();
@@ -65,23 +65,23 @@ pub(crate) fn head(bytes: &[u8]) {
         }
         Err(denial) => {
             assert!(!denial.refusal.message.contains("secret:") && denial.refusal.status.as_u16() == 401);
-            assert!(denial.owner.is_none() || shown.iter().any(|shown| shown == REVOKED));
+            assert!(denial.token.is_none() || shown.iter().any(|shown| shown == REVOKED));
         }
     }
     let Some(uri) = std::str::from_utf8(target).ok().and_then(|target| target.parse::<Uri>().ok()) else {
         return;
     };
     let Ok(route) = Route::parse(uri.path()) else { return };
-    let (name, what) = match &route {
-        Route::Manifest(name, reference) => (name, What::Manifest(reference.clone())),
-        Route::Blob(name, digest) => (name, What::Blob(*digest)),
-        Route::Tags(name) => (name, What::Tags),
-        Route::Referrers(name, digest) => (name, What::Referrers(*digest)),
+    let (name, resource) = match &route {
+        Route::Manifest(name, reference) => (name, Resource::Manifest(reference.clone())),
+        Route::Blob(name, digest) => (name, Resource::Blob(*digest)),
+        Route::Tags(name) => (name, Resource::Tags),
+        Route::Referrers(name, digest) => (name, Resource::Referrers(*digest)),
         Route::Base | Route::Catalog | Route::Upload => return,
     };
-    let has_query = matches!(what, What::Tags | What::Referrers(_));
-    let ask = Ask::new(Method::GET, what, &headers).with_query(uri.query());
-    let asked: Uri = ask.path("", name.as_str()).parse().expect("what goes to a registry is a target");
+    let has_query = matches!(resource, Resource::Tags | Resource::Referrers(_));
+    let request = UpstreamRequest::new(Method::GET, resource, &headers).with_query(uri.query());
+    let asked: Uri = request.path("", name.as_str()).parse().expect("what goes to a registry is a target");
     assert_eq!(Route::parse(asked.path()).as_ref(), Ok(&route), "the registry is asked for something else");
     assert!(has_query || asked.query().is_none(), "a query goes where the spec has none");
     for private in [
@@ -93,15 +93,15 @@ pub(crate) fn head(bytes: &[u8]) {
         "content-length",
         "x-forwarded-for",
     ] {
-        assert!(!ask.headers().contains_key(private), "{private} goes to the registry");
+        assert!(!request.headers().contains_key(private), "{private} goes to the registry");
     }
-    let asker = Asker::new("10.0.0.1".into(), &headers);
-    assert!(asker.agent.len() <= 3 * 512, "an agent is longer than what is kept");
+    let client = ClientIdentity::new("10.0.0.1".into(), &headers);
+    assert!(client.agent.len() <= 3 * 512, "an agent is longer than what is kept");
     let _ = (digest_in(&headers), media_type_in(&headers));
 }
 
-/// The secrets that a request's one `Authorization` may be said to show: what stands behind a scheme, and the password
-/// in it where it is base64.
+/// Secrets that a request's single `Authorization` header may carry: the text behind the scheme, and the
+/// password in it if it is base64.
 fn shown(headers: &HeaderMap) -> Vec<Vec<u8>> {
     let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let Some(at) = value.iter().position(|&byte| byte == b' ') else { return Vec::new() };
@@ -111,7 +111,7 @@ fn shown(headers: &HeaderMap) -> Vec<Vec<u8>> {
     password.into_iter().chain([behind.to_vec()]).collect()
 }
 
-/// Headers, one a line, as far as they can be headers.
+/// Parses one header a line and skips lines that are no header.
 fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines.take(32) {
@@ -124,8 +124,8 @@ fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
     headers
 }
 
-/// A `Content-Type` on the first line, a document behind it: a manifest or an index, never both; within bounds, and the
-/// same however its members are ordered.
+/// A `Content-Type` on the first line, then a document. It is a manifest or an index, never both; its facts
+/// are bounded and do not depend on the order of members.
 pub(crate) fn manifest(bytes: &[u8]) {
     let mut parts = bytes.splitn(2, |&byte| byte == b'\n');
     let content_type = HeaderValue::from_bytes(parts.next().unwrap_or_default()).ok();
@@ -159,7 +159,7 @@ pub(crate) fn manifest(bytes: &[u8]) {
     } else {
         ["image.index.", "manifest.list."]
     };
-    // Its parameters say nothing.
+    // Parameters do not declare a type.
     let says = |text: &String| {
         let essence = text.split(';').next().unwrap_or_default().to_ascii_lowercase();
         other.iter().any(|other| essence.contains(other))
@@ -184,7 +184,7 @@ fn bounded(facts: &Facts) {
     assert!(labels.iter().all(|(key, value)| key.len() <= 512 && value.len() <= 512));
 }
 
-/// A `Link` header: whatever it says, it leads back to the proxy's own path.
+/// A `Link` header; every rewritten link leads to the proxy's own path.
 pub(crate) fn link(bytes: &[u8]) {
     let path = "/v2/docker/app/tags/list";
     let values = bytes.split(|&byte| byte == b'\n').take(8);

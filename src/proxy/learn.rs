@@ -1,11 +1,10 @@
-//! Learning what images say about themselves: from what passes, and in the background from the upstream where a
-//! node needed less than that.
+//! Learning facts about images: from answers that pass through the proxy, and in the background from the upstream.
 //!
-//! A node that has an image sends a HEAD and nothing else, and asks for the config of one platform only. So what
-//! did not pass a moment after a pull, and is not in the log from before, is asked for here. Nobody waits for it, and it
-//! is bounded in number and size, and by what the registry says about its quota.
+//! A node that has an image sends only a HEAD, and requests the config of a single platform. Content that did
+//! not pass shortly after a pull and is not in the log is fetched here. No client waits for it. It is bounded
+//! in number and size, and respects the registry's quota.
 
-mod patience;
+mod backoff;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,102 +16,102 @@ use http_body_util::{BodyExt, Limited};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use patience::{Patience, doubled};
+use backoff::{Backoff, pause_after_failures};
 
 use super::counters::Counters;
 use super::facts::{self, Document};
 use super::recent::Recent;
-use super::upstream::{Ask, Line, Target, What};
+use super::upstream::{Lane, Resource, Target, UpstreamRequest};
 use crate::clock;
 use crate::log::Log;
 use crate::model::deployments::Unread;
 use crate::model::event::{Event, Facts};
 use crate::model::oci::{Digest, Reference, Repository};
 
-/// Largest manifest that is handed on, in bytes. Registries accept 4 MiB at least (distribution spec, "Pushing
-/// manifests"), and some more.
+/// Largest manifest that is forwarded, in bytes. Registries accept at least 4 MiB (distribution spec,
+/// "Pushing manifests"), some of them more.
 pub(super) const MANIFEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Largest image config that is looked at, in bytes.
+/// Largest image config that is parsed, in bytes.
 pub(super) const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// Images remembered, at least; each takes some 100 B.
 const IMAGES_MIN: usize = 20_000;
-/// Images that may wait to be looked at.
+/// Images in the fetch queue.
 const WAITING_MAX: usize = 1_024;
-/// How long a client is given to ask for it itself.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// What learning calls itself at the registry.
+/// Delay before a fetch, in which the client may request the content itself.
+const FETCH_DELAY: Duration = Duration::from_secs(3);
+/// User agent of background fetches.
 const AGENT: &str = concat!(
     "landfall/",
     env!("CARGO_PKG_VERSION"),
     " (+learning: reads manifests and configs of images that are pulled)"
 );
-/// Time for one answer.
+/// Longest time for one fetch.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What is known about a digest.
+/// State of a digest.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum Learned {
     Manifest,
     Config,
-    /// Some manifest names it as its config; its content is not known yet.
+    /// A manifest names this digest as its config, and its content is not known yet.
     WantedConfig,
 }
 
-/// Content to look at.
-struct Wanted {
+/// Content to fetch.
+struct FetchJob {
     target: Target,
     repository: Repository,
-    what: What,
+    resource: Resource,
     due: Instant,
 }
 
-/// Remembers what was learned, and asks for what was not. Cloning shares it.
+/// Remembers facts and fetches missing ones. Cloning shares it.
 #[derive(Clone)]
 pub(super) struct Learner {
     log: Log,
     counters: Counters,
     memory: Arc<Memory>,
-    wanted: Sender<Wanted>,
+    jobs: Sender<FetchJob>,
 }
 
 struct Memory {
-    known: Recent<Digest, Known>,
-    /// Images of which the log has everything.
-    whole: Recent<Digest, ()>,
+    known: Recent<Digest, Learned>,
+    /// Images whose facts are all in the log.
+    complete: Recent<Digest, ()>,
     parents: Recent<Digest, Digest>,
-    /// What was asked for: until when it is not asked for again, and how often it was.
-    asked: Recent<Digest, (Instant, u32)>,
-    patience: Patience,
+    /// Fetched digests, with the earliest time of the next fetch and the number of fetches.
+    fetched: Recent<Digest, (Instant, u32)>,
+    backoff: Backoff,
 }
 
 impl Learner {
-    /// Starts the task that asks; it ends with the last handle.
+    /// Starts the fetching task, which ends with the last handle.
     pub(super) fn start(log: Log, counters: Counters) -> Self {
-        let (wanted, waiting) = channel(WAITING_MAX);
+        let (jobs, waiting) = channel(WAITING_MAX);
         let memory = Memory {
             known: Recent::new(IMAGES_MIN),
-            whole: Recent::new(IMAGES_MIN),
+            complete: Recent::new(IMAGES_MIN),
             parents: Recent::new(IMAGES_MIN),
-            asked: Recent::new(IMAGES_MIN),
-            patience: Patience::default(),
+            fetched: Recent::new(IMAGES_MIN),
+            backoff: Backoff::default(),
         };
         let memory = Arc::new(memory);
-        let asker = Asker { log: log.clone(), counters: counters.clone(), memory: memory.clone() };
-        tokio::spawn(asker.run(waiting));
-        Self { log, counters, memory, wanted }
+        let fetcher = Fetcher { log: log.clone(), counters: counters.clone(), memory: memory.clone() };
+        tokio::spawn(fetcher.run(waiting));
+        Self { log, counters, memory, jobs }
     }
 
-    /// The index that a platform manifest belongs to.
+    /// Index that a platform manifest belongs to.
     pub(super) fn parent(&self, digest: &Digest) -> Option<Digest> {
         self.memory.parents.get(digest)
     }
 
     /// Whether this blob is an image config whose content is not known yet.
     pub(super) fn wants_config(&self, digest: &Digest) -> bool {
-        self.memory.known.get(digest) == Some(Known::WantedConfig)
+        self.memory.known.get(digest) == Some(Learned::WantedConfig)
     }
 
-    /// A manifest passed, and has this digest.
+    /// Learns from a manifest that passed through the proxy.
     pub(super) fn manifest(
         &self,
         target: &Target,
@@ -121,62 +120,65 @@ impl Learner {
         document: &Document<'_>,
     ) {
         if let Some(next) = self.memory.manifest(&self.log, repository, digest, document) {
-            self.want(target, repository, next);
+            self.enqueue(target, repository, next);
         }
     }
 
-    /// A config passed, and has this digest.
+    /// Learns from a config that passed through the proxy.
     pub(super) fn config(&self, repository: &Repository, digest: Digest, body: &[u8]) {
         self.memory.config(&self.log, repository, digest, body);
     }
 
-    /// A manifest was answered with this digest, without its body.
+    /// Learns about a manifest that was answered without its body.
     pub(super) fn seen(&self, target: &Target, repository: &Repository, digest: Digest) {
-        if self.memory.whole.get(&digest).is_some() {
+        if self.memory.complete.get(&digest).is_some() {
             return;
         }
         match self.log.view().state.unread(&digest) {
             Some(Unread::Manifest(digest)) => {
-                self.want(target, repository, What::Manifest(Reference::Digest(digest)));
+                self.enqueue(target, repository, Resource::Manifest(Reference::Digest(digest)));
             }
-            Some(Unread::Config(config)) => self.want(target, repository, What::Blob(config)),
-            None => self.memory.whole.insert(digest, ()),
+            Some(Unread::Config(config)) => self.enqueue(target, repository, Resource::Blob(config)),
+            None => self.memory.complete.insert(digest, ()),
         }
     }
 
-    /// The registry answered a manifest request so.
-    pub(super) fn heed(&self, target: &Target, status: StatusCode, headers: &HeaderMap) {
-        self.memory.patience.heed(target.registry(), status, headers, clock::now());
+    /// Applies a manifest answer's status and headers to the registry's backoff.
+    pub(super) fn apply_response(&self, target: &Target, status: StatusCode, headers: &HeaderMap) {
+        self.memory.backoff.apply_response(target.registry(), status, headers, clock::now());
     }
 
-    fn want(&self, target: &Target, repository: &Repository, what: What) {
-        let due = Instant::now() + PATIENCE;
+    fn enqueue(&self, target: &Target, repository: &Repository, resource: Resource) {
+        let due = Instant::now() + FETCH_DELAY;
         let memory = &self.memory;
-        if memory.is_known(&what) || !memory.patience.is_over(target.registry()) || !memory.may_ask(&what) {
+        if memory.is_known(&resource)
+            || !memory.backoff.allows(target.registry())
+            || !memory.should_fetch(&resource)
+        {
             return;
         }
-        let wanted = Wanted { target: target.clone(), repository: repository.clone(), what, due };
-        if self.wanted.try_send(wanted).is_err() {
+        let job = FetchJob { target: target.clone(), repository: repository.clone(), resource, due };
+        if self.jobs.try_send(job).is_err() {
             self.counters.learning_dropped.inc();
         }
     }
 }
 
 impl Memory {
-    /// Learns from a manifest what is new, and says what to look at next.
+    /// Records new facts of a manifest and returns what to fetch next.
     fn manifest(
         &self,
         log: &Log,
         repository: &Repository,
         digest: Digest,
         document: &Document<'_>,
-    ) -> Option<What> {
-        if self.known.get(&digest) == Some(Known::Manifest) {
+    ) -> Option<Resource> {
+        if self.known.get(&digest) == Some(Learned::Manifest) {
             return None;
         }
         let Some(facts) = facts::of_manifest(document) else {
-            // That it says nothing is worth remembering, too.
-            self.known.insert(digest, Known::Manifest);
+            // A document without facts is remembered as well.
+            self.known.insert(digest, Learned::Manifest);
             return None;
         };
         let view = log.view();
@@ -190,102 +192,107 @@ impl Memory {
                 let is_unknown =
                     |first: &&Digest| self.known.get(first).is_none() && !view.state.has_read(first);
                 let first = children.first().filter(is_unknown);
-                first.map(|first| What::Manifest(Reference::Digest(*first)))
+                first.map(|first| Resource::Manifest(Reference::Digest(*first)))
             }
             Facts::Manifest { config, .. } => {
-                let unknown = self.known.get(config) != Some(Known::Config) && !view.state.has_read(config);
-                unknown.then_some(What::Blob(*config))
+                let unknown = self.known.get(config) != Some(Learned::Config) && !view.state.has_read(config);
+                unknown.then_some(Resource::Blob(*config))
             }
             Facts::Config { .. } => None,
         };
         let event = Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts };
         if !view.state.has_read(&digest) && !log.learn(event) {
-            return None; // too much at once; it is learned when it passes again
+            return None; // over the rate; it is learned when it passes again
         }
-        self.known.insert(digest, Known::Manifest);
-        if let Some(What::Blob(config)) = &next {
-            self.known.insert(*config, Known::WantedConfig);
+        self.known.insert(digest, Learned::Manifest);
+        if let Some(Resource::Blob(config)) = &next {
+            self.known.insert(*config, Learned::WantedConfig);
         }
         next
     }
 
     fn config(&self, log: &Log, repository: &Repository, digest: Digest, body: &[u8]) {
-        // That it says nothing is worth remembering, too.
+        // A config without facts is remembered as well.
         let facts = facts::of_config(body);
         if !log.learn(Event::Learned { at: clock::now(), repository: repository.clone(), digest, facts }) {
             return;
         }
-        self.known.insert(digest, Known::Config);
+        self.known.insert(digest, Learned::Config);
     }
 
-    /// Whether content is still to be asked for, and was not asked for a moment ago: the pause doubles each time.
-    fn may_ask(&self, what: &What) -> bool {
-        let Some(digest) = digest_of(what) else { return false };
-        let (until, times) = self.asked.get(&digest).unwrap_or((Instant::now(), 0));
+    /// Whether content is missing and its last fetch is long enough ago; the pause doubles with each fetch.
+    fn should_fetch(&self, resource: &Resource) -> bool {
+        let Some(digest) = digest_of(resource) else { return false };
+        let (until, times) = self.fetched.get(&digest).unwrap_or((Instant::now(), 0));
         if Instant::now() < until {
             return false;
         }
-        self.asked.insert(digest, (Instant::now() + doubled(times), times.saturating_add(1)));
+        self.fetched.insert(digest, (Instant::now() + pause_after_failures(times), times.saturating_add(1)));
         true
     }
 
-    fn is_known(&self, what: &What) -> bool {
-        digest_of(what)
+    fn is_known(&self, resource: &Resource) -> bool {
+        digest_of(resource)
             .and_then(|digest| self.known.get(&digest))
-            .is_some_and(|known| known != Known::WantedConfig)
+            .is_some_and(|known| known != Learned::WantedConfig)
     }
 }
 
-fn digest_of(what: &What) -> Option<Digest> {
-    match what {
-        What::Manifest(Reference::Digest(digest)) | What::Blob(digest) => Some(*digest),
+fn digest_of(resource: &Resource) -> Option<Digest> {
+    match resource {
+        Resource::Manifest(Reference::Digest(digest)) | Resource::Blob(digest) => Some(*digest),
         _ => None,
     }
 }
 
-/// The task that asks the upstream, one question at a time.
-struct Asker {
+/// Task that fetches content from upstreams, one request at a time.
+struct Fetcher {
     log: Log,
     counters: Counters,
     memory: Arc<Memory>,
 }
 
-impl Asker {
-    async fn run(self, mut waiting: Receiver<Wanted>) {
-        while let Some(wanted) = waiting.recv().await {
-            sleep_until(wanted.due).await;
-            let mut next = Some(wanted.what);
-            // From an index to a manifest to a config: three steps at most.
-            while let Some(what) = next.take().filter(|what| self.may_ask(&wanted.target, what)) {
-                next = self.ask(&wanted.target, &wanted.repository, what).await;
+impl Fetcher {
+    async fn run(self, mut waiting: Receiver<FetchJob>) {
+        while let Some(job) = waiting.recv().await {
+            sleep_until(job.due).await;
+            let mut next = Some(job.resource);
+            // Goes from an index to a manifest to a config, at most three steps.
+            while let Some(resource) = next.take().filter(|resource| self.may_fetch(&job.target, resource)) {
+                next = self.fetch_and_learn(&job.target, &job.repository, resource).await;
             }
         }
     }
 
-    fn may_ask(&self, target: &Target, what: &What) -> bool {
-        !self.memory.is_known(what) && self.memory.patience.is_over(target.registry())
+    fn may_fetch(&self, target: &Target, resource: &Resource) -> bool {
+        !self.memory.is_known(resource) && self.memory.backoff.allows(target.registry())
     }
 
-    async fn ask(&self, target: &Target, repository: &Repository, what: What) -> Option<What> {
-        let digest = digest_of(&what)?;
-        let (headers, body) = match timeout(ANSWER_TIMEOUT, self.fetch(target, what.clone())).await {
+    async fn fetch_and_learn(
+        &self,
+        target: &Target,
+        repository: &Repository,
+        resource: Resource,
+    ) -> Option<Resource> {
+        let digest = digest_of(&resource)?;
+        let (headers, body) = match timeout(ANSWER_TIMEOUT, self.fetch(target, resource.clone())).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(reason)) => {
-                tracing::debug!(%repository, %digest, reason, "an image could not be looked at");
+                tracing::debug!(%repository, %digest, reason, "an image could not be fetched");
                 return None;
             }
             Err(_) => {
-                self.memory.patience.failed(target.registry());
+                self.memory.backoff.failed(target.registry());
                 return None;
             }
         };
         if !digest.fits(&body) {
             self.counters.digest_mismatches.inc();
-            tracing::warn!(%repository, %digest, "the upstream's content does not have this digest");
+            tracing::warn!(%repository, %digest, "the upstream's content does not match its digest");
             return None;
         }
-        match what {
-            What::Blob(_) => {
+        match resource {
+            Resource::Blob(_) => {
                 self.memory.config(&self.log, repository, digest, &body);
                 None
             }
@@ -296,21 +303,22 @@ impl Asker {
         }
     }
 
-    async fn fetch(&self, target: &Target, what: What) -> Result<(HeaderMap, Bytes), String> {
-        let bytes_max = if matches!(what, What::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
+    async fn fetch(&self, target: &Target, resource: Resource) -> Result<(HeaderMap, Bytes), String> {
+        let bytes_max =
+            if matches!(resource, Resource::Blob(_)) { CONFIG_BYTES_MAX } else { MANIFEST_BYTES_MAX };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(ACCEPT_MANIFESTS));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        let mut ask = Ask::new(Method::GET, what, &headers);
-        ask.line = Line::Small;
-        let (registry, patience) = (target.registry(), &self.memory.patience);
-        let answer = target.send(&ask).await.map_err(|error| {
-            patience.failed(registry);
+        let mut request = UpstreamRequest::new(Method::GET, resource, &headers);
+        request.lane = Lane::Small;
+        let (registry, backoff) = (target.registry(), &self.memory.backoff);
+        let answer = target.send(&request).await.map_err(|error| {
+            backoff.failed(registry);
             error.to_string()
         })?;
         let status = answer.status();
-        if !patience.heed(registry, status, answer.headers(), clock::now()) {
-            if status.is_server_error() { patience.failed(registry) } else { patience.answered(registry) }
+        if !backoff.apply_response(registry, status, answer.headers(), clock::now()) {
+            if status.is_server_error() { backoff.failed(registry) } else { backoff.answered(registry) }
         }
         if status != StatusCode::OK {
             return Err(format!("the upstream answered {status}"));
@@ -322,6 +330,6 @@ impl Asker {
     }
 }
 
-/// Every manifest type there is: a registry answers 404 for one that was not asked for.
+/// Every manifest type: a registry answers 404 for a type that is not accepted.
 const ACCEPT_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";

@@ -1,13 +1,13 @@
-//! `Link` headers of paged lists (distribution spec, "Listing Tags"; RFC 8288), made to lead back to the proxy.
+//! `Link` headers of paged lists (distribution spec, "Listing Tags"; RFC 8288), rewritten to lead to the proxy.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::model::registries::Host;
 
-/// Rewrites every link in the header `name` to `path` with the link's own query. The upstream may write absolute
-/// URLs, its own host, and its own name for the repository; only the query says where the next page begins. What is
-/// not understood is left out: a link that leads past the proxy would be followed without a token. `ns` is the registry
-/// that the client named: the next page is there, too.
+/// Rewrites every link in the header `name` to `path` with the link's own query. The upstream may write
+/// absolute URLs, its own host, or its own name for the repository; only the query identifies the next page.
+/// Malformed links are removed, because a client would follow a link past the proxy without a token. `ns` is
+/// the registry that the client named; the next page needs it as well.
 pub(super) fn rewrite(headers: &mut HeaderMap, name: HeaderName, path: &str, ns: Option<&Host>) {
     let rewritten: Vec<HeaderValue> = headers
         .get_all(&name)

@@ -1,4 +1,4 @@
-//! Accepting: HTTP/1.1 and HTTP/2, plain or over TLS, within limits, until told to stop.
+//! The proxy's listener: HTTP/1.1 and HTTP/2, plain or over TLS, within bounds, until shutdown.
 
 use std::future::Future;
 use std::io;
@@ -10,17 +10,17 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::Proxy;
-use super::conversation::{Speech, Visitor};
+use super::connection::{ConnectionInfo, HttpServer};
 use super::counters::Counters;
-use super::origin::announced;
+use super::origin::read_proxy_header;
 use super::tls::{Certificate, TlsError};
-use crate::listen::{self, Limits, Slot, Slots};
+use crate::listen::{self, ListenerLimits, Slot, Slots};
 
 /// Connections that wait to be accepted. A cluster's nodes pull at the same moment, and a SYN that finds the
-/// backlog full comes back only after a second.
+/// backlog full is retried only after a second.
 const BACKLOG: u32 = 4_096;
-/// The listener's bounds, where the limit on open files allows so many connections.
-pub const LIMITS: Limits = Limits {
+/// Bounds of the listener, if the limit on open files allows that many connections.
+pub const LIMITS: ListenerLimits = ListenerLimits {
     connections_max: 10_000,
     first_head: Duration::from_secs(30),
     idle: Duration::from_secs(60),
@@ -28,17 +28,17 @@ pub const LIMITS: Limits = Limits {
     drain: Duration::from_secs(30),
 };
 
-/// A bound address, not yet accepting.
+/// A bound address that does not accept yet.
 pub struct Listener {
     tcp: TcpListener,
     tls: Option<TlsAcceptor>,
 }
 
 impl Listener {
-    /// Binds `address`; port 0 takes any free one. With a certificate it speaks TLS only.
+    /// Binds `address`; port 0 takes any free port. With a certificate the listener speaks only TLS.
     ///
     /// # Errors
-    /// The address cannot be had.
+    /// The address cannot be bound, or the certificate cannot be used.
     pub fn bind(address: SocketAddr, certificate: Option<&Certificate>) -> Result<Self, BindError> {
         let bind = || {
             let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -52,24 +52,24 @@ impl Listener {
         Ok(Self { tcp, tls })
     }
 
-    /// The address, with the real port.
+    /// The bound address, with the real port.
     ///
     /// # Errors
-    /// The operating system does not tell.
+    /// The operating system does not tell it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
 }
 
-/// Why there is no listener.
+/// Reasons why the listener cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address cannot be had.
+    /// The address cannot be bound.
     #[error("proxy.listen (--listen): cannot listen on {address}: {source}")]
     Address {
-        /// Which.
+        /// The configured address.
         address: SocketAddr,
-        /// Why.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The certificate cannot be used.
@@ -77,7 +77,8 @@ pub enum BindError {
     Tls(#[from] TlsError),
 }
 
-/// Serves until `shutdown` is done; then accepts no more, and open transfers may finish within [`Limits::drain`].
+/// Serves until `shutdown` is done. Then accepts nothing more, and open transfers may go on for
+/// [`ListenerLimits::drain`].
 pub async fn serve(
     listener: Listener,
     slots: Arc<Slots>,
@@ -85,50 +86,50 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let Listener { tcp, tls } = listener;
-    let speech = Arc::new(Speech::new(&slots));
-    let converse = |mut stream: TcpStream, peer: SocketAddr, slot: Slot| {
-        let (speech, tls, proxy) = (speech.clone(), tls.clone(), proxy.clone());
-        // What an idle connection holds is boxed by what is said on it, without what led there.
+    let server = Arc::new(HttpServer::new(&slots));
+    let serve_connection = |mut stream: TcpStream, peer: SocketAddr, slot: Slot| {
+        let (server, tls, proxy) = (server.clone(), tls.clone(), proxy.clone());
+        // The steps before HTTP are boxed on their own, so that an idle connection does not hold their state.
         async move {
-            let _open = Open::new(proxy.counters());
+            let _open = ConnectionGauge::new(proxy.counters());
             let mut address = peer.ip();
-            if proxy.settings.proxy_protocol && proxy.trusted.has(address) {
-                match Box::pin(announced(&mut stream)).await {
+            if proxy.settings.proxy_protocol && proxy.trusted.contains(address) {
+                match Box::pin(read_proxy_header(&mut stream)).await {
                     Ok(None) => {}
                     Ok(Some(client)) => {
                         address = client;
-                        slot.is_from(client);
+                        slot.set_client_address(client);
                     }
                     Err(error) => {
-                        tracing::debug!(%peer, %error, "a trusted proxy sent no header of the PROXY protocol");
+                        tracing::debug!(%peer, %error, "a trusted proxy sent no valid PROXY protocol header");
                         return;
                     }
                 }
             }
-            let visitor = Visitor::new(address, &proxy.trusted, slot);
-            let Some(tls) = tls else { return speech.plain(stream, visitor, proxy).await };
+            let info = ConnectionInfo::new(address, &proxy.trusted, slot);
+            let Some(tls) = tls else { return server.serve_plain(stream, info, proxy).await };
             match Box::pin(tls.accept(stream)).await {
-                Ok(stream) => speech.tls(stream, visitor, proxy).await,
+                Ok(stream) => server.serve_tls(stream, info, proxy).await,
                 Err(_) => {
                     proxy.counters().tls_failures.inc();
                 }
             }
         }
     };
-    listen::serve(tcp, slots, shutdown, converse).await;
+    listen::serve(tcp, slots, shutdown, serve_connection).await;
 }
 
-/// Counts a connection for as long as it lives.
-struct Open(Counters);
+/// Counts a connection as open until it is dropped.
+struct ConnectionGauge(Counters);
 
-impl Open {
+impl ConnectionGauge {
     fn new(counters: &Counters) -> Self {
         counters.connections.inc();
         Self(counters.clone())
     }
 }
 
-impl Drop for Open {
+impl Drop for ConnectionGauge {
     fn drop(&mut self) {
         self.0.connections.dec();
     }

@@ -1,5 +1,5 @@
-//! A manifest's way: asked for, checked, learned from, observed, and answered once the observation is durable or its
-//! time is up.
+//! Forwarding of manifests: requested, verified, learned from, recorded, and answered once the observation is
+//! durable or the wait is over.
 
 use std::borrow::Cow;
 
@@ -7,81 +7,81 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 
-use super::budget::NotWhole;
+use super::budget::CollectError;
 use super::facts::Document;
 use super::forward::{Proxy, forwarded};
 use super::learn::MANIFEST_BYTES_MAX;
-use super::observe::{Answered, Pull, digest_in, media_type_in};
+use super::observe::{PendingObservation, ResponseSummary, digest_in, media_type_in};
 use super::respond::{Body, Refusal, full};
-use super::upstream::{Ask, Target};
+use super::upstream::{Target, UpstreamRequest};
 use crate::model::oci::{Digest, ErrorCode};
 
-/// Times that a manifest is asked for when its body breaks off.
-const MANIFEST_TRIES: usize = 3;
+/// Requests for one manifest whose body breaks off.
+const MANIFEST_TRIES_MAX: usize = 3;
 
 impl Proxy {
-    pub(super) async fn manifest(
+    pub(super) async fn forward_manifest(
         &self,
-        pull: Pull,
+        pending: PendingObservation,
         target: Target,
-        ask: Ask,
+        request: UpstreamRequest,
     ) -> Result<Response<Body>, Refusal> {
         let announcement = self.log.announce();
-        let (answer, answered) = match self.manifest_answer(&pull, &target, &ask).await {
-            Ok((response, answered)) => (Ok(response), answered),
+        let (answer, summary) = match self.manifest_answer(&pending, &target, &request).await {
+            Ok((response, summary)) => (Ok(response), summary),
             Err(refusal) => {
-                let answered = Answered::refused(refusal.status);
-                (Err(refusal), answered)
+                let summary = ResponseSummary::refused(refusal.status);
+                (Err(refusal), summary)
             }
         };
-        let receipt = self.log.record(pull.observed(answered));
+        let receipt = self.log.record(pending.complete(summary));
         drop(announcement);
-        // What became of it is counted by the log; the answer goes out in any case.
+        // The log counts lost observations; the answer goes out in any case.
         let _ = receipt.durable(&self.max_wait).await;
         answer
     }
 
     async fn manifest_answer(
         &self,
-        pull: &Pull,
+        pending: &PendingObservation,
         target: &Target,
-        ask: &Ask,
-    ) -> Result<(Response<Body>, Answered), Refusal> {
-        let (mut tries, mut ask) = (0, Cow::Borrowed(ask));
+        request: &UpstreamRequest,
+    ) -> Result<(Response<Body>, ResponseSummary), Refusal> {
+        let (mut tries, mut request) = (0, Cow::Borrowed(request));
         let (head, body, digest) = loop {
             tries += 1;
-            let (head, body) = self.ask(target, &ask).await?.into_parts();
-            self.learner.heed(target, head.status, &head.headers);
-            let is_first = matches!(ask, Cow::Borrowed(_));
-            if is_first && ask.method == Method::HEAD && is_of_another(pull, &head) {
+            let (head, body) = self.send_upstream(target, &request).await?.into_parts();
+            self.learner.apply_response(target, head.status, &head.headers);
+            let is_first = matches!(request, Cow::Borrowed(_));
+            if is_first && request.method == Method::HEAD && names_another_digest(pending, &head) {
                 body.distrust();
-                ask = Cow::Owned(ask.anew());
+                request = Cow::Owned(request.on_new_connection());
                 continue;
             }
-            if ask.method == Method::HEAD || head.status != StatusCode::OK {
-                let answered = self.answered_without_body(pull, target, &head, &ask.method);
-                return Ok((self.small(head, body, &ask.method).await, answered));
+            if request.method == Method::HEAD || head.status != StatusCode::OK {
+                let summary = self.answered_without_body(pending, target, &head, &request.method);
+                return Ok((self.forward_small(head, body, &request.method).await, summary));
             }
-            let sender = body.sender();
-            match self.whole(body, MANIFEST_BYTES_MAX).await {
-                Ok(body) => match checked(pull, &head.headers, &body) {
+            let origin = body.origin();
+            match self.collect(body, MANIFEST_BYTES_MAX).await {
+                Ok(body) => match checked(pending, &head.headers, &body) {
                     Ok(digest) => break (head, body, digest),
-                    // Perhaps it is another request's answer that came late: the next try has a connection of its own.
+                    // This may be the late answer to another request, so the next try uses a new connection.
                     Err(_) if is_first => {
-                        sender.distrust();
-                        ask = Cow::Owned(ask.anew());
+                        origin.distrust();
+                        request = Cow::Owned(request.on_new_connection());
                     }
                     Err(refusal) => {
                         self.counters.digest_mismatches.inc();
                         let (repository, reference, digest) =
-                            (&pull.repository, &pull.reference, Digest::of(&body));
-                        tracing::error!(%repository, %reference, %digest, "a manifest has another digest");
+                            (&pending.repository, &pending.reference, Digest::of(&body));
+                        tracing::error!(%repository, %reference, %digest, "a manifest does not match its digest");
                         return Err(refusal);
                     }
                 },
-                Err(NotWhole::TooLarge(_)) => return Err(too_long(pull)),
-                Err(NotWhole::NoRoom) => return Err(Refusal::no_room()),
-                Err(_) if tries < MANIFEST_TRIES => {}
+                Err(CollectError::TooLarge(_)) => return Err(too_large(pending)),
+                Err(CollectError::NoRoom) => return Err(Refusal::overloaded()),
+                Err(_) if tries < MANIFEST_TRIES_MAX => {}
                 Err(reason) => {
                     tracing::warn!(repository = target.name(), %reason, "a manifest could not be read");
                     return Err(Refusal::bad_gateway(
@@ -90,25 +90,31 @@ impl Proxy {
                 }
             }
         };
-        self.learner.manifest(target, &pull.repository, digest, &Document::new(&head.headers, &body));
-        let answered = Answered {
+        self.learner.manifest(target, &pending.repository, digest, &Document::new(&head.headers, &body));
+        let summary = ResponseSummary {
             status: head.status,
             digest: Some(digest),
             media_type: media_type_in(&head.headers),
             bytes: body.len() as u64,
             parent: self.learner.parent(&digest),
         };
-        Ok((forwarded(head, full(body)), answered))
+        Ok((forwarded(head, full(body)), summary))
     }
 
-    /// What a HEAD, a redirect, a 304 or an error tells.
-    fn answered_without_body(&self, pull: &Pull, target: &Target, head: &Parts, method: &Method) -> Answered {
+    /// Summarizes a HEAD, a redirect, a 304 or an error.
+    fn answered_without_body(
+        &self,
+        pending: &PendingObservation,
+        target: &Target,
+        head: &Parts,
+        method: &Method,
+    ) -> ResponseSummary {
         let found = head.status.is_success() || head.status == StatusCode::NOT_MODIFIED;
-        let digest = pull.digest_asked_for().or_else(|| digest_in(&head.headers)).filter(|_| found);
+        let digest = pending.requested_digest().or_else(|| digest_in(&head.headers)).filter(|_| found);
         if let (Some(digest), &Method::HEAD) = (digest, method) {
-            self.learner.seen(target, &pull.repository, digest);
+            self.learner.seen(target, &pending.repository, digest);
         }
-        Answered {
+        ResponseSummary {
             status: head.status,
             digest,
             media_type: media_type_in(&head.headers).filter(|_| found),
@@ -118,15 +124,15 @@ impl Proxy {
     }
 }
 
-/// The digest of a manifest's body: the one that was asked for, else the one that the upstream says. It must have
-/// both, whichever algorithms they are by. The digest of a signed schema 1 manifest is not that of its bytes; no
-/// image has had one for years.
-fn checked(pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
+/// Returns the verified digest of a manifest: the requested one, else the one the upstream states. The body
+/// must match both, whatever their algorithms. A signed schema 1 manifest is exempt, because its digest is
+/// not that of its bytes; no image has had one for years.
+fn checked(pending: &PendingObservation, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Refusal> {
     let stated = digest_in(headers);
     if media_type_in(headers).is_some_and(|media_type| media_type.contains("manifest.v1+prettyjws")) {
         return stated.ok_or_else(|| Refusal::bad_gateway("the upstream registry does not state a digest"));
     }
-    let Some(digest) = pull.digest_asked_for().or(stated) else { return Ok(Digest::of(body)) };
+    let Some(digest) = pending.requested_digest().or(stated) else { return Ok(Digest::of(body)) };
     let other = stated.filter(|stated| *stated != digest);
     if digest.fits(body) && other.is_none_or(|other| other.fits(body)) {
         return Ok(digest);
@@ -134,22 +140,22 @@ fn checked(pull: &Pull, headers: &HeaderMap, body: &Bytes) -> Result<Digest, Ref
     Err(Refusal::new(
         StatusCode::BAD_GATEWAY,
         ErrorCode::DigestInvalid,
-        "the upstream registry's manifest does not have its digest",
+        "the upstream registry's manifest does not match its digest",
     ))
 }
 
-/// Whether an answer without a body is about another manifest than the one that was asked for.
-fn is_of_another(pull: &Pull, head: &Parts) -> bool {
-    let (asked_for, stated) = (pull.digest_asked_for(), digest_in(&head.headers));
+/// Whether an answer without a body states the digest of another manifest than the requested one.
+fn names_another_digest(pending: &PendingObservation, head: &Parts) -> bool {
+    let (asked_for, stated) = (pending.requested_digest(), digest_in(&head.headers));
     head.status == StatusCode::OK
         && asked_for.zip(stated).is_some_and(|(asked_for, stated)| {
             asked_for.algorithm() == stated.algorithm() && asked_for != stated
         })
 }
 
-fn too_long(pull: &Pull) -> Refusal {
+fn too_large(pending: &PendingObservation) -> Refusal {
     let mib = MANIFEST_BYTES_MAX >> 20;
-    tracing::warn!(repository = %pull.repository, reference = %pull.reference, "a manifest is longer than {mib} MiB");
-    let message = format!("the manifest is longer than {mib} MiB, the most that this proxy hands on");
+    tracing::warn!(repository = %pending.repository, reference = %pending.reference, "a manifest is longer than {mib} MiB");
+    let message = format!("the manifest is longer than {mib} MiB, the most that this proxy forwards");
     Refusal::new(StatusCode::BAD_GATEWAY, ErrorCode::ManifestInvalid, message)
 }

@@ -1,12 +1,13 @@
-//! The data plane: from the wire to the upstream and back, and what was seen on the way.
+//! The data plane: forwards pulls to the upstreams and records them.
 //!
-//! It never waits for a question, and for the log only [`Settings::max_wait`].
+//! It never waits for a question, and waits for the log no longer than [`Settings::max_wait`].
 #![doc = include_str!("README.md")]
 
 mod auth;
 mod blob;
 mod budget;
-mod conversation;
+mod buffers;
+mod connection;
 mod counters;
 mod facts;
 mod forward;
@@ -21,41 +22,40 @@ mod origin;
 mod recent;
 mod relay;
 mod respond;
-mod rooms;
+mod runtime;
 mod splice;
-mod threads;
 mod tls;
 pub mod transfer;
-mod trust;
 pub mod upstream;
+mod verification;
 
 use std::time::Duration;
 
 pub use counters::Counters;
 pub use forward::Proxy;
 pub use listener::{BindError, LIMITS, Listener, serve};
-pub use threads::Threads;
+pub use runtime::ProxyRuntime;
 pub use tls::{Certificate, TlsError};
-pub use trust::Check;
+pub use verification::SharedHash;
 
 use crate::config::Verify;
 
-/// Time in which a body that is read whole must have come.
+/// Longest time for reading a body whole.
 pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the data plane can be told, beside its upstreams.
+/// Settings of the data plane, except its upstreams.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// How long an answer waits for its observation to be durable.
+    /// Longest time that an answer waits for its observation to be durable.
     pub max_wait: Duration,
-    /// Which blob transfers have their digest verified.
+    /// Blob transfers whose digest is verified.
     pub verify: Verify,
-    /// Whether trusted blobs may pass from socket to socket.
+    /// Whether trusted blobs may be spliced from socket to socket.
     pub splice: bool,
     /// [`WHOLE_BODY_TIMEOUT`], or less in a test.
     pub whole_body: Duration,
-    /// Whether trusted proxies begin each connection with a header of the PROXY protocol.
+    /// Whether trusted proxies begin each connection with a PROXY protocol header.
     pub proxy_protocol: bool,
-    /// Pipes that may be open at a time to splice through; each is two descriptors.
+    /// Pipes for splicing that may be open at a time, two descriptors each.
     pub pipes_max: usize,
 }

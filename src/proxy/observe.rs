@@ -1,28 +1,28 @@
-//! What passed → [`Observation`].
+//! Builds [`Observation`]s of requests and their answers.
 
 use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, StatusCode};
 
-use super::auth::{Owner, Permit};
+use super::auth::{EndedToken, Permit};
 use super::upstream::Target;
 use crate::clock;
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Reference, Repository, Route};
 
-/// Longest user agent that is kept, in bytes. Docker's with all its parts has some 200.
+/// Longest user agent that is kept, in bytes. Docker's complete one has some 200.
 const AGENT_BYTES_MAX: usize = 512;
-/// The same of a request with a token that is not accepted: it says what kind of program asks.
+/// Longest user agent kept of a request with an invalid token: enough to tell the program.
 const REFUSED_AGENT_BYTES_MAX: usize = 128;
 /// Longest media type that is kept, in bytes; RFC 6838 §4.2 allows 127 for each half.
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
-/// Distribution spec, "Pulling manifests": the digest of what was answered.
+/// Digest of an answer's content (distribution spec, "Pulling manifests").
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// One request for a manifest or a blob: who asks for what.
+/// An observation of a manifest or blob request that has no answer yet.
 #[derive(Clone)]
-pub(super) struct Pull {
+pub(super) struct PendingObservation {
     environment: EnvironmentName,
     token: TokenId,
     token_kind: TokenKind,
@@ -34,8 +34,8 @@ pub(super) struct Pull {
     pub(super) reference: Reference,
 }
 
-/// How it was answered.
-pub(super) struct Answered {
+/// Outcome of a request, as it is recorded.
+pub(super) struct ResponseSummary {
     pub(super) status: StatusCode,
     pub(super) digest: Option<Digest>,
     pub(super) media_type: Option<Arc<str>>,
@@ -43,57 +43,57 @@ pub(super) struct Answered {
     pub(super) parent: Option<Digest>,
 }
 
-impl Answered {
-    /// A refusal: nothing was pulled.
+impl ResponseSummary {
+    /// Summary of a refusal, which delivers nothing.
     pub(super) fn refused(status: StatusCode) -> Self {
         Self { status, digest: None, media_type: None, bytes: 0, parent: None }
     }
 }
 
-/// Who asks: from an address, with an agent.
+/// Address and user agent of a client.
 #[derive(Clone)]
-pub(super) struct Asker {
-    pub(super) client: Arc<str>,
+pub(super) struct ClientIdentity {
+    pub(super) address: Arc<str>,
     pub(super) agent: Arc<str>,
 }
 
-impl Asker {
-    pub(super) fn new(client: Arc<str>, headers: &HeaderMap) -> Self {
+impl ClientIdentity {
+    pub(super) fn new(address: Arc<str>, headers: &HeaderMap) -> Self {
         let agent = headers.get(USER_AGENT).map_or(&b""[..], |value| value.as_bytes());
-        Self { client, agent: clipped(agent, AGENT_BYTES_MAX) }
+        Self { address, agent: truncated(agent, AGENT_BYTES_MAX) }
     }
 }
 
-impl Pull {
-    /// The pull that `route` is, if it is one.
+impl PendingObservation {
+    /// Starts an observation, if `route` is a manifest or a blob.
     pub(super) fn new(
         permit: &Permit,
-        asker: &Asker,
+        client: &ClientIdentity,
         head: bool,
         route: &Route,
         target: &Target,
     ) -> Option<Self> {
-        let owner = (permit.environment().clone(), permit.token().clone(), permit.kind());
-        Self::by(owner, asker, head, route, target)
+        let token = (permit.environment().clone(), permit.token().clone(), permit.kind());
+        Self::build(token, client, head, route, target)
     }
 
-    /// The same for a token that is accepted no more.
+    /// Starts an observation of a request with a former token.
     pub(super) fn refused(
-        owner: &Owner,
-        asker: &Asker,
+        token: &EndedToken,
+        client: &ClientIdentity,
         head: bool,
         route: &Route,
         target: &Target,
     ) -> Option<Self> {
-        let who = (owner.environment.clone(), owner.token.clone(), owner.kind);
-        let pull = Self::by(who, asker, head, route, target)?;
-        let agent = clipped(pull.agent.as_bytes(), REFUSED_AGENT_BYTES_MAX);
-        Some(Self { agent, ..pull })
+        let token = (token.environment.clone(), token.token.clone(), token.kind);
+        let pending = Self::build(token, client, head, route, target)?;
+        let agent = truncated(pending.agent.as_bytes(), REFUSED_AGENT_BYTES_MAX);
+        Some(Self { agent, ..pending })
     }
 
-    fn by(
+    fn build(
         (environment, token, token_kind): (EnvironmentName, TokenId, TokenKind),
-        asker: &Asker,
+        client: &ClientIdentity,
         head: bool,
         route: &Route,
         target: &Target,
@@ -107,8 +107,8 @@ impl Pull {
             environment,
             token,
             token_kind,
-            client: asker.client.clone(),
-            agent: asker.agent.clone(),
+            client: client.address.clone(),
+            agent: client.agent.clone(),
             method: if head { Method::Head } else { Method::Get },
             object,
             repository: target.repository().clone(),
@@ -116,16 +116,16 @@ impl Pull {
         })
     }
 
-    /// The digest that the client named, if it named none by tag.
-    pub(super) fn digest_asked_for(&self) -> Option<Digest> {
+    /// Digest that the client requested; `None` for a tag.
+    pub(super) fn requested_digest(&self) -> Option<Digest> {
         match &self.reference {
             Reference::Digest(digest) => Some(*digest),
             Reference::Tag(_) => None,
         }
     }
 
-    /// What was seen, as of now.
-    pub(super) fn observed(self, answered: Answered) -> Observation {
+    /// Completes the observation with the outcome and the current time.
+    pub(super) fn complete(self, summary: ResponseSummary) -> Observation {
         Observation {
             at: clock::now(),
             environment: self.environment,
@@ -136,26 +136,26 @@ impl Pull {
             method: self.method,
             repository: self.repository,
             reference: self.reference,
-            digest: answered.digest,
+            digest: summary.digest,
             object: self.object,
-            media_type: answered.media_type,
-            status: answered.status.as_u16(),
-            bytes: answered.bytes,
-            parent: answered.parent,
+            media_type: summary.media_type,
+            status: summary.status.as_u16(),
+            bytes: summary.bytes,
+            parent: summary.parent,
         }
     }
 }
 
-/// The digest that an answer says it has, if it says so in a way that is understood.
+/// Digest that an answer states, if it is well-formed.
 pub(super) fn digest_in(headers: &HeaderMap) -> Option<Digest> {
     headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
 }
 
-/// The answer's media type.
+/// Media type of an answer.
 pub(super) fn media_type_in(headers: &HeaderMap) -> Option<Arc<str>> {
-    headers.get(CONTENT_TYPE).map(|value| clipped(value.as_bytes(), MEDIA_TYPE_BYTES_MAX))
+    headers.get(CONTENT_TYPE).map(|value| truncated(value.as_bytes(), MEDIA_TYPE_BYTES_MAX))
 }
 
-fn clipped(bytes: &[u8], bytes_max: usize) -> Arc<str> {
+fn truncated(bytes: &[u8], bytes_max: usize) -> Arc<str> {
     String::from_utf8_lossy(&bytes[..bytes.len().min(bytes_max)]).into()
 }

@@ -1,8 +1,8 @@
-//! Who a connection and a request come from, where a trusted proxy stands between: by the PROXY protocol at the
-//! connection's begin, or by `X-Forwarded-For` in each request.
+//! Client addresses behind trusted proxies, from the PROXY protocol at the start of a connection or from
+//! `X-Forwarded-For` in each request.
 //!
-//! An address is what a node is known by, so nobody else's word about it counts. `Forwarded` (RFC 7239) is not looked at:
-//! a proxy that adds to one of the two headers hands the client's own other one on.
+//! Nodes are known by their address, so only trusted proxies may state one. `Forwarded` (RFC 7239) is
+//! ignored: a proxy that sets one of the two headers may pass on the client's own version of the other.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,42 +13,42 @@ use proxy_header::{Error, ParseConfig, ProxyHeader};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::listen::Trusted;
+use crate::listen::TrustedProxies;
 
-/// The de-facto standard: each proxy adds the address that asked it at the right end.
+/// The de-facto standard: each proxy appends the address of its client.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Longest PROXY header: version 2 with its addresses and what proxies add to them; they send some hundred bytes.
-const PREAMBLE_BYTES_MAX: usize = 2_048;
+/// Longest PROXY protocol header. Version 2 with addresses and typical extensions has some hundred bytes.
+const PROXY_HEADER_BYTES_MAX: usize = 2_048;
 
-/// Who asks: the rightmost address that is not a trusted proxy's, `peer` being one. What cannot be read was written by
-/// nobody who is trusted, so the last one who was is who asks.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Trusted) -> IpAddr {
+/// Returns the rightmost address in `X-Forwarded-For` that is not a trusted proxy's. `peer` is trusted. A
+/// malformed entry was not written by a trusted proxy, so the address before it is the client's.
+pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     let mut client = peer;
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(|&byte| byte == b',')) {
-        let Some(address) = address(hop) else { break };
+        let Some(address) = parse_address(hop) else { break };
         client = address;
-        if !trusted.has(client) {
+        if !trusted.contains(client) {
             break;
         }
     }
     client
 }
 
-/// An address, which some proxies write with a port.
-fn address(text: &[u8]) -> Option<IpAddr> {
+/// Parses an address; some proxies append a port.
+fn parse_address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let alone = IpAddr::from_str(text.trim_start_matches('[').trim_end_matches(']'));
     let address = alone.or_else(|_| SocketAddr::from_str(text).map(|with_port| with_port.ip())).ok()?;
     Some(address.to_canonical())
 }
 
-/// Reads the header of the PROXY protocol, version 1 or 2, and nothing beyond it. None where the proxy speaks for itself,
-/// as when it looks whether anybody listens.
-pub(super) async fn announced(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
+/// Reads a PROXY protocol header, version 1 or 2, and nothing beyond it. Returns `None` for a connection of
+/// the proxy itself, such as a health check.
+pub(super) async fn read_proxy_header(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
     let mut header = Vec::new();
     loop {
-        let mut ahead = [0; PREAMBLE_BYTES_MAX];
+        let mut ahead = [0; PROXY_HEADER_BYTES_MAX];
         let seen = stream.peek(&mut ahead[header.len()..]).await?;
         if seen == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -63,10 +63,10 @@ pub(super) async fn announced(stream: &mut TcpStream) -> io::Result<Option<IpAdd
                 let client = parsed.proxied_address().map(|address| address.source.ip().to_canonical());
                 Some((client, bytes))
             }
-            Err(Error::BufferTooShort) if header.len() < PREAMBLE_BYTES_MAX => None,
+            Err(Error::BufferTooShort) if header.len() < PROXY_HEADER_BYTES_MAX => None,
             Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         };
-        // What was looked at is taken, up to the header's end: what comes is to be new.
+        // Consumes the peeked bytes up to the header's end, so that the next peek sees new ones.
         let end = parsed.map_or(header.len(), |(_, bytes)| bytes).max(before);
         stream.read_exact(&mut ahead[before..end]).await?;
         if let Some((client, _)) = parsed {
@@ -84,8 +84,8 @@ mod tests {
 
     const PEER: &str = "10.0.0.1";
 
-    fn trusted() -> Trusted {
-        Trusted::new(["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()))
+    fn trusted() -> TrustedProxies {
+        TrustedProxies::new(["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()))
     }
 
     #[test]
@@ -108,12 +108,12 @@ mod tests {
             (&[""], PEER),
         ] {
             let headers = lines.iter().map(|line| (FORWARDED_FOR, line.parse().unwrap())).collect();
-            let client = client(PEER.parse().unwrap(), &headers, &trusted());
+            let client = client_address(PEER.parse().unwrap(), &headers, &trusted());
             assert_eq!(client.to_string(), expected, "{lines:?}");
         }
     }
 
-    /// What comes of these bytes, in pieces of this length, and what is left behind them.
+    /// Sends `bytes` in pieces of this length. Returns the parsed address and the bytes after the header.
     async fn read(bytes: &[u8], piece: usize) -> io::Result<(Option<IpAddr>, String)> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut proxy = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -121,19 +121,19 @@ mod tests {
         let bytes = bytes.to_vec();
         let sending = tokio::spawn(async move {
             for piece in bytes.chunks(piece) {
-                // A reader that has seen enough hangs up.
+                // The reader may close early.
                 let _ = proxy.write_all(piece).await;
                 tokio::task::yield_now().await;
             }
         });
-        let client = announced(&mut stream).await?;
+        let client = read_proxy_header(&mut stream).await?;
         sending.await.unwrap();
         let mut rest = String::new();
         stream.read_to_string(&mut rest).await.unwrap();
         Ok((client, rest))
     }
 
-    /// A header of version 2: what follows its signature.
+    /// A version 2 header with this text behind its signature.
     fn version2(rest: &[u8]) -> Vec<u8> {
         [b"\r\n\r\n\0\r\nQUIT\n", rest].concat()
     }
@@ -141,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn a_proxys_header_is_read_to_its_end_and_no_further() {
         let v4 = version2(b"\x21\x11\x00\x0c\xc0\x00\x02\x07\x0a\x00\x00\x01\x12\x67\x01\xbb");
-        // With something of the proxy's own behind the addresses.
+        // A proxy's own extension follows the addresses.
         let longer =
             version2(b"\x21\x11\x00\x13\xc0\x00\x02\x07\x0a\x00\x00\x01\x12\x67\x01\xbb\x04\x00\x04abcd");
         let local = version2(b"\x20\x00\x00\x00");

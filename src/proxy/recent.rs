@@ -1,11 +1,11 @@
-//! A map that forgets what is old, within a bound.
+//! A bounded map that forgets its oldest entries.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-/// Remembers at least the last `half` entries, and at most twice as many: when the young half is full, it becomes
-/// the old one, and what was old is forgotten.
+/// Remembers at least the last `half` entries and at most twice as many. When the young half is full, it
+/// replaces the old one.
 pub(super) struct Recent<K, V> {
     half: usize,
     halves: Mutex<(HashMap<K, V>, HashMap<K, V>)>,
@@ -36,7 +36,7 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (HashMap<K, V>, HashMap<K, V>)> {
-        // The maps are whole at every instant, whoever panicked.
+        // A panic cannot leave the maps inconsistent.
         self.halves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A trusted blob's answer on a connection that hyper has left: its head is written here, its body is spliced.
+//! Answers a request for a trusted blob without hyper: writes the head and splices the body.
 
 use std::fmt::Write;
 use std::io;
@@ -11,16 +11,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::Proxy;
-use super::splice::{Ended, Patience, Pipe, splice};
+use super::splice::{Pipe, SpliceError, SpliceTimeouts, splice};
 use super::transfer::Transfer;
-use super::upstream::Socket;
+use super::upstream::BodySocket;
 use crate::clock;
 use crate::listen::StallGuard;
 
-/// Sends a whole answer. The transfer reports its own end.
+/// Sends a whole answer. The transfer reports its own outcome.
 ///
 /// # Errors
-/// The client has not got all of it, and must find the connection closed below the declared length.
+/// The client has not received the whole body; its connection must be closed.
 pub(super) async fn relay(
     proxy: &Proxy,
     client: &mut StallGuard<TcpStream>,
@@ -28,42 +28,44 @@ pub(super) async fn relay(
     mut transfer: Box<Transfer>,
     pipe: Pipe,
 ) -> io::Result<()> {
-    let mut begin = head_bytes(head);
+    let mut first_bytes = head_bytes(head);
     let Some(socket) = transfer.take_socket() else { return Err(io::ErrorKind::NotConnected.into()) };
-    let Socket { stream, before, .. } = &socket;
-    let length = transfer.left().unwrap_or_default();
-    let first = before.len().min(usize::try_from(length).unwrap_or(usize::MAX));
-    begin.extend_from_slice(&before[..first]);
-    client.write_all(&begin).await?;
-    if !transfer.passed(first as u64) {
+    let BodySocket { stream, received, .. } = &socket;
+    let length = transfer.remaining().unwrap_or_default();
+    let first = received.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+    first_bytes.extend_from_slice(&received[..first]);
+    client.write_all(&first_bytes).await?;
+    if !transfer.record_spliced(first as u64) {
         return Err(io::ErrorKind::InvalidData.into());
     }
 
-    let patience = Patience { from: transfer.stall_limit(), to: client.limit() };
+    let timeouts = SpliceTimeouts { source: transfer.stall_limit(), destination: client.limit() };
     let left = length - first as u64;
-    match splice(stream, client.get_ref(), &pipe, left, patience, |bytes| transfer.passed(bytes)).await {
+    match splice(stream, client.get_ref(), &pipe, left, timeouts, |bytes| transfer.record_spliced(bytes))
+        .await
+    {
         Ok(()) => {
             proxy.counters.spliced.inc();
-            proxy.pipes.give_back(pipe);
-            if first == before.len() {
-                socket.give_back();
+            proxy.pipes.put_back(pipe);
+            if first == received.len() {
+                socket.return_to_pool();
             } else {
                 socket.distrust();
             }
             Ok(())
         }
-        Err(Ended::To) => Err(io::ErrorKind::BrokenPipe.into()),
-        Err(Ended::Stopped) => Err(io::ErrorKind::InvalidData.into()),
-        Err(Ended::From) => {
-            proxy.pipes.give_back(pipe);
+        Err(SpliceError::Destination) => Err(io::ErrorKind::BrokenPipe.into()),
+        Err(SpliceError::Stopped) => Err(io::ErrorKind::InvalidData.into()),
+        Err(SpliceError::Source) => {
+            proxy.pipes.put_back(pipe);
             drop(socket);
-            transfer.socket_broke_off();
+            transfer.resume_after_splice();
             copy(client, transfer).await
         }
     }
 }
 
-/// Writes the rest of a transfer as it comes.
+/// Writes the rest of a transfer as it arrives.
 async fn copy(client: &mut StallGuard<TcpStream>, mut transfer: Box<Transfer>) -> io::Result<()> {
     while let Some(frame) = transfer.frame().await {
         let frame = frame.map_err(io::Error::other)?;
@@ -71,10 +73,10 @@ async fn copy(client: &mut StallGuard<TcpStream>, mut transfer: Box<Transfer>) -
             client.write_all(&chunk).await?;
         }
     }
-    if transfer.left() == Some(0) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if transfer.remaining() == Some(0) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// The head of an answer with `Content-Length` (RFC 9112 §4, §6.2). The connection stays open after it.
+/// Head of an answer with `Content-Length` (RFC 9112 §4, §6.2) that keeps the connection alive.
 fn head_bytes(head: &Parts) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(1024);
     let reason = head.status.canonical_reason().unwrap_or_default();
@@ -87,7 +89,7 @@ fn head_bytes(head: &Parts) -> BytesMut {
         bytes.extend_from_slice(b"\r\n");
     }
     if !head.headers.contains_key(DATE) {
-        // RFC 9110 §6.6.1
+        // Servers send a date (RFC 9110 §6.6.1).
         let _ = write!(bytes, "date: {}\r\n", clock::now().http_date());
     }
     bytes.extend_from_slice(b"\r\n");

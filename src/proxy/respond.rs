@@ -1,7 +1,7 @@
-//! The one place where a refusal becomes an HTTP answer.
+//! Turns refusals into HTTP answers.
 //!
-//! Clients learn the challenge from a 401 (on `/v2/` as well as on a manifest) and show the code and message of the
-//! OCI error body, so every refusal has one (distribution spec, "Error Codes").
+//! Clients learn the challenge from a 401, on `/v2/` as well as on a manifest, and print the code and message
+//! of the OCI error body, so every refusal has one (distribution spec, "Error Codes").
 
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -19,13 +19,13 @@ use crate::listen::NoHost;
 use crate::model::oci::{ErrorCode, Malformed};
 use crate::model::registries::Unrouted;
 
-/// The body of every answer.
+/// Body of an answer.
 pub(super) enum Body {
-    /// One that is all there.
-    Whole(Full<Bytes>),
-    /// One that is handed on as it comes.
-    Plain(UnsyncBoxBody<Bytes, TransferError>),
-    /// A blob on its way.
+    /// Complete in memory.
+    Full(Full<Bytes>),
+    /// Forwarded as it arrives.
+    Streamed(UnsyncBoxBody<Bytes, TransferError>),
+    /// A blob transfer.
     Transfer(Box<Transfer>),
 }
 
@@ -38,43 +38,43 @@ impl hyper::body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, TransferError>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Plain(body) => Pin::new(body).poll_frame(cx),
+            Self::Full(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
             Self::Transfer(transfer) => Pin::new(&mut **transfer).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::Plain(body) => body.is_end_stream(),
+            Self::Full(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
             Self::Transfer(transfer) => transfer.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) => body.size_hint(),
-            Self::Plain(body) => body.size_hint(),
+            Self::Full(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
             Self::Transfer(transfer) => transfer.size_hint(),
         }
     }
 }
 
-/// Tells old clients that this is a v2 registry (distribution spec, "Legacy Docker support HTTP headers").
+/// Marks a v2 registry for old clients (distribution spec, "Legacy Docker support HTTP headers").
 const API_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("docker-distribution-api-version"), HeaderValue::from_static("registry/2.0"));
 
-/// In how many seconds a client may try again that found no room.
+/// Seconds after which a client may retry a request that found no memory.
 const RETRY_AFTER_S: &str = "5";
 
-/// Why a request is not forwarded, or not answered as the upstream would have.
+/// A refusal by the proxy instead of the upstream's answer.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) code: ErrorCode,
     pub(super) message: Cow<'static, str>,
-    /// When it may be asked again.
+    /// Earliest time of a retry.
     pub(super) retry_after: Option<HeaderValue>,
 }
 
@@ -104,13 +104,13 @@ impl Refusal {
         Self::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, message)
     }
 
-    /// Too much is held for clients that do not take it.
-    pub(super) fn no_room() -> Self {
-        let message = "this proxy holds as much for other clients as it may; try again in a moment";
+    /// The memory budget for bodies is spent.
+    pub(super) fn overloaded() -> Self {
+        let message = "this proxy's memory is in use by answers to other clients; try again in a moment";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyRequests, message)
     }
 
-    /// The answer. hyper leaves the body out where the request was HEAD.
+    /// Builds the answer. hyper omits the body for HEAD.
     pub(super) fn into_response(self) -> Response<Body> {
         let error =
             serde_json::json!({ "errors": [{ "code": self.code.as_str(), "message": self.message }] });
@@ -137,7 +137,7 @@ impl Refusal {
 
 impl From<Malformed> for Refusal {
     fn from(malformed: Malformed) -> Self {
-        // A tag that cannot exist is a manifest that does not, as a path that cannot exist is one that does not.
+        // A tag or path that cannot exist is not found.
         let status = match malformed {
             Malformed::Repository | Malformed::Digest | Malformed::Algorithm => StatusCode::BAD_REQUEST,
             Malformed::Tag | Malformed::Path => StatusCode::NOT_FOUND,
@@ -152,7 +152,7 @@ impl From<Unrouted> for Refusal {
     }
 }
 
-/// The answer to `/v2/` with good credentials.
+/// Answer to `/v2/` with valid credentials.
 pub(super) fn version_check() -> Response<Body> {
     json(StatusCode::OK, Bytes::from_static(b"{}"))
 }
@@ -165,12 +165,12 @@ fn json(status: StatusCode, body: Bytes) -> Response<Body> {
     response
 }
 
-/// A body that is all there.
+/// A complete body.
 pub(super) fn full(bytes: Bytes) -> Body {
-    Body::Whole(Full::new(bytes))
+    Body::Full(Full::new(bytes))
 }
 
-/// No body.
+/// An empty body.
 pub(super) fn empty() -> Body {
-    Body::Whole(Full::default())
+    Body::Full(Full::default())
 }

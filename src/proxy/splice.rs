@@ -1,4 +1,4 @@
-//! Bytes that go from socket to socket and never into this process: `splice(2)`, by way of a pipe.
+//! Moves bytes between sockets in the kernel with `splice(2)` and a pipe.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,56 +10,57 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Bytes that a pipe should hold. Less costs more wake-ups for each byte.
+/// Capacity requested for a pipe, in bytes. Smaller pipes need more wake-ups for each byte.
 const PIPE_BYTES: usize = 1 << 20;
-/// With pipes that hold less than this, copying is as cheap.
+/// Smallest useful capacity: below this, copying is as cheap.
 const PIPE_BYTES_MIN: usize = 256 << 10;
-/// Pipes kept for later.
+/// Idle pipes kept for reuse.
 const PIPES_IDLE_MAX: usize = 64;
-/// Bytes after which others get their turn.
-const TURN_BYTES: usize = 4 << 20;
+/// Bytes after which the task yields.
+const YIELD_BYTES: usize = 4 << 20;
 
-/// Pipes to splice through, made when they are needed and used again.
+/// Pool of pipes, created on demand and reused.
 pub(super) struct Pipes {
     open: Arc<Semaphore>,
-    idle: Mutex<Vec<Ends>>,
+    idle: Mutex<Vec<PipeEnds>>,
 }
 
 /// An empty pipe.
 pub(super) struct Pipe {
-    ends: Ends,
+    ends: PipeEnds,
     _open: OwnedSemaphorePermit,
 }
 
-struct Ends {
+struct PipeEnds {
     read: OwnedFd,
     write: OwnedFd,
     bytes_max: usize,
 }
 
 impl Pipes {
-    /// At most so many at a time; what comes beyond is copied. There are none where the system cannot splice.
+    /// Makes a pool of at most `pipes_max` open pipes; further blobs are copied. The pool is empty on systems
+    /// without splice.
     pub(super) fn new(pipes_max: usize) -> Self {
         let pipes_max = if cfg!(target_os = "linux") { pipes_max } else { 0 };
         let open = Arc::new(Semaphore::new(pipes_max));
         Self { open, idle: Mutex::default() }
     }
 
-    /// Whether it is worth asking for one.
-    pub(super) fn are_left(&self) -> bool {
+    /// Whether another pipe may be opened.
+    pub(super) fn is_available(&self) -> bool {
         self.open.available_permits() > 0
     }
 
-    /// A pipe, unless too many are open or the system gives none that is worth it: without privileges its pages are
-    /// counted for each user (`fs.pipe-user-pages-soft`).
+    /// Takes a pipe. Returns `None` if too many are open or the system grants no useful capacity: pipe pages
+    /// of unprivileged users are limited (`fs.pipe-user-pages-soft`).
     pub(super) fn take(&self) -> Option<Pipe> {
         let open = self.open.clone().try_acquire_owned().ok()?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Some(Pipe { ends: idle.or_else(|| sys::pipe().ok())?, _open: open })
     }
 
-    /// Keeps a pipe for later. Only an empty one.
-    pub(super) fn give_back(&self, pipe: Pipe) {
+    /// Returns an empty pipe to the pool.
+    pub(super) fn put_back(&self, pipe: Pipe) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < PIPES_IDLE_MAX {
             idle.push(pipe.ends);
@@ -67,77 +68,77 @@ impl Pipes {
     }
 }
 
-/// Which side ended a move early.
+/// Reason why a move ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// The one that gives: closed, failed, or silent for too long. All that it gave was passed on.
-    From,
-    /// The one that takes: the same.
-    To,
-    /// Whoever was told of a piece wants no more.
+pub(super) enum SpliceError {
+    /// The source closed, failed or stalled. All bytes read from it were passed on.
+    Source,
+    /// The destination closed, failed or stalled.
+    Destination,
+    /// The callback stopped the move.
     Stopped,
 }
 
-/// How long either side may be silent.
+/// Longest silence of either side.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    pub(super) from: Duration,
-    pub(super) to: Duration,
+pub(super) struct SpliceTimeouts {
+    pub(super) source: Duration,
+    pub(super) destination: Duration,
 }
 
-/// Moves `bytes` from one socket to another and tells by `passed` of each piece that the other has taken, which says
-/// whether to go on.
+/// Moves `bytes` between two sockets. Calls `on_moved` with the length of each piece that the destination has
+/// taken; returning false stops the move.
 pub(super) async fn splice(
     from: &TcpStream,
     to: &TcpStream,
     pipe: &Pipe,
     bytes: u64,
-    patience: Patience,
-    mut passed: impl FnMut(u64) -> bool,
-) -> Result<(), Ended> {
-    let (mut left, mut in_turn) = (bytes, 0);
+    timeouts: SpliceTimeouts,
+    mut on_moved: impl FnMut(u64) -> bool,
+) -> Result<(), SpliceError> {
+    let (mut left, mut since_yield) = (bytes, 0);
     while left > 0 {
-        let room = pipe.ends.bytes_max.min(usize::try_from(left).unwrap_or(usize::MAX));
-        let filled = fill(from, to, pipe, room, patience.from).await?;
-        // What came meanwhile may have changed what is wanted.
-        if !passed(0) {
-            return Err(Ended::Stopped);
+        let bytes_max = pipe.ends.bytes_max.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let filled = fill(from, to, pipe, bytes_max, timeouts.source).await?;
+        // The caller may want to stop after a long wait.
+        if !on_moved(0) {
+            return Err(SpliceError::Stopped);
         }
-        drain(pipe, to, filled, patience.to, &mut passed).await?;
+        drain(pipe, to, filled, timeouts.destination, &mut on_moved).await?;
         left -= filled as u64;
-        in_turn += filled;
-        if in_turn >= TURN_BYTES {
-            in_turn = 0;
+        since_yield += filled;
+        if since_yield >= YIELD_BYTES {
+            since_yield = 0;
             tokio::task::yield_now().await;
         }
     }
     Ok(())
 }
 
-/// Fills an empty pipe with what is there. As it is empty, "would block" is about the socket.
+/// Fills an empty pipe with available bytes. The pipe is empty, so "would block" refers to the socket.
 async fn fill(
     from: &TcpStream,
     to: &TcpStream,
     pipe: &Pipe,
-    room: usize,
-    patience: Duration,
-) -> Result<usize, Ended> {
+    bytes_max: usize,
+    timeout_after: Duration,
+) -> Result<usize, SpliceError> {
     loop {
-        match from.try_io(Interest::READABLE, || sys::splice(from, &pipe.ends.write, room)) {
-            Ok(0) => return Err(Ended::From),
+        match from.try_io(Interest::READABLE, || sys::splice(from, &pipe.ends.write, bytes_max)) {
+            Ok(0) => return Err(SpliceError::Source),
             Ok(filled) => return Ok(filled),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return Err(Ended::From),
+            Err(_) => return Err(SpliceError::Source),
         }
         tokio::select! {
             biased;
-            ready = timeout(patience, from.readable()) => match ready {
+            ready = timeout(timeout_after, from.readable()) => match ready {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return Err(Ended::From),
+                Ok(Err(_)) | Err(_) => return Err(SpliceError::Source),
             },
-            // Else it would hold its upstream until that gives something again.
-            () = gone(to) => return Err(Ended::To),
+            // Without this check, a closed client would hold its upstream until that sends again.
+            () = wait_until_closed(to) => return Err(SpliceError::Destination),
         }
     }
 }
@@ -146,34 +147,34 @@ async fn drain(
     pipe: &Pipe,
     to: &TcpStream,
     filled: usize,
-    patience: Duration,
-    passed: &mut impl FnMut(u64) -> bool,
-) -> Result<(), Ended> {
+    timeout_after: Duration,
+    on_moved: &mut impl FnMut(u64) -> bool,
+) -> Result<(), SpliceError> {
     let mut left = filled;
     while left > 0 {
         match to.try_io(Interest::WRITABLE, || sys::splice(&pipe.ends.read, to, left)) {
-            Ok(0) => return Err(Ended::To),
+            Ok(0) => return Err(SpliceError::Destination),
             Ok(taken) => {
                 left -= taken;
-                if !passed(taken as u64) {
-                    return Err(Ended::Stopped);
+                if !on_moved(taken as u64) {
+                    return Err(SpliceError::Stopped);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                match timeout(patience, to.writable()).await {
+                match timeout(timeout_after, to.writable()).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(_)) | Err(_) => return Err(Ended::To),
+                    Ok(Err(_)) | Err(_) => return Err(SpliceError::Destination),
                 }
             }
-            Err(_) => return Err(Ended::To),
+            Err(_) => return Err(SpliceError::Destination),
         }
     }
     Ok(())
 }
 
-/// Waits until the other side has gone away. For one that already asks for the next thing, this is never known.
-async fn gone(stream: &TcpStream) {
+/// Waits until the peer has closed. Never completes once the peer has sent more data.
+async fn wait_until_closed(stream: &TcpStream) {
     if matches!(stream.peek(&mut [0]).await, Ok(1..)) {
         std::future::pending::<()>().await;
     }
@@ -186,9 +187,9 @@ mod sys {
 
     use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
 
-    use super::{Ends, PIPE_BYTES, PIPE_BYTES_MIN};
+    use super::{PIPE_BYTES, PIPE_BYTES_MIN, PipeEnds};
 
-    pub(super) fn pipe() -> io::Result<Ends> {
+    pub(super) fn pipe() -> io::Result<PipeEnds> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let mut wanted = PIPE_BYTES;
         loop {
@@ -199,7 +200,7 @@ mod sys {
             }
         }
         let bytes_max = fcntl_getpipe_size(&write)?;
-        Ok(Ends { read, write, bytes_max })
+        Ok(PipeEnds { read, write, bytes_max })
     }
 
     pub(super) fn splice(from: impl AsFd, to: impl AsFd, bytes_max: usize) -> io::Result<usize> {
@@ -212,9 +213,9 @@ mod sys {
 mod sys {
     use std::io;
 
-    use super::Ends;
+    use super::PipeEnds;
 
-    pub(super) fn pipe() -> io::Result<Ends> {
+    pub(super) fn pipe() -> io::Result<PipeEnds> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -231,7 +232,8 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience = Patience { from: Duration::from_secs(60), to: Duration::from_secs(60) };
+    const TIMEOUTS: SpliceTimeouts =
+        SpliceTimeouts { source: Duration::from_secs(60), destination: Duration::from_secs(60) };
     const SHORT: Duration = Duration::from_millis(20);
 
     async fn pair() -> (TcpStream, TcpStream) {
@@ -240,7 +242,7 @@ mod tests {
         (near, listener.accept().await.unwrap().0)
     }
 
-    /// A server's end and a client's, the two sockets between them, and a pipe.
+    /// A server's end and a client's end, the two sockets between them, and a pipe.
     async fn parts() -> (TcpStream, TcpStream, TcpStream, TcpStream, Pipe) {
         let (server, from) = pair().await;
         let (to, client) = pair().await;
@@ -258,7 +260,7 @@ mod tests {
             server
         });
         let mut got = vec![0; content.len() - 5];
-        let moved = splice(&from, &to, &pipe, bytes, PATIENCE, |piece| {
+        let moved = splice(&from, &to, &pipe, bytes, TIMEOUTS, |piece| {
             told += piece;
             true
         });
@@ -276,22 +278,22 @@ mod tests {
         let (mut server, from, to, mut client, pipe) = parts().await;
         server.write_all(b"begin").await.unwrap();
         drop(server);
-        let ended = splice(&from, &to, &pipe, 10, PATIENCE, |_| true).await;
-        assert_eq!(ended, Err(Ended::From));
+        let ended = splice(&from, &to, &pipe, 10, TIMEOUTS, |_| true).await;
+        assert_eq!(ended, Err(SpliceError::Source));
         let mut begin = [0; 5];
         client.read_exact(&mut begin).await.unwrap();
         assert_eq!(&begin, b"begin", "what was given was passed on");
 
         let (_server, from, to, client, pipe) = parts().await;
-        let silent = Patience { from: SHORT, ..PATIENCE };
-        assert_eq!(splice(&from, &to, &pipe, 10, silent, |_| true).await, Err(Ended::From));
+        let silent = SpliceTimeouts { source: SHORT, ..TIMEOUTS };
+        assert_eq!(splice(&from, &to, &pipe, 10, silent, |_| true).await, Err(SpliceError::Source));
         drop(client);
-        assert_eq!(splice(&from, &to, &pipe, 10, PATIENCE, |_| true).await, Err(Ended::To));
+        assert_eq!(splice(&from, &to, &pipe, 10, TIMEOUTS, |_| true).await, Err(SpliceError::Destination));
 
         let (mut server, from, to, _client, pipe) = parts().await;
         let giving = tokio::spawn(async move { while server.write_all(&[7; 1 << 16]).await.is_ok() {} });
-        let full = Patience { to: SHORT, ..PATIENCE };
-        assert_eq!(splice(&from, &to, &pipe, u64::MAX, full, |_| true).await, Err(Ended::To));
+        let full = SpliceTimeouts { destination: SHORT, ..TIMEOUTS };
+        assert_eq!(splice(&from, &to, &pipe, u64::MAX, full, |_| true).await, Err(SpliceError::Destination));
         drop((from, to));
         giving.await.unwrap();
     }
@@ -300,7 +302,7 @@ mod tests {
     async fn a_client_that_asks_for_more_has_not_gone() {
         let (mut server, from, to, mut client, pipe) = parts().await;
         client.write_all(b"GET /next").await.unwrap();
-        let moving = splice(&from, &to, &pipe, 4, PATIENCE, |_| true);
+        let moving = splice(&from, &to, &pipe, 4, TIMEOUTS, |_| true);
         let giving = async {
             to.readable().await.unwrap();
             server.write_all(b"blob").await.unwrap();
@@ -314,12 +316,12 @@ mod tests {
     #[tokio::test]
     async fn there_is_a_bound_and_pipes_are_used_again() {
         let none = Pipes::new(0);
-        assert!(!none.are_left() && none.take().is_none());
+        assert!(!none.is_available() && none.take().is_none());
         let pipes = Pipes::new(2);
         let pipe = pipes.take().unwrap();
         assert!(pipe.ends.bytes_max >= PIPE_BYTES_MIN);
         assert_eq!(pipes.open.available_permits(), 1);
-        pipes.give_back(pipe);
+        pipes.put_back(pipe);
         assert_eq!((pipes.open.available_permits(), pipes.idle.lock().unwrap().len()), (2, 1));
         drop(pipes.take());
         assert!(pipes.idle.lock().unwrap().is_empty());

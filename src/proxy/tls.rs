@@ -1,4 +1,4 @@
-//! The proxy's certificate, read again when its files change.
+//! The proxy's certificate, reloaded when its files change.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,47 +12,48 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::config::Tls;
+use crate::config::TlsFiles;
 
-/// How often the files are looked at. Kubernetes changes a mounted Secret by renaming a link, which tells nobody.
+/// Pause between two checks of the files. Kubernetes updates a mounted Secret by renaming a link, which file
+/// watchers miss.
 const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 
-/// Why a certificate cannot be used.
+/// Reasons why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The file cannot be read, or holds no PEM of the right kind.
+    /// The file cannot be read or has no PEM of the right kind.
     #[error("{key}: {path}: {source}")]
     File {
-        /// The configuration key that names it.
+        /// Configuration key of the file.
         key: &'static str,
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// Error of the PEM parser.
         source: rustls::pki_types::pem::Error,
     },
-    /// Key and certificate do not fit each other, or the kind of key is not known.
+    /// Key and certificate do not match, or the key's type is not supported.
     #[error("proxy.tls_cert and proxy.tls_key: {0}")]
     Pair(#[from] rustls::Error),
 }
 
-/// The certificate that is shown to clients now.
+/// The certificate in use.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    files: Tls,
+    files: TlsFiles,
     current: Arc<ArcSwap<CertifiedKey>>,
 }
 
 impl Certificate {
-    /// Reads the files.
+    /// Loads the files.
     ///
     /// # Errors
-    /// They cannot be used.
-    pub fn load(files: Tls) -> Result<Self, TlsError> {
+    /// The files cannot be used.
+    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let current = Arc::new(ArcSwap::from_pointee(read(&files)?));
         Ok(Self { files, current })
     }
 
-    /// The TLS server that shows it, for HTTP/2 and HTTP/1.1.
+    /// TLS configuration with this certificate, for HTTP/2 and HTTP/1.1.
     pub(super) fn server_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -63,9 +64,9 @@ impl Certificate {
         Ok(Arc::new(config))
     }
 
-    /// Looks at the files for ever, and takes over what they hold when that changed and can be used.
-    pub async fn keep_fresh(self) {
-        let mut complained = false;
+    /// Checks the files for ever and takes over usable changes.
+    pub async fn reload_when_changed(self) {
+        let mut has_warned = false;
         loop {
             tokio::time::sleep(RELOAD_PAUSE).await;
             let files = self.files.clone();
@@ -74,13 +75,13 @@ impl Certificate {
                 Ok(fresh) if fresh.cert != self.current.load().cert => {
                     tracing::info!(path = %self.files.cert.display(), "the certificate was read again");
                     self.current.store(Arc::new(fresh));
-                    complained = false;
+                    has_warned = false;
                 }
-                Ok(_) => complained = false,
-                // Between two writes certificate and key may not fit; only what stays wrong is worth a line.
-                Err(error) if !complained => {
-                    tracing::warn!(%error, "the certificate cannot be read again; the one before stays in use");
-                    complained = true;
+                Ok(_) => has_warned = false,
+                // Certificate and key may not match between two writes, so only a lasting problem is logged once.
+                Err(error) if !has_warned => {
+                    tracing::warn!(%error, "the certificate cannot be read again; the previous one stays in use");
+                    has_warned = true;
                 }
                 Err(_) => {}
             }
@@ -94,7 +95,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-fn read(files: &Tls) -> Result<CertifiedKey, TlsError> {
+fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
     let bad_cert = |source| TlsError::File { key: "proxy.tls_cert", path: files.cert.clone(), source };
     let bad_key = |source| TlsError::File { key: "proxy.tls_key", path: files.key.clone(), source };
     let chain = CertificateDer::pem_file_iter(&files.cert)

@@ -1,7 +1,7 @@
-//! A blob on its way to a client: resumed where the upstream breaks off, checked as it passes.
+//! A blob on its way to a client: resumed after a broken upstream connection and verified as it passes.
 //!
-//! A transfer ends cleanly only when it is whole. Where it cannot be made whole, the body ends with an error below
-//! its length, so that no client takes a part for the blob.
+//! A transfer ends cleanly only if the blob is complete. Otherwise the body ends with an error below its
+//! declared length, so that no client takes a part for the whole.
 
 mod resume;
 
@@ -17,191 +17,191 @@ use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-use super::rooms::Seat;
-use super::trust::Check;
+use super::buffers::BufferLease;
 use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
-use super::upstream::{Ask, Content, Socket, Target};
+use super::upstream::{BodySocket, Target, UpstreamBody, UpstreamRequest};
+use super::verification::SharedHash;
 use crate::model::oci::{Digest, Hasher};
-use resume::{Resumed, Resumption};
+use resume::{ResumePlan, ResumedBody};
 pub(super) use resume::{part_length_in, total_in};
 
-/// How a transfer ended. `bytes` is what was handed on to the client's connection.
+/// Outcome of a transfer. `bytes` counts what was handed to the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All of the body was handed on.
+    /// The whole body was delivered.
     Finished {
         /// Bytes of the body.
         bytes: u64,
-        /// How often the upstream had to be asked again in the middle.
+        /// Number of resumptions.
         resumed: u32,
-        /// The body is the content that its digest names.
+        /// Whether the body's digest was computed and matches.
         verified: bool,
     },
-    /// The upstream broke off and could not be resumed, or gave more than it had declared.
+    /// The upstream broke off and could not be resumed, or sent more than it had declared.
     Broken {
-        /// Bytes before that.
+        /// Bytes delivered before that.
         bytes: u64,
     },
-    /// The body is not the content that its digest names; its end was held back.
+    /// The body does not match its digest; its end was withheld.
     DigestMismatch,
-    /// The client went away first.
+    /// The client disconnected.
     ClientGone {
-        /// Bytes before that.
+        /// Bytes delivered before that.
         bytes: u64,
     },
 }
 
-/// Why a body ends below its length.
+/// Reasons why a body ends below its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransferError {
     /// The upstream broke off and could not be resumed.
     #[error("the upstream broke off in the middle of a blob")]
     Broken,
-    /// The upstream gave more bytes than it had declared.
-    #[error("the upstream gave more than it had declared")]
+    /// The upstream sent more bytes than it had declared.
+    #[error("the upstream sent more than it had declared")]
     TooLong,
-    /// Too many blobs were under way at once.
-    #[error("there was no room for it in time")]
+    /// Too many blobs were in flight.
+    #[error("no memory was free for it in time")]
     NoRoom,
-    /// The content is not what its digest names.
-    #[error("the upstream's blob does not have its digest")]
+    /// The content does not match its digest.
+    #[error("the upstream's blob does not match its digest")]
     DigestMismatch,
 }
 
-/// How closely a body is looked at.
-pub enum Scrutiny {
-    /// A full answer is hashed, and its end withheld until its digest is known to be this one.
+/// Checks on a body.
+pub enum BodyCheck {
+    /// Hash a complete answer and withhold its end until the digest matches.
     Hash(Digest),
-    /// Its length counts alone: the declared one, else the one that the whole blob is known to have.
+    /// Check only the length: the declared one, else the verified length of the blob.
     Length(Option<u64>),
-    /// The same beside a transfer of the same blob that is hashed: it stops where that one was found wrong.
-    Beside(Arc<Check>),
+    /// Check the length, and stop if a concurrent transfer of the same blob turns out invalid.
+    Follow(Arc<SharedHash>),
 }
 
-impl From<Option<Digest>> for Scrutiny {
+impl From<Option<Digest>> for BodyCheck {
     fn from(verify: Option<Digest>) -> Self {
         verify.map_or(Self::Length(None), Self::Hash)
     }
 }
 
-/// The body of an upstream's answer to a GET.
+/// Body of an upstream's answer to a GET for a blob.
 pub struct Transfer {
-    source: Source,
-    /// The body's length, where it is known.
+    source: BodySource,
+    /// Length of the body, where it is known.
     length: Option<u64>,
-    /// Bytes of the body that came from the upstream so far.
-    taken: u64,
-    resumption: Option<Resumption>,
+    /// Bytes received from the upstream so far.
+    received: u64,
+    plan: Option<ResumePlan>,
     resumed: u32,
     tries: u32,
-    tries_in_vain: u32,
+    fruitless_tries: u32,
     hashing: Option<Hashing>,
-    beside: Option<Arc<Check>>,
-    stall: Stall,
-    seat: Seat,
-    report: Report,
+    followed: Option<Arc<SharedHash>>,
+    stall: ReadStall,
+    lease: BufferLease,
+    reporter: OutcomeReporter,
 }
 
-enum Source {
-    Reading(Resumed),
-    Asking(Pin<Box<dyn Future<Output = Option<Resumed>> + Send>>),
-    /// Somebody moves the bytes from socket to socket, and tells.
-    Taken,
-    Over,
+enum BodySource {
+    Reading(ResumedBody),
+    Resuming(Pin<Box<dyn Future<Output = Option<ResumedBody>> + Send>>),
+    /// The caller splices the bytes and reports them.
+    Spliced,
+    Finished,
 }
 
 struct Hashing {
     expected: Digest,
     hasher: Hasher,
-    /// Without a declared length any chunk may be the last, so each waits for the next.
+    /// Last chunk, withheld. Without a declared length any chunk may be the last one.
     held: Option<Bytes>,
 }
 
-type Step = Poll<Option<Result<Frame<Bytes>, TransferError>>>;
-/// Either what is to be told to who reads, or another turn.
-type Turn = ControlFlow<Step>;
+type FramePoll = Poll<Option<Result<Frame<Bytes>, TransferError>>>;
+/// Either a result for the reader, or another round.
+type Progress = ControlFlow<FramePoll>;
 
 impl Transfer {
-    /// Wraps the answer that `target` gave to `ask`, a GET. `report` is called once, at the end.
+    /// Wraps the answer that `target` gave to `request`, a GET. `report` is called once, at the end.
     pub fn wrap(
-        response: Response<Content>,
+        response: Response<UpstreamBody>,
         target: Target,
-        ask: Ask,
-        scrutiny: impl Into<Scrutiny>,
+        request: UpstreamRequest,
+        check: impl Into<BodyCheck>,
         report: impl FnOnce(Outcome) + Send + 'static,
     ) -> Response<Self> {
-        let limits = target.limits();
+        let timeouts = target.timeouts();
         let is_whole =
             response.status() == StatusCode::OK && !response.headers().contains_key(CONTENT_ENCODING);
-        let (hashing, beside, known) = match scrutiny.into() {
-            Scrutiny::Hash(digest) => (is_whole.then(|| Hashing::new(digest)), None, None),
-            Scrutiny::Length(known) => (None, None, known),
-            Scrutiny::Beside(check) => (None, Some(check), None),
+        let (hashing, followed, known) = match check.into() {
+            BodyCheck::Hash(digest) => (is_whole.then(|| Hashing::new(digest)), None, None),
+            BodyCheck::Length(known) => (None, None, known),
+            BodyCheck::Follow(shared) => (None, Some(shared), None),
         };
         let declared = response.body().size_hint().exact();
         let length = declared.or(known.filter(|_| is_whole)).or_else(|| part_length_in(&response));
-        let resumption = length.and_then(|length| Resumption::of(&response, length, known, target, ask));
+        let plan = length.and_then(|length| ResumePlan::of(&response, length, known, target, request));
         response.map(|body| {
             let mut transfer = Self {
-                source: Source::Reading(Resumed { body, skip: 0, may_exceed: false }),
+                source: BodySource::Reading(ResumedBody { body, skip: 0, may_exceed: false }),
                 length,
-                taken: 0,
-                resumption,
+                received: 0,
+                plan,
                 resumed: 0,
                 tries: 0,
-                tries_in_vain: 0,
+                fruitless_tries: 0,
                 hashing,
-                beside,
-                stall: Stall::new(limits.stall),
-                seat: Seat::Free,
-                report: Report { callback: Some(Box::new(report)), given: 0 },
+                followed,
+                stall: ReadStall::new(timeouts.stall),
+                lease: BufferLease::Unbounded,
+                reporter: OutcomeReporter { callback: Some(Box::new(report)), delivered: 0 },
             };
-            if length == Some(0) && transfer.is_right() {
+            if length == Some(0) && transfer.is_valid() {
                 transfer.finish();
             }
             transfer
         })
     }
 
-    /// Reads only in this room.
-    pub(super) fn seated(self, seat: Seat) -> Self {
-        Self { seat, ..self }
+    /// Reads only under this lease.
+    pub(super) fn with_lease(self, lease: BufferLease) -> Self {
+        Self { lease, ..self }
     }
 
-    /// Whether [`take_socket`](Self::take_socket) would give one.
+    /// Whether [`take_socket`](Self::take_socket) returns one.
     pub fn has_socket(&self) -> bool {
         self.hashing.is_none()
-            && matches!(&self.source, Source::Reading(reading) if reading.body.has_socket())
+            && matches!(&self.source, BodySource::Reading(reading) if reading.body.has_socket())
     }
 
-    /// Takes the socket that the body is in, where nobody looks at its bytes. Whoever takes it moves them, and tells
-    /// by [`passed`](Self::passed) and [`socket_broke_off`](Self::socket_broke_off).
-    pub fn take_socket(&mut self) -> Option<Socket> {
+    /// Takes the body's socket if the bytes need no hashing. The caller moves the bytes and reports them with
+    /// [`record_spliced`](Self::record_spliced) and [`resume_after_splice`](Self::resume_after_splice).
+    pub fn take_socket(&mut self) -> Option<BodySocket> {
         if !self.has_socket() {
             return None;
         }
-        match std::mem::replace(&mut self.source, Source::Taken) {
-            Source::Reading(reading) => reading.body.into_socket(),
+        match std::mem::replace(&mut self.source, BodySource::Spliced) {
+            BodySource::Reading(reading) => reading.body.into_socket(),
             _ => None,
         }
     }
 
-    /// The longest time without a byte before the upstream counts as broken off.
+    /// Longest silence before the upstream counts as broken.
     pub fn stall_limit(&self) -> Duration {
         self.stall.limit
     }
 
-    /// Bytes of the body that are still to come, where its length is known.
-    pub fn left(&self) -> Option<u64> {
-        self.length.map(|length| length - self.report.given)
+    /// Bytes still to come, where the length is known.
+    pub fn remaining(&self) -> Option<u64> {
+        self.length.map(|length| length - self.reporter.delivered)
     }
 
-    /// So many bytes went from the upstream's socket to the client's. The last one ends the transfer. Tells whether it may
-    /// go on; if not, it has ended.
-    pub fn passed(&mut self, bytes: u64) -> bool {
-        self.taken += bytes;
-        self.report.given += bytes;
-        if self.length == Some(self.report.given) {
+    /// Records bytes that were spliced to the client. The last one ends the transfer. Returns false if the
+    /// transfer was stopped.
+    pub fn record_spliced(&mut self, bytes: u64) -> bool {
+        self.received += bytes;
+        self.reporter.delivered += bytes;
+        if self.length == Some(self.reporter.delivered) {
             self.finish();
         } else if self.is_refuted() {
             let _ = self.fail(TransferError::DigestMismatch);
@@ -210,18 +210,18 @@ impl Transfer {
         true
     }
 
-    /// The taken socket ended early: the rest comes as frames, as far as the upstream can be asked for it.
-    pub fn socket_broke_off(&mut self) {
-        let _ = self.broke_off();
+    /// Goes on after the socket ended early: the rest arrives as frames, if the upstream can resume.
+    pub fn resume_after_splice(&mut self) {
+        let _ = self.resume();
     }
 
-    /// Takes a chunk from the upstream; gives what can be handed on now.
-    fn take(&mut self, mut chunk: Bytes) -> Result<Option<Bytes>, TransferError> {
-        let Source::Reading(reading) = &mut self.source else { return Ok(None) };
+    /// Accepts a chunk from the upstream and returns what may be delivered now.
+    fn accept(&mut self, mut chunk: Bytes) -> Result<Option<Bytes>, TransferError> {
+        let BodySource::Reading(reading) = &mut self.source else { return Ok(None) };
         let skipped = reading.skip.min(chunk.len() as u64);
         chunk.advance(usize::try_from(skipped).unwrap_or(usize::MAX));
         reading.skip -= skipped;
-        if let Some(left) = self.length.map(|length| length - self.taken)
+        if let Some(left) = self.length.map(|length| length - self.received)
             && chunk.len() as u64 > left
         {
             if !reading.may_exceed {
@@ -235,118 +235,122 @@ impl Transfer {
         if self.is_refuted() {
             return Err(TransferError::DigestMismatch);
         }
-        self.taken += chunk.len() as u64;
-        self.tries_in_vain = 0;
+        self.received += chunk.len() as u64;
+        self.fruitless_tries = 0;
         let Some(hashing) = &mut self.hashing else { return Ok(Some(chunk)) };
         hashing.hasher.update(&chunk);
         match self.length {
             None => Ok(hashing.held.replace(chunk)),
-            Some(length) if length == self.taken && !self.is_right() => Err(TransferError::DigestMismatch),
+            Some(length) if length == self.received && !self.is_valid() => Err(TransferError::DigestMismatch),
             Some(_) => Ok(Some(chunk)),
         }
     }
 
-    /// Whether what came is what was asked for, as far as that is checked. Only for the end of a body.
-    fn is_right(&self) -> bool {
-        self.hashing.as_ref().is_none_or(Hashing::is_right)
+    /// Whether the hash, if any, matches. Only valid at the end of a body.
+    fn is_valid(&self) -> bool {
+        self.hashing.as_ref().is_none_or(Hashing::is_valid)
     }
 
-    /// Whether the transfer that this one relies on found another blob.
+    /// Whether the transfer that this one follows found a mismatch.
     fn is_refuted(&self) -> bool {
-        self.beside.as_ref().is_some_and(|check| !check.allows(self.length.unwrap_or_default()))
+        self.followed.as_ref().is_some_and(|shared| !shared.allows(self.length.unwrap_or_default()))
     }
 
-    /// Hands a chunk on. The last one ends the transfer: hyper does not ask again after a full length.
-    fn give(&mut self, chunk: Bytes) -> Turn {
-        self.report.given += chunk.len() as u64;
-        if self.length == Some(self.report.given) {
+    /// Delivers a chunk. The last one ends the transfer, because hyper does not poll again after a full length.
+    fn deliver(&mut self, chunk: Bytes) -> Progress {
+        self.reporter.delivered += chunk.len() as u64;
+        if self.length == Some(self.reporter.delivered) {
             self.finish();
         }
-        Break(Poll::Ready(Some(Ok(Frame::data(self.seat.hold(chunk))))))
+        Break(Poll::Ready(Some(Ok(Frame::data(self.lease.attach(chunk))))))
     }
 
     fn finish(&mut self) {
-        self.source = Source::Over;
+        self.source = BodySource::Finished;
         let verified = self.hashing.is_some();
-        self.report.send(Outcome::Finished { bytes: self.report.given, resumed: self.resumed, verified });
+        self.reporter.send(Outcome::Finished {
+            bytes: self.reporter.delivered,
+            resumed: self.resumed,
+            verified,
+        });
     }
 
-    fn fail(&mut self, error: TransferError) -> Turn {
-        let source = std::mem::replace(&mut self.source, Source::Over);
-        if let (Source::Reading(reading), TransferError::DigestMismatch | TransferError::TooLong) =
+    fn fail(&mut self, error: TransferError) -> Progress {
+        let source = std::mem::replace(&mut self.source, BodySource::Finished);
+        if let (BodySource::Reading(reading), TransferError::DigestMismatch | TransferError::TooLong) =
             (source, error)
         {
             reading.body.distrust();
         }
-        self.report.send(match error {
+        self.reporter.send(match error {
             TransferError::DigestMismatch => Outcome::DigestMismatch,
             TransferError::Broken | TransferError::TooLong | TransferError::NoRoom => {
-                Outcome::Broken { bytes: self.report.given }
+                Outcome::Broken { bytes: self.reporter.delivered }
             }
         });
         Break(Poll::Ready(Some(Err(error))))
     }
 
-    /// The upstream's body ended by itself.
-    fn ended(&mut self) -> Turn {
-        if self.length.is_some_and(|length| self.taken < length) {
-            return self.broke_off();
+    /// Handles the end of the upstream's body.
+    fn ended(&mut self) -> Progress {
+        if self.length.is_some_and(|length| self.received < length) {
+            return self.resume();
         }
-        if !self.is_right() {
+        if !self.is_valid() {
             return self.fail(TransferError::DigestMismatch);
         }
         let held = self.hashing.as_mut().and_then(|hashing| hashing.held.take());
-        let turn = held.map_or(Break(Poll::Ready(None)), |chunk| self.give(chunk));
+        let progress = held.map_or(Break(Poll::Ready(None)), |chunk| self.deliver(chunk));
         self.finish();
-        turn
+        progress
     }
 
-    /// Asks again for what is missing, if that can be done and is worth another try.
-    fn broke_off(&mut self) -> Turn {
-        let may_try = self.tries_in_vain < RESUME_TRIES_MAX && self.tries < RESUMES_MAX;
-        let Some(resumption) = self.resumption.as_ref().filter(|_| may_try) else {
+    /// Requests the missing bytes, if that is possible and tries are left.
+    fn resume(&mut self) -> Progress {
+        let may_try = self.fruitless_tries < RESUME_TRIES_MAX && self.tries < RESUMES_MAX;
+        let Some(plan) = self.plan.as_ref().filter(|_| may_try) else {
             return self.fail(TransferError::Broken);
         };
-        self.source = Source::Asking(resumption.ask(self.taken, self.tries_in_vain));
+        self.source = BodySource::Resuming(plan.start(self.received, self.fruitless_tries));
         self.tries += 1;
-        self.tries_in_vain += 1;
+        self.fruitless_tries += 1;
         Continue(())
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
-        if matches!(self.source, Source::Reading(_)) {
-            match self.seat.poll_taken(cx) {
+    fn advance(&mut self, cx: &mut Context<'_>) -> Progress {
+        if matches!(self.source, BodySource::Reading(_)) {
+            match self.lease.poll_granted(cx) {
                 Poll::Pending => return Break(Poll::Pending),
                 Poll::Ready(false) => return self.fail(TransferError::NoRoom),
                 Poll::Ready(true) => {}
             }
         }
         match &mut self.source {
-            Source::Over | Source::Taken => Break(Poll::Ready(None)),
-            Source::Asking(asking) => match asking.as_mut().poll(cx) {
+            BodySource::Finished | BodySource::Spliced => Break(Poll::Ready(None)),
+            BodySource::Resuming(resuming) => match resuming.as_mut().poll(cx) {
                 Poll::Pending => Break(Poll::Pending),
-                Poll::Ready(None) => self.broke_off(),
+                Poll::Ready(None) => self.resume(),
                 Poll::Ready(Some(resumed)) => {
                     self.resumed += 1;
-                    self.stall.byte_came();
-                    self.source = Source::Reading(resumed);
+                    self.stall.reset();
+                    self.source = BodySource::Reading(resumed);
                     Continue(())
                 }
             },
-            Source::Reading(reading) => match Pin::new(&mut reading.body).poll_frame(cx) {
+            BodySource::Reading(reading) => match Pin::new(&mut reading.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.stall.byte_came();
-                    // Registries send no trailers, and a length leaves no place for them.
+                    self.stall.reset();
+                    // Registries send no trailers, and they cannot follow a body with a length.
                     let Ok(chunk) = frame.into_data() else { return Continue(()) };
-                    match self.take(chunk) {
-                        Ok(Some(chunk)) => self.give(chunk),
+                    match self.accept(chunk) {
+                        Ok(Some(chunk)) => self.deliver(chunk),
                         Ok(None) => Continue(()),
                         Err(error) => self.fail(error),
                     }
                 }
                 Poll::Ready(None) => self.ended(),
-                Poll::Ready(Some(Err(_))) => self.broke_off(),
-                Poll::Pending if self.stall.is_over(cx) => self.broke_off(),
+                Poll::Ready(Some(Err(_))) => self.resume(),
+                Poll::Pending if self.stall.is_elapsed(cx) => self.resume(),
                 Poll::Pending => Break(Poll::Pending),
             },
         }
@@ -357,21 +361,22 @@ impl Body for Transfer {
     type Data = Bytes;
     type Error = TransferError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Step {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
         let transfer = self.get_mut();
         loop {
-            if let Break(step) = transfer.turn(cx) {
+            if let Break(step) = transfer.advance(cx) {
                 return step;
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.source, Source::Over)
+        matches!(self.source, BodySource::Finished)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.length.map_or_else(SizeHint::default, |length| SizeHint::with_exact(length - self.report.given))
+        self.length
+            .map_or_else(SizeHint::default, |length| SizeHint::with_exact(length - self.reporter.delivered))
     }
 }
 
@@ -380,29 +385,29 @@ impl Hashing {
         Self { expected, hasher: expected.algorithm().hasher(), held: None }
     }
 
-    fn is_right(&self) -> bool {
+    fn is_valid(&self) -> bool {
         self.hasher.clone().finish() == self.expected
     }
 }
 
-/// Tells when no byte has come for too long. Time in which nobody reads does not count.
-struct Stall {
+/// Detects an upstream that sends nothing for too long. Time in which the client does not read is not counted.
+struct ReadStall {
     limit: Duration,
     waiting_since: Option<Instant>,
-    /// Made at the first wait, and moved only when it fires: a blob has many short waits.
+    /// Created at the first wait and reset only when it fires, because a blob has many short waits.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl Stall {
+impl ReadStall {
     fn new(limit: Duration) -> Self {
         Self { limit, waiting_since: None, alarm: None }
     }
 
-    fn byte_came(&mut self) {
+    fn reset(&mut self) {
         self.waiting_since = None;
     }
 
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+    fn is_elapsed(&mut self, cx: &mut Context<'_>) -> bool {
         let end = *self.waiting_since.get_or_insert_with(Instant::now) + self.limit;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
         while alarm.as_mut().poll(cx).is_ready() {
@@ -415,14 +420,14 @@ impl Stall {
     }
 }
 
-/// Tells the end of a transfer, once, whatever it is.
-struct Report {
+/// Reports the outcome of a transfer exactly once.
+struct OutcomeReporter {
     callback: Option<Box<dyn FnOnce(Outcome) + Send>>,
-    /// Bytes of the body that were handed on so far.
-    given: u64,
+    /// Bytes delivered so far.
+    delivered: u64,
 }
 
-impl Report {
+impl OutcomeReporter {
     fn send(&mut self, outcome: Outcome) {
         if let Some(callback) = self.callback.take() {
             callback(outcome);
@@ -430,8 +435,8 @@ impl Report {
     }
 }
 
-impl Drop for Report {
+impl Drop for OutcomeReporter {
     fn drop(&mut self) {
-        self.send(Outcome::ClientGone { bytes: self.given });
+        self.send(Outcome::ClientGone { bytes: self.delivered });
     }
 }

@@ -11,9 +11,9 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use landfall::admin::{AdminToken, App, LIMITS, Readiness, Serving, Settings, serve};
 use landfall::clock::now;
-use landfall::config::{Access, Ask, Provider, Secret, Webhook};
+use landfall::config::{AskConfig, ClusterAccess, Provider, Secret, Webhook};
 use landfall::deadline::Deadlines;
-use landfall::listen::{Limits, Slots, Trusted};
+use landfall::listen::{ListenerLimits, Slots, TrustedProxies};
 use landfall::log::{Durability, Log};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{
@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub type Clusters = std::collections::BTreeMap<EnvironmentName, Access>;
+pub type Clusters = std::collections::BTreeMap<EnvironmentName, ClusterAccess>;
 
 pub const HOST: &str = "registry.test:5000";
 
@@ -79,16 +79,21 @@ impl Server {
     }
 
     /// With other bounds on connections.
-    pub async fn start_within(limits: Limits) -> Self {
+    pub async fn start_within(limits: ListenerLimits) -> Self {
         Self::start_of(TempDir::new().unwrap(), Clusters::new(), None, limits).await
     }
 
     /// With a language model behind `ask`.
-    pub async fn start_with_model(ask: Ask) -> Self {
+    pub async fn start_with_model(ask: AskConfig) -> Self {
         Self::start_of(TempDir::new().unwrap(), Clusters::new(), Some(ask), LIMITS).await
     }
 
-    async fn start_of(dir: TempDir, clusters: Clusters, ask: Option<Ask>, limits: Limits) -> Self {
+    async fn start_of(
+        dir: TempDir,
+        clusters: Clusters,
+        ask: Option<AskConfig>,
+        limits: ListenerLimits,
+    ) -> Self {
         let log = Log::open(dir.path(), Rules::default()).unwrap();
         let mut registry = Registry::default();
         log.register(&mut registry);
@@ -112,7 +117,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(serve(listener, Slots::new(limits, Trusted::default()), app, stopped));
+        let served =
+            tokio::spawn(serve(listener, Slots::new(limits, TrustedProxies::default()), app, stopped));
         let token = std::fs::read_to_string(dir.path().join("admin.token")).unwrap().trim().to_owned();
         let http = Client::builder(TokioExecutor::new()).build_http();
         Self { dir, log, token, url, http, serving: Some(serving), stop: Some(stop), served }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use http::Method;
 use landfall::clock::now;
-use landfall::config::{Access, Login};
+use landfall::config::{ClusterAccess, ClusterLogin};
 use landfall::model::event::Method::Get;
 use landfall::model::event::{Observation, TokenId};
 use landfall::model::time::Span;
@@ -30,8 +30,8 @@ impl Scene {
     async fn start() -> Self {
         let api = ApiServer::start().await;
         let files = tempfile::tempdir().unwrap();
-        let login = Login::Kubeconfig { file: api.kubeconfig(files.path()), context: None };
-        let access = Access { login, namespace: None };
+        let login = ClusterLogin::Kubeconfig { file: api.kubeconfig(files.path()), context: None };
+        let access = ClusterAccess { login, namespace: None };
         let server = Server::start_with(Clusters::from([("production".parse().unwrap(), access)])).await;
         let (token, _) = server.environment("production").await;
         releases(&server).await;

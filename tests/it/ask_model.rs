@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use landfall::config::{Ask, Secret};
+use landfall::config::{AskConfig, Secret};
 use serde_json::{Value, json};
 
 use crate::admin_support::{Server, upgrade_and_rollback};
@@ -18,7 +18,7 @@ const CANNOT: &str = "That is not a question that can be answered here.";
 /// A server with a model, two environments, two releases, an upgrade and a rollback.
 async fn world(timeout: Duration) -> (Server, Model, String) {
     let model = Model::start().await;
-    let ask = Ask {
+    let ask = AskConfig {
         model_url: model.url.parse().unwrap(),
         model: "scripted-1".to_owned(),
         api_key: Some(Secret::new(KEY.to_owned())),
@@ -225,7 +225,7 @@ async fn a_model_that_is_slow_is_not_waited_for() {
     let answer = asked(&server, QUESTION).await;
     assert!(text(&answer).starts_with(CANNOT) && text(&answer).contains("none within 0.2 s"), "{answer}");
     let gone = Model::start().await.url;
-    let ask = Ask {
+    let ask = AskConfig {
         model_url: gone.parse().unwrap(),
         model: "gone".into(),
         api_key: None,

@@ -10,7 +10,9 @@ use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt as _;
 use landfall::config;
 use landfall::model::oci::Digest;
-use landfall::proxy::upstream::{Ask, Content, Limits, Line, Target, UpstreamError, What};
+use landfall::proxy::upstream::{
+    Lane, Resource, Target, Timeouts, UpstreamBody, UpstreamError, UpstreamRequest,
+};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::Notify;
 
@@ -22,8 +24,8 @@ use crate::rig::skip::need;
 use crate::upstream::{certificate, setting, target};
 
 /// Who hangs is found out by this limit; nothing else here takes so long, on a busy machine neither.
-fn limits() -> Limits {
-    Limits { head: Duration::from_secs(20), resume_pause: Duration::from_millis(1), ..Limits::default() }
+fn timeouts() -> Timeouts {
+    Timeouts { head: Duration::from_secs(20), resume_pause: Duration::from_millis(1), ..Timeouts::default() }
 }
 
 /// More than what comes with a head.
@@ -44,15 +46,15 @@ enum Way {
 const WAYS: [Way; 4] = [Way::Manifest, Way::Tags, Way::Copied, Way::Spliced];
 
 impl Way {
-    fn ask(self) -> Ask {
+    fn ask(self) -> UpstreamRequest {
         let what = match self {
-            Self::Manifest => What::Manifest("v1".parse().unwrap()),
-            Self::Tags => What::Tags,
-            Self::Copied | Self::Spliced => What::Blob(Digest::of(b"a")),
+            Self::Manifest => Resource::Manifest("v1".parse().unwrap()),
+            Self::Tags => Resource::Tags,
+            Self::Copied | Self::Spliced => Resource::Blob(Digest::of(b"a")),
         };
-        let mut ask = Ask::new(Method::GET, what, &HeaderMap::new());
+        let mut ask = UpstreamRequest::new(Method::GET, what, &HeaderMap::new());
         if self == Self::Spliced {
-            ask.line = Line::Bare;
+            ask.lane = Lane::Splice;
         }
         ask
     }
@@ -64,7 +66,7 @@ impl Way {
         Ok(self.take(response).await)
     }
 
-    async fn take(self, response: Response<Content>) -> Vec<u8> {
+    async fn take(self, response: Response<UpstreamBody>) -> Vec<u8> {
         let length =
             response.headers().get("content-length").map(|length| length.to_str().unwrap().parse().unwrap());
         let content = response.into_body();
@@ -72,11 +74,11 @@ impl Way {
             return content.collect().await.unwrap().to_bytes().to_vec();
         }
         let mut socket = content.into_socket().unwrap();
-        let mut body = socket.before.to_vec();
+        let mut body = socket.received.to_vec();
         let begun = body.len();
         body.resize(length.unwrap(), 0);
         socket.stream.read_exact(&mut body[begun..]).await.unwrap();
-        socket.give_back();
+        socket.return_to_pool();
         body
     }
 }
@@ -125,11 +127,11 @@ async fn whatever_comes_on_an_idle_connection_costs_the_next_request_nothing() {
                 let case = format!("{kind}, {way:?}, TLS: {}", tls.is_some());
                 let scheme = if tls.is_some() { "https" } else { "http" };
                 let (fake, gate, done) = afterwards(tls, what).await;
-                let setting = config::Upstream {
+                let setting = config::UpstreamConfig {
                     ca_file: Some(ca_file.clone()),
                     ..setting(&format!("{scheme}://{}", fake.address))
                 };
-                let target = target(setting, limits());
+                let target = target(setting, timeouts());
                 assert!(way.get(&target).await.unwrap() == body(), "{case}");
                 gate.notify_one();
                 // It closes, or it tells.
@@ -155,7 +157,7 @@ async fn of_many_dead_connections_none_is_used() {
     let (arrived, waits) = (Arc::new(AtomicUsize::new(0)), gate.clone());
     for way in WAYS {
         let fake = Fake::start(|_| Reply::new(200).body(body())).await;
-        let (address, target) = (fake.address, target(setting(&fake.url()), limits()));
+        let (address, target) = (fake.address, target(setting(&fake.url()), timeouts()));
         let get = async || {
             // All have their connection before the first gives its own back.
             let response = target.send(&way.ask()).await.unwrap();
@@ -200,7 +202,7 @@ async fn what_fails_on_a_kept_connection_is_asked_for_on_a_new_one() {
                 _ => Reply::new(200).body(body()),
             })
             .await;
-            let target = target(setting(&fake.url()), limits());
+            let target = target(setting(&fake.url()), timeouts());
             for _ in 0..3 {
                 assert!(way.get(&target).await.unwrap() == body(), "{kind}, {way:?}");
             }
@@ -215,7 +217,7 @@ async fn a_place_that_sends_more_than_was_asked_for_has_a_connection_for_each_re
     for way in WAYS {
         let more = [&body()[..], b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"].concat();
         let fake = Fake::start(move |_| Reply::new(200).length(body().len()).send(&more)).await;
-        let target = target(setting(&fake.url()), limits());
+        let target = target(setting(&fake.url()), timeouts());
         // The first surplus may come after the connection was left.
         for _ in 0..4 {
             assert!(way.get(&target).await.unwrap() == body(), "{way:?}");
@@ -228,7 +230,7 @@ async fn a_place_that_sends_more_than_was_asked_for_has_a_connection_for_each_re
 #[tokio::test]
 async fn a_dead_connection_is_closed_before_anybody_looks_for_it() {
     let (fake, gate, _) = afterwards(None, |reply| reply.half_close().stall()).await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     assert!(Way::Manifest.get(&target).await.unwrap() == body());
     gate.notify_one();
     fake.until_open(1).await;
@@ -274,7 +276,7 @@ async fn a_head_that_can_be_read_in_two_ways_is_refused_or_read_in_one() {
             let answer = text.clone();
             // The connection stays: who would wait for its end waits for ever.
             let fake = Fake::start(move |_| Reply::new(0).send(&answer)).await;
-            let target = target(setting(&fake.url()), limits());
+            let target = target(setting(&fake.url()), timeouts());
             for _ in 0..2 {
                 match (target.send(&way.ask()).await, is_right) {
                     (Ok(response), true) => {
@@ -306,7 +308,7 @@ async fn an_endless_row_of_interim_answers_ends_its_own_request() {
         for way in WAYS {
             let flood = flood.clone();
             let fake = Fake::start(move |_| Reply::new(0).send(&flood).stall()).await;
-            let target = target(setting(&fake.url()), limits());
+            let target = target(setting(&fake.url()), timeouts());
             let error = target.send(&way.ask()).await.unwrap_err();
             assert!(matches!(error, UpstreamError::BadResponse { .. }), "{way:?}: {error}");
             fake.until_open(0).await;
@@ -328,9 +330,10 @@ async fn a_head_that_drips_has_its_time_and_holds_up_nobody() {
         false => Reply::new(200).body("a"),
     })
     .await;
-    let limits = Limits { head: Duration::from_secs(3), ..limits() };
-    let target = target(setting(&fake.url()), limits);
-    let slow = Ask::new(Method::GET, What::Manifest("slow".parse().unwrap()), &HeaderMap::new());
+    let timeouts = Timeouts { head: Duration::from_secs(3), ..timeouts() };
+    let target = target(setting(&fake.url()), timeouts);
+    let slow =
+        UpstreamRequest::new(Method::GET, Resource::Manifest("slow".parse().unwrap()), &HeaderMap::new());
     let (slow, ()) = tokio::join!(target.send(&slow), async {
         dripping.notified().await;
         for way in WAYS {
@@ -349,7 +352,7 @@ async fn a_token_server_that_closes_its_connections_costs_nothing() {
         (false, _) => Reply::new(401).header("www-authenticate", r#"Bearer realm="/token""#).close(),
     })
     .await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     for _ in 0..5 {
         assert_eq!(Way::Manifest.get(&target).await.unwrap(), b"a");
         fake.until_open(0).await;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use landfall::config::{
-    Access, Admin, Ask, Config, Credentials, Flags, Login, Provider, Proxy, Redirects, Tls, Upstream, Verify,
-    Webhook,
+    AdminConfig, AskConfig, ClusterAccess, ClusterLogin, Config, CredentialsConfig, Flags, Provider,
+    ProxyConfig, Redirects, TlsFiles, UpstreamConfig, Verify, Webhook,
 };
 use landfall::model::deploy::Place;
 use landfall::model::time::Span;
@@ -45,27 +45,30 @@ fn the_example_has_every_key_and_loads() {
     let Place { context, namespace, workloads } = places[&"production".parse().unwrap()].clone();
     assert_eq!((context.as_deref(), namespace.as_deref()), (Some("production"), Some("shop")));
     assert_eq!(workloads[&"shop/web".parse().unwrap()].len(), 2);
-    let Access { login, namespace } = clusters[&"production".parse().unwrap()].clone();
-    let Login::Kubeconfig { file, context } = login else { panic!("{login:?}") };
+    let ClusterAccess { login, namespace } = clusters[&"production".parse().unwrap()].clone();
+    let ClusterLogin::Kubeconfig { file, context } = login else { panic!("{login:?}") };
     assert_eq!((file.to_str(), context.as_deref()), (Some("/etc/landfall/kubeconfig"), Some("production")));
     assert_eq!(namespace.as_deref(), Some("shop"));
     let staging = &clusters[&"staging".parse().unwrap()];
-    assert_eq!((&staging.login, staging.namespace.as_deref()), (&Login::InCluster, Some("shop-staging")));
+    assert_eq!(
+        (&staging.login, staging.namespace.as_deref()),
+        (&ClusterLogin::InCluster, Some("shop-staging"))
+    );
 
-    let Proxy { listen, public_host, tls, verify, splice, trusted_proxies, proxy_protocol } = proxy;
+    let ProxyConfig { listen, public_host, tls, verify, splice, trusted_proxies, proxy_protocol } = proxy;
     assert_eq!(listen.to_string(), "0.0.0.0:8080");
     assert_eq!(public_host.as_deref(), Some("registry.example.com"));
-    let Tls { cert, key } = tls.unwrap();
+    let TlsFiles { cert, key } = tls.unwrap();
     assert_eq!((cert, key), ("/etc/landfall/tls.crt".into(), "/etc/landfall/tls.key".into()));
     assert_eq!((verify, splice, proxy_protocol), (Verify::First, true, true));
     assert_eq!(trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
 
-    let Admin { listen, token_file, hosts } = admin;
+    let AdminConfig { listen, token_file, hosts } = admin;
     assert_eq!(hosts, ["landfall.example.com"]);
     assert_eq!(listen.to_string(), "127.0.0.1:8081");
     assert_eq!(token_file.as_deref(), Some(Path::new("/etc/landfall/admin.token")));
 
-    let Ask { model_url, model, api_key, timeout } = ask.unwrap();
+    let AskConfig { model_url, model, api_key, timeout } = ask.unwrap();
     assert_eq!((model_url.as_str(), model.as_str()), ("https://llm.internal/v1", "some-model"));
     assert_eq!((api_key.unwrap().reveal(), timeout), ("hunter2", Duration::from_secs(30)));
 
@@ -80,8 +83,8 @@ fn the_example_has_every_key_and_loads() {
         ("correct horse battery staple", "docker/payment-service")
     );
 
-    let [all, mirror] = <[Upstream; 2]>::try_from(upstreams).unwrap();
-    let Upstream {
+    let [all, mirror] = <[UpstreamConfig; 2]>::try_from(upstreams).unwrap();
+    let UpstreamConfig {
         prefix,
         url,
         strip_prefix,
@@ -96,7 +99,7 @@ fn the_example_has_every_key_and_loads() {
     } = all;
     assert_eq!((prefix.as_str(), url.as_str()), ("", "https://registry.internal:5000/"));
     assert_eq!((strip_prefix, redirects), (false, Redirects::Follow));
-    let Some(Credentials::File { username, password, file: _ }) = credentials else {
+    let Some(CredentialsConfig::File { username, password, file: _ }) = credentials else {
         panic!("{credentials:?}")
     };
     assert_eq!((username.as_str(), password.reveal()), ("puller", "hunter2"));
@@ -104,7 +107,7 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.internal", 3128));
     let [realm] = <[url::Url; 1]>::try_from(token_servers).unwrap();
     assert_eq!(realm.as_str(), "http://auth.internal:5001/");
-    let Some(Credentials::Helper(helper)) = mirror.credentials else { panic!("{mirror:?}") };
+    let Some(CredentialsConfig::Helper(helper)) = mirror.credentials else { panic!("{mirror:?}") };
     assert_eq!(helper, "ecr-login");
     assert_eq!(head_timeout, Some(Duration::from_secs(300)));
     assert_eq!(stall_timeout, Some(Duration::from_secs(30)));

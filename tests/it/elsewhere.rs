@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{Method, StatusCode};
-use landfall::proxy::upstream::{Ask, Carried, Refusal, UpstreamError};
+use landfall::proxy::upstream::{ForbiddenTarget, SentCredentials, UpstreamError, UpstreamRequest};
 
 use crate::rig::fake::{Fake, Reply, Seen};
-use crate::upstream::{BASIC, blob, carried, limits, manifest, setting, target, text, with_user};
+use crate::upstream::{BASIC, blob, carried, manifest, setting, target, text, timeouts, with_user};
 
 /// A registry that gives a token to everybody, and takes only that one.
 async fn open_registry(token: &'static str, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Fake {
@@ -48,10 +48,13 @@ async fn a_redirect_to_a_public_registry_works_and_shows_it_no_credentials() {
             Reply::new(status).header("location", there.clone() + &seen.target.replace("docker/", "real/"))
         })
         .await;
-        let target = target(with_user(&fake.url()), limits());
+        let target = target(with_user(&fake.url()), timeouts());
         for ask in [manifest(), blob(), manifest()] {
             let response = target.send(&ask).await.unwrap();
-            assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(Carried::Bearer)));
+            assert_eq!(
+                (response.status(), carried(&response)),
+                (StatusCode::OK, Some(SentCredentials::Bearer))
+            );
             assert_eq!(text(response).await, "content", "{status}");
         }
         let seen = real.seen();
@@ -74,7 +77,7 @@ async fn its_token_goes_no_further_and_a_signed_url_gets_none() {
     let real = open_registry("t", move |_| Reply::new(307).header("location", &signed)).await;
     let there = elsewhere(&real);
     let fake = registry(move |seen| Reply::new(307).header("location", there.clone() + &seen.target)).await;
-    let target = target(with_user(&fake.url()), limits());
+    let target = target(with_user(&fake.url()), timeouts());
     for _ in 0..2 {
         assert_eq!(text(target.send(&blob()).await.unwrap()).await, "blob");
     }
@@ -97,7 +100,7 @@ async fn a_redirect_that_comes_home_is_asked_as_oneself_again() {
     })
     .await;
     *home.lock().unwrap() = fake.url();
-    assert_eq!(text(target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap()).await, "home");
+    assert_eq!(text(target(with_user(&fake.url()), timeouts()).send(&blob()).await.unwrap()).await, "home");
     assert_eq!(detour.seen()[0].header("authorization"), None);
     let places: Vec<_> = fake.seen().iter().map(|seen| seen.target.clone()).collect();
     assert_eq!(places[2..], ["/second/x", "/home?a=b"]);
@@ -114,7 +117,7 @@ async fn circles_over_several_hosts_end() {
     let there = elsewhere(&far);
     let fake = registry(move |seen| Reply::new(307).header("location", there.clone() + &seen.target)).await;
     *other.lock().unwrap() = fake.url();
-    let error = target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap_err();
+    let error = target(with_user(&fake.url()), timeouts()).send(&blob()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::TooManyRedirects { limit: 5 }), "{error}");
 }
 
@@ -136,15 +139,18 @@ async fn a_token_that_ended_there_is_replaced_and_one_that_is_refused_is_told() 
     let there = elsewhere(&real);
     let fake =
         Fake::start(move |seen| Reply::new(307).header("location", there.clone() + &seen.target)).await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     for round in 0..3 {
         current.store(round, Ordering::SeqCst);
         assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "content");
         assert_eq!(real.count("/token"), round + 1);
     }
-    let head = Ask::new(Method::HEAD, manifest().what, manifest().headers());
+    let head = UpstreamRequest::new(Method::HEAD, manifest().resource, manifest().headers());
     let response = target.send(&head).await.unwrap();
-    assert_eq!((response.status(), carried(&response)), (StatusCode::UNAUTHORIZED, Some(Carried::Bearer)));
+    assert_eq!(
+        (response.status(), carried(&response)),
+        (StatusCode::UNAUTHORIZED, Some(SentCredentials::Bearer))
+    );
 }
 
 #[tokio::test]
@@ -154,7 +160,7 @@ async fn a_place_that_wants_a_user_is_named_and_told_none() {
         let there = elsewhere(&real);
         let fake =
             registry(move |_| Reply::new(307).header("location", there.clone() + "/x?sig=hunter2")).await;
-        let error = target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap_err();
+        let error = target(with_user(&fake.url()), timeouts()).send(&blob()).await.unwrap_err();
         assert!(matches!(error, UpstreamError::Unwelcome { .. }), "{challenge}: {error}");
         assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
         assert!(error.to_string().contains("make it an upstream of its own"), "{error}");
@@ -166,16 +172,16 @@ async fn a_place_that_wants_a_user_is_named_and_told_none() {
 #[tokio::test]
 async fn its_realm_is_no_way_inside() {
     for (realm, expected) in [
-        ("http://169.254.169.254/token", Refusal::Address),
-        ("http://[fe80::1]/token", Refusal::Address),
-        ("file:///etc/passwd", Refusal::Scheme),
-        ("http://me:word@localhost/token", Refusal::UserInfo),
+        ("http://169.254.169.254/token", ForbiddenTarget::Address),
+        ("http://[fe80::1]/token", ForbiddenTarget::Address),
+        ("file:///etc/passwd", ForbiddenTarget::Scheme),
+        ("http://me:word@localhost/token", ForbiddenTarget::UserInfo),
     ] {
         let challenge = format!(r#"Bearer realm="{realm}""#);
         let real = Fake::start(move |_| Reply::new(401).header("www-authenticate", &challenge)).await;
         let there = elsewhere(&real);
         let fake = registry(move |_| Reply::new(307).header("location", there.clone() + "/x")).await;
-        let error = target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap_err();
+        let error = target(with_user(&fake.url()), timeouts()).send(&blob()).await.unwrap_err();
         assert!(
             matches!(&error, UpstreamError::Refused { reason, .. } if *reason == expected),
             "{realm}: {error}"
@@ -188,7 +194,7 @@ async fn its_realm_is_no_way_inside() {
     .await;
     let there = elsewhere(&refusing);
     let fake = registry(move |_| Reply::new(307).header("location", there.clone() + "/x")).await;
-    let error = target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap_err();
+    let error = target(with_user(&fake.url()), timeouts()).send(&blob()).await.unwrap_err();
     assert_eq!(error.status(), StatusCode::FORBIDDEN, "{error}");
 }
 
@@ -203,19 +209,22 @@ async fn a_token_server_without_tls_is_told_a_password_only_where_that_is_allowe
         _ => Reply::new(401).header("www-authenticate", &realm),
     })
     .await;
-    let settings = landfall::config::Upstream {
+    let settings = landfall::config::UpstreamConfig {
         ca_file: Some(ca_file),
         ..with_user(&format!("https://{}", fake.address))
     };
-    let error = target(settings.clone(), limits()).send(&manifest()).await.unwrap_err();
-    assert!(matches!(error, UpstreamError::Refused { reason: Refusal::InsecureRealm, .. }), "{error}");
+    let error = target(settings.clone(), timeouts()).send(&manifest()).await.unwrap_err();
+    assert!(
+        matches!(error, UpstreamError::Refused { reason: ForbiddenTarget::InsecureRealm, .. }),
+        "{error}"
+    );
     assert!(
         error.to_string().contains("token_servers") && error.to_string().contains(&tokens.url()),
         "{error}"
     );
     assert_eq!(tokens.seen().len(), 0);
     let token_servers = vec![tokens.url().parse().unwrap()];
-    let allowed = landfall::config::Upstream { token_servers, ..settings };
-    assert_eq!(text(target(allowed, limits()).send(&manifest()).await.unwrap()).await, "manifest");
+    let allowed = landfall::config::UpstreamConfig { token_servers, ..settings };
+    assert_eq!(text(target(allowed, timeouts()).send(&manifest()).await.unwrap()).await, "manifest");
     assert_eq!(tokens.seen()[0].header("authorization"), Some(BASIC));
 }

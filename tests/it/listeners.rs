@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall::listen::{Limits, Trusted};
+use landfall::listen::{ListenerLimits, TrustedProxies};
 use landfall::{admin, proxy};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -61,7 +61,7 @@ async fn ended(what: &str, stream: &mut (impl AsyncRead + Unpin)) {
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_of_any_kind_has_an_end() {
     let (fake, identity) = (registry().await, Identity::new());
-    let bounds = Limits { first_head: SHORT, ..proxy::LIMITS };
+    let bounds = ListenerLimits { first_head: SHORT, ..proxy::LIMITS };
     let plain = Plane::start(bounds, &fake.url(), None).await;
     let tls = Plane::start(bounds, &fake.url(), Some(&identity)).await;
     let half_head = "GET /v2/ HTTP/1.1\r\nhost: a\r\n".as_bytes();
@@ -110,7 +110,7 @@ async fn silence_of_any_kind_has_an_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn between_two_requests_there_is_an_end_as_well() {
     let (fake, identity) = (registry().await, Identity::new());
-    let bounds = Limits { idle: SHORT, ..proxy::LIMITS };
+    let bounds = ListenerLimits { idle: SHORT, ..proxy::LIMITS };
     let plain = Plane::start(bounds, &fake.url(), None).await;
     let tls = Plane::start(bounds, &fake.url(), Some(&identity)).await;
     let authorization = &plain.authorization;
@@ -151,7 +151,7 @@ async fn whoever_comes_gets_in_and_whoever_pulls_is_not_cut() {
         Reply::new(200).length(sent.len()).send(&sent[..half]).wait(&waiting).send(&sent[half..])
     })
     .await;
-    let bounds = Limits { connections_max: 16, ..proxy::LIMITS };
+    let bounds = ListenerLimits { connections_max: 16, ..proxy::LIMITS };
     let plane = Plane::start(bounds, &fake.url(), None).await;
     let client = Client::new(plane.address.to_string()).with("authorization", &plane.authorization);
     let blob = format!("/v2/docker/app/blobs/{}", digest_of(&content));
@@ -192,7 +192,7 @@ async fn an_answer_without_a_window_is_given_up_and_frees_its_upstream() {
         Reply::new(200).body(&content)
     })
     .await;
-    let plane = Plane::start(Limits { stall: SHORT, ..proxy::LIMITS }, &fake.url(), None).await;
+    let plane = Plane::start(ListenerLimits { stall: SHORT, ..proxy::LIMITS }, &fake.url(), None).await;
     let blob = format!("/v2/a/blobs/{digest}");
     let mut stream = TcpStream::connect(plane.address).await.unwrap();
     // No window at all, and one that is taken once and then never again.
@@ -233,7 +233,7 @@ async fn few_descriptors_are_shared_with_the_registrys_side() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_answer_however_many_read_nothing() {
-    let bounds = Limits { connections_max: 32, stall: SHORT, ..admin::LIMITS };
+    let bounds = ListenerLimits { connections_max: 32, stall: SHORT, ..admin::LIMITS };
     let server = Server::start_within(bounds).await;
     let address: SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
     let asked = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(48);
@@ -420,8 +420,8 @@ async fn the_proxy_protocol_is_spoken_by_trusted_proxies_and_by_nobody_else() {
         assert_eq!(clients_of(&landfall).await, expected, "{from} {header:?}");
     }
 
-    let trusted = Trusted::new(["127.0.0.2/32".parse().unwrap()]);
-    let bounds = Limits { first_head: SHORT, ..proxy::LIMITS };
+    let trusted = TrustedProxies::new(["127.0.0.2/32".parse().unwrap()]);
+    let bounds = ListenerLimits { first_head: SHORT, ..proxy::LIMITS };
     let tls = Plane::start_behind(trusted, true, bounds, &fake.url(), Some(&identity)).await;
     let mut stream = connect_from(2, tls.address).await;
     stream.write_all(v1.as_bytes()).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use landfall::config::{Config, Flags};
-use landfall::proxy::upstream::{Refusal, Target, UpstreamError, Upstreams};
+use landfall::proxy::upstream::{ForbiddenTarget, Target, UpstreamError, Upstreams};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::rig::fake::{Fake, Reply};
 use crate::rig::http::basic;
 use crate::rig::landfall::Setup;
-use crate::upstream::{blob, certificate, limits, manifest, text};
+use crate::upstream::{blob, certificate, manifest, text, timeouts};
 
 /// A proxy that tunnels (CONNECT), wherever it is asked to, to one address.
 struct Tunnels {
@@ -63,7 +63,10 @@ fn target(folder: &Path, lines: &str) -> Target {
     let file = folder.join("landfall.toml");
     std::fs::write(&file, format!("[[upstream]]\n{lines}\n")).unwrap();
     let config = Config::load(Flags { config: Some(file), ..Flags::default() }).unwrap();
-    Upstreams::new(&config.upstreams, limits()).unwrap().select(&"docker/app".parse().unwrap(), None).unwrap()
+    Upstreams::new(&config.upstreams, timeouts())
+        .unwrap()
+        .select(&"docker/app".parse().unwrap(), None)
+        .unwrap()
 }
 
 #[tokio::test]
@@ -206,7 +209,7 @@ async fn behind_a_proxy_no_redirect_leads_to_an_address_within() {
         let lines = format!("url = \"http://registry.nowhere.test\"\nproxy = \"http://{}\"", proxy.address);
         let error = target(folder.path(), &lines).send(&manifest()).await.unwrap_err();
         assert!(
-            matches!(error, UpstreamError::Refused { reason: Refusal::Address, .. }),
+            matches!(error, UpstreamError::Refused { reason: ForbiddenTarget::Address, .. }),
             "{location}: {error}"
         );
         assert_eq!(proxy.seen().len(), 1, "{location}");

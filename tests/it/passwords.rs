@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
-use landfall::config::{self, Credentials, Secret};
+use landfall::config::{self, CredentialsConfig, Secret};
 use landfall::proxy::upstream::Target;
 use tempfile::TempDir;
 
 use crate::rig::fake::{Fake, Reply, Seen};
 use crate::rig::http::basic;
-use crate::upstream::{limits, manifest, setting, target};
+use crate::upstream::{manifest, setting, target, timeouts};
 
 /// What a registry believes now.
 #[derive(Clone)]
@@ -74,10 +74,10 @@ async fn status(target: &Target) -> StatusCode {
     target.send(&manifest()).await.map_or_else(|error| error.status(), |response| response.status())
 }
 
-fn with_file(url: &str, file: &Path) -> config::Upstream {
+fn with_file(url: &str, file: &Path) -> config::UpstreamConfig {
     let password = Secret::new(std::fs::read_to_string(file).unwrap().trim().to_owned());
-    let credentials = Credentials::File { username: "AWS".into(), password, file: file.to_owned() };
-    config::Upstream { credentials: Some(credentials), ..setting(url) }
+    let credentials = CredentialsConfig::File { username: "AWS".into(), password, file: file.to_owned() };
+    config::UpstreamConfig { credentials: Some(credentials), ..setting(url) }
 }
 
 /// Puts a new password into a folder's `password`, in a way of its own.
@@ -113,7 +113,7 @@ async fn a_password_that_was_rewritten_is_read_when_the_old_one_is_refused() {
             rotate(folder.path(), "first");
             let believed = Believed::new("first");
             let fake = registry(&believed, refuses).await;
-            let target = target(with_file(&fake.url(), &folder.path().join("password")), limits());
+            let target = target(with_file(&fake.url(), &folder.path().join("password")), timeouts());
             for password in ["first", "second", "third"] {
                 if password != "first" {
                     rotate(folder.path(), password);
@@ -134,7 +134,7 @@ async fn many_who_are_refused_at_once_are_all_served_with_the_new_password() {
         rewrite(folder.path(), "first");
         let believed = Believed::new("first");
         let fake = registry(&believed, refuses).await;
-        let target = target(with_file(&fake.url(), &folder.path().join("password")), limits());
+        let target = target(with_file(&fake.url(), &folder.path().join("password")), timeouts());
         assert_eq!(status(&target).await, StatusCode::OK);
         rewrite(folder.path(), "second");
         believed.set("second");
@@ -151,7 +151,7 @@ async fn a_password_that_stays_wrong_is_told_once_a_request_and_a_file_that_is_a
         let believed = Believed::new("right");
         let fake = registry(&believed, refuses).await;
         let file = folder.path().join("password");
-        let target = target(with_file(&fake.url(), &file), limits());
+        let target = target(with_file(&fake.url(), &file), timeouts());
         let refused = || fake.seen().iter().filter(|seen| seen.header("authorization").is_some()).count();
         for (times, content) in [(1, Some("wrong")), (2, Some("")), (3, None), (4, Some("wrong\n"))] {
             match content {
@@ -200,9 +200,9 @@ impl Helper {
         runs.lines().map(str::to_owned).collect()
     }
 
-    fn setting(&self, url: &str) -> config::Upstream {
-        let helper = Credentials::Helper(self.program().to_str().unwrap().to_owned());
-        config::Upstream { credentials: Some(helper), ..setting(url) }
+    fn setting(&self, url: &str) -> config::UpstreamConfig {
+        let helper = CredentialsConfig::Helper(self.program().to_str().unwrap().to_owned());
+        config::UpstreamConfig { credentials: Some(helper), ..setting(url) }
     }
 }
 
@@ -212,7 +212,7 @@ async fn a_program_is_asked_once_and_again_when_what_it_said_is_refused() {
         let helper = Helper::new("AWS", "first");
         let believed = Believed::new("first");
         let fake = registry(&believed, refuses).await;
-        let target = target(helper.setting(&fake.url()), limits());
+        let target = target(helper.setting(&fake.url()), timeouts());
         let all = futures_util::future::join_all((0..8).map(|_| status(&target))).await;
         assert!(all.iter().all(StatusCode::is_success), "{refuses:?}: {all:?}");
         assert_eq!(helper.runs(), [format!("get {}", fake.address)], "{refuses:?}");
@@ -234,7 +234,7 @@ async fn a_program_that_has_nothing_new_to_say_is_left_alone_for_a_while() {
                 helper.fails();
             }
             let fake = registry(&Believed::new("right"), refuses).await;
-            let target = target(helper.setting(&fake.url()), limits());
+            let target = target(helper.setting(&fake.url()), timeouts());
             for _ in 0..5 {
                 assert!(!status(&target).await.is_success(), "{refuses:?}");
             }
@@ -255,7 +255,7 @@ async fn an_identity_token_is_told_to_the_token_server_alone_and_becomes_an_acce
         _ => Reply::new(401).header("www-authenticate", r#"Bearer realm="/token?a=b",service="s.example""#),
     })
     .await;
-    let target = target(helper.setting(&fake.url()), limits());
+    let target = target(helper.setting(&fake.url()), timeouts());
     assert_eq!(status(&target).await, StatusCode::OK);
     let form = "grant_type=refresh_token&client_id=landfall&service=s.example\
                 &scope=repository%3Adocker%2Fapp%3Apull&refresh_token=refresh%26me%3D1";
@@ -279,11 +279,11 @@ async fn an_identity_token_follows_no_redirect_away_and_is_no_password() {
             false => Reply::new(401).header("www-authenticate", r#"Bearer realm="/token", Basic realm="r""#),
         })
         .await;
-        assert_eq!(status(&target(helper.setting(&fake.url()), limits())).await, StatusCode::BAD_GATEWAY);
+        assert_eq!(status(&target(helper.setting(&fake.url()), timeouts())).await, StatusCode::BAD_GATEWAY);
     }
     assert_eq!(elsewhere.seen().len(), 0);
     let helper = Helper::new("<token>", "refresh");
     let fake = Fake::start(|_| Reply::new(401).header("www-authenticate", "Basic realm=r")).await;
-    assert_eq!(status(&target(helper.setting(&fake.url()), limits())).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&target(helper.setting(&fake.url()), timeouts())).await, StatusCode::UNAUTHORIZED);
     assert!(fake.seen().iter().all(|seen| seen.header("authorization").is_none()));
 }

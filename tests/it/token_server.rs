@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use landfall::proxy::upstream::{Carried, Refusal, UpstreamError};
+use landfall::proxy::upstream::{ForbiddenTarget, SentCredentials, UpstreamError};
 
 use crate::rig::fake::{Fake, Reply, Seen};
 use crate::rig::landfall::Setup;
-use crate::upstream::{BASIC, carried, limits, manifest, setting, target, text, with_user};
+use crate::upstream::{BASIC, carried, manifest, setting, target, text, timeouts, with_user};
 
 /// A registry that demands a token by this challenge and takes `t`, and beside it a token server below `/token`.
 async fn registry(challenge: &str, token: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Fake {
@@ -43,7 +43,7 @@ async fn its_refusal_is_for_the_client_and_said_with_what_to_do() {
             let answer = move |_: &Seen| Reply::new(status).header("retry-after", "30").body("{}");
             let fake = registry(CHALLENGE, answer).await;
             let url = fake.url();
-            let target = target(if is_user { with_user(&url) } else { setting(&url) }, limits());
+            let target = target(if is_user { with_user(&url) } else { setting(&url) }, timeouts());
             for times in 1..3 {
                 let error = target.send(&manifest()).await.unwrap_err();
                 assert!(matches!(error, UpstreamError::NoToken { .. }), "{status}: {error}");
@@ -112,8 +112,8 @@ async fn its_redirects_are_followed_with_the_password_at_home_alone() {
                 _ => Reply::new(401),
             })
             .await;
-            let response = target(with_user(&fake.url()), limits()).send(&manifest()).await.unwrap();
-            assert_eq!(carried(&response), Some(Carried::Bearer), "{status} {is_home}");
+            let response = target(with_user(&fake.url()), timeouts()).send(&manifest()).await.unwrap();
+            assert_eq!(carried(&response), Some(SentCredentials::Bearer), "{status} {is_home}");
             assert_eq!(text(response).await, "manifest");
             assert_eq!(fake.count("/token"), if is_home { 2 } else { 1 });
         }
@@ -125,13 +125,13 @@ async fn its_redirects_are_followed_with_the_password_at_home_alone() {
 #[tokio::test]
 async fn its_redirects_end_and_lead_nowhere_forbidden() {
     for (location, expected) in [
-        ("http://169.254.169.254/latest/meta-data", Some(Refusal::Address)),
-        ("file:///etc/passwd", Some(Refusal::Scheme)),
-        ("http://me:hunter2@127.0.0.1/", Some(Refusal::UserInfo)),
+        ("http://169.254.169.254/latest/meta-data", Some(ForbiddenTarget::Address)),
+        ("file:///etc/passwd", Some(ForbiddenTarget::Scheme)),
+        ("http://me:hunter2@127.0.0.1/", Some(ForbiddenTarget::UserInfo)),
         ("/token", None),
     ] {
         let fake = registry(CHALLENGE, move |_| Reply::new(307).header("location", location)).await;
-        let error = target(with_user(&fake.url()), limits()).send(&manifest()).await.unwrap_err();
+        let error = target(with_user(&fake.url()), timeouts()).send(&manifest()).await.unwrap_err();
         match (&error, expected) {
             (UpstreamError::Refused { reason, .. }, Some(expected)) => assert_eq!(*reason, expected),
             (UpstreamError::TooManyRedirects { limit: 5 }, None) => assert_eq!(fake.count("/token"), 6),
@@ -152,7 +152,7 @@ async fn any_whole_answer_with_a_token_is_one() {
     for (status, media_type, body) in cases {
         let answer = move |_: &Seen| Reply::new(status).header("content-type", media_type).body(body);
         let fake = registry(CHALLENGE, answer).await;
-        let target = target(setting(&fake.url()), limits());
+        let target = target(setting(&fake.url()), timeouts());
         for _ in 0..2 {
             assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "manifest", "{body}");
         }
@@ -180,7 +180,7 @@ async fn it_is_asked_as_the_challenge_says() {
     ];
     for (challenge, expected) in cases {
         let fake = registry(challenge, |_| granted()).await;
-        let target = target(with_user(&fake.url()), limits());
+        let target = target(with_user(&fake.url()), timeouts());
         assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "manifest", "{challenge}");
         let asked = fake.seen().into_iter().find(|seen| seen.target.starts_with("/token")).unwrap();
         assert_eq!(asked.target, expected, "{challenge}");
@@ -198,10 +198,10 @@ async fn where_it_gives_nothing_a_password_is_tried_if_the_registry_takes_one() 
         })
         .await,
     );
-    let target = target(with_user(&fake.url()), limits());
+    let target = target(with_user(&fake.url()), timeouts());
     for _ in 0..2 {
         let response = target.send(&manifest()).await.unwrap();
-        assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(Carried::Basic)));
+        assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(SentCredentials::Basic)));
     }
     assert_eq!((fake.count("/token"), fake.count("/v2/")), (1, 3));
 }

@@ -11,11 +11,11 @@ use hyper::body::Body;
 use landfall::config;
 use landfall::model::oci::Digest;
 use landfall::proxy::transfer::{Outcome, Transfer, TransferError};
-use landfall::proxy::upstream::{Ask, Limits, Target, What};
+use landfall::proxy::upstream::{Resource, Target, Timeouts, UpstreamRequest};
 use tokio::sync::oneshot;
 
 use crate::rig::fake::{Fake, Reply, Seen, serve_range};
-use crate::upstream::{certificate, limits, setting, target};
+use crate::upstream::{certificate, setting, target, timeouts};
 
 const ETAG: &str = "\"sha256:of-the-blob\"";
 
@@ -36,7 +36,7 @@ async fn begin(
     fake: &Fake,
     range: Option<&str>,
     verify: Option<Digest>,
-    limits: Limits,
+    timeouts: Timeouts,
 ) -> (Transfer, oneshot::Receiver<Outcome>) {
     let mut headers = HeaderMap::new();
     if let Some(range) = range {
@@ -44,11 +44,15 @@ async fn begin(
         headers.insert("if-none-match", "\"another\"".parse().unwrap());
     }
     headers.insert("accept", "a/b".parse().unwrap());
-    let ask = Ask::new(Method::GET, What::Blob(Digest::of(&content())), &headers);
-    wrap(target(setting(&fake.url()), limits), ask, verify).await
+    let ask = UpstreamRequest::new(Method::GET, Resource::Blob(Digest::of(&content())), &headers);
+    wrap(target(setting(&fake.url()), timeouts), ask, verify).await
 }
 
-async fn wrap(target: Target, ask: Ask, verify: Option<Digest>) -> (Transfer, oneshot::Receiver<Outcome>) {
+async fn wrap(
+    target: Target,
+    ask: UpstreamRequest,
+    verify: Option<Digest>,
+) -> (Transfer, oneshot::Receiver<Outcome>) {
     let response = target.send(&ask).await.unwrap();
     let (report, outcome) = oneshot::channel();
     let wrapped = Transfer::wrap(response, target, ask, verify, move |outcome| {
@@ -57,8 +61,8 @@ async fn wrap(target: Target, ask: Ask, verify: Option<Digest>) -> (Transfer, on
     (wrapped.into_body(), outcome)
 }
 
-async fn get_with(fake: &Fake, range: Option<&str>, verify: Option<Digest>, limits: Limits) -> Got {
-    let (body, outcome) = begin(fake, range, verify, limits).await;
+async fn get_with(fake: &Fake, range: Option<&str>, verify: Option<Digest>, timeouts: Timeouts) -> Got {
+    let (body, outcome) = begin(fake, range, verify, timeouts).await;
     read(body, outcome).await
 }
 
@@ -78,7 +82,7 @@ async fn read(mut body: Transfer, outcome: oneshot::Receiver<Outcome>) -> Got {
 }
 
 async fn get(fake: &Fake, range: Option<&str>, verify: Option<Digest>) -> Got {
-    get_with(fake, range, verify, limits()).await
+    get_with(fake, range, verify, timeouts()).await
 }
 
 fn finished(bytes: usize, resumed: u32, verified: bool) -> Outcome {
@@ -164,7 +168,7 @@ async fn a_range_shorter_than_asked_for_is_asked_on() {
 #[tokio::test]
 async fn the_end_is_told_with_the_last_byte() {
     let fake = Fake::start(|_| Reply::new(200).body("a")).await;
-    let (mut body, outcome) = begin(&fake, None, None, limits()).await;
+    let (mut body, outcome) = begin(&fake, None, None, timeouts()).await;
     assert!(!body.is_end_stream());
     body.frame().await.unwrap().unwrap();
     assert!(body.is_end_stream());
@@ -184,9 +188,9 @@ async fn a_blob_that_is_cut_under_tls_arrives_whole() {
     )
     .await;
     let setting =
-        config::Upstream { ca_file: Some(ca_file), ..setting(&format!("https://{}", fake.address)) };
-    let ask = Ask::new(Method::GET, What::Blob(Digest::of(&content())), &HeaderMap::new());
-    let (body, outcome) = wrap(target(setting, limits()), ask, Some(Digest::of(&content()))).await;
+        config::UpstreamConfig { ca_file: Some(ca_file), ..setting(&format!("https://{}", fake.address)) };
+    let ask = UpstreamRequest::new(Method::GET, Resource::Blob(Digest::of(&content())), &HeaderMap::new());
+    let (body, outcome) = wrap(target(setting, timeouts()), ask, Some(Digest::of(&content()))).await;
     let got = read(body, outcome).await;
     assert_eq!((got.error, got.outcome), (None, finished(content().len(), 1, true)));
     assert!(got.bytes == content());
@@ -230,8 +234,8 @@ async fn a_stall_is_resumed() {
         _ => serve_range(seen, &content(), ETAG),
     }))
     .await;
-    let limits = Limits { stall: Duration::from_millis(50), ..limits() };
-    let got = get_with(&fake, None, Some(Digest::of(&body)), limits).await;
+    let timeouts = Timeouts { stall: Duration::from_millis(50), ..timeouts() };
+    let got = get_with(&fake, None, Some(Digest::of(&body)), timeouts).await;
     assert_eq!((got.error, got.outcome), (None, finished(body.len(), 1, true)));
     assert!(got.bytes == body);
 }
@@ -358,7 +362,7 @@ async fn what_is_no_plain_piece_of_a_blob_is_not_resumed() {
 #[tokio::test]
 async fn an_empty_body_is_finished_at_once() {
     let fake = Fake::start(|_| Reply::new(200)).await;
-    let (body, outcome) = begin(&fake, None, Some(Digest::of(b"")), limits()).await;
+    let (body, outcome) = begin(&fake, None, Some(Digest::of(b"")), timeouts()).await;
     assert!(body.is_end_stream());
     assert_eq!(outcome.await.unwrap(), finished(0, 0, true));
     let got = get(&fake, None, Some(Digest::of(b"something"))).await;
@@ -368,7 +372,7 @@ async fn an_empty_body_is_finished_at_once() {
 #[tokio::test]
 async fn a_client_that_goes_away_frees_the_upstream() {
     let fake = Fake::start(|_| Reply::new(200).length(200_000).send(vec![0; 1000]).stall()).await;
-    let (mut body, outcome) = begin(&fake, None, None, limits()).await;
+    let (mut body, outcome) = begin(&fake, None, None, timeouts()).await;
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
     fake.until_open(1).await;
     drop(body);
@@ -379,8 +383,8 @@ async fn a_client_that_goes_away_frees_the_upstream() {
 #[tokio::test]
 async fn a_finished_blob_leaves_its_connection_to_the_next() {
     let fake = Arc::new(Fake::start(|seen| serve_range(seen, &content(), ETAG)).await);
-    let ask = Ask::new(Method::GET, What::Blob(Digest::of(&content())), &HeaderMap::new());
-    let target = target(setting(&fake.url()), limits());
+    let ask = UpstreamRequest::new(Method::GET, Resource::Blob(Digest::of(&content())), &HeaderMap::new());
+    let target = target(setting(&fake.url()), timeouts());
     for _ in 0..3 {
         let response = target.send(&ask).await.unwrap();
         let body = Transfer::wrap(response, target.clone(), ask.clone(), None, |_| ()).into_body();

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::rig::fake::{Fake, Reply};
-use crate::upstream::{limits, manifest, setting, target, text};
+use crate::upstream::{manifest, setting, target, text, timeouts};
 
 /// A certificate and its key.
 struct Identity {
@@ -96,7 +96,8 @@ async fn ask(fake: &Fake, host: &str, trusted: Option<&str>) -> Result<String, U
     let folder = tempfile::tempdir().unwrap();
     let ca_file = trusted.map(|pem| written(folder.path(), pem));
     let url = format!("https://{host}:{}", fake.address.port());
-    let response = target(config::Upstream { ca_file, ..setting(&url) }, limits()).send(&manifest()).await?;
+    let response =
+        target(config::UpstreamConfig { ca_file, ..setting(&url) }, timeouts()).send(&manifest()).await?;
     Ok(text(response).await)
 }
 
@@ -201,7 +202,7 @@ async fn what_is_no_tls_is_called_so() {
         let _ = stream.read(&mut [0; 1024]).await;
         stream
     });
-    let error = target(setting(&url), limits()).send(&manifest()).await.unwrap_err();
+    let error = target(setting(&url), timeouts()).send(&manifest()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::Untrusted { .. }), "{error}");
     assert!(error.to_string().contains("is its url http://"), "{error}");
     drop(speaking.await);

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
-use landfall::config::{self, Credentials, Redirects, Secret};
+use landfall::config::{self, CredentialsConfig, Redirects, Secret};
 use landfall::model::oci::Digest;
 use landfall::proxy::upstream::{
-    Ask, Carried, Content, Limits, Refusal, Target, UpstreamError, Upstreams, What,
+    ForbiddenTarget, Resource, SentCredentials, Target, Timeouts, UpstreamBody, UpstreamError,
+    UpstreamRequest, Upstreams,
 };
 use tokio::sync::Notify;
 
@@ -18,8 +19,8 @@ use crate::rig::fake::{Fake, Reply, Seen, serve_range};
 /// `me:word` by Basic.
 pub const BASIC: &str = "Basic bWU6d29yZA==";
 
-pub fn setting(url: &str) -> config::Upstream {
-    config::Upstream {
+pub fn setting(url: &str) -> config::UpstreamConfig {
+    config::UpstreamConfig {
         prefix: String::new(),
         url: url.parse().unwrap(),
         strip_prefix: false,
@@ -28,39 +29,40 @@ pub fn setting(url: &str) -> config::Upstream {
         ca_file: None,
         redirects: Redirects::Follow,
         token_servers: Vec::new(),
-        outbound: config::Outbound::default(),
+        outbound: config::OutboundProxies::default(),
         head_timeout: None,
         stall_timeout: None,
     }
 }
 
-pub fn with_user(url: &str) -> config::Upstream {
-    let credentials = Credentials::Fixed { username: "me".into(), password: Secret::new("word".into()) };
-    config::Upstream { credentials: Some(credentials), ..setting(url) }
+pub fn with_user(url: &str) -> config::UpstreamConfig {
+    let credentials =
+        CredentialsConfig::Fixed { username: "me".into(), password: Secret::new("word".into()) };
+    config::UpstreamConfig { credentials: Some(credentials), ..setting(url) }
 }
 
 /// Short waits, long enough for a busy machine where a wait is not what is tested.
-pub fn limits() -> Limits {
-    Limits { resume_pause: Duration::from_millis(1), ..Limits::default() }
+pub fn timeouts() -> Timeouts {
+    Timeouts { resume_pause: Duration::from_millis(1), ..Timeouts::default() }
 }
 
-pub fn target(setting: config::Upstream, limits: Limits) -> Target {
-    Upstreams::new(&[setting], limits).unwrap().select(&"docker/app".parse().unwrap(), None).unwrap()
+pub fn target(setting: config::UpstreamConfig, timeouts: Timeouts) -> Target {
+    Upstreams::new(&[setting], timeouts).unwrap().select(&"docker/app".parse().unwrap(), None).unwrap()
 }
 
-pub fn manifest() -> Ask {
-    Ask::new(Method::GET, What::Manifest("v1".parse().unwrap()), &HeaderMap::new())
+pub fn manifest() -> UpstreamRequest {
+    UpstreamRequest::new(Method::GET, Resource::Manifest("v1".parse().unwrap()), &HeaderMap::new())
 }
 
-pub fn blob() -> Ask {
-    Ask::new(Method::GET, What::Blob(Digest::of(b"a")), &HeaderMap::new())
+pub fn blob() -> UpstreamRequest {
+    UpstreamRequest::new(Method::GET, Resource::Blob(Digest::of(b"a")), &HeaderMap::new())
 }
 
-pub async fn text(response: Response<Content>) -> String {
+pub async fn text(response: Response<UpstreamBody>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-pub fn carried(response: &Response<Content>) -> Option<Carried> {
+pub fn carried(response: &Response<UpstreamBody>) -> Option<SentCredentials> {
     response.extensions().get().copied()
 }
 
@@ -71,14 +73,15 @@ async fn every_status_comes_through_with_its_headers_and_body() {
         Reply::new(status).header("retry-after", "7").header("x-of-the-registry", "a").body("body")
     })
     .await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     for status in [200, 203, 400, 403, 404, 406, 410, 416, 429, 500, 503] {
-        let what = What::Manifest(format!("s{status}").parse().unwrap());
-        let response = target.send(&Ask::new(Method::GET, what, &HeaderMap::new())).await.unwrap();
+        let what = Resource::Manifest(format!("s{status}").parse().unwrap());
+        let response =
+            target.send(&UpstreamRequest::new(Method::GET, what, &HeaderMap::new())).await.unwrap();
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(response.headers()["retry-after"], "7");
         assert_eq!(response.headers()["x-of-the-registry"], "a");
-        assert_eq!(carried(&response), Some(Carried::Nothing));
+        assert_eq!(carried(&response), Some(SentCredentials::None));
         assert_eq!(text(response).await, "body");
     }
 }
@@ -92,13 +95,16 @@ async fn the_registry_sees_the_request_and_nothing_of_the_proxy() {
     {
         headers.append(name, value.parse().unwrap());
     }
-    let settings = config::Upstream {
+    let settings = config::UpstreamConfig {
         prefix: "docker".into(),
         strip_prefix: true,
         ..setting(&(fake.url() + "/cache/"))
     };
-    let target = target(settings, limits());
-    target.send(&Ask::new(Method::HEAD, What::Manifest("v1".parse().unwrap()), &headers)).await.unwrap();
+    let target = target(settings, timeouts());
+    target
+        .send(&UpstreamRequest::new(Method::HEAD, Resource::Manifest("v1".parse().unwrap()), &headers))
+        .await
+        .unwrap();
 
     let seen = fake.seen().remove(0);
     assert_eq!((seen.method.as_str(), seen.target.as_str()), ("HEAD", "/cache/v2/app/manifests/v1"));
@@ -131,10 +137,10 @@ pub fn bearer(seen: &Seen, realm: &str, token: &str, expires_in_s: u64) -> Reply
 #[tokio::test]
 async fn a_bearer_token_is_fetched_once_and_used_unasked() {
     let fake = Fake::start(|seen| bearer(seen, "/token?a=b", "t1", 300)).await;
-    let target = target(with_user(&fake.url()), limits());
+    let target = target(with_user(&fake.url()), timeouts());
     for _ in 0..3 {
         let response = target.send(&manifest()).await.unwrap();
-        assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(Carried::Bearer)));
+        assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(SentCredentials::Bearer)));
         assert_eq!(text(response).await, "manifest");
     }
     assert_eq!((fake.count("/token"), fake.count("/v2/")), (1, 4));
@@ -159,7 +165,7 @@ async fn many_waiters_share_one_fetch() {
         })
         .await
     };
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     let mut asking = tokio::task::JoinSet::new();
     for _ in 0..32 {
         let target = target.clone();
@@ -180,7 +186,7 @@ async fn a_token_at_its_end_is_renewed_before_it_is_used() {
         false => bearer(seen, "/token", "t1", 300),
     })
     .await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     for _ in 0..3 {
         assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
     }
@@ -203,7 +209,7 @@ async fn a_token_that_the_registry_forgot_is_replaced_once() {
         })
         .await
     };
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
     issued.fetch_add(1, Ordering::SeqCst);
     assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
@@ -217,9 +223,12 @@ async fn a_refusal_in_spite_of_a_token_is_handed_on() {
         false => Reply::new(401).header("www-authenticate", r#"Bearer realm="/token""#).body("why"),
     })
     .await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     let response = target.send(&manifest()).await.unwrap();
-    assert_eq!((response.status(), carried(&response)), (StatusCode::UNAUTHORIZED, Some(Carried::Bearer)));
+    assert_eq!(
+        (response.status(), carried(&response)),
+        (StatusCode::UNAUTHORIZED, Some(SentCredentials::Bearer))
+    );
     assert_eq!(text(response).await, "why");
     assert_eq!((fake.count("/token"), fake.count("/v2/")), (1, 2));
 }
@@ -239,7 +248,7 @@ async fn a_bad_answer_of_a_token_server_is_an_error_and_heals() {
             })
             .await
         };
-        let target = target(setting(&fake.url()), limits());
+        let target = target(setting(&fake.url()), timeouts());
         let error = target.send(&manifest()).await.unwrap_err();
         assert!(matches!(error, UpstreamError::BadResponse { .. }), "{answer:.20}: {error}");
         assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
@@ -255,10 +264,10 @@ async fn basic_is_sent_when_it_was_demanded_once() {
         _ => Reply::new(401).header("www-authenticate", r#"bAsIc realm="a, b""#),
     })
     .await;
-    let target = target(with_user(&fake.url()), limits());
+    let target = target(with_user(&fake.url()), timeouts());
     for _ in 0..3 {
         let response = target.send(&manifest()).await.unwrap();
-        assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(Carried::Basic)));
+        assert_eq!((response.status(), carried(&response)), (StatusCode::OK, Some(SentCredentials::Basic)));
     }
     assert_eq!(fake.seen().len(), 4);
 }
@@ -266,9 +275,12 @@ async fn basic_is_sent_when_it_was_demanded_once() {
 #[tokio::test]
 async fn a_wrong_password_is_tried_once_a_request() {
     let fake = Fake::start(|_| Reply::new(401).header("www-authenticate", "Basic realm=a")).await;
-    let target = target(with_user(&fake.url()), limits());
+    let target = target(with_user(&fake.url()), timeouts());
     let response = target.send(&manifest()).await.unwrap();
-    assert_eq!((response.status(), carried(&response)), (StatusCode::UNAUTHORIZED, Some(Carried::Basic)));
+    assert_eq!(
+        (response.status(), carried(&response)),
+        (StatusCode::UNAUTHORIZED, Some(SentCredentials::Basic))
+    );
     assert_eq!(fake.seen().len(), 2);
     target.send(&manifest()).await.unwrap();
     assert_eq!(fake.seen().len(), 3);
@@ -286,8 +298,11 @@ async fn a_redirect_is_followed_without_credentials() {
     let mut headers = HeaderMap::new();
     headers.insert("range", "bytes=2-4".parse().unwrap());
     headers.insert("accept", "a/b".parse().unwrap());
-    let target = target(with_user(&fake.url()), limits());
-    let response = target.send(&Ask::new(Method::GET, What::Blob(Digest::of(b"")), &headers)).await.unwrap();
+    let target = target(with_user(&fake.url()), timeouts());
+    let response = target
+        .send(&UpstreamRequest::new(Method::GET, Resource::Blob(Digest::of(b"")), &headers))
+        .await
+        .unwrap();
     assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(text(response).await, "234");
 
@@ -304,7 +319,7 @@ async fn a_redirect_within_the_registry_keeps_its_credentials() {
         _ => Reply::new(401).header("www-authenticate", "Basic realm=a"),
     })
     .await;
-    assert_eq!(text(target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap()).await, "blob");
+    assert_eq!(text(target(with_user(&fake.url()), timeouts()).send(&blob()).await.unwrap()).await, "blob");
 }
 
 #[tokio::test]
@@ -317,7 +332,7 @@ async fn another_port_of_the_same_host_gets_no_credentials() {
     })
     .await;
     assert_eq!(
-        target(with_user(&fake.url()), limits()).send(&blob()).await.unwrap().status(),
+        target(with_user(&fake.url()), timeouts()).send(&blob()).await.unwrap().status(),
         StatusCode::OK
     );
     assert_eq!(other.seen().remove(0).header("authorization"), None);
@@ -326,7 +341,7 @@ async fn another_port_of_the_same_host_gets_no_credentials() {
 #[tokio::test]
 async fn redirects_end_somewhere() {
     let fake = Fake::start(|_| Reply::new(302).header("location", "/again")).await;
-    let error = target(setting(&fake.url()), limits()).send(&blob()).await.unwrap_err();
+    let error = target(setting(&fake.url()), timeouts()).send(&blob()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::TooManyRedirects { limit: 5 }), "{error}");
     assert_eq!(fake.seen().len(), 6);
 }
@@ -334,13 +349,13 @@ async fn redirects_end_somewhere() {
 #[tokio::test]
 async fn neither_redirect_nor_realm_leads_to_a_forbidden_place() {
     let cases = [
-        ("http://169.254.169.254/latest/meta-data", Refusal::Address),
-        ("http://[::ffff:a9fe:a9fe]/", Refusal::Address),
-        ("http://[fe80::1]/", Refusal::Address),
-        ("http://0.0.0.0/", Refusal::Address),
-        ("http://2852039166/", Refusal::Address),
-        ("ftp://127.0.0.1/", Refusal::Scheme),
-        ("http://me:hunter2@127.0.0.1/", Refusal::UserInfo),
+        ("http://169.254.169.254/latest/meta-data", ForbiddenTarget::Address),
+        ("http://[::ffff:a9fe:a9fe]/", ForbiddenTarget::Address),
+        ("http://[fe80::1]/", ForbiddenTarget::Address),
+        ("http://0.0.0.0/", ForbiddenTarget::Address),
+        ("http://2852039166/", ForbiddenTarget::Address),
+        ("ftp://127.0.0.1/", ForbiddenTarget::Scheme),
+        ("http://me:hunter2@127.0.0.1/", ForbiddenTarget::UserInfo),
     ];
     for (place, expected) in cases {
         for by_realm in [false, true] {
@@ -351,8 +366,8 @@ async fn neither_redirect_nor_realm_leads_to_a_forbidden_place() {
             .await;
             // A token server that is named is no nearer for that.
             let token_servers = vec![place.parse().unwrap()];
-            let settings = config::Upstream { token_servers, ..with_user(&fake.url()) };
-            let error = target(settings, limits()).send(&manifest()).await.unwrap_err();
+            let settings = config::UpstreamConfig { token_servers, ..with_user(&fake.url()) };
+            let error = target(settings, timeouts()).send(&manifest()).await.unwrap_err();
             assert!(
                 matches!(&error, UpstreamError::Refused { reason, .. } if *reason == expected),
                 "{place}: {error}"
@@ -366,8 +381,8 @@ async fn neither_redirect_nor_realm_leads_to_a_forbidden_place() {
 #[tokio::test]
 async fn a_redirect_is_passed_with_an_absolute_location() {
     let fake = Fake::start(|_| Reply::new(307).header("location", "/store/x?sig=a").body("moved")).await;
-    let settings = config::Upstream { redirects: Redirects::Pass, ..with_user(&fake.url()) };
-    let response = target(settings, limits()).send(&blob()).await.unwrap();
+    let settings = config::UpstreamConfig { redirects: Redirects::Pass, ..with_user(&fake.url()) };
+    let response = target(settings, timeouts()).send(&blob()).await.unwrap();
     assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
     assert_eq!(response.headers()["location"], format!("{}/store/x?sig=a", fake.url()));
     assert_eq!(text(response).await, "moved");
@@ -377,7 +392,7 @@ async fn a_redirect_is_passed_with_an_absolute_location() {
 #[tokio::test]
 async fn an_upstream_that_heals_works_again_at_once() {
     let fake = Fake::start(|_| Reply::new(200)).await;
-    let (address, target) = (fake.address, target(setting(&fake.url()), limits()));
+    let (address, target) = (fake.address, target(setting(&fake.url()), timeouts()));
     assert_eq!(target.send(&manifest()).await.unwrap().status(), StatusCode::OK);
     drop(fake);
     let error = target.send(&manifest()).await.unwrap_err();
@@ -398,7 +413,7 @@ async fn a_kept_connection_that_dies_costs_no_request() {
         if *count == 1 { Reply::new(200).body("a") } else { Reply::nothing() }
     })
     .await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     for _ in 0..3 {
         assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "a");
     }
@@ -420,20 +435,22 @@ async fn an_answer_that_nobody_reads_leaves_its_connection_unless_it_is_large() 
         _ => at_once("307 Temporary Redirect\r\nlocation: /elsewhere\r\n"),
     })
     .await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     let connections = || fake.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>();
     for _ in 0..2 {
-        let head = Ask::new(Method::HEAD, What::Manifest("v1".parse().unwrap()), &HeaderMap::new());
+        let head =
+            UpstreamRequest::new(Method::HEAD, Resource::Manifest("v1".parse().unwrap()), &HeaderMap::new());
         assert_eq!(target.send(&head).await.unwrap().status(), StatusCode::OK);
         drop(target.send(&manifest()).await.unwrap());
     }
     assert_eq!(connections(), [0; 4]);
     for _ in 0..2 {
-        let referrers = Ask::new(Method::GET, What::Referrers(Digest::of(b"a")), &HeaderMap::new());
+        let referrers =
+            UpstreamRequest::new(Method::GET, Resource::Referrers(Digest::of(b"a")), &HeaderMap::new());
         assert_eq!(text(target.send(&referrers).await.unwrap()).await, "moved");
     }
     assert_eq!(connections(), [0; 8], "a redirect has a body as well");
-    let tags = Ask::new(Method::GET, What::Tags, &HeaderMap::new());
+    let tags = UpstreamRequest::new(Method::GET, Resource::Tags, &HeaderMap::new());
     for _ in 0..2 {
         drop(target.send(&tags).await.unwrap());
     }
@@ -443,7 +460,7 @@ async fn an_answer_that_nobody_reads_leaves_its_connection_unless_it_is_large() 
 #[tokio::test]
 async fn a_connection_that_nobody_uses_is_closed_and_one_task_sees_to_that() {
     let fake = Fake::start(|_| Reply::new(200).body("a")).await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     assert_eq!(text(target.send(&manifest()).await.unwrap()).await, "a");
     let after_one = tasks();
@@ -466,7 +483,7 @@ async fn many_requests_at_once_have_a_connection_each_and_leave_them_to_the_next
     let (gate, together) = (Arc::new(Notify::new()), 5);
     let waiting = gate.clone();
     let fake = Fake::start(move |_| Reply::new(200).wait(&waiting).body("a")).await;
-    let target = target(setting(&fake.url()), limits());
+    let target = target(setting(&fake.url()), timeouts());
     for _ in 0..2 {
         let before = fake.seen().len();
         let (ask, all) = (manifest(), async {
@@ -492,8 +509,8 @@ async fn many_requests_at_once_have_a_connection_each_and_leave_them_to_the_next
 #[tokio::test]
 async fn silence_is_a_timeout() {
     let fake = Fake::start(|_| Reply::silence()).await;
-    let limits = Limits { head: Duration::from_millis(50), ..limits() };
-    let error = target(setting(&fake.url()), limits).send(&manifest()).await.unwrap_err();
+    let timeouts = Timeouts { head: Duration::from_millis(50), ..timeouts() };
+    let error = target(setting(&fake.url()), timeouts).send(&manifest()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::TimedOut { .. }), "{error}");
     assert_eq!(error.status(), StatusCode::GATEWAY_TIMEOUT);
     fake.until_open(0).await;
@@ -503,17 +520,20 @@ async fn silence_is_a_timeout() {
 async fn what_a_registry_may_have_to_fetch_first_is_waited_for_longer_than_lists() {
     let asks = [
         (manifest(), true),
-        (Ask::new(Method::HEAD, What::Manifest("v1".parse().unwrap()), &HeaderMap::new()), true),
+        (
+            UpstreamRequest::new(Method::HEAD, Resource::Manifest("v1".parse().unwrap()), &HeaderMap::new()),
+            true,
+        ),
         (blob(), true),
-        (Ask::new(Method::HEAD, What::Blob(Digest::of(b"a")), &HeaderMap::new()), true),
-        (Ask::new(Method::GET, What::Tags, &HeaderMap::new()), false),
-        (Ask::new(Method::GET, What::Referrers(Digest::of(b"a")), &HeaderMap::new()), false),
+        (UpstreamRequest::new(Method::HEAD, Resource::Blob(Digest::of(b"a")), &HeaderMap::new()), true),
+        (UpstreamRequest::new(Method::GET, Resource::Tags, &HeaderMap::new()), false),
+        (UpstreamRequest::new(Method::GET, Resource::Referrers(Digest::of(b"a")), &HeaderMap::new()), false),
     ];
     for (ask, is_fetched) in asks {
         let gate = Arc::new(Notify::new());
         let waiting = gate.clone();
         let fake = Fake::start(move |_| Reply::silence_until(&waiting).send(ANSWER)).await;
-        let target = target(setting(&fake.url()), limits());
+        let target = target(setting(&fake.url()), timeouts());
         let asked = ask.clone();
         let asking = tokio::spawn(async move { target.send(&asked).await });
         while fake.seen().is_empty() {
@@ -540,9 +560,9 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 async fn an_upstream_has_a_wait_of_its_own() {
     let fake = Fake::start(|_| Reply::silence()).await;
     let wait = Duration::from_millis(50);
-    let settings = config::Upstream { head_timeout: Some(wait), ..setting(&fake.url()) };
-    let target = target(settings, limits());
-    for ask in [manifest(), Ask::new(Method::GET, What::Tags, &HeaderMap::new())] {
+    let settings = config::UpstreamConfig { head_timeout: Some(wait), ..setting(&fake.url()) };
+    let target = target(settings, timeouts());
+    for ask in [manifest(), UpstreamRequest::new(Method::GET, Resource::Tags, &HeaderMap::new())] {
         let error = target.send(&ask).await.unwrap_err();
         assert!(matches!(error, UpstreamError::TimedOut { limit, .. } if limit == wait), "{error}");
     }
@@ -553,15 +573,15 @@ async fn a_handshake_that_does_not_end_is_a_timeout() {
     // The kernel accepts, and nobody speaks.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let limits = Limits { connect: Duration::from_millis(50), ..limits() };
-    let error = target(setting(&url), limits).send(&manifest()).await.unwrap_err();
+    let timeouts = Timeouts { connect: Duration::from_millis(50), ..timeouts() };
+    let error = target(setting(&url), timeouts).send(&manifest()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::TimedOut { limit, .. } if limit.as_millis() == 50), "{error}");
 }
 
 #[tokio::test]
 async fn a_connection_without_a_response_is_tried_twice() {
     let fake = Fake::start(|_| Reply::nothing()).await;
-    let error = target(setting(&fake.url()), limits()).send(&manifest()).await.unwrap_err();
+    let error = target(setting(&fake.url()), timeouts()).send(&manifest()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::Unreachable { .. }), "{error}");
     assert_eq!(fake.seen().len(), 2);
 }
@@ -569,7 +589,7 @@ async fn a_connection_without_a_response_is_tried_twice() {
 #[tokio::test]
 async fn what_is_not_http_is_a_bad_response() {
     let fake = Fake::start(|_| Reply::raw("220 mail.example ESMTP\r\n\r\n")).await;
-    let error = target(setting(&fake.url()), limits()).send(&manifest()).await.unwrap_err();
+    let error = target(setting(&fake.url()), timeouts()).send(&manifest()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::BadResponse { .. }), "{error}");
 }
 

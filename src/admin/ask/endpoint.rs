@@ -66,7 +66,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// TLS, or the key, cannot be used; in words.
-    pub(in crate::admin) fn new(ask: &config::Ask) -> Result<Self, String> {
+    pub(in crate::admin) fn new(ask: &config::AskConfig) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());

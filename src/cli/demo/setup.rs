@@ -45,7 +45,7 @@ pub(super) fn config(
         ..Flags::default()
     })?;
     for upstream in &mut config.upstreams {
-        upstream.credentials = Some(config::Credentials::Fixed {
+        upstream.credentials = Some(config::CredentialsConfig::Fixed {
             username: credentials.username.clone(),
             password: Secret::new(credentials.secret.clone()),
         });

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::eyes::Eyes;
 use super::writer::Waiting;
 use super::{AppendError, Change, Entry, Gap, Reader, Shared, locked};
-use crate::clock::{self, Watch};
+use crate::clock::{self, ClockMonitor};
 use crate::log::codec::CodecError;
 use crate::log::frame::Frame;
 use crate::log::herald::Waiter;
@@ -72,10 +72,10 @@ impl Batch {
     pub(super) fn push(&mut self, entry: Entry, waiting: &Waiting, eyes: &mut Eyes) -> bool {
         match entry {
             Entry::Observed(mut observation, told) => {
-                if eyes.watch.is_odd(observation.at) {
+                if eyes.watch.may_span_step(observation.at) {
                     self.push_step(&mut eyes.watch);
                 }
-                observation.at = eyes.watch.put_right(observation.at);
+                observation.at = eyes.watch.corrected(observation.at);
                 match self.push_event(Event::Observed(*observation)) {
                     Ok(()) => self.observers.push(told),
                     Err(_) => self.lost += 1,
@@ -100,8 +100,8 @@ impl Batch {
     }
 
     /// Tells a step of the clock before what is stamped by the clock after it.
-    pub(super) fn push_step(&mut self, watch: &mut Watch) {
-        let Some(Step { at, by, .. }) = watch.look() else { return };
+    pub(super) fn push_step(&mut self, watch: &mut ClockMonitor) {
+        let Some(Step { at, by, .. }) = watch.check() else { return };
         self.stepped = self.stepped + by;
         // Two numbers have bytes.
         let _ = self.push_event(Event::ClockStepped { at, by_ms: by.ms() });

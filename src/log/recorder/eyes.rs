@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Shared, locked};
-use crate::clock::Watch;
+use crate::clock::ClockMonitor;
 use crate::log::footing::Footing;
 use crate::model::act::Action;
 use crate::model::event::Event;
@@ -15,14 +15,14 @@ pub(super) const LOOK_PAUSE: Duration = Duration::from_secs(2);
 /// The writer's eyes.
 pub(super) struct Eyes {
     /// On the clock.
-    pub(super) watch: Watch,
+    pub(super) watch: ClockMonitor,
     footing: Arc<Footing>,
     shared: Arc<Shared>,
     looked_at: Instant,
 }
 
 impl Eyes {
-    pub(super) fn new(watch: Watch, footing: Arc<Footing>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(watch: ClockMonitor, footing: Arc<Footing>, shared: Arc<Shared>) -> Self {
         Self { watch, footing, shared, looked_at: Instant::now() }
     }
 

@@ -159,7 +159,7 @@ impl Writer {
             batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
             batch.observers.len() as u64 + batch.events.iter().map(left_out).sum::<u64>(),
         );
-        self.eyes.watch.unsee(batch.stepped);
+        self.eyes.watch.undo_step(batch.stepped);
         for told in batch.changers {
             let _ = told.send(Err(AppendError::Unwritable));
         }

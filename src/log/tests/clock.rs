@@ -1,7 +1,7 @@
 //! Steps of the clock: they are in the log where they happened, and make nothing older.
 
 use super::*;
-use crate::clock::Reading;
+use crate::clock::ClockReading;
 use crate::model::log_time::LogTime;
 
 /// What a machine's clocks say: the time of day, and for how long it has run, in milliseconds.
@@ -16,13 +16,13 @@ impl Clocks {
         start_with(store, journal, |last| self.watch(last))
     }
 
-    fn watch(&self, last_told: Option<Time>) -> Watch {
+    fn watch(&self, last_told: Option<Time>) -> ClockMonitor {
         let clocks = self.clone();
         let read = move || {
             let (told, ran) = *clocks.0.lock().unwrap();
-            Reading { told: Time::from_ms(told), ran: Span::from_ms(ran) }
+            ClockReading { wall_clock: Time::from_ms(told), uptime: Span::from_ms(ran) }
         };
-        Watch::over(read, last_told)
+        ClockMonitor::with_clocks(read, last_told)
     }
 
     /// Lets time pass.

@@ -1,4 +1,4 @@
-//! Asking for the rest of a blob (RFC 9110 §14).
+//! Range requests for the rest of a blob (RFC 9110 §14).
 
 use std::pin::Pin;
 
@@ -6,79 +6,79 @@ use http::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::Body;
 
-use crate::proxy::upstream::{Ask, Content, Target};
+use crate::proxy::upstream::{Target, UpstreamBody, UpstreamRequest};
 
-/// A body that goes on where another broke off.
-pub(super) struct Resumed {
-    pub(super) body: Content,
-    /// Bytes at its beginning that came before.
+/// A body that continues a broken one.
+pub(super) struct ResumedBody {
+    pub(super) body: UpstreamBody,
+    /// Bytes at its beginning that were received before.
     pub(super) skip: u64,
-    /// Whether it may go on past the end of what was asked for.
+    /// Whether it may have more bytes than requested.
     pub(super) may_exceed: bool,
 }
 
-/// How to get the rest of an answer of known length.
+/// Request for the rest of an answer of known length.
 #[derive(Clone)]
-pub(super) struct Resumption {
+pub(super) struct ResumePlan {
     target: Target,
-    ask: Ask,
-    span: Span,
-    /// The strong validator of the first answer (RFC 9110 §13.1.5 allows no weak one here).
+    request: UpstreamRequest,
+    range: ByteRange,
+    /// Strong validator of the first answer; RFC 9110 §13.1.5 allows no weak one.
     etag: Option<HeaderValue>,
 }
 
-/// Bytes `first` to `last` of an object, both included, and the object's length where it is known.
+/// Bytes `first` to `last` (inclusive) of an object, and its total length where it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
+struct ByteRange {
     first: u64,
     last: u64,
     total: Option<u64>,
 }
 
-impl Resumption {
-    /// Nothing for an answer that is no plain piece of an object: an error, several ranges, encoded content. `total` is
-    /// the object's length, where it is known from before.
+impl ResumePlan {
+    /// Plans resumption of an answer. Returns `None` for answers that are not one plain piece of an object:
+    /// errors, several ranges, encoded content. `total` is the object's length, if known.
     pub(super) fn of(
-        response: &Response<Content>,
+        response: &Response<UpstreamBody>,
         length: u64,
         total: Option<u64>,
         target: Target,
-        ask: Ask,
+        request: UpstreamRequest,
     ) -> Option<Self> {
         let headers = response.headers();
         let last = length.checked_sub(1)?;
-        let span = match response.status() {
-            StatusCode::OK => Span { first: 0, last, total: Some(length) },
+        let range = match response.status() {
+            StatusCode::OK => ByteRange { first: 0, last, total: Some(length) },
             StatusCode::PARTIAL_CONTENT => {
-                let span = Span::of(headers).filter(|span| span.last - span.first == last)?;
-                Span { total: span.total.or(total), ..span }
+                let range = ByteRange::of(headers).filter(|range| range.last - range.first == last)?;
+                ByteRange { total: range.total.or(total), ..range }
             }
             _ => return None,
         };
         if headers.contains_key(CONTENT_ENCODING) {
             return None;
         }
-        Some(Self { target, ask, span, etag: strong_etag(headers) })
+        Some(Self { target, request, range, etag: strong_etag(headers) })
     }
 
-    /// Asks for what follows the first `taken` bytes, after a pause that doubles with each try in vain.
-    pub(super) fn ask(
+    /// Requests what follows the first `received` bytes, after a pause that doubles with each fruitless try.
+    pub(super) fn start(
         &self,
-        taken: u64,
-        tries_in_vain: u32,
-    ) -> Pin<Box<dyn Future<Output = Option<Resumed>> + Send>> {
-        let pause = self.target.limits().resume_pause * 2u32.saturating_pow(tries_in_vain);
-        let resumption = self.clone();
+        received: u64,
+        fruitless_tries: u32,
+    ) -> Pin<Box<dyn Future<Output = Option<ResumedBody>> + Send>> {
+        let pause = self.target.timeouts().resume_pause * 2u32.saturating_pow(fruitless_tries);
+        let plan = self.clone();
         Box::pin(async move {
             tokio::time::sleep(pause).await;
-            resumption.resume(taken).await
+            plan.resume(received).await
         })
     }
 
-    async fn resume(self, taken: u64) -> Option<Resumed> {
-        let first = self.span.first + taken;
-        let range = HeaderValue::try_from(format!("bytes={first}-{}", self.span.last)).ok()?;
-        let response = self.target.send(&self.ask.part(range, self.etag.clone())).await.ok()?;
+    async fn resume(self, received: u64) -> Option<ResumedBody> {
+        let first = self.range.first + received;
+        let header = HeaderValue::try_from(format!("bytes={first}-{}", self.range.last)).ok()?;
+        let response = self.target.send(&self.request.for_range(header, self.etag.clone())).await.ok()?;
         let answer = self.fit(&response, first);
         tracing::info!(
             repository = self.target.name(),
@@ -88,11 +88,12 @@ impl Resumption {
             "resuming a blob that broke off"
         );
         let (skip, may_exceed) = answer?;
-        Some(Resumed { body: response.into_body(), skip, may_exceed })
+        Some(ResumedBody { body: response.into_body(), skip, may_exceed })
     }
 
-    /// Whether an answer goes on with the same object at `first`: how much of it to skip, and whether it may exceed.
-    fn fit(&self, response: &Response<Content>, first: u64) -> Option<(u64, bool)> {
+    /// Checks that an answer continues the same object at `first`. Returns the bytes to skip, and whether it
+    /// may have more bytes than requested.
+    fn fit(&self, response: &Response<UpstreamBody>, first: u64) -> Option<(u64, bool)> {
         let headers = response.headers();
         let etag = strong_etag(headers);
         let is_other = matches!((&self.etag, &etag), (Some(one), Some(other)) if one != other);
@@ -101,36 +102,36 @@ impl Resumption {
         }
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {
-                let span = Span::of(headers)?;
-                (span.first == first && span.last <= self.span.last && self.span.same_total(span))
+                let range = ByteRange::of(headers)?;
+                (range.first == first && range.last <= self.range.last && self.range.same_total(range))
                     .then_some((0, false))
             }
-            // No ranges there: the object comes from its beginning.
+            // The server ignores ranges and sends the object from its beginning.
             StatusCode::OK => {
                 let total = response.body().size_hint().exact();
-                (total.is_some() && total == self.span.total).then_some((first, true))
+                (total.is_some() && total == self.range.total).then_some((first, true))
             }
             _ => None,
         }
     }
 }
 
-/// The whole object's length, as an answer with a part of it says (RFC 9110 §14.4).
+/// Total length of the object, from a partial answer (RFC 9110 §14.4).
 pub(in crate::proxy) fn total_in(headers: &HeaderMap) -> Option<u64> {
-    Span::of(headers)?.total
+    ByteRange::of(headers)?.total
 }
 
-impl Span {
-    /// `Content-Range` of a single range (RFC 9110 §14.4).
+impl ByteRange {
+    /// Parses `Content-Range` of a single range (RFC 9110 §14.4).
     fn of(headers: &HeaderMap) -> Option<Self> {
         let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
         let (unit, rest) = text.trim().split_once(' ')?;
-        let (range, total) = rest.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
+        let (bounds, total) = rest.split_once('/')?;
+        let (first, last) = bounds.split_once('-')?;
         let total = if total == "*" { None } else { Some(number(total)?) };
-        let span = Self { first: number(first)?, last: number(last)?, total };
-        let is_sound = span.first <= span.last && total.is_none_or(|total| span.last < total);
-        (unit.eq_ignore_ascii_case("bytes") && is_sound).then_some(span)
+        let range = Self { first: number(first)?, last: number(last)?, total };
+        let is_sound = range.first <= range.last && total.is_none_or(|total| range.last < total);
+        (unit.eq_ignore_ascii_case("bytes") && is_sound).then_some(range)
     }
 
     fn same_total(self, other: Self) -> bool {
@@ -138,14 +139,17 @@ impl Span {
     }
 }
 
-/// The length of the part that an answer says it is; nothing for one that is encoded, or no single part.
+/// Length of the part that an answer declares. `None` if it is encoded or not a single part.
 pub(in crate::proxy) fn part_length_in<B>(response: &Response<B>) -> Option<u64> {
     let headers = response.headers();
     let is_part = response.status() == StatusCode::PARTIAL_CONTENT && !headers.contains_key(CONTENT_ENCODING);
-    is_part.then(|| Span::of(headers)).flatten().and_then(|span| (span.last - span.first).checked_add(1))
+    is_part
+        .then(|| ByteRange::of(headers))
+        .flatten()
+        .and_then(|range| (range.last - range.first).checked_add(1))
 }
 
-/// Digits alone: `parse` would take a sign too.
+/// Accepts digits only; `parse` would accept a sign.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
@@ -160,11 +164,11 @@ mod tests {
 
     #[test]
     fn a_content_range_is_read_or_not_believed() {
-        let span = |first, last, total| Some(Span { first, last, total });
+        let range = |first, last, total| Some(ByteRange { first, last, total });
         let cases = [
-            ("bytes 0-9/10", span(0, 9, Some(10))),
-            ("bytes 5-9/*", span(5, 9, None)),
-            ("Bytes 5-5/10", span(5, 5, Some(10))),
+            ("bytes 0-9/10", range(0, 9, Some(10))),
+            ("bytes 5-9/*", range(5, 9, None)),
+            ("Bytes 5-5/10", range(5, 5, Some(10))),
             ("bytes 0-10/10", None),
             ("bytes 9-5/10", None),
             ("bytes */10", None),
@@ -177,7 +181,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let headers = HeaderMap::from_iter([(CONTENT_RANGE, text.parse().unwrap())]);
-            assert_eq!(Span::of(&headers), expected, "{text}");
+            assert_eq!(ByteRange::of(&headers), expected, "{text}");
         }
     }
 

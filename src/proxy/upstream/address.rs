@@ -1,24 +1,24 @@
-//! Which addresses a registry may send Landfall to. Pure.
+//! Addresses that a registry may send Landfall to. Pure.
 //!
-//! A registry that Landfall trusts for its images is not trusted with Landfall's place in the network. It names
-//! other hosts: where its blobs are stored, where its tokens are issued. Such a host may be as near to Landfall as
-//! the registry itself is, but not nearer: a public registry cannot point into a private network, and a private one
-//! cannot point to the loopback interface. Cloud metadata services are never a target.
+//! A registry is trusted for its images, not with Landfall's place in the network. It names other hosts,
+//! where its blobs are stored and its tokens are issued. Such a host may be no nearer to Landfall than the
+//! registry itself: a public registry cannot point into a private network, and a private one cannot point to
+//! the loopback interface. Cloud metadata services are never a target.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How near an address is, from far to near.
+/// Nearness of an address, from far to near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Nearness {
-    /// Anywhere in the Internet.
+    /// The public Internet.
     Public,
-    /// RFC 1918, RFC 4193 (unique local), RFC 6598 (shared by carriers), RFC 2544 (benchmarks).
+    /// RFC 1918, RFC 4193 (unique local), RFC 6598 (carrier-grade NAT), RFC 2544 (benchmarks).
     Private,
-    /// This machine.
+    /// The local machine.
     Loopback,
 }
 
-/// Metadata services of clouds that do not stand on link-local addresses.
+/// Cloud metadata services outside the link-local range.
 const METADATA: [IpAddr; 4] = [
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
@@ -26,13 +26,13 @@ const METADATA: [IpAddr; 4] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
 ];
 
-/// Whether a host at `address` may be followed to by a registry that is itself as near as `registry`.
+/// Whether a registry of this nearness may send Landfall to `address`.
 pub(super) fn permitted(address: IpAddr, registry: Nearness) -> bool {
     nearness(address).is_some_and(|target| target <= registry)
 }
 
-/// How near an address is; nothing for one that is never a target: link-local, unspecified, multicast, broadcast,
-/// reserved, metadata.
+/// Returns an address's nearness. `None` for addresses that are never a target: link-local, unspecified,
+/// multicast, broadcast, reserved, metadata.
 pub(super) fn nearness(address: IpAddr) -> Option<Nearness> {
     if METADATA.contains(&address) {
         return None;
@@ -57,11 +57,11 @@ fn nearness_v4(address: Ipv4Addr) -> Option<Nearness> {
 fn nearness_v6(address: Ipv6Addr) -> Option<Nearness> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Some(Nearness::Loopback),
-        // IPv4-compatible, IPv4-mapped and NAT64 (RFC 6052) addresses end in the IPv4 address that is meant.
+        // IPv4-compatible, IPv4-mapped and NAT64 (RFC 6052) addresses end in an IPv4 address.
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        // 6to4 (RFC 3056) carries it after its first 16 bits.
+        // 6to4 (RFC 3056) has it after the first 16 bits.
         [0x2002, high, low, ..] => embedded(high, low),
-        // Teredo (RFC 4380) would leave through a tunnel of this machine.
+        // Teredo (RFC 4380) would use a tunnel of the local machine.
         [0x2001, 0, ..] => None,
         [0x2000..=0x3fff, ..] => Some(Nearness::Public),
         [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] | [0x64, 0xff9b, 1, ..] => Some(Nearness::Private),

@@ -1,11 +1,11 @@
-//! `WWW-Authenticate`, read by its grammar (RFC 9110 §11.6.1). Pure.
+//! Parser for `WWW-Authenticate` (RFC 9110 §11.6.1). Pure.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
 use super::limits::CHALLENGES_MAX;
 
-/// One way in which a server wants to know who asks. Scheme and parameter names are in lower case.
+/// One challenge. Scheme and parameter names are in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Challenge {
     pub(super) scheme: String,
@@ -23,7 +23,7 @@ impl Challenge {
     }
 }
 
-/// All challenges of a response: several may stand in one header, and in several headers.
+/// Returns all challenges of a response: one header may have several, and there may be several headers.
 pub(super) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     let mut found = Vec::new();
     for value in headers.get_all(WWW_AUTHENTICATE) {
@@ -34,7 +34,7 @@ pub(super) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     found
 }
 
-/// Reads one header's challenges as far as they follow the grammar.
+/// Parses one header up to the first violation of the grammar.
 fn parse(text: &str, found: &mut Vec<Challenge>) {
     let mut rest = Rest(text);
     let first = found.len();
@@ -47,7 +47,7 @@ fn parse(text: &str, found: &mut Vec<Challenge>) {
         rest.skip(is_space);
         if rest.eat('=') {
             rest.skip(is_space);
-            // A parameter belongs to the challenge before it; the grammar has none before a scheme.
+            // A parameter belongs to the preceding challenge; the grammar allows none before a scheme.
             let (Some(value), Some(challenge)) = (rest.value(), found[first..].last_mut()) else { return };
             challenge.parameters.push((word.to_ascii_lowercase(), value));
         } else {
@@ -57,7 +57,7 @@ fn parse(text: &str, found: &mut Vec<Challenge>) {
     }
 }
 
-/// What is left to read of a header.
+/// Unparsed rest of a header.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
@@ -78,7 +78,7 @@ impl<'a> Rest<'a> {
         rest.is_some()
     }
 
-    /// A token or a quoted string; nothing where the quotes do not end.
+    /// Parses a token or a quoted string; `None` if the quotes do not end.
     fn value(&mut self) -> Option<String> {
         if !self.eat('"') {
             return Some(self.take(|c| !matches!(c, ',' | ' ' | '\t')).to_owned());
@@ -98,7 +98,7 @@ impl<'a> Rest<'a> {
         None
     }
 
-    /// `Negotiate YII=`: a single base64 text in place of parameters.
+    /// Skips a single base64 text in place of parameters, as in `Negotiate YII=`.
     fn skip_token68(&mut self) {
         let mut ahead = Rest(self.0);
         ahead.skip(|c| c.is_ascii_alphanumeric() || "-._~+/".contains(c));
@@ -114,7 +114,7 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t')
 }
 
-/// RFC 9110 §5.6.2.
+/// Characters of a token (RFC 9110 §5.6.2).
 fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
 }

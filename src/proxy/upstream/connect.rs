@@ -1,6 +1,6 @@
-//! Connections to a registry and to the places it points to.
+//! Opens connections to registries and to hosts that they name.
 //!
-//! Addresses are looked at between resolving and connecting, so that what was permitted is what is connected to.
+//! Addresses are checked between resolving and connecting, so that the checked address is the one connected to.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -21,23 +21,23 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::address::{Nearness, permitted};
-use super::distrust;
-use super::head::says_goodbye;
+use super::head::is_timeout_notice;
 use super::limits::{PROBE_AFTER, PROBE_PAUSE, UNACKNOWLEDGED_MAX};
-use super::tunnel::{self, TunnelError, Via};
-use crate::config::{HttpProxy, Outbound};
+use super::tls_error;
+use super::tunnel::{self, ProxyHop, TunnelError};
+use crate::config::{HttpProxy, OutboundProxies};
 
-/// Which addresses a connection may lead to.
+/// Addresses that a connection may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// The registry's own host, wherever it is: it was configured.
+    /// The registry's configured host, at any address.
     Own,
-    /// A host that the registry named: no nearer than this.
+    /// A host that the registry named: addresses no nearer than this.
     AtMost(Nearness),
 }
 
 impl Reach {
-    /// How far a redirect may lead that came over places of which the nearest is this near.
+    /// Reach of a redirect from a chain of hosts, the nearest of which is `nearest`.
     pub(super) fn to(self, nearest: Nearness) -> Self {
         match self {
             Self::Own => Self::AtMost(nearest),
@@ -46,11 +46,11 @@ impl Reach {
     }
 }
 
-/// The address at the other end, in the extensions of each response; none where a proxy knows it alone.
+/// Peer address, stored in the extensions of each response; `None` if only an HTTP proxy knows it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub Option<IpAddr>);
+pub(super) struct PeerAddress(pub Option<IpAddr>);
 
-/// Why there is no connection.
+/// Reasons why no connection was made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("the name does not resolve: {0}")]
@@ -61,7 +61,7 @@ pub(super) enum ConnectError {
     TimedOut,
     #[error("{0}")]
     Unreachable(io::Error),
-    #[error("{}", distrust::in_words(.0))]
+    #[error("{}", tls_error::describe(.0))]
     Tls(rustls::Error),
     #[error("not a host that can be connected to")]
     Host,
@@ -80,18 +80,18 @@ impl From<io::Error> for ConnectError {
     }
 }
 
-/// Makes connections, plain or TLS by the scheme of the URI, and through a proxy where one stands on the way.
+/// Opens plain or TLS connections by the URI's scheme, through an HTTP proxy if one is configured.
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
-    pub(super) outbound: Arc<Outbound>,
+    pub(super) outbound: Arc<OutboundProxies>,
     pub(super) reach: Reach,
     pub(super) limit: Duration,
 }
 
 impl Connector {
-    /// Connects to where an absolute URI leads.
-    pub(super) async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectError> {
+    /// Connects to the host of an absolute URI.
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<UpstreamStream, ConnectError> {
         let end = Instant::now() + self.limit;
         let is_tls = uri.scheme_str() == Some("https");
         let host = uri.host().ok_or(ConnectError::Host)?.trim_matches(['[', ']']);
@@ -106,15 +106,15 @@ impl Connector {
         let attempt = |address: SocketAddr| {
             let tls = tls.clone();
             async move {
-                let io = encrypted(dial(address).await?, tls).await?;
-                Ok(Stream { io, peer: Peer(Some(address.ip())), via: None })
+                let io = with_tls(dial(address).await?, tls).await?;
+                Ok(UpstreamStream { io, peer: PeerAddress(Some(address.ip())), via: None })
             }
         };
-        first_of(&permitted, end, attempt).await
+        connect_first(&permitted, end, attempt).await
     }
 
-    /// The proxy is where it was configured to be. It resolves names itself, so of what the registry names only addresses
-    /// can be looked at here.
+    /// Connects through an HTTP proxy at its configured address. The proxy resolves host names, so only
+    /// literal addresses can be checked here.
     async fn connect_through(
         &self,
         proxy: &HttpProxy,
@@ -122,28 +122,28 @@ impl Connector {
         authority: &str,
         tls: Option<(TlsConnector, ServerName<'static>)>,
         end: Instant,
-    ) -> Result<Stream, ConnectError> {
-        let written = address_written(host);
+    ) -> Result<UpstreamStream, ConnectError> {
+        let written = literal_address(host);
         if written.is_some_and(|address| !self.permits(address)) {
             return Err(ConnectError::Refused);
         }
-        let via = Arc::new(Via::new(proxy));
+        let via = Arc::new(ProxyHop::new(proxy));
         let unreachable = |error| ConnectError::Proxy(via.name.clone(), Box::new(error));
         let addresses = resolve(&proxy.host, proxy.port, end).await.map_err(unreachable)?;
         let attempt = |address: SocketAddr| {
             let (tls, via) = (tls.clone(), via.clone());
             async move {
                 let tcp = dial(address).await.map_err(|error| unreachable(error.into()))?;
-                let peer = Peer(written);
+                let peer = PeerAddress(written);
                 let Some(tls) = tls else {
-                    return Ok(Stream { io: Io::Plain(tcp), peer, via: Some(via) });
+                    return Ok(UpstreamStream { io: StreamIo::Plain(tcp), peer, via: Some(via) });
                 };
                 let tcp = tunnel::open(tcp, &via, authority).await;
                 let tcp = tcp.map_err(|error| ConnectError::Tunnel(via.name.clone(), error))?;
-                Ok(Stream { io: encrypted(tcp, Some(tls)).await?, peer, via: None })
+                Ok(UpstreamStream { io: with_tls(tcp, Some(tls)).await?, peer, via: None })
             }
         };
-        first_of(&addresses, end, attempt).await
+        connect_first(&addresses, end, attempt).await
     }
 
     fn permits(&self, address: IpAddr) -> bool {
@@ -159,8 +159,8 @@ impl Connector {
     }
 }
 
-/// The address that a host is written as, or stands for everywhere.
-fn address_written(host: &str) -> Option<IpAddr> {
+/// Literal address of a host; loopback for `localhost`.
+fn literal_address(host: &str) -> Option<IpAddr> {
     let is_here = host.trim_end_matches('.').rsplit('.').next().is_some_and(|name| name == "localhost");
     if is_here { Some(Ipv4Addr::LOCALHOST.into()) } else { host.parse().ok() }
 }
@@ -178,12 +178,12 @@ async fn resolve(host: &str, port: u16, end: Instant) -> Result<Vec<SocketAddr>,
     Ok(addresses)
 }
 
-/// What the first address gives that gives anything. One that swallows packets must leave time for the others.
-async fn first_of<F: Future<Output = Result<Stream, ConnectError>>>(
+/// Returns the first successful connection. Splits the time among the addresses, because one may drop packets.
+async fn connect_first<F: Future<Output = Result<UpstreamStream, ConnectError>>>(
     addresses: &[SocketAddr],
     end: Instant,
     attempt: impl Fn(SocketAddr) -> F,
-) -> Result<Stream, ConnectError> {
+) -> Result<UpstreamStream, ConnectError> {
     let mut failure = ConnectError::Refused;
     for (index, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
@@ -200,20 +200,20 @@ async fn first_of<F: Future<Output = Result<Stream, ConnectError>>>(
 async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
-    notice_absence(&tcp)?;
+    enable_keepalive(&tcp)?;
     Ok(tcp)
 }
 
-async fn encrypted(tcp: TcpStream, tls: Option<(TlsConnector, ServerName<'static>)>) -> io::Result<Io> {
+async fn with_tls(tcp: TcpStream, tls: Option<(TlsConnector, ServerName<'static>)>) -> io::Result<StreamIo> {
     match tls {
-        None => Ok(Io::Plain(tcp)),
-        Some((connector, name)) => Ok(Io::Tls(Box::new(connector.connect(name, tcp).await?))),
+        None => Ok(StreamIo::Plain(tcp)),
+        Some((connector, name)) => Ok(StreamIo::Tls(Box::new(connector.connect(name, tcp).await?))),
     }
 }
 
-/// Makes the kernel end a connection whose other side is gone without a word: a machine that lost its power, a pod that
-/// moved, a firewall that forgot. A registry may be silent for minutes before a head; its kernel is not.
-fn notice_absence(tcp: &TcpStream) -> io::Result<()> {
+/// Makes the kernel close a connection to a peer that vanished silently: power loss, a moved pod, a firewall
+/// that lost its state. A registry may be silent for minutes before a head, but its kernel is not.
+fn enable_keepalive(tcp: &TcpStream) -> io::Result<()> {
     use rustix::net::sockopt;
     sockopt::set_socket_keepalive(tcp, true)?;
     sockopt::set_tcp_keepidle(tcp, PROBE_AFTER)?;
@@ -223,57 +223,57 @@ fn notice_absence(tcp: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A connection, plain or TLS.
-pub(super) struct Stream {
-    io: Io,
-    peer: Peer,
-    /// The proxy that reads what is said here.
-    pub(super) via: Option<Arc<Via>>,
+/// A plain or TLS connection.
+pub(super) struct UpstreamStream {
+    io: StreamIo,
+    peer: PeerAddress,
+    /// HTTP proxy that reads the requests on this connection.
+    pub(super) via: Option<Arc<ProxyHop>>,
 }
 
-impl Stream {
-    pub(super) fn plain(tcp: TcpStream, peer: Peer) -> Self {
-        Self { io: Io::Plain(tcp), peer, via: None }
+impl UpstreamStream {
+    pub(super) fn plain(tcp: TcpStream, peer: PeerAddress) -> Self {
+        Self { io: StreamIo::Plain(tcp), peer, via: None }
     }
 
-    pub(super) fn peer(&self) -> Peer {
+    pub(super) fn peer(&self) -> PeerAddress {
         self.peer
     }
 
-    /// What has come and was not read, as the system knows it. It is asked each time: tokio hears of it later.
-    pub(super) fn pending(&self) -> Pending {
+    /// State of the receive buffer, asked from the kernel: tokio learns of new bytes later.
+    pub(super) fn unread(&self) -> Unread {
         let (tcp, is_plain) = match &self.io {
-            Io::Plain(tcp) => (tcp, true),
-            Io::Tls(tls) => (tls.get_ref().0, false),
+            StreamIo::Plain(tcp) => (tcp, true),
+            StreamIo::Tls(tls) => (tls.get_ref().0, false),
         };
         let mut begin = [0; 16];
         match rustix::net::recv(tcp, &mut begin, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
-            Err(Errno::WOULDBLOCK) => Pending::Nothing,
-            Ok((_, bytes @ 1..)) if is_plain && !says_goodbye(&begin[..bytes]) => Pending::Bytes,
-            // Most often TLS says that it ends.
-            _ => Pending::End,
+            Err(Errno::WOULDBLOCK) => Unread::Nothing,
+            Ok((_, bytes @ 1..)) if is_plain && !is_timeout_notice(&begin[..bytes]) => Unread::Bytes,
+            // TLS bytes on an idle connection are most often its close alert.
+            _ => Unread::Closed,
         }
     }
 
-    /// The socket, if nothing stands between it and what is said on it.
+    /// The socket of a plain connection.
     pub(super) fn into_plain(self) -> Option<TcpStream> {
         match self.io {
-            Io::Plain(tcp) => Some(tcp),
-            Io::Tls(_) => None,
+            StreamIo::Plain(tcp) => Some(tcp),
+            StreamIo::Tls(_) => None,
         }
     }
 }
 
-/// What is there to be read.
+/// State of the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pending {
+pub(super) enum Unread {
     Nothing,
-    /// The end, an error, or what only TLS understands.
-    End,
+    /// End of the stream, an error, or TLS bytes.
+    Closed,
     Bytes,
 }
 
-enum Io {
+enum StreamIo {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -281,24 +281,24 @@ enum Io {
 macro_rules! either {
     ($self:ident, $io:ident => $call:expr) => {
         match &mut $self.get_mut().io {
-            Io::Plain($io) => $call,
-            Io::Tls($io) => $call,
+            StreamIo::Plain($io) => $call,
+            StreamIo::Tls($io) => $call,
         }
     };
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for UpstreamStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().io {
-            Io::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Io::Tls(tls) => fill(Pin::new(&mut **tls), cx, buf),
+            StreamIo::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            StreamIo::Tls(tls) => fill_buffer(Pin::new(&mut **tls), cx, buf),
         }
     }
 }
 
-/// Reads until the buffer is full or nothing more is there: TLS gives one record of 16 KiB at a time, and each read
-/// of a blob has a large buffer of its own.
-fn fill<R: AsyncRead>(
+/// Reads until the buffer is full or nothing is available. TLS yields at most one record of 16 KiB at a time,
+/// and each read of a blob uses its own large buffer.
+fn fill_buffer<R: AsyncRead>(
     mut tls: Pin<&mut R>,
     cx: &mut Context<'_>,
     buf: &mut ReadBuf<'_>,
@@ -310,7 +310,7 @@ fn fill<R: AsyncRead>(
         if !matches!(read, Poll::Ready(Ok(()))) && filled == before {
             return read;
         }
-        // The end, an error or a wait after some bytes shows again at the next read.
+        // An end, an error or a wait after some bytes shows again at the next read.
         if buf.filled().len() == filled {
             break;
         }
@@ -318,7 +318,7 @@ fn fill<R: AsyncRead>(
     Poll::Ready(Ok(()))
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for UpstreamStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         either!(self, io => Pin::new(io).poll_write(cx, buf))
     }

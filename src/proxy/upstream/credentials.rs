@@ -1,6 +1,6 @@
-//! Who Landfall is to one registry: a password that stands in a file, which others may rewrite, or that a program knows.
+//! Credentials for one registry, from the configuration, a file that may be rewritten, or a credential helper.
 //!
-//! What was read last is used until somebody finds it refused, and looked at again from time to time.
+//! The last credentials are used until the registry refuses them, and are refreshed from time to time.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -20,29 +20,28 @@ use super::limits::{HELPER_AGE_MAX, HELPER_PAUSE, HELPER_TIMEOUT, PASSWORD_BYTES
 use super::login::hidden;
 use crate::config::{self, Secret};
 
-/// What proves to a registry and its token server who Landfall is.
+/// Credentials for a registry and its token server.
 pub(super) struct Credential {
     username: String,
     pub(super) secret: Secret,
-    /// As Basic has it (RFC 7617). Nothing where the secret is a token for the token server alone (RFC 6749 §6, "refresh
-    /// token").
+    /// Value for Basic (RFC 7617). `None` if the secret is a refresh token for the token server (RFC 6749 §6).
     pub(super) basic: Option<HeaderValue>,
 }
 
-/// The credentials of one upstream, as they are known now. Cloning shares them.
+/// Current credentials of one upstream. Cloning shares them.
 #[derive(Clone)]
-pub(super) struct Credentials(Arc<Shared>);
+pub(super) struct Credentials(Arc<SharedCredentials>);
 
-struct Shared {
-    source: Arc<Source>,
+struct SharedCredentials {
+    source: Arc<CredentialSource>,
     current: ArcSwapOption<Credential>,
-    /// Counts what was taken over.
-    edition: AtomicU64,
-    reading: Mutex<Reading>,
+    /// Incremented with each change.
+    version: AtomicU64,
+    state: Mutex<SourceState>,
 }
 
-enum Source {
-    /// None, or one that never changes.
+enum CredentialSource {
+    /// No credentials, or constant ones.
     Fixed,
     File {
         username: String,
@@ -54,13 +53,13 @@ enum Source {
     },
 }
 
-/// When the source was looked at.
+/// State of the last read.
 #[derive(Default)]
-struct Reading {
+struct SourceState {
     last: Option<Instant>,
-    /// Since when it has nothing else to say.
-    in_vain: Option<Instant>,
-    complained: Option<String>,
+    /// Time of the last read without a change.
+    unchanged_at: Option<Instant>,
+    last_error: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -76,136 +75,139 @@ enum ReadError {
 }
 
 impl Credentials {
+    /// Makes the credentials from their configuration.
+    ///
     /// # Errors
-    /// Why such credentials cannot be sent (RFC 7617 §2).
-    pub(super) fn new(setting: Option<&config::Credentials>, url: &Url) -> Result<Self, &'static str> {
+    /// The reason why they cannot be sent (RFC 7617 §2).
+    pub(super) fn new(setting: Option<&config::CredentialsConfig>, url: &Url) -> Result<Self, &'static str> {
         let known =
             |username: &str, password: &Secret| Credential::new(username.to_owned(), password.clone());
         let (source, known) = match setting {
-            None => (Source::Fixed, None),
-            Some(config::Credentials::Fixed { username, password }) => {
-                (Source::Fixed, Some(known(username, password)?))
+            None => (CredentialSource::Fixed, None),
+            Some(config::CredentialsConfig::Fixed { username, password }) => {
+                (CredentialSource::Fixed, Some(known(username, password)?))
             }
-            Some(config::Credentials::File { username, password, file }) => {
-                let source = Source::File { username: username.clone(), path: file.clone() };
+            Some(config::CredentialsConfig::File { username, password, file }) => {
+                let source = CredentialSource::File { username: username.clone(), path: file.clone() };
                 (source, Some(known(username, password)?))
             }
-            Some(config::Credentials::Helper(name)) => {
-                let source = Source::Helper { program: helper::program(name), server: helper::server(url) };
+            Some(config::CredentialsConfig::Helper(name)) => {
+                let source =
+                    CredentialSource::Helper { program: helper::program(name), server: helper::server(url) };
                 (source, None)
             }
         };
         let current = ArcSwapOption::new(known.map(Arc::new));
-        let (edition, reading) = (AtomicU64::new(0), Mutex::default());
-        Ok(Self(Arc::new(Shared { source: Arc::new(source), current, edition, reading })))
+        let (version, state) = (AtomicU64::new(0), Mutex::default());
+        Ok(Self(Arc::new(SharedCredentials { source: Arc::new(source), current, version, state })))
     }
 
-    /// Whether there is a user at all, be the password known by now or not.
+    /// Whether credentials are configured, known already or not.
     pub(super) fn are_configured(&self) -> bool {
-        self.are_known() || !matches!(*self.0.source, Source::Fixed)
+        self.are_known() || !matches!(*self.0.source, CredentialSource::Fixed)
     }
 
-    /// Tells what was read before something from what is read afterwards.
-    pub(super) fn edition(&self) -> u64 {
-        self.0.edition.load(Ordering::Acquire)
+    /// Version of the current credentials, to compare in [`renew`](Self::renew).
+    pub(super) fn version(&self) -> u64 {
+        self.0.version.load(Ordering::Acquire)
     }
 
-    /// What is known. A program is asked where nothing is; nothing, too, where it does not tell.
+    /// Returns the current credentials. Asks the credential helper if there are none yet.
     pub(super) async fn get(&self) -> Option<Arc<Credential>> {
         let known = self.0.current.load_full();
-        if known.is_some() || matches!(*self.0.source, Source::Fixed) {
+        if known.is_some() || matches!(*self.0.source, CredentialSource::Fixed) {
             return known;
         }
-        self.renew(self.edition()).await;
+        self.renew(self.version()).await;
         self.0.current.load_full()
     }
 
-    /// Looks again, since what was known at `edition` was refused. Says whether there is something else now; whoever comes
-    /// while another looks shares what comes of it.
-    pub(super) async fn renew(&self, edition: u64) -> bool {
-        if matches!(*self.0.source, Source::Fixed) {
+    /// Reads the source again after credentials of this version were refused. Returns whether there are other
+    /// ones now. Concurrent calls share one read.
+    pub(super) async fn renew(&self, version: u64) -> bool {
+        if matches!(*self.0.source, CredentialSource::Fixed) {
             return false;
         }
-        // A program that was begun is not begun again for who went away meanwhile.
+        // A started helper is not restarted when the request that started it is dropped.
         let shared = self.0.clone();
-        tokio::spawn(async move { shared.renew(edition).await }).await.unwrap_or(false)
+        tokio::spawn(async move { shared.renew(version).await }).await.unwrap_or(false)
     }
 
-    /// Looks again because time has passed: at a file each time, at a program where its answer is old.
+    /// Reads the source again after some time: a file always, a helper if its answer is old.
     pub(super) async fn refresh(&self) {
-        let mut reading = self.0.reading.lock().await;
+        let mut state = self.0.state.lock().await;
         let is_due = match *self.0.source {
-            Source::Fixed => false,
-            Source::File { .. } => true,
-            Source::Helper { .. } => reading.last.is_some_and(|at| at.elapsed() >= HELPER_AGE_MAX),
+            CredentialSource::Fixed => false,
+            CredentialSource::File { .. } => true,
+            CredentialSource::Helper { .. } => state.last.is_some_and(|at| at.elapsed() >= HELPER_AGE_MAX),
         };
         if is_due {
-            self.0.read(&mut reading).await;
+            self.0.read(&mut state).await;
         }
     }
 }
 
 impl Credentials {
-    /// Whether there are any now.
+    /// Whether credentials are known.
     pub(super) fn are_known(&self) -> bool {
         self.0.current.load().is_some()
     }
 
-    /// Why they could not be read the last time.
+    /// Error of the last read.
     pub(super) async fn problem(&self) -> Option<String> {
-        self.0.reading.lock().await.complained.clone()
+        self.0.state.lock().await.last_error.clone()
     }
 }
 
-impl Shared {
-    async fn renew(&self, edition: u64) -> bool {
-        let mut reading = self.reading.lock().await;
-        if self.edition.load(Ordering::Acquire) != edition {
+impl SharedCredentials {
+    async fn renew(&self, version: u64) -> bool {
+        let mut state = self.state.lock().await;
+        if self.version.load(Ordering::Acquire) != version {
             return true;
         }
-        let is_program = matches!(*self.source, Source::Helper { .. });
-        let just_asked = reading.in_vain.is_some_and(|at| at.elapsed() < HELPER_PAUSE);
-        if is_program && just_asked { false } else { self.read(&mut reading).await }
+        let is_program = matches!(*self.source, CredentialSource::Helper { .. });
+        let just_asked = state.unchanged_at.is_some_and(|at| at.elapsed() < HELPER_PAUSE);
+        if is_program && just_asked { false } else { self.read(&mut state).await }
     }
 
-    /// Reads the source and takes over what is new there. What cannot be read leaves what is known.
-    async fn read(&self, reading: &mut Reading) -> bool {
+    /// Reads the source and takes over changes. A failed read keeps the current credentials.
+    async fn read(&self, state: &mut SourceState) -> bool {
         let source = self.source.clone();
         let fresh = tokio::task::spawn_blocking(move || source.read()).await;
-        reading.last = Some(Instant::now());
+        state.last = Some(Instant::now());
         let fresh = match fresh.unwrap_or(Err(ReadError::Unfit("they cannot be read"))) {
             Ok(fresh) => fresh,
             Err(error) => {
-                reading.in_vain = reading.last;
+                state.unchanged_at = state.last;
                 let error = error.to_string();
-                if reading.complained.as_ref() != Some(&error) {
-                    tracing::error!(error, "credentials cannot be read; those from before stay in use");
-                    reading.complained = Some(error);
+                if state.last_error.as_ref() != Some(&error) {
+                    tracing::error!(error, "credentials cannot be read; the previous ones stay in use");
+                    state.last_error = Some(error);
                 }
                 return false;
             }
         };
-        reading.complained = None;
+        state.last_error = None;
         let before = self.current.load_full();
         if before.as_ref().is_some_and(|before| before.is(&fresh)) {
-            reading.in_vain = reading.last;
+            state.unchanged_at = state.last;
             return false;
         }
-        reading.in_vain = None;
+        state.unchanged_at = None;
         if before.is_some() {
             tracing::info!(
                 username = fresh.username,
-                "the registry's password was read again, and is another one"
+                "the registry's password was read again and has changed"
             );
         }
         self.current.store(Some(Arc::new(fresh)));
-        self.edition.fetch_add(1, Ordering::Release);
+        self.version.fetch_add(1, Ordering::Release);
         true
     }
 }
 
-impl Source {
-    /// What it says now. Blocks.
+impl CredentialSource {
+    /// Reads the source. Blocks.
     fn read(&self) -> Result<Credential, ReadError> {
         match self {
             Self::Fixed => Err(ReadError::Unfit("they never change")),
@@ -213,21 +215,21 @@ impl Source {
                 let shown = || path.display().to_string();
                 let password =
                     password_in(path).map_err(|source| ReadError::File { path: shown(), source })?;
-                // Who rewrites a file may have emptied it first.
+                // A program that rewrites the file may have truncated it first.
                 if password.is_empty() {
                     return Err(ReadError::Empty(shown()));
                 }
                 Credential::new(username.clone(), Secret::new(password)).map_err(ReadError::Unfit)
             }
             Self::Helper { program, server } => {
-                let told = helper::ask(program, server, HELPER_TIMEOUT)?;
-                Credential::new(told.username, told.secret).map_err(ReadError::Unfit)
+                let found = helper::get(program, server, HELPER_TIMEOUT)?;
+                Credential::new(found.username, found.secret).map_err(ReadError::Unfit)
             }
         }
     }
 }
 
-/// A password file's content, without the end of its line.
+/// Reads a password file without its final line break.
 fn password_in(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(PASSWORD_BYTES_MAX).read_to_string(&mut text)?;
@@ -240,11 +242,11 @@ impl Credential {
             return Ok(Self { username, secret, basic: None });
         }
         if username.contains(':') {
-            return Err("it must be without a colon");
+            return Err("it must not have a colon");
         }
         let encoded = STANDARD.encode(format!("{username}:{}", secret.reveal()));
         let value = HeaderValue::try_from(format!("Basic {encoded}"));
-        let basic = Some(hidden(value.map_err(|_| "it cannot stand in a header")?));
+        let basic = Some(hidden(value.map_err(|_| "it cannot be sent in a header")?));
         Ok(Self { username, secret, basic })
     }
 

@@ -1,6 +1,6 @@
-//! Content that comes encoded although nobody asked for it (RFC 9110 §8.4): registries and what stands before them
-//! compress what looks like text. Digests and lengths are those of the content itself, so it is decoded here, and nobody
-//! beyond knows.
+//! Decoding of content that is encoded although the request asked for none (RFC 9110 §8.4): registries and
+//! their reverse proxies compress what looks like text. Digests and lengths refer to the decoded content, so
+//! it is decoded here.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::task::{Context, Poll, ready};
@@ -11,40 +11,42 @@ use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANG
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::{Body as _, Frame};
 
-use super::content::Content;
+use super::body::UpstreamBody;
 
-/// Bytes that are decoded at a time. However much is behind a few encoded ones, nobody holds more than this of it.
+/// Bytes decoded at a time; bounds the memory for highly compressed content.
 const DECODED_BYTES: usize = 64 << 10;
 
-/// Why a body cannot be read on.
+/// Reasons why a body cannot be read on.
 #[derive(Debug, thiserror::Error)]
-pub enum ContentError {
-    /// The connection broke off, or what came is not HTTP.
+pub enum BodyError {
+    /// The connection broke off or delivered invalid HTTP.
     #[error(transparent)]
     Http(#[from] hyper::Error),
-    /// The body is not in the encoding that its head says.
+    /// The body is not in the declared encoding.
     #[error("the content cannot be decoded: {0}")]
     Encoded(io::Error),
 }
 
-/// An encoding of a successful answer that cannot be undone.
+/// An encoding that cannot be decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unknown(pub(super) String);
+pub(super) struct UnsupportedEncoding(pub(super) String);
 
-/// The answer as it would have come without encoding: without its length, for that is not known before the end.
-pub(super) fn undo(mut response: Response<Content>) -> Result<Response<Content>, Unknown> {
+/// Decodes an answer. The result has no length, because that is known only at the end.
+pub(super) fn decode_response(
+    mut response: Response<UpstreamBody>,
+) -> Result<Response<UpstreamBody>, UnsupportedEncoding> {
     if !response.headers().contains_key(CONTENT_ENCODING) {
         return Ok(response);
     }
     let names = names(response.headers());
     let decoder = match names.as_str() {
         "" | "identity" => None,
-        // Part of an encoded whole.
-        _ if response.status() == StatusCode::PARTIAL_CONTENT => return Err(Unknown(names)),
+        // A part of an encoded whole cannot be decoded.
+        _ if response.status() == StatusCode::PARTIAL_CONTENT => return Err(UnsupportedEncoding(names)),
         "gzip" | "x-gzip" => Some(Decoder::new()),
-        // What an error says is for people; its status is the answer.
+        // The status is the answer; only the error's text stays encoded.
         _ if !response.status().is_success() => return Ok(response),
-        _ => return Err(Unknown(names)),
+        _ => return Err(UnsupportedEncoding(names)),
     };
     response.headers_mut().remove(CONTENT_ENCODING);
     let Some(decoder) = decoder else { return Ok(response) };
@@ -53,14 +55,14 @@ pub(super) fn undo(mut response: Response<Content>) -> Result<Response<Content>,
         headers.remove(name);
     }
     weaken(headers);
-    // The answer to a HEAD has a head only.
+    // The answer to a HEAD has no body.
     if !response.body().is_end_stream() {
         response.body_mut().decode(Box::new(decoder));
     }
     Ok(response)
 }
 
-/// The encodings, in the order in which they were applied.
+/// Encodings in the order in which they were applied.
 fn names(headers: &HeaderMap) -> String {
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let names = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
@@ -68,7 +70,7 @@ fn names(headers: &HeaderMap) -> String {
     names.join(",")
 }
 
-/// A strong validator is one of the encoded bytes (RFC 9110 §8.8.3.3).
+/// Weakens a strong validator, which refers to the encoded bytes (RFC 9110 §8.8.3.3).
 fn weaken(headers: &mut HeaderMap) {
     let weak = headers.get(ETAG).filter(|etag| etag.as_bytes().starts_with(b"\""));
     let weak = weak.and_then(|etag| HeaderValue::from_bytes(&[b"W/", etag.as_bytes()].concat()).ok());
@@ -77,52 +79,52 @@ fn weaken(headers: &mut HeaderMap) {
     }
 }
 
-/// Decodes a body as it comes. gzip (RFC 1952) has its end and a checksum in itself, so a body that was cut shows.
+/// Decodes gzip (RFC 1952) while the body arrives. gzip ends with a checksum, so a truncated body is detected.
 pub(super) struct Decoder {
-    gzip: MultiGzDecoder<Fed>,
-    room: Box<[u8]>,
+    gzip: MultiGzDecoder<DecoderInput>,
+    buffer: Box<[u8]>,
 }
 
 impl Decoder {
     fn new() -> Self {
-        Self { gzip: MultiGzDecoder::new(Fed::default()), room: vec![0; DECODED_BYTES].into() }
+        Self { gzip: MultiGzDecoder::new(DecoderInput::default()), buffer: vec![0; DECODED_BYTES].into() }
     }
 
-    /// The next decoded piece; `next` gives the next encoded one.
+    /// Polls the next decoded piece; `next` polls the next encoded one.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         mut next: impl FnMut(&mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ContentError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
-            match self.gzip.read(&mut self.room) {
+            match self.gzip.read(&mut self.buffer) {
                 Ok(0) => return Poll::Ready(None),
                 Ok(bytes) => {
-                    let piece = Bytes::copy_from_slice(&self.room[..bytes]);
+                    let piece = Bytes::copy_from_slice(&self.buffer[..bytes]);
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let fed = self.gzip.get_mut();
+                    let input = self.gzip.get_mut();
                     match ready!(next(cx)) {
-                        Some(Ok(frame)) => fed.piece = frame.into_data().unwrap_or_default(),
+                        Some(Ok(frame)) => input.piece = frame.into_data().unwrap_or_default(),
                         Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                        None => fed.is_over = true,
+                        None => input.is_over = true,
                     }
                 }
-                Err(error) => return Poll::Ready(Some(Err(ContentError::Encoded(error)))),
+                Err(error) => return Poll::Ready(Some(Err(BodyError::Encoded(error)))),
             }
         }
     }
 }
 
-/// The encoded bytes that came and were not decoded yet.
+/// Encoded bytes that are not decoded yet.
 #[derive(Default)]
-struct Fed {
+struct DecoderInput {
     piece: Bytes,
     is_over: bool,
 }
 
-impl BufRead for Fed {
+impl BufRead for DecoderInput {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.piece.is_empty() && !self.is_over {
             Err(ErrorKind::WouldBlock.into())
@@ -136,7 +138,7 @@ impl BufRead for Fed {
     }
 }
 
-impl Read for Fed {
+impl Read for DecoderInput {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let bytes = self.fill_buf()?.read(into)?;
         self.consume(bytes);

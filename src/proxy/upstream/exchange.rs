@@ -1,4 +1,4 @@
-//! One request to a registry, and the redirects that lead from it.
+//! One request to a registry, with its redirects.
 
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode, Uri};
@@ -7,23 +7,24 @@ use url::Url;
 use super::connect::Reach;
 use super::limits::REDIRECTS_MAX;
 use super::pools::nearness_of;
-use super::{Ask, Content, Target, Upstream, UpstreamError, place};
+use super::{Target, Upstream, UpstreamBody, UpstreamError, UpstreamRequest, redirect};
 use crate::config::Redirects;
 
 impl Target {
-    /// Asks the registry and returns its answer as it is, whatever its status.
+    /// Sends a request to the registry and returns the answer, whatever its status.
     ///
-    /// Logs in where the registry demands it. Redirects are followed or made absolute, as configured; credentials
-    /// go to the registry's own origin alone. The response's extensions hold [`Carried`](super::Carried).
+    /// Logs in if the registry demands it. Redirects are followed or made absolute, as configured;
+    /// credentials go only to the registry's own origin. The response's extensions have a
+    /// [`SentCredentials`](super::SentCredentials).
     ///
     /// # Errors
-    /// There is no answer. This is logged here, once.
-    pub async fn send(&self, ask: &Ask) -> Result<Response<Content>, UpstreamError> {
-        let answer = self.upstream.exchange(ask, &self.name).await;
+    /// There is no answer. This function logs the error.
+    pub async fn send(&self, request: &UpstreamRequest) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let answer = self.upstream.exchange(request, &self.name).await;
         if let Err(error) = &answer {
             tracing::warn!(upstream = self.upstream.prefix, repository = self.name(), %error, "no answer");
             if error.status().is_server_error() {
-                self.upstream.health.doubt();
+                self.upstream.health.request_check();
             }
         }
         answer
@@ -31,30 +32,34 @@ impl Target {
 }
 
 impl Upstream {
-    /// The answer about the repository that the registry knows by `name`, wherever redirects lead for it.
-    pub(super) async fn exchange(&self, ask: &Ask, name: &str) -> Result<Response<Content>, UpstreamError> {
-        let mut uri = self.uri_of(ask.path(&self.base_path, name))?;
-        let mut response = self.ask_as_oneself(&uri, ask, name).await?;
+    /// Sends a request about the repository that the registry knows as `name`, and follows redirects.
+    pub(super) async fn exchange(
+        &self,
+        request: &UpstreamRequest,
+        name: &str,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let mut uri = self.uri_of(request.path(&self.base_path, name))?;
+        let mut response = self.send_authenticated(&uri, request, name).await?;
         let mut nearest = nearness_of(&response);
 
         for _ in 0..REDIRECTS_MAX {
             let Some(location) = location(&response) else { return Ok(response) };
-            let here = Url::parse(&uri.to_string()).map_err(|_| bad_place())?;
+            let here = Url::parse(&uri.to_string()).map_err(|_| bad_url())?;
             if self.redirects == Redirects::Pass {
                 make_absolute(&mut response, &here);
                 return Ok(response);
             }
-            let next = place::follow(&here, &location)?;
+            let next = redirect::follow(&here, &location)?;
             uri = self::uri(next.as_str())?;
-            // Its connection can go there.
+            // Dropping the response frees its connection for the next request.
             drop(response);
-            response = if place::same_origin(&next, &self.url) {
-                self.ask_as_oneself(&uri, ask, name).await?
+            response = if redirect::same_origin(&next, &self.url) {
+                self.send_authenticated(&uri, request, name).await?
             } else {
-                // A chain of redirects may lead nowhere nearer than any place on its way.
+                // A chain of redirects may lead no nearer than any host on it.
                 let reach =
-                    if place::same_host(&next, &self.url) { Reach::Own } else { Reach::AtMost(nearest) };
-                self.ask_elsewhere(&next, &uri, ask, reach, name).await?
+                    if redirect::same_host(&next, &self.url) { Reach::Own } else { Reach::AtMost(nearest) };
+                self.send_foreign(&next, &uri, request, reach, name).await?
             };
             nearest = nearest.min(nearness_of(&response));
         }
@@ -66,15 +71,15 @@ impl Upstream {
 }
 
 pub(super) fn uri(text: &str) -> Result<Uri, UpstreamError> {
-    text.parse().map_err(|_| bad_place())
+    text.parse().map_err(|_| bad_url())
 }
 
-pub(super) fn bad_place() -> UpstreamError {
-    UpstreamError::Refused { target: "what it wrote".to_owned(), reason: super::Refusal::NotAUrl }
+pub(super) fn bad_url() -> UpstreamError {
+    UpstreamError::Refused { target: "what it wrote".to_owned(), reason: super::ForbiddenTarget::NotAUrl }
 }
 
-/// Where a response redirects a GET or HEAD to (RFC 9110 §15.4).
-pub(super) fn location(response: &Response<Content>) -> Option<String> {
+/// Target of a redirect for GET or HEAD (RFC 9110 §15.4).
+pub(super) fn location(response: &Response<UpstreamBody>) -> Option<String> {
     const FOLLOWED: [StatusCode; 5] = [
         StatusCode::MOVED_PERMANENTLY,
         StatusCode::FOUND,
@@ -86,8 +91,8 @@ pub(super) fn location(response: &Response<Content>) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
-/// A relative `Location` would be read at the proxy, where it leads nowhere.
-fn make_absolute(response: &mut Response<Content>, here: &Url) {
+/// Makes `Location` absolute, because the client would resolve it against the proxy.
+fn make_absolute(response: &mut Response<UpstreamBody>, here: &Url) {
     let absolute = location(response).and_then(|location| here.join(&location).ok());
     if let Some(value) = absolute.and_then(|url| HeaderValue::from_str(url.as_str()).ok()) {
         response.headers_mut().insert(LOCATION, value);

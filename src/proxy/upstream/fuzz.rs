@@ -1,4 +1,4 @@
-//! What a registry says in the head of an answer.
+//! Fuzz targets for heads of registries' answers.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
@@ -7,7 +7,7 @@ use super::challenge::challenges;
 use super::head;
 use super::limits::CHALLENGES_MAX;
 
-/// `WWW-Authenticate` headers, one a line: what is read of them, written out plainly, is read as the same.
+/// `WWW-Authenticate` headers, one a line. Parsed challenges, written in canonical form, parse to the same.
 pub(crate) fn challenge(bytes: &[u8]) {
     let values = bytes.split(|&byte| byte == b'\n').take(8);
     let headers: HeaderMap =
@@ -31,8 +31,8 @@ pub(crate) fn challenge(bytes: &[u8]) {
     assert_eq!(challenges(&plain), read, "written out plainly: {plain:?}");
 }
 
-/// An answer's status on the first line, its headers on the others: it has one reading, which is its only one from then
-/// on, or none.
+/// An answer's status on the first line, then one header a line. Normalizing rejects it or leaves one
+/// reading, which is stable.
 pub(crate) fn answer(bytes: &[u8]) {
     let mut lines = bytes.split(|&byte| byte == b'\n');
     let status = lines.next().and_then(|line| std::str::from_utf8(line).ok()?.parse().ok());
@@ -45,7 +45,7 @@ pub(crate) fn answer(bytes: &[u8]) {
             response.headers_mut().append(name, value);
         }
     }
-    let Ok(may_stay) = head::settle(&mut response) else { return };
+    let Ok(keep_alive) = head::normalize(&mut response) else { return };
     let headers = response.headers().clone();
     let all = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
     let (lengths, codings) = (all(CONTENT_LENGTH), all(TRANSFER_ENCODING));
@@ -56,7 +56,7 @@ pub(crate) fn answer(bytes: &[u8]) {
     );
     assert!(codings.iter().all(|coding| coding.eq_ignore_ascii_case(b"chunked")), "{headers:?}");
     assert!(response.status().as_u16() >= 200);
-    // What it left out may have been the reason to give the connection up.
-    assert!(head::settle(&mut response).is_ok_and(|again| again || !may_stay), "{headers:?}");
+    // Normalizing may have removed the reason to close the connection.
+    assert!(head::normalize(&mut response).is_ok_and(|again| again || !keep_alive), "{headers:?}");
     assert_eq!(*response.headers(), headers, "it was not settled");
 }

@@ -1,6 +1,6 @@
-//! What an answer's head says of its body and its connection, so that it is read in one way only (RFC 9112 §6). Pure.
+//! Normalizes heads of answers, so that body and connection have a single interpretation (RFC 9112 §6). Pure.
 //!
-//! hyper reads generously. What it let pass would be handed on, and another reader could see another end of the body.
+//! hyper accepts ambiguous heads. Forwarded as they are, another reader could see a different end of the body.
 
 use std::str;
 
@@ -9,41 +9,40 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, Version};
 
 use crate::proxy::observe::CONTENT_DIGEST;
 
-/// Headers that have one value. Said twice alike they are said once; where they contradict each other nobody knows which
-/// of them a client believes.
+/// Headers with a single value. Equal repetitions are merged; contradictions are an error, because clients
+/// differ in which value they use.
 const SINGLE: [HeaderName; 2] = [CONTENT_RANGE, CONTENT_DIGEST];
 
-/// Leaves one reading of a head. Tells whether the connection may take another request after this answer.
+/// Normalizes a head. Returns whether the connection may take another request after this answer.
 ///
 /// # Errors
-/// What is wrong with the answer: there is no such reading.
-pub(super) fn settle<B>(response: &mut Response<B>) -> Result<bool, &'static str> {
-    // RFC 9110 §15: 101 answers what nobody asked for; hyper has skipped all other 1xx.
+/// The head is invalid or ambiguous.
+pub(super) fn normalize<B>(response: &mut Response<B>) -> Result<bool, &'static str> {
+    // No request asked for a 101 (RFC 9110 §15); hyper has skipped all other 1xx.
     if !matches!(response.status().as_u16(), 200..=599) {
-        return Err("its status is none of an answer");
+        return Err("its status is not that of an answer");
     }
     let is_http11 = response.version() == Version::HTTP_11;
     let headers = response.headers_mut();
     for name in &SINGLE {
-        settle_single(headers, name)?;
+        normalize_single(headers, name)?;
     }
-    settle_length(headers)?;
+    normalize_length(headers)?;
     let is_coded = headers.contains_key(TRANSFER_ENCODING);
     if is_coded && !is_chunked(headers) {
-        return Err("its transfer coding is not chunked alone");
+        return Err("its transfer coding is not just chunked");
     }
-    // RFC 9112 §6.3: the coding counts, and the connection is not to be trusted with another request.
+    // The coding takes precedence, and the connection must not be reused (RFC 9112 §6.3).
     let is_ambiguous = is_coded && headers.remove(CONTENT_LENGTH).is_some();
     Ok(is_http11 && !is_ambiguous && !says_close(headers))
 }
 
-/// Whether bytes on an idle connection only say that it ends: some servers send a 408 before they close (RFC 9110
-/// §15.5.9).
-pub(super) fn says_goodbye(bytes: &[u8]) -> bool {
+/// Whether bytes on an idle connection are a 408, which some servers send before they close (RFC 9110 §15.5.9).
+pub(super) fn is_timeout_notice(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HTTP/1.1 408") || bytes.starts_with(b"HTTP/1.0 408")
 }
 
-fn settle_single(headers: &mut HeaderMap, name: &HeaderName) -> Result<(), &'static str> {
+fn normalize_single(headers: &mut HeaderMap, name: &HeaderName) -> Result<(), &'static str> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next().cloned() else { return Ok(()) };
     let Some(second) = values.next() else { return Ok(()) };
@@ -54,9 +53,9 @@ fn settle_single(headers: &mut HeaderMap, name: &HeaderName) -> Result<(), &'sta
     Ok(())
 }
 
-/// `Content-Length` may be a list of one value again and again (RFC 9110 §8.6).
-fn settle_length(headers: &mut HeaderMap) -> Result<(), &'static str> {
-    const WRONG: &str = "its length is not one number";
+/// `Content-Length` may repeat one value in a list (RFC 9110 §8.6).
+fn normalize_length(headers: &mut HeaderMap) -> Result<(), &'static str> {
+    const WRONG: &str = "its Content-Length is not a single number";
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = values.next() else { return Ok(()) };
     let is_plain = values.next().is_none() && is_number(first.as_bytes());
@@ -88,7 +87,7 @@ fn is_chunked(headers: &HeaderMap) -> bool {
     first && values.next().is_none()
 }
 
-/// Whether the connection ends with its answer (RFC 9112 §9.6).
+/// Whether the connection closes after the answer (RFC 9112 §9.6).
 fn says_close(headers: &HeaderMap) -> bool {
     let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
@@ -99,19 +98,19 @@ mod tests {
     use super::*;
 
     type Headers<'a> = &'a [(&'static str, &'a str)];
-    /// What a test compares.
-    type Settled = Result<(bool, Vec<(String, String)>), &'static str>;
+    /// Result in a comparable form.
+    type Normalized = Result<(bool, Vec<(String, String)>), &'static str>;
 
-    fn settled(status: u16, headers: Headers<'_>) -> Settled {
+    fn normalized(status: u16, headers: Headers<'_>) -> Normalized {
         let mut response = Response::new(());
         *response.status_mut() = status.try_into().unwrap();
         for (name, value) in headers {
             response.headers_mut().append(*name, value.parse().unwrap());
         }
-        let may_stay = settle(&mut response)?;
+        let keep_alive = normalize(&mut response)?;
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         Ok((
-            may_stay,
+            keep_alive,
             response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         ))
     }
@@ -155,11 +154,11 @@ mod tests {
             ),
         ];
         for (headers, expected) in cases {
-            let expected = expected.map(|(may_stay, headers)| {
+            let expected = expected.map(|(keep_alive, headers)| {
                 let owned = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-                (may_stay, owned.collect::<Vec<_>>())
+                (keep_alive, owned.collect::<Vec<_>>())
             });
-            assert_eq!(settled(200, headers).ok(), expected, "{headers:?}");
+            assert_eq!(normalized(200, headers).ok(), expected, "{headers:?}");
         }
     }
 
@@ -168,7 +167,7 @@ mod tests {
         for (status, is_answer) in
             [(101, false), (199, false), (200, true), (404, true), (599, true), (600, false)]
         {
-            assert_eq!(settled(status, &[]).is_ok(), is_answer, "{status}");
+            assert_eq!(normalized(status, &[]).is_ok(), is_answer, "{status}");
         }
     }
 
@@ -176,6 +175,6 @@ mod tests {
     fn an_older_version_ends_its_connection() {
         let mut response = Response::new(());
         *response.version_mut() = Version::HTTP_10;
-        assert_eq!(settle(&mut response), Ok(false));
+        assert_eq!(normalize(&mut response), Ok(false));
     }
 }

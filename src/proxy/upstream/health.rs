@@ -1,5 +1,5 @@
-//! Whether a registry can be pulled from, looked at in the background: after the start, from time to time, and when a
-//! request had no answer. Nothing waits for it, and nothing is refused because of it.
+//! Health checks of registries: after the start, periodically, and after a request without an answer. No
+//! request waits for them, and none is refused because of them.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,32 +14,32 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::limits::{CHECK_PAUSE, CHECK_PAUSE_FAILING, CHECK_PAUSE_MIN, CREDENTIALS_PAUSE};
-use super::{Ask, Carried, Upstream, UpstreamError, Upstreams, What};
+use super::{Resource, SentCredentials, Upstream, UpstreamError, UpstreamRequest, Upstreams};
 use crate::clock;
 use crate::model::time::Time;
 
-/// What is known of one registry.
+/// Health of one registry.
 pub(super) struct Health {
-    report: Mutex<Report>,
-    doubt: Notify,
-    up: Family<Labels, Gauge>,
+    report: Mutex<HealthReport>,
+    check_requested: Notify,
+    up: Family<UpstreamLabels, Gauge>,
 }
 
-/// What is known of one registry, for people and programs. It has no secrets.
+/// Health of one registry, as it is published. Has no secrets.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct HealthReport {
     /// The upstream's `prefix`.
     pub prefix: String,
-    /// The registry's `host:port`, as its URL has it.
+    /// The registry's `host:port`, as in its URL.
     pub host: String,
-    /// Whether it can be pulled from.
-    pub state: State,
-    /// When it came to be so.
+    /// Whether the registry can be pulled from.
+    pub state: HealthState,
+    /// Time of the last change of `state`.
     pub since: Time,
-    /// When it was looked at last.
+    /// Time of the last check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Time>,
-    /// What is wrong, and what to do.
+    /// Problem and remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -47,52 +47,53 @@ pub struct Report {
 /// Whether a registry can be pulled from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Nobody has looked yet.
+pub enum HealthState {
+    /// Not checked yet.
     Unknown,
-    /// It answers, and takes Landfall for whom it is.
+    /// The registry answers and accepts Landfall's credentials.
     Ok,
-    /// It does not.
+    /// The registry cannot be pulled from.
     Failing,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Labels {
+pub(super) struct UpstreamLabels {
     prefix: String,
     host: String,
 }
 
-/// Which registries can be pulled from, as a metric.
-pub(super) type Up = Family<Labels, Gauge>;
+/// Gauge of the registries that can be pulled from.
+pub(super) type UpGauge = Family<UpstreamLabels, Gauge>;
 
 impl Health {
-    pub(super) fn new(prefix: &str, host: String, up: &Up) -> Self {
-        let (state, since) = (State::Unknown, clock::now());
-        let report = Report { prefix: prefix.to_owned(), host, state, since, checked_at: None, error: None };
-        Self { report: Mutex::new(report), doubt: Notify::new(), up: up.clone() }
+    pub(super) fn new(prefix: &str, host: String, up: &UpGauge) -> Self {
+        let (state, since) = (HealthState::Unknown, clock::now());
+        let report =
+            HealthReport { prefix: prefix.to_owned(), host, state, since, checked_at: None, error: None };
+        Self { report: Mutex::new(report), check_requested: Notify::new(), up: up.clone() }
     }
 
-    /// A request had no answer: it is looked at soon.
-    pub(super) fn doubt(&self) {
-        self.doubt.notify_one();
+    /// Requests a check soon, after a request without an answer.
+    pub(super) fn request_check(&self) {
+        self.check_requested.notify_one();
     }
 
-    fn report(&self) -> Report {
+    fn report(&self) -> HealthReport {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes over what was found, and says what changed.
-    fn tell(&self, found: Result<Option<String>, String>) -> State {
+    /// Records the result of a check and logs changes.
+    fn record(&self, found: Result<Option<String>, String>) -> HealthState {
         let (state, error) = match found {
-            Ok(problem) => (State::Ok, problem),
-            Err(problem) => (State::Failing, Some(problem)),
+            Ok(problem) => (HealthState::Ok, problem),
+            Err(problem) => (HealthState::Failing, Some(problem)),
         };
         let now = clock::now();
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         if (report.state, &report.error) != (state, &error) {
             let (upstream, host) = (&report.prefix, &report.host);
             match (state, &error) {
-                (State::Failing, error) => {
+                (HealthState::Failing, error) => {
                     tracing::warn!(upstream, host, error, "the registry cannot be pulled from");
                 }
                 (_, Some(error)) => {
@@ -105,24 +106,24 @@ impl Health {
             report.since = now;
         }
         (report.state, report.error, report.checked_at) = (state, error, Some(now));
-        let labels = Labels { prefix: report.prefix.clone(), host: report.host.clone() };
-        self.up.get_or_create(&labels).set(i64::from(state == State::Ok));
+        let labels = UpstreamLabels { prefix: report.prefix.clone(), host: report.host.clone() };
+        self.up.get_or_create(&labels).set(i64::from(state == HealthState::Ok));
         state
     }
 }
 
 impl Upstreams {
-    /// Looks at every registry, and at its credentials, for ever.
+    /// Checks every registry and refreshes its credentials, for ever.
     pub async fn watch(self) {
         join_all(self.all.iter().map(|upstream| join(check(upstream), refresh(upstream)))).await;
     }
 
-    /// What is known of each.
-    pub fn reports(&self) -> Vec<Report> {
+    /// Health of each registry.
+    pub fn reports(&self) -> Vec<HealthReport> {
         self.all.iter().map(|upstream| upstream.health.report()).collect()
     }
 
-    /// Makes that part of what `/metrics` shows.
+    /// Registers the gauge for `/metrics`.
     pub fn register(&self, registry: &mut Registry) {
         let Some(upstream) = self.all.first() else { return };
         let help = "Whether the registry behind a prefix can be pulled from (1) or not (0)";
@@ -144,26 +145,27 @@ async fn refresh(upstream: &Upstream) {
 async fn check(upstream: &Upstream) {
     loop {
         let began = Instant::now();
-        let state = upstream.health.tell(found(upstream).await);
-        let pause = if state == State::Ok { CHECK_PAUSE } else { CHECK_PAUSE_FAILING };
+        let state = upstream.health.record(probe(upstream).await);
+        let pause = if state == HealthState::Ok { CHECK_PAUSE } else { CHECK_PAUSE_FAILING };
         tokio::select! {
             () = sleep(pause) => {}
-            () = upstream.health.doubt.notified() => sleep_until(began + CHECK_PAUSE_MIN).await,
+            () = upstream.health.check_requested.notified() => sleep_until(began + CHECK_PAUSE_MIN).await,
         }
     }
 }
 
-/// Asks the registry what every client asks first (distribution spec, "Determining Support"), with its login. Gives what may
-/// come to be wrong.
-async fn found(upstream: &Upstream) -> Result<Option<String>, String> {
-    let answer = upstream.exchange(&Ask::new(Method::GET, What::Base, &HeaderMap::new()), "").await;
+/// Sends the request that every client sends first (distribution spec, "Determining Support"), with login.
+/// Returns a problem that does not prevent pulls yet, if any.
+async fn probe(upstream: &Upstream) -> Result<Option<String>, String> {
+    let answer =
+        upstream.exchange(&UpstreamRequest::new(Method::GET, Resource::Base, &HeaderMap::new()), "").await;
     let credentials = &upstream.login.credentials;
     let problem = credentials.problem().await;
     let is_user = credentials.are_known();
     match answer {
         Ok(answer) => {
-            let carried = answer.extensions().get().copied();
-            verdict(answer.status(), carried, is_user).map_err(str::to_owned)
+            let sent = answer.extensions().get().copied();
+            verdict(answer.status(), sent, is_user).map_err(str::to_owned)
         }
         Err(error) => of_error(&error, is_user),
     }
@@ -174,29 +176,27 @@ async fn found(upstream: &Upstream) -> Result<Option<String>, String> {
     }
 }
 
-/// What an answer to `/v2/` means.
-fn verdict(status: StatusCode, carried: Option<Carried>, is_user: bool) -> Result<(), &'static str> {
+/// Interprets an answer to `/v2/`.
+fn verdict(status: StatusCode, sent: Option<SentCredentials>, is_user: bool) -> Result<(), &'static str> {
     match status {
-        // What a token without a repository is good for is the registry's affair.
-        StatusCode::UNAUTHORIZED if carried == Some(Carried::Bearer) && !is_user => Ok(()),
+        // A registry may refuse a token without a repository.
+        StatusCode::UNAUTHORIZED if sent == Some(SentCredentials::Bearer) && !is_user => Ok(()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_user => {
             Err("it refuses this upstream's user: check username and password_file, or the credential helper")
         }
         StatusCode::UNAUTHORIZED => Err("it wants a user: set username and password_file"),
-        StatusCode::FORBIDDEN => Err("it answers 403 to everybody: look at what it lets in"),
+        StatusCode::FORBIDDEN => Err("it answers 403 to everybody: check its access rules"),
         StatusCode::NOT_FOUND => Err("it answers 404 to /v2/: is its url that of a registry?"),
         StatusCode::BAD_REQUEST => Err("it answers 400 to /v2/: does it speak TLS, and is its url http://?"),
-        status if status.is_server_error() => {
-            Err("it answers with an error of its own to /v2/: look at its log")
-        }
+        status if status.is_server_error() => Err("it answers /v2/ with a server error: look at its log"),
         _ => Ok(()),
     }
 }
 
-/// What no answer means.
+/// Interprets a missing answer.
 fn of_error(error: &UpstreamError, is_user: bool) -> Result<(), String> {
     match error {
-        // A token server may want to hear of a repository, and too many requests are not too many pulls.
+        // A token server may require a repository, and a rate limit here says nothing about pulls.
         UpstreamError::NoToken { status, .. } => match *status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_user => Err(error.to_string()),
             status if status.is_server_error() => Err(error.to_string()),
@@ -205,9 +205,7 @@ fn of_error(error: &UpstreamError, is_user: bool) -> Result<(), String> {
         UpstreamError::Unreachable { .. } => {
             Err(format!("{error}: check url and proxy, and that this machine may connect there"))
         }
-        UpstreamError::TimedOut { .. } => {
-            Err(format!("{error}: look at the registry, and at the network on the way"))
-        }
+        UpstreamError::TimedOut { .. } => Err(format!("{error}: check the registry and the network to it")),
         _ => Err(error.to_string()),
     }
 }

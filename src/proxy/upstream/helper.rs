@@ -1,8 +1,7 @@
-//! Programs that know passwords: the protocol of docker-credential-helpers.
+//! Credential helpers, by the protocol of docker-credential-helpers.
 //!
-//! `docker-credential-NAME get` reads a server's name from its standard input and prints
-//! `{"ServerURL": …, "Username": …, "Secret": …}`. Passwords of ECR, Artifact Registry and ACR live for hours, and their
-//! programs renew them.
+//! `docker-credential-NAME get` reads a server's name from standard input and prints `{"ServerURL": …, "Username": …,
+//! "Secret": …}`. Passwords of ECR, Artifact Registry and ACR live for hours; their helpers renew them.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -18,23 +17,23 @@ use url::Url;
 use super::limits::HELPER_ANSWER_BYTES_MAX;
 use crate::config::Secret;
 
-/// What stands in the place of a user where the secret is a token for the token server (RFC 6749 §6).
+/// User name that marks the secret as a refresh token for the token server (RFC 6749 §6).
 pub(super) const TOKEN_USER: &str = "<token>";
-/// How Docker calls Docker Hub towards such programs.
+/// Docker's name for Docker Hub towards helpers.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-/// Pause between two looks at whether a program that has said everything has ended, too.
+/// Pause between two checks whether a helper that closed its output has exited.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
-/// What programs print where they know nothing, by convention.
+/// Output of helpers that know no password, by convention.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
-/// A user and a secret, as a program told them.
-pub(super) struct Told {
+/// A user and a secret, as printed by a helper.
+pub(super) struct HelperCredentials {
     pub(super) username: String,
     pub(super) secret: Secret,
 }
 
-/// Why a program told nothing. What it printed is not shown: a secret may be in it.
+/// Failures of a helper. Its output is not shown, because it may have a secret.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HelperError {
     #[error("{0} is not there: install it in Landfall's PATH, or write its whole path")]
@@ -48,15 +47,15 @@ pub(super) enum HelperError {
     #[error("{0} failed with {1}; to see why, run `echo {2} | {0} get` as the user that Landfall runs as")]
     Failed(String, String, String),
     #[error("{0} printed no JSON with a Username and a Secret")]
-    Nonsense(String),
+    Malformed(String),
 }
 
-/// The program that a name stands for.
+/// Program for a configured name.
 pub(super) fn program(name: &str) -> String {
     if Path::new(name).is_absolute() { name.to_owned() } else { format!("docker-credential-{name}") }
 }
 
-/// How such programs know a registry.
+/// Name of a registry towards helpers.
 pub(super) fn server(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
@@ -66,17 +65,18 @@ pub(super) fn server(url: &Url) -> String {
     }
 }
 
-/// Asks `program` for the password of `server`, within `limit`. It sees Landfall's environment, and no shell. Blocks.
-pub(super) fn ask(program: &str, server: &str, limit: Duration) -> Result<Told, HelperError> {
+/// Runs `program` to get the password of `server`, within `limit`. The helper inherits Landfall's environment
+/// and runs without a shell. Blocks.
+pub(super) fn get(program: &str, server: &str, limit: Duration) -> Result<HelperCredentials, HelperError> {
     let name = || program.to_owned();
     let mut command = Command::new(program);
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // What it starts itself ends with it.
+    // The process group lets its children be killed with it.
     let child = command.process_group(0).spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => HelperError::Missing(name()),
         _ => HelperError::Run(name(), error),
     })?;
-    let (status, printed) = match Running(child).talk(server, limit) {
+    let (status, printed) = match HelperProcess(child).exchange(server, limit) {
         Ok(answer) => answer,
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             return Err(HelperError::TimedOut(name(), limit));
@@ -84,7 +84,7 @@ pub(super) fn ask(program: &str, server: &str, limit: Duration) -> Result<Told, 
         Err(error) => return Err(HelperError::Run(name(), error)),
     };
     if printed.len() as u64 == HELPER_ANSWER_BYTES_MAX {
-        return Err(HelperError::Nonsense(name()));
+        return Err(HelperError::Malformed(name()));
     }
     if !status.success() {
         return Err(match printed.trim_ascii() == NOT_FOUND.as_bytes() {
@@ -92,24 +92,24 @@ pub(super) fn ask(program: &str, server: &str, limit: Duration) -> Result<Told, 
             false => HelperError::Failed(name(), status.to_string(), server.to_owned()),
         });
     }
-    told(&printed).ok_or_else(|| HelperError::Nonsense(name()))
+    parse(&printed).ok_or_else(|| HelperError::Malformed(name()))
 }
 
-/// A program that runs, and is ended with this.
-struct Running(Child);
+/// A running helper; dropping it kills its process group.
+struct HelperProcess(Child);
 
-impl Running {
-    fn talk(mut self, server: &str, limit: Duration) -> io::Result<(ExitStatus, Vec<u8>)> {
+impl HelperProcess {
+    fn exchange(mut self, server: &str, limit: Duration) -> io::Result<(ExitStatus, Vec<u8>)> {
         let end = Instant::now() + limit;
         if let Some(mut input) = self.0.stdin.take() {
-            // A name fits into the pipe. A program that does not read tells by its answer what it thinks.
+            // The name fits into the pipe. A helper that does not read it fails by its answer.
             let _ = input.write_all(server.as_bytes());
         }
         let (tell, printed) = mpsc::channel();
         if let Some(output) = self.0.stdout.take() {
             std::thread::spawn(move || {
                 let mut printed = Vec::new();
-                // What is longer is cut, and then no JSON.
+                // Longer output is truncated and then not valid JSON.
                 let read = output.take(HELPER_ANSWER_BYTES_MAX).read_to_end(&mut printed);
                 let _ = tell.send(read.map(|_| printed));
             });
@@ -126,26 +126,27 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for HelperProcess {
     fn drop(&mut self) {
         if let Some(group) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself.
+            // The group may have exited already.
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.0.wait();
     }
 }
 
-fn told(printed: &[u8]) -> Option<Told> {
+fn parse(printed: &[u8]) -> Option<HelperCredentials> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct HelperAnswer {
         #[serde(rename = "Username")]
         username: String,
         #[serde(rename = "Secret")]
         secret: String,
     }
-    let Answer { username, secret } = serde_json::from_slice(printed).ok()?;
-    (!username.is_empty() && !secret.is_empty()).then(|| Told { username, secret: Secret::new(secret) })
+    let HelperAnswer { username, secret } = serde_json::from_slice(printed).ok()?;
+    (!username.is_empty() && !secret.is_empty())
+        .then(|| HelperCredentials { username, secret: Secret::new(secret) })
 }
 
 #[cfg(test)]
@@ -204,10 +205,10 @@ mod tests {
             let path = folder.path().join(format!("helper-{index}"));
             std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-            match (ask(path.to_str().unwrap(), "r.example", LIMIT), expected) {
-                (Ok(told), Ok(username)) => {
+            match (get(path.to_str().unwrap(), "r.example", LIMIT), expected) {
+                (Ok(credentials), Ok(username)) => {
                     assert_eq!(
-                        (told.username.as_str(), told.secret.reveal()),
+                        (credentials.username.as_str(), credentials.secret.reveal()),
                         (username, "hunter2"),
                         "{script}"
                     );
@@ -223,7 +224,7 @@ mod tests {
                 (outcome, _) => panic!("{script}: {:?}", outcome.err()),
             }
         }
-        let error = ask("docker-credential-of-nobody", "r.example", LIMIT).err().unwrap().to_string();
+        let error = get("docker-credential-of-nobody", "r.example", LIMIT).err().unwrap().to_string();
         assert!(error.starts_with("docker-credential-of-nobody is not there: install it"), "{error}");
     }
 
@@ -239,9 +240,9 @@ mod tests {
             std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
             let mut limit = Duration::from_millis(100);
-            // On a busy machine it may be ended before it has begun.
+            // On a busy machine the helper may be killed before it has started.
             let pid = loop {
-                let error = ask(path.to_str().unwrap(), "r.example", limit).err().unwrap();
+                let error = get(path.to_str().unwrap(), "r.example", limit).err().unwrap();
                 assert!(matches!(error, HelperError::TimedOut(..)), "{error}");
                 let pid = std::fs::read_to_string(folder.path().join("helper.pid")).unwrap_or_default();
                 match pid.trim().parse::<u32>() {
@@ -249,7 +250,7 @@ mod tests {
                     Err(_) => limit *= 2,
                 }
             };
-            // Gone, or waiting to be.
+            // The child is gone or a zombie.
             let is_running =
                 || std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
             while is_running() {

@@ -1,4 +1,4 @@
-//! Asking a token server for a token (distribution's "Token Authentication Specification").
+//! Requests to token servers (distribution's "Token Authentication Specification").
 
 use std::time::Duration;
 
@@ -9,79 +9,80 @@ use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::ask::Wait;
-use super::channel::{NO_BODY, Outgoing};
 use super::connect::Reach;
+use super::connection::{NO_BODY, OutgoingRequest};
 use super::credentials::Credential;
 use super::error::UpstreamError;
 use super::exchange::{location, uri};
-use super::grant::Grant;
 use super::limits::{REDIRECTS_MAX, SCOPES_MAX, TOKEN_ANSWER_BYTES_MAX, TOKEN_RENEWAL_MARGIN};
 use super::login::hidden;
 use super::pools::{Pools, nearness_of};
-use super::token::{Issued, Token};
-use super::{Content, Line, place};
+use super::request::TimeoutClass;
+use super::token::{Token, TokenResult};
+use super::token_response::TokenResponse;
+use super::{Lane, UpstreamBody, redirect};
 use crate::clock;
 use crate::config::Secret;
 
-/// What Landfall calls itself to a token server.
+/// User agent towards token servers.
 const AGENT: &str = concat!("landfall/", env!("CARGO_PKG_VERSION"));
 
-/// The same, as OAuth2 has it.
+/// OAuth2 client identifier.
 const CLIENT: &str = "landfall";
 
-/// How a token server is asked.
-enum Question<'a> {
-    /// By GET, as a user or as nobody.
-    Query(Option<&'a HeaderValue>),
-    /// By POST, with a token in the place of a password.
-    Form(Bytes),
+/// Form of a token request.
+enum TokenQuery<'a> {
+    /// GET, with a user's password or anonymous.
+    Get(Option<&'a HeaderValue>),
+    /// POST, with a refresh token in place of a password.
+    Post(Bytes),
 }
 
-/// Who issues tokens, and what for, as a challenge named it.
+/// A token server and the requested scopes, as named by a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Issuer {
     pub(super) realm: Url,
     pub(super) service: Option<String>,
-    /// What the token is to be good for: `repository:NAME:pull`.
+    /// Requested scopes: `repository:NAME:pull`.
     pub(super) scopes: Vec<String>,
     pub(super) reach: Reach,
 }
 
 impl Issuer {
-    /// Asks for a token.
+    /// Requests a token.
     ///
-    /// Redirects are followed as a registry's are; credentials go to the realm's own origin alone.
-    pub(super) async fn issue(&self, pools: &Pools, credential: Option<&Credential>) -> Issued {
-        let question = match credential {
-            Some(Credential { basic: None, secret, .. }) => Question::Form(self.form(secret)),
-            Some(Credential { basic, .. }) => Question::Query(basic.as_ref()),
-            None => Question::Query(None),
+    /// Redirects are followed like a registry's; credentials go only to the realm's own origin.
+    pub(super) async fn issue(&self, pools: &Pools, credential: Option<&Credential>) -> TokenResult {
+        let query = match credential {
+            Some(Credential { basic: None, secret, .. }) => TokenQuery::Post(self.form(secret)),
+            Some(Credential { basic, .. }) => TokenQuery::Get(basic.as_ref()),
+            None => TokenQuery::Get(None),
         };
-        let mut url = match question {
-            Question::Form(_) => self.realm.clone(),
-            Question::Query(_) => self.with_query(),
+        let mut url = match query {
+            TokenQuery::Post(_) => self.realm.clone(),
+            TokenQuery::Get(_) => self.with_query(),
         };
-        let mut response = self.ask(pools, &url, self.reach, &question).await?;
+        let mut response = self.send(pools, &url, self.reach, &query).await?;
         let mut nearest = nearness_of(&response);
         for _ in 0..REDIRECTS_MAX {
             let Some(location) = location(&response) else {
-                return self.granted(response, credential.is_some(), pools.small_wait()).await;
+                return self.read_token(response, credential.is_some(), pools.small_timeout()).await;
             };
-            url = place::follow(&url, &location)?;
-            if matches!(question, Question::Form(_)) && !self.may_be_told_again(&response, &url) {
-                return Err(self.bad("it redirects what only itself may be told"));
+            url = redirect::follow(&url, &location)?;
+            if matches!(query, TokenQuery::Post(_)) && !self.may_repost(&response, &url) {
+                return Err(self.bad("it redirects a request that only it may receive"));
             }
-            let reach = if place::same_host(&url, &self.realm) { self.reach } else { self.reach.to(nearest) };
-            // Its connection can go there.
+            let reach =
+                if redirect::same_host(&url, &self.realm) { self.reach } else { self.reach.to(nearest) };
+            // Dropping the response frees its connection for the next request.
             drop(response);
-            response = self.ask(pools, &url, reach, &question).await?;
+            response = self.send(pools, &url, reach, &query).await?;
             nearest = nearest.min(nearness_of(&response));
         }
         Err(UpstreamError::TooManyRedirects { limit: REDIRECTS_MAX })
     }
 
-    /// The realm, whose query stays, with what is asked for.
+    /// The realm, with its own query, extended by service and scopes.
     fn with_query(&self) -> Url {
         let mut url = self.realm.clone();
         let mut query = url.query_pairs_mut();
@@ -91,7 +92,7 @@ impl Issuer {
         url
     }
 
-    /// The same with a token that stands for a user (distribution's "OAuth2 Token Authentication"; RFC 6749 §6).
+    /// Form for a request with a refresh token (distribution's "OAuth2 Token Authentication"; RFC 6749 §6).
     fn form(&self, refresh_token: &Secret) -> Bytes {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "refresh_token").append_pair("client_id", CLIENT);
@@ -101,44 +102,56 @@ impl Issuer {
         form.finish().into()
     }
 
-    /// Whether a redirect keeps method and body (RFC 9110 §15.4.8 and §15.4.9) and stays at home.
-    fn may_be_told_again(&self, response: &Response<Content>, url: &Url) -> bool {
+    /// Whether a redirect keeps method and body (RFC 9110 §15.4.8 and §15.4.9) and stays on the realm's origin.
+    fn may_repost(&self, response: &Response<UpstreamBody>, url: &Url) -> bool {
         let keeps = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
-        keeps.contains(&response.status()) && place::same_origin(url, &self.realm)
+        keeps.contains(&response.status()) && redirect::same_origin(url, &self.realm)
     }
 
-    async fn ask(
+    async fn send(
         &self,
         pools: &Pools,
         url: &Url,
         reach: Reach,
-        question: &Question<'_>,
-    ) -> Result<Response<Content>, UpstreamError> {
+        query: &TokenQuery<'_>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let uri = uri(url.as_str())?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        let (method, authorization, body) = match question {
-            Question::Query(basic) => {
-                let is_home = place::same_origin(url, &self.realm);
+        let (method, authorization, body) = match query {
+            TokenQuery::Get(basic) => {
+                let is_home = redirect::same_origin(url, &self.realm);
                 (Method::GET, basic.filter(|_| is_home), &NO_BODY)
             }
-            Question::Form(form) => {
+            TokenQuery::Post(form) => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
                 (Method::POST, None, form)
             }
         };
         let (method, headers) = (&method, &headers);
-        let outgoing =
-            Outgoing { method, uri: &uri, headers, authorization, body, wait: Wait::Small, is_anew: false };
-        pools.send(reach, Line::Small, outgoing).await
+        let outgoing = OutgoingRequest {
+            method,
+            uri: &uri,
+            headers,
+            authorization,
+            body,
+            timeout_class: TimeoutClass::Small,
+            needs_new_connection: false,
+        };
+        pools.send(reach, Lane::Small, outgoing).await
     }
 
-    async fn granted(&self, response: Response<Content>, as_user: bool, limit: Duration) -> Issued {
+    async fn read_token(
+        &self,
+        response: Response<UpstreamBody>,
+        as_user: bool,
+        limit: Duration,
+    ) -> TokenResult {
         let status = response.status();
         if !status.is_success() {
             return Err(UpstreamError::NoToken {
-                server: place::shown(&self.realm),
+                server: redirect::without_secrets(&self.realm),
                 scope: self.scopes.join(" "),
                 status,
                 retry_after: response.headers().get(RETRY_AFTER).cloned(),
@@ -149,21 +162,22 @@ impl Issuer {
         let host = || self.realm.host_str().unwrap_or_default().to_owned();
         let body = body.map_err(|_| UpstreamError::TimedOut { host: host(), limit })?;
         let body = body.map_err(|error| self.bad(&error.to_string()))?.to_bytes();
-        let Grant { token, life } = Grant::read(&body, clock::now()).map_err(|what| self.bad(what))?;
+        let TokenResponse { token, lifetime } =
+            TokenResponse::read(&body, clock::now()).map_err(|what| self.bad(what))?;
         let header = HeaderValue::try_from(format!("Bearer {token}"));
-        let header = header.map_err(|_| self.bad("a token that cannot stand in a header"))?;
-        let renew_at = Instant::now() + life.saturating_sub(TOKEN_RENEWAL_MARGIN.min(life / 4));
+        let header = header.map_err(|_| self.bad("a token that cannot be sent in a header"))?;
+        let renew_at = Instant::now() + lifetime.saturating_sub(TOKEN_RENEWAL_MARGIN.min(lifetime / 4));
         Ok(Token::new(hidden(header), renew_at))
     }
 
     fn bad(&self, detail: &str) -> UpstreamError {
-        let host = place::shown(&self.realm);
+        let host = redirect::without_secrets(&self.realm);
         UpstreamError::BadResponse { host, detail: format!("token server: {detail}") }
     }
 }
 
-/// What a token for pulls from repository `name` is asked for: that, and what else the challenge says, where a registry
-/// knows the repository by another name than its path. Never more than pulling.
+/// Scopes for pulling repository `name`: its own, and those of the challenge, because a registry may know the
+/// repository by another name than its path. Only pulling is requested.
 pub(super) fn scopes(name: &str, challenged: Option<&str>) -> Vec<String> {
     let of = |name: &str| format!("repository:{name}:pull");
     let mut scopes: Vec<_> = Some(name).filter(|name| !name.is_empty()).map(of).into_iter().collect();

@@ -1,7 +1,7 @@
-//! Who Landfall is to a registry: nobody, a user by Basic, or the bearer of a token.
+//! Authentication to a registry: none, Basic, or a bearer token.
 //!
-//! Nothing is sent before the registry demands it once; then it is sent unasked, so that a pull costs no refused
-//! requests.
+//! Credentials are first sent after a challenge, and from then on with each request, so that pulls cost no
+//! refused requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,36 +14,36 @@ use super::connect::Reach;
 use super::credentials::Credentials;
 use super::issuer::{Issuer, scopes};
 use super::pools::nearness_of;
-use super::token::{Issued, Token, Tokens};
-use super::{Ask, Content, Upstream, UpstreamError, place};
+use super::token::{Token, TokenCache, TokenResult};
+use super::{Upstream, UpstreamBody, UpstreamError, UpstreamRequest, redirect};
 
-/// What the request carried that a response answers; in the response's extensions. A 401 or 403 to a bearer of a
-/// token is about this repository; to anybody else it is about Landfall's own settings.
+/// Credentials that a request carried, stored in its response's extensions. A 401 or 403 to a bearer token
+/// concerns the repository; any other concerns Landfall's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carried {
+pub enum SentCredentials {
     /// No credentials.
-    Nothing,
+    None,
     /// The configured user and password.
     Basic,
     /// A token that the registry's token server issued for this repository.
     Bearer,
 }
 
-/// The credentials of one upstream and what came of them.
+/// Login state of one upstream.
 pub(super) struct Login {
     pub(super) credentials: Credentials,
     /// The registry has demanded Basic.
     wants_basic: AtomicBool,
-    tokens: Tokens,
-    /// Those of the places that it redirects to.
-    pub(super) tokens_elsewhere: Tokens,
+    tokens: TokenCache,
+    /// Tokens for hosts that the registry redirects to.
+    pub(super) foreign_tokens: TokenCache,
 }
 
 enum Proof {
     Nothing,
     Basic(HeaderValue),
     Bearer(Arc<Token>),
-    /// There is none: this token server failed a moment ago.
+    /// None, because this token server failed just now.
     Failed(Arc<Issuer>, UpstreamError),
 }
 
@@ -52,97 +52,98 @@ impl Login {
         Self {
             credentials,
             wants_basic: AtomicBool::new(false),
-            tokens: Tokens::default(),
-            tokens_elsewhere: Tokens::default(),
+            tokens: TokenCache::default(),
+            foreign_tokens: TokenCache::default(),
         }
     }
 }
 
 impl Upstream {
-    /// Asks the registry itself. Where it or its token server refuses Landfall, and there are other credentials by now,
-    /// it is asked again with those.
-    pub(super) async fn ask_as_oneself(
+    /// Sends a request to the registry itself. If the registry or its token server refuses the credentials
+    /// and newer ones exist, sends it again with those.
+    pub(super) async fn send_authenticated(
         &self,
         uri: &Uri,
-        ask: &Ask,
+        request: &UpstreamRequest,
         name: &str,
-    ) -> Result<Response<Content>, UpstreamError> {
-        let edition = self.login.credentials.edition();
-        let answer = self.ask_with_proof(uri, ask, name).await;
-        if !is_refused(&answer) || !self.login.credentials.renew(edition).await {
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let version = self.login.credentials.version();
+        let answer = self.send_with_login(uri, request, name).await;
+        if !is_refused(&answer) || !self.login.credentials.renew(version).await {
             return answer;
         }
         self.login.tokens.forget();
-        self.ask_with_proof(uri, ask, name).await
+        self.send_with_login(uri, request, name).await
     }
 
-    /// Asks with what the registry demanded before, and once more with what it demands now.
-    async fn ask_with_proof(
+    /// Sends a request with the cached proof, and again with a new one after a challenge.
+    async fn send_with_login(
         &self,
         uri: &Uri,
-        ask: &Ask,
+        request: &UpstreamRequest,
         name: &str,
-    ) -> Result<Response<Content>, UpstreamError> {
-        let proof = self.proof_at_hand(name).await;
-        let refused = self.ask_with(&proof, uri, ask).await?;
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let proof = self.cached_proof(name).await;
+        let refused = self.send_with_proof(&proof, uri, request).await?;
         if refused.status() != StatusCode::UNAUTHORIZED {
             return Ok(refused);
         }
-        match self.proof_demanded(&refused, proof, name).await? {
+        match self.proof_for_challenge(&refused, proof, name).await? {
             Some(proof) => {
                 drop(refused);
-                self.ask_with(&proof, uri, ask).await
+                self.send_with_proof(&proof, uri, request).await
             }
             None => Ok(refused),
         }
     }
 
-    async fn ask_with(
+    async fn send_with_proof(
         &self,
         proof: &Proof,
         uri: &Uri,
-        ask: &Ask,
-    ) -> Result<Response<Content>, UpstreamError> {
-        let (authorization, carried) = match proof {
-            Proof::Nothing | Proof::Failed(..) => (None, Carried::Nothing),
-            Proof::Basic(value) => (Some(value), Carried::Basic),
-            Proof::Bearer(token) => (Some(&token.header), Carried::Bearer),
+        request: &UpstreamRequest,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let (authorization, sent) = match proof {
+            Proof::Nothing | Proof::Failed(..) => (None, SentCredentials::None),
+            Proof::Basic(value) => (Some(value), SentCredentials::Basic),
+            Proof::Bearer(token) => (Some(&token.header), SentCredentials::Bearer),
         };
-        let mut response = self.pools.send(Reach::Own, ask.line, ask.outgoing(uri, authorization)).await?;
-        response.extensions_mut().insert(carried);
+        let mut response =
+            self.pools.send(Reach::Own, request.lane, request.outgoing(uri, authorization)).await?;
+        response.extensions_mut().insert(sent);
         Ok(response)
     }
 
-    /// What the registry demanded earlier.
-    async fn proof_at_hand(&self, name: &str) -> Proof {
+    /// Proof for the registry's last challenge.
+    async fn cached_proof(&self, name: &str) -> Proof {
         if self.login.wants_basic.load(Ordering::Relaxed)
             && let Some(basic) = self.basic().await
         {
             return Proof::Basic(basic);
         }
-        match self.login.tokens.at_hand(name, |issuer| self.token_from(issuer)).await {
+        match self.login.tokens.cached(name, |issuer| self.token_from(issuer)).await {
             Some((_, Ok(token))) => Proof::Bearer(token),
-            // The registry may give it to nobody in particular, and else says so.
+            // The registry may serve the content anonymously; otherwise it sends a challenge.
             Some((issuer, Err(error))) => Proof::Failed(issuer, error),
             None => Proof::Nothing,
         }
     }
 
-    /// What answers the challenges of a refusal; nothing if nothing does that was not refused already. Where there are
-    /// several, a token comes first, and a password where the token server gives none.
-    async fn proof_demanded(
+    /// Chooses a proof for the challenges of a refusal; `None` if all were rejected already. A token is
+    /// preferred; a password is used if the token server gives no token.
+    async fn proof_for_challenge(
         &self,
-        refused: &Response<Content>,
-        spent: Proof,
+        refused: &Response<UpstreamBody>,
+        rejected: Proof,
         name: &str,
     ) -> Result<Option<Proof>, UpstreamError> {
         let challenges = challenges(refused.headers());
         let demands_basic = challenges.iter().any(|challenge| challenge.scheme == "basic");
-        let may_be_basic = demands_basic && !matches!(spent, Proof::Basic(_));
+        let may_be_basic = demands_basic && !matches!(rejected, Proof::Basic(_));
         let basic = if may_be_basic { self.basic().await } else { None };
         if let Some((challenge, realm)) = challenges.iter().find_map(bearer_realm) {
             let issuer = self.issuer(challenge, realm, refused, name)?;
-            match (self.token_demanded(issuer, spent, name).await, &basic) {
+            match (self.token_for_challenge(issuer, rejected, name).await, &basic) {
                 (Ok(token), _) => {
                     self.login.wants_basic.store(false, Ordering::Relaxed);
                     return Ok(Some(Proof::Bearer(token)));
@@ -157,30 +158,30 @@ impl Upstream {
         Ok(basic.map(Proof::Basic))
     }
 
-    async fn token_demanded(&self, issuer: Issuer, spent: Proof, name: &str) -> Issued {
-        let spent = match spent {
-            // It is not asked twice for one request.
+    async fn token_for_challenge(&self, issuer: Issuer, rejected: Proof, name: &str) -> TokenResult {
+        let rejected = match rejected {
+            // A token server is asked only once for one request.
             Proof::Failed(asked, error) if *asked == issuer => return Err(error),
             Proof::Bearer(token) => Some(token),
             _ => None,
         };
-        self.login.tokens.fresh(name, issuer, spent.as_ref(), |issuer| self.token_from(issuer)).await
+        self.login.tokens.fresh(name, issuer, rejected.as_ref(), |issuer| self.token_from(issuer)).await
     }
 
     fn issuer(
         &self,
         challenge: &Challenge,
         realm: &str,
-        refused: &Response<Content>,
+        refused: &Response<UpstreamBody>,
         name: &str,
     ) -> Result<Issuer, UpstreamError> {
-        let realm: Url = place::follow_to_realm(
+        let realm: Url = redirect::follow_to_realm(
             &self.url,
             realm,
             &self.token_servers,
             self.login.credentials.are_configured(),
         )?;
-        let reach = if place::same_host(&realm, &self.url) {
+        let reach = if redirect::same_host(&realm, &self.url) {
             Reach::Own
         } else {
             Reach::AtMost(nearness_of(refused))
@@ -189,7 +190,7 @@ impl Upstream {
         Ok(Issuer { realm, service, scopes: scopes(name, challenge.parameter("scope")), reach })
     }
 
-    async fn token_from(&self, issuer: Arc<Issuer>) -> Issued {
+    async fn token_from(&self, issuer: Arc<Issuer>) -> TokenResult {
         let credential = self.login.credentials.get().await;
         issuer.issue(&self.pools, credential.as_deref()).await
     }
@@ -204,8 +205,8 @@ pub(super) fn bearer_realm(challenge: &Challenge) -> Option<(&Challenge, &str)> 
     Some((challenge, realm))
 }
 
-/// Whether somebody does not believe that Landfall may do this. ECR answers 403 to a password that has ended.
-fn is_refused(answer: &Result<Response<Content>, UpstreamError>) -> bool {
+/// Whether the credentials were refused. ECR answers 403 to an expired password.
+fn is_refused(answer: &Result<Response<UpstreamBody>, UpstreamError>) -> bool {
     let status = match answer {
         Ok(response) => response.status(),
         Err(UpstreamError::NoToken { status, .. }) => *status,
@@ -214,7 +215,7 @@ fn is_refused(answer: &Result<Response<Content>, UpstreamError>) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-/// Marks a header value so that no `Debug` shows it.
+/// Marks a header value as sensitive, so that `Debug` hides it.
 pub(super) fn hidden(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
     value

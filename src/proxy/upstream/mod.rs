@@ -1,38 +1,38 @@
-//! Registries: which one serves a repository, and how it is asked.
+//! Registries: selection by repository, and requests to them.
 //!
-//! In reading order: `ask` (what), `exchange` with `elsewhere` (a request with its redirects), `login` with `challenge`, `token`,
-//! `issuer`, `grant`, `credentials` and `helper` (who Landfall is to the registry), `place` and `address` (where a registry may
-//! send Landfall), `pools`, `pool` and `channel`, `connect` with `tls`, `pinned`, `distrust`, `tunnel` and `meter` (connections),
-//! `head` and `content` with `encoding` (what comes over them), `health` (can it be pulled from?), `limits` and `error`.
+//! In reading order: `request`; `exchange` and `foreign` (requests with redirects); `login` with `challenge`,
+//! `token`, `issuer`, `token_response`, `credentials` and `helper` (authentication); `redirect` and `address`
+//! (allowed targets); `pools`, `pool` and `connection`; `connect` with `tls`, `pinned`, `tls_error`, `tunnel`
+//! and `phase` (connections); `head`, `body` and `encoding` (answers); `health`, `limits` and `error`.
 
 mod address;
-mod ask;
+mod body;
 mod challenge;
-mod channel;
 mod connect;
-mod content;
+mod connection;
 mod credentials;
-mod distrust;
-mod elsewhere;
 mod encoding;
 mod error;
 mod exchange;
+mod foreign;
 #[cfg(test)]
 pub(crate) mod fuzz;
-mod grant;
 mod head;
 mod health;
 mod helper;
 mod issuer;
 pub mod limits;
 mod login;
-mod meter;
+mod phase;
 mod pinned;
-mod place;
 mod pool;
 mod pools;
+mod redirect;
+mod request;
 mod tls;
+mod tls_error;
 mod token;
+mod token_response;
 mod tunnel;
 
 use std::sync::Arc;
@@ -44,16 +44,16 @@ use crate::config::{self, Redirects};
 use crate::model::oci::Repository;
 use crate::model::registries::{Host, Registries, Registry, Routed, Unrouted};
 
-pub use ask::{Ask, Line, What};
-pub use content::{Content, Socket};
-pub use encoding::ContentError;
-pub use error::{Refusal, SetupError, UpstreamError};
-pub use health::{Report, State};
-pub use limits::Limits;
-pub use login::Carried;
+pub use body::{BodySocket, UpstreamBody};
+pub use encoding::BodyError;
+pub use error::{ForbiddenTarget, SetupError, UpstreamError};
+pub use health::{HealthReport, HealthState};
+pub use limits::Timeouts;
+pub use login::SentCredentials;
+pub use request::{Lane, Resource, UpstreamRequest};
 
 use credentials::Credentials;
-use health::{Health, Up};
+use health::{Health, UpGauge};
 use login::Login;
 use pools::Pools;
 
@@ -61,11 +61,11 @@ use pools::Pools;
 #[derive(Clone)]
 pub struct Upstreams {
     registries: Arc<Registries>,
-    /// In the order of `registries`.
+    /// Upstreams in the order of `registries`.
     all: Arc<[Arc<Upstream>]>,
 }
 
-/// A registry and the name by which it knows a repository. Cheap to clone.
+/// A registry, with its name for a repository. Cheap to clone.
 #[derive(Clone)]
 pub struct Target {
     registry: usize,
@@ -79,35 +79,35 @@ struct Upstream {
     url: Url,
     /// Scheme, host and port of `url`.
     origin: Uri,
-    /// Its path without a slash at its end: paths are appended to it.
+    /// Path of `url` without a final slash.
     base_path: String,
     redirects: Redirects,
     login: Login,
-    /// Origins that its token server may have besides those of its own domain.
+    /// Origins outside the registry's domain that may be its token server.
     token_servers: Vec<Url>,
     pools: Pools,
-    limits: Limits,
+    timeouts: Timeouts,
     health: Health,
 }
 
 impl Upstreams {
-    /// Prepares the configured registries. Opens no connection; reads the CA files and the system's roots.
+    /// Prepares the configured registries. Reads the CA files and the system's roots; opens no connection.
     ///
     /// # Errors
-    /// Settings that cannot work, by the name of their key.
-    pub fn new(settings: &[config::Upstream], limits: Limits) -> Result<Self, SetupError> {
-        let (roots, up) = (tls::system_roots(), Up::default());
+    /// A setting is invalid; the error names its key.
+    pub fn new(settings: &[config::UpstreamConfig], timeouts: Timeouts) -> Result<Self, SetupError> {
+        let (roots, up) = (tls::system_roots(), UpGauge::default());
         let mut upstreams = Vec::with_capacity(settings.len());
         for (index, setting) in settings.iter().enumerate() {
             if settings[..index].iter().any(|other| other.prefix == setting.prefix) {
                 return Err(SetupError::Twice(setting.prefix.clone()));
             }
             let tls = tls::client_config(&roots, &setting.prefix, setting.ca_file.as_deref())?;
-            let limits = limits.of(setting);
+            let timeouts = timeouts.with_overrides(setting);
             upstreams.push(Arc::new(Upstream::new(
                 setting,
-                Pools::new(&tls, &Arc::new(setting.outbound.clone()), limits),
-                limits,
+                Pools::new(&tls, &Arc::new(setting.outbound.clone()), timeouts),
+                timeouts,
                 &up,
             )?));
         }
@@ -115,28 +115,28 @@ impl Upstreams {
         Ok(Self { registries: registries.into(), all: upstreams.into() })
     }
 
-    /// The same for clients that know the proxy itself as `host`.
+    /// Sets the host by which clients know the proxy.
     pub fn known_as(self, host: &Host) -> Self {
         Self { registries: Arc::new(Registries::clone(&self.registries).known_as(host)), ..self }
     }
 
-    /// What is called how here.
+    /// Names of the registries and their repositories.
     pub fn registries(&self) -> Arc<Registries> {
         self.registries.clone()
     }
 
-    /// The registry that serves a repository, as [`Registries::route`] says.
+    /// Selects the registry of a repository, as [`Registries::route`] does.
     ///
     /// # Errors
-    /// Nobody serves it.
+    /// No registry serves it.
     pub fn select(&self, repository: &Repository, ns: Option<&Host>) -> Result<Target, Unrouted> {
         let Routed { registry, name, repository } = self.registries.route(repository, ns)?;
         Ok(Target { registry, upstream: self.all[registry].clone(), name, repository })
     }
 }
 
-/// A setting as names see it.
-fn registry(setting: &config::Upstream) -> Option<Registry> {
+/// Naming part of a setting.
+fn registry(setting: &config::UpstreamConfig) -> Option<Registry> {
     let (host, port) = (setting.url.host_str()?, setting.url.port());
     let at = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")).parse().ok()?;
     let default_port = if setting.url.scheme() == "http" { 80 } else { 443 };
@@ -145,15 +145,20 @@ fn registry(setting: &config::Upstream) -> Option<Registry> {
 }
 
 impl Upstream {
-    fn new(setting: &config::Upstream, pools: Pools, limits: Limits, up: &Up) -> Result<Self, SetupError> {
+    fn new(
+        setting: &config::UpstreamConfig,
+        pools: Pools,
+        timeouts: Timeouts,
+        up: &UpGauge,
+    ) -> Result<Self, SetupError> {
         let (prefix, url) = (setting.prefix.trim_matches('/').to_owned(), setting.url.clone());
-        if let Some(reason) = place::unfit_for_registry(&url) {
-            let url = place::shown(&url);
+        if let Some(reason) = redirect::unfit_for_registry(&url) {
+            let url = redirect::without_secrets(&url);
             return Err(SetupError::Url { prefix, url, reason });
         }
         let origin = exchange::uri(url.as_str()).map_err(|_| {
-            let (prefix, url) = (prefix.clone(), place::shown(&url));
-            SetupError::Url { prefix, url, reason: "its host cannot stand in a request" }
+            let (prefix, url) = (prefix.clone(), redirect::without_secrets(&url));
+            SetupError::Url { prefix, url, reason: "its host cannot be sent in a request" }
         })?;
         let credentials = Credentials::new(setting.credentials.as_ref(), &url)
             .map_err(|reason| SetupError::Credentials { prefix: prefix.clone(), reason })?;
@@ -168,21 +173,21 @@ impl Upstream {
             login: Login::new(credentials),
             token_servers: setting.token_servers.clone(),
             pools,
-            limits,
+            timeouts,
             health,
         })
     }
 
-    /// A path, with its query, at this registry.
+    /// URI of a path and query at this registry.
     fn uri_of(&self, path: String) -> Result<Uri, UpstreamError> {
         let mut parts = self.origin.clone().into_parts();
-        parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_place())?);
-        Uri::from_parts(parts).map_err(|_| exchange::bad_place())
+        parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_url())?);
+        Uri::from_parts(parts).map_err(|_| exchange::bad_url())
     }
 }
 
 impl Target {
-    /// The registry's place among the upstreams.
+    /// Index of the registry among the upstreams.
     pub fn registry(&self) -> usize {
         self.registry
     }
@@ -192,14 +197,14 @@ impl Target {
         &self.name
     }
 
-    /// The repository's name here, the same for every way to it.
+    /// The repository's canonical name in Landfall.
     pub fn repository(&self) -> &Repository {
         &self.repository
     }
 
-    /// The waits that apply to this registry.
-    pub fn limits(&self) -> Limits {
-        self.upstream.limits
+    /// Timeouts of this registry.
+    pub fn timeouts(&self) -> Timeouts {
+        self.upstream.timeouts
     }
 }
 
@@ -207,8 +212,8 @@ impl Target {
 mod tests {
     use super::*;
 
-    fn upstream(prefix: &str, url: &str, strip_prefix: bool) -> config::Upstream {
-        config::Upstream {
+    fn upstream(prefix: &str, url: &str, strip_prefix: bool) -> config::UpstreamConfig {
+        config::UpstreamConfig {
             prefix: prefix.into(),
             url: url.parse().unwrap(),
             strip_prefix,
@@ -217,25 +222,25 @@ mod tests {
             ca_file: None,
             redirects: Redirects::Follow,
             token_servers: Vec::new(),
-            outbound: config::Outbound::default(),
+            outbound: config::OutboundProxies::default(),
             head_timeout: None,
             stall_timeout: None,
         }
     }
 
-    fn password(username: &str) -> config::Credentials {
+    fn password(username: &str) -> config::CredentialsConfig {
         let password = config::Secret::new("hunter2".into());
-        config::Credentials::Fixed { username: username.into(), password }
+        config::CredentialsConfig::Fixed { username: username.into(), password }
     }
 
-    type Change = fn(&mut config::Upstream);
+    type Change = fn(&mut config::UpstreamConfig);
 
     #[test]
     fn settings_that_cannot_work_are_named() {
         let with = |change: Change| {
             let mut setting = upstream("docker", "https://r.example", false);
             change(&mut setting);
-            Upstreams::new(&[setting], Limits::default()).err().map(|error| error.to_string())
+            Upstreams::new(&[setting], Timeouts::default()).err().map(|error| error.to_string())
         };
         let cases: [(Change, &str); 6] = [
             (
@@ -254,7 +259,7 @@ mod tests {
         }
         let twice = [upstream("a", "http://b.example", false), upstream("a", "http://c.example", false)];
         assert!(
-            matches!(Upstreams::new(&twice, Limits::default()), Err(SetupError::Twice(prefix)) if prefix == "a")
+            matches!(Upstreams::new(&twice, Timeouts::default()), Err(SetupError::Twice(prefix)) if prefix == "a")
         );
         assert!(with(|_| ()).is_none());
     }

@@ -1,9 +1,9 @@
-//! Certificates that are trusted as they are.
+//! Pinned certificates.
 //!
-//! `openssl req -x509`, which Docker's documentation shows for private registries, makes a certificate that is CA and server
-//! in one. As a CA it vouches for others and, by RFC 5280 and webpki, not for itself. Where such a certificate, or any other
-//! server's own, stands in `ca_file`, exactly it is meant: it is accepted if it is the same to the last byte, its dates are
-//! right and it is for this name. Whatever else is shown has to be vouched for, as ever.
+//! `openssl req -x509`, which Docker's documentation shows for private registries, makes a certificate that is CA and
+//! server certificate in one. By RFC 5280 and webpki it is valid as a CA for others, but not as a server's own. If
+//! such a certificate, or any other server certificate, is in `ca_file`, it is pinned: accepted if it is identical,
+//! within its dates, and valid for the name. Every other certificate needs a trusted CA.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,21 +16,22 @@ use rustls::pki_types::{CertificateDer, Der, ServerName, TrustAnchor, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Accepts what a trusted CA vouches for, and the pinned certificates themselves.
+/// Accepts certificates of trusted CAs, and the pinned ones themselves.
 #[derive(Debug)]
-pub(super) struct Pinned {
+pub(super) struct PinnedVerifier {
     certificates: Vec<CertificateDer<'static>>,
-    /// Finds what is wrong with a certificate by itself.
-    nobody: Arc<WebPkiServerVerifier>,
-    /// Trusts all CAs that are trusted; there may be none.
-    all: Option<Arc<WebPkiServerVerifier>>,
+    /// Checks a single certificate without any CA.
+    self_check: Arc<WebPkiServerVerifier>,
+    /// Verifier with all trusted CAs; `None` if there are none.
+    trusted: Option<Arc<WebPkiServerVerifier>>,
 }
 
-impl Pinned {
-    /// Trusts these certificates beside the system's: each as itself, and those of CAs for what they vouch for.
+impl PinnedVerifier {
+    /// Trusts these certificates besides the system's: each one as pinned, and CAs also for the certificates
+    /// they sign.
     ///
     /// # Errors
-    /// One of them is no certificate.
+    /// One of them is not a valid certificate.
     pub(super) fn new(
         certificates: Vec<CertificateDer<'static>>,
         system: &RootCertStore,
@@ -40,42 +41,42 @@ impl Pinned {
             let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
             builder.build().map_err(|error| Error::General(error.to_string()))
         };
-        let nobody = verifier(RootCertStore { roots: vec![NOBODY] })?;
-        let mut all = system.clone();
+        let self_check = verifier(RootCertStore { roots: vec![NO_CA] })?;
+        let mut trusted = system.clone();
         for certificate in &certificates {
-            let mut alone = RootCertStore::empty();
-            alone.add(certificate.clone())?;
-            if is_ca(certificate, &nobody) {
-                all.roots.extend(alone.roots);
+            let mut single = RootCertStore::empty();
+            single.add(certificate.clone())?;
+            if is_ca(certificate, &self_check) {
+                trusted.roots.extend(single.roots);
             }
         }
-        let all = if all.is_empty() { None } else { Some(verifier(all)?) };
-        Ok(Self { certificates, nobody, all })
+        let trusted = if trusted.is_empty() { None } else { Some(verifier(trusted)?) };
+        Ok(Self { certificates, self_check, trusted })
     }
 }
 
-/// A CA whose name no certificate can have, since it is none.
-const NOBODY: TrustAnchor<'static> = TrustAnchor {
+/// A CA that no certificate can be signed by.
+const NO_CA: TrustAnchor<'static> = TrustAnchor {
     subject: Der::from_slice(b"nobody"),
     subject_public_key_info: Der::from_slice(b"nobody"),
     name_constraints: None,
 };
 
-/// Whether a certificate may vouch for others (RFC 5280 §4.2.1.9). webpki believes that of each root that it is given; a
-/// server's key must not make certificates.
-fn is_ca(certificate: &CertificateDer<'_>, nobody: &WebPkiServerVerifier) -> bool {
+/// Whether a certificate may sign others (RFC 5280 §4.2.1.9). webpki assumes that of every root, but a
+/// server's key must not sign certificates.
+fn is_ca(certificate: &CertificateDer<'_>, self_check: &WebPkiServerVerifier) -> bool {
     let mut time = UnixTime::now();
-    // Wrong dates are found first, and once each.
+    // Wrong dates are reported first, once each.
     for _ in 0..3 {
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-        match nobody.verify_server_cert(certificate, &[], &name, &[], time) {
+        match self_check.verify_server_cert(certificate, &[], &name, &[], time) {
             Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
                 time = not_after;
             }
             Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
                 time = not_before;
             }
-            // Version 1 knows no such difference, and roots of that age are CAs.
+            // Version 1 does not distinguish CAs, and roots of that age are CAs.
             Err(error) => return is_ca_as_server(&error) || is_version_1(&error),
             Ok(_) => return false,
         }
@@ -83,7 +84,7 @@ fn is_ca(certificate: &CertificateDer<'_>, nobody: &WebPkiServerVerifier) -> boo
     false
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for PinnedVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -93,11 +94,11 @@ impl ServerCertVerifier for Pinned {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if !self.certificates.iter().any(|pinned| pinned == end_entity) {
-            let all = self.all.as_ref().ok_or(CertificateError::UnknownIssuer)?;
-            return all.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+            let trusted = self.trusted.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+            return trusted.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         }
-        match self.nobody.verify_server_cert(end_entity, &[], server_name, ocsp_response, now) {
-            // These are found after the dates were found right, and mean only that nobody vouches for it.
+        match self.self_check.verify_server_cert(end_entity, &[], server_name, ocsp_response, now) {
+            // These errors are reported after the dates were checked, and mean only that no CA signed it.
             Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
             Err(error) if is_ca_as_server(&error) => {}
             outcome => return outcome,
@@ -112,7 +113,7 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.nobody.verify_tls12_signature(message, certificate, signature)
+        self.self_check.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -121,20 +122,20 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.nobody.verify_tls13_signature(message, certificate, signature)
+        self.self_check.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.nobody.supported_verify_schemes()
+        self.self_check.supported_verify_schemes()
     }
 }
 
-/// Whether a certificate is a CA's and was shown as a server's.
+/// Whether a CA certificate was presented as a server's.
 pub(super) fn is_ca_as_server(error: &Error) -> bool {
     matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-/// Whether a certificate was shown as a server's that is of X.509 version 1.
+/// Whether the server's certificate is of X.509 version 1.
 pub(super) fn is_version_1(error: &Error) -> bool {
     matches!(of_webpki(error), Some(webpki::Error::UnsupportedCertVersion))
 }

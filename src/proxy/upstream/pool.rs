@@ -1,4 +1,4 @@
-//! Connections of one kind, kept from one request to the next.
+//! A pool of reusable connections.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,109 +8,124 @@ use http::{Response, StatusCode};
 use hyper::client::conn::http1;
 use tokio::time::Instant;
 
-use super::channel::{After, Channel, NoAnswer, Origin, Outgoing};
-use super::connect::{ConnectError, Connector, Stream};
-use super::content::Content;
-use super::limits::{Limits, SWEEP_PAUSE};
+use super::body::UpstreamBody;
+use super::connect::{ConnectError, Connector, UpstreamStream};
+use super::connection::{ConnectionState, Origin, OutgoingRequest, ResponseError, UpstreamConnection};
+use super::limits::{SWEEP_PAUSE, Timeouts};
 
-/// Why there is no answer.
+/// Reasons why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub(super) enum RequestError {
     #[error("no connection: {0}")]
     Connect(#[from] ConnectError),
     #[error("no answer: {0}")]
-    NoAnswer(#[from] NoAnswer),
+    Response(#[from] ResponseError),
 }
 
-/// Connections that are read in one way and may lead equally far.
+/// Connections with the same read size and the same reach.
 pub(super) struct Pool {
     connector: Connector,
-    home: Arc<Home>,
+    idle_pool: Arc<IdlePool>,
 }
 
 impl Pool {
-    /// A pool that keeps at most `idle_max` connections for later.
-    pub(super) fn new(connector: Connector, http1: http1::Builder, idle_max: usize, limits: Limits) -> Self {
-        Self { connector, home: Arc::new(Home { http1, idle_max, limits, shelf: Mutex::default() }) }
+    /// Makes a pool that keeps at most `idle_max` idle connections.
+    pub(super) fn new(
+        connector: Connector,
+        http1: http1::Builder,
+        idle_max: usize,
+        timeouts: Timeouts,
+    ) -> Self {
+        Self {
+            connector,
+            idle_pool: Arc::new(IdlePool { http1, idle_max, timeouts, state: Mutex::default() }),
+        }
     }
 
     /// Sends a request and waits for the head of its answer.
     ///
-    /// A kept connection may die just as it is used, say just then that it is closed for lack of a request (408), or have
-    /// more to say of an earlier one. GET and HEAD are idempotent (RFC 9110 §9.2.2), so what fails without an answer is
-    /// sent once more, on a new connection. What is nonsense there stays so.
-    pub(super) async fn ask(&self, outgoing: Outgoing<'_>) -> Result<Response<Content>, AskError> {
+    /// A kept connection may close just as it is used, send a 408 for its idle time, or deliver more of an
+    /// earlier answer. GET and HEAD are idempotent (RFC 9110 §9.2.2), so a request that fails on a kept
+    /// connection is sent once more, on a new one. An invalid answer on a new connection is final.
+    pub(super) async fn send(
+        &self,
+        outgoing: OutgoingRequest<'_>,
+    ) -> Result<Response<UpstreamBody>, RequestError> {
         let origin = Origin::of(outgoing.uri).ok_or(ConnectError::Host)?;
-        let kept = if outgoing.is_anew { None } else { self.home.take(&origin) };
+        let kept = if outgoing.needs_new_connection { None } else { self.idle_pool.take(&origin) };
         let is_kept = kept.is_some();
         let first = match kept {
-            Some(channel) => channel,
+            Some(connection) => connection,
             None => self.connect(outgoing, &origin).await?,
         };
-        match self.ask_on(first, outgoing).await {
+        match self.send_on(first, outgoing).await {
             Ok(answer) if !(is_kept && answer.status() == StatusCode::REQUEST_TIMEOUT) => return Ok(answer),
-            Err(error) if !is_kept && error.is_nonsense() => return Err(error.into()),
+            Err(error) if !is_kept && error.is_malformed() => return Err(error.into()),
             _ => {}
         }
         let second = self.connect(outgoing, &origin).await?;
-        Ok(self.ask_on(second, outgoing).await?)
+        Ok(self.send_on(second, outgoing).await?)
     }
 
-    async fn connect(&self, outgoing: Outgoing<'_>, origin: &Origin) -> Result<Box<Channel>, AskError> {
-        let stream = self.connector.connect(outgoing.uri).await?;
-        let channel = Channel::open(stream, origin.clone(), &self.home.http1).await;
-        Ok(Box::new(channel.map_err(NoAnswer::Ended)?))
-    }
-
-    async fn ask_on(
+    async fn connect(
         &self,
-        mut channel: Box<Channel>,
-        outgoing: Outgoing<'_>,
-    ) -> Result<Response<Content>, NoAnswer> {
-        let (head, body) = channel.ask(outgoing).await?.into_parts();
-        if let Some(via) = &channel.via {
-            via.look_at(head.status).map_err(NoAnswer::Proxy)?;
+        outgoing: OutgoingRequest<'_>,
+        origin: &Origin,
+    ) -> Result<Box<UpstreamConnection>, RequestError> {
+        let stream = self.connector.connect(outgoing.uri).await?;
+        let connection = UpstreamConnection::open(stream, origin.clone(), &self.idle_pool.http1).await;
+        Ok(Box::new(connection.map_err(ResponseError::Connection)?))
+    }
+
+    async fn send_on(
+        &self,
+        mut connection: Box<UpstreamConnection>,
+        outgoing: OutgoingRequest<'_>,
+    ) -> Result<Response<UpstreamBody>, ResponseError> {
+        let (head, body) = connection.send(outgoing).await?.into_parts();
+        if let Some(via) = &connection.via {
+            via.check_status(head.status).map_err(ResponseError::Proxy)?;
         }
-        let peer = channel.peer;
-        let mut content = Content::new(body, channel, self.home.clone());
-        // An answer without a body is at its end.
-        content.leave_if_read();
+        let peer = connection.peer;
+        let mut content = UpstreamBody::new(body, connection, self.idle_pool.clone());
+        // An answer without a body is at its end already.
+        content.release_if_read();
         let mut response = Response::from_parts(head, content);
         response.extensions_mut().insert(peer);
         Ok(response)
     }
 }
 
-/// Where connections wait for their next request.
-pub(super) struct Home {
+/// Idle connections, shared with the bodies that return theirs.
+pub(super) struct IdlePool {
     http1: http1::Builder,
     idle_max: usize,
-    limits: Limits,
-    shelf: Mutex<Shelf>,
+    timeouts: Timeouts,
+    state: Mutex<IdleState>,
 }
 
 #[derive(Default)]
-struct Shelf {
-    /// The one that was used last is the last.
-    idle: Vec<Idle>,
-    /// A task looks from time to time for what nobody used.
+struct IdleState {
+    /// The most recently used connection is last.
+    idle: Vec<IdleConnection>,
+    /// A sweep task is running.
     is_swept: bool,
-    /// Nothing is kept before this: bytes came that nobody had asked for.
+    /// Time until which no connection is kept, after unsolicited bytes.
     distrusted_until: Option<Instant>,
 }
 
-struct Idle {
-    channel: Box<Channel>,
+struct IdleConnection {
+    connection: Box<UpstreamConnection>,
     since: Instant,
 }
 
-impl Idle {
+impl IdleConnection {
     fn is_fresh(&self, idle: Duration) -> bool {
         self.since.elapsed() < idle
     }
 }
 
-impl Shelf {
+impl IdleState {
     fn is_distrusted(&mut self) -> bool {
         let is_distrusted = self.distrusted_until.is_some_and(|until| Instant::now() < until);
         if !is_distrusted {
@@ -123,7 +138,7 @@ impl Shelf {
         if !self.is_distrusted() {
             tracing::warn!(
                 registry = %origin,
-                "it sent what it was not asked for; each request has a connection of its own for {time:?}"
+                "it sent unsolicited bytes; connections to it are not reused for {time:?}"
             );
         }
         self.distrusted_until = Some(Instant::now() + time);
@@ -131,81 +146,80 @@ impl Shelf {
     }
 }
 
-impl Home {
-    /// The connection to `origin` that was used last, if it is still open and silent.
-    fn take(&self, origin: &Origin) -> Option<Box<Channel>> {
-        let mut shelf = self.shelf();
-        while let Some(index) = shelf.idle.iter().rposition(|idle| idle.channel.origin == *origin) {
-            let mut idle = shelf.idle.remove(index);
-            if !idle.is_fresh(self.limits.idle) {
+impl IdlePool {
+    /// Takes the most recently used connection to `origin` that is still open and silent.
+    fn take(&self, origin: &Origin) -> Option<Box<UpstreamConnection>> {
+        let mut state = self.state();
+        while let Some(index) = state.idle.iter().rposition(|idle| idle.connection.origin == *origin) {
+            let mut idle = state.idle.remove(index);
+            if !idle.is_fresh(self.timeouts.idle) {
                 continue;
             }
-            match idle.channel.while_idle() {
-                After::Silence => return Some(idle.channel),
-                After::End => {}
-                After::Surplus => shelf.distrust(origin, self.limits.distrust),
+            match idle.connection.state_while_idle() {
+                ConnectionState::Reusable => return Some(idle.connection),
+                ConnectionState::Closed => {}
+                ConnectionState::Surplus => state.distrust(origin, self.timeouts.distrust),
             }
         }
         None
     }
 
-    /// Bytes or an answer came from `origin` that belong to no request. An answer that comes late could be taken for the
-    /// next request's, so that for a while no connection takes a second one.
+    /// Stops keeping connections for a while, after bytes or an answer from `origin` that belong to no
+    /// request: a late answer could be taken for the next request's.
     pub(super) fn distrust(&self, origin: &Origin) {
-        self.shelf().distrust(origin, self.limits.distrust);
+        self.state().distrust(origin, self.timeouts.distrust);
     }
 
-    /// Keeps a connection that can take another request. Where there are too many, the one that nobody used for longest
-    /// is closed.
-    pub(super) fn keep(self: &Arc<Self>, channel: Box<Channel>) {
-        // A body that is dropped after the runtime's end keeps nothing.
+    /// Keeps a reusable connection. If there are too many, closes the least recently used one.
+    pub(super) fn keep(self: &Arc<Self>, connection: Box<UpstreamConnection>) {
+        // A body dropped after the runtime's end keeps nothing.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let mut shelf = self.shelf();
-        if shelf.is_distrusted() {
+        let mut state = self.state();
+        if state.is_distrusted() {
             return;
         }
-        if shelf.idle.len() >= self.idle_max {
-            shelf.idle.remove(0);
+        if state.idle.len() >= self.idle_max {
+            state.idle.remove(0);
         }
-        shelf.idle.push(Idle { channel, since: Instant::now() });
-        if !std::mem::replace(&mut shelf.is_swept, true) {
+        state.idle.push(IdleConnection { connection, since: Instant::now() });
+        if !std::mem::replace(&mut state.is_swept, true) {
             runtime.spawn(self.clone().sweep());
         }
     }
 
-    /// Keeps a connection from which exactly the answer's body was read.
-    pub(super) fn keep_stream(self: &Arc<Self>, stream: Stream, origin: Origin) {
-        if let Some(Ok(channel)) = Channel::open(stream, origin, &self.http1).now_or_never() {
-            self.keep(Box::new(channel));
+    /// Keeps a plain connection from which exactly the answer's body was read.
+    pub(super) fn keep_stream(self: &Arc<Self>, stream: UpstreamStream, origin: Origin) {
+        if let Some(Ok(connection)) = UpstreamConnection::open(stream, origin, &self.http1).now_or_never() {
+            self.keep(Box::new(connection));
         }
     }
 
-    /// Closes what nobody used for long and what the other side has closed, until nothing is left.
+    /// Closes expired and closed connections until none are left.
     async fn sweep(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(self.limits.idle.min(SWEEP_PAUSE)).await;
-            let mut shelf = self.shelf();
+            tokio::time::sleep(self.timeouts.idle.min(SWEEP_PAUSE)).await;
+            let mut state = self.state();
             let mut surplus_of = None;
-            shelf.idle.retain_mut(|idle| match idle.channel.while_idle() {
-                After::Silence => idle.is_fresh(self.limits.idle),
-                After::End => false,
-                After::Surplus => {
-                    surplus_of = Some(idle.channel.origin.clone());
+            state.idle.retain_mut(|idle| match idle.connection.state_while_idle() {
+                ConnectionState::Reusable => idle.is_fresh(self.timeouts.idle),
+                ConnectionState::Closed => false,
+                ConnectionState::Surplus => {
+                    surplus_of = Some(idle.connection.origin.clone());
                     false
                 }
             });
             if let Some(origin) = surplus_of {
-                shelf.distrust(&origin, self.limits.distrust);
+                state.distrust(&origin, self.timeouts.distrust);
             }
-            if shelf.idle.is_empty() {
-                shelf.is_swept = false;
+            if state.idle.is_empty() {
+                state.is_swept = false;
                 return;
             }
         }
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        // Whole after each step, whoever panicked.
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, IdleState> {
+        // A panic cannot leave the state inconsistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The connections of one upstream, by how they are read and how far they may lead.
+//! Connection pools of one upstream, by reach and lane.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,61 +9,61 @@ use http::uri::Scheme;
 use hyper::client::conn::http1;
 use rustls::ClientConfig;
 
-use super::Line;
+use super::Lane;
 use super::address::{Nearness, nearness};
-use super::ask::Wait;
-use super::channel::{NoAnswer, Outgoing};
-use super::connect::{Connector, Peer, Reach};
-use super::content::Content;
+use super::body::UpstreamBody;
+use super::connect::{Connector, PeerAddress, Reach};
+use super::connection::{OutgoingRequest, ResponseError};
 use super::encoding;
 use super::error::UpstreamError;
 use super::limits::{
-    BULK_READ_BYTES, IDLE_BARE_CONNECTIONS_MAX, IDLE_BULK_CONNECTIONS_MAX, IDLE_CONNECTIONS_MAX, Limits,
-    READ_BYTES_MAX, SMALL_HEAD_TIMEOUT, TIGHT_READ_BYTES,
+    BULK_READ_BYTES, IDLE_BULK_CONNECTIONS_MAX, IDLE_CONNECTIONS_MAX, IDLE_SPLICE_CONNECTIONS_MAX,
+    READ_BYTES_MAX, SMALL_HEAD_TIMEOUT, TIGHT_READ_BYTES, Timeouts,
 };
-use super::pool::{AskError, Pool};
-use crate::config::Outbound;
+use super::pool::{Pool, RequestError};
+use super::request::TimeoutClass;
+use crate::config::OutboundProxies;
 use crate::deadline::{Deadlines, Elapsed};
 
-/// The connections of one upstream. A connection that was made for one reach serves no other.
+/// Pools of one upstream. A connection serves only the reach that it was made for.
 pub(super) struct Pools {
-    own: Lines,
+    own: LanePools,
     /// By nearness: public, private, loopback.
-    named: [Lines; 3],
-    limits: Limits,
-    heads: Heads,
+    foreign: [LanePools; 3],
+    timeouts: Timeouts,
+    head_deadlines: HeadDeadlines,
 }
 
-/// How long a head is waited for, by what is asked for.
-struct Heads {
+/// Shared deadlines for heads, by timeout class.
+struct HeadDeadlines {
     content: Deadlines,
-    rest: Deadlines,
+    resume: Deadlines,
     small: Deadlines,
 }
 
-/// Blobs are read in large pieces, everything else in small ones, so that idle connections stay small.
-struct Lines {
+/// Pools by read size, so that idle connections for small answers have small buffers.
+struct LanePools {
     small: Pool,
     bulk: Pool,
     tight: Pool,
-    bare: Pool,
+    splice: Pool,
 }
 
 impl Pools {
-    pub(super) fn new(tls: &Arc<ClientConfig>, outbound: &Arc<Outbound>, limits: Limits) -> Self {
-        let lines = |reach| {
+    pub(super) fn new(tls: &Arc<ClientConfig>, outbound: &Arc<OutboundProxies>, timeouts: Timeouts) -> Self {
+        let lane_pools = |reach| {
             let (tls, outbound) = (tls.clone(), outbound.clone());
-            Lines::new(&Connector { tls, outbound, reach, limit: limits.connect }, limits)
+            LanePools::new(&Connector { tls, outbound, reach, limit: timeouts.connect }, timeouts)
         };
-        let named = [Nearness::Public, Nearness::Private, Nearness::Loopback];
+        let foreign = [Nearness::Public, Nearness::Private, Nearness::Loopback];
         Self {
-            own: lines(Reach::Own),
-            named: named.map(|nearness| lines(Reach::AtMost(nearness))),
-            limits,
-            heads: Heads {
-                content: Deadlines::new(limits.head),
-                rest: Deadlines::new(SMALL_HEAD_TIMEOUT.max(limits.stall).min(limits.head)),
-                small: Deadlines::new(SMALL_HEAD_TIMEOUT.min(limits.head)),
+            own: lane_pools(Reach::Own),
+            foreign: foreign.map(|nearness| lane_pools(Reach::AtMost(nearness))),
+            timeouts,
+            head_deadlines: HeadDeadlines {
+                content: Deadlines::new(timeouts.head),
+                resume: Deadlines::new(SMALL_HEAD_TIMEOUT.max(timeouts.stall).min(timeouts.head)),
+                small: Deadlines::new(SMALL_HEAD_TIMEOUT.min(timeouts.head)),
             },
         }
     }
@@ -72,75 +72,79 @@ impl Pools {
     pub(super) async fn send(
         &self,
         reach: Reach,
-        line: Line,
-        outgoing: Outgoing<'_>,
-    ) -> Result<Response<Content>, UpstreamError> {
-        let lines = match reach {
+        lane: Lane,
+        outgoing: OutgoingRequest<'_>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let lane_pools = match reach {
             Reach::Own => &self.own,
-            Reach::AtMost(nearness) => &self.named[nearness as usize],
+            Reach::AtMost(nearness) => &self.foreign[nearness as usize],
         };
-        let pool = match line {
-            Line::Bare if outgoing.uri.scheme() == Some(&Scheme::HTTP) => &lines.bare,
-            Line::Small | Line::Bare => &lines.small,
-            Line::Bulk => &lines.bulk,
-            Line::Tight => &lines.tight,
+        let pool = match lane {
+            Lane::Splice if outgoing.uri.scheme() == Some(&Scheme::HTTP) => &lane_pools.splice,
+            Lane::Small | Lane::Splice => &lane_pools.small,
+            Lane::Bulk => &lane_pools.bulk,
+            Lane::Tight => &lane_pools.tight,
         };
         let host = || outgoing.uri.authority().map_or_else(String::new, ToString::to_string);
-        let head = match outgoing.wait {
-            Wait::Content => &self.heads.content,
-            Wait::Rest => &self.heads.rest,
-            Wait::Small => &self.heads.small,
+        let head = match outgoing.timeout_class {
+            TimeoutClass::Content => &self.head_deadlines.content,
+            TimeoutClass::Resume => &self.head_deadlines.resume,
+            TimeoutClass::Small => &self.head_deadlines.small,
         };
-        match head.bound(pin!(pool.ask(outgoing))).await {
-            Ok(Ok(answer)) => encoding::undo(answer)
-                .map_err(|encoding::Unknown(encoding)| UpstreamError::Encoded { host: host(), encoding }),
+        match head.bound(pin!(pool.send(outgoing))).await {
+            Ok(Ok(answer)) => {
+                encoding::decode_response(answer).map_err(|encoding::UnsupportedEncoding(encoding)| {
+                    UpstreamError::Encoded { host: host(), encoding }
+                })
+            }
             Ok(Err(error)) => Err(self.describe(&error, host())),
             Err(Elapsed) => Err(UpstreamError::TimedOut { host: host(), limit: head.wait() }),
         }
     }
 
-    /// How long a small answer may take: one that nobody fetches first.
-    pub(super) fn small_wait(&self) -> Duration {
-        self.heads.small.wait()
+    /// Timeout of a small answer.
+    pub(super) fn small_timeout(&self) -> Duration {
+        self.head_deadlines.small.wait()
     }
 
-    fn describe(&self, error: &AskError, host: String) -> UpstreamError {
+    fn describe(&self, error: &RequestError, host: String) -> UpstreamError {
         match error {
-            AskError::Connect(error) | AskError::NoAnswer(NoAnswer::Proxy(error)) => {
-                UpstreamError::connecting(error, host, self.limits.connect)
+            RequestError::Connect(error) | RequestError::Response(ResponseError::Proxy(error)) => {
+                UpstreamError::connecting(error, host, self.timeouts.connect)
             }
-            AskError::NoAnswer(error) if error.is_nonsense() => {
+            RequestError::Response(error) if error.is_malformed() => {
                 UpstreamError::BadResponse { host, detail: error.to_string() }
             }
-            AskError::NoAnswer(error) => UpstreamError::Unreachable { host, detail: error.to_string() },
+            RequestError::Response(error) => UpstreamError::Unreachable { host, detail: error.to_string() },
         }
     }
 }
 
-/// How near the server is that gave this response. One on a link-local address was configured so; what it names
-/// may be in its network. One that a proxy alone knows is as far away as can be.
+/// Nearness of the server that sent a response. A link-local address can only be configured; what such a server names
+/// may be in its network, so it counts as private. A server known only to an HTTP proxy counts as public.
 pub(super) fn nearness_of<B>(response: &Response<B>) -> Nearness {
-    let peer = response.extensions().get::<Peer>();
+    let peer = response.extensions().get::<PeerAddress>();
     let address = peer.and_then(|peer| peer.0);
     address.map_or(Nearness::Public, |address| nearness(address).unwrap_or(Nearness::Private))
 }
 
-impl Lines {
-    fn new(connector: &Connector, limits: Limits) -> Self {
-        let pool =
-            |http1: &http1::Builder, idle_max| Pool::new(connector.clone(), http1.clone(), idle_max, limits);
+impl LanePools {
+    fn new(connector: &Connector, timeouts: Timeouts) -> Self {
+        let pool = |http1: &http1::Builder, idle_max| {
+            Pool::new(connector.clone(), http1.clone(), idle_max, timeouts)
+        };
         let http1 = || {
             let mut http1 = http1::Builder::new();
-            // As curl and Go spell them: some of what stands before registries looks for nothing else.
+            // Some reverse proxies accept only the spelling of curl and Go.
             http1.title_case_headers(true);
             http1
         };
         Self {
             small: pool(http1().max_buf_size(READ_BYTES_MAX), IDLE_CONNECTIONS_MAX),
             bulk: pool(http1().read_buf_exact_size(Some(BULK_READ_BYTES)), IDLE_BULK_CONNECTIONS_MAX),
-            // The first read is small, so that most of the body is still in the socket when that is taken. Where the
-            // body is read after all, the reads grow.
-            bare: pool(http1().max_buf_size(READ_BYTES_MAX), IDLE_BARE_CONNECTIONS_MAX),
+            // The first read is small, so that most of the body is still in the socket when that is taken. If
+            // the body is read after all, the reads grow.
+            splice: pool(http1().max_buf_size(READ_BYTES_MAX), IDLE_SPLICE_CONNECTIONS_MAX),
             tight: pool(http1().read_buf_exact_size(Some(TIGHT_READ_BYTES)), IDLE_CONNECTIONS_MAX),
         }
     }

@@ -1,4 +1,4 @@
-//! Whom Landfall trusts as a registry: the system's roots, and CAs or certificates of one's own for each upstream.
+//! TLS configuration for upstreams: the system's roots, and own CAs or certificates for each upstream.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::SetupError;
-use super::pinned::Pinned;
+use super::pinned::PinnedVerifier;
 
-/// The system's roots. A machine without any can still have upstreams with a `ca_file`, or plain ones.
+/// Loads the system's roots. Without any, upstreams with a `ca_file` and plain ones still work.
 pub(super) fn system_roots() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -21,7 +21,7 @@ pub(super) fn system_roots() -> RootCertStore {
     roots
 }
 
-/// TLS towards one upstream.
+/// TLS configuration for one upstream.
 pub(super) fn client_config(
     system: &RootCertStore,
     prefix: &str,
@@ -38,8 +38,8 @@ pub(super) fn client_config(
             let complain =
                 |reason| SetupError::CaFile { prefix: prefix.to_owned(), path: path.to_owned(), reason };
             let certificates = certificates_in(path).map_err(complain)?;
-            let pinned =
-                Pinned::new(certificates, system, &provider).map_err(|error| complain(error.to_string()))?;
+            let pinned = PinnedVerifier::new(certificates, system, &provider)
+                .map_err(|error| complain(error.to_string()))?;
             builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned))
         }
     };

@@ -1,5 +1,5 @@
-//! Bearer tokens for repositories (distribution spec's and Docker's token authentication): one fetch for many
-//! waiters, kept until shortly before their end.
+//! Cache of bearer tokens (distribution spec's and Docker's token authentication). Concurrent requests share
+//! one fetch, and tokens are kept until shortly before they expire.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use super::UpstreamError;
 use super::issuer::Issuer;
 use super::limits::TOKENS_MAX;
 
-/// A token for pulls from one repository.
+/// A token for pulling one repository.
 pub(super) struct Token {
     pub(super) header: HeaderValue,
     renew_at: Instant,
@@ -24,59 +24,59 @@ impl Token {
     }
 }
 
-/// What came of asking for a token.
-pub(super) type Issued = Result<Arc<Token>, UpstreamError>;
+/// Outcome of a token request.
+pub(super) type TokenResult = Result<Arc<Token>, UpstreamError>;
 
-/// The tokens of one upstream, by repository.
+/// Tokens of one upstream, by repository.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<String, Fetch>>);
+pub(super) struct TokenCache(Mutex<HashMap<String, TokenFetch>>);
 
-/// One fetch, under way or done. All who wait for it share its outcome.
+/// One fetch, running or done; all waiters share its outcome.
 #[derive(Clone)]
-struct Fetch {
+struct TokenFetch {
     issuer: Arc<Issuer>,
-    outcome: Arc<OnceCell<Issued>>,
+    outcome: Arc<OnceCell<TokenResult>>,
 }
 
-impl Tokens {
-    /// A token from a server that was named before, renewed when its end is near.
-    pub(super) async fn at_hand<F>(
+impl TokenCache {
+    /// Returns a token from the repository's last token server; fetches a new one if it expires soon.
+    pub(super) async fn cached<F>(
         &self,
         name: &str,
         issue: impl FnOnce(Arc<Issuer>) -> F,
-    ) -> Option<(Arc<Issuer>, Issued)>
+    ) -> Option<(Arc<Issuer>, TokenResult)>
     where
-        F: Future<Output = Issued>,
+        F: Future<Output = TokenResult>,
     {
         let fetch = {
             let mut fetches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let fetch = fetches.get_mut(name)?;
-            if fetch.is_over(None) {
-                *fetch = Fetch::from(fetch.issuer.clone());
+            if fetch.is_stale(None) {
+                *fetch = TokenFetch::from(fetch.issuer.clone());
             }
             fetch.clone()
         };
         Some((fetch.issuer.clone(), fetch.outcome(issue).await))
     }
 
-    /// A token from `issuer`, and another one than `spent`, which the registry has refused.
+    /// Returns a token from `issuer` other than `rejected`, which the registry has refused.
     pub(super) async fn fresh<F>(
         &self,
         name: &str,
         issuer: Issuer,
-        spent: Option<&Arc<Token>>,
+        rejected: Option<&Arc<Token>>,
         issue: impl FnOnce(Arc<Issuer>) -> F,
-    ) -> Issued
+    ) -> TokenResult
     where
-        F: Future<Output = Issued>,
+        F: Future<Output = TokenResult>,
     {
         let fetch = {
             let mut fetches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             match fetches.get(name) {
-                Some(fetch) if *fetch.issuer == issuer && !fetch.is_over(spent) => fetch.clone(),
+                Some(fetch) if *fetch.issuer == issuer && !fetch.is_stale(rejected) => fetch.clone(),
                 _ => {
                     make_room(&mut fetches);
-                    let fetch = Fetch::from(Arc::new(issuer));
+                    let fetch = TokenFetch::from(Arc::new(issuer));
                     fetches.insert(name.to_owned(), fetch.clone());
                     fetch
                 }
@@ -86,41 +86,45 @@ impl Tokens {
     }
 }
 
-impl Tokens {
-    /// Drops all that was issued so far, as to somebody else.
+impl TokenCache {
+    /// Forgets all tokens after a change of credentials.
     pub(super) fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-impl Fetch {
-    /// Whether it is done and of no more use.
-    fn is_over(&self, spent: Option<&Arc<Token>>) -> bool {
+impl TokenFetch {
+    /// Whether the fetch is done and its outcome no longer useful.
+    fn is_stale(&self, rejected: Option<&Arc<Token>>) -> bool {
         match self.outcome.get() {
             None => false,
             Some(Ok(token)) => {
-                token.renew_at <= Instant::now() || spent.is_some_and(|spent| Arc::ptr_eq(spent, token))
+                token.renew_at <= Instant::now()
+                    || rejected.is_some_and(|rejected| Arc::ptr_eq(rejected, token))
             }
             Some(Err(_)) => true,
         }
     }
 
-    /// If who fetches goes away, the next in line fetches.
-    async fn outcome<F: Future<Output = Issued>>(self, issue: impl FnOnce(Arc<Issuer>) -> F) -> Issued {
+    /// If the fetching request is dropped, the next waiter fetches.
+    async fn outcome<F: Future<Output = TokenResult>>(
+        self,
+        issue: impl FnOnce(Arc<Issuer>) -> F,
+    ) -> TokenResult {
         self.outcome.get_or_init(|| issue(self.issuer)).await.clone()
     }
 }
 
-impl From<Arc<Issuer>> for Fetch {
+impl From<Arc<Issuer>> for TokenFetch {
     fn from(issuer: Arc<Issuer>) -> Self {
         Self { issuer, outcome: Arc::default() }
     }
 }
 
-/// Repositories come and go; the tokens of those that went are dropped when the table is full.
-fn make_room(fetches: &mut HashMap<String, Fetch>) {
+/// Removes stale fetches when the table is full, and all of them if that is not enough.
+fn make_room(fetches: &mut HashMap<String, TokenFetch>) {
     if fetches.len() >= TOKENS_MAX {
-        fetches.retain(|_, fetch| !fetch.is_over(None));
+        fetches.retain(|_, fetch| !fetch.is_stale(None));
     }
     if fetches.len() >= TOKENS_MAX {
         fetches.clear();

@@ -1,4 +1,4 @@
-//! The way through an HTTP proxy (RFC 9110 §9.3.6): CONNECT for what is encrypted, the whole URL for what is not.
+//! Requests through an HTTP proxy (RFC 9110 §9.3.6): CONNECT for TLS, absolute URLs for plain HTTP.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -16,30 +16,30 @@ use super::limits::READ_BYTES_MAX;
 use super::login::hidden;
 use crate::config::HttpProxy;
 
-/// Why a proxy leads nowhere. It is the proxy's failure and not the registry's.
+/// Failures of an HTTP proxy, as opposed to the registry's.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TunnelError {
-    #[error("it answered 407: it wants a user and a password, and {0}")]
+    #[error("it answered 407: it demands a user and password, {0}")]
     Unauthorized(&'static str),
-    #[error("it answered {0}: look at its own log and at what it lets through")]
+    #[error("it answered {0}: check its log and its access rules")]
     Refused(StatusCode),
-    #[error("it said more than that there is a tunnel")]
+    #[error("it sent data before the tunnel was used")]
     Talks,
     #[error("it broke off: {0}")]
     Broken(#[from] hyper::Error),
-    #[error("it cannot be asked for this host")]
+    #[error("a tunnel to this host cannot be requested")]
     Host,
 }
 
-/// A proxy that is asked in the place of a registry, and reads what it hands on.
-pub(super) struct Via {
-    /// For the log.
+/// An HTTP proxy that reads and forwards plain requests.
+pub(super) struct ProxyHop {
+    /// URL for the log.
     pub(super) name: String,
-    /// What it is shown.
+    /// Value of `Proxy-Authorization`.
     pub(super) authorization: Option<HeaderValue>,
 }
 
-impl Via {
+impl ProxyHop {
     pub(super) fn new(proxy: &HttpProxy) -> Self {
         let HttpProxy { host, port, authorization } = proxy;
         let authorization =
@@ -47,11 +47,11 @@ impl Via {
         Self { name: format!("http://{host}:{port}"), authorization: authorization.map(hidden) }
     }
 
-    /// Tells the proxy's own failures from the registry's, as far as can be.
+    /// Tells an HTTP proxy's own failures from the registry's, as far as possible.
     ///
     /// # Errors
-    /// The proxy did not ask the registry.
-    pub(super) fn look_at(&self, status: StatusCode) -> Result<(), ConnectError> {
+    /// The proxy did not forward the request.
+    pub(super) fn check_status(&self, status: StatusCode) -> Result<(), ConnectError> {
         match status {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 return Err(ConnectError::Tunnel(self.name.clone(), self.unauthorized()));
@@ -66,14 +66,14 @@ impl Via {
 
     fn unauthorized(&self) -> TunnelError {
         TunnelError::Unauthorized(match self.authorization {
-            Some(_) => "not those that stand in its URL",
-            None => "its URL has none: http://USER:PASSWORD@HOST:PORT",
+            Some(_) => "other than those in its URL",
+            None => "and its URL has none: http://USER:PASSWORD@HOST:PORT",
         })
     }
 }
 
-/// Has the proxy at the other end of `tcp` connect to a host.
-pub(super) async fn open(tcp: TcpStream, via: &Via, authority: &str) -> Result<TcpStream, TunnelError> {
+/// Asks the HTTP proxy at the other end of `tcp` for a tunnel to `authority`.
+pub(super) async fn open(tcp: TcpStream, via: &ProxyHop, authority: &str) -> Result<TcpStream, TunnelError> {
     let mut request = Request::connect(authority).header(HOST, authority);
     if let Some(value) = &via.authorization {
         request = request.header(PROXY_AUTHORIZATION, value);
@@ -84,7 +84,7 @@ pub(super) async fn open(tcp: TcpStream, via: &Via, authority: &str) -> Result<T
     let mut answer = pin!(sender.send_request(request));
     let mut is_over = false;
     let response = poll_fn(|cx| {
-        // It ends with the head of a tunnel's answer, and is then not to be polled again.
+        // hyper's connection ends with the head of a successful answer and must not be polled again.
         is_over = is_over || connection.poll_without_shutdown(cx).is_ready();
         answer.as_mut().poll(cx)
     })
@@ -92,7 +92,7 @@ pub(super) async fn open(tcp: TcpStream, via: &Via, authority: &str) -> Result<T
     match response.status() {
         status if status.is_success() => {
             let parts = connection.into_parts();
-            // TLS begins with what Landfall says.
+            // The client speaks first in TLS.
             if parts.read_buf.is_empty() { Ok(parts.io.into_inner()) } else { Err(TunnelError::Talks) }
         }
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(via.unauthorized()),

@@ -31,9 +31,9 @@ use std::sync::Arc;
 const AT_ONCE: usize = 12;
 
 /// The listener's bounds on a machine that has nothing else to do.
-fn bounds(slowness: u32) -> listen::Limits {
+fn bounds(slowness: u32) -> listen::ListenerLimits {
     let short = Duration::from_millis(500) * slowness;
-    listen::Limits {
+    listen::ListenerLimits {
         connections_max: PLACES,
         first_head: short,
         idle: short,

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use landfall::config::{self, Credentials, Redirects, Secret, Verify};
-use landfall::listen::{self, Slots, Trusted};
+use landfall::config::{self, CredentialsConfig, Redirects, Secret, Verify};
+use landfall::listen::{self, Slots, TrustedProxies};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{TokenId, TokenKind};
 use landfall::model::time::Time;
-use landfall::proxy::upstream::{Limits, Upstreams};
-use landfall::proxy::{self, Certificate, Counters, Listener, Proxy, Threads};
+use landfall::proxy::upstream::{Timeouts, Upstreams};
+use landfall::proxy::{self, Certificate, Counters, Listener, Proxy, ProxyRuntime};
 use prometheus_client::registry::Registry;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -27,7 +27,7 @@ use super::upstream::{Tls, Upstream};
 use crate::rig::http::basic;
 
 /// The waits of the proxy, on a machine that has nothing else to do: short enough for a minute.
-const LIMITS: Limits = Limits {
+const LIMITS: Timeouts = Timeouts {
     connect: Duration::from_millis(500),
     head: Duration::from_millis(600),
     stall: Duration::from_millis(300),
@@ -58,10 +58,10 @@ pub struct Bench {
     pub slots: Vec<Slot>,
     pub calm: Upstream,
     pub counters: Counters,
-    pub threads: Threads,
+    pub threads: ProxyRuntime,
     /// How many times as long as on a machine with nothing else to do everything may take.
     pub slowness: u32,
-    pub limits: Limits,
+    pub limits: Timeouts,
     /// Each of a request's waits at the registry, as often as any path waits for it, and as much again.
     pub bound: Duration,
     /// More than all of a listener's waits for a client together, the one after a goodbye among them.
@@ -73,7 +73,7 @@ pub struct Bench {
 impl Bench {
     /// The proxy before so many pairs of registries, and the calm one. `bounds` are its listeners', on a machine that is so
     /// many times slower than one with nothing else to do.
-    pub async fn start(slots: usize, bounds: impl Fn(u32) -> listen::Limits) -> Self {
+    pub async fn start(slots: usize, bounds: impl Fn(u32) -> listen::ListenerLimits) -> Self {
         let dir = crate::rig::directory();
         let certificate = certificate(dir.path(), "own");
         let tls =
@@ -88,7 +88,7 @@ impl Bench {
             settings.push(setting(&format!("s{index}"), &slot.tls, &certificate));
             all.push(slot);
         }
-        let threads = Threads::start().unwrap();
+        let threads = ProxyRuntime::start().unwrap();
         let plane = threads.handle();
         let data = dir.path().join("data");
         let log = plane.spawn_blocking(move || Log::open(&data, Rules::default()).unwrap()).await.unwrap();
@@ -97,7 +97,8 @@ impl Bench {
         println!("all waits are made {slowness} times as long, for what else this machine does");
         let (limits, whole_body) = (times(LIMITS, slowness), WHOLE_BODY * slowness);
         let listeners = bounds(slowness);
-        let bound_of_silence = (listeners.first_head + listeners.idle + listeners.stall) * 3 + listen::GRACE;
+        let bound_of_silence =
+            (listeners.first_head + listeners.idle + listeners.stall) * 3 + listen::CLOSING_GRACE;
         let bound = (limits.connect + limits.head + limits.stall.max(whole_body)) * 8;
         let upstreams = Upstreams::new(&settings, limits).unwrap();
         let settings = proxy::Settings {
@@ -109,15 +110,15 @@ impl Bench {
             pipes_max: PIPES_MAX,
         };
         let _entered = plane.enter();
-        let proxy = Arc::new(Proxy::new(log, upstreams, Trusted::default(), settings));
-        let files = config::Tls { cert: certificate.cert.clone(), key: certificate.key.clone() };
+        let proxy = Arc::new(Proxy::new(log, upstreams, TrustedProxies::default(), settings));
+        let files = config::TlsFiles { cert: certificate.cert.clone(), key: certificate.key.clone() };
         let shown = Certificate::load(files).unwrap();
         let mut stops = Vec::new();
         let mut serve = |certificate: Option<&Certificate>| -> SocketAddr {
             let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate).unwrap();
             let address = listener.address().unwrap();
             let (stop, stopped) = oneshot::channel::<()>();
-            let (proxy, slots) = (proxy.clone(), Slots::new(listeners, Trusted::default()));
+            let (proxy, slots) = (proxy.clone(), Slots::new(listeners, TrustedProxies::default()));
             let serving = plane.spawn(proxy::serve(listener, slots, proxy, async {
                 let _ = stopped.await;
             }));
@@ -196,8 +197,8 @@ fn share_of_a_core() -> u32 {
     u32::try_from((ran + waited) / ran.max(1)).unwrap_or(SLOWNESS_MAX)
 }
 
-fn times(limits: Limits, factor: u32) -> Limits {
-    Limits {
+fn times(limits: Timeouts, factor: u32) -> Timeouts {
+    Timeouts {
         connect: limits.connect * factor,
         head: limits.head * factor,
         stall: limits.stall * factor,
@@ -224,20 +225,20 @@ async fn admit(log: &Log) {
     log.append(token.by(Actor::default(), at)).await.unwrap();
 }
 
-fn setting(prefix: &str, upstream: &Upstream, identity: &Identity) -> config::Upstream {
-    config::Upstream {
+fn setting(prefix: &str, upstream: &Upstream, identity: &Identity) -> config::UpstreamConfig {
+    config::UpstreamConfig {
         prefix: prefix.to_owned(),
         url: upstream.url().parse().unwrap(),
         strip_prefix: false,
         hosts: Vec::new(),
-        credentials: Some(Credentials::Fixed {
+        credentials: Some(CredentialsConfig::Fixed {
             username: "me".to_owned(),
             password: Secret::new("word".to_owned()),
         }),
         ca_file: Some(identity.cert.clone()),
         redirects: Redirects::Follow,
         token_servers: Vec::new(),
-        outbound: config::Outbound::default(),
+        outbound: config::OutboundProxies::default(),
         head_timeout: None,
         stall_timeout: None,
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall::clock;
-use landfall::config::{Tls, Verify};
-use landfall::listen::{Limits, Slots, Trusted};
+use landfall::config::{TlsFiles, Verify};
+use landfall::listen::{ListenerLimits, Slots, TrustedProxies};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::http::basic;
 use super::tls::Identity;
-use crate::upstream::{limits, setting};
+use crate::upstream::{setting, timeouts};
 
 const SECRET: &str = "a-secret-of-the-rig";
 
@@ -36,15 +36,15 @@ pub struct Plane {
 
 impl Plane {
     /// Before the registry at `url`; over TLS where there is an identity.
-    pub async fn start(bounds: Limits, url: &str, identity: Option<&Identity>) -> Self {
-        Self::start_behind(Trusted::default(), false, bounds, url, identity).await
+    pub async fn start(bounds: ListenerLimits, url: &str, identity: Option<&Identity>) -> Self {
+        Self::start_behind(TrustedProxies::default(), false, bounds, url, identity).await
     }
 
     /// The same behind trusted proxies, which may have to speak the PROXY protocol.
     pub async fn start_behind(
-        trusted: Trusted,
+        trusted: TrustedProxies,
         proxy_protocol: bool,
-        bounds: Limits,
+        bounds: ListenerLimits,
         url: &str,
         identity: Option<&Identity>,
     ) -> Self {
@@ -77,12 +77,12 @@ impl Plane {
             proxy_protocol,
             pipes_max: 64,
         };
-        let upstreams = Upstreams::new(&[setting(url)], limits()).unwrap();
+        let upstreams = Upstreams::new(&[setting(url)], timeouts()).unwrap();
         let proxy = Arc::new(Proxy::new(log.clone(), upstreams, trusted.clone(), settings));
         let certificate = identity.map(|identity| {
             identity.write(dir.path());
             let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
-            Certificate::load(Tls { cert, key }).unwrap()
+            Certificate::load(TlsFiles { cert, key }).unwrap()
         });
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate.as_ref()).unwrap();
         let address = listener.address().unwrap();

@@ -1,5 +1,5 @@
-//! What a token server answers with (Docker's token specification, "Token Response Fields"; RFC 6749 §5.1), as the
-//! field's servers write it. Pure.
+//! Answers of token servers (Docker's token specification, "Token Response Fields"; RFC 6749 §5.1), with the
+//! deviations of existing servers. Pure.
 
 use std::time::Duration;
 
@@ -8,30 +8,30 @@ use serde_json::{Map, Value};
 use super::limits::{TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX};
 use crate::model::time::Time;
 
-/// A token as it was issued.
-pub(super) struct Grant {
+/// An issued token.
+pub(super) struct TokenResponse {
     pub(super) token: String,
-    /// How long it is good from now on.
-    pub(super) life: Duration,
+    /// Remaining lifetime.
+    pub(super) lifetime: Duration,
 }
 
-impl Grant {
-    /// Reads the body of an answer that came `now`.
+impl TokenResponse {
+    /// Parses the body of an answer that arrived at `now`.
     ///
     /// # Errors
-    /// What is missing. The text quotes nothing: a token may be anywhere.
+    /// The missing field. The text quotes nothing, because a token may be anywhere.
     pub(super) fn read(body: &[u8], now: Time) -> Result<Self, &'static str> {
-        // Some servers begin with a byte order mark, which JSON does not know (RFC 8259 §8.1).
+        // Some servers start with a byte order mark, which JSON does not allow (RFC 8259 §8.1).
         let json = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let answer: Map<String, Value> = serde_json::from_slice(json).map_err(|_| "no JSON of a token")?;
         let text = |name| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let token = text("token").or_else(|| text("access_token")).ok_or("no token in the answer")?;
-        let life = life(seconds(answer.get("expires_in")), text("issued_at"), now);
-        Ok(Self { token: token.to_owned(), life })
+        let lifetime = lifetime(seconds(answer.get("expires_in")), text("issued_at"), now);
+        Ok(Self { token: token.to_owned(), lifetime })
     }
 }
 
-/// A number, or a string that is one.
+/// Accepts a number, or a string with one.
 fn seconds(value: Option<&Value>) -> Option<f64> {
     match value? {
         Value::Number(number) => number.as_f64(),
@@ -40,11 +40,11 @@ fn seconds(value: Option<&Value>) -> Option<f64> {
     }
 }
 
-/// How long a token is good from now on. Nothing and less than nothing are no statement, and `issued_at` counts only
-/// where it makes sense on this machine's clock.
-fn life(expires_in_s: Option<f64>, issued_at: Option<&str>, now: Time) -> Duration {
+/// Remaining lifetime of a token. Zero and negative values are ignored. `issued_at` counts only if it is
+/// plausible by the local clock.
+fn lifetime(expires_in_s: Option<f64>, issued_at: Option<&str>, now: Time) -> Duration {
     let stated = expires_in_s.filter(|seconds| *seconds > 0.0);
-    // `min` also takes care of what no Duration can hold.
+    // The bound also avoids values that `Duration` cannot hold.
     let stated = stated.map(|seconds| seconds.min(TOKEN_LIFE_MAX.as_secs_f64()));
     let whole = stated.map_or(TOKEN_LIFE_DEFAULT, Duration::from_secs_f64);
     let issued_at = issued_at.and_then(|text| text.parse::<Time>().ok());
@@ -59,7 +59,7 @@ mod tests {
 
     fn read(body: &[u8]) -> Result<(String, u64), &'static str> {
         let now = "2026-03-02T06:00:00Z".parse().unwrap();
-        Grant::read(body, now).map(|grant| (grant.token, grant.life.as_secs()))
+        TokenResponse::read(body, now).map(|response| (response.token, response.lifetime.as_secs()))
     }
 
     #[test]

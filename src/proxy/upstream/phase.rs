@@ -1,5 +1,5 @@
-//! What may come on a connection to a registry: nothing between two requests, a head of bounded size after one, then a
-//! body.
+//! Enforces what may arrive on a connection to a registry: nothing between requests, then a head of bounded
+//! size, then a body.
 
 use std::io;
 use std::pin::Pin;
@@ -9,87 +9,87 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connect::{Pending, Stream};
-use super::head::says_goodbye;
+use super::connect::{Unread, UpstreamStream};
+use super::head::is_timeout_notice;
 use super::limits::{HEAD_BYTES_MAX, HEAD_READ_BYTES};
 
-/// Nothing is expected.
+/// No bytes are expected.
 const SILENCE: usize = usize::MAX;
-/// A body is: as many bytes as its reader takes.
+/// A body is expected, without a bound.
 const BODY: usize = usize::MAX - 1;
 
-/// What is expected, told by who asks and looked at by what reads. One task uses both at a time.
+/// Expected phase, set by the request and checked by the reader. Both run in the same task.
 #[derive(Debug)]
-pub(super) struct Meter {
-    /// [`SILENCE`], [`BODY`], or how many bytes may still come before the head is whole.
+pub(super) struct ResponsePhase {
+    /// [`SILENCE`], [`BODY`], or the number of bytes left for the head.
     expected: AtomicUsize,
-    came_unasked: AtomicBool,
+    has_unsolicited_bytes: AtomicBool,
 }
 
-impl Meter {
+impl ResponsePhase {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { expected: AtomicUsize::new(BODY), came_unasked: AtomicBool::new(false) })
+        Arc::new(Self { expected: AtomicUsize::new(BODY), has_unsolicited_bytes: AtomicBool::new(false) })
     }
 
-    /// A request was answered and the next one is not sent.
+    /// Enters the idle phase after an answer.
     pub(super) fn expect_silence(&self) {
         self.expected.store(SILENCE, Ordering::Relaxed);
     }
 
-    /// A request is sent.
+    /// Enters the head phase after a request.
     pub(super) fn expect_head(&self) {
         self.expected.store(HEAD_BYTES_MAX, Ordering::Relaxed);
     }
 
-    /// The head has come.
+    /// Enters the body phase after the head.
     pub(super) fn expect_body(&self) {
         self.expected.store(BODY, Ordering::Relaxed);
     }
 
-    /// The head would be larger than it may be, with all 1xx before it.
-    pub(super) fn is_spent(&self) -> bool {
+    /// Whether the head, with all preceding 1xx, exceeded its bound.
+    pub(super) fn is_head_too_large(&self) -> bool {
         self.expected.load(Ordering::Relaxed) == 0
     }
 
-    /// Bytes came while silence was expected.
-    pub(super) fn came_unasked(&self) -> bool {
-        self.came_unasked.load(Ordering::Relaxed)
+    /// Whether bytes arrived in the idle phase.
+    pub(super) fn has_unsolicited_bytes(&self) -> bool {
+        self.has_unsolicited_bytes.load(Ordering::Relaxed)
     }
 }
 
-/// A stream that is read as its meter says.
-pub(super) struct Metered {
-    stream: Stream,
-    meter: Arc<Meter>,
+/// A stream whose reads are checked against the phase.
+pub(super) struct CheckedStream {
+    stream: UpstreamStream,
+    phase: Arc<ResponsePhase>,
 }
 
-impl Metered {
-    pub(super) fn new(stream: Stream, meter: Arc<Meter>) -> Self {
-        Self { stream, meter }
+impl CheckedStream {
+    pub(super) fn new(stream: UpstreamStream, phase: Arc<ResponsePhase>) -> Self {
+        Self { stream, phase }
     }
 
-    pub(super) fn into_stream(self) -> Stream {
+    pub(super) fn into_stream(self) -> UpstreamStream {
         self.stream
     }
 
-    /// Reads where nothing may come. tokio hears of what has come when its thread looks next; the system knows it now.
+    /// Reads in the idle phase. Asks the kernel as well, because tokio learns of new bytes later.
     fn poll_silence(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        let pending = match read {
-            Poll::Pending => self.stream.pending(),
-            Poll::Ready(Ok(())) if says_goodbye(buf.filled()) => Pending::End,
-            Poll::Ready(Ok(())) if !buf.filled().is_empty() => Pending::Bytes,
+        let unread = match read {
+            Poll::Pending => self.stream.unread(),
+            Poll::Ready(Ok(())) if is_timeout_notice(buf.filled()) => Unread::Closed,
+            Poll::Ready(Ok(())) if !buf.filled().is_empty() => Unread::Bytes,
             Poll::Ready(_) => return read,
         };
-        if pending == Pending::Nothing {
+        if unread == Unread::Nothing {
             return Poll::Pending;
         }
-        self.meter.came_unasked.fetch_or(pending == Pending::Bytes, Ordering::Relaxed);
+        self.phase.has_unsolicited_bytes.fetch_or(unread == Unread::Bytes, Ordering::Relaxed);
         Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
     }
 
-    /// Reads a piece of a head. hyper skips 1xx in a loop, so that an endless row of them must end here; pieces are
-    /// small, so that what is parsed at a time is little.
+    /// Reads a part of a head. hyper skips 1xx responses in a loop, so an endless sequence of them must fail
+    /// here. Small reads keep the parsing of each step cheap.
     fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
@@ -110,15 +110,15 @@ impl Metered {
             read
         };
         let bytes_left = bytes_left.saturating_sub(buf.filled().len() - before);
-        self.meter.expected.store(bytes_left, Ordering::Relaxed);
+        self.phase.expected.store(bytes_left, Ordering::Relaxed);
         read
     }
 }
 
-impl AsyncRead for Metered {
+impl AsyncRead for CheckedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match this.meter.expected.load(Ordering::Relaxed) {
+        match this.phase.expected.load(Ordering::Relaxed) {
             BODY => Pin::new(&mut this.stream).poll_read(cx, buf),
             SILENCE => this.poll_silence(cx, buf),
             bytes_left => this.poll_head(cx, buf, bytes_left),
@@ -126,7 +126,7 @@ impl AsyncRead for Metered {
     }
 }
 
-impl AsyncWrite for Metered {
+impl AsyncWrite for CheckedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

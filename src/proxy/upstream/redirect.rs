@@ -1,56 +1,59 @@
-//! Places that a registry points to: `Location` and `realm`. Pure.
+//! Targets that a registry names in `Location` and `realm`. Pure.
 
 use url::{Host, Url};
 
-use super::error::{Refusal, UpstreamError};
+use super::error::{ForbiddenTarget, UpstreamError};
 
-/// Where `location`, read at `here`, leads, if it may be followed at all. Its address is looked at when it is
-/// connected to.
+/// Resolves `location` against `here` and checks whether it may be followed. Its address is checked when connecting.
 pub(super) fn follow(here: &Url, location: &str) -> Result<Url, UpstreamError> {
     let refused = |target: String, reason| UpstreamError::Refused { target, reason };
-    let mut place = here.join(location).map_err(|_| refused("what it wrote".to_owned(), Refusal::NotAUrl))?;
-    let reason = if !matches!(place.scheme(), "http" | "https") {
-        Some(Refusal::Scheme)
-    } else if here.scheme() == "https" && place.scheme() == "http" {
-        Some(Refusal::Downgrade)
-    } else if has_user_info(&place) {
-        Some(Refusal::UserInfo)
+    let mut url =
+        here.join(location).map_err(|_| refused("what it wrote".to_owned(), ForbiddenTarget::NotAUrl))?;
+    let reason = if !matches!(url.scheme(), "http" | "https") {
+        Some(ForbiddenTarget::Scheme)
+    } else if here.scheme() == "https" && url.scheme() == "http" {
+        Some(ForbiddenTarget::Downgrade)
+    } else if has_user_info(&url) {
+        Some(ForbiddenTarget::UserInfo)
     } else {
         None
     };
-    place.set_fragment(None);
+    url.set_fragment(None);
     match reason {
-        Some(reason) => Err(refused(shown(&place), reason)),
-        None => Ok(place),
+        Some(reason) => Err(refused(without_secrets(&url), reason)),
+        None => Ok(url),
     }
 }
 
-/// Where a registry's token server is. Besides the origins in `named`, a token server is told a password only if it is of the
-/// registry's own domain, and nothing if it leads from https to http, where everybody could read it.
+/// Resolves a registry's token server. Outside the origins in `allowed`, it may receive a password only if it
+/// is of the registry's own domain, and nothing at all if it leads from https to http.
 pub(super) fn follow_to_realm(
     registry: &Url,
     realm: &str,
-    named: &[Url],
-    is_told_password: bool,
+    allowed: &[Url],
+    sends_password: bool,
 ) -> Result<Url, UpstreamError> {
-    let is_named = |place: &Url| named.iter().any(|named| same_origin(named, place));
-    let place = match follow(registry, realm) {
-        Err(UpstreamError::Refused { target, reason: Refusal::Downgrade }) => {
-            let mut place =
-                registry.join(realm).ok().filter(|place| !has_user_info(place) && is_named(place));
-            place.iter_mut().for_each(|place| place.set_fragment(None));
-            place.ok_or(UpstreamError::Refused { target, reason: Refusal::InsecureRealm })?
+    let is_allowed = |url: &Url| allowed.iter().any(|allowed| same_origin(allowed, url));
+    let url = match follow(registry, realm) {
+        Err(UpstreamError::Refused { target, reason: ForbiddenTarget::Downgrade }) => {
+            let mut url = registry.join(realm).ok().filter(|url| !has_user_info(url) && is_allowed(url));
+            url.iter_mut().for_each(|url| url.set_fragment(None));
+            url.ok_or(UpstreamError::Refused { target, reason: ForbiddenTarget::InsecureRealm })?
         }
-        place => place?,
+        url => url?,
     };
-    if is_told_password && !is_named(&place) && !is_of_one_domain(registry, &place) {
-        return Err(UpstreamError::Refused { target: shown(&place), reason: Refusal::ForeignRealm });
+    if sends_password && !is_allowed(&url) && !is_same_domain(registry, &url) {
+        return Err(UpstreamError::Refused {
+            target: without_secrets(&url),
+            reason: ForbiddenTarget::ForeignRealm,
+        });
     }
-    Ok(place)
+    Ok(url)
 }
 
-/// Whether both hosts are one's own: the same, names below the same domain that somebody registered, or this machine.
-fn is_of_one_domain(one: &Url, other: &Url) -> bool {
+/// Whether both hosts have the same owner: the same host, names below the same registered domain, or the
+/// local machine.
+fn is_same_domain(one: &Url, other: &Url) -> bool {
     let is_domain =
         |a: &str, b: &str| psl::domain_str(a).is_some_and(|domain| psl::domain_str(b) == Some(domain));
     same_host(one, other)
@@ -62,25 +65,25 @@ fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        // RFC 6761 §6.3
+        // Special use of `localhost` (RFC 6761 §6.3).
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
 }
 
-/// Whether both are served by the same host, on whatever port.
+/// Whether both URLs have the same host, on any port.
 pub(super) fn same_host(one: &Url, other: &Url) -> bool {
     one.host() == other.host()
 }
 
-/// Whether credentials for one are for the other: scheme, host and port are the same (RFC 6454).
+/// Whether both URLs have the same scheme, host and port (RFC 6454), so that credentials may be shared.
 pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && same_host(one, other)
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
-/// What keeps a URL from being a registry's.
+/// Reason why a URL cannot be a registry's.
 pub(super) fn unfit_for_registry(url: &Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         Some("it must begin with http:// or https:// and name a host")
@@ -93,8 +96,8 @@ pub(super) fn unfit_for_registry(url: &Url) -> Option<&'static str> {
     }
 }
 
-/// A URL for a log: without user name and password, and without the query, which may be signed.
-pub(super) fn shown(url: &Url) -> String {
+/// URL for a log: without user name, password, and query, which may be signed.
+pub(super) fn without_secrets(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }
@@ -116,14 +119,14 @@ mod tests {
             ("https://r.example/v2/a", "//cdn.example/b", Ok("https://cdn.example/b")),
             ("http://r.example/v2/a", "https://cdn.example/b", Ok("https://cdn.example/b")),
             ("http://r.example/v2/a", "http://cdn.example/b", Ok("http://cdn.example/b")),
-            ("https://r.example/v2/a", "http://r.example/b", Err(Refusal::Downgrade)),
-            ("https://r.example/v2/a", "http://cdn.example/b", Err(Refusal::Downgrade)),
-            ("http://r.example/v2/a", "file:///etc/passwd", Err(Refusal::Scheme)),
-            ("http://r.example/v2/a", "gopher://cdn.example/", Err(Refusal::Scheme)),
-            ("http://r.example/v2/a", "http://me@cdn.example/", Err(Refusal::UserInfo)),
-            ("http://r.example/v2/a", "http://me:word@cdn.example/", Err(Refusal::UserInfo)),
-            ("http://r.example/v2/a", "http://", Err(Refusal::NotAUrl)),
-            ("http://r.example/v2/a", "http://[::1/", Err(Refusal::NotAUrl)),
+            ("https://r.example/v2/a", "http://r.example/b", Err(ForbiddenTarget::Downgrade)),
+            ("https://r.example/v2/a", "http://cdn.example/b", Err(ForbiddenTarget::Downgrade)),
+            ("http://r.example/v2/a", "file:///etc/passwd", Err(ForbiddenTarget::Scheme)),
+            ("http://r.example/v2/a", "gopher://cdn.example/", Err(ForbiddenTarget::Scheme)),
+            ("http://r.example/v2/a", "http://me@cdn.example/", Err(ForbiddenTarget::UserInfo)),
+            ("http://r.example/v2/a", "http://me:word@cdn.example/", Err(ForbiddenTarget::UserInfo)),
+            ("http://r.example/v2/a", "http://", Err(ForbiddenTarget::NotAUrl)),
+            ("http://r.example/v2/a", "http://[::1/", Err(ForbiddenTarget::NotAUrl)),
         ];
         for (here, location, expected) in cases {
             let found = follow(&here.parse().unwrap(), location).map_err(|error| match error {
@@ -136,9 +139,10 @@ mod tests {
 
     #[test]
     fn a_password_goes_to_the_registrys_own_domain_and_to_what_is_named() {
-        let named = ["https://sso.example.net", "http://auth.internal:5001"].map(|url| url.parse().unwrap());
+        let allowed =
+            ["https://sso.example.net", "http://auth.internal:5001"].map(|url| url.parse().unwrap());
         let cases = [
-            // As the field has them: one host, a host below or above, and one beside it.
+            // Existing registries: the same host, a host below or above it, and one beside it.
             ("https://ghcr.io", "https://ghcr.io/token", true),
             ("https://r.example.com:5000", "https://r.example.com/token", true),
             ("https://registry-1.docker.io", "https://auth.docker.io/token", true),
@@ -148,7 +152,7 @@ mod tests {
             ("https://r.example", "/token", true),
             ("http://127.0.0.1:5000", "http://localhost:5001/token", true),
             ("http://[::1]:5000", "http://127.0.0.1:5001/token", true),
-            // Somebody else's.
+            // Foreign domains.
             ("https://r.example.com", "https://evil.example/token", false),
             ("https://r.example.com", "https://example.com.evil.example/token", false),
             ("https://shop.co.uk", "https://evil.co.uk/token", false),
@@ -158,19 +162,18 @@ mod tests {
             ("https://r.example.com", "https://192.0.2.7/token", false),
             ("https://192.0.2.7", "https://192.0.2.8/token", false),
             ("http://127.0.0.1:5000", "http://auth.localhost.example/token", false),
-            // Named, with scheme and port.
+            // Allowed explicitly, with scheme and port.
             ("https://r.example.com", "https://sso.example.net/realms/a#b", true),
             ("https://r.example.com", "https://sso.example.net:8443/realms/a", false),
             ("https://r.example.com", "http://auth.internal:5001/token", true),
         ];
-        for (registry, realm, is_told) in cases {
-            let found = |is_told_password| {
-                follow_to_realm(&registry.parse().unwrap(), realm, &named, is_told_password)
-            };
+        for (registry, realm, sends) in cases {
+            let found =
+                |sends_password| follow_to_realm(&registry.parse().unwrap(), realm, &allowed, sends_password);
             match found(true) {
-                Ok(place) => assert!(is_told && place.fragment().is_none(), "{registry} {realm}"),
-                Err(UpstreamError::Refused { reason: Refusal::ForeignRealm, .. }) => {
-                    assert!(!is_told, "{registry} {realm}");
+                Ok(url) => assert!(sends && url.fragment().is_none(), "{registry} {realm}"),
+                Err(UpstreamError::Refused { reason: ForbiddenTarget::ForeignRealm, .. }) => {
+                    assert!(!sends, "{registry} {realm}");
                 }
                 Err(other) => panic!("{other}"),
             }
@@ -180,21 +183,21 @@ mod tests {
 
     #[test]
     fn a_token_server_without_tls_is_followed_to_by_name_alone() {
-        let named = ["http://auth.internal:5001", "http://auth.example"].map(|url| url.parse().unwrap());
+        let allowed = ["http://auth.internal:5001", "http://auth.example"].map(|url| url.parse().unwrap());
         let cases = [
             ("https://r.example", "http://auth.internal:5001/token?a=b", Ok(())),
             ("https://r.example", "http://AUTH.example/token", Ok(())),
             ("https://r.example", "https://auth.internal:5001/token", Ok(())),
             ("http://r.example", "http://other.internal/token", Ok(())),
-            ("https://r.example", "http://auth.internal/token", Err(Refusal::InsecureRealm)),
-            ("https://r.example", "http://auth.internal:5002/token", Err(Refusal::InsecureRealm)),
-            ("https://r.example", "http://sub.auth.example/token", Err(Refusal::InsecureRealm)),
-            ("https://r.example", "http://r.example/token", Err(Refusal::InsecureRealm)),
-            ("https://r.example", "http://me:word@auth.example/token", Err(Refusal::InsecureRealm)),
-            ("https://r.example", "ftp://auth.example/token", Err(Refusal::Scheme)),
+            ("https://r.example", "http://auth.internal/token", Err(ForbiddenTarget::InsecureRealm)),
+            ("https://r.example", "http://auth.internal:5002/token", Err(ForbiddenTarget::InsecureRealm)),
+            ("https://r.example", "http://sub.auth.example/token", Err(ForbiddenTarget::InsecureRealm)),
+            ("https://r.example", "http://r.example/token", Err(ForbiddenTarget::InsecureRealm)),
+            ("https://r.example", "http://me:word@auth.example/token", Err(ForbiddenTarget::InsecureRealm)),
+            ("https://r.example", "ftp://auth.example/token", Err(ForbiddenTarget::Scheme)),
         ];
         for (registry, realm, expected) in cases {
-            let found = follow_to_realm(&registry.parse().unwrap(), realm, &named, false);
+            let found = follow_to_realm(&registry.parse().unwrap(), realm, &allowed, false);
             let found = found.map(|_| ()).map_err(|error| match error {
                 UpstreamError::Refused { reason, target } if !target.contains("word") => reason,
                 other => panic!("{other}"),

@@ -1,17 +1,18 @@
-//! How the descriptors of the process are divided, so that clients who hold theirs keep none from the registry's side.
+//! Shares of the process's file descriptors, so that clients who hold theirs leave enough for connections to
+//! registries.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// For what the process itself opens: the log, certificates, standard streams, what its runtimes wait on.
+/// Descriptors of the process itself: the log, certificates, standard streams, the runtimes' event queues.
 const OWN: usize = 64;
-/// Pipes open at a time at most, two descriptors each.
+/// Pipes open at a time, two descriptors each.
 const PIPES_MAX: usize = 1_024;
-/// With fewer client connections at a time than this, the operator should know.
+/// Client connections below which the operator is warned.
 const CONNECTIONS_FEW: usize = 2_000;
 
-/// How many of each there may be.
+/// Numbers of connections and pipes that the limit on open files allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Files {
+pub struct DescriptorLimits {
     /// Connections of the proxy's clients.
     pub proxy_connections_max: usize,
     /// Connections to the admin server.
@@ -20,9 +21,9 @@ pub struct Files {
     pub pipes_max: usize,
 }
 
-impl Files {
-    /// Raises the process's limit on open files as far as it may itself (the usual soft limit of 1,024 is there for
-    /// programs that use `select`), and divides what that gives. A small limit is said.
+impl DescriptorLimits {
+    /// Raises the process's soft limit on open files to its hard limit (the usual soft limit of 1,024 exists
+    /// for programs that use `select`) and divides the result. Warns if it is small.
     pub fn of_process() -> Self {
         let mut limit = getrlimit(Resource::Nofile);
         if limit.current != limit.maximum {
@@ -38,15 +39,15 @@ impl Files {
             tracing::warn!(
                 files_max,
                 connections_max = files.proxy_connections_max,
-                "few clients can be connected at a time, because few files may be open: raise the limit (LimitNOFILE= in \
-                 systemd, --ulimit nofile= in Docker, ulimit -Hn in a shell) to 65536"
+                "the limit on open files allows few client connections: raise it to 65536 (LimitNOFILE= in systemd, \
+                 --ulimit nofile= in Docker, ulimit -Hn in a shell)"
             );
         }
         files
     }
 
-    /// Divides so many descriptors: an eighth to the admin server; of the rest half to clients and a quarter to pipes, so
-    /// that a quarter at least is left for connections to registries.
+    /// Divides `files_max` descriptors: an eighth to the admin server; of the rest half to clients and a
+    /// quarter to pipes, so that at least a quarter is left for connections to registries.
     fn of(files_max: usize) -> Self {
         let rest = files_max.saturating_sub(OWN);
         let admin = (rest / 8).max(1);
@@ -66,14 +67,15 @@ mod tests {
     #[test]
     fn clients_and_pipes_leave_descriptors_for_the_registrys_side() {
         for files_max in [100, 256, 1_024, 4_096, 65_536, 1 << 20] {
-            let files = Files::of(files_max);
+            let files = DescriptorLimits::of(files_max);
             let clients = files.proxy_connections_max + files.admin_connections_max;
             let left = files_max - OWN - clients - 2 * files.pipes_max;
             assert!(4 * left >= files.proxy_connections_max, "{files_max}: {files:?} leave {left}");
         }
-        assert_eq!(Files::of(256).proxy_connections_max, 84);
+        assert_eq!(DescriptorLimits::of(256).proxy_connections_max, 84);
         assert!(
-            Files::of(usize::MAX).proxy_connections_max > 10_000 && Files::of(0).proxy_connections_max == 1
+            DescriptorLimits::of(usize::MAX).proxy_connections_max > 10_000
+                && DescriptorLimits::of(0).proxy_connections_max == 1
         );
     }
 }

@@ -1,4 +1,4 @@
-//! When a registry is left alone: learning is nobody's pull, and must not take from a quota what pulls need.
+//! Backoff of background fetches, which must not use up a quota that pulls need.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,22 +10,22 @@ use tokio::time::Instant;
 
 use crate::model::time::Time;
 
-/// Pause after a failure, and after a refusal that does not say for how long; it doubles with each that follows.
+/// Pause after a failure or a refusal without `Retry-After`; it doubles with each further failure.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Longest pause, whatever a registry says.
+/// Longest pause, whatever a registry demands.
 const PAUSE_MAX: Duration = Duration::from_secs(60 * 60);
-/// Pause where few requests are left of a quota.
+/// Pause when a quota is nearly spent.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15 * 60);
-/// Learning leaves one of so many requests of a quota to pulls.
+/// Divisor for the part of a quota that is reserved for pulls.
 const QUOTA_RESERVE: u64 = 5;
 
 /// Docker Hub's quota (draft-polli-ratelimit-headers): `100;w=21600`.
 const QUOTA: HeaderName = HeaderName::from_static("ratelimit-limit");
 const QUOTA_LEFT: HeaderName = HeaderName::from_static("ratelimit-remaining");
 
-/// What the registries said about asking again, by their place among the upstreams.
+/// Pauses of the registries, by their index among the upstreams.
 #[derive(Default)]
-pub(super) struct Patience(Mutex<HashMap<usize, Pause>>);
+pub(super) struct Backoff(Mutex<HashMap<usize, Pause>>);
 
 #[derive(Default)]
 struct Pause {
@@ -33,28 +33,34 @@ struct Pause {
     failures: u32,
 }
 
-impl Patience {
-    /// Whether the registry may be asked for what no client waits for.
-    pub(super) fn is_over(&self, registry: usize) -> bool {
+impl Backoff {
+    /// Whether the registry may be asked in the background.
+    pub(super) fn allows(&self, registry: usize) -> bool {
         self.lock().get(&registry).and_then(|pause| pause.until).is_none_or(|until| Instant::now() >= until)
     }
 
-    /// The registry answered so, whoever asked. Returns whether it wants to be left alone.
-    pub(super) fn heed(&self, registry: usize, status: StatusCode, headers: &HeaderMap, now: Time) -> bool {
+    /// Applies an answer of the registry, to whichever request. Returns whether it demands a pause.
+    pub(super) fn apply_response(
+        &self,
+        registry: usize,
+        status: StatusCode,
+        headers: &HeaderMap,
+        now: Time,
+    ) -> bool {
         let Some(pause) = pause_after(status, headers, now) else { return false };
         self.lock().entry(registry).or_default().until = Some(Instant::now() + pause);
         true
     }
 
-    /// The registry gave no answer, or none that is one.
+    /// Records that the registry gave no usable answer.
     pub(super) fn failed(&self, registry: usize) {
         let mut pauses = self.lock();
         let pause = pauses.entry(registry).or_default();
-        pause.until = Some(Instant::now() + doubled(pause.failures));
+        pause.until = Some(Instant::now() + pause_after_failures(pause.failures));
         pause.failures = pause.failures.saturating_add(1);
     }
 
-    /// The registry answered a question.
+    /// Records that the registry answered.
     pub(super) fn answered(&self, registry: usize) {
         if let Some(pause) = self.lock().get_mut(&registry) {
             pause.failures = 0;
@@ -62,17 +68,17 @@ impl Patience {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<usize, Pause>> {
-        // Whole at every instant, whoever panicked.
+        // A panic cannot leave the map inconsistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The pause after so many failures before this one.
-pub(super) fn doubled(failures: u32) -> Duration {
+/// Pause after this many earlier failures.
+pub(super) fn pause_after_failures(failures: u32) -> Duration {
     PAUSE.saturating_mul(2u32.saturating_pow(failures)).min(PAUSE_MAX)
 }
 
-/// For how long an answer asks to be left alone.
+/// Pause that an answer demands.
 fn pause_after(status: StatusCode, headers: &HeaderMap, now: Time) -> Option<Duration> {
     let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
     match status {
@@ -88,7 +94,7 @@ fn pause_after(status: StatusCode, headers: &HeaderMap, now: Time) -> Option<Dur
     }
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
+/// Parses `Retry-After` (RFC 9110 §10.2.3): seconds or a date.
 fn wait(text: &str, now: Time) -> Option<Duration> {
     let seconds = text.trim().parse().ok().map(Duration::from_secs);
     seconds.or_else(|| {
@@ -113,7 +119,7 @@ mod tests {
             (429, &[("retry-after", "600")][..], Some(Duration::from_secs(600))),
             (429, &[("retry-after", "Sat, 28 Nov 2026 15:27:22 GMT")], Some(Duration::from_secs(600))),
             (503, &[("retry-after", "120")], Some(Duration::from_secs(120))),
-            // At least a minute, at most an hour, and a minute where it is not said or cannot be read.
+            // At least a minute and at most an hour; a minute if it is missing or malformed.
             (429, &[("retry-after", "0")], minute),
             (429, &[("retry-after", "Sat, 28 Nov 2026 15:17:20 GMT")], minute),
             (429, &[("retry-after", "99999999999999999999")], minute),
@@ -121,11 +127,11 @@ mod tests {
             (429, &[("retry-after", "soon")], minute),
             (429, &[], minute),
             (503, &[], minute),
-            // Others do not ask for it.
+            // Other statuses demand no pause.
             (200, &[("retry-after", "600")], None),
             (404, &[], None),
             (500, &[], None),
-            // A fifth of the quota is for pulls.
+            // A fifth of the quota is reserved for pulls.
             (200, &[("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "21;w=21600")], None),
             (200, &[("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "20;w=21600")], quota),
             (200, &[("ratelimit-limit", "100"), ("ratelimit-remaining", "0")], quota),
@@ -144,23 +150,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_registry_that_fails_is_asked_more_and_more_rarely() {
-        let patience = Patience::default();
-        assert!(patience.is_over(0));
+        let backoff = Backoff::default();
+        assert!(backoff.allows(0));
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
-            patience.failed(0);
+            backoff.failed(0);
             tokio::time::advance(Duration::from_secs(60 * minutes - 1)).await;
-            assert!(!patience.is_over(0) && patience.is_over(1), "{minutes}");
+            assert!(!backoff.allows(0) && backoff.allows(1), "{minutes}");
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(patience.is_over(0), "{minutes}");
+            assert!(backoff.allows(0), "{minutes}");
         }
-        patience.answered(0);
-        patience.failed(0);
+        backoff.answered(0);
+        backoff.failed(0);
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert!(patience.is_over(0));
+        assert!(backoff.allows(0));
         let wants = HeaderMap::from_iter([(RETRY_AFTER, "600".parse().unwrap())]);
-        assert!(patience.heed(0, StatusCode::TOO_MANY_REQUESTS, &wants, now()));
-        assert!(!patience.heed(1, StatusCode::OK, &wants, now()));
+        assert!(backoff.apply_response(0, StatusCode::TOO_MANY_REQUESTS, &wants, now()));
+        assert!(!backoff.apply_response(1, StatusCode::OK, &wants, now()));
         tokio::time::advance(Duration::from_secs(599)).await;
-        assert!(!patience.is_over(0) && patience.is_over(1));
+        assert!(!backoff.allows(0) && backoff.allows(1));
     }
 }

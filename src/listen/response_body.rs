@@ -1,4 +1,4 @@
-//! An answer's body on its way to a client.
+//! The body of an answer on its way to a client.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,46 +7,46 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::slot::UnderWay;
-use super::streams::Turn;
+use super::slot::ActiveRequest;
+use super::streams::StreamProgress;
 
-/// What an HTTP/2 client is given at a time, so that taking some of it is seen however slow it is, and no more than this
-/// is held for it beside the body.
+/// Most bytes handed to an HTTP/2 stream at a time. Small pieces show progress on slow clients and bound the
+/// memory held beside the body.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// A body whose request is under way until the body is dropped.
-pub struct Answer<B> {
+/// A body that keeps its request active until it is dropped.
+pub struct ResponseBody<B> {
     body: B,
-    stream: Option<Stream>,
-    under_way: UnderWay,
+    stream: Option<Http2Stream>,
+    active: ActiveRequest,
 }
 
-/// What only a stream of HTTP/2 has.
-struct Stream {
-    turn: Arc<Turn>,
-    /// Rest of a piece that is too large to be given at once.
+/// State of an HTTP/2 stream's body.
+struct Http2Stream {
+    progress: Arc<StreamProgress>,
+    /// Rest of a frame that is larger than one piece.
     rest: Bytes,
 }
 
-impl<B> Answer<B> {
-    /// The body of an answer to the request that is under way.
-    pub fn new(body: B, under_way: UnderWay) -> Self {
-        let stream = Turn::here().map(|turn| Stream { turn, rest: Bytes::new() });
-        Self { body, stream, under_way }
+impl<B> ResponseBody<B> {
+    /// Wraps the body of an answer to the active request.
+    pub fn new(body: B, active: ActiveRequest) -> Self {
+        let stream = StreamProgress::current().map(|progress| Http2Stream { progress, rest: Bytes::new() });
+        Self { body, stream, active }
     }
 
-    /// The body itself, for who writes it without hyper.
-    pub fn into_parts(self) -> (B, UnderWay) {
-        (self.body, self.under_way)
+    /// Splits off the inner body, for writing it without hyper.
+    pub fn into_parts(self) -> (B, ActiveRequest) {
+        (self.body, self.active)
     }
 
-    /// The body itself.
+    /// The inner body.
     pub fn get_ref(&self) -> &B {
         &self.body
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -77,19 +77,19 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
     }
 }
 
-impl<B> Answer<B> {
+impl<B> ResponseBody<B> {
     fn rest_bytes(&self) -> u64 {
         self.stream.as_ref().map_or(0, |stream| stream.rest.len() as u64)
     }
 }
 
-impl Stream {
+impl Http2Stream {
     fn poll_piece<B: Body<Data = Bytes>>(
         &mut self,
         body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.turn.is_servers();
+        self.progress.body_polled();
         if self.rest.is_empty() {
             match body.poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
@@ -100,7 +100,7 @@ impl Stream {
             }
         }
         let bytes = self.rest.len().min(PIECE_BYTES_MAX);
-        self.turn.becomes_clients();
+        self.progress.data_given();
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(bytes)))))
     }
 }

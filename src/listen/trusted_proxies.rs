@@ -1,22 +1,22 @@
-//! Load balancers and reverse proxies that were named: they speak for others.
+//! Load balancers and reverse proxies that may name the addresses of their clients.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-/// Networks whose word about a client's address is taken.
+/// Networks of the trusted proxies.
 #[derive(Clone, Debug, Default)]
-pub struct Trusted(Arc<[IpNet]>);
+pub struct TrustedProxies(Arc<[IpNet]>);
 
-impl Trusted {
-    /// Those in these networks.
+impl TrustedProxies {
+    /// Trusts the proxies in these networks.
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
         Self(networks.into_iter().collect())
     }
 
-    /// Whether this address is one of them.
-    pub fn has(&self, address: IpAddr) -> bool {
+    /// Whether `address` is a trusted proxy's.
+    pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }

@@ -1,4 +1,4 @@
-//! `[[cluster]]`: where the workloads of an environment are, and how Landfall reaches them if it may.
+//! `[[cluster]]`: location of an environment's workloads, and Landfall's access to them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,34 +22,34 @@ pub(super) struct ClusterTable {
     workloads: BTreeMap<String, Vec<String>>,
 }
 
-/// How Landfall reaches the cluster of an environment.
+/// Access to an environment's cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// As whom.
-    pub login: Login,
-    /// The environment's namespace; that of the kubeconfig's context without.
+pub struct ClusterAccess {
+    /// Source of the credentials.
+    pub login: ClusterLogin,
+    /// The environment's namespace; by default that of the kubeconfig's context.
     pub namespace: Option<String>,
 }
 
-/// As whom Landfall comes to a cluster.
+/// Source of credentials for a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// As the service account of the pod that it runs in, to the cluster around it.
+pub enum ClusterLogin {
+    /// The service account of Landfall's own pod, for the surrounding cluster.
     InCluster,
-    /// As a kubeconfig says.
+    /// A kubeconfig.
     Kubeconfig {
-        /// The file; it is read again each time.
+        /// Path of the file, which is read for each use.
         file: PathBuf,
-        /// The context in it; its current one without.
+        /// Context in the file; by default its current one.
         context: Option<String>,
     },
 }
 
-/// Where the workloads of environments are, and how they are reached where Landfall may.
-pub(super) type Clusters = (BTreeMap<EnvironmentName, Place>, BTreeMap<EnvironmentName, Access>);
+/// Locations of the environments' workloads, and access to clusters.
+pub(super) type Clusters = (BTreeMap<EnvironmentName, Place>, BTreeMap<EnvironmentName, ClusterAccess>);
 
-/// The clusters of environments; each environment has one at most.
-pub(super) fn clusters(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigError> {
+/// Checks the clusters; each environment has one at most.
+pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigError> {
     let (mut places, mut accesses) = (BTreeMap::new(), BTreeMap::new());
     for (index, table) in tables.into_iter().enumerate() {
         let key = |name: &str| format!("cluster[{index}].{name}");
@@ -60,7 +60,7 @@ pub(super) fn clusters(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigErro
         let environment: EnvironmentName =
             name.parse().map_err(|error: BadEnvironmentName| wrong("environment", error.to_string()))?;
         if let Some(namespace) = table.namespace.as_deref().filter(|text| !is_namespace(text)) {
-            return Err(wrong("namespace", format!("`{namespace}` is no name of a namespace; e.g. shop")));
+            return Err(wrong("namespace", format!("`{namespace}` is not a namespace's name; e.g. shop")));
         }
         let mut workloads = BTreeMap::new();
         for (repository, names) in table.workloads {
@@ -72,8 +72,8 @@ pub(super) fn clusters(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigErro
         }
         let login = match (table.kubeconfig, table.in_cluster) {
             (None, false) => None,
-            (None, true) => Some(Login::InCluster),
-            (Some(file), false) => Some(Login::Kubeconfig { file, context: table.context.clone() }),
+            (None, true) => Some(ClusterLogin::InCluster),
+            (Some(file), false) => Some(ClusterLogin::Kubeconfig { file, context: table.context.clone() }),
             (Some(_), true) => {
                 return Err(wrong("in_cluster", "either that or a kubeconfig, not both".into()));
             }
@@ -83,19 +83,19 @@ pub(super) fn clusters(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigErro
                            away, and run the commands of plans with kubectl";
             return Err(wrong("environment", problem.into()));
         }
-        if login == Some(Login::InCluster) && table.namespace.is_none() {
+        if login == Some(ClusterLogin::InCluster) && table.namespace.is_none() {
             let problem =
-                "missing: in_cluster needs it, for Landfall's own namespace is hardly the environment's";
+                "missing: in_cluster needs it, because Landfall's own namespace is hardly the environment's";
             return Err(wrong("namespace", problem.into()));
         }
         if let Some(login) = login {
-            accesses.insert(environment.clone(), Access { login, namespace: table.namespace.clone() });
+            accesses.insert(environment.clone(), ClusterAccess { login, namespace: table.namespace.clone() });
         }
         let place = Place { context: table.context, namespace: table.namespace, workloads };
         if places.insert(environment, place).is_some() {
             return Err(wrong(
                 "environment",
-                format!("`{name}` is there twice; each environment has one place"),
+                format!("`{name}` is used twice; each environment has one cluster"),
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! Why a TLS connection to a registry was not made, in words that say what to do. Pure.
+//! Explanations of TLS failures that say what to do. Pure.
 
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
@@ -6,16 +6,16 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 use super::pinned::{is_ca_as_server, is_version_1};
 use crate::model::time::Time;
 
-/// What is wrong, and the next step. For the log: it names hosts.
-pub(super) fn in_words(error: &Error) -> String {
+/// Describes the problem and the next step. For the log: the text has host names.
+pub(super) fn describe(error: &Error) -> String {
     match error {
         _ if is_ca_as_server(error) => {
-            "it shows a CA's certificate as its own (openssl req -x509 makes such): \
-             name exactly that certificate in ca_file"
+            "it presents a CA certificate as its own (as openssl req -x509 makes): \
+             put exactly that certificate into ca_file"
                 .to_owned()
         }
         _ if is_version_1(error) => {
-            "its certificate is of X.509 version 1, which knows no subjectAltName: make one of version 3"
+            "its certificate is of X.509 version 1, which has no subjectAltName: make one of version 3"
                 .to_owned()
         }
         Error::InvalidCertificate(problem) => of_certificate(problem),
@@ -24,10 +24,10 @@ pub(super) fn in_words(error: &Error) -> String {
         }
         Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion)
         | Error::PeerIncompatible(_) => {
-            format!("it speaks no TLS 1.2 or 1.3 that Landfall does ({error}): look at its TLS settings")
+            format!("it supports no TLS 1.2 or 1.3 in common with Landfall ({error}): check its TLS settings")
         }
         Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::BadCertificate) => {
-            format!("it wants a client's certificate, and Landfall has none to show ({error})")
+            format!("it demands a client certificate, which Landfall does not have ({error})")
         }
         other => other.to_string(),
     }
@@ -43,8 +43,8 @@ fn of_certificate(problem: &CertificateError) -> String {
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "its certificate is not signed by the CA of that name that is trusted: name the right one, or the server's own \
-             certificate, in ca_file"
+            "its certificate is not signed by the trusted CA of that name: put the right one, or the server's own \
+             certificate, into ca_file"
                 .to_owned()
         }
         CertificateError::ExpiredContext { not_after, .. } => {
@@ -72,7 +72,7 @@ fn of_certificate(problem: &CertificateError) -> String {
     }
 }
 
-/// As `openssl -addext` takes it.
+/// subjectAltName entry, as `openssl -addext` takes it.
 fn entry(name: &ServerName<'_>) -> String {
     let kind = if matches!(name, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
     format!("{kind}:{}", name.to_str())
