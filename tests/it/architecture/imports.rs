@@ -1,104 +1,151 @@
 //! Reads which rooms a file imports from. A room is a folder or file of `src/`, or of `src/model/`: `log`, `model/time`.
+//!
+//! It reads text, not syntax: a parser would make each build of the tests compile every macro twice.
 
 use std::collections::BTreeSet;
 
-use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemUse, Meta, Path, UseTree};
+/// The code of a file without comments, literals, and what is compiled for tests alone.
+pub(super) fn code(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let is_for_tests = rest.starts_with("#[cfg(test)]") || rest.starts_with("#[cfg(all(test");
+        let skipped = if is_for_tests { item(rest) } else { literal(rest) };
+        if skipped == 0 {
+            let first = rest.chars().next().map_or(0, char::len_utf8);
+            code.push_str(&rest[..first]);
+            rest = &rest[first..];
+        } else {
+            rest = &rest[skipped..];
+        }
+    }
+    code
+}
 
-/// The rooms, and the crates or modules of the standard library, that this code of `module` names. Code that is compiled
-/// for tests alone is left out.
-pub(super) fn imported(module: &[&str], text: &str) -> Imported {
-    let module = module.iter().map(|name| (*name).to_owned()).collect();
-    let mut imported = Imported { module, rooms: BTreeSet::new(), foreign: BTreeSet::new() };
-    imported.visit_file(&syn::parse_file(text).unwrap());
-    let own = room(&imported.module);
-    imported.rooms.remove(&own);
-    imported
+/// Bytes of the comment, string or character that the text begins with; none for anything else.
+fn literal(text: &str) -> usize {
+    let up_to =
+        |end: &str, from: usize| text[from..].find(end).map_or(text.len(), |at| from + at + end.len());
+    match text.as_bytes() {
+        [b'/', b'/', ..] => text.find('\n').unwrap_or(text.len()),
+        [b'r', b'#', b'"', ..] => up_to("\"#", 3),
+        [b'"', ..] => {
+            let mut is_escaped = false;
+            let end = text.bytes().skip(1).position(|byte| {
+                let ends = byte == b'"' && !is_escaped;
+                is_escaped = byte == b'\\' && !is_escaped;
+                ends
+            });
+            end.map_or(text.len(), |end| end + 2)
+        }
+        [b'\'', b'\\', ..] => up_to("'", 3),
+        // A lifetime has no second quote there.
+        [b'\'', ..] => match text.char_indices().nth(2) {
+            Some((at, '\'')) => at + 1,
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// Bytes of the item behind an attribute: up to its semicolon, or to the end of its block.
+fn item(text: &str) -> usize {
+    let (mut at, mut depth) = (0, 0);
+    while at < text.len() {
+        let skipped = literal(&text[at..]);
+        at += if skipped > 0 { skipped } else { text[at..].chars().next().map_or(1, char::len_utf8) };
+        match (text.as_bytes()[at - 1], skipped) {
+            (b'{', 0) => depth += 1,
+            (b'}', 0) if depth == 1 => return at,
+            (b'}', 0) => depth -= 1,
+            (b';', 0) if depth == 0 => return at,
+            _ => {}
+        }
+    }
+    at
 }
 
 /// The room of a module: `["log", "journal"]` is in `log`, `["model", "oci", "digest"]` in `model/oci`.
-pub(super) fn room(module: &[String]) -> String {
+pub(super) fn room(module: &[&str]) -> String {
     match module {
-        [model, inner, ..] if model == "model" => format!("model/{inner}"),
-        [first, ..] => first.clone(),
+        ["model", inner, ..] => format!("model/{inner}"),
+        [first, ..] => (*first).to_owned(),
         [] => String::new(),
     }
 }
 
-pub(super) struct Imported {
-    module: Vec<String>,
-    pub(super) rooms: BTreeSet<String>,
-    /// Whole paths: `std::fs`, `redb::Database`.
-    pub(super) foreign: BTreeSet<String>,
-}
-
-impl Imported {
-    fn add(&mut self, path: &[String]) {
-        let ups = path.iter().take_while(|step| *step == "super").count();
-        match path {
-            [first, rest @ ..] if first == "crate" => self.rooms.insert(room(rest)),
-            [first, ..] if first == "self" => false,
-            [first, ..] if first == "super" => {
-                let base = &self.module[..self.module.len().saturating_sub(ups)];
-                self.rooms.insert(room(&[base, &path[ups..]].concat()))
+/// The rooms that this code of `module` names, its own left out.
+pub(super) fn rooms(module: &[&str], code: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for root in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(root) {
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
+            if code[..at].bytes().next_back().is_some_and(is_part) {
+                continue;
             }
-            _ => self.foreign.insert(path.join("::")),
-        };
+            let mut paths = Vec::new();
+            expand(&code[at..], &mut Vec::new(), &mut paths);
+            rooms.extend(paths.iter().map(|path| room(&absolute(module, path))));
+        }
     }
+    rooms.remove(&room(module));
+    rooms
+}
 
-    fn add_tree(&mut self, tree: &UseTree, before: &mut Vec<String>) {
-        match tree {
-            UseTree::Path(path) => {
-                before.push(path.ident.to_string());
-                self.add_tree(&path.tree, before);
-                before.pop();
+/// Collects the paths that begin here, braces expanded. Gives the bytes that were read.
+fn expand<'a>(text: &'a str, before: &mut Vec<&'a str>, paths: &mut Vec<Vec<&'a str>>) -> usize {
+    let (mut at, depth) = (0, before.len());
+    loop {
+        at += text[at..].len() - text[at..].trim_start().len();
+        if text[at..].starts_with('{') {
+            loop {
+                at += 1;
+                at += expand(&text[at..], before, paths);
+                at += text[at..].find([',', '}']).unwrap_or(0);
+                if !text[at..].starts_with(',') {
+                    break;
+                }
             }
-            UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_tree(tree, before)),
-            UseTree::Name(name) => self.add(&[&before[..], &[name.ident.to_string()]].concat()),
-            UseTree::Rename(name) => self.add(&[&before[..], &[name.ident.to_string()]].concat()),
-            UseTree::Glob(_) => self.add(before),
+            break;
         }
+        let end = text[at..].find(|character: char| !character.is_alphanumeric() && character != '_');
+        let end = at + end.unwrap_or(text.len() - at);
+        if end > at {
+            before.push(&text[at..end]);
+        }
+        at = end;
+        if !text[at..].starts_with("::") {
+            paths.push(before.clone());
+            break;
+        }
+        at += 2;
     }
+    before.truncate(depth);
+    at
 }
 
-impl Visit<'_> for Imported {
-    fn visit_item(&mut self, item: &Item) {
-        let attributes: &[Attribute] = match item {
-            Item::Mod(item) => &item.attrs,
-            Item::Fn(item) => &item.attrs,
-            Item::Use(item) => &item.attrs,
-            Item::Impl(item) => &item.attrs,
-            _ => &[],
-        };
-        if attributes.iter().any(is_for_tests) {
-            return;
-        }
-        // A module that is written out has one step more to go up.
-        if let Item::Mod(item) = item {
-            self.module.push(item.ident.to_string());
-            visit::visit_item_mod(self, item);
-            self.module.pop();
-            return;
-        }
-        visit::visit_item(self, item);
-    }
-
-    fn visit_item_use(&mut self, item: &ItemUse) {
-        self.add_tree(&item.tree, &mut Vec::new());
-    }
-
-    fn visit_path(&mut self, path: &Path) {
-        let steps: Vec<String> = path.segments.iter().map(|step| step.ident.to_string()).collect();
-        if steps.len() > 1 {
-            self.add(&steps);
-        }
-        visit::visit_path(self, path);
-    }
+/// A path from the crate's root on.
+fn absolute<'a>(module: &[&'a str], path: &[&'a str]) -> Vec<&'a str> {
+    let ups = path.iter().take_while(|step| **step == "super").count();
+    let base = if ups == 0 { &[][..] } else { &module[..module.len().saturating_sub(ups)] };
+    let rest = if ups == 0 { 1 } else { ups };
+    base.iter().chain(&path[rest..]).copied().collect()
 }
 
-/// `#[cfg(test)]`, `#[cfg(all(test, …))]`.
-fn is_for_tests(attribute: &Attribute) -> bool {
-    let Meta::List(list) = &attribute.meta else { return false };
-    let tokens = list.tokens.to_string();
-    attribute.path().is_ident("cfg") && (tokens == "test" || tokens.starts_with("all (test"))
+/// Whether the code names `path`, also as a member of a braced import: `use std::{fmt, fs}` names `std::fs`.
+pub(super) fn names(code: &str, path: &str) -> bool {
+    let Some((parent, last)) = path.rsplit_once("::") else { return has_word(code, path) };
+    let is_member = |(at, _): (usize, &str)| {
+        let members = code[at..].split_once('{').map_or("", |(_, rest)| rest);
+        has_word(members.split(';').next().unwrap_or_default(), last)
+    };
+    has_word(code, path) || code.match_indices(&format!("{parent}::{{")).any(is_member)
+}
+
+fn has_word(code: &str, word: &str) -> bool {
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    code.match_indices(word).any(|(at, _)| {
+        !code[..at].chars().next_back().is_some_and(|before| is_part(before) || before == ':')
+            && !code[at + word.len()..].chars().next().is_some_and(is_part)
+    })
 }
