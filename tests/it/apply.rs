@@ -318,7 +318,7 @@ async fn a_cluster_that_is_gone_is_told_apart_and_plans_are_made_without_it() {
     scene.refused(apply.clone(), 502, &["nothing was applied", "cannot be reached"]).await;
     assert!(warnings(&scene.planned().await).contains(&"cluster_unknown"));
     std::fs::write(file, "{}").unwrap();
-    let detail = scene.refused(apply, 502, &["the server's configuration names"]).await;
+    let detail = scene.refused(apply, 502, &["the configured access to the cluster"]).await;
     assert!(!detail.contains('/'), "no path of the server's: {detail}");
 }
 

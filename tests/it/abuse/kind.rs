@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::case::{Case, Kind, Layer};
+use super::case::{Case, Crowd, Kind, Layer};
 use crate::faults::seed::Rng;
 use crate::rig::frames::{
     self, ACK, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PREFACE, frame, head, request,
@@ -15,6 +15,8 @@ const AT_ONCE: u32 = 100;
 /// Requests that are sent without reading an answer: more than buffers hold, and than a stream's or connection's window lets
 /// through.
 const UNREAD_REQUESTS: usize = 100;
+/// Requests of each HTTP/2 client of a crowd.
+const CROWD_STREAMS: u32 = 4;
 /// Requests with a token that is none.
 const REFUSED_REQUESTS: usize = 40;
 
@@ -76,6 +78,8 @@ pub fn said(case: &Case, [manifest, blob]: [&str; 2], authorization: &str) -> Sa
     let h2_flood = |one: Vec<u8>| Said::flood(h2(b""), move |_| one.clone());
     let asked = head("GET", "/v2/", authorization);
     let odd = |number: u32| 2 * number + 1;
+    // Thousands of good requests at once would be a load on the registry, and no abuse of the proxy.
+    let streams = |alone: u32| if case.crowd == Crowd::Many { CROWD_STREAMS } else { alone };
     match case.kind {
         Kind::Silence => silent(b""),
         Kind::OneByte => silent(&[rng.pick(b"GP\x16\x00 ")]),
@@ -133,13 +137,13 @@ pub fn said(case: &Case, [manifest, blob]: [&str; 2], authorization: &str) -> Sa
         Kind::H2HugeFrame => silent(&h2(b"\xff\xff\xff\x00\x00\x00\x00\x00\x01")),
         Kind::H2ZeroWindow => {
             let closed = [PREFACE, &frames::settings(&[(INITIAL_WINDOW_SIZE, 0)])].concat();
-            let asks = (0..32).flat_map(|number| request(odd(number), "GET", blob, authorization));
+            let asks = (0..streams(32)).flat_map(|number| request(odd(number), "GET", blob, authorization));
             Said::once(closed.into_iter().chain(asks).collect::<Vec<_>>(), End::EndedWithin)
         }
         Kind::H2Unread => {
             let window = frames::settings(&[(INITIAL_WINDOW_SIZE, 0x7fff_ffff)]);
             let wide = frame(frames::WINDOW_UPDATE, 0, 0, &0x7fff_0000u32.to_be_bytes());
-            let asks = (0..100).flat_map(|number| request(odd(number), "GET", blob, authorization));
+            let asks = (0..streams(100)).flat_map(|number| request(odd(number), "GET", blob, authorization));
             let opening = [PREFACE, &window, &wide].concat();
             Said::once(opening.into_iter().chain(asks).collect::<Vec<_>>(), End::EndedWithin).unread()
         }

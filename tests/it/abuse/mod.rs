@@ -29,6 +29,8 @@ use std::sync::Arc;
 
 /// Cases of one client that are played at a time.
 const AT_ONCE: usize = 12;
+/// All waits are at least so many times as long: a crowd, its requests and the registry have the same cores.
+const SLOWNESS_MIN: u32 = 3;
 
 /// The listener's bounds on a machine that has nothing else to do.
 fn bounds(slowness: u32) -> listen::ListenerLimits {
@@ -88,7 +90,7 @@ async fn every_abuse_of_a_client_is_survived() {
         None => rounds(seed),
     };
     println!("LANDFALL_TEST_FAULTS_SEED={seed}: {} cases", rounds.iter().map(Vec::len).sum::<usize>());
-    let bench = Arc::new(Bench::start(0, bounds).await);
+    let bench = Arc::new(Bench::start(0, SLOWNESS_MIN, bounds).await);
     let mut neighbour = Neighbour::start(&bench);
     let honest = Arc::new(Honest { manifest: neighbour.wanted(0), blob: neighbour.wanted(2) });
     // What the first pulls make for good is no leak.

@@ -72,8 +72,12 @@ pub struct Bench {
 
 impl Bench {
     /// The proxy before so many pairs of registries, and the calm one. `bounds` are its listeners', on a machine that is so
-    /// many times slower than one with nothing else to do.
-    pub async fn start(slots: usize, bounds: impl Fn(u32) -> listen::ListenerLimits) -> Self {
+    /// many times slower than one with nothing else to do; `slowness_min` is the least that is reckoned with.
+    pub async fn start(
+        slots: usize,
+        slowness_min: u32,
+        bounds: impl Fn(u32) -> listen::ListenerLimits,
+    ) -> Self {
         let dir = crate::rig::directory();
         let certificate = certificate(dir.path(), "own");
         let tls =
@@ -93,7 +97,7 @@ impl Bench {
         let data = dir.path().join("data");
         let log = plane.spawn_blocking(move || Log::open(&data, Rules::default()).unwrap()).await.unwrap();
         admit(&log).await;
-        let slowness = slowness().await;
+        let slowness = slowness().await.max(slowness_min);
         println!("all waits are made {slowness} times as long, for what else this machine does");
         let (limits, whole_body) = (times(LIMITS, slowness), WHOLE_BODY * slowness);
         let listeners = bounds(slowness);

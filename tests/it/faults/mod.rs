@@ -113,7 +113,7 @@ struct Run {
 
 impl Run {
     async fn start(seed: u64) -> Self {
-        let bench = Arc::new(Bench::start(WORKERS, |_| proxy::LIMITS).await);
+        let bench = Arc::new(Bench::start(WORKERS, 1, |_| proxy::LIMITS).await);
         // What the first pull makes for good is no leak.
         let neighbour = Neighbour::start(&bench);
         tokio::time::sleep(UNDISTURBED).await;
