@@ -155,11 +155,11 @@ async fn a_proxys_failures_are_called_the_proxys() {
         (
             "HTTP/1.1 407 Nope\r\ncontent-length: 0\r\n\r\n",
             "me:hunter2@",
-            &["407", "not those that stand in its URL"],
+            &["407", "other than those in its URL"],
         ),
-        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "", &["403", "what it lets through"]),
-        ("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n", "", &["502", "its own log"]),
-        ("HTTP/1.1 200 OK\r\n\r\nhello", "", &["said more"]),
+        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "", &["403", "access rules"]),
+        ("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n", "", &["502", "check its log"]),
+        ("HTTP/1.1 200 OK\r\n\r\nhello", "", &["sent data before"]),
         ("220 mail ESMTP\r\n\r\n", "", &["broke off"]),
     ];
     for (answer, user, words) in cases {
