@@ -5,12 +5,13 @@
 //! ```
 //!
 //! In reading order: [`model`] (pure: what a pull, a deployment, a rollback is), [`log`] (the durable log, and what
-//! is folded from it), [`proxy`] (the data plane, from the wire to an observation), [`cluster`] (what an environment's
+//! is folded from it), [`answer`] (the questions, as of any moment), [`proxy`] (the data plane, from the wire to an observation), [`cluster`] (what an environment's
 //! cluster has, and telling it), [`admin`] (the control plane), [`mcp`] (the coding agent's door to its API), [`cli`] (the
 //! commands). Imports point from the last to the first, and from `admin` to `mcp`. [`config`], [`clock`] and [`deadline`] serve
 //! all of them, and [`listen`] serves those that accept connections.
 
 pub mod admin;
+pub mod answer;
 pub mod cli;
 pub mod clock;
 #[cfg(feature = "cluster")]
@@ -27,3 +28,4 @@ pub mod log;
 pub mod mcp;
 pub mod model;
 pub mod proxy;
+pub mod wording;

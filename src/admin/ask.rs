@@ -20,21 +20,18 @@ use super::fields::{BODY_BYTES_MAX, json_body, line};
 use super::here::Here;
 use super::problem::Problem;
 use super::{Answer, App, json};
+use crate::answer::Moment;
 use crate::clock::now;
-use crate::log::View;
 use crate::model::act::Role;
 use crate::model::ask::{self, Asked, Intent, World};
 use crate::model::directory::Environment;
-use crate::model::questions;
-use crate::model::time::{Span, Time};
+use crate::model::time::Time;
 
-use answers::{Room, Told};
+use answers::Told;
 pub(super) use endpoint::Endpoint;
 
 /// Longest question.
 const QUESTION_CHARS_MAX: usize = 500;
-/// The stretch in which rollbacks are looked for, unless a question says otherwise.
-const ROLLBACKS_SPAN: Span = Span::from_mins(90 * 24 * 60);
 
 /// A question.
 #[derive(Deserialize, ToSchema)]
@@ -89,11 +86,10 @@ pub(super) async fn ask(State(app): State<Arc<App>>, mut request: Request) -> An
     if question.is_empty() {
         return Err(Problem::invalid("question", "must not be empty"));
     }
-    let (view, now) = (app.log.view(), now());
-    let asked = understood(&view, question, now);
-    let room = Room { app: &app, view: &view, now };
+    let now = now();
+    let asked = understood(&app.answers.now(), question);
     let is_for_the_model = asked.intent == Intent::Unknown && !asked.is_declined;
-    let (asked, (text, data)) = room.answer(asked).await?;
+    let (asked, (text, data)) = answers::answer(&app.answers, asked).await?;
     let (text, data, written_by) = match &app.model {
         Some(model) if is_for_the_model => written(model, asking, question, now, (text, data)).await,
         _ => (text, data, None),
@@ -147,24 +143,15 @@ async fn written(
 }
 
 /// The question over the names that the log knows.
-fn understood(view: &View, question: &str, now: Time) -> Asked {
-    let environments: Vec<&Environment> = view.directory.environments().collect();
-    let latest_rollback = |environment: Option<&str>| {
-        let of = environments.iter().filter(|it| environment.is_none_or(|name| it.name.as_str() == name));
-        let rollbacks = of.flat_map(|environment| {
-            let changes = questions::changes(&view.state, &environment.name, now - ROLLBACKS_SPAN, now, now);
-            changes.deployments
-        });
-        let rollbacks = rollbacks.filter(|deployment| deployment.kind == questions::Kind::Rollback);
-        rollbacks.map(|deployment| deployment.started_at).max()
-    };
-    let mut repositories: std::collections::BTreeMap<&str, Vec<&str>> = view
-        .state
+fn understood(moment: &Moment<'_>, question: &str) -> Asked {
+    let environments: Vec<&Environment> = moment.directory().environments().collect();
+    let state = moment.state();
+    let mut repositories: std::collections::BTreeMap<&str, Vec<&str>> = state
         .catalogue()
         .lines()
         .map(|(name, line)| (name.as_str(), line.releases().iter().map(|it| it.version.as_str()).collect()))
         .collect();
-    for (_, tracked) in view.state.environments() {
+    for (_, tracked) in state.environments() {
         for (repository, _) in tracked.services() {
             repositories.entry(repository.as_str()).or_default();
         }
@@ -183,8 +170,8 @@ fn understood(view: &View, question: &str, now: Time) -> Asked {
             .map(|(name, versions)| ask::Repository { name, versions })
             .collect(),
         tokens: tokens.collect(),
-        now,
-        latest_rollback: &latest_rollback,
+        now: moment.at(),
+        latest_rollback: &|environment| moment.latest_rollback(environment),
     };
     ask::parse(question, &world)
 }

@@ -13,19 +13,17 @@ use super::fields;
 use super::params::Params;
 use super::problem::Problem;
 use super::{Answer, App, json, random};
+use crate::answer::{QUERY_CHARS_MAX, Within};
 use crate::clock::{self, now};
 use crate::cluster::Conflicts;
 use crate::log::View;
 use crate::model::deploy::{self, BadWorkload, Cluster, NoPlan, Place, Plan, Wish, World, is_namespace};
 use crate::model::directory::Environment;
 use crate::model::oci::{Malformed, Repository};
-use crate::model::questions;
 use crate::model::time::Time;
 
 /// Prefix of a plan's identifier.
 const ID_PREFIX: &str = "dpl_";
-/// Longest description of what to deploy.
-const QUERY_CHARS_MAX: usize = 500;
 /// Longest version.
 const VERSION_CHARS_MAX: usize = 128;
 /// Changes that the search of a plan looks at.
@@ -168,11 +166,9 @@ impl App {
         now: Time,
         id: String,
     ) -> Result<Plan, NoPlan> {
-        let within = |name: &Repository| wish.repository.as_ref().is_none_or(|wanted| wanted == name);
-        let searched = wish.query.as_deref().map(|query| {
-            let found = self.find(&view.state, query, MATCHES_MAX, within);
-            questions::search(&view.state, query, &found, now)
-        });
+        let within = Within(wish.repository.as_ref().map(Repository::as_str));
+        let searched =
+            wish.query.as_deref().map(|query| self.answers.now().search(query, MATCHES_MAX, within));
         let nowhere = Place::default();
         let place = self.settings.places.get(&environment.name).unwrap_or(&nowhere);
         deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, cluster, id)

@@ -45,7 +45,7 @@ pub(crate) mod webhooks;
 mod whoami;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::response::{IntoResponse, Response};
@@ -62,16 +62,13 @@ pub use listener::{LIMITS, serve};
 pub use open::{Readiness, Serving};
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
+use crate::answer::Answers;
 use crate::config::{self, ClusterAccess, Webhook};
 use crate::log::{AppendError, Log};
 use crate::model::act::{Action, Actor};
 use crate::model::deploy::Place;
-use crate::model::deployments::State;
 use crate::model::event::EnvironmentName;
-use crate::model::oci::Repository;
-use crate::model::questions::Finder;
 use crate::model::registries::Registries;
-use crate::model::search::Found;
 use crate::model::time::Time;
 use caller::Admin;
 use problem::Problem;
@@ -111,8 +108,6 @@ pub struct App {
     started: Instant,
     /// Held from a change's check to its append, so that no other change comes between.
     changes: Mutex<()>,
-    /// Held while the past is folded again, so that many such questions take one core, not all.
-    refolds: Mutex<()>,
     /// Held while a cluster is told, so that one deploy is told whole before another begins.
     applying: Mutex<()>,
     sessions: sessions::Sessions,
@@ -121,8 +116,8 @@ pub struct App {
     readers: stream::Readers,
     limits: limits::Limits,
     bodies: bodies::Bodies,
-    /// The index of the catalogue's changes: derived, and brought up to date by who asks.
-    finder: RwLock<Finder>,
+    /// What questions are answered from.
+    answers: Answers,
     /// The model that answers what `ask` does not understand.
     model: Option<ask::Endpoint>,
 }
@@ -135,6 +130,7 @@ impl App {
             None
         });
         Self {
+            answers: Answers::new(log.clone()),
             log,
             registry,
             readiness,
@@ -142,7 +138,6 @@ impl App {
             model,
             started: Instant::now(),
             changes: Mutex::new(()),
-            refolds: Mutex::new(()),
             applying: Mutex::new(()),
             sessions: sessions::Sessions::default(),
             deliveries: webhooks::Deliveries::default(),
@@ -150,7 +145,6 @@ impl App {
             readers: stream::Readers::default(),
             limits: limits::Limits::default(),
             bodies: bodies::Bodies::default(),
-            finder: RwLock::default(),
         }
     }
 
@@ -172,29 +166,6 @@ impl App {
                 _ => Problem::log_unavailable(),
             }
         })
-    }
-}
-
-impl App {
-    /// The changes that `query` may mean, in the repositories for which `within` says so, the best first.
-    fn find(&self, state: &State, query: &str, limit: usize, within: impl Fn(&Repository) -> bool) -> Found {
-        let catalogue = state.catalogue();
-        {
-            // An index is whole at every instant that a panic could leave behind: it is only read here.
-            let finder = self.finder.read().unwrap_or_else(PoisonError::into_inner);
-            if finder.is_current(catalogue) {
-                return finder.find(query, within, limit);
-            }
-        }
-        let mut finder = self.finder.write().unwrap_or_else(|poisoned| {
-            // It may have stopped in the middle of taking something in: begin anew.
-            self.finder.clear_poison();
-            let mut finder = poisoned.into_inner();
-            *finder = Finder::default();
-            finder
-        });
-        finder.follow(catalogue);
-        finder.find(query, within, limit)
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::limits::Wait;
+use crate::answer::Refused;
 use crate::cluster::ClusterError;
 use crate::model::deploy::{Candidate, NoPlan};
 use crate::model::releases::{Conflict, Difference};
@@ -51,6 +52,21 @@ pub(super) struct Body<'a> {
     /// The releases of which one may be meant.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     candidates: &'a [Candidate],
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let text = refused.to_string();
+        match refused {
+            Refused::UnknownEnvironment { .. }
+            | Refused::UnknownDeployment { .. }
+            | Refused::NeverPulled { .. } => Self::not_found(text),
+            Refused::ForeignDeployment { .. } => Self::invalid("before", text),
+            Refused::FromAfterUntil => Self::invalid("from", text),
+            Refused::Removed { field, .. } => Self::invalid(field, text),
+            Refused::Unreadable => Self::internal(),
+        }
+    }
 }
 
 impl Problem {

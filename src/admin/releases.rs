@@ -12,6 +12,7 @@ use super::fields::{self, Fields};
 use super::params::Params;
 use super::problem::Problem;
 use super::{Answer, App, json};
+use crate::answer::Within;
 use crate::clock::now;
 use crate::model::act::Action;
 use crate::model::oci::{Digest, Malformed, Repository};
@@ -157,12 +158,12 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         })
         .transpose()?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
-    let (view, now) = (app.log.view(), now());
-    let state = &view.state;
-    let shown = |release: &Arc<Release>| questions::release(state, release, now);
+    let moment = app.answers.now();
+    let state = moment.state();
+    let shown = |release: &Arc<Release>| moment.release(release);
     if let Some(text) = query.text("q")?.map(str::trim).filter(|text| !text.is_empty()) {
-        let found =
-            app.find(state, text, limit, |candidate| repository.as_ref().is_none_or(|it| it == candidate));
+        let within = Within(repository.as_ref().map(Repository::as_str));
+        let found = moment.find(text, limit, within);
         let mut releases: Vec<&Arc<Release>> = Vec::new();
         for release in found.hits.iter().flat_map(|hit| questions::releases_of(state, hit)) {
             if releases.len() < limit && !releases.iter().any(|known| known.id == release.id) {

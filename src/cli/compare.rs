@@ -19,6 +19,9 @@ pub struct CompareArgs {
     left: EnvironmentName,
     /// The right environment
     right: EnvironmentName,
+    /// Both as they were at this time, e.g. 2026-03-02T06:00:48Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
     /// The left one as it was at this time
     #[arg(long, value_name = "TIME")]
     left_at: Option<Time>,
@@ -31,6 +34,8 @@ pub struct CompareArgs {
 struct Comparison {
     left: String,
     right: String,
+    left_at: Time,
+    right_at: Time,
     services: Vec<Service>,
 }
 
@@ -48,7 +53,7 @@ struct Service {
 impl CompareArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
-        let times = [("left_at", self.left_at), ("right_at", self.right_at)];
+        let times = [("at", self.at), ("left_at", self.left_at), ("right_at", self.right_at)];
         let times: Vec<(&str, String)> =
             times.into_iter().filter_map(|(name, at)| Some((name, at?.to_string()))).collect();
         let mut query = vec![("left", self.left.as_str()), ("right", self.right.as_str())];
@@ -57,14 +62,24 @@ impl CompareArgs {
         if client.output.json {
             client.output.print(&answer.as_json())?;
         } else {
-            client.output.print(&(describe(client, &answer.parse()?) + &answer.lacks()))?;
+            let comparison: Comparison = answer.parse()?;
+            let past = [self.at, self.left_at, self.right_at].into_iter().flatten().next();
+            let past = past.filter(|_| comparison.left_at == comparison.right_at).map(|_| comparison.left_at);
+            let heading = past.map(|at| format!("As of {at}:\n")).unwrap_or_default();
+            client.output.print(&(heading + &describe(client, &comparison) + &answer.lacks()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 fn describe(client: &Client, comparison: &Comparison) -> String {
-    let (left, right) = (&comparison.left, &comparison.right);
+    // Two moments are named with the sides that they belong to.
+    let side = |name: &str, at: Time| match comparison.left_at == comparison.right_at {
+        true => name.to_owned(),
+        false => format!("{name} at {at}"),
+    };
+    let left = &side(&comparison.left, comparison.left_at);
+    let right = &side(&comparison.right, comparison.right_at);
     if comparison.services.is_empty() {
         return format!("Nothing was pulled yet in {left} or {right}.\n");
     }

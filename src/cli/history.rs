@@ -27,6 +27,9 @@ pub struct HistoryArgs {
     /// How many changes
     #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
+    /// As of this time, e.g. 2026-03-02T06:00:48Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
 }
 
 /// Shows what changed in an environment in a stretch of time: the last seven days unless told
@@ -40,6 +43,9 @@ pub struct ChangesArgs {
     /// Up to this time [default: now]
     #[arg(long, value_name = "TIME", value_parser = time_or_ago)]
     until: Option<Time>,
+    /// As of this time, e.g. 2026-03-02T06:00:48Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
 }
 
 /// A point in time, or how long ago it is.
@@ -71,7 +77,9 @@ impl HistoryArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
         let limit = self.limit.to_string();
-        let query = [("repository", self.repository.as_str()), ("limit", limit.as_str())];
+        let at = self.at.map(|at| at.to_string());
+        let mut query = vec![("repository", self.repository.as_str()), ("limit", limit.as_str())];
+        query.extend(at.as_deref().map(|at| ("at", at)));
         let answer = client.get(&["environments", self.env.as_str(), "history"], &query).await?;
         if client.output.json {
             client.output.print(&answer.as_json())?;
@@ -99,7 +107,7 @@ impl HistoryArgs {
 impl ChangesArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
-        let times = [("from", self.since), ("until", self.until)];
+        let times = [("from", self.since), ("until", self.until), ("at", self.at)];
         let times: Vec<(&str, String)> =
             times.into_iter().filter_map(|(name, at)| Some((name, at?.to_string()))).collect();
         let query: Vec<(&str, &str)> = times.iter().map(|(name, at)| (*name, at.as_str())).collect();

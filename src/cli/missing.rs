@@ -11,16 +11,22 @@ use super::error::CliError;
 use super::output::{Style, Table, ago, plain, word};
 use crate::clock::now;
 use crate::model::event::EnvironmentName;
+use crate::model::time::Time;
+use crate::wording::as_of;
 
 /// Shows which releases an environment lacks; exits with 1 when it is not up to date
 #[derive(Debug, Args)]
 pub struct MissingArgs {
     /// The environment
     env: EnvironmentName,
+    /// As of this time, e.g. 2026-03-02T06:00:48Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
 }
 
 #[derive(Deserialize)]
 struct Missing {
+    at: Time,
     up_to_date: bool,
     services: Vec<Service>,
 }
@@ -38,7 +44,9 @@ struct Service {
 impl MissingArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
-        let answer = client.get(&["environments", self.env.as_str(), "missing"], &[]).await?;
+        let at = self.at.map(|at| at.to_string());
+        let query: Vec<(&str, &str)> = at.as_deref().map(|at| ("at", at)).into_iter().collect();
+        let answer = client.get(&["environments", self.env.as_str(), "missing"], &query).await?;
         let missing: Missing = answer.parse()?;
         if client.output.json {
             client.output.print(&answer.as_json())?;
@@ -50,15 +58,17 @@ impl MissingArgs {
 
     fn describe(&self, client: &Client, missing: &Missing) -> String {
         let env = &self.env;
+        let past = self.at.map(|_| missing.at);
         if missing.services.is_empty() {
-            return format!("Nothing was pulled yet in {env}.\n");
+            return as_of(past, format!("Nothing was pulled yet in {env}.\n"));
         }
         let behind = missing.services.iter().filter(|service| !service.up_to_date).count();
-        let mut text = match behind {
+        let verdict = match behind {
             0 => format!("{env} is up to date, as far as releases are known.\n"),
             1 => format!("{env} is not up to date: 1 service is behind.\n"),
             _ => format!("{env} is not up to date: {behind} services are behind.\n"),
         };
+        let mut text = as_of(past, verdict);
         let mut table = Table::with_headings(&["SERVICE", "RUNNING", "LATEST", "MISSING", "FIXES", "SINCE"]);
         for service in &missing.services {
             let latest = service.latest.as_ref().map_or("-", |latest| &latest.version);
@@ -73,7 +83,7 @@ impl MissingArgs {
                     plain(service.missing.len().to_string())
                 },
                 plain(if service.up_to_date { String::new() } else { service.fixes.to_string() }),
-                plain(since.map(|since| ago(now(), since)).unwrap_or_default()),
+                plain(since.map(|since| ago(past.unwrap_or(now()), since)).unwrap_or_default()),
             ]);
         }
         text.push_str(&table.render(&client.output));

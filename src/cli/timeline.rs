@@ -31,6 +31,9 @@ pub struct TimelineArgs {
     /// Only those before this one, to go on where the last page ended
     #[arg(long, value_name = "ID")]
     before: Option<String>,
+    /// As of this time, e.g. 2026-03-02T06:00:48Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +84,7 @@ struct Pull {
 impl TimelineArgs {
     /// As if only the environment had been named.
     pub fn of(env: EnvironmentName) -> Self {
-        Self { env, evidence: false, limit: LIMIT, before: None }
+        Self { env, evidence: false, limit: LIMIT, before: None, at: None }
     }
 
     /// Runs the command.
@@ -89,6 +92,8 @@ impl TimelineArgs {
         let limit = self.limit.to_string();
         let mut query = vec![("limit", limit.as_str())];
         query.extend(self.before.as_deref().map(|before| ("before", before)));
+        let at = self.at.map(|at| at.to_string());
+        query.extend(at.as_deref().map(|at| ("at", at)));
         let answer = client.get(&["environments", self.env.as_str(), "deployments"], &query).await?;
         let timeline: Timeline = answer.parse()?;
         if client.output.json && !self.evidence {
@@ -119,7 +124,8 @@ impl TimelineArgs {
             text.push('\n');
         }
         if let Some(next) = &timeline.next {
-            text.push_str(&format!("Older ones: landfall timeline {env} --before {}\n", clean(next)));
+            let at = self.at.map(|at| format!(" --at {at}")).unwrap_or_default();
+            text.push_str(&format!("Older ones: landfall timeline {env} --before {}{at}\n", clean(next)));
         }
         Ok(text)
     }

@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::output::{Style, Table, dim, plain, word};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
+use crate::model::time::Time;
 
 /// Matches that `search` shows unless told.
 const LIMIT: u16 = 10;
@@ -24,6 +25,9 @@ pub struct VerifyArgs {
     /// The environment
     #[arg(long, value_name = "ENV")]
     env: EnvironmentName,
+    /// As of this time, e.g. 2026-03-02T06:00:48Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
 }
 
 /// Finds changes by a loose description, and where each is live
@@ -95,7 +99,9 @@ impl VerifyArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
         let text = self.text.join(" ");
-        let query = [("environment", self.env.as_str()), ("q", text.as_str())];
+        let at = self.at.map(|at| at.to_string());
+        let mut query = vec![("environment", self.env.as_str()), ("q", text.as_str())];
+        query.extend(at.as_deref().map(|at| ("at", at)));
         let answer = client.get(&["verify"], &query).await?;
         let verified: Verified = answer.parse()?;
         if client.output.json {

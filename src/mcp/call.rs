@@ -7,7 +7,7 @@ use super::api::{Api, Ask, Reply, Unreachable};
 use super::arguments::Arguments;
 use super::budget::bounded;
 use super::tool::Tool;
-use super::words::DATA;
+use super::words::{DATA, name};
 
 /// What a tool found out.
 #[derive(Clone, Debug)]
@@ -33,7 +33,19 @@ pub(super) async fn outcome(
     from: &Extensions,
 ) -> Result<Outcome, Unreachable> {
     let asks = tool.routes.iter().map(|route| arguments.ask(tool, route)).collect();
-    outcome_of(api, tool, asks, from).await
+    let mut outcome = outcome_of(api, tool, asks, from).await?;
+    if let Ok(said) = &mut outcome
+        && let Some(at) = as_of(arguments.text("at"), &said.answer)
+    {
+        said.text = format!("As of {at}: {}", said.text);
+    }
+    Ok(outcome)
+}
+
+/// The time that an answer is about, where a time was asked for: the answer's own, which is now's for one to come.
+fn as_of(asked: &str, answer: &Value) -> Option<String> {
+    let told = [&answer["at"], &answer["left_at"]].into_iter().find_map(Value::as_str);
+    (!asked.is_empty()).then(|| name(&told.unwrap_or(asked).into()))
 }
 
 /// The same for requests that are made already, one for each of the tool's own.

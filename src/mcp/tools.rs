@@ -10,6 +10,7 @@ use super::words;
 
 const ENVIRONMENT: Field =
     needed("environment", Text, Path, "Name of the environment, e.g. production; list_environments has them");
+const AT: Field = may("at", Time, Query("at"), "As of then, by what was known then. Default: now");
 const KINDS: &[&str] = &["cluster", "local", "prepull", "scanner"];
 
 /// Every tool, in the order in which they are listed.
@@ -128,7 +129,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         title: "What runs",
         about: "Says what runs in an environment: each service's version and digest, since when, and how sure that is; also what cannot be pulled. Answers “what is running in production?”.",
         effect: Reads,
-        fields: &[ENVIRONMENT, may("at", Time, Query("at"), "As of then. Default: now")],
+        fields: &[ENVIRONMENT, AT],
         routes: &[route("", Method::GET, "environments/{environment}/running")],
         words: words::running,
     },
@@ -146,6 +147,7 @@ pub(super) static TOOLS: [Tool; 20] = [
                 Query("before"),
                 "Only those before the deployment with this id: the `next` of the last page",
             ),
+            AT,
         ],
         routes: &[route("", Method::GET, "environments/{environment}/deployments")],
         words: words::deployments,
@@ -170,8 +172,9 @@ pub(super) static TOOLS: [Tool; 20] = [
         fields: &[
             needed("left", Text, Query("left"), "The one environment"),
             needed("right", Text, Query("right"), "The other environment"),
-            may("left_at", Time, Query("left_at"), "The left one as of then. Default: now"),
-            may("right_at", Time, Query("right_at"), "The right one as of then. Default: now"),
+            may("at", Time, Query("at"), "Both as of then. Default: now"),
+            may("left_at", Time, Query("left_at"), "The left one as of then. Default: `at`"),
+            may("right_at", Time, Query("right_at"), "The right one as of then. Default: `at`"),
         ],
         routes: &[route("", Method::GET, "compare")],
         words: words::comparison,
@@ -179,16 +182,16 @@ pub(super) static TOOLS: [Tool; 20] = [
     Tool {
         name: "check_up_to_date",
         title: "Check whether an environment is up to date",
-        about: "Says which known releases an environment lacks, and which fixes with them. Answers “is production up to date?”.",
+        about: "Says which known releases an environment lacks, and which fixes with them. Answers “is production up to date?” and “was it up to date before the rollback?” (with `at`).",
         effect: Reads,
-        fields: &[ENVIRONMENT],
+        fields: &[ENVIRONMENT, AT],
         routes: &[route("", Method::GET, "environments/{environment}/missing")],
         words: words::missing,
     },
     Tool {
         name: "verify_change",
         title: "Verify whether a change is live",
-        about: "Says whether a fix or feature is live in an environment, with the evidence: live, rolling out, partly live, not live, rolled back, or not certain which change is meant. Answers “is the login fix live?”. Never say yes for `unknown` or `no_such_change`.",
+        about: "Says whether a fix or feature is live in an environment, with the evidence: live, rolling out, partly live, not live, rolled back, or not certain which change is meant. Answers “is the login fix live?” and “was it live yesterday?” (with `at`). Never say yes for `unknown` or `no_such_change`.",
         effect: Reads,
         fields: &[
             needed("environment", Text, Query("environment"), "Name of the environment"),
@@ -198,6 +201,7 @@ pub(super) static TOOLS: [Tool; 20] = [
                 Query("q"),
                 "What the change is about: words of its title, a pull request (#4511), a CVE",
             ),
+            AT,
         ],
         routes: &[route("", Method::GET, "verify")],
         words: words::verified,
@@ -210,7 +214,8 @@ pub(super) static TOOLS: [Tool; 20] = [
         fields: &[
             ENVIRONMENT,
             may("from", Time, Query("from"), "From then on. Default: a week before `until`"),
-            may("until", Time, Query("until"), "Up to then. Default: now"),
+            may("until", Time, Query("until"), "Up to then. Default: `at`"),
+            AT,
         ],
         routes: &[route("", Method::GET, "environments/{environment}/changes")],
         words: words::changes,

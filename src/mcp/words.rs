@@ -155,7 +155,12 @@ pub(super) fn deployment(answer: &Value) -> String {
 }
 
 pub(super) fn comparison(answer: &Value) -> String {
-    let (left, right) = (name(&answer["left"]), name(&answer["right"]));
+    // Two moments are named with the sides that they belong to.
+    let side_of = |side: &str, at: &str| match answer["left_at"] == answer["right_at"] {
+        true => name(&answer[side]),
+        false => format!("{} at {}", name(&answer[side]), name(&answer[at])),
+    };
+    let (left, right) = (side_of("left", "left_at"), side_of("right", "right_at"));
     let services = list(&answer["services"]);
     let side = |image: &Value| if image.is_null() { "nothing".to_owned() } else { version(image) };
     let line = |one: &Value| {

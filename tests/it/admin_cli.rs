@@ -19,7 +19,7 @@ async fn landfall(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
 }
 
 /// Runs `landfall` as the administrator of this server.
-async fn command(server: &Server, arguments: &[&str]) -> Output {
+pub async fn command(server: &Server, arguments: &[&str]) -> Output {
     landfall(arguments, &[("LANDFALL_ADMIN", &server.url), ("LANDFALL_ADMIN_TOKEN", &server.token)]).await
 }
 

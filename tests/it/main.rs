@@ -52,6 +52,7 @@ mod releases;
 mod rig;
 mod spliced;
 mod story;
+mod surfaces;
 mod token_server;
 mod transfer;
 mod trust;

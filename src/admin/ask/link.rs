@@ -17,15 +17,22 @@ pub(super) fn page(asked: &Asked) -> Option<String> {
     let text = [asked.description.as_deref(), asked.version.as_deref()];
     let text = text.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Some(match (asked.intent, &asked.environments[..]) {
-        (Intent::Running | Intent::Missing, _) => of_environment("", &[("at", at)]),
-        (Intent::Changes | Intent::History | Intent::Rollbacks, _) => of_environment("", &[]),
+        (Intent::Running | Intent::Missing | Intent::Changes | Intent::History | Intent::Rollbacks, _) => {
+            of_environment("", &[("at", at)])
+        }
         (Intent::Tokens, _) if asked.environment.is_some() => of_environment("/tokens", &[]),
         (Intent::Compare, [left, right]) => {
-            let sides = [("left", Some(left.clone())), ("right", Some(right.clone()))];
+            let sides = [
+                ("left", Some(left.clone())),
+                ("left_at", at.clone()),
+                ("right", Some(right.clone())),
+                ("right_at", at),
+            ];
             with_query("/compare".to_owned(), &sides)
         }
         (Intent::Verify | Intent::Search, _) if asked.description.is_some() => {
-            with_query("/search".to_owned(), &[("q", Some(text)), ("environment", asked.environment.clone())])
+            let query = [("q", Some(text)), ("environment", asked.environment.clone()), ("at", at)];
+            with_query("/search".to_owned(), &query)
         }
         (Intent::Verify | Intent::Search | Intent::Deploy, _) if asked.repository.is_some() => {
             with_query("/releases".to_owned(), &[("repository", asked.repository.clone())])

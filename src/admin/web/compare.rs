@@ -6,16 +6,16 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::parts::{Badge, Choice, Label, choices, count, exact, field_value, moment};
+use super::parts::{Badge, Choice, Label, choices, count, exact, field_value, link, moment};
 use super::told::ToldItem;
 use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
 use crate::admin::fields::Fields;
-use crate::admin::params;
-use crate::admin::questions::state_at;
-use crate::clock::now;
-use crate::model::questions::{self, Ahead, ComparedService, Comparison, Side};
+use crate::admin::problem::Problem;
+use crate::answer;
+use crate::model::questions::{Ahead, ComparedService, Comparison};
+use crate::model::time::Time;
 
 /// Changes that are listed of one service.
 const ITEMS_MAX: usize = 40;
@@ -33,11 +33,17 @@ struct ComparePage {
 }
 
 struct Compared {
-    left: String,
-    right: String,
+    left: Side,
+    right: Side,
     verdict: String,
     rows: Vec<Row>,
     same: Vec<Row>,
+}
+
+/// An environment at its time.
+struct Side {
+    name: String,
+    link: String,
 }
 
 struct Row {
@@ -53,37 +59,20 @@ struct Row {
 
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["left", "right", "left_at", "right_at"])?;
-    let (view, now) = (app.log.view(), now());
-    let names: Vec<String> = view.directory.environments().map(|one| one.name.to_string()).collect();
-    let of = |field: &str, otherwise: usize| -> Result<Option<String>, _> {
+    let today = app.answers.now();
+    let names: Vec<&str> = today.directory().environments().map(|one| one.name.as_str()).collect();
+    let chosen = |field: &str, otherwise: usize| -> Result<Option<&str>, Problem> {
         let named = query.text(field)?.filter(|name| !name.is_empty());
-        Ok::<_, crate::admin::problem::Problem>(
-            named.or(names.get(otherwise).map(String::as_str)).map(str::to_owned),
-        )
+        Ok(named.or(names.get(otherwise).copied()))
     };
-    let (left, right) = (of("left", 0)?, of("right", 1)?);
-    let time = |field: &str| moment(&query, field).map(|at| at.filter(|at| *at < now));
+    let (left, right) = (chosen("left", 0)?, chosen("right", 1)?);
+    let time = |field: &str| moment(&query, field).map(|at| at.filter(|at| *at < today.at()));
     let (left_at, right_at) = (time("left_at")?, time("right_at")?);
-    let compared = match (&left, &right) {
+    let compared = match (left, right) {
         (Some(left), Some(right)) => {
-            let (left, right) =
-                (&params::named(&view.directory, left)?.name, &params::named(&view.directory, right)?.name);
-            let (mut left_state, mut right_state) = (None, None);
-            if let Some(at) = left_at {
-                left_state = Some(state_at(&app, at).await?);
-            }
-            if let Some(at) = right_at {
-                right_state = Some(state_at(&app, at).await?);
-            }
-            let side = |state, environment, at: Option<_>| Side { state, environment, at: at.unwrap_or(now) };
-            let left = side(left_state.as_ref().unwrap_or(&view.state), left, left_at);
-            let right = side(right_state.as_ref().unwrap_or(&view.state), right, right_at);
-            let named = |side: &Side<'_>, at: Option<_>| match at {
-                Some(at) => format!("{} at {}", side.environment, exact(at)),
-                None => side.environment.to_string(),
-            };
-            let names = (named(&left, left_at), named(&right, right_at));
-            Some(Compared::new(questions::compare(left, right), names))
+            let sides = answer::Compare { left, right, left_at, right_at };
+            let comparison = app.answers.compare(sides).await?;
+            Some(Compared::new(&comparison, Side::new(left, left_at), Side::new(right, right_at)))
         }
         _ => None,
     };
@@ -92,8 +81,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
         &ComparePage {
             chrome: visitor.chrome("compare"),
             too_few: names.is_empty(),
-            lefts: choices(&names, left.as_deref().unwrap_or_default()),
-            rights: choices(&names, right.as_deref().unwrap_or_default()),
+            lefts: choices(&names, left.unwrap_or_default()),
+            rights: choices(&names, right.unwrap_or_default()),
             left_at: field_value(left_at),
             right_at: field_value(right_at),
             compared,
@@ -101,19 +90,33 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
     )
 }
 
+impl Side {
+    fn new(environment: &str, at: Option<Time>) -> Self {
+        let name = match at {
+            Some(at) => format!("{environment} at {}", exact(at)),
+            None => environment.to_owned(),
+        };
+        let at = at.map(|at| at.to_string());
+        Self { name, link: link(&format!("/environments/{environment}"), &[("at", at.as_deref())]) }
+    }
+}
+
 impl Compared {
-    fn new(comparison: Comparison, (left, right): (String, String)) -> Self {
+    fn new(comparison: &Comparison, left: Side, right: Side) -> Self {
         let total = |relation| {
             comparison.services.iter().filter(|service| service.relation == relation).count() as u64
         };
         let differing = comparison.services.iter().filter(|service| service.relation != Ahead::Same).count();
+        let (Side { name: left_name, .. }, Side { name: right_name, .. }) = (&left, &right);
         let verdict = match (differing, total(Ahead::LeftAhead), total(Ahead::RightAhead)) {
-            (0, ..) => format!("{left} and {right} run the same."),
-            (_, 0, 0) => format!("{left} and {right} differ in {}.", count(differing as u64, "service")),
-            (_, lefts, 0) => format!("{left} is ahead in {}.", count(lefts, "service")),
-            (_, 0, rights) => format!("{right} is ahead in {}.", count(rights, "service")),
+            (0, ..) => format!("{left_name} and {right_name} run the same."),
+            (_, 0, 0) => {
+                format!("{left_name} and {right_name} differ in {}.", count(differing as u64, "service"))
+            }
+            (_, lefts, 0) => format!("{left_name} is ahead in {}.", count(lefts, "service")),
+            (_, 0, rights) => format!("{right_name} is ahead in {}.", count(rights, "service")),
             (_, lefts, rights) => {
-                format!("{left} is ahead in {}, {right} in {rights}.", count(lefts, "service"))
+                format!("{left_name} is ahead in {}, {right_name} in {rights}.", count(lefts, "service"))
             }
         };
         let (same, rows): (Vec<_>, Vec<_>) =
@@ -140,24 +143,11 @@ impl Row {
             repository: service.repository.to_string(),
             left: service.left.as_ref().map(Label::from),
             right: service.right.as_ref().map(Label::from),
-            relation: Badge::of(relation(service.relation)),
+            relation: Badge::of(service.relation.as_str()),
             facts: facts.join(", "),
             releases: service.releases.iter().map(|it| (it.id.clone(), it.version.clone())).collect(),
             more: changes.len().saturating_sub(ITEMS_MAX),
             items: changes.into_iter().take(ITEMS_MAX).map(ToldItem::new).collect(),
         }
-    }
-}
-
-/// The relation as it is written in JSON.
-fn relation(relation: Ahead) -> &'static str {
-    match relation {
-        Ahead::Same => "same",
-        Ahead::LeftAhead => "left_ahead",
-        Ahead::RightAhead => "right_ahead",
-        Ahead::Diverged => "diverged",
-        Ahead::LeftOnly => "left_only",
-        Ahead::RightOnly => "right_only",
-        Ahead::Unknown => "unknown",
     }
 }

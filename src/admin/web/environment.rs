@@ -6,18 +6,16 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::parts::{Badge, Label, When, exact, field_value, moment};
+use super::parts::{Badge, Label, When, count, exact, field_value, link, moment as moment_of};
 use super::told::Told;
 use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
 use crate::admin::fields::Fields;
 use crate::admin::params::Params;
-use crate::admin::questions::state_at;
 use crate::clock::now;
 use crate::model::directory::Environment;
-use crate::model::event::EnvironmentName;
-use crate::model::questions::{self, FailedAttempt, LocalPull, RunningService};
+use crate::model::questions::{self, FailedAttempt, LocalPull, MissingService, RunningService};
 use crate::model::time::Time;
 
 /// Deployments on a page.
@@ -56,10 +54,13 @@ struct EnvironmentPage {
     at: String,
     past: Option<String>,
     at_field: String,
+    compare_link: String,
+    search_link: String,
     is_first_page: bool,
     services: Vec<ServiceRow>,
     services_more: usize,
     incomplete: Option<String>,
+    missing: Option<Lacking>,
     failing: Vec<FailingRow>,
     failing_more: usize,
     days: Vec<Day>,
@@ -79,6 +80,20 @@ struct ServiceRow {
     seen: When,
     is_unconfirmed: bool,
     clients: u32,
+}
+
+/// The releases that it lacks.
+struct Lacking {
+    verdict: String,
+    rows: Vec<LackingRow>,
+    more: usize,
+}
+
+struct LackingRow {
+    repository: String,
+    running: Label,
+    latest: Option<(String, String)>,
+    facts: String,
 }
 
 /// What somebody tries to pull and cannot.
@@ -106,26 +121,25 @@ struct Day {
 
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["before", "at"])?;
-    let (view, now) = (app.log.view(), now());
-    let environment = params.environment(&view.directory)?;
-    let at = moment(&query, "at")?.filter(|at| *at < now);
-    let past = match at {
-        Some(at) => Some(state_at(&app, at).await?),
-        None => None,
-    };
-    let (state, seen_at) = (past.as_ref().unwrap_or(&view.state), at.unwrap_or(now));
-    let (name, before) = (&environment.name, query.text("before")?);
-    let running = questions::running(state, name, seen_at);
-    let story = questions::story(state, name, seen_at, PAGE, before);
+    let moment = app.answers.as_of(moment_of(&query, "at")?).await?;
+    let environment = moment.environment(params.get("env"))?;
+    let (name, before, now) = (environment.name.as_str(), query.text("before")?, now());
+    let running = moment.running(name)?;
+    let story = moment.story(name, PAGE, before)?;
     let told = story.chapters.iter().map(|chapter| Told::new(chapter, now)).collect();
+    let at = moment.past();
+    let written = at.map(|at| at.to_string());
+    let here = (Some(name), written.as_deref());
     page(
         StatusCode::OK,
         &EnvironmentPage {
             chrome: visitor.chrome("environments"),
             head: Head::new(environment, "timeline"),
-            at: at.map(|at| at.to_string()).unwrap_or_default(),
+            at: written.clone().unwrap_or_default(),
             past: at.map(exact),
             at_field: field_value(at),
+            compare_link: link("/compare", &[("left", here.0), ("left_at", here.1), ("right_at", here.1)]),
+            search_link: link("/search", &[("environment", here.0), ("at", here.1)]),
             is_first_page: before.is_none(),
             services_more: running.services.len().saturating_sub(SERVICES_MAX),
             services: running
@@ -135,6 +149,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
                 .map(|service| ServiceRow::new(service, now))
                 .collect(),
             incomplete: running.incomplete.map(|incomplete| incomplete.text),
+            missing: before.is_none().then(|| moment.missing(name)).transpose()?.map(Lacking::new),
             failing_more: running.failing.len().saturating_sub(FAILING_MAX),
             failing: running
                 .failing
@@ -144,14 +159,16 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
                 .collect(),
             days: by_day(told, now),
             next: story.next,
-            local: local(state, name, now),
+            local: moment
+                .local(name)?
+                .iter()
+                .rev()
+                .take(LOCAL_MAX)
+                .map(|pull| LocalRow::new(pull, now))
+                .collect(),
             has_token: environment.tokens_active(now) > 0,
         },
     )
-}
-
-fn local(state: &crate::model::deployments::State, name: &EnvironmentName, now: Time) -> Vec<LocalRow> {
-    questions::local(state, name).iter().rev().take(LOCAL_MAX).map(|pull| LocalRow::new(pull, now)).collect()
 }
 
 /// Days in UTC: the log's days, the same for everybody.
@@ -181,6 +198,33 @@ impl ServiceRow {
             seen: When::new(service.last_seen_at, now),
             is_unconfirmed: service.unconfirmed_since.is_some(),
             clients: service.clients,
+        }
+    }
+}
+
+impl Lacking {
+    fn new(missing: questions::Missing) -> Self {
+        let behind: Vec<&MissingService> = missing.services.iter().filter(|it| !it.up_to_date).collect();
+        let verdict = match behind.len() as u64 {
+            0 if missing.services.is_empty() => String::new(),
+            0 => "Up to date, as far as releases are known.".to_owned(),
+            one => format!("Not up to date: {} behind.", count(one, "service")),
+        };
+        let more = behind.len().saturating_sub(SERVICES_MAX);
+        let rows = behind.into_iter().take(SERVICES_MAX).map(LackingRow::new).collect();
+        Self { verdict, rows, more }
+    }
+}
+
+impl LackingRow {
+    fn new(service: &MissingService) -> Self {
+        let mut facts = vec![count(service.missing.len() as u64, "release")];
+        facts.extend((service.fixes > 0).then(|| count(service.fixes as u64, "fix")));
+        Self {
+            repository: service.repository.to_string(),
+            running: Label::from(&service.running),
+            latest: service.latest.as_ref().map(|latest| (latest.id.clone(), latest.version.clone())),
+            facts: facts.join(", "),
         }
     }
 }

@@ -11,11 +11,9 @@ use super::plots::{Plot, rollout, spark};
 use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
-use crate::clock::now;
-use crate::log::View;
 use crate::model::directory::Environment;
-use crate::model::questions::{self, Cell, Change, Kind, Latest, Mark, Phase, Place, Row};
-use crate::model::time::Time;
+use crate::model::questions::{Cell, Change, Kind, Latest, Mark, Phase, Place, Row};
+use crate::model::time::{Span, Time};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -61,18 +59,18 @@ struct ChangeLine<'a> {
 }
 
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Page {
-    let (view, now) = (app.log.view(), now());
-    let environments: Vec<&Environment> = view.directory.environments().collect();
-    let names = environments.iter().map(|environment| &environment.name);
-    let overview = questions::overview(&view.state, names, now);
-    let cards = environments.iter().zip(&overview.places);
-    let cards = cards.map(|(environment, place)| Card::new(&view, environment, place, now)).collect();
+    let moment = app.answers.now();
+    let overview = moment.overview();
+    let settle = moment.state().rules().settle;
+    let cards = moment.directory().environments().zip(&overview.places);
+    let cards =
+        cards.map(|(environment, place)| Card::new(environment, place, settle, moment.at())).collect();
     let (rows, rows_more) = (&overview.rows[..], overview.rows_more);
     page(StatusCode::OK, &HomePage { chrome: visitor.chrome("environments"), cards, rows, rows_more })
 }
 
 impl<'a> Card<'a> {
-    fn new(view: &View, environment: &'a Environment, place: &'a Place, now: Time) -> Self {
+    fn new(environment: &'a Environment, place: &'a Place, settle: Span, now: Time) -> Self {
         let mut badges: Vec<Badge> = place.state.map(|state| Badge::of(state.as_str())).into_iter().collect();
         badges.extend((place.failing > 0).then(|| Badge::of("failing")));
         badges.extend(place.is_incomplete.then(|| Badge::of("incomplete")));
@@ -88,7 +86,7 @@ impl<'a> Card<'a> {
             badges,
             latest: place.latest.as_ref().map(|latest| LatestView::new(latest, now)),
             seen: place.last_seen_at.map(|at| When::new(at, now)),
-            is_unconfirmed: place.last_seen_at.is_some_and(|at| now.since(at) > view.state.rules().settle),
+            is_unconfirmed: place.last_seen_at.is_some_and(|at| now.since(at) > settle),
             counts: format!(
                 "{} · {}",
                 count(place.services as u64, "service"),

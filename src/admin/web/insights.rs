@@ -12,9 +12,7 @@ use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
 use crate::admin::fields::Fields;
-use crate::admin::params;
-use crate::clock::now;
-use crate::model::questions::{self, Measure};
+use crate::model::questions::Measure;
 use crate::model::time::Span;
 
 /// Weeks that are looked at, unless told.
@@ -51,17 +49,16 @@ struct Measured {
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["environment", "weeks"])?;
     let span = query.count("weeks", WEEKS_MAX)?.unwrap_or(WEEKS_DEFAULT);
-    let view = app.log.view();
-    let names: Vec<String> = view.directory.environments().map(|one| one.name.to_string()).collect();
-    let asked = query.text("environment")?.or(names.first().map(String::as_str)).unwrap_or_default();
+    let moment = app.answers.now();
+    let names: Vec<&str> = moment.directory().environments().map(|one| one.name.as_str()).collect();
+    let asked = query.text("environment")?.or(names.first().copied()).unwrap_or_default();
     let shown = if asked.is_empty() {
         None
     } else {
-        let name = &params::named(&view.directory, asked)?.name;
-        let insights = questions::insights(&view.state, name, span, now());
+        let insights = moment.insights(asked, span)?;
         let services = insights.services.iter();
         Some(Shown {
-            environment: name.to_string(),
+            environment: asked.to_owned(),
             whole: Measured::new(&insights.whole),
             services: services.map(|it| (it.repository.to_string(), Measured::new(&it.measure))).collect(),
         })

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use url::form_urlencoded;
 
 use crate::admin::fields::Fields;
 use crate::admin::problem::Problem;
@@ -148,7 +149,16 @@ pub(super) fn moment(fields: &Fields, name: &str) -> Result<Option<Time>, Proble
     at.map(Some).ok_or_else(|| Problem::invalid(name, "must be a time such as 2026-03-02T06:00"))
 }
 
-/// The value of a browser's field for date and time, in UTC.
+/// The value of a browser's field for date and time, in UTC: to the millisecond, so that sending it again asks for the
+/// same moment.
 pub(super) fn field_value(at: Option<Time>) -> String {
-    at.map(|at| at.to_string().chars().take("2026-03-02T06:00".len()).collect()).unwrap_or_default()
+    at.map(|at| at.to_string().trim_end_matches('Z').to_owned()).unwrap_or_default()
+}
+
+/// A path with a query, of the values that there are.
+pub(super) fn link(path: &str, query: &[(&str, Option<&str>)]) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    pairs.extend_pairs(query.iter().filter_map(|(name, value)| Some((name, (*value)?))));
+    let pairs = pairs.finish();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") }
 }

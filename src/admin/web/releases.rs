@@ -14,7 +14,6 @@ use crate::admin::App;
 use crate::admin::fields::Fields;
 use crate::admin::params::Params;
 use crate::admin::problem::Problem;
-use crate::clock::now;
 use crate::model::questions::{self, ReleaseView, Standing, Stay};
 use crate::model::releases::Release;
 use crate::model::time::Time;
@@ -65,8 +64,8 @@ struct StayRow {
 pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["repository"])?;
     let wanted = query.text("repository")?.unwrap_or_default();
-    let (view, now) = (app.log.view(), now());
-    let lines = || view.state.catalogue().lines();
+    let moment = app.answers.now();
+    let lines = || moment.state().catalogue().lines();
     let of = lines().filter(|(repository, _)| wanted.is_empty() || repository.as_str() == wanted);
     let mut releases: Vec<(usize, &Arc<Release>)> =
         of.flat_map(|(_, line)| line.releases().iter().enumerate()).collect();
@@ -74,21 +73,21 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
     releases.sort_by_key(|(place, release)| std::cmp::Reverse((release.added_at, *place)));
     let more = releases.len().saturating_sub(LISTED_MAX);
     let shown = releases.into_iter().take(LISTED_MAX);
-    let releases =
-        shown.map(|(_, release)| Line::new(questions::release(&view.state, release, now), now)).collect();
+    let releases = shown.map(|(_, release)| Line::new(moment.release(release), moment.at())).collect();
     let repositories = choices(lines().map(|(repository, _)| repository), wanted);
     page(StatusCode::OK, &ReleasesPage { chrome: visitor.chrome("releases"), repositories, releases, more })
 }
 
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params) -> Page {
-    let (view, now, id) = (app.log.view(), now(), params.get("id"));
+    let (moment, id) = (app.answers.now(), params.get("id"));
+    let now = moment.at();
     let unknown = || {
         Problem::not_found(format!(
             "there is no release `{id}`; `landfall release list` shows which are known"
         ))
     };
-    let release = view.state.catalogue().with_id(id).ok_or_else(unknown)?;
-    let trace = questions::trace(&view.state, release, now);
+    let release = moment.state().catalogue().with_id(id).ok_or_else(unknown)?;
+    let trace = moment.trace(release);
     let release = ReleaseView::from(release.as_ref());
     page(
         StatusCode::OK,
@@ -132,24 +131,11 @@ impl StayRow {
         };
         Self {
             environment: stay.environment.to_string(),
-            state: Badge::of(standing(stay.state)),
+            state: Badge::of(stay.state.as_str()),
             story: story.to_owned(),
             since: stay.since.map(|at| When::new(at, now)),
             running: Label::from(&stay.running),
             is_itself: stay.is_itself,
         }
-    }
-}
-
-/// Where a change stands as it is written in JSON.
-pub(super) fn standing(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Live => "live",
-        Standing::RollingOut => "rolling_out",
-        Standing::PartlyLive => "partly_live",
-        Standing::NotLive => "not_live",
-        Standing::RolledBack => "rolled_back",
-        Standing::NoSuchChange => "no_such_change",
-        Standing::Unknown => "unknown",
     }
 }

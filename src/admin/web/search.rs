@@ -6,21 +6,17 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::parts::{Badge, Choice, Label, When, choices};
-use super::releases::standing;
+use super::parts::{Badge, Choice, Label, When, choices, exact, field_value, link, moment as moment_of};
 use super::told::ToldItem;
 use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
 use crate::admin::fields::Fields;
-use crate::admin::params;
-use crate::admin::questions::CANDIDATES;
+use crate::answer::{Moment, QUERY_CHARS_MAX, Within};
 use crate::clock::now;
 use crate::model::questions::{self, Certainty, Match, SearchMatch, Standing, Verified};
 use crate::model::time::Time;
 
-/// Longest description of a change.
-const QUERY_CHARS_MAX: usize = 500;
 /// Changes that are shown.
 const FOUND_MAX: usize = 20;
 
@@ -29,6 +25,9 @@ const FOUND_MAX: usize = 20;
 struct SearchPage {
     chrome: Chrome,
     environments: Vec<Choice>,
+    at_field: String,
+    /// When the answer is about the past.
+    past: Option<String>,
     answer: Option<Answer>,
     /// Why what follows is not certain.
     caution: Option<&'static str>,
@@ -69,40 +68,43 @@ struct Found {
 /// Where it stands in one environment.
 struct Stands {
     environment: String,
+    link: String,
     state: Badge,
     since: Option<When>,
 }
 
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
-    let query = Fields::from_query(&uri, &["q", "environment"])?;
+    let query = Fields::from_query(&uri, &["q", "environment", "at"])?;
     let text = query.line("q", QUERY_CHARS_MAX)?.unwrap_or_default().trim().to_owned();
     let name = query.text("environment")?.unwrap_or_default();
-    let (view, now) = (app.log.view(), now());
-    let names = view.directory.environments().map(|one| &one.name);
+    let now = now();
+    let at = moment_of(&query, "at")?.filter(|at| *at < now);
+    let moment = app.answers.searchable_as_of(at.filter(|_| !text.is_empty())).await?;
+    let names = moment.directory().environments().map(|one| &one.name);
     let mut shown = SearchPage {
         chrome: Chrome { query: text.clone(), ..visitor.chrome("search") },
         environments: choices(names, name),
+        at_field: field_value(at),
+        past: moment.past().map(exact),
         answer: None,
         caution: None,
         found: Vec::new(),
         is_sure: false,
         command: format!("'{}'", text.replace('\'', r"'\''")),
     };
-    if !text.is_empty() {
-        let limit = if name.is_empty() { FOUND_MAX } else { CANDIDATES };
-        let found = app.find(&view.state, &text, limit, |_| true);
-        if name.is_empty() {
-            let searched = questions::search(&view.state, &text, &found, now);
-            shown.caution = caution(searched.certainty);
-            shown.is_sure = searched.certainty == Certainty::Sure;
-            shown.found = searched.matches.iter().map(|it| Found::everywhere(it, now)).collect();
-        } else {
-            let environment = &params::named(&view.directory, name)?.name;
-            let verified = questions::verify(&view.state, environment, &text, &found, now);
-            shown.found = verified.matches.iter().map(|it| Found::here(it, name, now)).collect();
-            shown.is_sure = !matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange);
-            shown.answer = Some(Answer::new(verified, now));
-        }
+    if text.is_empty() {
+        return page(StatusCode::OK, &shown);
+    }
+    if name.is_empty() {
+        let searched = moment.search(&text, FOUND_MAX, Within::default());
+        shown.caution = caution(searched.certainty);
+        shown.is_sure = searched.certainty == Certainty::Sure;
+        shown.found = searched.matches.iter().map(|it| Found::everywhere(it, &moment, now)).collect();
+    } else {
+        let verified = moment.verify(name, &text, Within::default())?;
+        shown.found = verified.matches.iter().map(|it| Found::here(it, name, &moment, now)).collect();
+        shown.is_sure = !matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange);
+        shown.answer = Some(Answer::new(verified, now));
     }
     page(StatusCode::OK, &shown)
 }
@@ -115,6 +117,12 @@ fn caution(certainty: Certainty) -> Option<&'static str> {
     }
 }
 
+/// The page of an environment at the same moment.
+fn to_environment(name: &str, moment: &Moment<'_>) -> String {
+    let at = moment.past().map(|at| at.to_string());
+    link(&format!("/environments/{name}"), &[("at", at.as_deref())])
+}
+
 impl Answer {
     fn new(verified: Verified, now: Time) -> Self {
         let is_certain = verified.confidence.is_some();
@@ -122,13 +130,13 @@ impl Answer {
         let row = |service: &questions::ServiceStanding| ServiceRow {
             repository: service.repository.to_string(),
             running: Label::from(&service.running),
-            state: Badge::of(standing(service.state)),
+            state: Badge::of(service.state.as_str()),
             since: service.since.map(|at| When::new(at, now)),
             seen: When::new(service.last_seen_at, now),
             deployment_id: service.deployment_id.clone(),
         };
         Self {
-            state: Badge::of(standing(verified.answer)),
+            state: Badge::of(verified.answer.as_str()),
             services: services.into_iter().flatten().map(row).collect(),
             text: verified.text,
             since: verified.since.map(|at| When::new(at, now)),
@@ -138,10 +146,11 @@ impl Answer {
 }
 
 impl Found {
-    fn everywhere(found: &SearchMatch, now: Time) -> Self {
+    fn everywhere(found: &SearchMatch, moment: &Moment<'_>, now: Time) -> Self {
         let places = found.environments.iter().map(|place| Stands {
             environment: place.name.to_string(),
-            state: Badge::of(standing(place.state)),
+            link: to_environment(place.name.as_str(), moment),
+            state: Badge::of(place.state.as_str()),
             since: place.since.map(|at| When::new(at, now)),
         });
         Self {
@@ -152,10 +161,11 @@ impl Found {
         }
     }
 
-    fn here(found: &Match, environment: &str, now: Time) -> Self {
+    fn here(found: &Match, environment: &str, moment: &Moment<'_>, now: Time) -> Self {
         let place = Stands {
             environment: environment.to_owned(),
-            state: Badge::of(standing(found.state)),
+            link: to_environment(environment, moment),
+            state: Badge::of(found.state.as_str()),
             since: found.since.map(|at| When::new(at, now)),
         };
         Self {

@@ -16,6 +16,7 @@ use crate::admin::caller::{Admin, Caller};
 use crate::admin::fields::Fields;
 use crate::admin::problem::Problem;
 use crate::admin::sessions::Sessions;
+use crate::answer::Refused;
 use crate::clock::now;
 use crate::model::act::{Role, Through};
 
@@ -91,6 +92,12 @@ pub(super) struct Refusal(Problem);
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self(problem)
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self(refused.into())
     }
 }
 

@@ -117,7 +117,7 @@ pub struct Asked {
     pub description: Option<String>,
     /// The stretch of time that is meant.
     pub range: Option<Range>,
-    /// The moment that is meant.
+    /// The moment that is meant; none for now.
     pub at: Option<Time>,
     /// What must be known first.
     pub ask_back: Option<AskBack>,
@@ -218,16 +218,27 @@ impl Asked {
     }
 
     fn set_time(&mut self, moment: Option<times::Moment>, world: &World<'_>) {
-        let Some(range) = moment.and_then(|moment| moment.resolve(self.environment.as_deref(), world)) else {
-            return;
+        let Some(moment) = moment else { return };
+        let of = |environment: Option<&str>| moment.resolve(environment, world);
+        let resolved = match &self.environments[..] {
+            [] => of(self.environment.as_deref()),
+            // The latest rollback of those that are compared.
+            several => several.iter().filter_map(|name| of(Some(name))).max_by_key(|it| it.range.from),
         };
-        if matches!(self.intent, Intent::Running | Intent::Verify | Intent::Missing | Intent::Compare) {
-            // Of a whole day its end is meant, as far as it has come.
-            let last = if range.instant { range.range.from } else { times::just_before(range.range.to) };
-            self.at = Some(last.min(world.now));
+        let Some(resolved) = resolved else { return };
+        let is_a_state =
+            matches!(self.intent, Intent::Running | Intent::Verify | Intent::Missing | Intent::Compare);
+        let can_be_past = matches!(self.intent, Intent::Changes | Intent::History | Intent::Rollbacks);
+        if resolved.instant && (is_a_state || can_be_past) {
+            self.at = Some(resolved.range.from);
+        } else if is_a_state {
+            // Of a whole day its end is meant.
+            self.at = Some(times::just_before(resolved.range.to));
         } else {
-            self.range = Some(range.range);
+            self.range = Some(resolved.range);
         }
+        // What reaches to now is asked about now.
+        self.at = self.at.filter(|at| *at < times::just_before(world.now));
     }
 
     /// What must be asked back.

@@ -157,6 +157,24 @@ fn times_are_reckoned_from_now() {
         ("what ran in staging before the rollback", "running env=staging at=05-28T16:19:59.999Z"),
         // There was none in dev: no time is made up.
         ("what ran in dev before the rollback", "running env=dev"),
+        ("was staging up to date before the rollback", "missing env=staging at=05-28T16:19:59.999Z"),
+        (
+            "how did dev and staging differ before the rollback",
+            "compare envs=dev+staging at=05-28T16:19:59.999Z",
+        ),
+        (
+            "was the drawer fix live in staging before the rollback",
+            "verify env=staging about=drawer fix at=05-28T16:19:59.999Z",
+        ),
+        // A moment is no stretch: what changed until then.
+        ("what changed in staging before the rollback", "changes env=staging at=05-28T16:19:59.999Z"),
+        (
+            "any rollbacks in staging before 2026-05-01T08:15:00Z",
+            "rollbacks env=staging at=05-01T08:14:59.999Z",
+        ),
+        // What reaches to now is now.
+        ("is staging up to date today", "missing env=staging"),
+        ("has the drawer fix been live in staging since Monday", "verify env=staging about=drawer fix"),
         // A day that is still to come this year was last year's.
         ("what changed in dev on December 24", "changes env=dev in=2025-12-24T00:00/2025-12-25T00:00"),
     ]);

@@ -89,6 +89,21 @@ pub enum Ahead {
     Unknown,
 }
 
+impl Ahead {
+    /// As it is written in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::LeftAhead => "left_ahead",
+            Self::RightAhead => "right_ahead",
+            Self::Diverged => "diverged",
+            Self::LeftOnly => "left_only",
+            Self::RightOnly => "right_only",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// How `left` stands to `right`.
 pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
     let (lefts, rights) = (left.asked(), right.asked());

@@ -69,7 +69,7 @@ pub(super) fn incomplete(state: &State, env: &EnvironmentName, now: Time) -> Opt
 }
 
 /// What answers lack, as a further sentence; empty where they lack nothing.
-pub(super) fn in_words(parts: &[&Option<Incomplete>]) -> String {
+pub fn in_words(parts: &[&Option<Incomplete>]) -> String {
     let texts: Vec<&str> = parts.iter().filter_map(|part| Some(part.as_ref()?.text.as_str())).collect();
     if texts.is_empty() { String::new() } else { format!(" Not everything is known: {}.", texts.join("; ")) }
 }

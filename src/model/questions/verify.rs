@@ -44,6 +44,21 @@ pub enum Standing {
     Unknown,
 }
 
+impl Standing {
+    /// As it is written in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::RollingOut => "rolling_out",
+            Self::PartlyLive => "partly_live",
+            Self::NotLive => "not_live",
+            Self::RolledBack => "rolled_back",
+            Self::NoSuchChange => "no_such_change",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The answer to "is this live?".
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Verified {

@@ -43,14 +43,18 @@ pub(super) fn band(query: &Query, seen: &[Seen], hits: &[Vec<usize>]) -> Band {
     }
 }
 
+/// Whether another score is so near the best one that its change may as well be meant.
+pub(super) fn rivals(score: f32, best: f32) -> bool {
+    score >= RIVAL * best
+}
+
 /// A number, a CVE id or a commit names a change or it does not exist.
 fn by_identity(query: &Query, seen: &[Seen], hits: &[Vec<usize>], identities: &[usize]) -> Band {
     let best = &seen[hits[0][0]];
     if identities.iter().any(|&unit| best.answers[unit].is_none()) {
         return Band::No;
     }
-    let rivals = hits[1..].iter().map(|hit| &seen[hit[0]]);
-    let alone = rivals.filter(|rival| rival.score >= RIVAL * best.score).count() == 0;
+    let alone = !hits[1..].iter().any(|hit| rivals(seen[hit[0]].score, best.score));
     let words = query.units.iter().zip(&best.answers).filter(|(unit, _)| unit.kind == Kind::Word);
     let (said, answered) = words.fold((0, 0), |(said, answered), (_, answer)| {
         (said + 1, answered + usize::from(is_answered(answer)))
@@ -75,9 +79,8 @@ fn is_sure(query: &Query, best: &Seen, seen: &[Seen], hits: &[Vec<usize>]) -> bo
         .sum();
     let words = answers().filter(|(unit, _)| counts(unit.kind)).count();
     let together = best.nearness >= SURE_NEARNESS || best.share >= SURE_SHARE;
-    let rivals =
-        hits[1..].iter().map(|hit| &seen[hit[0]]).filter(|rival| rival.score >= RIVAL * best.score).count();
-    let alone = rivals == 0 || best.share >= WHOLE_TITLE;
+    let has_rival = hits[1..].iter().any(|hit| rivals(seen[hit[0]].score, best.score));
+    let alone = !has_rival || best.share >= WHOLE_TITLE;
     let enough = match words {
         0 => best.share >= WHOLE_TITLE,
         1 => {

@@ -51,6 +51,16 @@ pub struct Found {
     pub hits: Vec<Hit>,
 }
 
+impl Found {
+    /// Whether no other hit may as well be meant as the first one: by the same measure that makes an answer sure.
+    pub fn stands_out(&self) -> bool {
+        match &self.hits[..] {
+            [best, others @ ..] => !others.iter().any(|other| bands::rivals(other.score, best.score)),
+            [] => false,
+        }
+    }
+}
+
 /// The certainty of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Band {

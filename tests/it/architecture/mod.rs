@@ -9,9 +9,10 @@ use imports::{code, names, room, rooms};
 
 /// The rooms that each room may import from, besides those of the model (see [`MODEL`]). A room that is not here may import
 /// from none.
-const ROOMS: [(&str, &[&str]); 9] = [
-    ("admin", &["clock", "cluster", "config", "listen", "log", "mcp"]),
-    ("cli", &["admin", "clock", "config", "listen", "log", "mcp", "proxy"]),
+const ROOMS: [(&str, &[&str]); 11] = [
+    ("admin", &["answer", "clock", "cluster", "config", "listen", "log", "mcp", "wording"]),
+    ("answer", &["clock", "log", "wording"]),
+    ("cli", &["admin", "clock", "config", "listen", "log", "mcp", "proxy", "wording"]),
     ("clock", &[]),
     ("cluster", &["config"]),
     ("config", &[]),
@@ -19,6 +20,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("log", &["clock", "deadline"]),
     ("mcp", &[]),
     ("proxy", &["clock", "config", "deadline", "listen", "log"]),
+    ("wording", &[]),
 ];
 
 /// Crates that one room alone knows.

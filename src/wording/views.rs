@@ -1,11 +1,11 @@
 //! Views in two or three sentences: versions, times and counts first, for people who asked in words.
 
-use super::changes::{Changes, History};
-use super::compare::{Ahead, Comparison};
-use super::incomplete::in_words;
-use super::missing::Missing;
-use super::release::ReleaseView;
-use super::view::{Change, Image, Kind, Running, RunningService};
+use crate::model::event::EnvironmentName;
+use crate::model::questions::{
+    Ahead, Certainty, Change, Changes, Comparison, History, Image, Kind, Missing, ReleaseView, Running,
+    RunningService, SearchMatch, Searched, in_words,
+};
+use crate::model::releases::Release;
 use crate::model::time::Time;
 
 /// Parts of a sentence at most; the rest is counted.
@@ -74,7 +74,13 @@ pub fn comparison(comparison: &Comparison) -> String {
 }
 
 fn compared(comparison: &Comparison) -> String {
-    let (left, right) = (&comparison.left, &comparison.right);
+    // Two moments are named with the sides that they belong to.
+    let side = |name: &EnvironmentName, at: Time| match comparison.left_at == comparison.right_at {
+        true => name.to_string(),
+        false => format!("{name} at {at}"),
+    };
+    let left = side(&comparison.left, comparison.left_at);
+    let right = side(&comparison.right, comparison.right_at);
     let differing: Vec<_> = comparison.services.iter().filter(|it| it.relation != Ahead::Same).collect();
     if comparison.services.is_empty() {
         return format!("Nothing was seen to run in {left} or {right} yet.");
@@ -176,6 +182,46 @@ pub fn release(release: &ReleaseView) -> String {
         day(release.created_at),
         release.summary
     )
+}
+
+/// A release in one environment, in words.
+pub fn release_there(release: &ReleaseView, env: &str) -> String {
+    let (repository, version) = (&release.repository, &release.version);
+    let place = release.environments.iter().flatten().find(|place| place.name.as_str() == env);
+    match place {
+        Some(place) => format!("{repository} {version} runs in {env} since {}.", place.since),
+        None => format!("{repository} {version} does not run in {env}. {}", self::release(release)),
+    }
+}
+
+/// What explains that a change was not known: a further sentence.
+pub fn registered_later(release: &Release) -> String {
+    format!(
+        " {} {}, which has it, was registered later, at {}.",
+        release.repository, release.version, release.added_at
+    )
+}
+
+/// What a search found, in words: the best match and where it stands.
+pub fn searched(searched: &Searched) -> String {
+    let Some(best) = searched.matches.first().map(found) else {
+        return "No known change fits. `landfall release list` shows which releases are known.".to_owned();
+    };
+    match searched.certainty {
+        Certainty::Sure => best,
+        Certainty::Perhaps => format!("It is not certain which change is meant. The nearest: {best}"),
+        Certainty::No => format!("No known change fits. The nearest, which is something else: {best}"),
+    }
+}
+
+fn found(found: &SearchMatch) -> String {
+    let number = found.change.pr.map(|pr| format!(" (#{pr})")).unwrap_or_default();
+    let places = found.environments.iter();
+    let places = places.map(|it| format!("{}: {}", it.name, it.state.as_str().replace('_', " ")));
+    let places = places.collect::<Vec<_>>().join(", ");
+    let places = if places.is_empty() { String::new() } else { format!(" {places}.") };
+    let release = &found.release;
+    format!("“{}”{number} came with {} {}.{places}", found.change.title, release.repository, release.version)
 }
 
 /// "identity rolled back from v2.4.1 to v2.4.0 on 2026-05-13".

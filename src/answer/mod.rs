@@ -1,0 +1,151 @@
+//! Answers: a typed request, and the moment that it is about → a typed view. REST, the pages, `ask`, the agent's tools
+//! and the commands only translate what they are asked into it, and what it answers into their own form.
+//!
+//! ```text
+//! request, at ─ Answers::as_of ─→ Moment (the latest state, or the log folded again until then) ─ its queries → views
+//! ```
+//!
+//! An answer as of a time uses nothing that the log learned after it: neither pulls nor releases. It is the answer that
+//! was given then. So a release that was registered later is not in it, even where it was made earlier: `verify` knows
+//! no such change at that time, and `missing` does not miss it. Images' labels are as old as the first pull that
+//! showed them. A time to come is answered as of now, and one before what retention left is refused.
+//! Environments alone are those of today: their names are how one asks.
+
+mod finder;
+mod moment;
+mod refused;
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::clock::now;
+use crate::log::{Log, PastError, View};
+use crate::model::deployments::State;
+use crate::model::questions::{Comparison, Finder};
+use crate::model::time::{Span, Time};
+use finder::SharedFinder;
+
+pub use moment::{Moment, Within};
+pub use refused::Refused;
+
+/// Longest description of a change, in characters.
+pub const QUERY_CHARS_MAX: usize = 500;
+/// Changes that may be meant, which an answer names at most.
+pub const CANDIDATES_MAX: usize = 5;
+/// The stretch whose changes are told, unless told otherwise.
+pub const CHANGES_SPAN: Span = Span::from_mins(7 * 24 * 60);
+/// The stretch in which rollbacks are looked for, unless told otherwise.
+pub const ROLLBACKS_SPAN: Span = Span::from_mins(90 * 24 * 60);
+
+/// What questions are answered from: the log, and an index of the changes that it knows.
+pub struct Answers {
+    log: Log,
+    finder: SharedFinder,
+    /// Held while the past is folded again, so that many such questions take one core, not all.
+    refolds: Mutex<()>,
+}
+
+/// Two sides of a comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Compare<'a> {
+    /// The left environment.
+    pub left: &'a str,
+    /// The right environment; the same one at another time, perhaps.
+    pub right: &'a str,
+    /// When the left one is looked at; now unless told.
+    pub left_at: Option<Time>,
+    /// When the right one is looked at; now unless told.
+    pub right_at: Option<Time>,
+}
+
+/// The log as it was at a time.
+struct Past {
+    at: Time,
+    state: State,
+    /// The index of what was known then, where changes are to be searched.
+    finder: Option<Finder>,
+}
+
+impl Answers {
+    /// Answers from this log.
+    pub fn new(log: Log) -> Self {
+        Self { log, finder: SharedFinder::default(), refolds: Mutex::default() }
+    }
+
+    /// What is known now.
+    pub fn now(&self) -> Moment<'_> {
+        Moment::new(&self.finder, self.log.view(), now(), None)
+    }
+
+    /// What was known at `at`; what is known now where that is none, or still to come. Folds the log again for what is
+    /// past, on a thread that may block.
+    ///
+    /// # Errors
+    /// Retention removed what would be needed, or the log cannot be read.
+    pub async fn as_of(&self, at: Option<Time>) -> Result<Moment<'_>, Refused> {
+        self.moment("at", at, false).await
+    }
+
+    /// The same, with the changes of then to be searched.
+    ///
+    /// # Errors
+    /// As [`Answers::as_of`].
+    pub async fn searchable_as_of(&self, at: Option<Time>) -> Result<Moment<'_>, Refused> {
+        self.moment("at", at, true).await
+    }
+
+    /// Compares two environments, or one with itself at another time.
+    ///
+    /// # Errors
+    /// There is no such environment; or as [`Answers::as_of`].
+    pub async fn compare(&self, sides: Compare<'_>) -> Result<Comparison, Refused> {
+        let names = self.now();
+        for (side, name) in [("left", sides.left), ("right", sides.right)] {
+            names.environment(name).map_err(|unknown| unknown.of(side))?;
+        }
+        let left = self.moment("left_at", sides.left_at, false).await?;
+        if sides.left_at == sides.right_at {
+            return left.compare(sides.left, &left, sides.right);
+        }
+        let right = self.moment("right_at", sides.right_at, false).await?;
+        left.compare(sides.left, &right, sides.right)
+    }
+
+    /// `field` is what a refusal names.
+    async fn moment(
+        &self,
+        field: &'static str,
+        at: Option<Time>,
+        is_searched: bool,
+    ) -> Result<Moment<'_>, Refused> {
+        let (view, now): (Arc<View>, Time) = (self.log.view(), now());
+        let Some(at) = at.filter(|at| *at < now) else {
+            return Ok(Moment::new(&self.finder, view, now, None));
+        };
+        let _refolding = self.refolds.lock().await;
+        let log = self.log.clone();
+        let folded = tokio::task::spawn_blocking(move || {
+            log.view_at(at).map(|view| {
+                let finder = is_searched.then(|| {
+                    let mut finder = Finder::default();
+                    finder.follow(view.state.catalogue());
+                    finder
+                });
+                Past { at, state: view.state, finder }
+            })
+        });
+        match folded.await {
+            Ok(Ok(past)) => Ok(Moment::new(&self.finder, view, now, Some(past))),
+            Ok(Err(PastError::Removed { before })) => Err(Refused::Removed { field, before }),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the log cannot be read for an answer about the past");
+                Err(Refused::Unreadable)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the fold for an answer about the past ended early");
+                Err(Refused::Unreadable)
+            }
+        }
+    }
+}

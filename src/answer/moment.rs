@@ -1,0 +1,301 @@
+//! What is known at one moment, and the queries over it.
+
+use std::sync::Arc;
+
+use super::finder::SharedFinder;
+use super::refused::Refused;
+use super::{CANDIDATES_MAX, CHANGES_SPAN, Past, ROLLBACKS_SPAN};
+use crate::log::View;
+use crate::model::deployments::State;
+use crate::model::directory::{Directory, Environment};
+use crate::model::event::EnvironmentName;
+use crate::model::oci::Repository;
+use crate::model::questions;
+use crate::model::releases::Release;
+use crate::model::search::{Band, Found};
+use crate::model::time::{Span, Time};
+use crate::wording;
+
+/// What is known at a moment: now, or by a time in the past.
+pub struct Moment<'a> {
+    shared: &'a SharedFinder,
+    view: Arc<View>,
+    past: Option<Past>,
+    now: Time,
+}
+
+/// The repositories that a search looks at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Within<'a>(pub Option<&'a str>);
+
+impl Within<'_> {
+    fn has(self, repository: &Repository) -> bool {
+        self.0.is_none_or(|wanted| wanted == repository.as_str())
+    }
+}
+
+impl<'a> Moment<'a> {
+    pub(super) fn new(shared: &'a SharedFinder, view: Arc<View>, now: Time, past: Option<Past>) -> Self {
+        Self { shared, view, past, now }
+    }
+
+    /// When it is.
+    pub fn at(&self) -> Time {
+        self.past().unwrap_or(self.now)
+    }
+
+    /// When it was; none for now.
+    pub fn past(&self) -> Option<Time> {
+        self.past.as_ref().map(|past| past.at)
+    }
+
+    /// What the log said then.
+    pub fn state(&self) -> &State {
+        self.past.as_ref().map_or(&self.view.state, |past| &past.state)
+    }
+
+    /// Environments and tokens, as they are today.
+    pub fn directory(&self) -> &Directory {
+        &self.view.directory
+    }
+
+    /// The environment with this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn environment(&self, name: &str) -> Result<&Environment, Refused> {
+        let unknown = || Refused::UnknownEnvironment { side: None, name: name.to_owned() };
+        self.view.directory.environment(name).ok_or_else(unknown)
+    }
+
+    fn name(&self, name: &str) -> Result<&EnvironmentName, Refused> {
+        self.environment(name).map(|environment| &environment.name)
+    }
+
+    /// Tells what runs in `env`.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn running(&self, env: &str) -> Result<questions::Running, Refused> {
+        Ok(questions::running(self.state(), self.name(env)?, self.at()))
+    }
+
+    /// Tells whether `env` is up to date, and what it lacks.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn missing(&self, env: &str) -> Result<questions::Missing, Refused> {
+        Ok(questions::missing(self.state(), self.name(env)?, self.at()))
+    }
+
+    /// Tells whether the change that `text` describes is live in `env`. Wants a moment whose changes can be searched.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn verify(&self, env: &str, text: &str, within: Within<'_>) -> Result<questions::Verified, Refused> {
+        let found = self.find(text, CANDIDATES_MAX, within);
+        let mut verified = questions::verify(self.state(), self.name(env)?, text, &found, self.at());
+        if let (questions::Standing::NoSuchChange, Some(later)) =
+            (verified.answer, self.registered_later(text, within))
+        {
+            verified.text.push_str(&wording::registered_later(&later));
+        }
+        verified.text = wording::as_of(self.past(), verified.text);
+        Ok(verified)
+    }
+
+    /// The release of the change that `text` is sure to mean today, where it became known after this moment.
+    fn registered_later(&self, text: &str, within: Within<'_>) -> Option<Arc<Release>> {
+        let past = self.past()?;
+        let today = &self.view.state;
+        let within = |repository: &Repository| within.has(repository);
+        let found = self.shared.find(today.catalogue(), text, 1, within);
+        let hit = found.hits.first().filter(|_| found.band == Band::Sure)?;
+        questions::releases_of(today, hit).find(|release| release.added_at > past).cloned()
+    }
+
+    /// Finds changes by a loose description, and tells where each is live. Wants a moment whose changes can be searched.
+    pub fn search(&self, text: &str, limit: usize, within: Within<'_>) -> questions::Searched {
+        questions::search(self.state(), text, &self.find(text, limit, within), self.at())
+    }
+
+    /// The changes that `text` may mean, the best first.
+    pub fn find(&self, text: &str, limit: usize, within: Within<'_>) -> Found {
+        let within = |repository: &Repository| within.has(repository);
+        match &self.past {
+            None => self.shared.find(self.view.state.catalogue(), text, limit, within),
+            Some(Past { finder: Some(finder), .. }) => finder.find(text, within, limit),
+            Some(Past { state, .. }) => {
+                let mut finder = questions::Finder::default();
+                finder.follow(state.catalogue());
+                finder.find(text, within, limit)
+            }
+        }
+    }
+
+    /// Compares `left` now with `right` at another moment, or the same.
+    pub(super) fn compare(
+        &self,
+        left: &str,
+        other: &Self,
+        right: &str,
+    ) -> Result<questions::Comparison, Refused> {
+        let left = questions::Side { state: self.state(), environment: self.name(left)?, at: self.at() };
+        let right = questions::Side { state: other.state(), environment: other.name(right)?, at: other.at() };
+        Ok(questions::compare(left, right))
+    }
+
+    /// Tells what changed in `env` from `from` to `until`: in the week before `until`, and until this moment, unless
+    /// told.
+    ///
+    /// # Errors
+    /// There is no such environment, or the stretch ends before it begins.
+    pub fn changes(
+        &self,
+        env: &str,
+        from: Option<Time>,
+        until: Option<Time>,
+    ) -> Result<questions::Changes, Refused> {
+        self.changes_within(env, from, until, CHANGES_SPAN)
+    }
+
+    /// The same, to find the rollbacks among them: in the quarter before, unless told.
+    ///
+    /// # Errors
+    /// As [`Moment::changes`].
+    pub fn rollbacks(
+        &self,
+        env: &str,
+        from: Option<Time>,
+        until: Option<Time>,
+    ) -> Result<questions::Changes, Refused> {
+        self.changes_within(env, from, until, ROLLBACKS_SPAN)
+    }
+
+    fn changes_within(
+        &self,
+        env: &str,
+        from: Option<Time>,
+        until: Option<Time>,
+        span: Span,
+    ) -> Result<questions::Changes, Refused> {
+        let name = self.name(env)?;
+        let until = until.unwrap_or(self.at());
+        let from = from.unwrap_or(until - span);
+        if from > until {
+            return Err(Refused::FromAfterUntil);
+        }
+        Ok(questions::changes(self.state(), name, from, until, self.at()))
+    }
+
+    /// Tells the history of one service, the newest change first.
+    ///
+    /// # Errors
+    /// There is no such environment, or it has no such service.
+    pub fn history(
+        &self,
+        env: &str,
+        repository: &Repository,
+        limit: usize,
+    ) -> Result<questions::History, Refused> {
+        let name = self.name(env)?;
+        questions::history(self.state(), name, repository, self.at(), limit)
+            .ok_or_else(|| Refused::NeverPulled { environment: name.clone(), repository: repository.clone() })
+    }
+
+    /// Lists the deployments of `env`, the newest first; only those before the deployment `before`, if one is named.
+    ///
+    /// # Errors
+    /// There is no such environment, or `before` is none of its deployments.
+    pub fn timeline(
+        &self,
+        env: &str,
+        limit: usize,
+        before: Option<&str>,
+    ) -> Result<questions::Timeline, Refused> {
+        let name = self.name(env)?;
+        let is_its_own = |id| self.deployment(id).is_ok_and(|found| found.environment == *name);
+        if before.is_some_and(|id| !is_its_own(id)) {
+            return Err(Refused::ForeignDeployment { environment: name.clone() });
+        }
+        Ok(questions::timeline(self.state(), name, self.at(), limit, before))
+    }
+
+    /// Shows a deployment.
+    ///
+    /// # Errors
+    /// There is none with this identifier.
+    pub fn deployment(&self, id: &str) -> Result<questions::Deployment, Refused> {
+        let found = questions::deployment(self.state(), id, self.at());
+        found.ok_or_else(|| Refused::UnknownDeployment { id: id.to_owned() })
+    }
+
+    /// Shows the pulls behind a deployment.
+    ///
+    /// # Errors
+    /// There is none with this identifier.
+    pub fn evidence(&self, id: &str) -> Result<questions::Evidence, Refused> {
+        let found = questions::evidence(self.state(), id, self.at());
+        found.ok_or_else(|| Refused::UnknownDeployment { id: id.to_owned() })
+    }
+
+    /// Lists the pulls of people's machines in `env`, which changed nothing.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn local(&self, env: &str) -> Result<Vec<questions::LocalPull>, Refused> {
+        Ok(questions::local(self.state(), self.name(env)?))
+    }
+
+    /// Tells the deployments of `env` with their evidence, a page of them.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn story(&self, env: &str, limit: usize, before: Option<&str>) -> Result<questions::Story, Refused> {
+        Ok(questions::story(self.state(), self.name(env)?, self.at(), limit, before))
+    }
+
+    /// Tells one deployment with its evidence.
+    ///
+    /// # Errors
+    /// There is none with this identifier.
+    pub fn chapter(&self, id: &str) -> Result<questions::Chapter, Refused> {
+        let found = questions::chapter(self.state(), id, self.at());
+        found.ok_or_else(|| Refused::UnknownDeployment { id: id.to_owned() })
+    }
+
+    /// Tells of every environment what a glance wants to know, and which version runs where.
+    pub fn overview(&self) -> questions::Overview {
+        let names = self.directory().environments().map(|environment| &environment.name);
+        questions::overview(self.state(), names, self.at())
+    }
+
+    /// Tells how often and how well `env` was shipped to in so many weeks.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn insights(&self, env: &str, weeks: usize) -> Result<questions::Insights, Refused> {
+        Ok(questions::insights(self.state(), self.name(env)?, weeks, self.at()))
+    }
+
+    /// Tells what became of a release in each environment.
+    pub fn trace(&self, release: &Release) -> questions::Trace {
+        questions::trace(self.state(), release, self.at())
+    }
+
+    /// Shows a release, and where it runs.
+    pub fn release(&self, release: &Release) -> questions::ReleaseView {
+        questions::release(self.state(), release, self.at())
+    }
+
+    /// When the latest rollback in `env` began, or anywhere, if there was one within the stretch that is looked at.
+    pub fn latest_rollback(&self, env: Option<&str>) -> Option<Time> {
+        let all = self.directory().environments().map(|it| it.name.as_str());
+        let changes = all.filter(|name| env.is_none_or(|env| env == *name)).filter_map(|name| {
+            let changes = self.rollbacks(name, None, None).ok()?;
+            Some(changes.deployments)
+        });
+        let rollbacks = changes.flatten().filter(|it| it.kind == questions::Kind::Rollback);
+        rollbacks.map(|deployment| deployment.started_at).max()
+    }
+}

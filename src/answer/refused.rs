@@ -1,0 +1,65 @@
+//! The reasons for no answer.
+
+use crate::model::event::EnvironmentName;
+use crate::model::oci::Repository;
+use crate::model::time::Time;
+
+/// A question without an answer, and why. The texts are for people who asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No environment has this name.
+    #[error("{}there is no environment `{name}`", side.map(|side| format!("{side}: ")).unwrap_or_default())]
+    UnknownEnvironment {
+        /// The side of a comparison that it was to be.
+        side: Option<&'static str>,
+        /// As it was named.
+        name: String,
+    },
+    /// No deployment has this identifier.
+    #[error("there is no deployment `{id}`")]
+    UnknownDeployment {
+        /// As it was named.
+        id: String,
+    },
+    /// The environment has no such service.
+    #[error("`{environment}` was never seen to pull `{repository}`")]
+    NeverPulled {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The service's repository.
+        repository: Repository,
+    },
+    /// A page is to go on after a deployment of another environment.
+    #[error("must be a deployment of {environment}")]
+    ForeignDeployment {
+        /// The environment whose page it is.
+        environment: EnvironmentName,
+    },
+    /// A stretch of time ends before it begins.
+    #[error("must not be after `until`")]
+    FromAfterUntil,
+    /// Retention removed what would be needed.
+    #[error(
+        "must not be before {before}: older observations were removed; ask for that time or a later one, and let \
+         `log.keep` say how long observations are kept"
+    )]
+    Removed {
+        /// The field that has the time.
+        field: &'static str,
+        /// The first moment that can be asked about.
+        before: Time,
+    },
+    /// The log cannot be read. The server's log says why.
+    #[error("the log cannot be read for an answer about the past")]
+    Unreadable,
+}
+
+impl Refused {
+    /// The same of one side of a comparison.
+    pub(super) fn of(self, side: &'static str) -> Self {
+        match self {
+            Self::UnknownEnvironment { name, .. } => Self::UnknownEnvironment { side: Some(side), name },
+            other => other,
+        }
+    }
+}
