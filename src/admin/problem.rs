@@ -373,3 +373,20 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_before_what_retention_left_is_refused_with_what_to_do() {
+        let before = "2026-03-02T06:00:00Z".parse().unwrap();
+        for field in ["at", "left_at"] {
+            let problem = Problem::from(Refused::Removed { field, before });
+            assert_eq!((problem.status().as_u16(), problem.field()), (422, Some(field)));
+            for words in [field, "2026-03-02T06:00:00.000Z", "ask for that time or a later one", "log.keep"] {
+                assert!(problem.detail().contains(words), "{problem:?}");
+            }
+        }
+    }
+}

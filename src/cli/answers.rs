@@ -102,6 +102,11 @@ pub struct Place {
     pub name: String,
 }
 
+/// A line above an answer as of a time; empty where that is now, or still to come.
+pub fn heading(at: Option<Time>) -> String {
+    at.filter(|at| *at < now()).map(|at| format!("As of {at}:\n")).unwrap_or_default()
+}
+
 /// Releases, a line each.
 pub fn listed(client: &Client, releases: &[ReleaseLine]) -> String {
     let mut table = Table::indented(2);

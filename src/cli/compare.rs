@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Deserialize;
 
-use super::answers::{Image, ReleaseLine, listed};
+use super::answers::{Image, ReleaseLine, heading, listed};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, plain, word};
@@ -65,8 +65,7 @@ impl CompareArgs {
             let comparison: Comparison = answer.parse()?;
             let past = [self.at, self.left_at, self.right_at].into_iter().flatten().next();
             let past = past.filter(|_| comparison.left_at == comparison.right_at).map(|_| comparison.left_at);
-            let heading = past.map(|at| format!("As of {at}:\n")).unwrap_or_default();
-            client.output.print(&(heading + &describe(client, &comparison) + &answer.lacks()))?;
+            client.output.print(&(heading(past) + &describe(client, &comparison) + &answer.lacks()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

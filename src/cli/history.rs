@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Deserialize;
 
-use super::answers::{Change, Deployment, ReleaseLine, listed};
+use super::answers::{Change, Deployment, ReleaseLine, heading, listed};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, short, word};
@@ -99,7 +99,8 @@ impl HistoryArgs {
             ]);
         }
         let more = if history.is_cut { "There are older ones: --limit shows up to 200.\n" } else { "" };
-        client.output.print(&format!("{}{more}", table.render(&client.output)))?;
+        let heading = heading(self.at);
+        client.output.print(&format!("{heading}{}{more}", table.render(&client.output)))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -115,7 +116,7 @@ impl ChangesArgs {
         if client.output.json {
             client.output.print(&answer.as_json())?;
         } else {
-            client.output.print(&self.describe(client, &answer.parse()?))?;
+            client.output.print(&(heading(self.at) + &self.describe(client, &answer.parse()?)))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answers::{Change, Deployment};
+use super::answers::{Change, Deployment, heading as past};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, clean, dim, plain, short, word};
@@ -101,7 +101,8 @@ impl TimelineArgs {
         } else if client.output.json {
             client.output.print(&with_evidence(client, answer.parse()?).await?)?;
         } else {
-            client.output.print(&(self.describe(client, &timeline).await? + &answer.lacks()))?;
+            let described = self.describe(client, &timeline).await?;
+            client.output.print(&(past(self.at) + &described + &answer.lacks()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

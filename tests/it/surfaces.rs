@@ -127,7 +127,7 @@ impl World {
             digests: vec![digest(version)],
             created_at: Some(self.ago(10_000 - i64::from(version))),
             changes: vec![serde_json::from_value(json!({"title": title, "pr": pr})).unwrap()],
-            ..Registration::named(REPOSITORY.parse().unwrap(), &format!("v{version}.0.0"))
+            ..Registration::named(REPOSITORY.parse().unwrap(), format!("v{version}.0.0"))
         };
         let event = Action::ReleaseAdded(Box::new(told)).by(Actor::default(), self.ago(minutes_ago));
         self.server.log.append(event).await.unwrap();
@@ -335,6 +335,12 @@ async fn every_surface_tells_the_same_facts_of_every_moment() {
             arguments.extend(is_past.then_some(["--at", &written]).into_iter().flatten());
             let text = world.cli(&arguments).await;
             check_text(&what("the command line"), &text, moment, name);
+            assert_eq!(
+                text.to_lowercase().contains("as of "),
+                is_past,
+                "{}: {text}",
+                what("the command line")
+            );
             let json: Value =
                 serde_json::from_str(&world.cli(&[&arguments[..], &["--json"]].concat()).await).unwrap();
             assert_eq!(facts(name, &json), wanted, "{}: {json}", what("the command line"));
