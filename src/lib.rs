@@ -9,6 +9,8 @@
 //! cluster has, and telling it), [`admin`] (the control plane), [`mcp`] (the coding agent's door to its API), [`cli`] (the
 //! commands). Imports point from the last to the first, and from `admin` to `mcp`. [`config`], [`clock`] and [`deadline`] serve
 //! all of them, and [`listen`] serves those that accept connections.
+// A build without a feature leaves the parts that only that feature uses.
+#![cfg_attr(not(all(feature = "dashboard", feature = "mcp")), allow(dead_code))]
 
 pub mod admin;
 pub mod answer;

@@ -36,7 +36,7 @@ pub enum ClusterError {
 
 impl ClusterError {
     /// Whether the change may have been made all the same.
-    pub fn is_open(&self) -> bool {
+    pub fn is_outcome_unknown(&self) -> bool {
         false
     }
 
@@ -63,11 +63,11 @@ impl Cluster {
         match self.0 {}
     }
 
-    /// Asks whether the cluster would take all of these changes.
+    /// Asks whether the cluster would take all of these changes; nothing is changed.
     ///
     /// # Errors
     /// None: there is no cluster to ask.
-    pub async fn rehearse(&self, _: &[Change], _: Conflicts) -> Result<(), ClusterError> {
+    pub async fn dry_run(&self, _: &[Change], _: Conflicts) -> Result<(), ClusterError> {
         match self.0 {}
     }
 
