@@ -26,7 +26,7 @@ const PAGE_MAX: usize = 200;
     responses((status = 200, body = questions::Running)))]
 pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["at"])?;
-    let moment = app.answers.as_of(query.time("at")?).await?;
+    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
     json(StatusCode::OK, &moment.running(params.get("env"))?)
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Ur
 pub(super) async fn timeline(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["limit", "before", "at"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
-    let moment = app.answers.as_of(query.time("at")?).await?;
+    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
     json(StatusCode::OK, &moment.timeline(params.get("env"), limit, query.text("before")?)?)
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn local(State(app): State<Arc<App>>, params: Params) -> Answer
     responses((status = 200, body = questions::Missing)))]
 pub(super) async fn missing(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["at"])?;
-    let moment = app.answers.as_of(query.time("at")?).await?;
+    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
     json(StatusCode::OK, &moment.missing(params.get("env"))?)
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Ur
     let query = Fields::from_query(&uri, &["repository", "limit", "at"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
     let repository = repository(query.required_text("repository")?)?;
-    let moment = app.answers.as_of(query.time("at")?).await?;
+    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
     json(StatusCode::OK, &moment.history(params.get("env"), &repository, limit)?)
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Ur
 pub(super) async fn changes(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["from", "until", "at"])?;
     let (from, until) = (query.time("from")?, query.time("until")?);
-    let moment = app.answers.as_of(query.time("at")?).await?;
+    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
     json(StatusCode::OK, &moment.changes(params.get("env"), from, until)?)
 }
 
@@ -142,7 +142,7 @@ pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 pub(super) async fn verify(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["environment", "q", "at"])?;
     let (text, name) = (searched(&query)?, query.required_text("environment")?);
-    let moment = app.answers.searchable_as_of(query.time("at")?).await?;
+    let moment = app.answers.searchable_as_of(Some(name), query.time("at")?).await?;
     json(StatusCode::OK, &moment.verify(name, text, Within::default())?)
 }
 
@@ -167,7 +167,7 @@ fn repository(text: &str) -> Result<Repository, Problem> {
     text.parse().map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
 }
 
-/// What to search for.
+/// The description to search for.
 pub(super) fn searched(query: &Fields) -> Result<&str, Problem> {
     match query.line("q", QUERY_CHARS_MAX)?.map(str::trim) {
         None => Err(Problem::invalid("q", "is missing")),

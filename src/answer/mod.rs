@@ -38,7 +38,7 @@ pub const CHANGES_SPAN: Span = Span::from_mins(7 * 24 * 60);
 /// The stretch in which rollbacks are looked for, unless told otherwise.
 pub const ROLLBACKS_SPAN: Span = Span::from_mins(90 * 24 * 60);
 
-/// What questions are answered from: the log, and an index of the changes that it knows.
+/// The source of every answer: the log, and an index of the changes that it knows.
 pub struct Answers {
     log: Log,
     finder: SharedFinder,
@@ -53,9 +53,9 @@ pub struct Compare<'a> {
     pub left: &'a str,
     /// The right environment; the same one at another time, perhaps.
     pub right: &'a str,
-    /// When the left one is looked at; now unless told.
+    /// The time as of which the left one is shown; now unless told.
     pub left_at: Option<Time>,
-    /// When the right one is looked at; now unless told.
+    /// The time as of which the right one is shown; now unless told.
     pub right_at: Option<Time>,
 }
 
@@ -73,26 +73,33 @@ impl Answers {
         Self { log, finder: SharedFinder::default(), refolds: Mutex::default() }
     }
 
-    /// What is known now.
+    /// The present moment.
     pub fn now(&self) -> Moment<'_> {
         Moment::new(&self.finder, self.log.view(), now(), None)
     }
 
-    /// What was known at `at`; what is known now where that is none, or still to come. Folds the log again for what is
-    /// past, on a thread that may block.
+    /// The moment `at`; the present one where there is none, or where it is still to come. The past is folded again from the log,
+    /// on a thread that may block, once it is certain that there is an environment `env`, where one is named.
     ///
     /// # Errors
-    /// Retention removed what would be needed, or the log cannot be read.
-    pub async fn as_of(&self, at: Option<Time>) -> Result<Moment<'_>, Refused> {
+    /// There is no such environment, retention removed what would be needed, or the log cannot be read.
+    pub async fn as_of(&self, env: Option<&str>, at: Option<Time>) -> Result<Moment<'_>, Refused> {
+        self.known(env)?;
         self.moment("at", at, false).await
     }
 
-    /// The same, with the changes of then to be searched.
+    /// The same, with an index of the changes of then.
     ///
     /// # Errors
     /// As [`Answers::as_of`].
-    pub async fn searchable_as_of(&self, at: Option<Time>) -> Result<Moment<'_>, Refused> {
+    pub async fn searchable_as_of(&self, env: Option<&str>, at: Option<Time>) -> Result<Moment<'_>, Refused> {
+        self.known(env)?;
         self.moment("at", at, true).await
+    }
+
+    /// A fold of the past is dear, so a name that is none is refused before it.
+    fn known(&self, env: Option<&str>) -> Result<(), Refused> {
+        env.map_or(Ok(()), |name| self.now().environment(name).map(drop))
     }
 
     /// Compares two environments, or one with itself at another time.
@@ -100,9 +107,8 @@ impl Answers {
     /// # Errors
     /// There is no such environment; or as [`Answers::as_of`].
     pub async fn compare(&self, sides: Compare<'_>) -> Result<Comparison, Refused> {
-        let names = self.now();
         for (side, name) in [("left", sides.left), ("right", sides.right)] {
-            names.environment(name).map_err(|unknown| unknown.of(side))?;
+            self.known(Some(name)).map_err(|unknown| unknown.of(side))?;
         }
         let left = self.moment("left_at", sides.left_at, false).await?;
         if sides.left_at == sides.right_at {
@@ -147,5 +153,29 @@ impl Answers {
                 Err(Refused::Unreadable)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::model::deployments::Rules;
+
+    #[test]
+    fn a_name_that_is_no_environments_is_refused_before_the_past_is_folded() {
+        let dir = tempfile::tempdir().unwrap();
+        let answers = Answers::new(Log::open(dir.path(), Rules::default()).unwrap());
+        let (past, side) = (Some(Time::from_ms(0)), Some("left"));
+        // Whatever folds now waits for this, and is not ready.
+        let _folding = answers.refolds.try_lock().unwrap();
+        let unknown = |side| Some(Err(Refused::UnknownEnvironment { side, name: "nowhere".to_owned() }));
+        let env = Some("nowhere");
+        assert_eq!(answers.as_of(env, past).now_or_never().map(|it| it.map(drop)), unknown(None));
+        assert_eq!(answers.searchable_as_of(env, past).now_or_never().map(|it| it.map(drop)), unknown(None));
+        let sides = Compare { left: "nowhere", right: "nowhere", left_at: past, right_at: past };
+        assert_eq!(answers.compare(sides).now_or_never().map(|it| it.map(drop)), unknown(side));
+        assert!(answers.as_of(None, past).now_or_never().is_none(), "without a name it folds");
     }
 }

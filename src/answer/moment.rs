@@ -1,4 +1,4 @@
-//! What is known at one moment, and the queries over it.
+//! One moment, and the queries over it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::model::search::{Band, Found};
 use crate::model::time::{Span, Time};
 use crate::wording;
 
-/// What is known at a moment: now, or by a time in the past.
+/// A moment, present or past, with the state of the log at that time.
 pub struct Moment<'a> {
     shared: &'a SharedFinder,
     view: Arc<View>,
@@ -39,17 +39,17 @@ impl<'a> Moment<'a> {
         Self { shared, view, past, now }
     }
 
-    /// When it is.
+    /// Its time.
     pub fn at(&self) -> Time {
         self.past().unwrap_or(self.now)
     }
 
-    /// When it was; none for now.
+    /// Its time where it is past; none for the present.
     pub fn past(&self) -> Option<Time> {
         self.past.as_ref().map(|past| past.at)
     }
 
-    /// What the log said then.
+    /// The state of the log at that time.
     pub fn state(&self) -> &State {
         self.past.as_ref().map_or(&self.view.state, |past| &past.state)
     }
@@ -93,8 +93,9 @@ impl<'a> Moment<'a> {
     /// # Errors
     /// There is no such environment.
     pub fn verify(&self, env: &str, text: &str, within: Within<'_>) -> Result<questions::Verified, Refused> {
+        let name = self.name(env)?;
         let found = self.find(text, CANDIDATES_MAX, within);
-        let mut verified = questions::verify(self.state(), self.name(env)?, text, &found, self.at());
+        let mut verified = questions::verify(self.state(), name, text, &found, self.at());
         if let (questions::Standing::NoSuchChange, Some(later)) =
             (verified.answer, self.registered_later(text, within))
         {
@@ -288,7 +289,7 @@ impl<'a> Moment<'a> {
         questions::release(self.state(), release, self.at())
     }
 
-    /// When the latest rollback in `env` began, or anywhere, if there was one within the stretch that is looked at.
+    /// The beginning of the latest rollback in `env`, or anywhere, within [`ROLLBACKS_SPAN`].
     pub fn latest_rollback(&self, env: Option<&str>) -> Option<Time> {
         let all = self.directory().environments().map(|it| it.name.as_str());
         let changes = all.filter(|name| env.is_none_or(|env| env == *name)).filter_map(|name| {

@@ -55,7 +55,7 @@ impl Cluster {
         Err(ClusterError::NotBuilt)
     }
 
-    /// What the namespace has.
+    /// Lists the namespace's workloads and its pull secret.
     ///
     /// # Errors
     /// None: there is no cluster to ask.

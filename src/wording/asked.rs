@@ -5,7 +5,7 @@ use crate::model::directory::Token;
 use crate::model::questions::ReleaseView;
 use crate::model::time::Time;
 
-/// What must be known first, as a question back.
+/// The question back, where something must be known first.
 pub fn asked_back(open: &AskBack) -> String {
     let what = match open.what {
         Open::Environment => "environment",
@@ -22,17 +22,17 @@ pub fn asked_back(open: &AskBack) -> String {
     }
 }
 
-/// What can be asked, for somebody who was not understood.
+/// A list of the questions that can be asked, for somebody who was not understood.
 pub fn cannot_answer() -> String {
     format!("That is not a question that can be answered here. What can be asked: {}.", CAN_ANSWER.join("; "))
 }
 
-/// How an environment is made.
+/// The command that makes an environment.
 pub fn new_environment(name: Option<&str>) -> String {
     format!("Nothing was made. This makes it: landfall env create {}", name.unwrap_or("NAME"))
 }
 
-/// How a token is made.
+/// The command that makes a token.
 pub fn new_token(environment: Option<&str>) -> String {
     let name = environment.unwrap_or("ENV");
     format!(

@@ -11,7 +11,7 @@ use crate::model::time::Time;
 /// Parts of a sentence at most; the rest is counted.
 const NAMED_MAX: usize = 12;
 
-/// What runs, in words; of `repository` alone where one is named.
+/// Running services in words; of `repository` alone where one is named.
 pub fn running(running: &Running, repository: Option<&str>) -> String {
     let env = &running.environment;
     let services: Vec<&RunningService> = running
@@ -38,7 +38,7 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
     said + &in_words(&[&running.incomplete])
 }
 
-/// What is missing, in words.
+/// Missing releases in words.
 pub fn missing(missing: &Missing) -> String {
     missing_services(missing) + &in_words(&[&missing.incomplete])
 }
@@ -68,7 +68,7 @@ fn missing_services(missing: &Missing) -> String {
     format!("{env} is not up to date: {}.", listed(told))
 }
 
-/// How two environments differ, in words.
+/// Differences of two environments in words.
 pub fn comparison(comparison: &Comparison) -> String {
     compared(comparison) + &in_words(&[&comparison.left_incomplete, &comparison.right_incomplete])
 }
@@ -119,7 +119,7 @@ fn compared(comparison: &Comparison) -> String {
     )
 }
 
-/// What changed, in words.
+/// Changes in words.
 pub fn changes(changes: &Changes) -> String {
     changed(changes) + &in_words(&[&changes.incomplete])
 }
@@ -165,7 +165,7 @@ pub fn history(history: &History) -> String {
     format!("{} in {}, the latest first: {told}.", history.repository, history.environment)
 }
 
-/// What is in a release, in words.
+/// The content of a release in words.
 pub fn release(release: &ReleaseView) -> String {
     let numbers = listed(release.changes.iter().filter_map(|change| change.pr).map(|pr| format!("#{pr}")));
     let requests = if numbers.is_empty() { String::new() } else { format!(" Pull requests: {numbers}.") };
@@ -194,7 +194,7 @@ pub fn release_there(release: &ReleaseView, env: &str) -> String {
     }
 }
 
-/// What explains that a change was not known: a further sentence.
+/// A further sentence, which explains that a change was not known then.
 pub fn registered_later(release: &Release) -> String {
     format!(
         " {} {}, which has it, was registered later, at {}.",
@@ -202,7 +202,7 @@ pub fn registered_later(release: &Release) -> String {
     )
 }
 
-/// What a search found, in words: the best match and where it stands.
+/// The result of a search in words: the best match and where it stands.
 pub fn searched(searched: &Searched) -> String {
     let Some(best) = searched.matches.first().map(found) else {
         return "No known change fits. `landfall release list` shows which releases are known.".to_owned();

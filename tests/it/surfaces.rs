@@ -38,7 +38,7 @@ struct World {
     start: Time,
 }
 
-/// What has to be told of one moment.
+/// Facts that each surface has to tell of one moment.
 struct Moment {
     name: &'static str,
     minutes_ago: i64,
@@ -48,9 +48,9 @@ struct Moment {
     lacks: &'static [&'static str],
     /// The word for the login fix in production.
     login: &'static str,
-    /// How staging stands to production.
+    /// The relation of staging to production.
     relation: &'static str,
-    /// What production's deployments were, the newest first.
+    /// Production's deployments, the newest first.
     kinds: &'static [&'static str],
 }
 
@@ -266,7 +266,7 @@ fn facts(question: &str, answer: &Value) -> Value {
 }
 
 impl Moment {
-    /// What [`facts`] has to find.
+    /// The facts that [`facts`] has to find.
     fn facts(&self, question: &str) -> Value {
         match question {
             "running" => json!([self.production]),

@@ -1,4 +1,4 @@
-//! What each kind of question is answered from.
+//! From an understood question to its answer: sentences, and the view behind them.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ pub(super) async fn answer(answers: &Answers, asked: Asked) -> Result<(Asked, To
         return Ok((asked, told));
     }
     let moment = match asked.intent {
-        Intent::Verify => answers.searchable_as_of(asked.at).await?,
-        _ => answers.as_of(asked.at).await?,
+        Intent::Verify => answers.searchable_as_of(None, asked.at).await?,
+        _ => answers.as_of(None, asked.at).await?,
     };
     Ok(Room { moment }.answer(asked)?)
 }
@@ -47,7 +47,7 @@ async fn compare(answers: &Answers, asked: &Asked) -> Result<Told, Refused> {
     Ok((wording::as_of(asked.at, wording::comparison(&comparison)), json!(comparison)))
 }
 
-/// What an answer is made from.
+/// The moment that a question is about.
 struct Room<'a> {
     moment: Moment<'a>,
 }
@@ -93,7 +93,7 @@ impl Room<'_> {
         Ok((asked, told?))
     }
 
-    /// What is said as of the moment that was asked about, and the view behind it.
+    /// The sentences, with the time where the moment is past, and the view behind them.
     fn told(&self, text: String, view: &impl Serialize) -> Told {
         (wording::as_of(self.moment.past(), text), json!(view))
     }
@@ -116,7 +116,7 @@ impl Room<'_> {
         })
     }
 
-    /// What is searched for: the description, in the repository and version that the question names.
+    /// The text to search for: the description, in the repository and version that the question names.
     fn wanted(asked: &Asked) -> String {
         let parts = [asked.description.as_deref(), asked.version.as_deref()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")

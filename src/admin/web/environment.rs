@@ -121,7 +121,7 @@ struct Day {
 
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["before", "at"])?;
-    let moment = app.answers.as_of(moment_of(&query, "at")?).await?;
+    let moment = app.answers.as_of(Some(params.get("env")), moment_of(&query, "at")?).await?;
     let environment = moment.environment(params.get("env"))?;
     let (name, before, now) = (environment.name.as_str(), query.text("before")?, now());
     let running = moment.running(name)?;

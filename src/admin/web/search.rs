@@ -79,7 +79,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
     let name = query.text("environment")?.unwrap_or_default();
     let now = now();
     let at = moment_of(&query, "at")?.filter(|at| *at < now);
-    let moment = app.answers.searchable_as_of(at.filter(|_| !text.is_empty())).await?;
+    let env = Some(name).filter(|name| !name.is_empty());
+    let moment = app.answers.searchable_as_of(env, at.filter(|_| !text.is_empty())).await?;
     let names = moment.directory().environments().map(|one| &one.name);
     let mut shown = SearchPage {
         chrome: Chrome { query: text.clone(), ..visitor.chrome("search") },

@@ -1,5 +1,6 @@
 //! Steps of the clock: they are in the log where they happened, and make nothing older.
 
+use super::disks::{failing_disk, until_healthy};
 use super::*;
 use crate::clock::ClockReading;
 use crate::model::log_time::LogTime;

@@ -27,7 +27,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
 const ALONE: [(&str, &[&str]); 4] =
     [("redb", &["log"]), ("kube", &["cluster"]), ("askama", &["admin"]), ("rmcp", &["admin", "cli", "mcp"])];
 
-/// What the model may not know: it has no clock, no I/O, no threads, no randomness.
+/// Names that the model may not use: it has no clock, no I/O, no threads, no randomness.
 const IMPURE: [&str; 17] = [
     "axum",
     "getrandom",

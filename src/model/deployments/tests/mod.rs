@@ -2,6 +2,7 @@
 
 mod bar;
 mod bounds;
+mod clock;
 mod histories;
 mod properties;
 mod story;
