@@ -4,11 +4,11 @@
 //! thread that sleeps until the next one.
 
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::Shared;
+use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Waits of one length.
@@ -49,8 +49,7 @@ impl Deadlines {
 
     fn next(&self) -> Shared<Sleep> {
         let (now, slice) = (Instant::now(), self.wait / 8);
-        // A panic cannot leave the value inconsistent.
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.latest.lock();
         match &*latest {
             Some((began, deadline)) if now < *began + slice => deadline.clone(),
             _ => {

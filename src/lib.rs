@@ -30,4 +30,5 @@ pub mod log;
 pub mod mcp;
 pub mod model;
 pub mod proxy;
+pub mod roots;
 pub mod wording;

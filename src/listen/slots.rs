@@ -1,10 +1,11 @@
 //! The slots of a listener: assignment, eviction, and counts of ended connections.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -105,7 +106,7 @@ impl Slots {
 
     fn try_acquire(self: &Arc<Self>, from: IpAddr) -> Option<Slot> {
         let network = (!self.trusted_proxies.contains(from)).then(|| network(from));
-        let mut table = self.table();
+        let mut table = self.table.lock();
         self.evict_from(network, &mut table);
         if table.len() >= self.limits.connections_max {
             if !table.evict_oldest_stranger() && !table.evict_longest_idle() {
@@ -130,14 +131,14 @@ impl Slots {
 
     pub(super) fn set_client_address(&self, slot: &Slot, address: IpAddr) {
         let network = (!self.trusted_proxies.contains(address)).then(|| network(address));
-        let mut table = self.table();
+        let mut table = self.table.lock();
         self.evict_from(network, &mut table);
         table.set_network(slot.number(), network);
     }
 
     /// Takes a connection out of the strangers, if there is room among the authenticated ones.
     pub(super) fn mark_authenticated(&self, slot: &Slot) -> bool {
-        let mut table = self.table();
+        let mut table = self.table.lock();
         let authenticated_max =
             self.limits.connections_max - fraction(self.limits.connections_max, STRANGERS_SHARE);
         if table.authenticated() >= authenticated_max {
@@ -157,7 +158,7 @@ impl Slots {
     }
 
     pub(super) fn release(&self, slot: &Slot) {
-        self.table().remove(slot.number());
+        self.table.lock().remove(slot.number());
         self.open.fetch_sub(1, Ordering::AcqRel);
         self.freed.notify_one();
     }
@@ -176,11 +177,11 @@ impl Slots {
 
     /// Asks every connection to close once it has no active request.
     pub(super) fn close_all(&self) {
-        self.table().all().for_each(Slot::close);
+        self.table.lock().all().for_each(Slot::close);
     }
 
     pub(super) fn abort_all(&self) {
-        self.table().all().for_each(Slot::abort);
+        self.table.lock().all().for_each(Slot::abort);
     }
 
     pub(super) fn started(&self) -> Instant {
@@ -189,11 +190,6 @@ impl Slots {
 
     pub(super) fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn table(&self) -> MutexGuard<'_, Table> {
-        // A panic cannot leave the table inconsistent.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,8 +9,8 @@ use std::future::{pending, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -306,7 +307,7 @@ struct Handoff {
 
 impl Handoff {
     fn put(&self, response: Response<ResponseBody<Body>>, pipe: Pipe) {
-        *self.response.lock().unwrap_or_else(PoisonError::into_inner) = Some((response, pipe));
+        *self.response.lock() = Some((response, pipe));
     }
 
     /// Takes the answer once all earlier ones are flushed.
@@ -314,7 +315,7 @@ impl Handoff {
         if self.is_unflushed.load(Ordering::Relaxed) {
             return None;
         }
-        self.response.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.response.lock().take()
     }
 }
 

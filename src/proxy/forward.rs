@@ -13,13 +13,14 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HeaderName, LINK};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tower_http::timeout::TimeoutBody;
 
 use super::auth::{self, Permit};
@@ -181,8 +182,7 @@ impl Proxy {
     /// Step 5. containerd hides the text of a refusal and tries its next host, so the operator is told in the log.
     fn no_upstream(&self, unrouted: Unrouted) -> Refusal {
         if let Unrouted::NoRegistry(host) = &unrouted {
-            // A panic cannot leave the set inconsistent.
-            let mut logged = self.unknown_registries.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut logged = self.unknown_registries.lock();
             if logged.len() < UNKNOWN_REGISTRIES_MAX && logged.insert(host.to_string()) {
                 tracing::warn!("clients ask for images of {host} and get a 404 (said once): {unrouted}");
             }

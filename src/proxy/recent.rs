@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Remembers at least the last `half` entries and at most twice as many. When the young half is full, it
 /// replaces the old one.
@@ -17,12 +18,12 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     }
 
     pub(super) fn get(&self, key: &K) -> Option<V> {
-        let halves = self.lock();
+        let halves = self.halves.lock();
         halves.0.get(key).or_else(|| halves.1.get(key)).cloned()
     }
 
     pub(super) fn insert(&self, key: K, value: V) {
-        let mut halves = self.lock();
+        let mut halves = self.halves.lock();
         if halves.0.len() >= self.half && !halves.0.contains_key(&key) {
             halves.1 = std::mem::take(&mut halves.0);
         }
@@ -30,14 +31,9 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     }
 
     pub(super) fn remove(&self, key: &K) {
-        let mut halves = self.lock();
+        let mut halves = self.halves.lock();
         halves.0.remove(key);
         halves.1.remove(key);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, (HashMap<K, V>, HashMap<K, V>)> {
-        // A panic cannot leave the maps inconsistent.
-        self.halves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -55,13 +56,13 @@ impl Pipes {
     /// of unprivileged users are limited (`fs.pipe-user-pages-soft`).
     pub(super) fn take(&self) -> Option<Pipe> {
         let open = self.open.clone().try_acquire_owned().ok()?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().pop();
         Some(Pipe { ends: idle.or_else(|| sys::pipe().ok())?, _open: open })
     }
 
     /// Returns an empty pipe to the pool.
     pub(super) fn put_back(&self, pipe: Pipe) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.lock();
         if idle.len() < PIPES_IDLE_MAX {
             idle.push(pipe.ends);
         }

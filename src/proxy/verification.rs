@@ -7,8 +7,10 @@
 //! The length of a verified blob is remembered as well: an answer of another length is not the blob.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::recent::Recent;
 use crate::config::Verify;
@@ -105,7 +107,7 @@ impl VerifiedBlobs {
     }
 
     fn join_or_start(&self, digest: &Digest, is_whole: bool) -> VerificationMode {
-        let mut shared_hashes = self.shared_hashes();
+        let mut shared_hashes = self.shared_hashes.lock();
         let shared = shared_hashes.get(digest).and_then(Weak::upgrade);
         if let Some(shared) = shared.filter(|shared| shared.started.elapsed() < FOLLOW_TIME_MAX) {
             return VerificationMode::Shared { shared, is_first: false };
@@ -130,7 +132,7 @@ impl VerifiedBlobs {
         length: Option<u64>,
     ) -> SharedRole {
         let Some(length) = length.filter(|length| shared.allows(*length)) else { return SharedRole::Own };
-        let mut hashed = shared.hashed_length();
+        let mut hashed = shared.hashed_length.lock();
         match *hashed {
             Some(other) if other != length => SharedRole::Own,
             Some(_) => SharedRole::Follow(shared.clone()),
@@ -150,11 +152,6 @@ impl VerifiedBlobs {
     pub(super) fn forget(&self, digest: &Digest) {
         self.verified.remove(digest);
     }
-
-    fn shared_hashes(&self) -> MutexGuard<'_, HashMap<Digest, Weak<SharedHash>>> {
-        // A panic cannot leave the map inconsistent.
-        self.shared_hashes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl SharedHash {
@@ -170,10 +167,6 @@ impl SharedHash {
             Some(HashOutcome::Mismatch) => false,
         }
     }
-
-    fn hashed_length(&self) -> MutexGuard<'_, Option<u64>> {
-        self.hashed_length.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl HashLead {
@@ -186,10 +179,10 @@ impl HashLead {
 impl Drop for HashLead {
     fn drop(&mut self) {
         if self.shared.outcome.get().is_none() {
-            *self.shared.hashed_length() = None;
+            *self.shared.hashed_length.lock() = None;
             return;
         }
-        let mut shared_hashes = self.verified_blobs.shared_hashes();
+        let mut shared_hashes = self.verified_blobs.shared_hashes.lock();
         if shared_hashes.get(&self.digest).is_some_and(|shared| shared.as_ptr() == Arc::as_ptr(&self.shared))
         {
             shared_hashes.remove(&self.digest);
@@ -235,7 +228,7 @@ mod tests {
         assert!(matches!(verified_blobs.plan(&digest, true).mode, VerificationMode::Trusted));
         assert_eq!(verified_blobs.plan(&digest, true).length, Some(1));
         drop(hashing);
-        assert!(verified_blobs.shared_hashes().is_empty());
+        assert!(verified_blobs.shared_hashes.lock().is_empty());
     }
 
     #[test]
@@ -276,7 +269,7 @@ mod tests {
         let old =
             SharedHash { started: Instant::now().checked_sub(FOLLOW_TIME_MAX).unwrap(), ..SharedHash::new() };
         let old = Arc::new(old);
-        verified_blobs.shared_hashes().insert(digest, Arc::downgrade(&old));
+        verified_blobs.shared_hashes.lock().insert(digest, Arc::downgrade(&old));
         let slow = lead(verified_blobs.assign_role(old, digest, Some(1)));
         let (next, is_first) = shared(&verified_blobs, &digest);
         assert!(is_first);

@@ -1,11 +1,11 @@
 //! Backoff of background fetches, which must not use up a quota that pulls need.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, StatusCode};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::model::time::Time;
@@ -36,7 +36,7 @@ struct Pause {
 impl Backoff {
     /// Whether the registry may be asked in the background.
     pub(super) fn allows(&self, registry: usize) -> bool {
-        self.lock().get(&registry).and_then(|pause| pause.until).is_none_or(|until| Instant::now() >= until)
+        self.0.lock().get(&registry).and_then(|pause| pause.until).is_none_or(|until| Instant::now() >= until)
     }
 
     /// Applies an answer of the registry, to whichever request. Returns whether it demands a pause.
@@ -48,13 +48,13 @@ impl Backoff {
         now: Time,
     ) -> bool {
         let Some(pause) = pause_after(status, headers, now) else { return false };
-        self.lock().entry(registry).or_default().until = Some(Instant::now() + pause);
+        self.0.lock().entry(registry).or_default().until = Some(Instant::now() + pause);
         true
     }
 
     /// Records that the registry gave no usable answer.
     pub(super) fn failed(&self, registry: usize) {
-        let mut pauses = self.lock();
+        let mut pauses = self.0.lock();
         let pause = pauses.entry(registry).or_default();
         pause.until = Some(Instant::now() + pause_after_failures(pause.failures));
         pause.failures = pause.failures.saturating_add(1);
@@ -62,14 +62,9 @@ impl Backoff {
 
     /// Records that the registry answered.
     pub(super) fn answered(&self, registry: usize) {
-        if let Some(pause) = self.lock().get_mut(&registry) {
+        if let Some(pause) = self.0.lock().get_mut(&registry) {
             pause.failures = 0;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Pause>> {
-        // A panic cannot leave the map inconsistent.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,9 @@
 //! Health checks of registries: after the start, periodically, and after a request without an answer. No
 //! request waits for them, and none is refused because of them.
 
-use std::sync::{Mutex, PoisonError};
-
 use futures_util::future::{join, join_all};
 use http::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -79,7 +78,7 @@ impl Health {
     }
 
     fn report(&self) -> HealthReport {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.report.lock().clone()
     }
 
     /// Records the result of a check and logs changes.
@@ -89,7 +88,7 @@ impl Health {
             Err(problem) => (HealthState::Failing, Some(problem)),
         };
         let now = clock::now();
-        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut report = self.report.lock();
         if (report.state, &report.error) != (state, &error) {
             let (upstream, host) = (&report.prefix, &report.host);
             match (state, &error) {

@@ -43,6 +43,7 @@ use url::Url;
 use crate::config::{self, Redirects};
 use crate::model::oci::Repository;
 use crate::model::registries::{Host, Registries, Registry, Routed, Unrouted};
+use crate::roots::system_roots;
 
 pub use body::{BodySocket, UpstreamBody};
 pub use encoding::BodyError;
@@ -96,13 +97,13 @@ impl Upstreams {
     /// # Errors
     /// A setting is invalid; the error names its key.
     pub fn new(settings: &[config::UpstreamConfig], timeouts: Timeouts) -> Result<Self, SetupError> {
-        let (roots, up) = (tls::system_roots(), UpGauge::default());
+        let (roots, up) = (system_roots(), UpGauge::default());
         let mut upstreams = Vec::with_capacity(settings.len());
         for (index, setting) in settings.iter().enumerate() {
             if settings[..index].iter().any(|other| other.prefix == setting.prefix) {
                 return Err(SetupError::Twice(setting.prefix.clone()));
             }
-            let tls = tls::client_config(&roots, &setting.prefix, setting.ca_file.as_deref())?;
+            let tls = tls::client_config(roots, &setting.prefix, setting.ca_file.as_deref())?;
             let timeouts = timeouts.with_overrides(setting);
             upstreams.push(Arc::new(Upstream::new(
                 setting,

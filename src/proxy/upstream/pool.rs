@@ -1,11 +1,12 @@
 //! A pool of reusable connections.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::{Response, StatusCode};
 use hyper::client::conn::http1;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::body::UpstreamBody;
@@ -149,7 +150,7 @@ impl IdleState {
 impl IdlePool {
     /// Takes the most recently used connection to `origin` that is still open and silent.
     fn take(&self, origin: &Origin) -> Option<Box<UpstreamConnection>> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         while let Some(index) = state.idle.iter().rposition(|idle| idle.connection.origin == *origin) {
             let mut idle = state.idle.remove(index);
             if !idle.is_fresh(self.timeouts.idle) {
@@ -167,14 +168,14 @@ impl IdlePool {
     /// Stops keeping connections for a while, after bytes or an answer from `origin` that belong to no
     /// request: a late answer could be taken for the next request's.
     pub(super) fn distrust(&self, origin: &Origin) {
-        self.state().distrust(origin, self.timeouts.distrust);
+        self.state.lock().distrust(origin, self.timeouts.distrust);
     }
 
     /// Keeps a reusable connection. If there are too many, closes the least recently used one.
     pub(super) fn keep(self: &Arc<Self>, connection: Box<UpstreamConnection>) {
         // A body dropped after the runtime's end keeps nothing.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.is_distrusted() {
             return;
         }
@@ -198,7 +199,7 @@ impl IdlePool {
     async fn sweep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(self.timeouts.idle.min(SWEEP_PAUSE)).await;
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let mut surplus_of = None;
             state.idle.retain_mut(|idle| match idle.connection.state_while_idle() {
                 ConnectionState::Reusable => idle.is_fresh(self.timeouts.idle),
@@ -216,10 +217,5 @@ impl IdlePool {
                 return;
             }
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, IdleState> {
-        // A panic cannot leave the state inconsistent.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! TLS configuration for upstreams: the system's roots, and own CAs or certificates for each upstream.
+//! TLS configuration for each upstream: the system's roots, or its own CAs and certificates.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,17 +9,6 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::error::SetupError;
 use super::pinned::PinnedVerifier;
-
-/// Loads the system's roots. Without any, upstreams with a `ca_file` and plain ones still work.
-pub(super) fn system_roots() -> RootCertStore {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        tracing::warn!(errors = ?found.errors, "the system has no trusted root certificates");
-    }
-    roots
-}
 
 /// TLS configuration for one upstream.
 pub(super) fn client_config(

@@ -2,9 +2,10 @@
 //! one fetch, and tokens are kept until shortly before they expire.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::HeaderValue;
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -49,7 +50,7 @@ impl TokenCache {
         F: Future<Output = TokenResult>,
     {
         let fetch = {
-            let mut fetches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut fetches = self.0.lock();
             let fetch = fetches.get_mut(name)?;
             if fetch.is_stale(None) {
                 *fetch = TokenFetch::from(fetch.issuer.clone());
@@ -71,7 +72,7 @@ impl TokenCache {
         F: Future<Output = TokenResult>,
     {
         let fetch = {
-            let mut fetches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut fetches = self.0.lock();
             match fetches.get(name) {
                 Some(fetch) if *fetch.issuer == issuer && !fetch.is_stale(rejected) => fetch.clone(),
                 _ => {
@@ -89,7 +90,7 @@ impl TokenCache {
 impl TokenCache {
     /// Forgets all tokens after a change of credentials.
     pub(super) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0.lock().clear();
     }
 }
 

@@ -9,8 +9,8 @@ use imports::{code, names, room, rooms};
 
 /// The rooms that each room may import from, besides those of the model (see [`MODEL`]). A room that is not here may import
 /// from none.
-const ROOMS: [(&str, &[&str]); 11] = [
-    ("admin", &["answer", "clock", "cluster", "config", "listen", "log", "mcp", "wording"]),
+const ROOMS: [(&str, &[&str]); 12] = [
+    ("admin", &["answer", "clock", "cluster", "config", "listen", "log", "mcp", "roots", "wording"]),
     ("answer", &["clock", "log", "wording"]),
     ("cli", &["admin", "clock", "config", "listen", "log", "mcp", "proxy", "wording"]),
     ("clock", &[]),
@@ -19,7 +19,8 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("listen", &[]),
     ("log", &["clock", "deadline"]),
     ("mcp", &[]),
-    ("proxy", &["clock", "config", "deadline", "listen", "log"]),
+    ("proxy", &["clock", "config", "deadline", "listen", "log", "roots"]),
+    ("roots", &[]),
     ("wording", &[]),
 ];
 
