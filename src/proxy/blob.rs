@@ -6,8 +6,9 @@ use hyper::body::Body as _;
 
 use super::buffers::BufferLease;
 use super::forward::{Proxy, forwarded};
+use super::headers::media_type_in;
 use super::learn::CONFIG_BYTES_MAX;
-use super::observe::{PendingObservation, ResponseSummary, media_type_in};
+use super::observe::{PendingObservation, ResponseSummary};
 use super::respond::{Body, Refusal, empty, full};
 use super::transfer::{BodyCheck, Outcome, Transfer, part_length_in, total_in};
 use super::upstream::{Lane, Resource, Target, UpstreamBody, UpstreamRequest};

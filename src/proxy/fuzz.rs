@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use sha2::{Digest as _, Sha256};
 
 use super::facts::Document;
-use super::observe::{ClientIdentity, digest_in, media_type_in};
+use super::headers::{digest_in, media_type_in};
+use super::observe::ClientIdentity;
 use super::upstream::{Resource, UpstreamRequest};
 use super::{auth, facts, links};
 use crate::model::act::{Action, Actor};

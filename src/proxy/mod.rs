@@ -13,6 +13,7 @@ mod facts;
 mod forward;
 #[cfg(test)]
 pub(crate) mod fuzz;
+mod headers;
 mod learn;
 mod links;
 mod listener;

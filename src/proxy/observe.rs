@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::header::USER_AGENT;
 use http::{HeaderMap, StatusCode};
 
 use super::auth::{EndedToken, Permit};
+use super::headers::truncated;
 use super::upstream::Target;
 use crate::clock;
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
@@ -15,10 +16,6 @@ use crate::model::oci::{Digest, Reference, Repository, Route};
 const AGENT_BYTES_MAX: usize = 512;
 /// Longest user agent kept of a request with an invalid token: enough to tell the program.
 const REFUSED_AGENT_BYTES_MAX: usize = 128;
-/// Longest media type that is kept, in bytes; RFC 6838 §4.2 allows 127 for each half.
-const MEDIA_TYPE_BYTES_MAX: usize = 255;
-/// Digest of an answer's content (distribution spec, "Pulling manifests").
-pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// An observation of a manifest or blob request that has no answer yet.
 #[derive(Clone)]
@@ -144,18 +141,4 @@ impl PendingObservation {
             parent: summary.parent,
         }
     }
-}
-
-/// Digest that an answer states, if it is well-formed.
-pub(super) fn digest_in(headers: &HeaderMap) -> Option<Digest> {
-    headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
-}
-
-/// Media type of an answer.
-pub(super) fn media_type_in(headers: &HeaderMap) -> Option<Arc<str>> {
-    headers.get(CONTENT_TYPE).map(|value| truncated(value.as_bytes(), MEDIA_TYPE_BYTES_MAX))
-}
-
-fn truncated(bytes: &[u8], bytes_max: usize) -> Arc<str> {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(bytes_max)]).into()
 }

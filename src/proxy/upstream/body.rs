@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use super::connect::{PeerAddress, UpstreamStream};
 use super::connection::{BodyPoll, ConnectionState, Origin, UpstreamConnection};
 use super::encoding::{BodyError, Decoder};
+use super::idle_pool::IdlePool;
 use super::limits::DRAINED_BYTES_MAX;
-use super::pool::IdlePool;
 
 /// A body with the connection that it arrives on. Reading it to its end makes the connection reusable.
 pub struct UpstreamBody {
@@ -73,9 +73,11 @@ impl UpstreamBody {
         Self { body, connection: Some(connection), origin, is_started: false, decoder: None }
     }
 
-    /// Decodes the body while it is read.
+    /// Decodes the body while it is read. The answer to a HEAD has none.
     pub(super) fn decode(&mut self, decoder: Box<Decoder>) {
-        self.decoder = Some(decoder);
+        if !self.is_end_stream() {
+            self.decoder = Some(decoder);
+        }
     }
 
     /// Releases the connection if the body is read.

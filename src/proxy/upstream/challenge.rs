@@ -119,6 +119,12 @@ fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
 }
 
+/// The realm of a bearer challenge: the URL of its token server.
+pub(super) fn bearer_realm(challenge: &Challenge) -> Option<(&Challenge, &str)> {
+    let realm = challenge.parameter("realm").filter(|_| challenge.scheme == "bearer")?;
+    Some((challenge, realm))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,8 +21,8 @@ use hyper_util::rt::TokioIo;
 
 use super::connect::{ConnectError, PeerAddress, UpstreamStream};
 use super::head;
+use super::limits::TimeoutClass;
 use super::phase::{CheckedStream, ResponsePhase};
-use super::request::TimeoutClass;
 use super::tunnel::ProxyHop;
 
 /// Result of polling a body.

@@ -17,7 +17,6 @@ use url::Url;
 
 use super::helper::{self, HelperError, TOKEN_USER};
 use super::limits::{HELPER_AGE_MAX, HELPER_PAUSE, HELPER_TIMEOUT, PASSWORD_BYTES_MAX};
-use super::login::hidden;
 use crate::config::{self, Secret};
 
 /// Credentials for a registry and its token server.
@@ -253,4 +252,10 @@ impl Credential {
     fn is(&self, other: &Self) -> bool {
         self.username == other.username && self.secret.reveal() == other.secret.reveal()
     }
+}
+
+/// Marks a header value as sensitive, so that `Debug` hides it.
+pub(super) fn hidden(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }

@@ -8,10 +8,9 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use flate2::bufread::MultiGzDecoder;
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use hyper::body::{Body as _, Frame};
-
-use super::body::UpstreamBody;
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use hyper::body::Frame;
 
 /// Bytes decoded at a time; bounds the memory for highly compressed content.
 const DECODED_BYTES: usize = 64 << 10;
@@ -31,35 +30,34 @@ pub enum BodyError {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UnsupportedEncoding(pub(super) String);
 
-/// Decodes an answer. The result has no length, because that is known only at the end.
-pub(super) fn decode_response(
-    mut response: Response<UpstreamBody>,
-) -> Result<Response<UpstreamBody>, UnsupportedEncoding> {
-    if !response.headers().contains_key(CONTENT_ENCODING) {
-        return Ok(response);
+/// Chooses the decoder for an answer and removes the headers that are about its encoded bytes. `None` if it is not
+/// encoded. The length is known only at the end.
+///
+/// # Errors
+/// The encoding is unknown, or the answer is a part of an encoded whole.
+pub(super) fn decoder_for(head: &mut Parts) -> Result<Option<Box<Decoder>>, UnsupportedEncoding> {
+    if !head.headers.contains_key(CONTENT_ENCODING) {
+        return Ok(None);
     }
-    let names = names(response.headers());
-    let decoder = match names.as_str() {
-        "" | "identity" => None,
+    let names = names(&head.headers);
+    let is_encoded = match names.as_str() {
+        "" | "identity" => false,
         // A part of an encoded whole cannot be decoded.
-        _ if response.status() == StatusCode::PARTIAL_CONTENT => return Err(UnsupportedEncoding(names)),
-        "gzip" | "x-gzip" => Some(Decoder::new()),
+        _ if head.status == StatusCode::PARTIAL_CONTENT => return Err(UnsupportedEncoding(names)),
+        "gzip" | "x-gzip" => true,
         // The status is the answer; only the error's text stays encoded.
-        _ if !response.status().is_success() => return Ok(response),
+        _ if !head.status.is_success() => return Ok(None),
         _ => return Err(UnsupportedEncoding(names)),
     };
-    response.headers_mut().remove(CONTENT_ENCODING);
-    let Some(decoder) = decoder else { return Ok(response) };
-    let headers = response.headers_mut();
+    head.headers.remove(CONTENT_ENCODING);
+    if !is_encoded {
+        return Ok(None);
+    }
     for name in [CONTENT_LENGTH, ACCEPT_RANGES, CONTENT_RANGE] {
-        headers.remove(name);
+        head.headers.remove(name);
     }
-    weaken(headers);
-    // The answer to a HEAD has no body.
-    if !response.body().is_end_stream() {
-        response.body_mut().decode(Box::new(decoder));
-    }
-    Ok(response)
+    weaken(&mut head.headers);
+    Ok(Some(Box::new(Decoder::new())))
 }
 
 /// Encodings in the order in which they were applied.

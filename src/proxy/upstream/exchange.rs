@@ -1,13 +1,18 @@
 //! One request to a registry, with its redirects.
 
 use http::header::LOCATION;
-use http::{HeaderValue, Response, StatusCode, Uri};
+use http::{HeaderValue, Response};
 use url::Url;
 
+use super::body::UpstreamBody;
 use super::connect::Reach;
+use super::error::UpstreamError;
 use super::limits::REDIRECTS_MAX;
 use super::pools::nearness_of;
-use super::{Target, Upstream, UpstreamBody, UpstreamError, UpstreamRequest, redirect};
+use super::redirect::{self, bad_url, location};
+use super::registry::Upstream;
+use super::request::UpstreamRequest;
+use super::target::Target;
 use crate::config::Redirects;
 
 impl Target {
@@ -50,7 +55,7 @@ impl Upstream {
                 return Ok(response);
             }
             let next = redirect::follow(&here, &location)?;
-            uri = self::uri(next.as_str())?;
+            uri = redirect::uri(next.as_str())?;
             // Dropping the response frees its connection for the next request.
             drop(response);
             response = if redirect::same_origin(&next, &self.url) {
@@ -68,27 +73,6 @@ impl Upstream {
             None => Ok(response),
         }
     }
-}
-
-pub(super) fn uri(text: &str) -> Result<Uri, UpstreamError> {
-    text.parse().map_err(|_| bad_url())
-}
-
-pub(super) fn bad_url() -> UpstreamError {
-    UpstreamError::Refused { target: "what it wrote".to_owned(), reason: super::ForbiddenTarget::NotAUrl }
-}
-
-/// Target of a redirect for GET or HEAD (RFC 9110 §15.4).
-pub(super) fn location(response: &Response<UpstreamBody>) -> Option<String> {
-    const FOLLOWED: [StatusCode; 5] = [
-        StatusCode::MOVED_PERMANENTLY,
-        StatusCode::FOUND,
-        StatusCode::SEE_OTHER,
-        StatusCode::TEMPORARY_REDIRECT,
-        StatusCode::PERMANENT_REDIRECT,
-    ];
-    let location = response.headers().get(LOCATION).filter(|_| FOLLOWED.contains(&response.status()))?;
-    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
 /// Makes `Location` absolute, because the client would resolve it against the proxy.

@@ -8,12 +8,16 @@ use std::sync::Arc;
 use http::{Response, StatusCode, Uri};
 use url::Url;
 
-use super::challenge::challenges;
+use super::body::UpstreamBody;
+use super::challenge::{bearer_realm, challenges};
 use super::connect::Reach;
+use super::error::UpstreamError;
 use super::issuer::{Issuer, scopes};
-use super::login::{SentCredentials, bearer_realm};
+use super::login::SentCredentials;
 use super::pools::nearness_of;
-use super::{Upstream, UpstreamBody, UpstreamError, UpstreamRequest, redirect};
+use super::redirect;
+use super::registry::Upstream;
+use super::request::UpstreamRequest;
 
 impl Upstream {
     /// Sends a request to a host other than the registry's.

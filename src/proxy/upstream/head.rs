@@ -7,7 +7,7 @@ use std::str;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Version};
 
-use crate::proxy::observe::CONTENT_DIGEST;
+use crate::proxy::headers::CONTENT_DIGEST;
 
 /// Headers with a single value. Equal repetitions are merged; contradictions are an error, because clients
 /// differ in which value they use.

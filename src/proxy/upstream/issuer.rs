@@ -9,18 +9,17 @@ use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::body::UpstreamBody;
 use super::connect::Reach;
 use super::connection::{NO_BODY, OutgoingRequest};
-use super::credentials::Credential;
+use super::credentials::{Credential, hidden};
 use super::error::UpstreamError;
-use super::exchange::{location, uri};
-use super::limits::{REDIRECTS_MAX, SCOPES_MAX, TOKEN_ANSWER_BYTES_MAX, TOKEN_RENEWAL_MARGIN};
-use super::login::hidden;
+use super::limits::{REDIRECTS_MAX, SCOPES_MAX, TOKEN_ANSWER_BYTES_MAX, TOKEN_RENEWAL_MARGIN, TimeoutClass};
 use super::pools::{Pools, nearness_of};
-use super::request::TimeoutClass;
+use super::redirect::{self, location, uri};
+use super::request::Lane;
 use super::token::{Token, TokenResult};
 use super::token_response::TokenResponse;
-use super::{Lane, UpstreamBody, redirect};
 use crate::clock;
 use crate::config::Secret;
 

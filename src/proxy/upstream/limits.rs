@@ -130,3 +130,14 @@ impl Default for Timeouts {
         }
     }
 }
+
+/// Class of the timeout for the answer's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeoutClass {
+    /// A manifest or blob, which the registry may have to fetch first.
+    Content,
+    /// The rest of a blob that has begun to arrive; the wait is a stall like any other.
+    Resume,
+    /// A small answer that needs no fetch.
+    Small,
+}

@@ -1,11 +1,13 @@
 //! Registries: selection by repository, and requests to them.
 //!
-//! In reading order: `request`; `exchange` and `foreign` (requests with redirects); `login` with `challenge`,
-//! `token`, `issuer`, `token_response`, `credentials` and `helper` (authentication); `redirect` and `address`
-//! (allowed targets); `pools`, `pool` and `connection`; `connect` with `tls`, `pinned`, `tls_error`, `tunnel`
-//! and `phase` (connections); `head`, `body` and `encoding` (answers); `health`, `limits` and `error`.
+//! In reading order: `target` and `registry`; `request`; `exchange` and `foreign` (requests with redirects);
+//! `authenticate` with `login`, `challenge`, `token`, `token_cache`, `issuer`, `token_response`, `credentials` and
+//! `helper`; `redirect` and `address` (allowed targets); `pools`, `pool`, `idle_pool` and `connection`; `connect` with
+//! `tls`, `pinned`, `tls_error`, `tunnel` and `phase` (connections); `head`, `body` and `encoding` (answers); `watch` and
+//! `health`; `limits` and `error`.
 
 mod address;
+mod authenticate;
 mod body;
 mod challenge;
 mod connect;
@@ -20,6 +22,7 @@ pub(crate) mod fuzz;
 mod head;
 mod health;
 mod helper;
+mod idle_pool;
 mod issuer;
 pub mod limits;
 mod login;
@@ -28,22 +31,16 @@ mod pinned;
 mod pool;
 mod pools;
 mod redirect;
+mod registry;
 mod request;
+mod target;
 mod tls;
 mod tls_error;
 mod token;
+mod token_cache;
 mod token_response;
 mod tunnel;
-
-use std::sync::Arc;
-
-use http::Uri;
-use url::Url;
-
-use crate::config::{self, Redirects};
-use crate::model::oci::Repository;
-use crate::model::registries::{Host, Registries, Registry, Routed, Unrouted};
-use crate::roots::system_roots;
+mod watch;
 
 pub use body::{BodySocket, UpstreamBody};
 pub use encoding::BodyError;
@@ -52,216 +49,4 @@ pub use health::{HealthReport, HealthState};
 pub use limits::Timeouts;
 pub use login::SentCredentials;
 pub use request::{Lane, Resource, UpstreamRequest};
-
-use credentials::Credentials;
-use health::{Health, UpGauge};
-use login::Login;
-use pools::Pools;
-
-/// All configured registries. Cheap to clone.
-#[derive(Clone)]
-pub struct Upstreams {
-    registries: Arc<Registries>,
-    /// Upstreams in the order of `registries`.
-    all: Arc<[Arc<Upstream>]>,
-}
-
-/// A registry, with its name for a repository. Cheap to clone.
-#[derive(Clone)]
-pub struct Target {
-    registry: usize,
-    upstream: Arc<Upstream>,
-    name: Arc<str>,
-    repository: Repository,
-}
-
-struct Upstream {
-    prefix: String,
-    url: Url,
-    /// Scheme, host and port of `url`.
-    origin: Uri,
-    /// Path of `url` without a final slash.
-    base_path: String,
-    redirects: Redirects,
-    login: Login,
-    /// Origins outside the registry's domain that may be its token server.
-    token_servers: Vec<Url>,
-    pools: Pools,
-    timeouts: Timeouts,
-    health: Health,
-}
-
-impl Upstreams {
-    /// Prepares the configured registries. Reads the CA files and the system's roots; opens no connection.
-    ///
-    /// # Errors
-    /// A setting is invalid; the error names its key.
-    pub fn new(settings: &[config::UpstreamConfig], timeouts: Timeouts) -> Result<Self, SetupError> {
-        let (roots, up) = (system_roots(), UpGauge::default());
-        let mut upstreams = Vec::with_capacity(settings.len());
-        for (index, setting) in settings.iter().enumerate() {
-            if settings[..index].iter().any(|other| other.prefix == setting.prefix) {
-                return Err(SetupError::Twice(setting.prefix.clone()));
-            }
-            let tls = tls::client_config(roots, &setting.prefix, setting.ca_file.as_deref())?;
-            let timeouts = timeouts.with_overrides(setting);
-            upstreams.push(Arc::new(Upstream::new(
-                setting,
-                Pools::new(&tls, &Arc::new(setting.outbound.clone()), timeouts),
-                timeouts,
-                &up,
-            )?));
-        }
-        let registries = Registries::new(settings.iter().filter_map(registry).collect());
-        Ok(Self { registries: registries.into(), all: upstreams.into() })
-    }
-
-    /// Sets the host by which clients know the proxy.
-    pub fn known_as(self, host: &Host) -> Self {
-        Self { registries: Arc::new(Registries::clone(&self.registries).known_as(host)), ..self }
-    }
-
-    /// Names of the registries and their repositories.
-    pub fn registries(&self) -> Arc<Registries> {
-        self.registries.clone()
-    }
-
-    /// Selects the registry of a repository, as [`Registries::route`] does.
-    ///
-    /// # Errors
-    /// No registry serves it.
-    pub fn select(&self, repository: &Repository, ns: Option<&Host>) -> Result<Target, Unrouted> {
-        let Routed { registry, name, repository } = self.registries.route(repository, ns)?;
-        Ok(Target { registry, upstream: self.all[registry].clone(), name, repository })
-    }
-}
-
-/// Naming part of a setting.
-fn registry(setting: &config::UpstreamConfig) -> Option<Registry> {
-    let (host, port) = (setting.url.host_str()?, setting.url.port());
-    let at = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")).parse().ok()?;
-    let default_port = if setting.url.scheme() == "http" { 80 } else { 443 };
-    let prefix = setting.prefix.trim_matches('/');
-    Some(Registry::new(prefix, setting.strip_prefix, &at, default_port, &setting.hosts))
-}
-
-impl Upstream {
-    fn new(
-        setting: &config::UpstreamConfig,
-        pools: Pools,
-        timeouts: Timeouts,
-        up: &UpGauge,
-    ) -> Result<Self, SetupError> {
-        let (prefix, url) = (setting.prefix.trim_matches('/').to_owned(), setting.url.clone());
-        if let Some(reason) = redirect::unfit_for_registry(&url) {
-            let url = redirect::without_secrets(&url);
-            return Err(SetupError::Url { prefix, url, reason });
-        }
-        let origin = exchange::uri(url.as_str()).map_err(|_| {
-            let (prefix, url) = (prefix.clone(), redirect::without_secrets(&url));
-            SetupError::Url { prefix, url, reason: "its host cannot be sent in a request" }
-        })?;
-        let credentials = Credentials::new(setting.credentials.as_ref(), &url)
-            .map_err(|reason| SetupError::Credentials { prefix: prefix.clone(), reason })?;
-        let host = origin.authority().map_or_else(String::new, ToString::to_string);
-        let health = Health::new(&prefix, host, up);
-        Ok(Self {
-            prefix,
-            origin,
-            base_path: url.path().trim_end_matches('/').to_owned(),
-            url,
-            redirects: setting.redirects,
-            login: Login::new(credentials),
-            token_servers: setting.token_servers.clone(),
-            pools,
-            timeouts,
-            health,
-        })
-    }
-
-    /// URI of a path and query at this registry.
-    fn uri_of(&self, path: String) -> Result<Uri, UpstreamError> {
-        let mut parts = self.origin.clone().into_parts();
-        parts.path_and_query = Some(path.try_into().map_err(|_| exchange::bad_url())?);
-        Uri::from_parts(parts).map_err(|_| exchange::bad_url())
-    }
-}
-
-impl Target {
-    /// Index of the registry among the upstreams.
-    pub fn registry(&self) -> usize {
-        self.registry
-    }
-
-    /// The repository's name at the registry.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The repository's canonical name in Landfall.
-    pub fn repository(&self) -> &Repository {
-        &self.repository
-    }
-
-    /// Timeouts of this registry.
-    pub fn timeouts(&self) -> Timeouts {
-        self.upstream.timeouts
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn upstream(prefix: &str, url: &str, strip_prefix: bool) -> config::UpstreamConfig {
-        config::UpstreamConfig {
-            prefix: prefix.into(),
-            url: url.parse().unwrap(),
-            strip_prefix,
-            hosts: Vec::new(),
-            credentials: None,
-            ca_file: None,
-            redirects: Redirects::Follow,
-            token_servers: Vec::new(),
-            outbound: config::OutboundProxies::default(),
-            head_timeout: None,
-            stall_timeout: None,
-        }
-    }
-
-    fn password(username: &str) -> config::CredentialsConfig {
-        let password = config::Secret::new("hunter2".into());
-        config::CredentialsConfig::Fixed { username: username.into(), password }
-    }
-
-    type Change = fn(&mut config::UpstreamConfig);
-
-    #[test]
-    fn settings_that_cannot_work_are_named() {
-        let with = |change: Change| {
-            let mut setting = upstream("docker", "https://r.example", false);
-            change(&mut setting);
-            Upstreams::new(&[setting], Timeouts::default()).err().map(|error| error.to_string())
-        };
-        let cases: [(Change, &str); 6] = [
-            (
-                |s| s.ca_file = Some("/nowhere/ca.crt".into()),
-                "upstream \"docker\": ca_file /nowhere/ca.crt: ",
-            ),
-            (|s| s.ca_file = Some("Cargo.toml".into()), "there is no PEM certificate in it"),
-            (|s| s.url = "ftp://r.example".parse().unwrap(), "upstream \"docker\": url ftp://r.example"),
-            (|s| s.url = "https://me:hunter2@r.example".parse().unwrap(), "url https://r.example"),
-            (|s| s.url = "https://r.example/?a=b".parse().unwrap(), "without query"),
-            (|s| s.credentials = Some(password("a:b")), "upstream \"docker\": username: "),
-        ];
-        for (change, expected) in cases {
-            let error = with(change).unwrap();
-            assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
-        }
-        let twice = [upstream("a", "http://b.example", false), upstream("a", "http://c.example", false)];
-        assert!(
-            matches!(Upstreams::new(&twice, Timeouts::default()), Err(SetupError::Twice(prefix)) if prefix == "a")
-        );
-        assert!(with(|_| ()).is_none());
-    }
-}
+pub use target::{Target, Upstreams};

@@ -9,19 +9,18 @@ use http::uri::Scheme;
 use hyper::client::conn::http1;
 use rustls::ClientConfig;
 
-use super::Lane;
 use super::address::{Nearness, nearness};
 use super::body::UpstreamBody;
 use super::connect::{Connector, PeerAddress, Reach};
 use super::connection::{OutgoingRequest, ResponseError};
-use super::encoding;
+use super::encoding::{self, UnsupportedEncoding};
 use super::error::UpstreamError;
 use super::limits::{
     BULK_READ_BYTES, IDLE_BULK_CONNECTIONS_MAX, IDLE_CONNECTIONS_MAX, IDLE_SPLICE_CONNECTIONS_MAX,
-    READ_BYTES_MAX, SMALL_HEAD_TIMEOUT, TIGHT_READ_BYTES, Timeouts,
+    READ_BYTES_MAX, SMALL_HEAD_TIMEOUT, TIGHT_READ_BYTES, TimeoutClass, Timeouts,
 };
 use super::pool::{Pool, RequestError};
-use super::request::TimeoutClass;
+use super::request::Lane;
 use crate::config::OutboundProxies;
 use crate::deadline::{Deadlines, Elapsed};
 
@@ -93,9 +92,14 @@ impl Pools {
         };
         match head.bound(pin!(pool.send(outgoing))).await {
             Ok(Ok(answer)) => {
-                encoding::decode_response(answer).map_err(|encoding::UnsupportedEncoding(encoding)| {
+                let (mut head, mut body) = answer.into_parts();
+                let decoder = encoding::decoder_for(&mut head).map_err(|UnsupportedEncoding(encoding)| {
                     UpstreamError::Encoded { host: host(), encoding }
-                })
+                })?;
+                if let Some(decoder) = decoder {
+                    body.decode(decoder);
+                }
+                Ok(Response::from_parts(head, body))
             }
             Ok(Err(error)) => Err(self.describe(&error, host())),
             Err(Elapsed) => Err(UpstreamError::TimedOut { host: host(), limit: head.wait() }),

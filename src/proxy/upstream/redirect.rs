@@ -1,5 +1,7 @@
 //! Targets that a registry names in `Location` and `realm`. Pure.
 
+use http::header::LOCATION;
+use http::{Response, StatusCode, Uri};
 use url::{Host, Url};
 
 use super::error::{ForbiddenTarget, UpstreamError};
@@ -104,6 +106,29 @@ pub(super) fn without_secrets(url: &Url) -> String {
 
 fn has_user_info(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
+}
+
+/// Reads an absolute URL as the URI of a request.
+pub(super) fn uri(text: &str) -> Result<Uri, UpstreamError> {
+    text.parse().map_err(|_| bad_url())
+}
+
+/// Error for a URL that cannot be requested.
+pub(super) fn bad_url() -> UpstreamError {
+    UpstreamError::Refused { target: "what it wrote".to_owned(), reason: ForbiddenTarget::NotAUrl }
+}
+
+/// Target of a redirect for GET or HEAD (RFC 9110 §15.4).
+pub(super) fn location<B>(response: &Response<B>) -> Option<String> {
+    const FOLLOWED: [StatusCode; 5] = [
+        StatusCode::MOVED_PERMANENTLY,
+        StatusCode::FOUND,
+        StatusCode::SEE_OTHER,
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ];
+    let location = response.headers().get(LOCATION).filter(|_| FOLLOWED.contains(&response.status()))?;
+    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
 #[cfg(test)]

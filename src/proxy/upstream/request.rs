@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use url::form_urlencoded;
 
 use super::connection::{NO_BODY, OutgoingRequest};
+use super::limits::TimeoutClass;
 use crate::model::oci::{Digest, Reference};
 
 /// Client headers that are forwarded to a registry. Left out are headers about the client itself except its
@@ -29,17 +30,6 @@ pub struct UpstreamRequest {
     /// Use a new connection, because a kept one delivered a wrong answer.
     pub(super) needs_new_connection: bool,
     headers: HeaderMap,
-}
-
-/// Class of the timeout for the answer's head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeoutClass {
-    /// A manifest or blob, which the registry may have to fetch first.
-    Content,
-    /// The rest of a blob that has begun to arrive; the wait is a stall like any other.
-    Resume,
-    /// A small answer that needs no fetch.
-    Small,
 }
 
 /// Classes of connections, by the size of their reads.

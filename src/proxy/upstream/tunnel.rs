@@ -11,9 +11,8 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::connect::ConnectError;
+use super::credentials::hidden;
 use super::limits::READ_BYTES_MAX;
-use super::login::hidden;
 use crate::config::HttpProxy;
 
 /// Failures of an HTTP proxy, as opposed to the registry's.
@@ -51,11 +50,9 @@ impl ProxyHop {
     ///
     /// # Errors
     /// The proxy did not forward the request.
-    pub(super) fn check_status(&self, status: StatusCode) -> Result<(), ConnectError> {
+    pub(super) fn check_status(&self, status: StatusCode) -> Result<(), TunnelError> {
         match status {
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                return Err(ConnectError::Tunnel(self.name.clone(), self.unauthorized()));
-            }
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => return Err(self.unauthorized()),
             StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
                 tracing::warn!(proxy = self.name, %status, "an answer that may be the proxy's and not the registry's");
             }
