@@ -4,8 +4,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Body as _;
 
+use super::answer::forwarded;
 use super::buffers::BufferLease;
-use super::forward::{Proxy, forwarded};
+use super::data_plane::Proxy;
 use super::headers::media_type_in;
 use super::learn::CONFIG_BYTES_MAX;
 use super::observe::{PendingObservation, ResponseSummary};

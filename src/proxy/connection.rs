@@ -7,35 +7,32 @@
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::CONNECTION;
-use http::{HeaderMap, Request, Response, Version};
+use http::{Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::Proxy;
-use super::origin;
+use super::client::ConnectionInfo;
+use super::data_plane::Proxy;
+use super::handoff::{ClientIo, Detached};
 use super::relay::relay;
 use super::respond::Body;
 use super::splice::Pipe;
 use crate::listen::{
-    ActiveRequest, FrameLimited, ResponseBody, Slot, Slots, StallGuard, StreamExecutor, TrustedProxies,
-    drive_http,
+    ActiveRequest, FrameLimited, ResponseBody, Slot, Slots, StallGuard, StreamExecutor, drive_http,
 };
 
 /// Client preface of HTTP/2 (RFC 9113 §3.4).
@@ -58,32 +55,6 @@ const WINDOW_BYTES: u32 = 65_535;
 const UNSENT_BYTES_MAX: usize = 32 * 1024;
 /// Silence after which an HTTP/2 client is pinged.
 const PING_PAUSE: Duration = Duration::from_secs(30);
-
-/// Client address and slot of a connection.
-#[derive(Clone)]
-pub(super) struct ConnectionInfo {
-    /// Peer address as it is recorded.
-    client: Arc<str>,
-    /// Peer address, if the peer is a trusted proxy.
-    proxy: Option<IpAddr>,
-    pub(super) slot: Slot,
-}
-
-impl ConnectionInfo {
-    /// Describes a connection from `address`. A listener on `[::]` sees IPv4 clients as `::ffff:10.0.0.7`.
-    pub(super) fn new(address: IpAddr, trusted: &TrustedProxies, slot: Slot) -> Self {
-        let proxy = trusted.contains(address).then_some(address);
-        Self { client: address.to_canonical().to_string().into(), proxy, slot }
-    }
-
-    /// Address of the client that sent a request.
-    pub(super) fn client(&self, headers: &HeaderMap, trusted: &TrustedProxies) -> Arc<str> {
-        match self.proxy {
-            None => self.client.clone(),
-            Some(proxy) => origin::client_address(proxy, headers, trusted).to_string().into(),
-        }
-    }
-}
 
 /// Configured HTTP/1.1 and HTTP/2 servers, shared by all client connections.
 pub(super) struct HttpServer {
@@ -284,124 +255,5 @@ impl Proxy {
             Body::Transfer(transfer) if transfer.has_socket() => self.pipes.take(),
             _ => None,
         }
-    }
-}
-
-/// A connection that was taken from hyper, with the answer that is due on it.
-struct Detached {
-    response: Response<ResponseBody<Body>>,
-    pipe: Pipe,
-    stream: StallGuard<TcpStream>,
-    /// Bytes that the client has sent after its request.
-    unread: Bytes,
-}
-
-/// Passes an answer from hyper's service to the code that splices it.
-#[derive(Default)]
-struct Handoff {
-    response: Mutex<Option<(Response<ResponseBody<Body>>, Pipe)>>,
-    /// hyper has written an earlier answer of a pipelining client and not flushed it. hyper 1.12 polls the
-    /// next request only after the flush, but does not promise that.
-    is_unflushed: AtomicBool,
-}
-
-impl Handoff {
-    fn put(&self, response: Response<ResponseBody<Body>>, pipe: Pipe) {
-        *self.response.lock() = Some((response, pipe));
-    }
-
-    /// Takes the answer once all earlier ones are flushed.
-    fn take(&self) -> Option<(Response<ResponseBody<Body>>, Pipe)> {
-        if self.is_unflushed.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.response.lock().take()
-    }
-}
-
-/// The client's stream as hyper reads and writes it.
-struct ClientIo {
-    stream: StallGuard<TcpStream>,
-    /// Bytes read from the stream and not yet passed to hyper.
-    unread: Bytes,
-    handoff: Arc<Handoff>,
-}
-
-impl ClientIo {
-    fn new(stream: StallGuard<TcpStream>, unread: Bytes) -> Self {
-        Self { stream, unread, handoff: Arc::default() }
-    }
-}
-
-impl AsyncRead for ClientIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.unread.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
-        }
-        let bytes = self.unread.len().min(buf.remaining());
-        buf.put_slice(&self.unread[..bytes]);
-        self.unread.advance(bytes);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for ClientIo {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.handoff.is_unflushed.store(true, Ordering::Relaxed);
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.handoff.is_unflushed.store(true, Ordering::Relaxed);
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper flushes after it has written everything.
-        self.handoff.is_unflushed.store(false, Ordering::Relaxed);
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::proxy::LIMITS;
-    use crate::proxy::respond::empty;
-    use crate::proxy::splice::Pipes;
-
-    #[tokio::test]
-    async fn an_answer_waits_on_the_desk_until_all_before_it_has_left() {
-        let pipe = Pipes::new(1).take().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let slot = Slots::single(LIMITS);
-        let mut client_io = ClientIo::new(StallGuard::new(stream, slot.clone()), Bytes::new());
-        let handoff = client_io.handoff.clone();
-        assert!(handoff.take().is_none(), "there is none");
-        handoff.put(Response::new(ResponseBody::new(empty(), slot.begin_request().unwrap())), pipe);
-        client_io.write_all(b"the answer before").await.unwrap();
-        assert!(handoff.take().is_none(), "it would overtake");
-        client_io.flush().await.unwrap();
-        assert!(handoff.take().is_some());
     }
 }

@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::Proxy;
-use super::connection::{ConnectionInfo, HttpServer};
+use super::client::ConnectionInfo;
+use super::connection::HttpServer;
 use super::counters::Counters;
+use super::data_plane::Proxy;
 use super::origin::read_proxy_header;
 use super::tls::{Certificate, TlsError};
 use crate::listen::{self, ListenerLimits, Slot, Slots};

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 
+use super::answer::forwarded;
 use super::budget::CollectError;
+use super::data_plane::Proxy;
 use super::facts::Document;
-use super::forward::{Proxy, forwarded};
 use super::headers::{digest_in, media_type_in};
 use super::learn::MANIFEST_BYTES_MAX;
 use super::observe::{PendingObservation, ResponseSummary};

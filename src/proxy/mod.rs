@@ -3,19 +3,24 @@
 //! It never waits for a question, and waits for the log no longer than [`Settings::max_wait`].
 #![doc = include_str!("README.md")]
 
+mod answer;
 mod auth;
 mod blob;
 mod budget;
 mod buffers;
+mod client;
 mod connection;
 mod counters;
+mod data_plane;
 mod facts;
 mod forward;
 #[cfg(test)]
 pub(crate) mod fuzz;
+mod handoff;
 mod headers;
 mod learn;
 mod links;
+mod list;
 mod listener;
 mod manifest;
 mod observe;
@@ -33,7 +38,7 @@ mod verification;
 use std::time::Duration;
 
 pub use counters::Counters;
-pub use forward::Proxy;
+pub use data_plane::Proxy;
 pub use listener::{BindError, LIMITS, Listener, serve};
 pub use runtime::ProxyRuntime;
 pub use tls::{Certificate, TlsError};

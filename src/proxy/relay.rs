@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::Proxy;
+use super::data_plane::Proxy;
 use super::splice::{Pipe, SpliceError, SpliceTimeouts, splice};
 use super::transfer::Transfer;
 use super::upstream::BodySocket;

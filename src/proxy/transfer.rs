@@ -3,7 +3,10 @@
 //! A transfer ends cleanly only if the blob is complete. Otherwise the body ends with an error below its
 //! declared length, so that no client takes a part for the whole.
 
+mod check;
+mod outcome;
 mod resume;
+mod stall;
 
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::pin::Pin;
@@ -15,41 +18,19 @@ use bytes::{Buf, Bytes};
 use http::header::CONTENT_ENCODING;
 use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
 
 use super::buffers::BufferLease;
 use super::upstream::limits::{RESUME_TRIES_MAX, RESUMES_MAX};
 use super::upstream::{BodySocket, Target, UpstreamBody, UpstreamRequest};
 use super::verification::SharedHash;
-use crate::model::oci::{Digest, Hasher};
+use check::Hashing;
+use outcome::OutcomeReporter;
 use resume::{ResumePlan, ResumedBody};
-pub(super) use resume::{part_length_in, total_in};
+use stall::ReadStall;
 
-/// Outcome of a transfer. `bytes` counts what was handed to the client's connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The whole body was delivered.
-    Finished {
-        /// Bytes of the body.
-        bytes: u64,
-        /// Number of resumptions.
-        resumed: u32,
-        /// Whether the body's digest was computed and matches.
-        verified: bool,
-    },
-    /// The upstream broke off and could not be resumed, or sent more than it had declared.
-    Broken {
-        /// Bytes delivered before that.
-        bytes: u64,
-    },
-    /// The body does not match its digest; its end was withheld.
-    DigestMismatch,
-    /// The client disconnected.
-    ClientGone {
-        /// Bytes delivered before that.
-        bytes: u64,
-    },
-}
+pub use check::BodyCheck;
+pub use outcome::Outcome;
+pub(super) use resume::{part_length_in, total_in};
 
 /// Reasons why a body ends below its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,22 +47,6 @@ pub enum TransferError {
     /// The content does not match its digest.
     #[error("the upstream's blob does not match its digest")]
     DigestMismatch,
-}
-
-/// Checks on a body.
-pub enum BodyCheck {
-    /// Hash a complete answer and withhold its end until the digest matches.
-    Hash(Digest),
-    /// Check only the length: the declared one, else the verified length of the blob.
-    Length(Option<u64>),
-    /// Check the length, and stop if a concurrent transfer of the same blob turns out invalid.
-    Follow(Arc<SharedHash>),
-}
-
-impl From<Option<Digest>> for BodyCheck {
-    fn from(verify: Option<Digest>) -> Self {
-        verify.map_or(Self::Length(None), Self::Hash)
-    }
 }
 
 /// Body of an upstream's answer to a GET for a blob.
@@ -108,13 +73,6 @@ enum BodySource {
     /// The caller splices the bytes and reports them.
     Spliced,
     Finished,
-}
-
-struct Hashing {
-    expected: Digest,
-    hasher: Hasher,
-    /// Last chunk, withheld. Without a declared length any chunk may be the last one.
-    held: Option<Bytes>,
 }
 
 type FramePoll = Poll<Option<Result<Frame<Bytes>, TransferError>>>;
@@ -377,66 +335,5 @@ impl Body for Transfer {
     fn size_hint(&self) -> SizeHint {
         self.length
             .map_or_else(SizeHint::default, |length| SizeHint::with_exact(length - self.reporter.delivered))
-    }
-}
-
-impl Hashing {
-    fn new(expected: Digest) -> Self {
-        Self { expected, hasher: expected.algorithm().hasher(), held: None }
-    }
-
-    fn is_valid(&self) -> bool {
-        self.hasher.clone().finish() == self.expected
-    }
-}
-
-/// Detects an upstream that sends nothing for too long. Time in which the client does not read is not counted.
-struct ReadStall {
-    limit: Duration,
-    waiting_since: Option<Instant>,
-    /// Created at the first wait and reset only when it fires, because a blob has many short waits.
-    alarm: Option<Pin<Box<Sleep>>>,
-}
-
-impl ReadStall {
-    fn new(limit: Duration) -> Self {
-        Self { limit, waiting_since: None, alarm: None }
-    }
-
-    fn reset(&mut self) {
-        self.waiting_since = None;
-    }
-
-    fn is_elapsed(&mut self, cx: &mut Context<'_>) -> bool {
-        let end = *self.waiting_since.get_or_insert_with(Instant::now) + self.limit;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
-        while alarm.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= end {
-                return true;
-            }
-            alarm.as_mut().reset(end);
-        }
-        false
-    }
-}
-
-/// Reports the outcome of a transfer exactly once.
-struct OutcomeReporter {
-    callback: Option<Box<dyn FnOnce(Outcome) + Send>>,
-    /// Bytes delivered so far.
-    delivered: u64,
-}
-
-impl OutcomeReporter {
-    fn send(&mut self, outcome: Outcome) {
-        if let Some(callback) = self.callback.take() {
-            callback(outcome);
-        }
-    }
-}
-
-impl Drop for OutcomeReporter {
-    fn drop(&mut self) {
-        self.send(Outcome::ClientGone { bytes: self.delivered });
     }
 }

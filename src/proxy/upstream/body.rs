@@ -9,11 +9,11 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::net::TcpStream;
 
-use super::connect::{PeerAddress, UpstreamStream};
 use super::connection::{BodyPoll, ConnectionState, Origin, UpstreamConnection};
 use super::encoding::{BodyError, Decoder};
 use super::idle_pool::IdlePool;
 use super::limits::DRAINED_BYTES_MAX;
+use super::stream::{PeerAddress, UpstreamStream};
 
 /// A body with the connection that it arrives on. Reading it to its end makes the connection reusable.
 pub struct UpstreamBody {

@@ -19,10 +19,11 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::connect::{ConnectError, PeerAddress, UpstreamStream};
+use super::connect::ConnectError;
 use super::head;
 use super::limits::TimeoutClass;
 use super::phase::{CheckedStream, ResponsePhase};
+use super::stream::{PeerAddress, UpstreamStream};
 use super::tunnel::ProxyHop;
 
 /// Result of polling a body.

@@ -8,9 +8,9 @@ use hyper::client::conn::http1;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::connect::UpstreamStream;
 use super::connection::{ConnectionState, Origin, UpstreamConnection};
 use super::limits::{SWEEP_PAUSE, Timeouts};
+use super::stream::UpstreamStream;
 
 /// Idle connections, shared with the bodies that return theirs.
 pub(super) struct IdlePool {

@@ -3,7 +3,7 @@
 //! In reading order: `target` and `registry`; `request`; `exchange` and `foreign` (requests with redirects);
 //! `authenticate` with `login`, `challenge`, `token`, `token_cache`, `issuer`, `token_response`, `credentials` and
 //! `helper`; `redirect` and `address` (allowed targets); `pools`, `pool`, `idle_pool` and `connection`; `connect` with
-//! `tls`, `pinned`, `tls_error`, `tunnel` and `phase` (connections); `head`, `body` and `encoding` (answers); `watch` and
+//! `stream`, `tls`, `pinned`, `tls_error`, `tunnel` and `phase` (connections); `head`, `body` and `encoding` (answers); `watch` and
 //! `health`; `limits` and `error`.
 
 mod address;
@@ -33,6 +33,7 @@ mod pools;
 mod redirect;
 mod registry;
 mod request;
+mod stream;
 mod target;
 mod tls;
 mod tls_error;

@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connect::{Unread, UpstreamStream};
 use super::head::is_timeout_notice;
 use super::limits::{HEAD_BYTES_MAX, HEAD_READ_BYTES};
+use super::stream::{Unread, UpstreamStream};
 
 /// No bytes are expected.
 const SILENCE: usize = usize::MAX;

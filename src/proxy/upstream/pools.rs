@@ -11,7 +11,7 @@ use rustls::ClientConfig;
 
 use super::address::{Nearness, nearness};
 use super::body::UpstreamBody;
-use super::connect::{Connector, PeerAddress, Reach};
+use super::connect::{Connector, Reach};
 use super::connection::{OutgoingRequest, ResponseError};
 use super::encoding::{self, UnsupportedEncoding};
 use super::error::UpstreamError;
@@ -21,6 +21,7 @@ use super::limits::{
 };
 use super::pool::{Pool, RequestError};
 use super::request::Lane;
+use super::stream::PeerAddress;
 use crate::config::OutboundProxies;
 use crate::deadline::{Deadlines, Elapsed};
 
