@@ -15,6 +15,8 @@ use crate::config::{ClusterAccess, ClusterLogin};
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(15);
 /// Longest wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for one answer of the API server.
+pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Makes a client. Returns it with the environment's namespace.
 pub(super) async fn client(access: &ClusterAccess) -> Result<(Client, String), ClusterError> {
@@ -40,7 +42,7 @@ async fn connected(access: &ClusterAccess) -> Result<(Client, String), ClusterEr
         }
     };
     config.connect_timeout = Some(CONNECT_TIME_MAX);
-    config.read_timeout = Some(super::ANSWER_TIME_MAX);
+    config.read_timeout = Some(ANSWER_TIME_MAX);
     // Errors go to the caller at once, who decides about a retry.
     config.default_retry = false;
     let namespace = access.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());

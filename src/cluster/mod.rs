@@ -15,8 +15,6 @@ mod error;
 mod kinds;
 mod secret;
 
-use std::time::Duration;
-
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use tokio::time::timeout;
@@ -24,14 +22,13 @@ use tokio::time::timeout;
 use crate::config::ClusterAccess;
 use crate::model::deploy::{Found, PullSecret, Surroundings, WorkloadKind};
 
+use access::ANSWER_TIME_MAX;
 pub use change::Change;
 use error::ApiCall;
 pub use error::ClusterError;
 
 /// Landfall's field manager.
 const FIELD_MANAGER: &str = "landfall";
-/// Longest wait for one answer of the API server.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// Objects in one page of a list.
 const PAGE: u32 = 100;
 /// Most workloads of one kind that are read.

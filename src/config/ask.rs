@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::load::{duration, read};
+use super::values::{duration, read};
 use super::{ConfigError, Secret};
 
 /// Default time for an answer.

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -13,10 +12,10 @@ use super::ask::{AskTable, ask_of};
 use super::cluster::{ClusterTable, clusters_of};
 use super::flags::Flags;
 use super::upstream::{UpstreamTable, upstreams_of};
+use super::values::{duration, read, span};
 use super::webhook::{WebhookTable, webhooks_of};
 use super::{AdminConfig, Config, ConfigError, ProxyConfig, TlsFiles, Verify};
 use crate::model::deployments::Rules;
-use crate::model::time::Span;
 
 /// Default address of the proxy.
 const PROXY_LISTEN: &str = "0.0.0.0:8080";
@@ -172,14 +171,6 @@ fn in_file(path: &Path, problem: String) -> ConfigError {
     ConfigError::value(format!("--config {}", path.display()), problem)
 }
 
-pub(super) fn read(key: &str, path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::File {
-        key: key.to_owned(),
-        path: path.to_owned(),
-        source,
-    })
-}
-
 fn pick(
     key: &'static str,
     flag: Option<String>,
@@ -280,36 +271,11 @@ fn rules(settle: Option<String>) -> Result<Rules, ConfigError> {
     Ok(rules)
 }
 
-fn span(duration: Duration) -> Span {
-    Span::from_ms(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
-}
-
-pub(super) fn duration(
-    key: &str,
-    text: Option<String>,
-    default: Duration,
-    range: std::ops::RangeInclusive<Duration>,
-) -> Result<Duration, ConfigError> {
-    let Some(text) = text else { return Ok(default) };
-    jiff::Span::from_str(&text)
-        .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()))
-        .ok()
-        .and_then(|signed| Duration::try_from(signed).ok())
-        .filter(|duration| range.contains(duration))
-        .ok_or_else(|| {
-            let problem = format_args!(
-                "`{text}` is not a duration from {:?} to {:?}; e.g. 25ms or 10m",
-                range.start(),
-                range.end()
-            );
-            ConfigError::value(key, problem)
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Secret;
+    use crate::model::time::Span;
 
     fn load(flags: Flags, file: &str) -> Result<Config, String> {
         let file = parse(file)?;

@@ -10,6 +10,7 @@ mod flags;
 mod load;
 mod outbound;
 mod upstream;
+mod values;
 mod webhook;
 
 use std::collections::BTreeMap;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::load::{duration, read};
 use super::outbound::{OutboundProxies, ProxyVariables};
+use super::values::{duration, read};
 use super::{ConfigError, CredentialsConfig, Redirects, Secret, UpstreamConfig};
 use crate::model::oci::Repository;
 use crate::model::registries::Host;

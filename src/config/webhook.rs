@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::load::read;
+use super::values::read;
 use super::{ConfigError, Secret};
 use crate::model::oci::Repository;
 

@@ -1,4 +1,7 @@
 //! The slots of a listener: assignment, eviction, and counts of ended connections.
+//!
+//! `slot`, `table` and this file import each other: the table holds the slots, and a slot leaves the table when its
+//! connection ends.
 
 use std::net::IpAddr;
 use std::sync::Arc;

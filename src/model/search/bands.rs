@@ -3,9 +3,9 @@
 //! A false "sure" about a change that does not exist is the worst answer, so sure is what one change alone says in the
 //! words of the query, and not a score. The figures are calibrated on queries over real release histories.
 
+use super::found::{Band, Way, rivals};
 use super::query::{Kind, Query};
-use super::ranking::{Answer, Seen, quality};
-use super::{Band, Way};
+use super::seen::{Answer, Seen, quality};
 
 /// A unit that is answered worse than this, of 1, counts as not answered.
 const ANSWERED: f32 = 0.5;
@@ -15,8 +15,6 @@ const SURE_STRICT: f32 = 0.80;
 const SURE_NEARNESS: f32 = 0.50;
 /// … or the query answers at least this share of the title.
 const SURE_SHARE: f32 = 0.45;
-/// Another change that scores at least this much of the best one's score may as well be meant.
-const RIVAL: f32 = 0.93;
 /// A query that says this share of a title says the title, whatever else resembles it.
 const WHOLE_TITLE: f32 = 0.85;
 /// A word that more changes than this have is not enough on its own.
@@ -41,11 +39,6 @@ pub(super) fn band(query: &Query, seen: &[Seen], hits: &[Vec<usize>]) -> Band {
     } else {
         Band::No
     }
-}
-
-/// Whether another score is so near the best one that its change may as well be meant.
-pub(super) fn rivals(score: f32, best: f32) -> bool {
-    score >= RIVAL * best
 }
 
 /// A number, a CVE id or a commit names a change or it does not exist.

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use strsim::osa_distance;
 
-use super::Way;
+use super::found::Way;
 use super::index::{Index, Shape, TermId};
 use super::stems::{root, stem};
 use super::thesaurus::Thesaurus;

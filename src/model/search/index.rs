@@ -5,10 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use super::found::{Place, Text};
 use super::stems::stem;
 use super::stop::{self, Class};
 use super::words::{self, Token, tokens};
-use super::{Place, Text};
 use crate::model::oci::Repository;
 
 pub(super) type DocumentId = u32;

@@ -1,7 +1,7 @@
 //! A query, read against an index: what is asked for, and all the words that would answer it.
 
-use super::Way;
 use super::expand::{self, Meaning};
+use super::found::Way;
 use super::index::{DocumentId, Index, Naming, TermId, commit_key};
 use super::stems::stem;
 use super::stop::{self, Class};

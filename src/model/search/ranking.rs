@@ -1,10 +1,12 @@
 //! The changes that answer a query, best first.
 
+use super::bands;
 use super::expand::Meaning;
+use super::found::{Found, Hit, Matched, Way};
 use super::index::{Document, DocumentId, Index};
 use super::query::{Kind, Query, Span};
+use super::seen::{Answer, Seen, quality};
 use super::stop::Class;
-use super::{Found, Hit, Matched, Way, bands};
 use crate::model::oci::Repository;
 
 /// The worth of a word of a title that answers something else already, of 100.
@@ -15,31 +17,6 @@ const NEAR_WORDS: usize = 3;
 const COVERAGE: f32 = 0.60;
 const NEARNESS: f32 = 0.30;
 const SHARE: f32 = 0.10;
-
-/// A document as the query sees it.
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) document: DocumentId,
-    pub(super) score: f32,
-    /// Share of the query's weight that it covers, 0 to 1.
-    pub(super) coverage: f32,
-    /// Share of neighbouring units that stand together in the title.
-    pub(super) nearness: f32,
-    /// Share of the title's weight that the query covers.
-    pub(super) share: f32,
-    /// For each unit the best answer.
-    pub(super) answers: Vec<Option<Answer>>,
-}
-
-/// A document's answer to one unit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answer {
-    /// Of 100.
-    pub(super) quality: u8,
-    pub(super) way: Way,
-    /// The index of the word in the title, from 0.
-    pub(super) word: Option<usize>,
-}
 
 impl Index {
     /// The changes that `query` may mean, of the repositories that `within` allows: at most `limit` hits.
@@ -244,9 +221,4 @@ fn nearness(query: &Query, claims: &[Claim]) -> f32 {
         words(pair[0]).any(|left| words(pair[1]).any(|right| apart(left, right) <= NEAR_WORDS))
     };
     if full.len() < 2 { 1.0 } else { full.windows(2).filter(near).count() as f32 / (full.len() - 1) as f32 }
-}
-
-/// Of 1.
-pub(super) fn quality(answer: &Option<Answer>) -> f32 {
-    answer.map_or(0.0, |answer| f32::from(answer.quality) / 100.0)
 }

@@ -1,4 +1,4 @@
-//! Reads which rooms a file imports from. A room is a folder or file of `src/`, or of `src/model/`: `log`, `model/time`.
+//! Reads from which rooms a file imports. A room is a folder or file of `src/`, or of `src/model/`: `log`, `model/time`.
 //!
 //! It reads text, not syntax: a parser would make each build of the tests compile every macro twice.
 
@@ -76,20 +76,24 @@ pub(super) fn room(module: &[&str]) -> String {
 
 /// The rooms that this code of `module` names, its own left out.
 pub(super) fn rooms(module: &[&str], code: &str) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
-    for root in ["crate::", "super::"] {
-        for (at, _) in code.match_indices(root) {
-            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
-            if code[..at].bytes().next_back().is_some_and(is_part) {
-                continue;
-            }
-            let mut paths = Vec::new();
-            expand(&code[at..], &mut Vec::new(), &mut paths);
-            rooms.extend(paths.iter().map(|path| room(&absolute(module, path))));
-        }
-    }
+    let paths = paths(code, &["crate", "super"]);
+    let mut rooms: BTreeSet<String> = paths.iter().map(|path| room(&absolute(module, path))).collect();
     rooms.remove(&room(module));
     rooms
+}
+
+/// The paths in the code that begin with one of `roots`, braces expanded.
+pub(super) fn paths<'a>(code: &'a str, roots: &[&str]) -> Vec<Vec<&'a str>> {
+    let mut paths = Vec::new();
+    for root in roots {
+        for (at, _) in code.match_indices(&format!("{root}::")) {
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
+            if !code[..at].bytes().next_back().is_some_and(is_part) {
+                expand(&code[at..], &mut Vec::new(), &mut paths);
+            }
+        }
+    }
+    paths
 }
 
 /// Collects the paths that begin here, braces expanded. Gives the bytes that were read.
@@ -124,11 +128,15 @@ fn expand<'a>(text: &'a str, before: &mut Vec<&'a str>, paths: &mut Vec<Vec<&'a 
     at
 }
 
-/// A path from the crate's root on.
-fn absolute<'a>(module: &[&'a str], path: &[&'a str]) -> Vec<&'a str> {
+/// A path from the crate's root on. One that begins with neither `crate`, `super` nor `self` begins with a child of the
+/// module.
+pub(super) fn absolute<'a>(module: &[&'a str], path: &[&'a str]) -> Vec<&'a str> {
     let ups = path.iter().take_while(|step| **step == "super").count();
-    let base = if ups == 0 { &[][..] } else { &module[..module.len().saturating_sub(ups)] };
-    let rest = if ups == 0 { 1 } else { ups };
+    let (base, rest) = match path.first() {
+        Some(&"crate") => (&[][..], 1),
+        Some(&"self") => (module, 1),
+        _ => (&module[..module.len().saturating_sub(ups)], ups),
+    };
     base.iter().chain(&path[rest..]).copied().collect()
 }
 

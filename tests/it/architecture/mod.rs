@@ -1,10 +1,12 @@
 //! The walls: which room may import from which, and what the model may not know (ARCHITECTURE.md, "The map").
 
+mod cycles;
 mod imports;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cycles::{Module, cycles};
 use imports::{code, names, room, rooms};
 
 /// The rooms that each room may import from, besides those of the model (see [`MODEL`]). A room that is not here may import
@@ -109,6 +111,52 @@ fn an_import_is_seen_however_it_is_written() {
         ("use crate::redb::X;", "redb", false),
     ] {
         assert_eq!(names(text, name), is_named, "{text}: {name}");
+    }
+}
+
+/// Siblings that must know each other say so in their head: "import each other".
+#[test]
+fn files_that_import_each_other_say_why() {
+    let sources = sources();
+    let modules: Vec<Module<'_>> = sources
+        .iter()
+        .map(|file| (file.module.iter().map(String::as_str).collect(), file.code.as_str()))
+        .collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let says_why = |&file: &usize| {
+        let text = fs::read_to_string(root.join(&sources[file].path)).unwrap();
+        text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("import each other"))
+    };
+    let folder = |file: usize| Path::new(&sources[file].path).parent();
+    let is_excused = |cycle: &Vec<usize>| {
+        cycle.iter().all(|&file| folder(file) == folder(cycle[0])) && cycle.iter().any(says_why)
+    };
+    let offences: Vec<String> = cycles(&modules)
+        .into_iter()
+        .filter(|cycle| !is_excused(cycle))
+        .map(|cycle| cycle.iter().map(|&file| &*sources[file].path).collect::<Vec<_>>().join(", "))
+        .collect();
+    assert!(offences.is_empty(), "these import each other:\n{}", offences.join("\n"));
+}
+
+#[test]
+fn a_cycle_is_seen_however_long_it_is() {
+    for (modules, expected) in [
+        (&[("a", "use crate::b::B;"), ("b", "use crate::a::A;")][..], &[&[0, 1][..]][..]),
+        (
+            &[("a", "use crate::b::B;"), ("b", "fn f() { crate::c::g() }"), ("c", "use super::a;")],
+            &[&[0, 1, 2]],
+        ),
+        (&[("a", "use crate::b::B;"), ("b", "use crate::c::C;"), ("c", "")], &[]),
+        // A parent that uses its child, and a child that uses its parent.
+        (&[("a", "mod b; use b::B;"), ("a/b", "use super::A;")], &[&[0, 1]]),
+        // A parent that only passes a name on.
+        (&[("a", "mod b; mod c; pub use b::B;"), ("a/b", ""), ("a/c", "use super::B;")], &[]),
+        (&[("a", "pub(crate) use b::B;"), ("a/b", "use super::c::C;"), ("a/c", "use super::B;")], &[&[1, 2]]),
+    ] {
+        let modules: Vec<Module<'_>> =
+            modules.iter().map(|(path, code)| (path.split('/').collect(), *code)).collect();
+        assert_eq!(cycles(&modules), expected, "{modules:?}");
     }
 }
 
