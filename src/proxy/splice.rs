@@ -323,8 +323,8 @@ mod tests {
         assert!(pipe.ends.bytes_max >= PIPE_BYTES_MIN);
         assert_eq!(pipes.open.available_permits(), 1);
         pipes.put_back(pipe);
-        assert_eq!((pipes.open.available_permits(), pipes.idle.lock().unwrap().len()), (2, 1));
+        assert_eq!((pipes.open.available_permits(), pipes.idle.lock().len()), (2, 1));
         drop(pipes.take());
-        assert!(pipes.idle.lock().unwrap().is_empty());
+        assert!(pipes.idle.lock().is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! Each rule of the search with a case that fails without it, over a small catalogue.
 
 use super::*;
+use crate::model::oci::Repository;
 
 /// Repository, version, and the titles of its changes with their numbers.
 type Entry = (&'static str, &'static str, &'static [(u64, &'static str)]);
