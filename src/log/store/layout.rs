@@ -57,6 +57,7 @@ fn prepare(database: &mut Database, is_suspect: bool) -> Result<u64, Trouble> {
         return Err(Trouble::damage("its last opening ended the process, and its pages do not fit together"));
     }
     match layout(database)? {
+        Some(0) => Err(Trouble::damage("its layout is none that was ever written")),
         Some(found) => Ok(found),
         None => create_tables(database).map(|()| LAYOUT),
     }

@@ -25,15 +25,19 @@ fn encoded(number: u64) -> (u64, Vec<u8>) {
     (number, bytes)
 }
 
+/// A database of which nothing but its layout is known.
+fn of_layout(dir: &Path, layout: u64) {
+    let database = Database::create(dir.join(FILE_NAME)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert("layout", layout).unwrap();
+    transaction.commit().unwrap();
+}
+
 #[test]
 fn what_was_written_before_the_first_release_is_refused_with_what_to_do() {
     for layout in 1..=3 {
         let dir = tempfile::tempdir().unwrap();
-        let database = Database::create(dir.path().join(FILE_NAME)).unwrap();
-        let transaction = database.begin_write().unwrap();
-        transaction.open_table(META).unwrap().insert("layout", layout).unwrap();
-        transaction.commit().unwrap();
-        drop(database);
+        of_layout(dir.path(), layout);
         let Err(refused) = Store::open(dir.path()) else { panic!("layout {layout} was opened") };
         assert!(matches!(refused, OpenError::Older { found, .. } if found == layout), "{refused}");
         let said = refused.to_string();
@@ -46,6 +50,9 @@ fn what_was_written_before_the_first_release_is_refused_with_what_to_do() {
         let transaction = database.begin_read().unwrap();
         assert_eq!(transaction.list_tables().unwrap().count(), 1, "nothing was made in it");
     }
+    let dir = tempfile::tempdir().unwrap();
+    of_layout(dir.path(), 0);
+    assert!(matches!(Store::open(dir.path()), Err(OpenError::Damaged { .. })), "nobody wrote layout 0");
 }
 
 #[test]
