@@ -19,9 +19,7 @@ use crate::clock::now;
 use crate::cluster::{Change, Cluster, ClusterError, Conflicts};
 use crate::config::ClusterAccess;
 use crate::model::act::Action;
-use crate::model::deploy::{
-    Aim, Followed, Plan, Planned, PullSecret, Surroundings, Target, outdated, pull_secret,
-};
+use crate::model::deploy::{Aim, Followed, Planned, PullSecret, Surroundings, Target, outdated, pull_secret};
 use crate::model::event::EnvironmentName;
 use crate::model::secret::PULL_PREFIX;
 
@@ -75,15 +73,15 @@ impl Order {
         app: Arc<App>,
         admin: Admin,
         conflicts: Conflicts,
-        plan: Plan,
+        planned: Planned,
     ) -> Result<Self, Problem> {
-        let aim = plan.aim.ok_or_else(|| {
+        let aim = planned.aim.clone().ok_or_else(|| {
             Problem::conflict(
                 "nothing was planned or applied: the cluster has no workload for it. Ask again without `apply` for the \
                  plan and what it takes",
             )
         })?;
-        Ok(Self { app, admin, conflicts, planned: Arc::new(plan.planned), aim, is_new: true })
+        Ok(Self { app, admin, conflicts, planned: Arc::new(planned), aim, is_new: true })
     }
 
     /// To carry out a plan that was made before.
@@ -97,7 +95,7 @@ impl Order {
         if let Some(why) = outdated(&app.world(&app.log.view(), now()), followed) {
             return Err(Problem::conflict(format!("nothing was applied: {why}; plan again")));
         }
-        let aim = followed.aim.clone().ok_or_else(|| {
+        let aim = followed.planned.aim.clone().ok_or_else(|| {
             Problem::conflict(format!(
                 "nothing was applied: when {id} was planned, no workload of a cluster was found for it; run its commands \
                  with kubectl, or plan again"
@@ -128,8 +126,8 @@ impl Order {
         let needs_secret = !self.can_pull(&reached.around)?;
         self.rehearse(reached, &changes, needs_secret).await?;
         if self.is_new {
-            let plan = Plan { planned: Planned::clone(&self.planned), aim: Some(self.aim.clone()) };
-            self.app.act(&self.admin, now(), plan.action()).await?;
+            let planned = Box::new(Planned::clone(&self.planned));
+            self.app.act(&self.admin, now(), Action::DeployPlanned(planned)).await?;
         }
         let secret = if needs_secret { Some(self.new_secret().await?) } else { None };
         let (token, secret) = secret.unzip();

@@ -17,7 +17,8 @@ use crate::answer::{QUERY_CHARS_MAX, Within};
 use crate::clock::{self, now};
 use crate::cluster::Conflicts;
 use crate::log::View;
-use crate::model::deploy::{self, BadWorkload, Cluster, NoPlan, Place, Plan, Wish, World, is_namespace};
+use crate::model::act::Action;
+use crate::model::deploy::{self, BadWorkload, Cluster, NoPlan, Place, Planned, Wish, World, is_namespace};
 use crate::model::directory::Environment;
 use crate::model::oci::{Malformed, Repository};
 use crate::model::time::Time;
@@ -100,14 +101,14 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
     let id = random::token_id(ID_PREFIX).map_err(super::tokens::no_randomness)?;
     let (view, now) = (app.log.view(), now());
     let environment = environment(&view, &name)?;
-    let plan = app
+    let planned = app
         .plan(&view, environment, &wish, cluster, now, id.to_string())
         .map_err(|no| Problem::no_plan(&no))?;
     match reached {
         Some(Ok(reached)) if apply => {
-            Order::of_new(app.clone(), admin, conflicts, plan)?.carry_out(reached).await?;
+            Order::of_new(app.clone(), admin, conflicts, planned)?.carry_out(reached).await?;
         }
-        _ => app.act(&admin, now, plan.action()).await?,
+        _ => app.act(&admin, now, Action::DeployPlanned(Box::new(planned))).await?,
     }
     tracing::info!(environment = %environment.name, deploy = %id, "deploy planned");
     json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), clock::now())?)
@@ -165,7 +166,7 @@ impl App {
         cluster: Cluster<'_>,
         now: Time,
         id: String,
-    ) -> Result<Plan, NoPlan> {
+    ) -> Result<Planned, NoPlan> {
         let within = Within(wish.repository.as_ref().map(Repository::as_str));
         let searched =
             wish.query.as_deref().map(|query| self.answers.now().search(query, MATCHES_MAX, within));

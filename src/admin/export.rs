@@ -10,7 +10,6 @@ use http::header;
 use super::problem::Problem;
 use super::{Answer, App, stream};
 use crate::log::{Events, ReadError};
-use crate::model::event::Event;
 
 /// Lines are handed on in blocks of about this size.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -34,13 +33,13 @@ fn in_blocks(mut events: Events) -> impl Iterator<Item = Result<Bytes, ReadError
         let mut block = Vec::with_capacity(BLOCK_BYTES + 1024);
         while block.len() < BLOCK_BYTES {
             match events.next() {
-                Some(Ok((_, Event::Observed(observation)))) => {
+                Some(Ok((_, event))) => {
+                    let Some(observation) = event.observation() else { continue };
                     // An observation is text and numbers: it always has a JSON form.
-                    if serde_json::to_writer(&mut block, &observation).is_ok() {
+                    if serde_json::to_writer(&mut block, observation).is_ok() {
                         block.push(b'\n');
                     }
                 }
-                Some(Ok(_)) => {}
                 // Nobody asks for more after this.
                 Some(Err(error)) => return Some(Err(error)),
                 None => break,

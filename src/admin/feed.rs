@@ -152,7 +152,7 @@ impl Known {
 
     fn touch(&mut self, events: &[(u64, Event)]) {
         for (_, event) in events {
-            let Event::Observed(Observation { environment, .. }) = event else { continue };
+            let Some(Observation { environment, .. }) = event.observation() else { continue };
             if !self.touched.contains(environment) {
                 self.touched.push(environment.clone());
             }
@@ -240,9 +240,18 @@ fn of_act(sequence: u64, act: &Act) -> News {
 
 /// What an action is about.
 pub(super) fn subject(action: &Action) -> &'static str {
-    let kind = action.kind();
-    let subjects = ["admin_token", "token", "environment", "release"];
-    subjects.into_iter().find(|subject| kind.starts_with(subject)).unwrap_or("other")
+    match action {
+        Action::EnvironmentCreated { .. }
+        | Action::EnvironmentUpdated { .. }
+        | Action::EnvironmentDeleted { .. } => "environment",
+        Action::TokenCreated { .. } | Action::TokenRevoked { .. } | Action::TokenRotated { .. } => "token",
+        Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => "admin_token",
+        Action::ReleaseAdded(_) => "release",
+        Action::DeployPlanned(_)
+        | Action::DeployApplied { .. }
+        | Action::DeployInterrupted { .. }
+        | Action::BackupTaken => "other",
+    }
 }
 
 /// A listener missed so many.

@@ -77,7 +77,10 @@ impl ServeError {
             Self::Config(_) | Self::Upstream(_) | Self::Tls(_) | Self::AdminToken(_) => EX_CONFIG,
             Self::Log(OpenError::InUse { .. }) => EX_TEMPFAIL,
             Self::Log(
-                OpenError::Damaged { .. } | OpenError::DamagedJournal { .. } | OpenError::Newer { .. },
+                OpenError::Damaged { .. }
+                | OpenError::DamagedJournal { .. }
+                | OpenError::Older { .. }
+                | OpenError::Newer { .. },
             ) => EX_DATAERR,
             Self::Log(OpenError::Folder { .. } | OpenError::Io { .. }) => EX_IOERR,
             Self::Proxy(_) | Self::Admin { .. } => EX_UNAVAILABLE,

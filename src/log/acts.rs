@@ -20,7 +20,7 @@ pub(super) struct Acts(Arc<Vec<u64>>);
 impl Acts {
     /// Takes the log's next event into account.
     pub(super) fn apply(&mut self, sequence: u64, event: &Event) {
-        if !matches!(event, Event::Acted(_)) {
+        if event.act().is_none() {
             return;
         }
         let places = Arc::make_mut(&mut self.0);
@@ -46,10 +46,8 @@ impl Acts {
             if found.len() >= limit {
                 break;
             }
-            match event? {
-                (sequence, Event::Acted(act)) if wanted(&act) => found.push((sequence, *act)),
-                _ => {}
-            }
+            let (sequence, event) = event?;
+            found.extend(event.act().filter(|act| wanted(act)).map(|act| (sequence, act.clone())));
         }
         Ok(found)
     }

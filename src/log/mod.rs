@@ -28,6 +28,7 @@ mod recorder;
 mod restore;
 mod retention;
 mod salvage;
+mod schema;
 mod scrub;
 mod snapshot;
 mod store;

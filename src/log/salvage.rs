@@ -54,9 +54,7 @@ pub enum SalvageError {
         source: io::Error,
     },
     /// No checksum fits.
-    #[error(
-        "nothing in {path} is whole, or it was written before events had checksums; restore a backup (`landfall restore`)"
-    )]
+    #[error("nothing in {path} is whole; restore a backup (`landfall restore`)")]
     NothingWhole {
         /// The folder.
         path: PathBuf,

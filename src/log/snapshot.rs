@@ -3,19 +3,14 @@
 //! The latest one is a shortcut and nothing more: one that does not fit this release is left aside, and the log is
 //! folded again. The base holds what retention took from the log's beginning; folding begins with it.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use super::view::View;
 use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::directory::Directory;
-use crate::model::log_time::LogTime;
 
 /// Which layout of what [`View`] holds the bytes have. Any change of a field of theirs raises it.
-const LAYOUT: u32 = 9;
-/// The layout before: without the log's own time, which is the last that a state has. What retention kept in it is read.
-const WITHOUT_TIME: u32 = 8;
+const LAYOUT: u32 = 10;
 
 /// What must be the same for a snapshot to be of use.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -70,54 +65,15 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
 pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
     let bytes = unsealed(bytes)?;
     let (maker, bytes) = postcard::take_from_bytes::<Maker>(bytes).ok()?;
-    let is_older = maker.layout == WITHOUT_TIME;
-    if maker.layout != LAYOUT && !is_older {
+    if maker.layout != LAYOUT {
         return None;
     }
     let (applied, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (directory, bytes) = postcard::take_from_bytes::<Directory>(bytes).ok()?;
     let (deploys, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (acts, bytes) = postcard::take_from_bytes(bytes).ok()?;
-    let bytes = if is_older {
-        Cow::from(postcard::to_extend(&LogTime::default(), bytes.to_vec()).ok()?)
-    } else {
-        bytes.into()
-    };
-    let (mut state, rest) = postcard::take_from_bytes::<State>(&bytes).ok()?;
-    if is_older {
-        state.begin_time();
-    }
+    let (mut state, rest) = postcard::take_from_bytes::<State>(bytes).ok()?;
     let is_ours = maker == Maker::this(rules);
     state.set_rules(rules.clone());
     rest.is_empty().then_some(Kept { view: View { directory, state, deploys, acts, applied }, is_ours })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::tests::observation;
-    use crate::model::event::{Event, Observation};
-    use crate::model::time::Time;
-
-    /// What retention kept before the log had a time of its own is all that there is of removed observations.
-    #[test]
-    fn a_base_without_the_log_s_own_time_is_read() {
-        let (rules, at) = (Rules::default(), Time::from_ms(86_400_000));
-        let mut view = View::new(&rules);
-        view.apply(1, &Event::Observed(Observation { at, ..observation(1) }));
-        let maker = Maker { layout: WITHOUT_TIME, ..Maker::this(&rules) };
-        let mut bytes = postcard::to_stdvec(&maker).unwrap();
-        bytes.extend(postcard::to_stdvec(&view.applied).unwrap());
-        bytes.extend(postcard::to_stdvec(&view.directory).unwrap());
-        bytes.extend(postcard::to_stdvec(&view.deploys).unwrap());
-        bytes.extend(postcard::to_stdvec(&view.acts).unwrap());
-        let state = postcard::to_stdvec(&view.state).unwrap();
-        let time = postcard::to_stdvec(view.state.time()).unwrap();
-        bytes.extend(state.strip_suffix(&time[..]).unwrap());
-        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-        let kept = decode(&bytes, &rules).unwrap();
-        assert!(!kept.is_ours, "the log itself is folded again");
-        assert_eq!(kept.view.state.time(), view.state.time(), "it goes on where the base ends");
-        assert_eq!(kept.view.state.last_at(), Some(at));
-    }
 }

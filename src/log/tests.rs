@@ -110,11 +110,11 @@ fn a_newer_layout_is_refused() {
     let database = redb::Database::create(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
-    transaction.open_table(meta).unwrap().insert("layout", 4).unwrap();
+    transaction.open_table(meta).unwrap().insert("layout", 5).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let Err(error) = Log::open(dir.path(), Rules::default()) else { panic!("opened a newer layout") };
-    assert!(error.to_string().contains("has layout 4"), "{error}");
+    assert!(error.to_string().contains("has layout 5"), "{error}");
 }
 
 fn revoked(token: &str) -> Event {

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::deploy::{Aim, Planned};
-use super::event::{EnvironmentName, Event, TokenId, TokenKind};
+use super::names::{EnvironmentName, TokenId, TokenKind};
+use super::planned::Planned;
 use super::releases::Registration;
 use super::time::Time;
 
 /// One change, and who made it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
     /// When, by this machine's clock.
     pub at: Time,
@@ -25,7 +25,7 @@ pub struct Act {
 }
 
 /// Who changed something, through what and from where.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actor {
     /// Who.
     pub who: Who,
@@ -36,7 +36,7 @@ pub struct Actor {
 }
 
 /// Who changed something.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Who {
     /// Not written down: the first format of the log did not.
     #[default]
@@ -86,8 +86,8 @@ pub enum Role {
     Admin,
 }
 
-/// A change. New ones go at the end (see `log::codec`); a large one goes into a box.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A change. A large one goes into a box.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// An environment was made.
     EnvironmentCreated {
@@ -180,13 +180,6 @@ pub enum Action {
         /// What was changed, e.g. `deployment/web in shop`.
         workloads: Vec<String>,
     },
-    /// A deploy was planned for workloads that its cluster has: nothing is changed by it yet.
-    DeployAimed {
-        /// The plan.
-        planned: Box<Planned>,
-        /// The workloads.
-        aim: Aim,
-    },
     /// A planned deploy was told to its cluster in part, or not at all.
     DeployInterrupted {
         /// The plan's identifier.
@@ -205,11 +198,6 @@ pub enum Action {
 }
 
 impl Action {
-    /// The action as the log's next event.
-    pub fn by(self, actor: Actor, at: Time) -> Event {
-        Event::Acted(Box::new(Act { at, by: actor, action: self }))
-    }
-
     /// What kind of action it is, in a word.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -222,7 +210,7 @@ impl Action {
             Self::AdminTokenCreated { .. } => "admin_token_created",
             Self::AdminTokenRevoked { .. } => "admin_token_revoked",
             Self::ReleaseAdded(_) => "release_added",
-            Self::DeployPlanned(_) | Self::DeployAimed { .. } => "deploy_planned",
+            Self::DeployPlanned(_) => "deploy_planned",
             Self::DeployApplied { .. } => "deploy_applied",
             Self::DeployInterrupted { .. } => "deploy_interrupted",
             Self::BackupTaken => "backup_taken",
@@ -240,7 +228,7 @@ impl Action {
             | Self::TokenRotated { environment, .. }
             | Self::DeployApplied { environment, .. }
             | Self::DeployInterrupted { environment, .. } => Some(environment),
-            Self::DeployPlanned(planned) | Self::DeployAimed { planned, .. } => Some(&planned.environment),
+            Self::DeployPlanned(planned) => Some(&planned.environment),
             Self::AdminTokenCreated { .. }
             | Self::AdminTokenRevoked { .. }
             | Self::ReleaseAdded(_)
@@ -282,7 +270,7 @@ impl fmt::Display for Action {
             }
             Self::AdminTokenRevoked { id } => write!(f, "revoked the admin or viewer token {id}"),
             Self::ReleaseAdded(told) => write!(f, "registered {} of {}", told.version, told.repository),
-            Self::DeployPlanned(planned) | Self::DeployAimed { planned, .. } => write!(
+            Self::DeployPlanned(planned) => write!(
                 f,
                 "planned to deploy {} {} to {} ({})",
                 planned.repository, planned.version, planned.environment, planned.id

@@ -83,7 +83,11 @@ impl LogTime {
                 self.stepped(*at, Span::from_ms(*by_ms));
                 self.of(*at)
             }
-            _ => self.of(event.at()),
+            Event::Learned { .. }
+            | Event::Gap { .. }
+            | Event::Acted(_)
+            | Event::Refused { .. }
+            | Event::LeftOut(_) => self.of(event.at()),
         }
     }
 

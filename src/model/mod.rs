@@ -13,7 +13,9 @@ pub mod event;
 #[cfg(test)]
 pub(crate) mod fuzz;
 pub mod log_time;
+pub mod names;
 pub mod oci;
+pub mod planned;
 pub mod questions;
 pub mod quotes;
 pub mod registries;

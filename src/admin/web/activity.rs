@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::model::act::{Act, Who};
 use crate::model::agent::{Puller, puller};
 use crate::model::deployments::pull::PULL;
-use crate::model::event::{EnvironmentName, Event, Method, Observation};
+use crate::model::event::{EnvironmentName, Method, Observation};
 use crate::model::oci::Reference;
 use crate::model::time::Time;
 
@@ -116,10 +116,7 @@ impl Pull {
 /// The latest pulls, the newest first. While the log cannot be read there are none.
 fn latest(log: &Log, applied: u64, place: Option<&EnvironmentName>, kind: &str) -> Vec<Pull> {
     let events = log.events_after(applied.saturating_sub(LOOKED_AT_MAX)).into_iter().flatten();
-    let observed = events.map_while(Result::ok).filter_map(|(_, event)| match event {
-        Event::Observed(observation) => Some(observation),
-        _ => None,
-    });
+    let observed = events.map_while(Result::ok).filter_map(|(_, event)| event.observation().cloned());
     let is_wanted = |observation: &Observation| {
         is_news(observation)
             && place.is_none_or(|place| *place == observation.environment)

@@ -201,16 +201,21 @@ impl Writer {
 }
 
 fn observed_at(event: &Event) -> Option<Time> {
-    match event {
-        Event::Observed(observation) => Some(observation.at),
-        _ => None,
-    }
+    event.observation().map(|observation| observation.at)
 }
 
 /// Number of observations that were left out and that an event stands for.
 fn left_out(event: &Event) -> u64 {
     match event {
-        Event::LeftOut(left_out) if left_out.what == Excess::Observations => left_out.count,
-        _ => 0,
+        Event::LeftOut(left_out) => match left_out.what {
+            Excess::Observations => left_out.count,
+            Excess::Refusals => 0,
+        },
+        Event::Observed(_)
+        | Event::Learned { .. }
+        | Event::Gap { .. }
+        | Event::Acted(_)
+        | Event::Refused { .. }
+        | Event::ClockStepped { .. } => 0,
     }
 }

@@ -127,14 +127,20 @@ async fn what_is_not_whole_leaves_nothing() {
     }
 }
 
-/// As a release would write it that knows more: the backup itself is whole.
+/// As another build would write it, a later one or one from before the first release: the backup itself is whole.
 #[test]
 fn what_this_release_cannot_read_is_refused_before_it_is_a_log() {
     let to = tempfile::tempdir().unwrap();
     let head = Head { made_at: Time::from_ms(0), last: 1, thinned: 0, release: "9.9.9".to_owned() };
-    let newer = backup(&head, &[], &[(1, &[codec::VERSION + 1, 0])]);
-    let refused = restore(&newer[..], to.path()).unwrap_err();
-    assert!(matches!(refused, RestoreError::Backup(BackupError::Event { sequence: 1, .. })), "{refused}");
+    for (version, what_to_do) in
+        [(codec::VERSION + 1, "run the newer release"), (codec::VERSION - 1, "an empty data folder")]
+    {
+        let other = backup(&head, &[], &[(1, &[version, 0])]);
+        let refused = restore(&other[..], to.path()).unwrap_err();
+        let is_of_event = matches!(refused, RestoreError::Backup(BackupError::Event { sequence: 1, .. }));
+        let said = refused.to_string();
+        assert!(is_of_event && said.contains(what_to_do), "{said}");
+    }
     let thinned = Head { thinned: 1, ..head };
     for base in [&b"in a layout of its own"[..], b""] {
         let refused = restore(&backup(&thinned, &[base], &[])[..], to.path()).unwrap_err();

@@ -234,3 +234,17 @@ fn a_whole_log_is_salvaged_whole_and_what_is_in_use_or_in_the_way_is_left_alone(
     assert!(matches!(nothing, SalvageError::NothingWhole { .. }), "{nothing}");
     assert!(!empty.path().join("new").exists());
 }
+
+/// What was written before the first release is whole, and nothing that a log of today can hold.
+#[test]
+fn what_was_written_before_the_first_release_is_not_salvaged_and_says_what_to_do() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = Store::open(from.path()).unwrap();
+    store.put_events(&[(1, vec![codec::VERSION - 1, 2, 0, 0, 1])]).unwrap();
+    drop(store);
+    let refused = salvage(from.path(), to.path()).unwrap_err();
+    let said = refused.to_string();
+    assert!(matches!(refused, SalvageError::Event { sequence: 1, .. }), "{said}");
+    assert!(said.contains("of a build from before the first release"), "{said}");
+    assert_eq!(std::fs::read_dir(to.path()).unwrap().count(), 0);
+}

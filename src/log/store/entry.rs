@@ -81,10 +81,10 @@ mod tests {
     const HEAD: Head = Head { session: 0x0123_4567_89ab_cdef, last: 42, thinned: 7, entries: 36 };
 
     #[test]
-    fn the_bytes_of_layout_3_are_what_they_were() {
+    fn the_bytes_of_layout_4_are_what_they_were() {
         let written =
             format!("event {}\nhead {}\n", hex(&sealed(42, b"an event's bytes")), hex(&HEAD.encode()));
-        let golden = include_str!("../../../tests/golden/database-v3.txt");
+        let golden = include_str!("../../../tests/golden/database-v4.txt");
         assert_eq!(written, golden, "the bytes changed: that is a new layout of the database");
     }
 

@@ -24,6 +24,17 @@ pub enum OpenError {
         /// The database or the journal.
         path: PathBuf,
     },
+    /// A build from before the first release wrote it.
+    #[error(
+        "{path} has layout {found} of a build from before the first release, which no release reads: go on with that \
+         build, or begin anew in an empty data folder (--data)"
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Its layout.
+        found: u64,
+    },
     /// A newer release wrote it.
     #[error(
         "{path} has layout {found}, this release knows up to {known}; run the newer release, or restore an older backup"

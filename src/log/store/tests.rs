@@ -1,4 +1,4 @@
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, TableDefinition};
 
 use super::*;
 use crate::log::journal::Journal;
@@ -8,150 +8,51 @@ use crate::log::view::View;
 use crate::model::deployments::Rules;
 use crate::model::event::Event;
 
-const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
-/// More than one commit of an upgrade moves.
-const MANY: u64 = 20_500;
-/// Up to here retention removed what old layouts had.
+/// Up to here retention removed what was observed.
 const THINNED: u64 = 10;
+/// More than a start reads.
+const MANY: u64 = 20_500;
 
 fn event(number: u64) -> Event {
     if number == 1 { created("production") } else { Event::Observed(observation(number)) }
 }
 
-/// A database as layout 1 or 2 was written.
-fn old(dir: &Path, layout: u64, session: Option<u64>) {
+fn encoded(number: u64) -> (u64, Vec<u8>) {
+    let mut bytes = Vec::new();
+    codec::encode(&event(number), &mut bytes).unwrap();
+    (number, bytes)
+}
+
+/// A database of which nothing but its layout is known.
+fn of_layout(dir: &Path, layout: u64) {
     let database = Database::create(dir.join(FILE_NAME)).unwrap();
     let transaction = database.begin_write().unwrap();
-    {
-        let (mut events, mut meta) =
-            (transaction.open_table(EVENTS).unwrap(), transaction.open_table(META).unwrap());
-        let mut base = View::new(&Rules::default());
-        for number in 1..=MANY {
-            if number <= THINNED {
-                base.apply(number, &event(number));
-            }
-            if number == 1 || number > THINNED {
-                let mut bytes = Vec::new();
-                codec::encode(&event(number), &mut bytes).unwrap();
-                events.insert(number, bytes.as_slice()).unwrap();
-            }
-        }
-        let bytes = snapshot::encode(&base).unwrap();
-        transaction.open_table(SNAPSHOTS).unwrap().insert("base", bytes.as_slice()).unwrap();
-        for (name, number) in [("layout", Some(layout)), ("thinned", Some(THINNED)), ("session", session)] {
-            number.map(|number| meta.insert(name, number).unwrap());
-        }
-    }
+    transaction.open_table(META).unwrap().insert("layout", layout).unwrap();
     transaction.commit().unwrap();
 }
 
-fn assert_is_all_there(store: &Store) {
-    let events: Vec<_> = store.events_after(0).unwrap().map(Result::unwrap).collect();
-    let expected = std::iter::once(1).chain(THINNED + 1..=MANY).map(|number| (number, event(number)));
-    assert!(events.into_iter().eq(expected));
-    assert!(store.snapshot(Snapshot::Base).unwrap().is_some_and(|bytes| snapshot::is_whole(&bytes)));
-}
-
 #[test]
-fn every_layout_ever_written_is_read_and_has_checksums_afterwards() {
-    for (layout, session) in [(1, None), (2, Some(7))] {
+fn what_was_written_before_the_first_release_is_refused_with_what_to_do() {
+    for layout in 1..=3 {
         let dir = tempfile::tempdir().unwrap();
-        old(dir.path(), layout, session);
-        for _ in 0..2 {
-            let store = Store::open(dir.path()).unwrap();
-            let entries = MANY - THINNED + 1;
-            let head = Head { session: session.unwrap_or(0), last: MANY, thinned: THINNED, entries };
-            assert_eq!(store.head().unwrap(), head);
-            assert_is_all_there(&store);
-            let transaction = store.database.begin_read().unwrap();
-            assert!(transaction.open_table(EVENTS).is_err(), "the old table is still there");
-        }
-        // And it goes on: retention and the journal find what they need.
-        let store = Store::open(dir.path()).unwrap();
-        assert!(!store.remove_observations(THINNED + 5, 1_000).unwrap());
-        assert_eq!(store.events_after(0).unwrap().map(Result::unwrap).count() as u64, MANY - THINNED - 5 + 1);
-        Journal::open_sized(dir.path(), &store, 4).unwrap();
-        assert_ne!(store.head().unwrap().session, session.unwrap_or(0));
+        of_layout(dir.path(), layout);
+        let Err(refused) = Store::open(dir.path()) else { panic!("layout {layout} was opened") };
+        assert!(matches!(refused, OpenError::Older { found, .. } if found == layout), "{refused}");
+        let said = refused.to_string();
+        assert!(
+            said.contains(&format!("has layout {layout} of a build from before the first release")),
+            "{said}"
+        );
+        assert!(said.contains("an empty data folder (--data)"), "{said}");
+        let database = Database::create(dir.path().join(FILE_NAME)).unwrap();
+        let transaction = database.begin_read().unwrap();
+        assert_eq!(transaction.list_tables().unwrap().count(), 1, "nothing was made in it");
     }
-}
-
-/// The disk stops taking anything at some moment of an upgrade, as a kill or a loss of power would have it.
-#[test]
-fn an_upgrade_that_was_interrupted_goes_on_at_the_next_opening() {
-    let before = tempfile::tempdir().unwrap();
-    old(before.path(), 2, Some(7));
-    for moment in 0.. {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(FILE_NAME);
-        std::fs::copy(before.path().join(FILE_NAME), &path).unwrap();
-        let file = File::options().read(true).write(true).open(&path).unwrap();
-        let disk = Dying { disk: redb::backends::FileBackend::new(file).unwrap(), syncs_left: moment.into() };
-        let opened = Database::builder().create_with_backend(disk).map_err(|error| error.to_string());
-        let prepared = opened
-            .and_then(|database| Store::prepare(database, path, false).map_err(|error| error.to_string()));
-        let is_done = prepared.is_ok();
-        drop(prepared);
-        assert_is_all_there(&Store::open(dir.path()).unwrap());
-        if is_done {
-            assert!(moment > 8, "{moment} syncs are not an upgrade in pieces");
-            break;
-        }
-    }
-}
-
-/// A disk that takes nothing any more after so many syncs.
-#[derive(Debug)]
-struct Dying {
-    disk: redb::backends::FileBackend,
-    syncs_left: std::sync::atomic::AtomicI64,
-}
-
-impl Dying {
-    fn check(&self) -> io::Result<()> {
-        let is_dead = self.syncs_left.load(std::sync::atomic::Ordering::SeqCst) < 0;
-        if is_dead { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-    }
-}
-
-impl redb::StorageBackend for Dying {
-    fn len(&self) -> io::Result<u64> {
-        self.disk.len()
-    }
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.disk.read(offset, out)
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.check()?;
-        self.disk.set_len(len)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        self.syncs_left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-        self.check()?;
-        self.disk.sync_data()
-    }
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.check()?;
-        self.disk.write(offset, data)
-    }
-    fn close(&self) -> io::Result<()> {
-        self.disk.close()
-    }
-}
-
-/// redb looks at its own checksums before events get theirs: they are to vouch for what was written.
-#[test]
-fn damage_from_before_an_upgrade_is_not_vouched_for() {
     let dir = tempfile::tempdir().unwrap();
-    old(dir.path(), 2, None);
-    let path = dir.path().join(FILE_NAME);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let agent = b"containerd/1.7.22";
-    let at = bytes.windows(agent.len()).position(|it| it == agent).unwrap();
-    bytes[at] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
-    assert!(matches!(Store::open(dir.path()), Err(OpenError::Damaged { .. })));
+    of_layout(dir.path(), 0);
+    assert!(matches!(Store::open(dir.path()), Err(OpenError::Damaged { .. })), "nobody wrote layout 0");
 }
 
 #[test]
@@ -179,13 +80,8 @@ fn what_is_missing_is_said_wherever_it_is() {
     let made = |gone: u64| {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let bytes = |number| {
-            let mut bytes = Vec::new();
-            codec::encode(&event(number), &mut bytes).unwrap();
-            (number, bytes)
-        };
         let there = [1, 4, 9].into_iter().chain(THINNED + 1..=20);
-        store.put_events(&there.map(bytes).collect::<Vec<_>>()).unwrap();
+        store.put_events(&there.map(encoded).collect::<Vec<_>>()).unwrap();
         store.put_base(&base, THINNED).unwrap();
         let transaction = store.database.begin_write().unwrap();
         transaction.open_table(ENTRIES).unwrap().remove(gone).unwrap();
@@ -229,12 +125,12 @@ fn what_is_missing_is_said_wherever_it_is() {
 #[test]
 fn a_database_whose_last_opening_ended_the_process_is_looked_at_page_by_page() {
     let dir = tempfile::tempdir().unwrap();
-    old(dir.path(), 2, Some(7));
-    drop(Store::open(dir.path()).unwrap());
+    let store = Store::open(dir.path()).unwrap();
+    store.put_events(&(1..=MANY).map(encoded).collect::<Vec<_>>()).unwrap();
+    drop(store);
     let path = dir.path().join(FILE_NAME);
     let mut bytes = std::fs::read(&path).unwrap();
-    let mut event = Vec::new();
-    codec::encode(&self::event(MANY / 2), &mut event).unwrap();
+    let (_, event) = encoded(MANY / 2);
     let at = bytes.windows(event.len()).rposition(|window| window == &event[..]).expect("it is in there");
     bytes[at + event.len() / 2] ^= 1;
     std::fs::write(&path, bytes).unwrap();

@@ -1,11 +1,10 @@
-//! Which workloads of a cluster a plan is aimed at, and what the cluster gives reason to say.
+//! The workloads of a cluster that a plan is aimed at.
 
-use super::commands;
 use super::find::{NoPlan, Wish};
-use super::found::{Aim, PullSecret, Surroundings, TARGETS_MAX};
-use super::{DeployKind, Warning, WarningKind};
+use super::found::Surroundings;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
+use crate::model::planned::{Aim, TARGETS_MAX};
 use crate::model::registries::Registries;
 
 /// What is known of an environment's cluster.
@@ -59,73 +58,4 @@ pub(super) fn aim(
     }
     let namespace = around.namespace.clone();
     Ok(Some(Aim { namespace, targets }).filter(|aim| !aim.targets.is_empty()))
-}
-
-/// What a plan means for its cluster.
-pub(super) struct Sight<'a> {
-    pub(super) env: &'a EnvironmentName,
-    pub(super) repository: &'a Repository,
-    /// The cluster's pull secret is good.
-    pub(super) can_pull: bool,
-    /// The image was in the environment before.
-    pub(super) was_there: bool,
-    pub(super) kind: DeployKind,
-}
-
-/// What the cluster itself gives reason to say.
-pub(super) fn warnings(sight: &Sight<'_>, cluster: Cluster<'_>, aim: Option<&Aim>) -> Vec<Warning> {
-    let Sight { env, repository, .. } = sight;
-    let warning = |kind, text| Warning { kind, text };
-    match cluster {
-        Cluster::Closed => Vec::new(),
-        Cluster::Silent(why) => vec![warning(
-            WarningKind::ClusterUnknown,
-            format!("the cluster of {env} did not say which workloads it has: {why}"),
-        )],
-        Cluster::Open(around) => {
-            let mut warnings = Vec::new();
-            if aim.is_none() {
-                let text = format!(
-                    "no workload of the namespace {} uses {repository}, or not the one that was named: Landfall applies \
-                     nothing here. Make the workload first, or name its container with `workload` (KIND/NAME:CONTAINER)",
-                    around.namespace
-                );
-                warnings.push(warning(WarningKind::NoWorkload, text));
-            }
-            if !sight.can_pull {
-                warnings.push(warning(WarningKind::PullSecret, pull_secret(env, around)));
-            }
-            let targets = aim.map(|aim| aim.targets.as_slice()).unwrap_or_default();
-            let silent: Vec<String> = around
-                .silent(targets)
-                .filter(|(_, policy)| sight.was_there || *policy == "Never")
-                .map(|(container, policy)| format!("{container} ({policy})"))
-                .collect();
-            if !silent.is_empty() && sight.kind != DeployKind::Unchanged {
-                let text = format!(
-                    "nodes that hold the image ask for nothing under the imagePullPolicy of {}, and Landfall may not see \
-                     the rollout; with Always each start asks",
-                    silent.join(", ")
-                );
-                warnings.push(warning(WarningKind::PullPolicy, text));
-            }
-            warnings
-        }
-    }
-}
-
-fn pull_secret(env: &EnvironmentName, around: &Surroundings) -> String {
-    let name = commands::pull_secret(env);
-    let what = match around.secret {
-        PullSecret::Absent => "is not there",
-        PullSecret::OtherKind => "is no pull secret (kubernetes.io/dockerconfigjson)",
-        PullSecret::OtherHost => "has no password for this proxy",
-        PullSecret::Holds { .. } => "holds a token that is not accepted as this environment's cluster",
-    };
-    format!(
-        "the secret {name} of the namespace {} {what}; the first commands make it anew with a new token and let the \
-         default service account use it. Landfall makes the secret when it applies the plan, and adds it to pods that name \
-         pull secrets; where pods rely on their service account, patch that yourself",
-        around.namespace
-    )
 }

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use super::found::{PullSecret, Target as Aimed};
-use super::workload::{Workload, WorkloadKind};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Repository, Tag};
+use crate::model::planned::{Kubectl, NewSecret, Planned, Workload, WorkloadKind};
 use crate::model::shell::quoted;
 
 /// The label that Kubernetes recommends for a version ("Recommended Labels").
@@ -16,13 +15,25 @@ pub fn pull_secret(environment: &EnvironmentName) -> String {
     format!("landfall-{environment}")
 }
 
-/// What the commands are about.
-pub(super) struct Target<'a> {
-    pub(super) environment: &'a EnvironmentName,
-    pub(super) repository: &'a Repository,
-    pub(super) version: &'a str,
-    pub(super) image: &'a str,
-    pub(super) registry_host: &'a str,
+/// The commands that carry a plan out, in their order: a pull secret where one is needed, then image and label of each
+/// workload.
+pub(super) fn of(planned: &Planned) -> Vec<String> {
+    let secret = planned.new_secret.as_ref().map(|secret| credentials(planned, secret));
+    let mut commands = secret.unwrap_or_default();
+    match &planned.aim {
+        Some(aim) => {
+            for target in &aim.targets {
+                commands.extend(of_workload(planned, &target.workload(), target.all_containers()));
+            }
+        }
+        None => {
+            for workload in &planned.workloads {
+                let container = workload.container.clone().unwrap_or_else(|| name_of(&planned.repository));
+                commands.extend(of_workload(planned, workload, [&container]));
+            }
+        }
+    }
+    commands
 }
 
 /// The workload that carries a repository's image where nobody named one: a Deployment that is called as the image.
@@ -36,41 +47,26 @@ fn name_of(repository: &Repository) -> String {
     last.replace(['_', '.'], "-")
 }
 
-/// Image and label of each workload that is named or guessed, in their order.
-pub(super) fn deploy(target: &Target<'_>, kubectl: &Kubectl, workloads: &[Workload]) -> Vec<String> {
-    let of_one = |workload: &Workload| {
-        let container = workload.container.clone().unwrap_or_else(|| name_of(target.repository));
-        of_workload(target, kubectl, workload, [&container])
-    };
-    workloads.iter().flat_map(of_one).collect()
-}
-
-/// Image and label of each workload that was found, in their order.
-pub(super) fn deploy_found(target: &Target<'_>, kubectl: &Kubectl, found: &[Aimed]) -> Vec<String> {
-    found.iter().flat_map(|it| of_workload(target, kubectl, &it.workload(), it.all_containers())).collect()
-}
-
 fn of_workload<'a>(
-    target: &Target<'_>,
-    kubectl: &Kubectl,
+    planned: &Planned,
     workload: &Workload,
     containers: impl IntoIterator<Item = &'a String>,
-) -> Vec<String> {
-    let image = quoted(target.image);
+) -> impl Iterator<Item = String> {
+    let (kubectl, image) = (&planned.kubectl, quoted(&planned.image));
     let images: Vec<String> =
         containers.into_iter().map(|container| format!("{}={image}", quoted(container))).collect();
     let set = format!("{kubectl} set image {workload} {}", images.join(" "));
     // A label holds 63 characters of a tag's alphabet; a version that fits no label stays in the image's.
-    let label = label(target.version)
+    let label = label(&planned.version)
         .map(|version| format!("{kubectl} label {workload} {VERSION_LABEL}={version} --overwrite"));
-    std::iter::once(set).chain(label).collect()
+    std::iter::once(set).chain(label)
 }
 
 /// A pull secret with a new token, in the place of one that is of no use, and the service account that uses it.
-pub(super) fn credentials(target: &Target<'_>, kubectl: &Kubectl, there: PullSecret) -> Vec<String> {
-    let (environment, host) = (target.environment, quoted(target.registry_host));
+fn credentials(planned: &Planned, secret: &NewSecret) -> Vec<String> {
+    let (kubectl, environment, host) = (&planned.kubectl, &planned.environment, quoted(&secret.host));
     let name = pull_secret(environment);
-    let old = (there != PullSecret::Absent).then(|| format!("{kubectl} delete secret {name}"));
+    let old = secret.replaces.then(|| format!("{kubectl} delete secret {name}"));
     let token = format!("landfall token create {environment} --name kubernetes --secret-only");
     let secret = format!(
         "{kubectl} create secret docker-registry {name} --docker-server={host} \
@@ -81,14 +77,6 @@ pub(super) fn credentials(target: &Target<'_>, kubectl: &Kubectl, there: PullSec
          '{{\"imagePullSecrets\":[{{\"name\":\"{name}\"}}]}}'"
     );
     old.into_iter().chain([secret, account]).collect()
-}
-
-/// `kubectl`, and which cluster and namespace it is to speak of.
-pub(super) struct Kubectl {
-    /// The context; kubectl's current one without.
-    pub(super) context: Option<String>,
-    /// The namespace; that of the context without.
-    pub(super) namespace: Option<String>,
 }
 
 impl fmt::Display for Kubectl {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::plan::World;
-use super::workload::Workload;
+use super::world::World;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
+use crate::model::planned::Workload;
 use crate::model::questions::{Certainty, ReleaseRef, SearchMatch, Searched, history};
 use crate::model::quotes::quoted;
 use crate::model::releases::{Change, Registration, Relation, Release};

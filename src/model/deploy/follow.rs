@@ -1,24 +1,20 @@
-//! What became of a plan: the fold of plans, and what the pulls say of each.
+//! What became of a plan: what the pulls say of it, and why they say nothing.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-use super::plan::World;
-use super::{Aim, Balance, Deploy, DeployState, Planned};
-use crate::model::act::Action;
-use crate::model::event::{EnvironmentName, Event};
+use super::deploys::Followed;
+use super::view::{Balance, Deploy, DeployState};
+use super::world::World;
+use super::{commands, texts};
+use crate::model::event::EnvironmentName;
 use crate::model::oci::Digest;
+use crate::model::planned::{Caution, Planned};
 use crate::model::questions::{
     Deployment, Image, Phase, ReleaseRef, ReleaseView, Running, fixes_and_pull_requests, running, timeline,
 };
 use crate::model::releases::{Registration, Release};
 use crate::model::time::{Span, Time};
 
-/// Most plans that can be asked about; older ones stay in the log.
-const PLANS_MAX: usize = 1_000;
 /// After so long without a pull of its image a plan counts as not seen.
 const NOT_SEEN: Span = Span::from_mins(30);
 /// Pulls that begin later than this after a plan are not laid to its account.
@@ -27,93 +23,6 @@ const ACCOUNT: Span = Span::from_mins(24 * 60);
 const PLAN_AGE_MAX: Span = Span::from_mins(60);
 /// Deployments of the environment that are looked through.
 const DEPLOYMENTS_MAX: usize = 200;
-
-/// The latest plans. A clone is cheap.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deploys(Arc<VecDeque<Followed>>);
-
-/// A plan, and what administrators made of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Followed {
-    /// The plan.
-    pub planned: Arc<Planned>,
-    /// When it was made.
-    pub planned_at: Time,
-    /// The workloads that its cluster has for it.
-    pub aim: Option<Aim>,
-    /// When Landfall had told the cluster all of it.
-    pub applied_at: Option<Time>,
-    /// Where its application stopped, unless all of it was applied since.
-    pub interrupted: Option<Interruption>,
-}
-
-/// Where the application of a plan stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Interruption {
-    /// When.
-    pub at: Time,
-    /// What was changed, e.g. `deployment/web in shop`.
-    pub applied: Vec<String>,
-    /// What was not.
-    pub not_applied: Vec<String>,
-    /// Why.
-    pub why: String,
-}
-
-impl Deploys {
-    /// Takes the log's next event into account.
-    pub fn apply(&mut self, event: &Event) {
-        let Event::Acted(act) = event else { return };
-        match &act.action {
-            Action::DeployPlanned(planned) => self.planned(planned, None, act.at),
-            Action::DeployAimed { planned, aim } => self.planned(planned, Some(aim), act.at),
-            Action::DeployApplied { id, .. } => {
-                if let Some(followed) = self.with_id_mut(id) {
-                    followed.applied_at = followed.applied_at.or(Some(act.at));
-                    followed.interrupted = None;
-                }
-            }
-            Action::DeployInterrupted { id, applied, not_applied, why, .. } => {
-                if let Some(followed) = self.with_id_mut(id) {
-                    followed.interrupted = Some(Interruption {
-                        at: act.at,
-                        applied: applied.clone(),
-                        not_applied: not_applied.clone(),
-                        why: why.clone(),
-                    });
-                }
-            }
-            // A new environment of that name is another one.
-            Action::EnvironmentDeleted { name } => {
-                Arc::make_mut(&mut self.0).retain(|followed| followed.planned.environment != *name);
-            }
-            _ => {}
-        }
-    }
-
-    fn planned(&mut self, planned: &Planned, aim: Option<&Aim>, planned_at: Time) {
-        let plans = Arc::make_mut(&mut self.0);
-        if plans.len() >= PLANS_MAX {
-            plans.pop_front();
-        }
-        let (planned, aim) = (Arc::new(planned.clone()), aim.cloned());
-        plans.push_back(Followed { planned, planned_at, aim, applied_at: None, interrupted: None });
-    }
-
-    fn with_id_mut(&mut self, id: &str) -> Option<&mut Followed> {
-        Arc::make_mut(&mut self.0).iter_mut().find(|followed| followed.planned.id == id)
-    }
-
-    /// The plan with this identifier.
-    pub fn with_id(&self, id: &str) -> Option<&Followed> {
-        self.0.iter().find(|followed| followed.planned.id == id)
-    }
-
-    /// The plans for an environment, newest first.
-    pub fn of<'a>(&'a self, env: &'a EnvironmentName) -> impl Iterator<Item = &'a Followed> {
-        self.0.iter().rev().filter(move |followed| followed.planned.environment == *env)
-    }
-}
 
 /// How far a plan is at the world's time.
 pub fn follow(world: &World<'_>, followed: &Followed) -> Deploy {
@@ -192,14 +101,14 @@ fn told(world: &World<'_>, followed: &Followed, course: &Course) -> Deploy {
         observed_at: seen.observed_at,
         settled_at: seen.settled_at,
         deployment_id: seen.deployment_id,
-        namespace: followed.aim.as_ref().map(|aim| aim.namespace.clone()),
-        workloads: followed.aim.iter().flat_map(|aim| aim.targets.clone()).collect(),
-        commands: planned.commands.clone(),
-        gained: balance(world, planned, &planned.gained),
-        lost: balance(world, planned, &planned.lost),
-        warnings: planned.warnings.clone(),
+        namespace: planned.aim.as_ref().map(|aim| aim.namespace.clone()),
+        workloads: planned.aim.iter().flat_map(|aim| aim.targets.clone()).collect(),
+        commands: commands::of(planned),
+        gained: balance(world, planned, &planned.gained.versions),
+        lost: balance(world, planned, &planned.lost.versions),
+        warnings: texts::warnings(planned),
         causes: if state == DeployState::NotSeen { causes(world, followed, course) } else { Vec::new() },
-        text: planned.text.clone(),
+        text: texts::text(planned),
     }
 }
 
@@ -272,7 +181,8 @@ fn causes(world: &World<'_>, followed: &Followed, course: &Course) -> Vec<String
     } else if followed.applied_at.is_none() {
         causes.push("the plan's commands were not run, or for another namespace or cluster".to_owned());
     }
-    if planned.warnings.iter().any(|warning| warning.kind == super::WarningKind::PullPolicy) {
+    let is_silent = |it: &Caution| matches!(it, Caution::HeldByNodes | Caution::PullPolicy { .. });
+    if planned.cautions.iter().any(is_silent) {
         causes.push(
             "the nodes hold the image and, under imagePullPolicy IfNotPresent, ask for nothing: the rollout may be \
              done without a pull"

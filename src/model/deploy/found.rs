@@ -1,15 +1,9 @@
 //! What a cluster says of an environment's workloads, and which of them a repository goes to.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::image;
-use super::workload::{Workload, WorkloadKind};
 use crate::model::oci::Repository;
+use crate::model::planned::{SilentContainer, Target, Workload, WorkloadKind};
 use crate::model::registries::Registries;
-
-/// Most workloads that one deploy goes to: what is more is hardly one service.
-pub const TARGETS_MAX: usize = 50;
 
 /// What a cluster says about an environment's namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,29 +56,6 @@ pub enum PullSecret {
         /// The password's SHA-256.
         sha256: [u8; 32],
     },
-}
-
-/// A workload that a deploy goes to, and which of its containers. It is in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = DeployTarget)]
-pub struct Target {
-    /// What it is.
-    pub kind: WorkloadKind,
-    /// Its name.
-    pub name: String,
-    /// The containers whose image changes.
-    pub containers: Vec<String>,
-    /// … and those that run before the others.
-    pub init_containers: Vec<String>,
-}
-
-/// What a plan is aimed at: workloads that were found in the environment's cluster. It is in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Aim {
-    /// Their namespace.
-    pub namespace: String,
-    /// The workloads, at least one and at most [`TARGETS_MAX`].
-    pub targets: Vec<Target>,
 }
 
 impl Target {
@@ -147,15 +118,18 @@ impl Surroundings {
         targets.filter(|target| target.all_containers().next().is_some()).collect()
     }
 
-    /// Containers of `targets` whose policy keeps nodes from asking for an image that they hold, as WORKLOAD:CONTAINER.
-    pub(super) fn silent<'a>(&'a self, targets: &'a [Target]) -> impl Iterator<Item = (String, &'a str)> {
+    /// Containers of `targets` whose policy keeps nodes from asking for an image that they hold.
+    pub(super) fn silent<'a>(&'a self, targets: &'a [Target]) -> impl Iterator<Item = SilentContainer> {
         let of_one = |target: &'a Target| {
             let found = self.workloads.iter().filter(|found| target.is(found));
             let containers = found.flat_map(|found| &found.containers);
             let silent = containers.filter(|it| {
                 it.pull_policy != "Always" && target.all_containers().any(|name| *name == it.name)
             });
-            silent.map(|it| (format!("{}:{}", target.workload(), it.name), it.pull_policy.as_str()))
+            silent.map(|it| SilentContainer {
+                container: format!("{}:{}", target.workload(), it.name),
+                policy: it.pull_policy.clone(),
+            })
         };
         targets.iter().flat_map(of_one)
     }

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use crate::model::oci::Repository;
+use crate::model::planned::{Workload, WorkloadKind};
 
 /// Longest name of a namespace, in bytes: a DNS label (Kubernetes, "Object Names and IDs").
 const LABEL_BYTES_MAX: usize = 63;
@@ -23,31 +21,6 @@ pub struct Place {
     pub namespace: Option<String>,
     /// The workloads that use a repository, by repository.
     pub workloads: BTreeMap<Repository, Vec<Workload>>,
-}
-
-/// Something that runs pods of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workload {
-    /// What it is.
-    pub kind: WorkloadKind,
-    /// Its name.
-    pub name: String,
-    /// The container that uses the image; one that is called as the image without.
-    pub container: Option<String>,
-}
-
-/// What can run pods of an image. It is in the log: new ones go at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum WorkloadKind {
-    /// `apps/v1` Deployment.
-    Deployment,
-    /// `apps/v1` StatefulSet.
-    StatefulSet,
-    /// `apps/v1` DaemonSet.
-    DaemonSet,
-    /// `batch/v1` CronJob.
-    CronJob,
 }
 
 /// A text that names no workload.

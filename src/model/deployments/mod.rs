@@ -181,7 +181,16 @@ impl State {
                 self.due.retain(|(_, environment, _)| environment != name);
             }
             Action::ReleaseAdded(told) => Arc::make_mut(&mut self.catalogue).add(told, at),
-            _ => {}
+            Action::EnvironmentUpdated { .. }
+            | Action::TokenCreated { .. }
+            | Action::TokenRevoked { .. }
+            | Action::TokenRotated { .. }
+            | Action::AdminTokenCreated { .. }
+            | Action::AdminTokenRevoked { .. }
+            | Action::DeployPlanned(_)
+            | Action::DeployApplied { .. }
+            | Action::DeployInterrupted { .. }
+            | Action::BackupTaken => {}
         }
     }
 
@@ -393,13 +402,6 @@ impl State {
     /// The time that people are shown for a time that is kept here.
     pub fn told(&self, at: Time) -> Time {
         self.time.told(at)
-    }
-
-    /// Lets the log's own time begin where a state ends that was kept without it.
-    pub(crate) fn begin_time(&mut self) {
-        if let Some(at) = self.last_at {
-            self.time.observed(at);
-        }
     }
 
     /// Every environment that pulled, in the order of the names.

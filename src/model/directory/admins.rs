@@ -80,7 +80,17 @@ impl Admins {
                     token.revoked_at.get_or_insert(at);
                 }
             }
-            _ => {}
+            Action::EnvironmentCreated { .. }
+            | Action::EnvironmentUpdated { .. }
+            | Action::EnvironmentDeleted { .. }
+            | Action::TokenCreated { .. }
+            | Action::TokenRevoked { .. }
+            | Action::TokenRotated { .. }
+            | Action::ReleaseAdded(_)
+            | Action::DeployPlanned(_)
+            | Action::DeployApplied { .. }
+            | Action::DeployInterrupted { .. }
+            | Action::BackupTaken => {}
         }
     }
 }

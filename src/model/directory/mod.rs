@@ -161,7 +161,6 @@ impl Directory {
             }
             Action::ReleaseAdded(_)
             | Action::DeployPlanned(_)
-            | Action::DeployAimed { .. }
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }
             | Action::BackupTaken => {}

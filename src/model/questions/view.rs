@@ -426,7 +426,7 @@ impl FailedAttempt {
     }
 
     /// What a refusal means for those who wait for the image.
-    fn cause_of(status: u16) -> &'static str {
+    pub(crate) fn cause_of(status: u16) -> &'static str {
         match status {
             401 => "the token was revoked or has expired",
             403 => "the registry withholds the repository",

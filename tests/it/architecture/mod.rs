@@ -30,6 +30,17 @@ const ROOMS: [(&str, &[&str]); 12] = [
 const ALONE: [(&str, &[&str]); 4] =
     [("redb", &["log"]), ("kube", &["cluster"]), ("askama", &["admin"]), ("rmcp", &["admin", "cli", "mcp"])];
 
+/// What events are made of, and the rooms that each may import from: none that is derived from events.
+const STORED: [(&str, &[&str]); 7] = [
+    ("model/act", &["model/names", "model/planned", "model/releases", "model/time"]),
+    ("model/event", &["model/act", "model/names", "model/oci", "model/time"]),
+    ("model/names", &[]),
+    ("model/oci", &[]),
+    ("model/planned", &["model/names", "model/oci"]),
+    ("model/releases", &["model/oci", "model/time"]),
+    ("model/time", &[]),
+];
+
 /// Names that the model may not use: it has no clock, no I/O, no threads, no randomness.
 const IMPURE: [&str; 17] = [
     "axum",
@@ -75,6 +86,28 @@ fn imports_point_down() {
             }
         }
     }
+    assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+}
+
+#[test]
+fn what_is_stored_stands_on_its_own() {
+    let mut offences = Vec::new();
+    let mut seen = 0;
+    for File { path, module, code } in &sources() {
+        let module: Vec<&str> = module.iter().map(String::as_str).collect();
+        let own = room(&module);
+        let is_schema = module.starts_with(&["log", "schema"]);
+        let allowed: Vec<&str> = match STORED.iter().find(|(name, _)| *name == own) {
+            Some((_, allowed)) => allowed.to_vec(),
+            None if is_schema => STORED.iter().map(|(name, _)| *name).collect(),
+            None => continue,
+        };
+        seen += 1;
+        for other in rooms(&module, code).iter().filter(|other| !allowed.contains(&other.as_str())) {
+            offences.push(format!("src/{path}: what is stored may not know {other}"));
+        }
+    }
+    assert!(seen > STORED.len(), "the sources were found");
     assert!(offences.is_empty(), "\n{}", offences.join("\n"));
 }
 

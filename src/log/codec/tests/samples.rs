@@ -1,0 +1,290 @@
+//! Events that together have every variant of every stored form, named as in the golden file.
+
+use crate::model::act::{Action, Actor, Role, Through, Who};
+use crate::model::event::{Event, Excess, Facts, LeftOut, Method, Object, Observation, TokenId, TokenKind};
+use crate::model::oci::{Digest, Reference};
+use crate::model::planned::{
+    Aim, Caution, ChosenFor, DeployKind, Kubectl, NewSecret, Origin, Planned, Releases, SecretFlaw,
+    SilentContainer, Target, Workload, WorkloadKind,
+};
+use crate::model::releases::{Change, ChangeKind, Registration, Rule};
+use crate::model::time::Time;
+
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) event: Event,
+}
+
+const AT: Time = Time::from_ms(1_772_431_248_032);
+
+pub(super) fn samples() -> Vec<Named> {
+    let mut samples = Vec::new();
+    let mut add = |name: &str, event| samples.push(Named { name: name.to_owned(), event });
+    observed(&mut add);
+    counted(&mut add);
+    for (name, by) in actors() {
+        add(&format!("by-{name}"), Action::BackupTaken.by(by, AT));
+    }
+    let (_, ada) = actors().remove(0);
+    let mut act = |name: &str, action: Action| add(name, action.by(ada.clone(), AT));
+    of_environments(&mut act);
+    of_tokens(&mut act);
+    of_deploys(&mut act);
+    act("release-added", Action::ReleaseAdded(Box::new(registration())));
+    samples
+}
+
+fn observed(add: &mut impl FnMut(&str, Event)) {
+    let digest = Digest::from_bytes([0x24; 32]);
+    add("observed", Event::Observed(observation()));
+    add("observed-refused", Event::Observed(refused()));
+    let sha512: Digest = format!("sha512:{}", "51".repeat(64)).parse().unwrap();
+    let reference = Reference::Digest(sha512);
+    let blob = Observation { reference, digest: Some(sha512), object: Object::Blob, ..observation() };
+    add("observed-sha512", Event::Observed(blob));
+    let labels = || [("version".to_owned(), "v2.3.1".to_owned())].into();
+    for (name, facts) in [
+        ("index", Facts::Index { children: vec![digest], labels: labels() }),
+        ("manifest", Facts::Manifest { config: digest, labels: labels() }),
+        ("config", Facts::Config { labels: labels() }),
+    ] {
+        let learned = Event::Learned { at: AT, repository: "docker/app".parse().unwrap(), digest, facts };
+        add(&format!("learned-{name}"), learned);
+    }
+}
+
+fn counted(add: &mut impl FnMut(&str, Event)) {
+    add("gap", Event::Gap { from: AT, until: AT, lost: 17 });
+    add("refused", Event::Refused { last: refused(), first_at: AT, count: 23 });
+    for (name, what) in [("observations", Excess::Observations), ("refusals", Excess::Refusals)] {
+        let token = TokenId::new("tok_f147a6a9931f");
+        let environment = "production".parse().unwrap();
+        let left_out = LeftOut { environment, token, from: AT, until: AT, count: 42, what };
+        add(&format!("left-out-{name}"), Event::LeftOut(left_out));
+    }
+    add("clock-stepped", Event::ClockStepped { at: AT, by_ms: -7_200_000 });
+}
+
+fn observation() -> Observation {
+    Observation {
+        at: AT,
+        environment: "production".parse().unwrap(),
+        token: TokenId::new("tok_f147a6a9931f"),
+        token_kind: TokenKind::Cluster,
+        client: "10.10.0.7".into(),
+        agent: "containerd/v1.7.22".into(),
+        method: Method::Get,
+        repository: "docker/app".parse().unwrap(),
+        reference: "v2.3.1".parse().unwrap(),
+        digest: Some(Digest::from_bytes([0x24; 32])),
+        object: Object::Manifest,
+        media_type: Some("application/vnd.oci.image.manifest.v1+json".into()),
+        status: 200,
+        bytes: 1234,
+        parent: Some(Digest::from_bytes([0x42; 32])),
+    }
+}
+
+fn refused() -> Observation {
+    Observation {
+        token_kind: TokenKind::Local,
+        method: Method::Head,
+        reference: Reference::Digest(Digest::from_bytes([0x24; 32])),
+        digest: None,
+        media_type: None,
+        status: 404,
+        bytes: 0,
+        parent: None,
+        ..observation()
+    }
+}
+
+fn actors() -> Vec<(&'static str, Actor)> {
+    let ada = Who::AdminToken { id: TokenId::new("adm_f147a6a9931f"), name: "ada".into() };
+    let forge = Who::Webhook { name: "forge".into() };
+    let from = || Some("10.10.0.9".into());
+    vec![
+        ("admin-token", Actor { who: ada.clone(), through: Through::Cli, from: from() }),
+        ("token-file", Actor { who: Who::TokenFile, through: Through::Api, from: None }),
+        ("dashboard", Actor { who: ada.clone(), through: Through::Dashboard, from: from() }),
+        ("mcp", Actor { who: ada, through: Through::Mcp, from: from() }),
+        ("webhook", Actor { who: forge, through: Through::Webhook, from: from() }),
+        ("unknown", Actor { who: Who::Unknown, through: Through::Unknown, from: None }),
+    ]
+}
+
+fn of_environments(act: &mut impl FnMut(&str, Action)) {
+    let name = || "production".parse().unwrap();
+    let (description, color) = ("what customers use".into(), "#cc3344".into());
+    act("environment-created", Action::EnvironmentCreated { name: name(), description, color });
+    let color = Some("#3344cc".into());
+    act("environment-updated", Action::EnvironmentUpdated { name: name(), description: None, color });
+    act("environment-deleted", Action::EnvironmentDeleted { name: name() });
+}
+
+fn of_tokens(act: &mut impl FnMut(&str, Action)) {
+    let environment = || "production".parse().unwrap();
+    let (id, successor) = (TokenId::new("tok_f147a6a9931f"), TokenId::new("tok_0123456789ab"));
+    for kind in TokenKind::ALL {
+        let action = Action::TokenCreated {
+            environment: environment(),
+            id: id.clone(),
+            name: "nodes".into(),
+            kind,
+            secret_sha256: [9; 32],
+            expires_at: Some(AT),
+        };
+        act(&format!("token-created-{}", kind.as_str()), action);
+    }
+    act("token-revoked", Action::TokenRevoked { environment: environment(), id: id.clone() });
+    let (environment, secret_sha256) = (environment(), [8; 32]);
+    let rotated =
+        Action::TokenRotated { environment, id, ends_at: AT, successor, secret_sha256, expires_at: None };
+    act("token-rotated", rotated);
+    let id = TokenId::new("adm_f147a6a9931f");
+    for role in Role::ALL {
+        let (id, name, secret_sha256) = (id.clone(), "ada".into(), [7; 32]);
+        let created = Action::AdminTokenCreated { id, name, role, secret_sha256, expires_at: Some(AT) };
+        act(&format!("admin-token-created-{}", role.as_str()), created);
+    }
+    act("admin-token-revoked", Action::AdminTokenRevoked { id });
+}
+
+fn of_deploys(act: &mut impl FnMut(&str, Action)) {
+    let environment = || "production".parse().unwrap();
+    let id = || "dpl_f147a6a9931f".to_owned();
+    for kind in [
+        DeployKind::Initial,
+        DeployKind::Upgrade,
+        DeployKind::Rollback,
+        DeployKind::Rebuild,
+        DeployKind::Changed,
+        DeployKind::Unchanged,
+    ] {
+        let name = format!("deploy-planned-{kind:?}").to_lowercase();
+        act(&name, Action::DeployPlanned(Box::new(Planned { kind, ..planned() })));
+    }
+    let cautions = cautions();
+    act(
+        "deploy-planned-aimed",
+        Action::DeployPlanned(Box::new(Planned { aim: Some(aim()), cautions, ..planned() })),
+    );
+    let workloads = vec!["deployment/app in shop".into()];
+    act("deploy-applied", Action::DeployApplied { id: id(), environment: environment(), workloads });
+    let interrupted = Action::DeployInterrupted {
+        id: id(),
+        environment: environment(),
+        applied: vec!["deployment/app in shop".into()],
+        not_applied: vec!["cronjob/cleanup in shop".into()],
+        why: "the cluster does not answer".into(),
+    };
+    act("deploy-interrupted", interrupted);
+}
+
+fn planned() -> Planned {
+    let lost = Releases {
+        versions: vec!["v2.3.1".into()],
+        count: 1,
+        fixes: 3,
+        security_fixes: 2,
+        titles: vec!["Login times out".into()],
+    };
+    let workload =
+        Workload { kind: WorkloadKind::Deployment, name: "app".into(), container: Some("main".into()) };
+    Planned {
+        id: "dpl_f147a6a9931f".into(),
+        environment: "production".parse().unwrap(),
+        repository: "docker/app".parse().unwrap(),
+        version: "v2.3.0".into(),
+        digest: Some(Digest::from_bytes([0x24; 32])),
+        image: "registry.test/docker/app@sha256:2424".into(),
+        kind: DeployKind::Rollback,
+        from: Some(Origin { digest: Digest::from_bytes([0x42; 32]), version: Some("v2.3.1".into()) }),
+        chosen_for: Some(ChosenFor { title: "Login times out".into(), pr: Some(4511) }),
+        gained: Releases::default(),
+        lost,
+        kubectl: Kubectl { context: Some("prod".into()), namespace: Some("shop".into()) },
+        aim: None,
+        workloads: vec![workload],
+        new_secret: Some(NewSecret { host: "registry.test".into(), replaces: true }),
+        cautions: Vec::new(),
+    }
+}
+
+fn aim() -> Aim {
+    let target = |kind| Target {
+        kind,
+        name: "cleanup".into(),
+        containers: vec!["app".into()],
+        init_containers: vec!["migrate".into()],
+    };
+    Aim { namespace: "shop".into(), targets: WorkloadKind::ALL.into_iter().map(target).collect() }
+}
+
+fn cautions() -> Vec<Caution> {
+    let namespace = || "shop".to_owned();
+    let secret = |flaw| Caution::PullSecret { namespace: namespace(), flaw };
+    let container = SilentContainer { container: "deployment/app:main".into(), policy: "Never".into() };
+    vec![
+        Caution::Rollback,
+        Caution::AlreadyRunning,
+        Caution::AlreadyLive,
+        Caution::RollingOut,
+        Caution::Failing { status: 404 },
+        Caution::NoLiveToken,
+        Caution::DigestUnknown,
+        Caution::NeverSeen,
+        Caution::HeldByNodes,
+        Caution::ClusterUnknown { why: "it does not answer".into() },
+        Caution::NoWorkload { namespace: namespace() },
+        secret(SecretFlaw::Absent),
+        secret(SecretFlaw::OtherKind),
+        secret(SecretFlaw::OtherHost),
+        secret(SecretFlaw::NotAccepted),
+        Caution::PullPolicy { containers: vec![container] },
+        Caution::WorkloadGuessed,
+    ]
+}
+
+/// With every kind of change and every rule.
+fn registration() -> Registration {
+    let kinds = [
+        ChangeKind::Feature,
+        ChangeKind::Fix,
+        ChangeKind::Perf,
+        ChangeKind::Security,
+        ChangeKind::Breaking,
+        ChangeKind::Docs,
+        ChangeKind::Other,
+    ];
+    let rules = [
+        Rule::Given,
+        Rule::BreakingMarker,
+        Rule::Cve,
+        Rule::SecurityScope,
+        Rule::Section,
+        Rule::Dependency,
+        Rule::SecurityPhrase,
+        Rule::ConventionalType,
+        Rule::Gitmoji,
+        Rule::FirstWord,
+        Rule::Unclassified,
+    ];
+    let change = |(kind, rule)| Change {
+        kind,
+        title: "Login times out".into(),
+        pr: Some(4511),
+        issue: None,
+        commit: Some("0123456".into()),
+        author: Some("ada".into()),
+        rule: Some(rule),
+    };
+    Registration {
+        digests: vec![Digest::from_bytes([0x24; 32])],
+        revision: Some("0123456789abcdef".into()),
+        created_at: Some(AT),
+        parents: vec!["v2.3.0".into()],
+        changes: kinds.into_iter().cycle().zip(rules).map(change).collect(),
+        ..Registration::named("docker/app".parse().unwrap(), "v2.3.1")
+    }
+}
