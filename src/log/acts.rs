@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{ReadError, Store};
+use super::local::store::{ReadError, Store};
 use crate::model::act::Act;
 use crate::model::event::Event;
 

@@ -9,28 +9,22 @@
 #![doc = include_str!("README.md")]
 
 mod acts;
-mod announced;
 mod backup;
 mod codec;
 mod counters;
-mod draft;
-mod footing;
 mod frame;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod health;
-mod herald;
-mod journal;
-mod keeper;
+mod in_flight;
+mod local;
 mod meter;
-mod news;
+mod notifier;
+mod publisher;
 mod recorder;
 mod restore;
 mod retention;
-mod salvage;
-mod scrub;
 mod snapshot;
-mod store;
 mod view;
 
 use std::path::Path;
@@ -41,17 +35,17 @@ use std::thread::JoinHandle;
 use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
-pub use announced::Announcement;
+pub use in_flight::Announcement;
 pub use backup::{Backup, BackupError, Contents, END_RECORD_BYTES, check, check_end};
-pub use draft::DraftError;
-pub use footing::Astray;
+pub use local::draft::DraftError;
+pub use local::place::Astray;
 pub use health::Health;
-pub use news::Published;
+pub use publisher::Published;
 pub use recorder::{AppendError, Durability, Receipt};
 pub use restore::{RestoreError, restore};
 pub use retention::PastError;
-pub use salvage::{SalvageError, Salvaged, salvage};
-pub use store::{Events, Fault, OpenError, ReadError};
+pub use local::salvage::{SalvageError, Salvaged, salvage};
+pub use local::store::{Events, Fault, OpenError, ReadError};
 pub use view::View;
 
 use crate::clock::{self, ClockMonitor};
@@ -60,11 +54,12 @@ use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use crate::model::time::{Span, Time};
 use counters::Counters;
-use footing::Footing;
-use journal::Journal;
-use keeper::Keeper;
+use local::flusher::Keeper;
+use local::journal::{self, Journal};
+use local::place::Footing;
+use local::scrub;
+use local::store::{self, Slot, Store};
 use recorder::Recorder;
-use store::{Slot, Store};
 use view::Views;
 
 /// A handle to the log. Cloning it is cheap; the log lives until [`Log::close`] or until its last handle is gone.

@@ -8,7 +8,7 @@
 //! again from time to time. The first thing that is then written is the gap.
 
 mod batch;
-mod eyes;
+mod watch;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,23 +20,23 @@ use std::time::Instant;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
-use super::announced::{Announced, Announcement};
+use super::in_flight::{Announced, Announcement};
 use super::counters::Counters;
-use super::footing::{Astray, Footing};
+use super::local::place::{Astray, Footing};
 use super::health::{Gauges, Health};
-use super::herald::Waiter;
-use super::journal::Journal;
-use super::keeper::Progress;
+use super::notifier::Waiter;
+use super::local::journal::Journal;
+use super::local::flusher::Progress;
 use super::meter::{Meters, Verdict};
-use super::scrub::Findings;
-use super::store::{ReadError, Slot, Store};
+use super::local::scrub::Findings;
+use super::local::store::{ReadError, Slot, Store};
 use super::view::Follower;
 use crate::clock::ClockMonitor;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::model::act::Action;
 use crate::model::event::{Event, Observation};
 use crate::model::time::Time;
-use eyes::Eyes;
+use watch::Eyes;
 use writer::{Waiting, Writer};
 
 /// Entries that may wait for the writer. At 300 B each, some 20 MB.

@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::Path;
 
 use super::backup::{BackupError, Contents, Reader, Record};
-use super::draft::{Draft, DraftError};
-use super::store::Store;
+use super::local::draft::{Draft, DraftError};
+use super::local::store::Store;
 use super::{codec, snapshot};
 use crate::model::deployments::Rules;
 

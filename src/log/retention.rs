@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::snapshot;
-use super::store::{Fault, OpenError, ReadError, Slot, Snapshot, Store};
+use super::local::store::{Fault, OpenError, ReadError, Slot, Snapshot, Store};
 use super::view::{View, Views, base};
 use crate::clock;
 use crate::model::deployments::Rules;

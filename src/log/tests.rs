@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::store::Snapshot;
+use super::local::store::Snapshot;
 use super::*;
 use crate::deadline::Deadlines;
 use crate::model::act::{Action, Actor};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::{BASE, DAMAGED, END, EVENT, HEAD, Head, MAGIC, VERSION};
-use crate::log::store::{Ground, ReadError};
+use crate::log::local::store::{Ground, ReadError};
 use crate::model::time::Time;
 
 /// Bytes are handed on in blocks of about this size, whatever the log's size.

@@ -4,13 +4,13 @@ use std::sync::mpsc::TryRecvError;
 
 use tokio::sync::oneshot;
 
-use super::eyes::Eyes;
+use super::watch::Eyes;
 use super::writer::Waiting;
 use super::{AppendError, Change, Entry, Gap, Reader, Shared, locked};
 use crate::clock::{self, ClockMonitor};
 use crate::log::codec::CodecError;
 use crate::log::frame::Frame;
-use crate::log::herald::Waiter;
+use crate::log::notifier::Waiter;
 use crate::model::event::Event;
 use crate::model::log_time::Step;
 use crate::model::time::Span;

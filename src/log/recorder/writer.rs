@@ -6,12 +6,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
-use super::eyes::{Eyes, LOOK_PAUSE};
+use super::watch::{Eyes, LOOK_PAUSE};
 use super::{AppendError, Change, Entry, Gap, Shared, locked};
 use crate::clock;
 use crate::log::frame::Frame;
-use crate::log::herald::Herald;
-use crate::log::journal::Journal;
+use crate::log::notifier::Herald;
+use crate::log::local::journal::Journal;
 use crate::log::view::{Committed, Follower};
 use crate::model::event::{Event, Excess};
 use crate::model::time::{Span, Time};

@@ -1,6 +1,6 @@
 use crate::log::backup::Head;
 use crate::log::backup::tests::backup;
-use crate::log::store::Snapshot;
+use crate::log::local::store::Snapshot;
 use crate::log::tests::{created, observation, open, stored};
 use crate::log::{BackupError, DraftError, Log, RestoreError, check, codec, restore, retention};
 use crate::model::deployments::Rules;

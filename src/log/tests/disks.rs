@@ -8,7 +8,7 @@ pub(super) mod failing_disk {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use crate::log::journal::Disk;
+    use crate::log::local::journal::Disk;
 
     #[derive(Debug, Clone, Default)]
     pub(in crate::log::tests) struct Full(Arc<AtomicBool>);
@@ -69,7 +69,7 @@ mod slow_disk {
     use std::io;
     use std::sync::{Arc, Condvar, Mutex};
 
-    use crate::log::journal::Disk;
+    use crate::log::local::journal::Disk;
 
     #[derive(Clone, Default)]
     pub(super) struct Gate(Arc<(Mutex<usize>, Condvar)>);

@@ -1,7 +1,7 @@
 use redb::{Database, ReadableDatabase, TableDefinition};
 
 use super::*;
-use crate::log::journal::Journal;
+use crate::log::local::journal::Journal;
 use crate::log::snapshot;
 use crate::log::tests::{created, observation};
 use crate::log::view::View;

@@ -22,19 +22,19 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// Findings of the passes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Found {
+pub(in crate::log) struct Found {
     /// Damaged events, of the last whole pass or of the one under way, whichever found more.
-    pub(super) damaged: u64,
+    pub(in crate::log) damaged: u64,
     /// When the last pass ended.
-    pub(super) ended_at: Option<Instant>,
+    pub(in crate::log) ended_at: Option<Instant>,
 }
 
 /// Where the passes say what they found.
 #[derive(Clone, Default)]
-pub(super) struct Findings(Arc<Mutex<Found>>);
+pub(in crate::log) struct Findings(Arc<Mutex<Found>>);
 
 impl Findings {
-    pub(super) fn get(&self) -> Found {
+    pub(in crate::log) fn get(&self) -> Found {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -45,7 +45,7 @@ impl Findings {
 }
 
 /// Starts the thread that makes the passes, until the other end of `stop` is gone.
-pub(super) fn start(slot: Slot, findings: Findings, stop: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
+pub(in crate::log) fn start(slot: Slot, findings: Findings, stop: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
     let work = move || {
         let mut pause = PAUSE_FIRST;
         let (mut pass, mut began) = (Pass::default(), Instant::now());
@@ -66,7 +66,7 @@ pub(super) fn start(slot: Slot, findings: Findings, stop: Receiver<()>) -> std::
 
 /// One pass over the log.
 #[derive(Default)]
-pub(super) struct Pass {
+pub(in crate::log) struct Pass {
     through: u64,
     damaged: u64,
     is_done: bool,
@@ -74,7 +74,7 @@ pub(super) struct Pass {
 
 impl Pass {
     /// Reads the next `events` events; tells how many there are in all, where that can be read.
-    pub(super) fn step(&mut self, store: &Store, events: u64, findings: &Findings) -> Option<u64> {
+    pub(in crate::log) fn step(&mut self, store: &Store, events: u64, findings: &Findings) -> Option<u64> {
         let last = match store.head() {
             Ok(head) => head.last,
             Err(fault) => {
@@ -101,7 +101,7 @@ impl Pass {
 
     /// Whether it came to the log's end.
     #[cfg(test)]
-    pub(super) fn is_done(&self) -> bool {
+    pub(in crate::log) fn is_done(&self) -> bool {
         self.is_done
     }
 

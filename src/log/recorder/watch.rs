@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Shared, locked};
 use crate::clock::ClockMonitor;
-use crate::log::footing::Footing;
+use crate::log::local::place::Footing;
 use crate::model::act::Action;
 use crate::model::event::Event;
 

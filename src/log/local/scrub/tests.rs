@@ -3,7 +3,7 @@ use std::os::unix::fs::FileExt;
 
 use super::*;
 use crate::log::ReadError;
-use crate::log::store;
+use crate::log::local::store;
 use crate::log::tests::{created, observation, open, stored};
 use crate::model::event::Event;
 

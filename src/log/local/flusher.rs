@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::footing::Footing;
-use super::frame::Frame;
+use super::place::Footing;
+use crate::log::frame::Frame;
 use super::journal::Journal;
 use super::store::{Slot, Store};
 
@@ -21,7 +21,7 @@ const KEEP_PAUSE: Duration = Duration::from_secs(1);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far journal and database are: what the journal waits for, and how much room it has.
-pub(super) struct Progress {
+pub(in crate::log) struct Progress {
     half_bytes: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -41,42 +41,42 @@ struct State {
 
 impl Progress {
     /// Of a journal whose halves have so many bytes.
-    pub(super) fn new(half_bytes: usize) -> Self {
+    pub(in crate::log) fn new(half_bytes: usize) -> Self {
         Self { half_bytes, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Notes what is used of the half that is being filled, and the last event in the other one.
-    pub(super) fn filled(&self, used_bytes: usize, other_last: u64) {
+    pub(in crate::log) fn filled(&self, used_bytes: usize, other_last: u64) {
         let mut state = self.lock();
         (state.used_bytes, state.other_last) = (used_bytes, other_last);
     }
 
     /// What the journal can take before it has to wait for the database.
-    pub(super) fn free_bytes(&self) -> u64 {
+    pub(in crate::log) fn free_bytes(&self) -> u64 {
         let state = self.lock();
         let other = if state.other_last <= state.kept { self.half_bytes } else { 0 };
         (self.half_bytes - state.used_bytes + other) as u64
     }
 
     /// Waits until the database has the event `sequence`; false if it cannot be written.
-    pub(super) fn wait_until_kept(&self, sequence: u64) -> bool {
+    pub(in crate::log) fn wait_until_kept(&self, sequence: u64) -> bool {
         let waiting = |state: &mut State| state.kept < sequence && !state.failing;
         let state = self.changed.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
         state.kept >= sequence
     }
 
-    pub(super) fn is_failing(&self) -> bool {
+    pub(in crate::log) fn is_failing(&self) -> bool {
         self.lock().failing
     }
 
-    pub(super) fn kept(&self, sequence: u64) {
+    pub(in crate::log) fn kept(&self, sequence: u64) {
         let mut state = self.lock();
         (state.kept, state.failing) = (sequence, false);
         drop(state);
         self.changed.notify_all();
     }
 
-    pub(super) fn failing(&self) {
+    pub(in crate::log) fn failing(&self) {
         self.lock().failing = true;
         self.changed.notify_all();
     }
@@ -88,7 +88,7 @@ impl Progress {
 }
 
 /// What the database has yet to take.
-pub(super) struct Keeper {
+pub(in crate::log) struct Keeper {
     slot: Slot,
     dir: PathBuf,
     footing: Arc<Footing>,
@@ -104,7 +104,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// A keeper for the database in `dir`, which is open in `slot`, behind `journal`.
-    pub(super) fn new(
+    pub(in crate::log) fn new(
         slot: Slot,
         dir: PathBuf,
         footing: Arc<Footing>,
@@ -118,7 +118,7 @@ impl Keeper {
     }
 
     /// Takes charge of a frame that is durable.
-    pub(super) fn take(&mut self, frame: Frame) {
+    pub(in crate::log) fn take(&mut self, frame: Frame) {
         if self.pending.is_empty() {
             self.due = Instant::now() + KEEP_PAUSE;
         }
@@ -127,12 +127,12 @@ impl Keeper {
     }
 
     /// How long the thread may sleep; nothing if nothing is pending.
-    pub(super) fn due_in(&self) -> Option<Duration> {
+    pub(in crate::log) fn due_in(&self) -> Option<Duration> {
         (!self.pending.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
     }
 
     /// Lets the database take what is pending, if it is time for that.
-    pub(super) fn keep_if_due(&mut self) {
+    pub(in crate::log) fn keep_if_due(&mut self) {
         let is_much = self.pending_bytes >= self.bytes_max && !self.progress.is_failing();
         if is_much || self.due_in().is_some_and(|left| left.is_zero()) {
             self.keep();
@@ -140,7 +140,7 @@ impl Keeper {
     }
 
     /// Lets the database take what is pending now. Returns whether it has everything.
-    pub(super) fn keep(&mut self) -> bool {
+    pub(in crate::log) fn keep(&mut self) -> bool {
         let Some(last) = self.pending.last().map(Frame::last) else { return true };
         match self.store().map(|store| store.append(&self.pending)) {
             Some(Ok(())) => {
@@ -159,7 +159,7 @@ impl Keeper {
     }
 
     /// The open database; nothing while it cannot be opened.
-    pub(super) fn store(&mut self) -> Option<Store> {
+    pub(in crate::log) fn store(&mut self) -> Option<Store> {
         if let Some(store) = self.slot.get() {
             return Some(store);
         }

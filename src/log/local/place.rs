@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::{journal, store};
 
 /// The log's files, as they were opened.
-pub(super) struct Footing {
+pub(in crate::log) struct Footing {
     dir: PathBuf,
     files: Vec<(PathBuf, File)>,
 }
@@ -35,7 +35,7 @@ pub enum Astray {
 
 impl Footing {
     /// The files of the log in `dir`, which were opened just now.
-    pub(super) fn of(dir: &Path) -> io::Result<Self> {
+    pub(in crate::log) fn of(dir: &Path) -> io::Result<Self> {
         let paths = [store::FILE_NAME, journal::FILE_NAME].map(|name| dir.join(name));
         let files = paths.into_iter().map(|path| File::open(&path).map(|file| (path, file)));
         Ok(Self { dir: dir.to_owned(), files: files.collect::<io::Result<_>>()? })
@@ -45,7 +45,7 @@ impl Footing {
     ///
     /// # Errors
     /// They do not.
-    pub(super) fn check(&self) -> Result<(), Astray> {
+    pub(in crate::log) fn check(&self) -> Result<(), Astray> {
         self.files.iter().try_for_each(|(path, file)| self.check_one(path, file))
     }
 

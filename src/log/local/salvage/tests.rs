@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::log::frame::Frame;
-use crate::log::journal::Journal;
+use crate::log::local::journal::Journal;
 use crate::log::tests::{created, observation};
 use crate::log::{Log, retention};
 use crate::model::time::Span;

@@ -41,14 +41,14 @@ pub enum DraftError {
 }
 
 /// A folder in which a log is to be.
-pub(super) struct Draft<'a> {
+pub(in crate::log) struct Draft<'a> {
     dir: &'a Path,
     database: PathBuf,
 }
 
 impl<'a> Draft<'a> {
     /// In the folder `dir`, which need not be there, and has no log.
-    pub(super) fn of(dir: &'a Path) -> Result<Self, DraftError> {
+    pub(in crate::log) fn of(dir: &'a Path) -> Result<Self, DraftError> {
         let database = dir.join(store::FILE_NAME);
         for path in [&database, &dir.join(journal::FILE_NAME)] {
             // A name that leads nowhere is in the way, too.
@@ -60,7 +60,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Lets `fill` put everything into it, and makes it the log if that succeeds.
-    pub(super) fn fill<T, E: From<DraftError>>(
+    pub(in crate::log) fn fill<T, E: From<DraftError>>(
         self,
         fill: impl FnOnce(&Store) -> Result<T, E>,
     ) -> Result<T, E> {

@@ -14,13 +14,14 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::codec::{self, CodecError};
+use crate::log::codec::{self, CodecError};
 use super::draft::{Draft, DraftError};
-use super::frame::Frame;
+use crate::log::frame::Frame;
 use super::store::pages::{Found, scan};
 use super::store::{self, Head, OpenError, ReadError, Snapshot, Store};
-use super::view::View;
-use super::{journal, snapshot};
+use crate::log::view::View;
+use super::journal;
+use crate::log::snapshot;
 use crate::model::deployments::Rules;
 use crate::model::event::Event;
 use crate::model::time::Time;
