@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::backup::{BackupError, Contents, Reader, Record};
+use super::error::OpenError;
 use super::local::draft::{Draft, DraftError};
 use super::local::store::Store;
 use super::{codec, snapshot};
@@ -27,7 +28,7 @@ pub enum RestoreError {
     Draft(#[from] DraftError),
 }
 
-impl From<super::OpenError> for RestoreError {
+impl From<OpenError> for RestoreError {
     fn from(error: super::OpenError) -> Self {
         Self::Draft(error.into())
     }

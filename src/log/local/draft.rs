@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::journal;
-use super::store::{self, OpenError, Store};
+use super::files::{DATABASE, JOURNAL};
+use super::store::{self, Store};
+use crate::log::error::OpenError;
 
 /// Name of a database until it is whole, before some random characters.
 const PREFIX: &str = "landfall.restoring-";
@@ -49,8 +50,8 @@ pub(in crate::log) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// In the folder `dir`, which need not be there, and has no log.
     pub(in crate::log) fn of(dir: &'a Path) -> Result<Self, DraftError> {
-        let database = dir.join(store::FILE_NAME);
-        for path in [&database, &dir.join(journal::FILE_NAME)] {
+        let database = dir.join(DATABASE);
+        for path in [&database, &dir.join(JOURNAL)] {
             // A name that leads nowhere is in the way, too.
             if path.symlink_metadata().is_ok() {
                 return Err(DraftError::Occupied { path: path.clone() });

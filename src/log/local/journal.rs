@@ -18,12 +18,13 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::log::frame::{Frame, PAGE_BYTES};
+use super::files::JOURNAL as FILE_NAME;
 use super::flusher::Progress;
-use super::store::{OpenError, Store, Trial};
+use super::store::{Store, Trial};
+use crate::log::error::OpenError;
+use crate::log::frame::{Frame, PAGE_BYTES};
 
-/// The journal's name in the data folder, and while it is made.
-pub(in crate::log) const FILE_NAME: &str = "landfall.journal";
+/// The journal's name while it is made.
 const FILE_NAME_NEW: &str = "landfall.journal.new";
 const MAGIC: &[u8; 16] = b"landfall journal";
 /// The format of header and frames that this release reads and writes.
@@ -124,13 +125,9 @@ impl Journal {
         Ok(Self { disk, half_bytes, session, next, halves, current: 0, spoiled: None, progress })
     }
 
-    /// An empty frame for what comes next.
-    pub(in crate::log) fn frame(&self) -> Frame {
-        Frame::new(self.session, self.next)
-    }
-
-    /// Puts a frame on the disk. When this returns, what is in it survives a loss of power.
+    /// Numbers a frame's events and puts it on the disk. When this returns, what is in it survives a loss of power.
     pub(in crate::log) fn write(&mut self, frame: &mut Frame) -> Result<(), WriteError> {
+        frame.number(self.session, self.next);
         frame.seal();
         self.unspoil()?;
         let offset = self.place(frame.bytes().len())?;
@@ -170,6 +167,11 @@ impl Journal {
         }
         let start = PAGE_BYTES + self.current * self.half_bytes;
         Ok((start + self.halves[self.current].used_bytes) as u64)
+    }
+
+    /// The number of the last event that was written.
+    pub(in crate::log) fn last(&self) -> u64 {
+        self.next - 1
     }
 
     /// Bytes of a half. The database is to take frames in pieces well below that.

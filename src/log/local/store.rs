@@ -12,27 +12,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
-use super::journal;
+use super::files::{DATABASE as FILE_NAME, JOURNAL};
 use crate::log::codec;
+use crate::log::engine::Snapshot;
+use crate::log::error::{Fault, OpenError};
 use crate::log::frame::Frame;
+use crate::model::event::Event;
 
 mod entry;
 mod error;
-mod whole;
 mod guard;
 mod layout;
+mod opening_mark;
 pub(in crate::log) mod pages;
 mod read;
-mod opening_mark;
+mod whole;
 
 pub(in crate::log) use entry::Head;
 use error::Trouble;
-pub use error::{Fault, OpenError, ReadError};
-pub(in crate::log) use whole::Ground;
 #[cfg(test)]
 pub(in crate::log) use guard::is_asking;
 use guard::{Guarded, guarded};
-pub use read::Events;
 pub(in crate::log) use opening_mark::Trial;
 
 /// Every event by its sequence number, from 1, with a checksum ([`entry`]).
@@ -42,8 +42,6 @@ const HEAD: TableDefinition<&str, &[u8]> = TableDefinition::new("head");
 const HEAD_KEY: &str = "head";
 /// States folded from the events, by [`Snapshot`]. Their bytes have a checksum of their own.
 const SNAPSHOTS: TableDefinition<&str, &[u8]> = TableDefinition::new("snapshots");
-/// The database's name in the data folder.
-pub(in crate::log) const FILE_NAME: &str = "landfall.redb";
 
 /// An open database.
 #[derive(Clone)]
@@ -59,7 +57,7 @@ impl Store {
         let path = dir.join(FILE_NAME);
         let is_new = path.metadata().map_or(true, |database| database.len() == 0);
         // The journal is made after the database, so one that is there had a database.
-        if is_new && dir.join(journal::FILE_NAME).exists() {
+        if is_new && dir.join(JOURNAL).exists() {
             let reason = "it is missing or empty, and its journal is there".to_owned();
             return Err(OpenError::Damaged { path, reason });
         }
@@ -109,19 +107,24 @@ impl Store {
         })
     }
 
-    /// Removes the observations up to the event `through`, at most `events_max` events at a time; returns whether
-    /// there are more. Everything else in the log stays, damaged events too.
-    pub(in crate::log) fn remove_observations(&self, through: u64, events_max: u64) -> Result<bool, Fault> {
+    /// Removes the events up to the number `through` that `is_removed` says, looking at `events_max` at most; returns
+    /// whether there are more. Everything else in the log stays, damaged events too.
+    pub(in crate::log) fn remove(
+        &self,
+        through: u64,
+        is_removed: fn(&Event) -> bool,
+        events_max: u64,
+    ) -> Result<bool, Fault> {
         self.write(|transaction, head| {
             let end = through.min(head.thinned.saturating_add(events_max));
             let mut removed = 0;
-            let is_other = |sequence: u64, bytes: &[u8]| {
+            let stays = |sequence: u64, bytes: &[u8]| {
                 let event = entry::unseal(sequence, bytes).map(codec::decode);
-                let is_observed = matches!(event, Some(Ok(event)) if event.is_observed());
-                removed += u64::from(is_observed);
-                !is_observed
+                let goes = matches!(event, Some(Ok(event)) if is_removed(&event));
+                removed += u64::from(goes);
+                !goes
             };
-            transaction.open_table(ENTRIES)?.retain_in(head.thinned + 1..=end, is_other)?;
+            transaction.open_table(ENTRIES)?.retain_in(head.thinned + 1..=end, stays)?;
             head.thinned = head.thinned.max(end);
             head.entries = head.entries.saturating_sub(removed);
             Ok(end < through)
@@ -146,24 +149,6 @@ impl Store {
             Ok(done)
         };
         guarded(write).map_err(|trouble| trouble.at(&self.path))
-    }
-}
-
-/// Which snapshot.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::log) enum Snapshot {
-    /// Of everything, as of some moment: a shortcut.
-    Latest,
-    /// Of everything that retention removed: what folding begins with.
-    Base,
-}
-
-impl Snapshot {
-    fn key(self) -> &'static str {
-        match self {
-            Self::Latest => "latest",
-            Self::Base => "base",
-        }
     }
 }
 

@@ -23,7 +23,7 @@ fn open(dir: &Path) -> Result<(Store, Journal), OpenError> {
 
 /// Writes a frame with events of these numbers.
 fn write(journal: &mut Journal, numbers: impl IntoIterator<Item = u64>) -> Result<Frame, WriteError> {
-    let mut frame = journal.frame();
+    let mut frame = Frame::default();
     numbers.into_iter().for_each(|number| frame.push(&event(number)).unwrap());
     journal.write(&mut frame).map(|()| frame)
 }

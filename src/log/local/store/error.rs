@@ -1,140 +1,9 @@
-//! Why the log does not open, cannot be read or cannot be written, and what to do about it.
+//! Errors of redb, and what they mean.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::log::codec::CodecError;
-
-/// Why the log does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder cannot be made or entered.
-    #[error("the data folder {path} cannot be used: {source}")]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Somebody else has it.
-    #[error(
-        "{path} is in use by another landfall; stop that one, or give this one a folder of its own with --data"
-    )]
-    InUse {
-        /// The database or the journal.
-        path: PathBuf,
-    },
-    /// A newer release wrote it.
-    #[error(
-        "{path} has layout {found}, this release knows up to {known}; run the newer release, or restore an older backup"
-    )]
-    Newer {
-        /// The database or the journal.
-        path: PathBuf,
-        /// Its layout.
-        found: u64,
-        /// The newest layout that this release reads.
-        known: u64,
-    },
-    /// It is not what was written.
-    #[error("{}", damaged(path, reason))]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// The part that does not fit.
-        reason: String,
-    },
-    /// The journal is not what was written.
-    #[error(
-        "{path} is damaged or no landfall journal ({reason}); nothing was changed. Restore a backup into a new folder \
-         (`landfall restore`), or keep what is whole (`landfall salvage`)"
-    )]
-    DamagedJournal {
-        /// The journal.
-        path: PathBuf,
-        /// The trouble with it.
-        reason: String,
-    },
-    /// The operating system refused.
-    #[error("{path} cannot be opened: {source}")]
-    Io {
-        /// The database or the journal.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// Why events cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The store is closed for the moment, after a failure to write.
-    #[error("the log is closed after a failed write and will be opened again")]
-    Closed,
-    /// The database cannot be read, or is damaged.
-    #[error(transparent)]
-    Database(#[from] Fault),
-    /// The entry is whole, and no event that this release knows.
-    #[error("entry {sequence}: {source}")]
-    Entry {
-        /// Its sequence number.
-        sequence: u64,
-        /// The trouble with it.
-        source: CodecError,
-    },
-}
-
-/// Why the open database does not do what it is asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// It is not what was written.
-    #[error("{}", damaged(path, reason))]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// The event that is damaged, where it is one.
-        event: Option<u64>,
-        /// The part that does not fit.
-        reason: String,
-    },
-    /// The operating system refused.
-    #[error("{path} cannot be read or written: {source}")]
-    Disk {
-        /// The database.
-        path: PathBuf,
-        /// Why.
-        source: redb::Error,
-    },
-}
-
-impl ReadError {
-    /// The event that is damaged; 0 where the damage is not that of one event. Nothing where nothing is damaged.
-    pub(in crate::log) fn damaged_event(&self) -> Option<u64> {
-        match self {
-            Self::Database(Fault::Damaged { event, .. }) => Some(event.unwrap_or(0)),
-            _ => None,
-        }
-    }
-}
-
-impl From<Fault> for OpenError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Damaged { path, reason, .. } => Self::Damaged { path, reason },
-            Fault::Disk { path, source: redb::Error::DatabaseAlreadyOpen } => Self::InUse { path },
-            Fault::Disk { path, source: redb::Error::Io(source) } => Self::Io { path, source },
-            Fault::Disk { path, source } => Self::Io { path, source: io::Error::other(source) },
-        }
-    }
-}
-
-fn damaged(path: &Path, reason: &str) -> String {
-    format!(
-        "{} is damaged or no landfall database ({reason}); nothing was changed. Restore a backup into a new folder \
-         (`landfall restore`), or keep what is whole (`landfall salvage`)",
-        path.display()
-    )
-}
+use crate::log::error::Fault;
 
 /// Trouble, before it is known with which database.
 pub(super) enum Trouble {
@@ -160,7 +29,11 @@ impl Trouble {
         let path = path.to_owned();
         match self {
             Self::Damage { event, reason } => Fault::Damaged { path, event, reason },
-            Self::Disk(source) => Fault::Disk { path, source },
+            Self::Disk(redb::Error::Io(source)) => Fault::Disk { path, source },
+            Self::Disk(error @ redb::Error::DatabaseAlreadyOpen) => {
+                Fault::Disk { path, source: io::Error::new(io::ErrorKind::ResourceBusy, error) }
+            }
+            Self::Disk(error) => Fault::Disk { path, source: io::Error::other(error) },
         }
     }
 }

@@ -1,12 +1,14 @@
+use prometheus_client::metrics::counter::Counter;
 use redb::{Database, ReadableDatabase, TableDefinition};
 
 use super::*;
+use crate::log::error::ReadError;
+use crate::log::local::Local;
 use crate::log::local::journal::Journal;
 use crate::log::snapshot;
 use crate::log::tests::{created, observation};
 use crate::log::view::View;
 use crate::model::deployments::Rules;
-use crate::model::event::Event;
 
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
@@ -70,7 +72,7 @@ fn every_layout_ever_written_is_read_and_has_checksums_afterwards() {
         }
         // And it goes on: retention and the journal find what they need.
         let store = Store::open(dir.path()).unwrap();
-        assert!(!store.remove_observations(THINNED + 5, 1_000).unwrap());
+        assert!(!store.remove(THINNED + 5, Event::is_observed, 1_000).unwrap());
         assert_eq!(store.events_after(0).unwrap().map(Result::unwrap).count() as u64, MANY - THINNED - 5 + 1);
         Journal::open_sized(dir.path(), &store, 4).unwrap();
         assert_ne!(store.head().unwrap().session, session.unwrap_or(0));
@@ -217,12 +219,14 @@ fn what_is_missing_is_said_wherever_it_is() {
     let transaction = without.database.begin_write().unwrap();
     transaction.open_table(SNAPSHOTS).unwrap().remove("base").unwrap();
     transaction.commit().unwrap();
-    let refused = crate::log::view::base(&without, &Rules::default()).map(|_| ()).unwrap_err();
+    let refused = snapshot::base(&Local::of(without.clone(), Counter::default()), &Rules::default())
+        .map(|_| ())
+        .unwrap_err();
     assert!(
         refused.to_string().contains("what retention kept of removed observations is missing"),
         "{refused}"
     );
-    assert!(without.ground().is_err());
+    assert!(without.whole().is_err());
 }
 
 /// A bit of an event that a start does not read is another: only who looks at every page sees it.
