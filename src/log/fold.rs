@@ -129,10 +129,7 @@ impl Fold {
         counters: &Counters,
         clock: Clock,
     ) -> Result<(Self, FoldSender), OpenError> {
-        let view = match snapshot::latest(&*engine, rules) {
-            Some(view) => view,
-            None => snapshot::base(&*engine, rules)?,
-        };
+        let view = snapshot::begin(&*engine, rules)?;
         let (sender, messages) = sync_channel(MESSAGES_MAX);
         let (publisher, subscribers) = Publisher::new();
         let views = Views { latest: Arc::new(ArcSwap::from_pointee(view.clone())), subscribers };

@@ -74,23 +74,39 @@ pub(super) fn thin(
 ) -> Result<u64, ThinError> {
     let mut base = base(engine, rules)?;
     let before = base.applied;
-    let mut time = base.state.time().clone();
-    for entry in engine.events_after(before)? {
-        let (sequence, event) = entry?;
-        time.take(&event);
-        let is_recent = event.is_observed() && time.lived() >= until;
-        if is_recent || sequence - before > EVENTS_MAX {
-            break;
+    let end = end_of_old(engine, &base, until)?;
+    let moved = if end - before >= events_min { end - before } else { 0 };
+    if moved > 0 {
+        for entry in engine.events_after(before)? {
+            let (sequence, event) = entry?;
+            if sequence > end {
+                break;
+            }
+            base.apply(sequence, &event);
         }
-        base.apply(sequence, &event);
-    }
-    let moved = base.applied - before;
-    if moved >= events_min {
         engine.keep_snapshot(Snapshot::Base, &snapshot::encode(&base)?)?;
     }
-    let through = if moved >= events_min { base.applied } else { before };
-    while engine.remove(through, Event::is_observed, REMOVED_MAX)? {}
-    Ok(if moved >= events_min { moved } else { 0 })
+    while engine.remove(before + moved, Event::is_observed, REMOVED_MAX)? {}
+    Ok(moved)
+}
+
+/// The last event that may go into the base. It is an observation, and no event before it is later on the log's line: a
+/// question about a time after the base has to find everything in it that came before, and nothing that came later.
+fn end_of_old(engine: &dyn Engine, base: &View, until: Span) -> Result<u64, ReadError> {
+    let mut time = base.state.time().clone();
+    let (mut end, mut latest) = (base.applied, time.furthest());
+    for entry in engine.events_after(base.applied)? {
+        let (sequence, event) = entry?;
+        latest = latest.max(Some(time.take(&event)));
+        let is_recent = event.is_observed() && time.lived() >= until;
+        if is_recent || sequence - base.applied > EVENTS_MAX {
+            break;
+        }
+        if event.is_observed() && time.furthest() >= latest {
+            end = sequence;
+        }
+    }
+    Ok(end)
 }
 
 /// Why a question about the past has no answer.

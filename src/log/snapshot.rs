@@ -116,9 +116,22 @@ pub(super) fn base(engine: &dyn Engine, rules: &Rules) -> Result<View, OpenError
     }
 }
 
+/// The view that an opening begins with: the latest snapshot, or the base. One that is older than what retention removed
+/// is left aside: observations between the two are in the base alone.
+///
+/// # Errors
+/// The base is needed, and cannot be read or is not what retention kept last.
+pub(super) fn begin(engine: &dyn Engine, rules: &Rules) -> Result<View, OpenError> {
+    let extent = engine.events_after(0).map_err(|error| error.at_opening("the log".as_ref()))?.extent;
+    match latest(engine, rules).filter(|view| view.applied >= extent.thinned) {
+        Some(view) => Ok(view),
+        None => base(engine, rules),
+    }
+}
+
 /// The view of the latest snapshot, if that is of this release. A damaged one is left aside, for the log can be folded
 /// again.
-pub(super) fn latest(engine: &dyn Engine, rules: &Rules) -> Option<View> {
+fn latest(engine: &dyn Engine, rules: &Rules) -> Option<View> {
     let bytes = match engine.snapshot(Snapshot::Latest) {
         Ok(bytes) => bytes?,
         Err(error) => {

@@ -292,6 +292,31 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
     );
 }
 
+/// A server that ran for long and crashed: retention went beyond the snapshot of its start.
+#[tokio::test]
+async fn a_snapshot_that_retention_went_beyond_is_left_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    log.append(created("production")).await.unwrap();
+    for minute in 0..100 {
+        let observation = Observation { at: Time::from_ms(minute * 60_000), ..observation(minute as u64) };
+        assert_eq!(log.record(observation).durable(&long()).await, Durability::Durable);
+        if minute == 10 {
+            let bytes = snapshot::encode(&log.view()).unwrap();
+            log.recorder.kept().unwrap().keep_snapshot(Snapshot::Latest, &bytes).unwrap();
+        }
+    }
+    let early = log.recorder.kept().unwrap().snapshot(Snapshot::Latest).unwrap().unwrap();
+    log.close();
+    let log = open(dir.path());
+    let whole = postcard::to_stdvec(&log.view().state).unwrap();
+    let engine = log.recorder.kept().unwrap();
+    retention::thin(engine, &Rules::default(), Span::from_mins(70), 10).unwrap();
+    engine.keep_snapshot(Snapshot::Latest, &early).unwrap();
+    log.close();
+    assert!(postcard::to_stdvec(&open(dir.path()).view().state).unwrap() == whole);
+}
+
 #[tokio::test]
 async fn what_was_announced_and_never_comes_holds_up_nobody() {
     let dir = tempfile::tempdir().unwrap();

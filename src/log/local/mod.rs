@@ -80,12 +80,10 @@ impl Local {
         #[cfg(test)]
         if let Some(half_pages) = self.disks.half_pages {
             let journal = Journal::open_sized(&self.dir, store, half_pages)?;
-            return Ok(
-                journal.with_disk(|disk| match &self.disks.wrap {
-                    Some(wrap) => wrap(disk),
-                    None => disk,
-                })
-            );
+            return Ok(journal.with_disk(|disk| match &self.disks.wrap {
+                Some(wrap) => wrap(disk),
+                None => disk,
+            }));
         }
         Journal::open(&self.dir, store)
     }

@@ -27,21 +27,23 @@ pub(super) struct Clients {
     receipts: Vec<(String, Receipt)>,
     changes: Vec<(String, Changing)>,
     /// Changes that were decided on, each with the latest act that its decision saw, and are not appended yet.
-    looks: Vec<(String, Event, u64)>,
+    looks: Vec<(String, Action, u64)>,
     /// Observations that this process called lost.
     pub(super) lost: u64,
 }
 
 /// Makes an environment if it is not there, else deletes it: either is wrong where the other came between.
-fn toggled(view: &View, name: &str, key: &str, at: Time) -> Event {
-    let by = Actor { from: Some(key.into()), ..Actor::default() };
-    let action = if view.directory.environment(name).is_some() {
+fn toggled(view: &View, name: &str) -> Action {
+    if view.directory.environment(name).is_some() {
         Action::EnvironmentDeleted { name: name.parse().unwrap() }
     } else {
         let (description, color) = (String::new(), String::new());
         Action::EnvironmentCreated { name: name.parse().unwrap(), description, color }
-    };
-    action.by(by, at)
+    }
+}
+
+fn event(action: Action, key: &str, at: Time) -> Event {
+    action.by(Actor { from: Some(key.into()), ..Actor::default() }, at)
 }
 
 fn name(chance: &mut Chance) -> &'static str {
@@ -66,33 +68,31 @@ impl Clients {
         let (key, name, log) = (self.key(), name(chance), log.clone());
         let said = key.clone();
         let change = async move {
-            let decided = log.decide(|view| Ok::<_, ()>((Some(toggled(view, name, &said, at)), ())));
+            let decided = log.decide(|view| Ok::<_, ()>((Some(event(toggled(view, name), &said, at)), ())));
             decided.await.map(|_| ())
         };
         self.changes.push((key, Box::pin(change)));
     }
 
     /// Somebody looks now and appends later.
-    pub(super) fn look(&mut self, log: &Log, chance: &mut Chance, at: Time) {
+    pub(super) fn look(&mut self, log: &Log, chance: &mut Chance) {
         let (key, view) = (self.key(), log.view());
-        let event = toggled(&view, name(chance), &key, at);
-        self.looks.push((key, event, view.acts.last()));
+        self.looks.push((key, toggled(&view, name(chance)), view.acts.last()));
     }
 
-    pub(super) fn append_on_what_was_seen(&mut self, log: &Log, chance: &mut Chance) {
+    pub(super) fn append_on_what_was_seen(&mut self, log: &Log, chance: &mut Chance, at: Time) {
         if self.looks.is_empty() {
             return;
         }
-        let (key, event, seen) = self.looks.swap_remove(chance.below(self.looks.len() as u64) as usize);
-        let recorder = log.recorder.clone();
+        let (key, action, seen) = self.looks.swap_remove(chance.below(self.looks.len() as u64) as usize);
+        let (recorder, event) = (log.recorder.clone(), event(action, &key, at));
         self.changes.push((key, Box::pin(async move { recorder.append(event, Some(seen)).await })));
     }
 
     /// Somebody appends a change that depends on nothing.
     pub(super) fn append(&mut self, log: &Log, at: Time) {
         let (key, log) = (self.key(), log.clone());
-        let by = Actor { from: Some(key.as_str().into()), ..Actor::default() };
-        let event = Action::BackupTaken.by(by, at);
+        let event = event(Action::BackupTaken, &key, at);
         self.changes.push((key, Box::pin(async move { log.append(event).await })));
     }
 

@@ -13,8 +13,8 @@ use crate::model::time::Time;
 /// Every event that ever became durable, whatever retention removed since, and the view after each.
 pub(super) struct History {
     events: Vec<Event>,
-    /// The view after so many events, folded from the beginning.
-    views: Vec<View>,
+    /// Folded from the beginning, up to the view that was looked at last.
+    folded: View,
     /// The place of each event that a client made, by its key.
     places: HashMap<String, usize>,
     /// Environments that there are, by the acts.
@@ -42,16 +42,24 @@ fn check(is_true: bool, otherwise: impl FnOnce() -> String) -> Checked {
     if is_true { Ok(()) } else { Err(otherwise()) }
 }
 
-fn is_same(one: &View, other: &View) -> bool {
+/// Both views are the same, or how they differ.
+fn same(one: &View, other: &View) -> Checked {
     let state = |view: &View| postcard::to_stdvec(&view.state).unwrap();
-    one.directory == other.directory && one.acts == other.acts && state(one) == state(other)
+    check(one.directory == other.directory, || "it has other environments or tokens".to_owned())?;
+    check(one.acts == other.acts, || format!("its acts are {:?} and not {:?}", one.acts, other.acts))?;
+    check(state(one) == state(other), || {
+        let (one, other) = (format!("{:#?}", one.state), format!("{:#?}", other.state));
+        let differs = one.lines().zip(other.lines()).position(|(one, other)| one != other).unwrap_or(0);
+        let part = |text: &str| text.lines().skip(differs.saturating_sub(3)).take(7).collect::<String>();
+        format!("its state has {} and not {}", part(&one), part(&other))
+    })
 }
 
 impl History {
     pub(super) fn new() -> Self {
         Self {
             events: Vec::new(),
-            views: vec![View::new(&Rules::default())],
+            folded: View::new(&Rules::default()),
             places: HashMap::new(),
             environments: BTreeSet::new(),
             promised: BTreeSet::new(),
@@ -80,10 +88,7 @@ impl History {
             check(before.is_none(), || format!("event {number} is there twice"))?;
         }
         self.take_act(number, &event)?;
-        let mut view = self.views.last().cloned().unwrap_or_else(|| View::new(&Rules::default()));
-        check(view.apply(number, &event), || format!("the fold could not take event {number}"))?;
         self.time.take(&event);
-        self.views.push(view);
         self.events.push(event);
         Ok(())
     }
@@ -115,11 +120,14 @@ impl History {
     }
 
     /// The published view is the fold of the log up to its number.
-    pub(super) fn check_view(&self, view: &View) -> Checked {
-        let expected = self.views.get(view.applied as usize);
-        let expected =
-            expected.ok_or_else(|| format!("the view has event {}, which is none", view.applied))?;
-        check(is_same(view, expected), || format!("the view at {} is not the fold of the log", view.applied))
+    pub(super) fn check_view(&mut self, view: &View) -> Checked {
+        check(view.applied >= self.folded.applied, || format!("the view went back to {}", view.applied))?;
+        while self.folded.applied < view.applied {
+            let event = self.events.get(self.folded.applied as usize);
+            let event = event.ok_or_else(|| format!("the view has event {}, which is none", view.applied))?;
+            self.folded.apply(self.folded.applied + 1, event);
+        }
+        same(view, &self.folded).map_err(|how| format!("the view at {} is not the fold: {how}", view.applied))
     }
 
     /// What is kept is everything but observations that retention removed.
@@ -160,7 +168,8 @@ impl History {
                 expected.apply(number, event);
             }
         }
-        check(is_same(view, &expected), || format!("the answer as of {at} is another one than before"))
+        same(view, &expected)
+            .map_err(|how| format!("the answer as of {at} is another one than before: {how}"))
     }
 
     /// Losses that were told of are in gaps, or about to be.
