@@ -1,6 +1,8 @@
 //! Reads the time of day, and detects steps of the clock. No other module reads it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+#[cfg(test)]
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::log_time::Step;
 use crate::model::time::{Span, Time};
@@ -21,6 +23,67 @@ const STAMP_DISTANCE_MAX: Span = Span::from_secs(1);
 pub fn now() -> Time {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_ms(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A handle to the time: this machine's clocks, or in tests those that a test sets.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    #[cfg(test)]
+    set: Option<Arc<Mutex<SetClock>>>,
+}
+
+/// Clocks under a test's control.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SetClock {
+    pub(crate) reading: ClockReading,
+    /// The real one where none is set.
+    pub(crate) instant: Option<Instant>,
+}
+
+impl Clock {
+    /// Clocks that a test sets.
+    #[cfg(test)]
+    pub(crate) fn of(set: Arc<Mutex<SetClock>>) -> Self {
+        Self { set: Some(set) }
+    }
+
+    #[cfg(test)]
+    fn set(&self) -> Option<SetClock> {
+        self.set.as_ref().map(|set| *set.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The time that passes evenly.
+    pub fn instant(&self) -> Instant {
+        #[cfg(test)]
+        if let Some(instant) = self.set().and_then(|set| set.instant) {
+            return instant;
+        }
+        Instant::now()
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Time {
+        #[cfg(test)]
+        if let Some(set) = self.set() {
+            return set.reading.wall_clock;
+        }
+        now()
+    }
+
+    /// A monitor of these clocks, see [`ClockMonitor::start`].
+    pub fn monitor(&self, last_stamp: Option<Time>) -> ClockMonitor {
+        let clock = self.clone();
+        ClockMonitor::with_clocks(move || clock.reading(), last_stamp)
+    }
+
+    fn reading(&self) -> ClockReading {
+        #[cfg(test)]
+        if let Some(set) = self.set() {
+            return set.reading;
+        }
+        ClockReading::now()
+    }
 }
 
 /// Both clocks at the same moment.

@@ -14,7 +14,6 @@ use super::params::Params;
 use super::problem::Problem;
 use super::tokens::{check_expiry, name, no_randomness};
 use super::{Answer, App, json, random};
-use crate::clock::now;
 use crate::model::act::{Action, Role};
 use crate::model::directory::{AdminToken, Admins};
 use crate::model::event::TokenId;
@@ -103,23 +102,18 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
     let prefix = if role == Role::Admin { ADMIN_PREFIX } else { VIEWER_PREFIX };
     let secret = random::secret(prefix).map_err(no_randomness)?;
 
-    let _changing = app.changes.lock().await;
-    let (view, created_at) = (app.log.view(), now());
-    check_expiry(expires_at, created_at)?;
-    if view.directory.admins().tokens().count() >= ADMIN_TOKENS_MAX {
-        return Err(Problem::conflict(format!(
-            "there may be {ADMIN_TOKENS_MAX} admin tokens, the revoked too"
-        )));
-    }
-    let id = new_id(view.directory.admins())?;
-    let action = Action::AdminTokenCreated {
-        id: id.clone(),
-        name: name.clone(),
-        role,
-        secret_sha256: secret.sha256(),
-        expires_at,
-    };
-    app.act(&admin, created_at, action).await?;
+    let decided = app.decide(&admin, |view, created_at| {
+        check_expiry(expires_at, created_at)?;
+        if view.directory.admins().tokens().count() >= ADMIN_TOKENS_MAX {
+            let full = format!("there may be {ADMIN_TOKENS_MAX} admin tokens, the revoked too");
+            return Err(Problem::conflict(full));
+        }
+        let id = new_id(view.directory.admins())?;
+        let (name, secret_sha256) = (name.clone(), secret.sha256());
+        let action = Action::AdminTokenCreated { id: id.clone(), name, role, secret_sha256, expires_at };
+        Ok((Some(action), (id, created_at)))
+    });
+    let (id, created_at) = decided.await?;
     tracing::info!(token = %id, kind = role.as_str(), "admin token created");
     let secret = secret.expose();
     json(
@@ -132,14 +126,15 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
 #[utoipa::path(delete, path = "/admin-tokens/{id}", tag = "administration", operation_id = "revoke_admin_token",
     responses((status = 204, description = "It is revoked")))]
 pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Params) -> Answer {
-    let _changing = app.changes.lock().await;
-    let view = app.log.view();
     let id = TokenId::new(params.get("id"));
     let unknown = || Problem::not_found(format!("there is no admin token `{id}`"));
-    let token = view.directory.admins().token(&id).ok_or_else(unknown)?;
-    if token.revoked_at.is_none() {
+    let revoked = app.decide(&admin, |view, _| {
+        let token = view.directory.admins().token(&id).ok_or_else(unknown)?;
+        let is_change = token.revoked_at.is_none();
+        Ok((is_change.then(|| Action::AdminTokenRevoked { id: id.clone() }), is_change))
+    });
+    if revoked.await? {
         tracing::info!(token = %id, "admin token revoked");
-        app.act(&admin, now(), Action::AdminTokenRevoked { id }).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }

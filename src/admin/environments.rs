@@ -117,17 +117,18 @@ pub(super) async fn make(app: &App, admin: &Admin, new: NewEnvironment) -> Resul
     let description = description(new.description)?.unwrap_or_default();
     let color = color(new.color)?.unwrap_or_else(|| default_color(&name));
 
-    let _changing = app.changes.lock().await;
-    let view = app.log.view();
-    if view.directory.environment(name.as_str()).is_some() {
-        return Err(Problem::conflict(format!("the environment `{name}` exists already")));
-    }
-    if view.directory.environments().count() >= ENVIRONMENTS_MAX {
-        return Err(Problem::conflict(format!(
-            "there may be {ENVIRONMENTS_MAX} environments; delete one first"
-        )));
-    }
-    app.act(admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
+    app.decide(admin, |view, _| {
+        if view.directory.environment(name.as_str()).is_some() {
+            return Err(Problem::conflict(format!("the environment `{name}` exists already")));
+        }
+        if view.directory.environments().count() >= ENVIRONMENTS_MAX {
+            let full = format!("there may be {ENVIRONMENTS_MAX} environments; delete one first");
+            return Err(Problem::conflict(full));
+        }
+        let (name, description, color) = (name.clone(), description.clone(), color.clone());
+        Ok((Some(Action::EnvironmentCreated { name, description, color }), ()))
+    })
+    .await?;
     tracing::info!(environment = %name, "environment created");
     Ok(name)
 }
@@ -154,11 +155,16 @@ pub(super) async fn change(
     changes: EnvironmentChanges,
 ) -> Result<EnvironmentName, Problem> {
     let (description, color) = (description(changes.description)?, color(changes.color)?);
+    let is_change = description.is_some() || color.is_some();
 
-    let _changing = app.changes.lock().await;
-    let name = params::named(&app.log.view().directory, environment)?.name.clone();
-    if description.is_some() || color.is_some() {
-        app.act(admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
+    let name = app.decide(admin, |view, _| {
+        let name = params::named(&view.directory, environment)?.name.clone();
+        let (description, color) = (description.clone(), color.clone());
+        let change = Action::EnvironmentUpdated { name: name.clone(), description, color };
+        Ok((is_change.then_some(change), name))
+    });
+    let name = name.await?;
+    if is_change {
         tracing::info!(environment = %name, "environment updated");
     }
     Ok(name)
@@ -183,17 +189,18 @@ pub(super) async fn remove(
     environment: &str,
     confirm: Option<&str>,
 ) -> Result<(), Problem> {
-    let _changing = app.changes.lock().await;
-    let view = app.log.view();
-    let environment = params::named(&view.directory, environment)?;
-    let name = environment.name.clone();
-    if confirm != Some(name.as_str()) {
-        let what = deletion(environment, &view, now());
-        return Err(Problem::conflict(format!(
-            "nothing was deleted: {what}. To confirm, say its name once more: ?confirm={name}"
-        )));
-    }
-    app.act(admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
+    let name = app.decide(admin, |view, now| {
+        let environment = params::named(&view.directory, environment)?;
+        let name = environment.name.clone();
+        if confirm != Some(name.as_str()) {
+            let what = deletion(environment, view, now);
+            return Err(Problem::conflict(format!(
+                "nothing was deleted: {what}. To confirm, say its name once more: ?confirm={name}"
+            )));
+        }
+        Ok((Some(Action::EnvironmentDeleted { name: name.clone() }), name))
+    });
+    let name = name.await?;
     tracing::info!(environment = %name, "environment deleted");
     Ok(())
 }

@@ -63,8 +63,9 @@ pub use open::{Readiness, Serving};
 pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
 use crate::answer::Answers;
+use crate::clock;
 use crate::config::{self, ClusterAccess, Webhook};
-use crate::log::{AppendError, Log};
+use crate::log::{AppendError, Log, View};
 use crate::model::act::{Action, Actor};
 use crate::model::deploy::Place;
 use crate::model::event::EnvironmentName;
@@ -106,8 +107,8 @@ pub struct App {
     readiness: Readiness,
     settings: Settings,
     started: Instant,
-    /// Held from a change's check to its append, so that no other change comes between.
-    changes: Mutex<()>,
+    /// Held while a webhook's delivery is taken, so that none is taken twice.
+    delivering: Mutex<()>,
     /// Held while a cluster is told, so that one deploy is told whole before another begins.
     applying: Mutex<()>,
     sessions: sessions::Sessions,
@@ -137,7 +138,7 @@ impl App {
             settings,
             model,
             started: Instant::now(),
-            changes: Mutex::new(()),
+            delivering: Mutex::new(()),
             applying: Mutex::new(()),
             sessions: sessions::Sessions::default(),
             deliveries: webhooks::Deliveries::default(),
@@ -148,24 +149,50 @@ impl App {
         }
     }
 
-    /// Appends a change that `admin` makes; the handler holds [`App::changes`].
+    /// Appends a change that `admin` decides on by the latest view, if no other came between; see [`Log::decide`]. Returns
+    /// what was decided besides.
+    async fn decide<T>(
+        &self,
+        admin: &Admin,
+        decide: impl FnMut(&View, Time) -> Result<(Option<Action>, T), Problem>,
+    ) -> Result<T, Problem> {
+        self.decide_as(admin.actor(), decide).await
+    }
+
+    /// As [`App::decide`], for a webhook's sender.
+    async fn decide_signed<T>(
+        &self,
+        signed: &webhooks::Signed,
+        decide: impl FnMut(&View, Time) -> Result<(Option<Action>, T), Problem>,
+    ) -> Result<T, Problem> {
+        self.decide_as(signed.actor(), decide).await
+    }
+
+    async fn decide_as<T>(
+        &self,
+        actor: &Actor,
+        mut decide: impl FnMut(&View, Time) -> Result<(Option<Action>, T), Problem>,
+    ) -> Result<T, Problem> {
+        let decided = self.log.decide(|view| {
+            let at = clock::now();
+            let (action, decided) = decide(view, at)?;
+            Ok((action.map(|action| action.by(actor.clone(), at)), decided))
+        });
+        decided.await.map_err(|error| self.unwritten(error))?
+    }
+
+    /// Appends a change that `admin` makes, whatever else is changed.
     async fn act(&self, admin: &Admin, at: Time, action: Action) -> Result<(), Problem> {
-        self.append(admin.actor(), at, action).await
+        let appended = self.log.append(action.by(admin.actor().clone(), at)).await;
+        appended.map_err(|error| self.unwritten(error))
     }
 
-    /// Appends a change that a webhook's sender makes; the handler holds [`App::changes`].
-    async fn act_signed(&self, signed: &webhooks::Signed, at: Time, action: Action) -> Result<(), Problem> {
-        self.append(signed.actor(), at, action).await
-    }
-
-    async fn append(&self, actor: &Actor, at: Time, action: Action) -> Result<(), Problem> {
-        self.log.append(action.by(actor.clone(), at)).await.map_err(|error| {
-            tracing::error!(%error, "a change was not written");
-            match (error, self.log.health().verdict()) {
-                (AppendError::Astray, Err(what)) => Problem::log_astray(&what),
-                _ => Problem::log_unavailable(),
-            }
-        })
+    fn unwritten(&self, error: AppendError) -> Problem {
+        tracing::error!(%error, "a change was not written");
+        match (error, self.log.health().verdict()) {
+            (AppendError::Astray, Err(what)) => Problem::log_astray(&what),
+            _ => Problem::log_unavailable(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::answer::Within;
 use crate::clock::now;
+use crate::log::View;
 use crate::model::act::Action;
 use crate::model::oci::{Digest, Malformed, Repository};
 use crate::model::questions::{self, ReleaseView};
@@ -72,12 +73,9 @@ pub(super) struct Body {
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let body: Body = fields::json_body(request.into_body(), BODY_BYTES_MAX).await?;
     let told = registration(body)?;
-    let _changing = app.changes.lock().await;
-    let added =
-        app.log.view().state.catalogue().check(&told).map_err(|conflict| Problem::differs(&conflict))?;
-    let (repository, version) = (told.repository.clone(), told.version.clone());
+    let added = app.decide(&admin, |view, _| addition(view, &told)).await?;
+    let Registration { repository, version, .. } = told;
     if added != Added::Same {
-        app.act(&admin, now(), Action::ReleaseAdded(Box::new(told))).await?;
         tracing::info!(%repository, version, "release registered");
     }
     let view = app.log.view();
@@ -85,6 +83,13 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
     let release = release.ok_or_else(Problem::internal)?;
     let status = if added == Added::New { StatusCode::CREATED } else { StatusCode::OK };
     json(status, &questions::release(&view.state, release, now()))
+}
+
+/// The change that registers a release, if it is not known yet, and what it adds.
+pub(super) fn addition(view: &View, release: &Registration) -> Result<(Option<Action>, Added), Problem> {
+    let added = view.state.catalogue().check(release).map_err(|conflict| Problem::differs(&conflict))?;
+    let action = (added != Added::Same).then(|| Action::ReleaseAdded(Box::new(release.clone())));
+    Ok((action, added))
 }
 
 fn registration(body: Body) -> Result<Registration, Problem> {

@@ -185,21 +185,22 @@ pub(super) async fn make(
     let expires_at = wanted.expires_at;
     let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
 
-    let _changing = app.changes.lock().await;
-    let (view, created_at) = (app.log.view(), now());
-    let environment = params::named(&view.directory, environment)?;
-    check_expiry(expires_at, created_at)?;
-    check_room(environment)?;
-    let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
-    let action = Action::TokenCreated {
-        environment: environment.clone(),
-        id: id.clone(),
-        name: name.clone(),
-        kind,
-        secret_sha256: secret.sha256(),
-        expires_at,
-    };
-    app.act(admin, created_at, action).await?;
+    let decided = app.decide(admin, |view, created_at| {
+        let environment = params::named(&view.directory, environment)?;
+        check_expiry(expires_at, created_at)?;
+        check_room(environment)?;
+        let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
+        let action = Action::TokenCreated {
+            environment: environment.clone(),
+            id: id.clone(),
+            name: name.clone(),
+            kind,
+            secret_sha256: secret.sha256(),
+            expires_at,
+        };
+        Ok((Some(action), (id, environment, created_at)))
+    });
+    let (id, environment, created_at) = decided.await?;
     tracing::info!(%environment, token = %id, kind = kind.as_str(), "token created");
     let instructions = Instructions::new(&app.settings, &environment, &secret);
     let username = environment;
@@ -234,38 +235,51 @@ pub(super) async fn turn(
 ) -> Result<NewToken, Problem> {
     let secret = random::secret(PULL_PREFIX).map_err(no_randomness)?;
 
-    let _changing = app.changes.lock().await;
-    let (view, now) = (app.log.view(), now());
-    check_expiry(expires_at, now)?;
-    let environment = params.environment(&view.directory)?;
-    let old = token(environment, params)?;
-    check_rotatable(old, now)?;
-    check_room(environment)?;
-    let ends_at = old.expires_at.map_or(now + overlap, |end| end.min(now + overlap));
-    let lifetime = old.expires_at.map(|end| end.since(old.created_at));
-    let expires_at = expires_at.or(lifetime.map(|lifetime| now + lifetime));
-    let (id, environment) = (new_id(&view.directory)?, &environment.name);
-    let action = Action::TokenRotated {
-        environment: environment.clone(),
-        id: old.id.clone(),
-        ends_at,
-        successor: id.clone(),
-        secret_sha256: secret.sha256(),
-        expires_at,
-    };
-    app.act(admin, now, action).await?;
+    let decided = app.decide(admin, |view, now| {
+        check_expiry(expires_at, now)?;
+        let environment = params.environment(&view.directory)?;
+        let old = token(environment, params)?;
+        check_rotatable(old, now)?;
+        check_room(environment)?;
+        let ends_at = old.expires_at.map_or(now + overlap, |end| end.min(now + overlap));
+        let lifetime = old.expires_at.map(|end| end.since(old.created_at));
+        let successor = Successor {
+            id: new_id(&view.directory)?,
+            environment: environment.name.clone(),
+            created_at: now,
+            expires_at: expires_at.or(lifetime.map(|lifetime| now + lifetime)),
+        };
+        let action = Action::TokenRotated {
+            environment: successor.environment.clone(),
+            id: old.id.clone(),
+            ends_at,
+            successor: successor.id.clone(),
+            secret_sha256: secret.sha256(),
+            expires_at: successor.expires_at,
+        };
+        Ok((Some(action), (old.clone(), ends_at, successor)))
+    });
+    let (old, ends_at, Successor { id, environment, created_at, expires_at }) = decided.await?;
     tracing::info!(%environment, token = %old.id, successor = %id, "token rotated");
     Ok(NewToken {
         id,
-        name: old.name.clone(),
+        name: old.name,
         kind: old.kind,
-        username: environment.clone(),
-        instructions: Instructions::new(&app.settings, environment, &secret),
+        instructions: Instructions::new(&app.settings, &environment, &secret),
+        username: environment,
         secret,
-        created_at: now,
+        created_at,
         expires_at,
-        replaces: Some(Replaced { id: old.id.clone(), expires_at: ends_at }),
+        replaces: Some(Replaced { id: old.id, expires_at: ends_at }),
     })
+}
+
+/// A token that takes the place of another.
+struct Successor {
+    id: TokenId,
+    environment: EnvironmentName,
+    created_at: Time,
+    expires_at: Option<Time>,
 }
 
 /// A token that is refused, or was rotated already, is not rotated.
@@ -290,14 +304,17 @@ pub(super) async fn revoke(State(app): State<Arc<App>>, admin: Admin, params: Pa
 
 /// Revokes the token that the path names.
 pub(super) async fn end(app: &App, admin: &Admin, params: &Params) -> Result<(), Problem> {
-    let _changing = app.changes.lock().await;
-    let view = app.log.view();
-    let environment = params.environment(&view.directory)?;
-    let token = token(environment, params)?;
-    if token.revoked_at.is_none() {
+    let decided = app.decide(admin, |view, _| {
+        let environment = params.environment(&view.directory)?;
+        let token = token(environment, params)?;
+        let is_change = token.revoked_at.is_none();
         let (environment, id) = (environment.name.clone(), token.id.clone());
+        let action = Action::TokenRevoked { environment: environment.clone(), id: id.clone() };
+        Ok((is_change.then_some(action), (is_change, environment, id)))
+    });
+    let (is_change, environment, id) = decided.await?;
+    if is_change {
         tracing::info!(%environment, token = %id, "token revoked");
-        app.act(admin, now(), Action::TokenRevoked { environment, id }).await?;
     }
     Ok(())
 }

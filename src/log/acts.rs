@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{ReadError, Store};
+use super::engine::Engine;
+use super::error::ReadError;
 use crate::model::act::Act;
 use crate::model::event::Event;
 
 /// Most acts that can be asked about; older ones stay in the log.
 const ACTS_MAX: usize = 65_536;
+
+/// Acts that are read at once.
+const READ_TOGETHER: usize = 64;
 
 /// The sequence numbers of the latest acts, in order. Cloning is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,21 +39,28 @@ impl Acts {
     /// sequence number.
     pub(super) fn read(
         &self,
-        store: &Store,
+        engine: &dyn Engine,
         before: u64,
         limit: usize,
         wanted: impl Fn(&Act) -> bool,
     ) -> Result<Vec<(u64, Act)>, ReadError> {
         let end = self.0.partition_point(|&sequence| sequence < before);
         let mut found = Vec::new();
-        for event in store.events_at(self.0[..end].iter().rev().copied())? {
-            if found.len() >= limit {
-                break;
+        for places in self.0[..end].rchunks(READ_TOGETHER) {
+            let places: Vec<u64> = places.iter().rev().copied().collect();
+            for (sequence, event) in engine.events_at(&places)? {
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+                found.extend(event.act().filter(|act| wanted(act)).map(|act| (sequence, act.clone())));
             }
-            let (sequence, event) = event?;
-            found.extend(event.act().filter(|act| wanted(act)).map(|act| (sequence, act.clone())));
         }
         Ok(found)
+    }
+
+    /// The latest act; 0 for none.
+    pub(super) fn last(&self) -> u64 {
+        self.0.last().copied().unwrap_or(0)
     }
 }
 

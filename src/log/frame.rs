@@ -26,12 +26,31 @@ pub(super) struct Frame {
     bytes: Vec<u8>,
 }
 
+impl Default for Frame {
+    /// An empty frame whose events have no numbers yet. It takes no memory until it has one.
+    fn default() -> Self {
+        Self { session: 0, first: 1, count: 0, bytes: Vec::new() }
+    }
+}
+
 impl Frame {
     /// An empty frame whose first event will be the log's number `first`.
+    #[cfg(test)]
     pub(super) fn new(session: u64, first: u64) -> Self {
-        let mut bytes = Vec::with_capacity(PAGE_BYTES);
-        bytes.resize(HEADER_BYTES, 0);
-        Self { session, first, count: 0, bytes }
+        let mut frame = Self { session, first, ..Self::default() };
+        frame.begin();
+        frame
+    }
+
+    /// Makes room for the header.
+    fn begin(&mut self) {
+        self.bytes.reserve(PAGE_BYTES);
+        self.bytes.resize(HEADER_BYTES, 0);
+    }
+
+    /// Gives its events their numbers, from `first` on, as those of a session.
+    pub(super) fn number(&mut self, session: u64, first: u64) {
+        (self.session, self.first) = (session, first);
     }
 
     /// Takes one more event; without a trace if that cannot be written.
@@ -43,6 +62,9 @@ impl Frame {
         &mut self,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
     ) -> Result<(), CodecError> {
+        if self.bytes.is_empty() {
+            self.begin();
+        }
         let start = self.bytes.len();
         self.bytes.extend([0; 4]);
         let encoded = encode(&mut self.bytes);
@@ -124,7 +146,7 @@ impl Frame {
 
     /// Its events' bytes, each with its sequence number.
     pub(super) fn entries(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let mut rest = &self.bytes[HEADER_BYTES..];
+        let mut rest = self.bytes.get(HEADER_BYTES..).unwrap_or_default();
         (self.first..).take(self.count as usize).map_while(move |sequence| {
             let (length, bytes) = rest.split_first_chunk()?;
             let (entry, after) = bytes.split_at_checked(u32::from_le_bytes(*length) as usize)?;

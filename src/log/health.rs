@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::footing::Astray;
+use super::error::Astray;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;

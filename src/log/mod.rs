@@ -9,64 +9,71 @@
 #![doc = include_str!("README.md")]
 
 mod acts;
-mod announced;
 mod backup;
 mod codec;
 mod counters;
-mod draft;
-mod footing;
+mod decide;
+mod engine;
+mod error;
+mod fold;
 mod frame;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod health;
-mod herald;
-mod journal;
-mod keeper;
+mod in_flight;
+mod local;
+#[cfg(test)]
+mod memory;
 mod meter;
-mod news;
+mod notifier;
+mod publisher;
 mod recorder;
 mod restore;
 mod retention;
-mod salvage;
 mod schema;
-mod scrub;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
-mod store;
 mod view;
 
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
-pub use announced::Announcement;
 pub use backup::{Backup, BackupError, Contents, END_RECORD_BYTES, check, check_end};
-pub use draft::DraftError;
-pub use footing::Astray;
+pub use engine::Events;
+pub use error::{AppendError, Astray, Fault, OpenError, ReadError};
 pub use health::Health;
-pub use news::Published;
-pub use recorder::{AppendError, Durability, Receipt};
+pub use in_flight::Announcement;
+pub use local::draft::DraftError;
+pub use local::salvage::{SalvageError, Salvaged, salvage};
+pub use publisher::Published;
+pub use recorder::{Durability, Receipt};
 pub use restore::{RestoreError, restore};
 pub use retention::PastError;
-pub use salvage::{SalvageError, Salvaged, salvage};
-pub use store::{Events, Fault, OpenError, ReadError};
 pub use view::View;
 
-use crate::clock::{self, ClockMonitor};
+use crate::clock::{self, Clock};
 use crate::model::act::Act;
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use crate::model::time::{Span, Time};
 use counters::Counters;
-use footing::Footing;
-use journal::Journal;
-use keeper::Keeper;
-use recorder::Recorder;
-use store::{Slot, Store};
-use view::Views;
+use decide::Turn;
+use engine::Engine;
+use fold::{Fold, Views};
+use local::Local;
+#[cfg(test)]
+use local::journal;
+use recorder::{Recorder, Writer};
+
+/// Before the slow pass begins, so that damage of a small log is known at once.
+const SCRUB_PAUSE_FIRST: Duration = Duration::from_secs(1);
 
 /// A handle to the log. Cloning it is cheap; the log lives until [`Log::close`] or until its last handle is gone.
 #[derive(Clone)]
@@ -74,6 +81,7 @@ pub struct Log {
     recorder: Recorder,
     views: Views,
     rules: Rules,
+    turn: Turn,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
     /// Retention and the slow pass end when these are gone.
     stops: Arc<Mutex<Vec<SyncSender<()>>>>,
@@ -86,11 +94,9 @@ impl Log {
     /// Another process has it open, its format is newer than this program's, or it is damaged. Nothing is ever
     /// overwritten.
     pub fn open(dir: &Path, rules: Rules) -> Result<Self, OpenError> {
-        let store = Store::open(dir)?;
-        // Damage is refused before anything is written.
-        let view = view::known(&store, &rules)?;
-        let journal = Journal::open(dir, &store)?;
-        Self::start(store, journal, rules, view, ClockMonitor::start)
+        let counters = Counters::default();
+        let local = Local::open(dir, counters.failures.clone())?;
+        Self::start(Arc::new(local), rules, counters, Clock::default())
     }
 
     /// Begins to remove observations that are older than `keep`. What they proved stays.
@@ -100,7 +106,7 @@ impl Log {
     pub fn retain(&self, keep: Span) -> std::io::Result<()> {
         let (stop, stopped) = sync_channel(0);
         let views = self.views.clone();
-        let thread = retention::start(self.recorder.slot(), views, self.rules.clone(), keep, stopped)?;
+        let thread = retention::start(self.recorder.engine(), views, self.rules.clone(), keep, stopped)?;
         lock(&self.stops).push(stop);
         lock(&self.threads).push(thread);
         Ok(())
@@ -112,32 +118,49 @@ impl Log {
     /// The operating system refuses another thread.
     pub fn scrub(&self) -> std::io::Result<()> {
         let (stop, stopped) = sync_channel(0);
-        let thread = scrub::start(self.recorder.slot(), self.recorder.findings(), stopped)?;
+        let engine = self.recorder.engine();
+        let work = move || {
+            let (clock, mut pause) = (Clock::default(), SCRUB_PAUSE_FIRST);
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                pause = engine.scrub(clock.instant());
+            }
+        };
+        let thread = thread::Builder::new().name("log-scrub".to_owned()).spawn(work)?;
         lock(&self.stops).push(stop);
         lock(&self.threads).push(thread);
         Ok(())
     }
 
     fn start(
-        store: Store,
-        journal: Journal,
+        engine: Arc<dyn Engine>,
         rules: Rules,
-        view: View,
-        watch: impl FnOnce(Option<Time>) -> ClockMonitor,
+        counters: Counters,
+        clock: Clock,
     ) -> Result<Self, OpenError> {
-        let path = store.path().to_owned();
-        let dir = path.parent().map(Path::to_owned).unwrap_or_default();
-        let (slot, counters) = (Slot::new(store.clone()), Counters::default());
-        let footing = Footing::of(&dir).map_err(|source| OpenError::Io { path: path.clone(), source })?;
-        let footing = Arc::new(footing);
-        let keeper = Keeper::new(slot.clone(), dir, footing.clone(), &journal, counters.failures.clone());
-        let (views, follower, follow) =
-            view::replay(&store, keeper, view, counters.fold_panics.clone(), counters.forgotten.clone())?;
-        let watch = watch(views.latest().state.time().last_told());
-        let started = recorder::start(journal, slot, counters, follower, watch, footing);
-        let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
-        let threads = Arc::new(Mutex::new(vec![record, follow]));
-        Ok(Self { recorder, views, rules, threads, stops: Arc::default() })
+        let (log, writer, fold) = Self::assemble(engine, rules, counters, clock)?;
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+            spawned.map_err(|source| OpenError::Io { path: "a thread of the log".into(), source })
+        };
+        let fold = spawn("log-fold", Box::new(move || fold.run()))?;
+        let writer = spawn("log-writer", Box::new(move || writer.run()))?;
+        *lock(&log.threads) = vec![writer, fold];
+        Ok(log)
+    }
+
+    /// A log without threads: whoever calls the steps of its writer and its fold makes it go.
+    fn assemble(
+        engine: Arc<dyn Engine>,
+        rules: Rules,
+        counters: Counters,
+        clock: Clock,
+    ) -> Result<(Self, Writer, Fold), OpenError> {
+        let (fold, sender) = Fold::open(engine.clone(), &rules, &counters, clock.clone())?;
+        let views = fold.views();
+        let last_stamp = views.latest().state.time().last_told();
+        let (recorder, writer) = recorder::new(engine, counters, clock, last_stamp, sender);
+        let (turn, threads, stops) = (Turn::default(), Arc::default(), Arc::default());
+        Ok((Self { recorder, views, rules, turn, threads, stops }, writer, fold))
     }
 
     /// Appends a change that an administrator made. When this returns `Ok`, the change is durable and in
@@ -146,7 +169,21 @@ impl Log {
     /// # Errors
     /// The change is not in the log: the disk refused it, or the queue is full.
     pub async fn append(&self, event: Event) -> Result<(), AppendError> {
-        self.recorder.append(event).await
+        self.recorder.append(event, None).await
+    }
+
+    /// Decides on the latest view, and appends the change only if no other was made since. Where one was, waits until the
+    /// view shows it and decides again, five times at most. When this returns `Ok`, the change is durable and in
+    /// [`Log::view`]. Decisions of this process take turns. `decide` returns the change, or nothing where there is none to
+    /// make, and what the caller gets; an error of its own ends it.
+    ///
+    /// # Errors
+    /// The change is not in the log: the disk refused it, or other changes came between each time.
+    pub async fn decide<T, E>(
+        &self,
+        decide: impl FnMut(&View) -> Result<(Option<Event>, T), E>,
+    ) -> Result<Result<T, E>, AppendError> {
+        self.turn.decide(&self.recorder, &self.views, decide).await
     }
 
     /// Says that an observation will be handed over in a moment: those that come together share one write.
@@ -187,7 +224,7 @@ impl Log {
     /// # Errors
     /// The store cannot be read.
     pub fn events_after(&self, sequence: u64) -> Result<Events, ReadError> {
-        self.recorder.store()?.events_after(sequence)
+        self.recorder.kept()?.events_after(sequence)
     }
 
     /// Every event in log order, with its sequence number, as it stands now: everything that was called durable is in
@@ -196,7 +233,7 @@ impl Log {
     /// # Errors
     /// The store cannot be read.
     pub fn events(&self) -> Result<Events, ReadError> {
-        self.recorder.store()?.events_after(0)
+        self.recorder.kept()?.events_after(0)
     }
 
     /// Everything that cannot be folded again, as it stands now: what was called durable is in it. Blocks as
@@ -206,7 +243,7 @@ impl Log {
     /// # Errors
     /// The store cannot be read.
     pub fn backup(&self) -> Result<Backup, ReadError> {
-        Ok(Backup::new(self.recorder.store()?.ground()?, clock::now()))
+        Ok(Backup::new(self.recorder.kept()?.whole()?, clock::now()))
     }
 
     /// Administrators' latest acts before the event `before` that `wanted` wants, newest first, at most `limit`, each with
@@ -220,7 +257,7 @@ impl Log {
         limit: usize,
         wanted: impl Fn(&Act) -> bool,
     ) -> Result<Vec<(u64, Act)>, ReadError> {
-        self.view().acts.read(&self.recorder.store()?, before, limit, wanted)
+        self.view().acts.read(self.recorder.kept()?, before, limit, wanted)
     }
 
     /// Everything that was folded by the time `at`, and nothing later. Reads the log from its beginning: seconds for
@@ -229,7 +266,7 @@ impl Log {
     /// # Errors
     /// Retention removed what would be needed, or the log cannot be read.
     pub fn view_at(&self, at: Time) -> Result<View, PastError> {
-        retention::view_at(&self.recorder.store()?, &self.rules, self.view().state.time(), at)
+        retention::view_at(self.recorder.kept()?, &self.rules, self.view().state.time(), at)
     }
 
     /// Registers the log's counters and gauges.
@@ -257,7 +294,6 @@ impl Log {
             // A thread that panicked has said so already; closing goes on.
             let _ = thread.join();
         }
-        self.recorder.close_store();
     }
 }
 

@@ -1,65 +1,43 @@
-//! Bounded queue → one writer → group commit → an answer to everybody that waits.
+//! The recorder: a bounded queue, one writer, group commit, and an answer to everybody that waits.
 //!
-//! The writer takes everything that waits into one frame of the journal: under load the frames grow by themselves, and a
-//! lone request waits for one write and one `fdatasync` only. A crowd gives those who come back a moment, see
-//! `GATHER_PAUSE` in `writer`.
+//! The writer takes everything that waits into one group of events: under load the groups grow by themselves, and a lone
+//! request waits for one append only. A crowd gives those who come back a moment, see `GATHER_PAUSE` in `writer`.
 //!
-//! When a frame cannot be written, everybody that waits for it hears so at once, the loss is counted, and the disk is tried
-//! again from time to time. The first thing that is then written is the gap.
+//! When a group cannot be written, everybody that waits for it hears so at once, the loss is counted, and the engine is
+//! tried again from time to time. The first thing that is then written is the gap.
 
 mod batch;
-mod eyes;
+mod queue;
+mod shared;
+mod watch;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Instant;
 
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
-use super::announced::{Announced, Announcement};
 use super::counters::Counters;
-use super::footing::{Astray, Footing};
+use super::engine::Engine;
+use super::error::{AppendError, ReadError};
+use super::fold::FoldSender;
 use super::health::{Gauges, Health};
-use super::herald::Waiter;
-use super::journal::Journal;
-use super::keeper::Progress;
-use super::meter::{Meters, Verdict};
-use super::scrub::Findings;
-use super::store::{ReadError, Slot, Store};
-use super::view::Follower;
-use crate::clock::ClockMonitor;
+use super::in_flight::Announcement;
+use super::meter::Verdict;
+use crate::clock::Clock;
 use crate::deadline::{Deadlines, Elapsed};
 use crate::model::act::Action;
 use crate::model::event::{Event, Observation};
 use crate::model::time::Time;
-use eyes::Eyes;
-use writer::{Waiting, Writer};
+use queue::{Change, Entry, Queues};
+use shared::Shared;
+pub(super) use writer::Writer;
 
 /// Entries that may wait for the writer. At 300 B each, some 20 MB.
 const QUEUE_ENTRIES_MAX: usize = 65_536;
 /// Changes that may wait for the writer. They wait for no observation, so a few are many.
 const CHANGES_MAX: usize = 1_024;
-
-/// Why a change is not in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The queue is full.
-    #[error("the log cannot keep up; try again")]
-    Busy,
-    /// The disk refused it.
-    #[error("the log cannot be written; the server's own log says why")]
-    Unwritable,
-    /// The log's files were deleted or replaced, so it would be lost.
-    #[error("the log's files were deleted or replaced under the running server; /status says what to do")]
-    Astray,
-    /// The log was closed.
-    #[error("the log is closed: the server is shutting down")]
-    Closed,
-}
 
 /// What became of an observation by the time that somebody stopped waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,26 +50,6 @@ pub enum Durability {
     Lost,
 }
 
-enum Entry {
-    Observed(Box<Observation>, Waiter),
-    Learned(Event),
-    /// A change that keeps its place behind what was handed over before.
-    Change(Change),
-    /// There is something to do besides: a change, or what was counted.
-    Wake,
-    Read(Reader),
-    Stop,
-}
-
-/// A change, and who waits for it.
-struct Change {
-    event: Event,
-    told: oneshot::Sender<Result<(), AppendError>>,
-}
-
-/// Who waits until the database has what was handed over before: told whether it has.
-pub(super) type Reader = SyncSender<bool>;
-
 /// The writing end of the queue, and what can be asked of the writer.
 #[derive(Clone)]
 pub(super) struct Recorder {
@@ -100,60 +58,10 @@ pub(super) struct Recorder {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    counters: Counters,
-    store: Slot,
-    progress: Arc<Progress>,
-    /// Losses that are not in the log yet.
-    gap: Mutex<Option<Gap>>,
-    /// What each token may write, and what is counted instead.
-    meters: Meters,
-    writable: AtomicBool,
-    /// The loss of the log's files that the last look found.
-    astray: Mutex<Option<Astray>>,
-    /// When something was made durable.
-    written_at: Mutex<Option<Instant>>,
-    announced: Arc<Announced>,
-    /// Findings of the slow pass over the database.
-    findings: Findings,
-}
-
-#[derive(Clone, Copy)]
-struct Gap {
-    from: Time,
-    lost: u64,
-}
-
-impl Shared {
-    fn health(&self) -> Health {
-        Health {
-            astray: locked(&self.astray).clone(),
-            writable: self.writable.load(Ordering::Relaxed),
-            database_writable: !self.progress.is_failing(),
-            journal_free_bytes: self.progress.free_bytes(),
-            written_ago: locked(&self.written_at).map(|at| at.elapsed()),
-            damaged_events: self.findings.get().damaged,
-            scrubbed_ago: self.findings.get().ended_at.map(|at| at.elapsed()),
-        }
-    }
-
-    fn lose(&self, at: Time, lost: u64) {
-        if lost > 0 {
-            self.counters.lost.inc_by(lost);
-            locked(&self.gap).get_or_insert(Gap { from: at, lost: 0 }).lost += lost;
-        }
-    }
-}
-
-/// A poisoned lock means that some thread panicked; what it guards here is whole at every instant.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Waits, for a bounded time, until an observation is on the disk.
 #[must_use]
 pub struct Receipt {
-    written: Option<oneshot::Receiver<()>>,
+    pub(super) written: Option<oneshot::Receiver<()>>,
     shared: Arc<Shared>,
 }
 
@@ -174,11 +82,13 @@ impl Receipt {
 
 impl Recorder {
     pub(super) fn announce(&self) -> Announcement {
-        self.shared.announced.one_more()
+        self.shared.in_flight.one_more()
     }
 
     pub(super) fn record(&self, observation: Observation) -> Receipt {
-        if let Verdict::Count { is_news } = self.shared.meters.admit(&observation, Instant::now()) {
+        if let Verdict::Count { is_news } =
+            self.shared.meters.admit(&observation, self.shared.clock.instant())
+        {
             self.shared.counters.left_out.inc();
             self.wake(is_news);
             return Receipt { written: None, shared: self.shared.clone() };
@@ -187,7 +97,7 @@ impl Recorder {
     }
 
     pub(super) fn refuse(&self, observation: Observation) {
-        match self.shared.meters.refuse(&observation, Instant::now()) {
+        match self.shared.meters.refuse(&observation, self.shared.clock.instant()) {
             Verdict::Write => drop(self.write(observation)),
             Verdict::Count { is_news } => {
                 self.shared.counters.refusals_counted.inc();
@@ -204,9 +114,9 @@ impl Recorder {
     }
 
     fn write(&self, observation: Observation) -> Receipt {
-        let (told, written) = oneshot::channel();
+        let (waiter, written) = oneshot::channel();
         let at = observation.at;
-        let queued = self.queue.try_send(Entry::Observed(Box::new(observation), told));
+        let queued = self.queue.try_send(Entry::Observed(Box::new(observation), waiter));
         if queued.is_err() {
             self.shared.lose(at, 1);
         }
@@ -215,39 +125,34 @@ impl Recorder {
 
     pub(super) fn learn(&self, event: Event) -> bool {
         // What content says about itself can be learned again at its next pull, so a full queue loses no truth.
-        self.shared.meters.may_learn(Instant::now()) && self.queue.try_send(Entry::Learned(event)).is_ok()
+        self.shared.meters.may_learn(self.shared.clock.instant())
+            && self.queue.try_send(Entry::Learned(event)).is_ok()
     }
 
-    pub(super) async fn append(&self, event: Event) -> Result<(), AppendError> {
-        let (told, applied) = oneshot::channel();
+    /// Hands over a change and waits until the view shows it. With `seen`, only if no act after that one is in the log.
+    pub(super) async fn append(&self, event: Event, seen: Option<u64>) -> Result<(), AppendError> {
+        let (answer, answered) = oneshot::channel();
         let overtakes = overtakes(&event);
-        let change = Change { event, told };
+        let change = Change { event, seen, answer };
         if overtakes {
             self.changes.try_send(change).map_err(refused)?;
             self.wake(true);
         } else {
             self.queue.try_send(Entry::Change(change)).map_err(refused)?;
         }
-        applied.await.unwrap_or(Err(AppendError::Closed))
+        answered.await.unwrap_or(Err(AppendError::Closed))
     }
 
-    /// The database, with everything in it that was handed over before. Blocks as long as that takes.
-    pub(super) fn store(&self) -> Result<Store, ReadError> {
-        let (told, kept) = sync_channel(1);
-        self.queue.send(Entry::Read(told)).map_err(|_| ReadError::Closed)?;
-        if kept.recv() == Ok(true) {
-            self.shared.store.get().ok_or(ReadError::Closed)
-        } else {
-            Err(ReadError::Closed)
-        }
+    /// The engine, once everything that was handed over before is kept. Blocks as long as that takes.
+    pub(super) fn kept(&self) -> Result<&dyn Engine, ReadError> {
+        let (answer, kept) = sync_channel(1);
+        self.queue.send(Entry::Keep(answer)).map_err(|_| ReadError::Closed)?;
+        if kept.recv() == Ok(true) { Ok(&*self.shared.engine) } else { Err(ReadError::Closed) }
     }
 
-    pub(super) fn slot(&self) -> Slot {
-        self.shared.store.clone()
-    }
-
-    pub(super) fn findings(&self) -> Findings {
-        self.shared.findings.clone()
+    /// The engine, with whatever is kept by now.
+    pub(super) fn engine(&self) -> Arc<dyn Engine> {
+        self.shared.engine.clone()
     }
 
     pub(super) fn counters(&self) -> &Counters {
@@ -266,14 +171,21 @@ impl Recorder {
         registry.sub_registry_with_prefix("landfall_log").register_collector(Box::new(gauges));
     }
 
+    /// Losses that are not in the log yet.
+    #[cfg(test)]
+    pub(super) fn pending_losses(&self) -> u64 {
+        shared::locked(&self.shared.gap).map_or(0, |gap| gap.lost)
+    }
+
+    /// Forgets these, as no log should.
+    #[cfg(test)]
+    pub(super) fn forget_gap(&self) {
+        *shared::locked(&self.shared.gap) = None;
+    }
+
     pub(super) fn stop(&self) {
         // A writer that has ended already needs no telling. Blocks while the queue is full; the writer empties it.
         let _ = self.queue.send(Entry::Stop);
-    }
-
-    /// Closes the store, once nobody writes any more.
-    pub(super) fn close_store(&self) {
-        self.shared.store.set(None);
     }
 }
 
@@ -293,34 +205,19 @@ fn refused<T>(error: TrySendError<T>) -> AppendError {
     }
 }
 
-/// Starts the writer's thread over a journal; `store` is the database that follows it.
-pub(super) fn start(
-    journal: Journal,
-    store: Slot,
+/// A recorder over an engine, and its writer.
+pub(super) fn new(
+    engine: Arc<dyn Engine>,
     counters: Counters,
-    follower: Follower,
-    watch: ClockMonitor,
-    footing: Arc<Footing>,
-) -> std::io::Result<(Recorder, JoinHandle<()>)> {
+    clock: Clock,
+    last_stamp: Option<Time>,
+    fold: FoldSender,
+) -> (Recorder, Writer) {
     let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);
     let (changes, waiting_changes) = sync_channel(CHANGES_MAX);
-    let (progress, gap) = (journal.progress(), Mutex::new(None));
-    let shared = Arc::new(Shared {
-        counters,
-        store,
-        progress,
-        gap,
-        meters: Meters::default(),
-        writable: AtomicBool::new(true),
-        astray: Mutex::default(),
-        written_at: Mutex::default(),
-        announced: Arc::default(),
-        findings: Findings::default(),
-    });
-    let waiting = Waiting { entries, changes: waiting_changes };
-    let eyes = Eyes::new(watch, footing, shared.clone());
-    let writer = Writer::new(shared.clone(), journal, follower, eyes);
-    let thread =
-        std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&waiting))?;
-    Ok((Recorder { queue, changes, shared }, thread))
+    let monitor = clock.monitor(last_stamp);
+    let shared = Arc::new(Shared::new(engine, counters, clock));
+    let queues = Queues { entries, changes: waiting_changes };
+    let writer = Writer::new(shared.clone(), queues, fold, monitor);
+    (Recorder { queue, changes, shared }, writer)
 }

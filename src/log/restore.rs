@@ -6,8 +6,9 @@ use std::io::Read;
 use std::path::Path;
 
 use super::backup::{BackupError, Contents, Reader, Record};
-use super::draft::{Draft, DraftError};
-use super::store::Store;
+use super::error::OpenError;
+use super::local::draft::{Draft, DraftError};
+use super::local::store::Store;
 use super::{codec, snapshot};
 use crate::model::deployments::Rules;
 
@@ -27,7 +28,7 @@ pub enum RestoreError {
     Draft(#[from] DraftError),
 }
 
-impl From<super::OpenError> for RestoreError {
+impl From<OpenError> for RestoreError {
     fn from(error: super::OpenError) -> Self {
         Self::Draft(error.into())
     }

@@ -7,15 +7,19 @@
 //! evidence and the history of tokens remain, and only questions about a moment before the base can no longer be
 //! answered. A crash between the two steps loses nothing: what is left over is not folded twice, and removed later.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::snapshot;
-use super::store::{Fault, OpenError, ReadError, Slot, Snapshot, Store};
-use super::view::{View, Views, base};
+use super::engine::{Engine, Snapshot};
+use super::error::{OpenError, ReadError};
+use super::fold::Views;
+use super::snapshot::{self, base};
+use super::view::View;
 use crate::clock;
 use crate::model::deployments::Rules;
+use crate::model::event::Event;
 use crate::model::log_time::LogTime;
 use crate::model::time::{Span, Time};
 
@@ -34,16 +38,14 @@ pub(super) enum ThinError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Database(#[from] Fault),
+    Engine(#[from] ReadError),
     #[error("the base cannot be written: {0}")]
     Base(#[from] postcard::Error),
 }
 
 /// Starts the thread that removes what is older than `keep`, until the other end of `stop` is gone.
 pub(super) fn start(
-    slot: Slot,
+    engine: Arc<dyn Engine>,
     views: Views,
     rules: Rules,
     keep: Span,
@@ -51,10 +53,9 @@ pub(super) fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let work = move || {
         while stop.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-            let Some(store) = slot.get() else { continue };
             let lived = views.latest().state.time().lived_until(clock::now());
-            match thin(&store, &rules, lived - keep, EVENTS_MIN) {
-                Ok(0) => {}
+            match thin(&*engine, &rules, lived - keep, EVENTS_MIN) {
+                Ok(0) | Err(ThinError::Engine(ReadError::Closed)) => {}
                 Ok(events) => tracing::info!(events, "old observations left the log; what they proved stays"),
                 Err(error) => tracing::warn!(%error, "old observations could not be removed"),
             }
@@ -65,26 +66,47 @@ pub(super) fn start(
 
 /// Moves what came before the log had lived for `until` into the base, if that is at least `events_min` events, and
 /// removes it. Returns how many events moved.
-pub(super) fn thin(store: &Store, rules: &Rules, until: Span, events_min: u64) -> Result<u64, ThinError> {
-    let mut base = base(store, rules)?;
+pub(super) fn thin(
+    engine: &dyn Engine,
+    rules: &Rules,
+    until: Span,
+    events_min: u64,
+) -> Result<u64, ThinError> {
+    let mut base = base(engine, rules)?;
     let before = base.applied;
+    let end = end_of_old(engine, &base, until)?;
+    let moved = if end - before >= events_min { end - before } else { 0 };
+    if moved > 0 {
+        for entry in engine.events_after(before)? {
+            let (sequence, event) = entry?;
+            if sequence > end {
+                break;
+            }
+            base.apply(sequence, &event);
+        }
+        engine.keep_snapshot(Snapshot::Base, &snapshot::encode(&base)?)?;
+    }
+    while engine.remove(before + moved, Event::is_observed, REMOVED_MAX)? {}
+    Ok(moved)
+}
+
+/// The last event that may go into the base. It is an observation, and no event before it is later on the log's line: a
+/// question about a time after the base has to find everything in it that came before, and nothing that came later.
+fn end_of_old(engine: &dyn Engine, base: &View, until: Span) -> Result<u64, ReadError> {
     let mut time = base.state.time().clone();
-    for entry in store.events_after(before)? {
+    let (mut end, mut latest) = (base.applied, time.furthest());
+    for entry in engine.events_after(base.applied)? {
         let (sequence, event) = entry?;
-        time.take(&event);
+        latest = latest.max(Some(time.take(&event)));
         let is_recent = event.is_observed() && time.lived() >= until;
-        if is_recent || sequence - before > EVENTS_MAX {
+        if is_recent || sequence - base.applied > EVENTS_MAX {
             break;
         }
-        base.apply(sequence, &event);
+        if event.is_observed() && time.furthest() >= latest {
+            end = sequence;
+        }
     }
-    let moved = base.applied - before;
-    if moved >= events_min {
-        store.keep_snapshot(Snapshot::Base, &snapshot::encode(&base)?)?;
-    }
-    let through = if moved >= events_min { base.applied } else { before };
-    while store.remove_observations(through, REMOVED_MAX)? {}
-    Ok(if moved >= events_min { moved } else { 0 })
+    Ok(end)
 }
 
 /// Why a question about the past has no answer.
@@ -106,13 +128,18 @@ pub enum PastError {
 
 /// The log as it was at `at`: everything folded again that people are shown as observed until then, and nothing later.
 /// `whole` is the time of the log as a whole: what the clock said is put right by what comes later.
-pub(super) fn view_at(store: &Store, rules: &Rules, whole: &LogTime, at: Time) -> Result<View, PastError> {
-    let mut view = base(store, rules)?;
+pub(super) fn view_at(
+    engine: &dyn Engine,
+    rules: &Rules,
+    whole: &LogTime,
+    at: Time,
+) -> Result<View, PastError> {
+    let mut view = base(engine, rules)?;
     let mut time = view.state.time().clone();
     if let Some(before) = time.furthest().map(|line| whole.told(line)).filter(|before| at < *before) {
         return Err(PastError::Removed { before });
     }
-    for entry in store.events_after(view.applied)? {
+    for entry in engine.events_after(view.applied)? {
         let (sequence, event) = entry?;
         let line = time.take(&event);
         // Within the jitter a later entry can still be in time.

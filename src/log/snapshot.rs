@@ -1,10 +1,12 @@
-//! What is folded, as bytes: so that opening does not take longer the older the log is.
+//! A view as bytes, so that opening does not take longer the older the log is.
 //!
-//! The latest one is a shortcut and nothing more: one that does not fit this release is left aside, and the log is
+//! The latest snapshot is a shortcut and nothing more: one that does not fit this release is left aside, and the log is
 //! folded again. The base holds what retention took from the log's beginning; folding begins with it.
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::{Engine, Snapshot};
+use super::error::OpenError;
 use super::view::View;
 use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::directory::Directory;
@@ -76,4 +78,52 @@ pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
     let is_ours = maker == Maker::this(rules);
     state.set_rules(rules.clone());
     rest.is_empty().then_some(Kept { view: View { directory, state, deploys, acts, applied }, is_ours })
+}
+
+/// The view that folding the whole log begins with: an empty one, or what retention removed from the log's beginning.
+///
+/// # Errors
+/// The base cannot be read, or is not what retention kept last.
+pub(super) fn base(engine: &dyn Engine, rules: &Rules) -> Result<View, OpenError> {
+    let extent = engine.events_after(0).map_err(|error| error.at_opening("the log".as_ref()))?.extent;
+    let damaged = |what: &str| {
+        let reason = format!("what retention kept of removed observations {what}");
+        OpenError::Damaged { path: extent.path.clone(), reason }
+    };
+    match engine.snapshot(Snapshot::Base).map_err(|error| error.at_opening(&extent.path))? {
+        None if extent.thinned == 0 => Ok(View::new(rules)),
+        None => Err(damaged("is missing")),
+        Some(bytes) if !is_whole(&bytes) => Err(damaged("has another checksum")),
+        Some(bytes) => match decode(&bytes, rules) {
+            Some(kept) if kept.view.applied >= extent.thinned => Ok(kept.view),
+            Some(_) => Err(damaged("is older than it should be")),
+            None => Err(damaged("cannot be read by this release")),
+        },
+    }
+}
+
+/// The view that an opening begins with: the latest snapshot, or the base. One that is older than what retention removed
+/// is left aside: observations between the two are in the base alone.
+///
+/// # Errors
+/// The base is needed, and cannot be read or is not what retention kept last.
+pub(super) fn begin(engine: &dyn Engine, rules: &Rules) -> Result<View, OpenError> {
+    let extent = engine.events_after(0).map_err(|error| error.at_opening("the log".as_ref()))?.extent;
+    match latest(engine, rules).filter(|view| view.applied >= extent.thinned) {
+        Some(view) => Ok(view),
+        None => base(engine, rules),
+    }
+}
+
+/// The view of the latest snapshot, if that is of this release. A damaged one is left aside, for the log can be folded
+/// again.
+fn latest(engine: &dyn Engine, rules: &Rules) -> Option<View> {
+    let bytes = match engine.snapshot(Snapshot::Latest) {
+        Ok(bytes) => bytes?,
+        Err(error) => {
+            tracing::warn!(%error, "the latest snapshot of the log cannot be read; all of the log is");
+            return None;
+        }
+    };
+    decode(&bytes, rules).filter(|kept| kept.is_ours).map(|kept| kept.view)
 }

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::store::Snapshot;
+use super::engine::Snapshot;
+use super::local::journal::Disk;
+use super::local::store::Store;
 use super::*;
 use crate::deadline::Deadlines;
 use crate::model::act::{Action, Actor};
@@ -46,14 +48,18 @@ pub(super) fn open(dir: &Path) -> Log {
     Log::open(dir, Rules::default()).unwrap()
 }
 
-fn start(store: Store, journal: Journal) -> Log {
-    start_with(store, journal, ClockMonitor::start)
-}
-
-fn start_with(store: Store, journal: Journal, watch: impl FnOnce(Option<Time>) -> ClockMonitor) -> Log {
-    let rules = Rules::default();
-    let view = view::known(&store, &rules).unwrap();
-    Log::start(store, journal, rules, view, watch).unwrap()
+/// A log over a database, whose new journal has halves of `half_pages` on the disk that `wrap` makes of the real one.
+fn start(
+    store: Store,
+    clock: Clock,
+    half_pages: u32,
+    wrap: impl Fn(Box<dyn Disk>) -> Box<dyn Disk> + Send + Sync + 'static,
+) -> Log {
+    let counters = Counters::default();
+    let mut local = Local::of(store, counters.failures.clone());
+    local.disks.half_pages = Some(half_pages);
+    local.disks.wrap = Some(Box::new(wrap));
+    Log::start(Arc::new(local), Rules::default(), counters, clock).unwrap()
 }
 
 pub(super) fn stored(log: &Log) -> Vec<Event> {
@@ -200,7 +206,7 @@ async fn an_opening_from_a_snapshot_sees_what_a_whole_one_sees() {
     }
     log.close();
     let folded = open(dir.path());
-    assert!(matches!(folded.recorder.store().unwrap().snapshot(Snapshot::Latest), Ok(Some(_))));
+    assert!(matches!(folded.recorder.kept().unwrap().snapshot(Snapshot::Latest), Ok(Some(_))));
     // What follows a snapshot is folded on top of it.
     assert_eq!(folded.record(observation(20)).durable(&long()).await, Durability::Durable);
     folded.close();
@@ -230,7 +236,7 @@ async fn a_snapshot_that_does_not_fit_is_left_aside() {
     assert_eq!(log.record(observation(1)).durable(&long()).await, Durability::Durable);
     log.close();
     let log = open(dir.path());
-    let bytes = log.recorder.store().unwrap().snapshot(Snapshot::Latest).unwrap().unwrap();
+    let bytes = log.recorder.kept().unwrap().snapshot(Snapshot::Latest).unwrap().unwrap();
     let rules = Rules::default();
     assert!(snapshot::decode(&bytes, &rules).unwrap().is_ours);
     let other = Rules { settle: crate::model::time::Span::from_secs(7) };
@@ -240,7 +246,7 @@ async fn a_snapshot_that_does_not_fit_is_left_aside() {
         damaged[place] ^= 1;
         assert!(snapshot::decode(&damaged, &rules).is_none(), "byte {place}");
     }
-    log.recorder.store().unwrap().keep_snapshot(Snapshot::Latest, b"nonsense").unwrap();
+    log.recorder.kept().unwrap().keep_snapshot(Snapshot::Latest, b"nonsense").unwrap();
     log.close();
     assert_eq!(open(dir.path()).view().applied, 1);
 }
@@ -264,16 +270,15 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
     };
     let at_80 = past(&log, 80).unwrap();
 
-    let (store, rules, until) = (log.recorder.store().unwrap(), Rules::default(), Span::from_mins(70));
-    assert_eq!(retention::thin(&store, &rules, until, 1_000).unwrap(), 0, "too few to be worth it");
-    assert_eq!(retention::thin(&store, &rules, until, 10).unwrap(), 71);
-    assert_eq!(retention::thin(&store, &rules, until, 10).unwrap(), 0, "nothing is left to do");
+    let (engine, rules, until) = (log.recorder.kept().unwrap(), Rules::default(), Span::from_mins(70));
+    assert_eq!(retention::thin(engine, &rules, until, 1_000).unwrap(), 0, "too few to be worth it");
+    assert_eq!(retention::thin(engine, &rules, until, 10).unwrap(), 71);
+    assert_eq!(retention::thin(engine, &rules, until, 10).unwrap(), 0, "nothing is left to do");
     assert_eq!(stored(&log).len(), 102 - 70, "only observations go");
 
     assert_eq!(past(&log, 80).unwrap(), at_80);
     assert!(matches!(past(&log, 50), Err(PastError::Removed { .. })));
-    store.keep_snapshot(Snapshot::Latest, b"lost").unwrap();
-    drop(store);
+    engine.keep_snapshot(Snapshot::Latest, b"lost").unwrap();
     log.close();
     let log = open(dir.path());
     assert_eq!(postcard::to_stdvec(&log.view().state).unwrap(), whole, "folded from the base on");
@@ -285,6 +290,31 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
         [102, 1],
         "the trail is whole"
     );
+}
+
+/// A server that ran for long and crashed: retention went beyond the snapshot of its start.
+#[tokio::test]
+async fn a_snapshot_that_retention_went_beyond_is_left_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    log.append(created("production")).await.unwrap();
+    for minute in 0..100 {
+        let observation = Observation { at: Time::from_ms(minute * 60_000), ..observation(minute as u64) };
+        assert_eq!(log.record(observation).durable(&long()).await, Durability::Durable);
+        if minute == 10 {
+            let bytes = snapshot::encode(&log.view()).unwrap();
+            log.recorder.kept().unwrap().keep_snapshot(Snapshot::Latest, &bytes).unwrap();
+        }
+    }
+    let early = log.recorder.kept().unwrap().snapshot(Snapshot::Latest).unwrap().unwrap();
+    log.close();
+    let log = open(dir.path());
+    let whole = postcard::to_stdvec(&log.view().state).unwrap();
+    let engine = log.recorder.kept().unwrap();
+    retention::thin(engine, &Rules::default(), Span::from_mins(70), 10).unwrap();
+    engine.keep_snapshot(Snapshot::Latest, &early).unwrap();
+    log.close();
+    assert!(postcard::to_stdvec(&open(dir.path()).view().state).unwrap() == whole);
 }
 
 #[tokio::test]

@@ -27,7 +27,6 @@ use super::problem::Problem;
 use super::{Answer, App, json as answer, releases};
 use crate::clock::now;
 use crate::config::{Provider, Webhook};
-use crate::model::act::Action;
 use crate::model::releases::{Added, Registration, history, notes};
 pub(super) use deliveries::Deliveries;
 use payload::{Published, Told};
@@ -81,7 +80,7 @@ async fn receive(provider: Provider, app: &App, request: Request) -> Answer {
         return ignored(&format!("the tag {:?} is no version", published.tag));
     }
     let delivery = deliveries::Delivery::of(provider, &parts.headers, &body)?;
-    let _changing = app.changes.lock().await;
+    let _delivering = app.delivering.lock().await;
     if app.deliveries.has(&delivery) {
         return Err(Problem::conflict("this delivery was taken before; nothing was changed"));
     }
@@ -105,7 +104,7 @@ fn unsigned(app: &App, provider: Provider, from: IpAddr) -> Problem {
     app.limits.failed(from, Instant::now()).err().map_or_else(Problem::unsigned, Problem::too_many)
 }
 
-/// Registers the release for each image that is made from the source. The handler holds [`App::changes`].
+/// Registers the release for each image that is made from the source.
 async fn register(
     app: &App,
     from: IpAddr,
@@ -115,17 +114,11 @@ async fn register(
     let mut told = Vec::new();
     for hook in hooks {
         let release = registration(hook, published)?;
-        let added = app
-            .log
-            .view()
-            .state
-            .catalogue()
-            .check(&release)
-            .map_err(|conflict| Problem::differs(&conflict))?;
+        let by = Signed::by(hook, from);
+        let added = app.decide_signed(&by, |view, _| releases::addition(view, &release)).await?;
         told.push(json!({ "repository": hook.repository.as_str(), "version": release.version }));
         if added != Added::Same {
             tracing::info!(webhook = hook.name, repository = %hook.repository, version = release.version, "release registered");
-            app.act_signed(&Signed::by(hook, from), now(), Action::ReleaseAdded(Box::new(release))).await?;
         }
     }
     Ok(told)

@@ -28,7 +28,7 @@ const SKEW_MAX: Span = Span::from_mins(5);
 /// Most signatures in one header: old and new while a secret is changed.
 const SIGNATURES_MAX: usize = 8;
 
-/// Somebody who knows a webhook's secret. [`crate::admin::App::act_signed`] demands one.
+/// Somebody who knows a webhook's secret. [`crate::admin::App::decide_signed`] demands one.
 #[derive(Clone, Debug)]
 pub(in crate::admin) struct Signed {
     actor: Actor,

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::{BASE, DAMAGED, END, EVENT, HEAD, Head, MAGIC, VERSION};
-use crate::log::store::{Ground, ReadError};
+use crate::log::engine::Whole;
+use crate::log::error::ReadError;
 use crate::model::time::Time;
 
 /// Bytes are handed on in blocks of about this size, whatever the log's size.
@@ -15,7 +16,7 @@ const BLOCK_CAPACITY_BYTES: usize = BLOCK_BYTES + 4 * 1024;
 /// A backup in the making: its bytes, block by block. It holds what the database was at one moment, so whoever has one
 /// either goes on or drops it.
 pub struct Backup {
-    ground: Ground,
+    whole: Whole,
     encoder: Encoder,
     /// What of the base is written.
     base_bytes: usize,
@@ -23,15 +24,15 @@ pub struct Backup {
 }
 
 impl Backup {
-    pub(in crate::log) fn new(ground: Ground, made_at: Time) -> Self {
+    pub(in crate::log) fn new(whole: Whole, made_at: Time) -> Self {
         let release = env!("CARGO_PKG_VERSION").to_owned();
-        let head = Head { made_at, last: ground.head().last, thinned: ground.head().thinned, release };
-        Self { ground, encoder: Encoder::new(&head), base_bytes: 0, is_done: false }
+        let head = Head { made_at, last: whole.extent.last, thinned: whole.extent.thinned, release };
+        Self { whole, encoder: Encoder::new(&head), base_bytes: 0, is_done: false }
     }
 
     /// Writes the next record. Returns whether there was one.
     fn step(&mut self) -> Result<bool, ReadError> {
-        let rest = &self.ground.base()[self.base_bytes..];
+        let rest = &(*self.whole.base).as_ref()[self.base_bytes..];
         if !rest.is_empty() {
             let piece = &rest[..rest.len().min(BLOCK_BYTES)];
             self.base_bytes += piece.len();
@@ -39,10 +40,10 @@ impl Backup {
             return Ok(true);
         }
         let encoder = &mut self.encoder;
-        match self.ground.events.next(|sequence, bytes| encoder.event(sequence, bytes)) {
-            Some(written) => Ok(written.map(|()| true)?),
-            None => Ok(false),
-        }
+        let Some(event) = self.whole.events.next() else { return Ok(false) };
+        let (sequence, bytes) = event?;
+        encoder.event(sequence, &bytes);
+        Ok(true)
     }
 }
 

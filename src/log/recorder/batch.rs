@@ -1,98 +1,133 @@
-//! One frame's worth of everything that waits for the journal.
+//! One group's worth of everything that waits for the engine.
 
 use std::sync::mpsc::TryRecvError;
 
-use tokio::sync::oneshot;
-
-use super::eyes::Eyes;
-use super::writer::Waiting;
-use super::{AppendError, Change, Entry, Gap, Reader, Shared, locked};
-use crate::clock::{self, ClockMonitor};
-use crate::log::codec::CodecError;
-use crate::log::frame::Frame;
-use crate::log::herald::Waiter;
+use super::queue::{Change, Entry, Queues};
+use super::shared::{Gap, Shared, locked};
+use super::watch::Watch;
+use crate::log::engine::Group;
+use crate::log::error::AppendError;
+use crate::log::fold::{Answer, KeptAnswer};
+use crate::log::notifier::Waiter;
 use crate::model::event::Event;
 use crate::model::log_time::Step;
-use crate::model::time::Span;
+use crate::model::time::{Span, Time};
 
-/// Entries in one frame: few enough that nobody waits for long.
-const FRAME_ENTRIES_MAX: usize = 2_048;
-/// A frame of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
-const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Entries in one group: few enough that nobody waits for long.
+const GROUP_ENTRIES_MAX: usize = 2_048;
+/// A group of this many bytes takes no more entries. The largest event has some 50 kB: what an image says about itself.
+const GROUP_BYTES_MAX: usize = 1024 * 1024;
 
-/// Everything that goes into one frame, and everybody who waits for it.
+/// Everything that goes into one group, and everybody who waits for it.
+#[derive(Default)]
 pub(super) struct Batch {
-    pub(super) frame: Frame,
-    pub(super) events: Vec<Event>,
+    pub(super) group: Group,
     pub(super) observers: Vec<Waiter>,
-    pub(super) changers: Vec<oneshot::Sender<Result<(), AppendError>>>,
-    pub(super) readers: Vec<Reader>,
+    pub(super) changers: Vec<Answer>,
+    /// The only change in it that depends on what its decision saw.
+    pub(super) decision: Option<Decision>,
+    pub(super) keeps: Vec<KeptAnswer>,
+    /// Work that has to wait for the next batch.
+    pub(super) rest: Rest,
     /// Observations that have no bytes: no codec should know any.
     pub(super) lost: u64,
     /// The clock's steps that it tells, together.
     pub(super) stepped: Span,
 }
 
+/// A change that goes in only if no act after `seen` is in the log.
+pub(super) struct Decision {
+    /// Its place in the group.
+    pub(super) place: usize,
+    pub(super) seen: u64,
+    pub(super) answer: Answer,
+}
+
+/// Work that waits for the next batch: a decision that may depend on an act of this one, and those who wait for it.
+#[derive(Default)]
+pub(super) struct Rest {
+    pub(super) change: Option<Change>,
+    pub(super) keeps: Vec<KeptAnswer>,
+}
+
 impl Batch {
-    pub(super) fn new(frame: Frame) -> Self {
-        Self {
-            frame,
-            events: vec![],
-            observers: vec![],
-            changers: vec![],
-            readers: vec![],
-            lost: 0,
-            stepped: Span::default(),
+    /// A batch that begins with the `rest` of the one before.
+    pub(super) fn take_rest(&mut self, rest: Rest, queues: &Queues, watch: &mut Watch) {
+        if let Some(change) = rest.change {
+            self.push_change(change, watch);
+        }
+        for answer in rest.keeps {
+            self.push_keep(answer, queues, watch);
         }
     }
 
-    /// Takes the changes that wait, up to a frame's bytes: they go first.
-    pub(super) fn take_changes(&mut self, waiting: &Waiting, eyes: &mut Eyes) {
-        while self.frame.bytes().len() < FRAME_BYTES_MAX
-            && let Ok(change) = waiting.changes.try_recv()
+    /// Takes the changes that wait, up to a group's bytes: they go first.
+    pub(super) fn take_changes(&mut self, queues: &Queues, watch: &mut Watch) {
+        while self.has_room()
+            && let Ok(change) = queues.changes.try_recv()
         {
-            self.push_change(change, eyes);
+            self.push_change(change, watch);
         }
     }
 
-    fn push_change(&mut self, Change { event, told }: Change, eyes: &mut Eyes) {
-        if eyes.would_lose(&event) {
-            let _ = told.send(Err(AppendError::Astray));
+    fn has_room(&self) -> bool {
+        self.rest.change.is_none()
+            && self.group.events().len() < GROUP_ENTRIES_MAX
+            && self.group.bytes() < GROUP_BYTES_MAX
+    }
+
+    fn push_change(&mut self, change: Change, watch: &mut Watch) {
+        if change.seen.is_some() && self.group.has_act() {
+            // The engine is asked about one decision at a time.
+            self.rest.change = Some(change);
             return;
         }
-        match self.push_event(event) {
-            Ok(()) => self.changers.push(told),
-            Err(_) => {
-                let _ = told.send(Err(AppendError::Unwritable));
+        let Change { event, seen, answer } = change;
+        if watch.would_lose(&event) {
+            let _ = answer.send(Err(AppendError::Astray));
+            return;
+        }
+        let place = self.group.events().len();
+        match (self.group.push(event), seen) {
+            (Ok(()), None) => self.changers.push(answer),
+            (Ok(()), Some(seen)) => self.decision = Some(Decision { place, seen, answer }),
+            (Err(_), _) => {
+                let _ = answer.send(Err(AppendError::Unwritable));
             }
+        }
+    }
+
+    fn push_keep(&mut self, answer: KeptAnswer, queues: &Queues, watch: &mut Watch) {
+        // It means everything that was handed over before: changes, too.
+        self.take_changes(queues, watch);
+        if self.rest.change.is_none() {
+            self.keeps.push(answer);
+        } else {
+            self.rest.keeps.push(answer);
         }
     }
 
     /// Takes an entry. Returns whether the queue goes on.
-    pub(super) fn push(&mut self, entry: Entry, waiting: &Waiting, eyes: &mut Eyes) -> bool {
+    pub(super) fn push(&mut self, entry: Entry, queues: &Queues, watch: &mut Watch) -> bool {
         match entry {
-            Entry::Observed(mut observation, told) => {
-                if eyes.watch.may_span_step(observation.at) {
-                    self.push_step(&mut eyes.watch);
+            Entry::Observed(mut observation, waiter) => {
+                if watch.clock.may_span_step(observation.at) {
+                    self.push_step(watch);
                 }
-                observation.at = eyes.watch.corrected(observation.at);
-                match self.push_event(Event::Observed(*observation)) {
-                    Ok(()) => self.observers.push(told),
+                observation.at = watch.clock.corrected(observation.at);
+                match self.group.push(Event::Observed(*observation)) {
+                    Ok(()) => self.observers.push(waiter),
                     Err(_) => self.lost += 1,
                 }
             }
             Entry::Learned(event) => {
-                let _ = self.push_event(event);
+                let _ = self.group.push(event);
             }
-            Entry::Change(change) => self.push_change(change, eyes),
+            Entry::Change(change) => self.push_change(change, watch),
             Entry::Wake => {}
-            // Both mean everything that was handed over before: changes, too.
-            Entry::Read(told) => {
-                self.take_changes(waiting, eyes);
-                self.readers.push(told);
-            }
+            Entry::Keep(answer) => self.push_keep(answer, queues, watch),
             Entry::Stop => {
-                self.take_changes(waiting, eyes);
+                self.take_changes(queues, watch);
                 return false;
             }
         }
@@ -100,11 +135,11 @@ impl Batch {
     }
 
     /// Tells a step of the clock before what is stamped by the clock after it.
-    pub(super) fn push_step(&mut self, watch: &mut ClockMonitor) {
-        let Some(Step { at, by, .. }) = watch.check() else { return };
+    pub(super) fn push_step(&mut self, watch: &mut Watch) {
+        let Some(Step { at, by, .. }) = watch.clock.check() else { return };
         self.stepped = self.stepped + by;
         // Two numbers have bytes.
-        let _ = self.push_event(Event::ClockStepped { at, by_ms: by.ms() });
+        let _ = self.group.push(Event::ClockStepped { at, by_ms: by.ms() });
     }
 
     /// Puts the losses first that are not in the log yet; returns them.
@@ -112,7 +147,7 @@ impl Batch {
         let gap = *locked(&shared.gap);
         if let Some(Gap { from, lost }) = gap {
             // A gap is three numbers: it has bytes.
-            let _ = self.push_event(Event::Gap { from, until: clock::now(), lost });
+            let _ = self.group.push(Event::Gap { from, until: shared.clock.now(), lost });
         }
         gap
     }
@@ -121,22 +156,16 @@ impl Batch {
     pub(super) fn push_counted(&mut self, counted: Vec<Event>) {
         for event in counted {
             // Its parts were written before, or are a few numbers and names: it has bytes.
-            let _ = self.push_event(event);
+            let _ = self.group.push(event);
         }
     }
 
-    fn push_event(&mut self, event: Event) -> Result<(), CodecError> {
-        self.frame.push(&event)?;
-        self.events.push(event);
-        Ok(())
-    }
-
-    /// Takes what waits, up to a frame's bounds. Returns whether the queue is still open.
-    pub(super) fn fill(&mut self, waiting: &Waiting, eyes: &mut Eyes) -> bool {
-        while self.events.len() < FRAME_ENTRIES_MAX && self.frame.bytes().len() < FRAME_BYTES_MAX {
-            match waiting.entries.try_recv() {
+    /// Takes what waits, up to a group's bounds. Returns whether the queue is still open.
+    pub(super) fn fill(&mut self, queues: &Queues, watch: &mut Watch) -> bool {
+        while self.has_room() {
+            match queues.entries.try_recv() {
                 Ok(entry) => {
-                    if !self.push(entry, waiting, eyes) {
+                    if !self.push(entry, queues, watch) {
                         return false;
                     }
                 }
@@ -145,5 +174,13 @@ impl Batch {
             }
         }
         true
+    }
+
+    /// The time of the first observation in it.
+    pub(super) fn observed_at(&self) -> Option<Time> {
+        self.group.events().iter().find_map(|event| match event {
+            Event::Observed(observation) => Some(observation.at),
+            _ => None,
+        })
     }
 }

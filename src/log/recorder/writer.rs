@@ -1,115 +1,122 @@
-//! The writer: takes what waits into one frame, writes it, and says what became of it.
+//! The writer: takes what waits into one group, appends it, and answers those who wait for it.
+//!
+//! [`Writer::step`] does what waits and needs no thread; [`Writer::run`] is the thread around it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use super::batch::Batch;
-use super::eyes::{Eyes, LOOK_PAUSE};
-use super::{AppendError, Change, Entry, Gap, Shared, locked};
-use crate::clock;
-use crate::log::frame::Frame;
-use crate::log::herald::Herald;
-use crate::log::journal::Journal;
-use crate::log::view::{Committed, Follower};
+use super::batch::{Batch, Decision, Rest};
+use super::queue::{Entry, Queues};
+use super::shared::{Gap, Shared, locked};
+use super::watch::{LOOK_PAUSE, Watch};
+use crate::clock::ClockMonitor;
+use crate::log::engine::Refusal;
+use crate::log::error::AppendError;
+use crate::log::fold::{Answer, FoldSender, Message};
+use crate::log::notifier::Notifier;
 use crate::model::event::{Event, Excess};
-use crate::model::time::{Span, Time};
+use crate::model::time::Span;
+use crate::model::time::Time;
 
-/// How long a frame waits at a time for observations that were announced, unless all have come before: what it costs
+/// How long a group waits at a time for observations that were announced, unless all have come before: what it costs
 /// besides its bytes (a sync, a few wake-ups) is the same however few share it. A pull that is alone waits for nobody;
 /// one whose upstream is slow costs the others one pause.
 const GATHER_PAUSE: Duration = Duration::from_micros(500);
 /// Most waits in a row, as long as each brings some.
 const GATHER_PAUSES_MAX: u32 = 2;
-/// Pause between two attempts to write to a journal that failed.
+/// Pause between two attempts to write to an engine that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The one that writes.
-pub(super) struct Writer {
+pub(in crate::log) struct Writer {
     shared: Arc<Shared>,
-    journal: Journal,
-    follower: Follower,
-    herald: Herald,
+    queues: Queues,
+    fold: FoldSender,
+    notifier: Notifier,
+    watch: Watch,
     retry_at: Instant,
-    eyes: Eyes,
-}
-
-/// Work that waits for the writer.
-pub(super) struct Waiting {
-    pub(super) entries: Receiver<Entry>,
-    pub(super) changes: Receiver<Change>,
-}
-
-impl Waiting {
-    /// The next entry; none at the end. Wakes up after `pause`.
-    fn next(&self, pause: Duration) -> Option<Entry> {
-        match self.entries.recv_timeout(pause) {
-            Ok(entry) => Some(entry),
-            Err(RecvTimeoutError::Timeout) => Some(Entry::Wake),
-            Err(RecvTimeoutError::Disconnected) => None,
-        }
-    }
+    rest: Rest,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, journal: Journal, follower: Follower, eyes: Eyes) -> Self {
-        Self { shared, journal, follower, herald: Herald::start(), retry_at: Instant::now(), eyes }
+    pub(super) fn new(shared: Arc<Shared>, queues: Queues, fold: FoldSender, clock: ClockMonitor) -> Self {
+        let retry_at = shared.clock.instant();
+        let watch = Watch::new(clock, shared.clone());
+        Self { shared, queues, fold, notifier: Notifier::start(), watch, retry_at, rest: Rest::default() }
     }
 
     /// Writes until the queue is closed, and then the changes that are left.
-    pub(super) fn run(mut self, waiting: &Waiting) {
-        let (mut open, mut next) = (true, Some(Entry::Wake));
-        while open && let Some(first) = next {
-            let mut batch = Batch::new(self.journal.frame());
-            self.eyes.glance();
-            batch.push_step(&mut self.eyes.watch);
-            let gap = batch.push_gap(&self.shared);
-            batch.take_changes(waiting, &mut self.eyes);
-            batch.push_counted(self.shared.meters.take_due(Instant::now()));
-            open = batch.push(first, waiting, &mut self.eyes) && batch.fill(waiting, &mut self.eyes);
-            open = open && self.gather(&mut batch, waiting);
-            if !open {
-                batch.push_counted(self.shared.meters.take_all(Instant::now()));
-            }
-            self.write(batch, gap);
-            next = if open { self.next(waiting) } else { None };
+    pub(in crate::log) fn run(mut self) {
+        let mut is_open = self.step(None);
+        while is_open {
+            is_open = self.next().is_some_and(|first| self.step(Some(first)));
         }
-        self.write_changes(waiting);
+        self.finish();
+    }
+
+    /// Writes `first` and what waits behind it, up to a group's bounds. Returns whether the queue is still open.
+    pub(in crate::log) fn step(&mut self, first: Option<Entry>) -> bool {
+        let now = self.shared.clock.instant();
+        let mut batch = Batch::default();
+        self.watch.look_if_due();
+        batch.push_step(&mut self.watch);
+        let gap = batch.push_gap(&self.shared);
+        batch.take_rest(std::mem::take(&mut self.rest), &self.queues, &mut self.watch);
+        batch.take_changes(&self.queues, &mut self.watch);
+        batch.push_counted(self.shared.meters.take_due(now));
+        let is_open = first.is_none_or(|first| batch.push(first, &self.queues, &mut self.watch))
+            && batch.fill(&self.queues, &mut self.watch)
+            && self.gather(&mut batch);
+        if !is_open {
+            batch.push_counted(self.shared.meters.take_all(now));
+        }
+        self.write(batch, gap);
+        is_open
     }
 
     /// Writes the changes that are left at the end.
-    fn write_changes(&mut self, waiting: &Waiting) {
+    pub(in crate::log) fn finish(&mut self) {
         loop {
-            let mut batch = Batch::new(self.journal.frame());
-            batch.take_changes(waiting, &mut self.eyes);
-            if batch.changers.is_empty() {
+            let mut batch = Batch::default();
+            batch.take_rest(std::mem::take(&mut self.rest), &self.queues, &mut self.watch);
+            batch.take_changes(&self.queues, &mut self.watch);
+            if !batch.group.has_act() && batch.keeps.is_empty() {
                 return;
             }
             self.write(batch, None);
         }
     }
 
-    /// The next entry, once there is one; nothing when the queue is closed. Meanwhile a journal that failed is tried again,
-    /// so that it heals, and a gap is told, although nobody pulls.
-    fn next(&mut self, waiting: &Waiting) -> Option<Entry> {
-        while !self.shared.writable.load(Ordering::Relaxed) {
-            match waiting.entries.recv_timeout(RETRY_PAUSE) {
+    /// The next entry, once there is one; nothing when the queue is closed. Meanwhile an engine that failed is tried again,
+    /// so that it heals, and a gap is written, although nobody pulls.
+    fn next(&mut self) -> Option<Entry> {
+        if self.rest.change.is_some() {
+            return Some(Entry::Wake);
+        }
+        while !self.is_writable() {
+            match self.queues.entries.recv_timeout(RETRY_PAUSE) {
                 Ok(entry) => return Some(entry),
                 Err(RecvTimeoutError::Timeout) => self.retry(),
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        let due_in = self.shared.meters.due_in(Instant::now());
-        waiting.next(due_in.unwrap_or(LOOK_PAUSE).min(LOOK_PAUSE))
+        let due_in = self.shared.meters.due_in(self.shared.clock.instant());
+        match self.queues.entries.recv_timeout(due_in.unwrap_or(LOOK_PAUSE).min(LOOK_PAUSE)) {
+            Ok(entry) => Some(entry),
+            Err(RecvTimeoutError::Timeout) => Some(Entry::Wake),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
     }
 
-    fn retry(&mut self) {
-        let mut batch = Batch::new(self.journal.frame());
+    /// Tries an engine that failed again, with the gap where there is one.
+    pub(in crate::log) fn retry(&mut self) {
+        let mut batch = Batch::default();
         let gap = batch.push_gap(&self.shared);
         if gap.is_some() {
             self.write(batch, gap);
-        } else if self.journal.unspoil().is_ok() {
+        } else if self.shared.engine.append(&mut batch.group, None).is_ok() {
             // Nothing was lost but a change that somebody was told about.
             self.shared.writable.store(true, Ordering::Relaxed);
             tracing::info!("the log can be written again");
@@ -117,17 +124,17 @@ impl Writer {
     }
 
     /// Waits for what was announced, as long as some of it comes. Returns whether the queue is still open.
-    fn gather(&mut self, batch: &mut Batch, waiting: &Waiting) -> bool {
+    fn gather(&mut self, batch: &mut Batch) -> bool {
         for _ in 0..GATHER_PAUSES_MAX {
-            let before = batch.events.len();
-            if !self.shared.announced.any() {
+            let before = batch.group.events().len();
+            if !self.shared.in_flight.any() {
                 break;
             }
-            let any_left = self.shared.announced.wait(GATHER_PAUSE);
-            if !batch.fill(waiting, &mut self.eyes) {
+            let any_left = self.shared.in_flight.wait(GATHER_PAUSE);
+            if !batch.fill(&self.queues, &mut self.watch) {
                 return false;
             }
-            if !any_left || batch.events.len() == before {
+            if !any_left || batch.group.events().len() == before {
                 break;
             }
         }
@@ -135,33 +142,52 @@ impl Writer {
     }
 
     fn write(&mut self, mut batch: Batch, gap: Option<Gap>) {
-        self.shared.lose(clock::now(), batch.lost);
-        if batch.events.is_empty() || self.is_written(&mut batch.frame) {
-            if let Some(written) = gap {
-                self.forget(written);
-            }
-            self.shared.counters.entries.inc_by(batch.events.len() as u64);
-            self.herald.tell(batch.observers);
-            if batch.stepped != Span::default() {
-                self.shared.counters.clock_steps.inc();
-                tracing::warn!(
-                    by_s = batch.stepped.ms() / 1000,
-                    "this machine's clock was set; the log's order stays what it was, and what is kept for some time is kept for that time"
-                );
-            }
-            let Batch { frame, events, changers, readers, .. } = batch;
-            if !(events.is_empty() && changers.is_empty() && readers.is_empty()) {
-                self.follower.follow(Committed { frame, events, changers, readers });
-            }
-            return;
+        self.rest = std::mem::take(&mut batch.rest);
+        self.shared.lose(self.shared.clock.now(), batch.lost);
+        let entries = batch.group.events().len() as u64;
+        match self.append(&mut batch) {
+            Some(last) => self.answer(batch, entries, gap, last),
+            None => self.lose(batch),
         }
+    }
+
+    /// Answers those who wait for a batch that is durable. The number of its last event is `last`.
+    fn answer(&mut self, batch: Batch, entries: u64, gap: Option<Gap>, last: u64) {
+        if let Some(written) = gap {
+            self.forget(written);
+        }
+        self.shared.counters.entries.inc_by(entries);
+        self.notifier.notify(batch.observers);
+        if batch.stepped != Span::default() {
+            self.shared.counters.clock_steps.inc();
+            tracing::warn!(
+                by_s = batch.stepped.ms() / 1000,
+                "this machine's clock was set; the log's order stays what it was, and what is kept for some time is kept for that time"
+            );
+        }
+        let decided = batch.decision.map(|decision| decision.answer);
+        self.show(last, batch.changers.into_iter().chain(decided).map(|answer| (answer, Ok(()))).collect());
+        if !batch.keeps.is_empty() {
+            self.fold.send(Message::Keep(batch.keeps));
+        }
+    }
+
+    /// Has the fold answer, once the view has the event `number`.
+    fn show(&self, number: u64, answers: Vec<(Answer, Result<(), AppendError>)>) {
+        if !answers.is_empty() {
+            self.fold.send(Message::Show { number, answers });
+        }
+    }
+
+    /// Tells those who wait for a batch that could not be written, and counts what is lost with it.
+    fn lose(&mut self, batch: Batch) {
         self.shared.lose(
-            batch.events.iter().find_map(observed_at).unwrap_or_else(clock::now),
-            batch.observers.len() as u64 + batch.events.iter().map(left_out).sum::<u64>(),
+            batch.observed_at().unwrap_or_else(|| self.shared.clock.now()),
+            batch.observers.len() as u64 + batch.group.events().iter().map(left_out).sum::<u64>(),
         );
-        self.eyes.watch.undo_step(batch.stepped);
-        for told in batch.changers {
-            let _ = told.send(Err(AppendError::Unwritable));
+        self.watch.clock.undo_step(batch.stepped);
+        for answer in batch.changers.into_iter().chain(batch.decision.map(|decision| decision.answer)) {
+            let _ = answer.send(Err(AppendError::Unwritable));
         }
     }
 
@@ -170,38 +196,54 @@ impl Writer {
         let mut pending = locked(&self.shared.gap);
         if let Some(gap) = pending.as_mut() {
             gap.lost -= written.lost;
-            gap.from = clock::now();
+            gap.from = self.shared.clock.now();
         }
         *pending = pending.filter(|gap| gap.lost > 0);
     }
 
-    fn is_written(&mut self, frame: &mut Frame) -> bool {
-        let is_writable = self.shared.writable.load(Ordering::Relaxed);
-        if !is_writable && Instant::now() < self.retry_at {
-            return false;
+    fn is_writable(&self) -> bool {
+        self.shared.writable.load(Ordering::Relaxed)
+    }
+
+    /// Appends the group, without its decision where that saw too little. Returns the number of its last event, 0 for none.
+    fn append(&mut self, batch: &mut Batch) -> Option<u64> {
+        if batch.group.events().is_empty() {
+            return Some(0);
         }
-        let written = self.journal.write(frame);
-        self.shared.writable.store(written.is_ok(), Ordering::Relaxed);
-        match written {
-            Ok(()) => {
+        let was_writable = self.is_writable();
+        if !was_writable && self.shared.clock.instant() < self.retry_at {
+            return None;
+        }
+        let seen = batch.decision.as_ref().map(|decision| decision.seen);
+        let mut appended = self.shared.engine.append(&mut batch.group, seen);
+        if let Err(Refusal::Outdated { by }) = appended {
+            if let Some(Decision { place, answer, .. }) = batch.decision.take() {
+                batch.group.remove(place);
+                // Once it sees what came between, it can decide again.
+                self.show(by, vec![(answer, Err(AppendError::Outdated))]);
+            }
+            if batch.group.events().is_empty() {
+                return Some(0);
+            }
+            appended = self.shared.engine.append(&mut batch.group, None);
+        }
+        self.shared.writable.store(appended.is_ok(), Ordering::Relaxed);
+        match &appended {
+            Ok(_) => {
                 self.shared.counters.commits.inc();
-                *locked(&self.shared.written_at) = Some(Instant::now());
-                if !is_writable {
+                *locked(&self.shared.written_at) = Some(self.shared.clock.instant());
+                if !was_writable {
                     tracing::info!("the log is written again");
                 }
             }
             Err(error) => {
                 tracing::error!(%error, "the log cannot be written; pulls go on untracked until it can");
                 self.shared.counters.failures.inc();
-                self.retry_at = Instant::now() + RETRY_PAUSE;
+                self.retry_at = self.shared.clock.instant() + RETRY_PAUSE;
             }
         }
-        self.shared.writable.load(Ordering::Relaxed)
+        appended.ok()
     }
-}
-
-fn observed_at(event: &Event) -> Option<Time> {
-    event.observation().map(|observation| observation.at)
 }
 
 /// Number of observations that were left out and that an event stands for.

@@ -1,6 +1,6 @@
 use crate::log::backup::Head;
 use crate::log::backup::tests::backup;
-use crate::log::store::Snapshot;
+use crate::log::engine::Snapshot;
 use crate::log::tests::{created, observation, open, stored};
 use crate::log::{BackupError, DraftError, Log, RestoreError, check, codec, restore, retention};
 use crate::model::deployments::Rules;
@@ -56,14 +56,14 @@ async fn what_retention_removed_is_still_known() {
     for number in 0..100 {
         let _ = log.record(observation(number));
     }
-    let store = log.recorder.store().unwrap();
-    assert_eq!(retention::thin(&store, &Rules::default(), Span::from_ms(70), 10).unwrap(), 71);
+    let engine = log.recorder.kept().unwrap();
+    assert_eq!(retention::thin(engine, &Rules::default(), Span::from_ms(70), 10).unwrap(), 71);
     let bytes = backup_of(&log);
     assert_eq!(check(&bytes[..]).unwrap().events, 101 - 70);
     let dir = to.path().join("data");
     restore(&bytes[..], &dir).unwrap();
     let restored = open(&dir);
-    let base = |log: &Log| log.recorder.store().unwrap().snapshot(Snapshot::Base).unwrap();
+    let base = |log: &Log| log.recorder.kept().unwrap().snapshot(Snapshot::Base).unwrap();
     assert!(base(&log).is_some() && base(&log) == base(&restored));
     assert_eq!(stored(&restored), stored(&log));
     assert_eq!(
@@ -71,8 +71,8 @@ async fn what_retention_removed_is_still_known() {
         postcard::to_stdvec(&log.view().state).unwrap()
     );
     // It is known how far retention came: it goes on from there, in the copy as in the original.
-    let store = restored.recorder.store().unwrap();
-    assert_eq!(retention::thin(&store, &Rules::default(), Span::from_ms(90), 10).unwrap(), 20);
+    let engine = restored.recorder.kept().unwrap();
+    assert_eq!(retention::thin(engine, &Rules::default(), Span::from_ms(90), 10).unwrap(), 20);
     assert_eq!(stored(&restored).len(), 101 - 90);
 }
 

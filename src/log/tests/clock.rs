@@ -2,45 +2,46 @@
 
 use super::disks::{failing_disk, until_healthy};
 use super::*;
-use crate::clock::ClockReading;
+use crate::clock::{ClockReading, SetClock};
 use crate::model::log_time::LogTime;
 
-/// What a machine's clocks say: the time of day, and for how long it has run, in milliseconds.
-#[derive(Clone, Default)]
-struct Clocks(Arc<Mutex<(i64, i64)>>);
+/// A machine's clocks, which begin at 0.
+#[derive(Clone)]
+struct Clocks(Arc<Mutex<SetClock>>);
+
+impl Default for Clocks {
+    fn default() -> Self {
+        let reading = ClockReading { wall_clock: Time::from_ms(0), uptime: Span::default() };
+        Self(Arc::new(Mutex::new(SetClock { reading, instant: None })))
+    }
+}
 
 impl Clocks {
     /// A log on this machine.
     fn open(&self, dir: &Path) -> Log {
-        let store = Store::open(dir).unwrap();
-        let journal = Journal::open(dir, &store).unwrap();
-        start_with(store, journal, |last| self.watch(last))
+        start(Store::open(dir).unwrap(), Clock::of(self.0.clone()), 2_048, |disk| disk)
     }
 
-    fn watch(&self, last_told: Option<Time>) -> ClockMonitor {
-        let clocks = self.clone();
-        let read = move || {
-            let (told, ran) = *clocks.0.lock().unwrap();
-            ClockReading { wall_clock: Time::from_ms(told), uptime: Span::from_ms(ran) }
-        };
-        ClockMonitor::with_clocks(read, last_told)
+    fn now(&self) -> Time {
+        self.0.lock().unwrap().reading.wall_clock
     }
 
     /// Lets time pass.
     fn pass(&self, minutes: i64) {
-        let mut clocks = self.0.lock().unwrap();
-        *clocks = (clocks.0 + minutes * 60_000, clocks.1 + minutes * 60_000);
+        let reading = &mut self.0.lock().unwrap().reading;
+        reading.wall_clock = reading.wall_clock + Span::from_mins(minutes);
+        reading.uptime = reading.uptime + Span::from_mins(minutes);
     }
 
     /// Sets the clock.
     fn step(&self, minutes: i64) {
-        self.0.lock().unwrap().0 += minutes * 60_000;
+        let reading = &mut self.0.lock().unwrap().reading;
+        reading.wall_clock = reading.wall_clock + Span::from_mins(minutes);
     }
 
     /// Somebody pulls the image `number` now.
     async fn pull(&self, log: &Log, number: u64) {
-        let at = Time::from_ms(self.0.lock().unwrap().0);
-        let observation = Observation { at, ..observation(number) };
+        let observation = Observation { at: self.now(), ..observation(number) };
         assert_eq!(log.record(observation).durable(&long()).await, Durability::Durable);
     }
 }
@@ -126,10 +127,7 @@ async fn a_step_that_could_not_be_written_is_recorded_when_the_disk_is_well() {
     let (dir, clocks) = (tempfile::tempdir().unwrap(), Clocks::default());
     let full = failing_disk::Full::default();
     let store = Store::open(dir.path()).unwrap();
-    let journal = Journal::open(dir.path(), &store)
-        .unwrap()
-        .with_disk(|disk| Box::new(failing_disk::FailingDisk { disk, full: full.clone() }));
-    let log = start_with(store, journal, |last| clocks.watch(last));
+    let log = start(store, Clock::of(clocks.0.clone()), 2_048, failing_disk::failing(&full));
     clocks.pull(&log, 1).await;
     full.set(true);
     clocks.step(-60);
@@ -165,10 +163,9 @@ async fn a_step_of_the_clock_beyond_what_is_kept_removes_nothing() {
             clocks.open(dir.path())
         };
         let thin = async |log: &Log| {
-            let now = Time::from_ms(clocks.0.lock().unwrap().0);
-            let until = whole(log).await.state.time().lived_until(now) - keep;
+            let until = whole(log).await.state.time().lived_until(clocks.now()) - keep;
             // The environment alone is one event.
-            retention::thin(&log.recorder.store().unwrap(), &Rules::default(), until, 2).unwrap()
+            retention::thin(log.recorder.kept().unwrap(), &Rules::default(), until, 2).unwrap()
         };
         assert_eq!(thin(&log).await, 0, "{minutes}: nothing came yet");
         clocks.pull(&log, 5).await;

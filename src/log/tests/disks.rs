@@ -8,7 +8,7 @@ pub(super) mod failing_disk {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use crate::log::journal::Disk;
+    use crate::log::local::journal::Disk;
 
     #[derive(Debug, Clone, Default)]
     pub(in crate::log::tests) struct Full(Arc<AtomicBool>);
@@ -52,6 +52,12 @@ pub(super) mod failing_disk {
         }
     }
 
+    /// Makes a disk of another one that refuses while it is `full`.
+    pub(in crate::log::tests) fn failing(full: &Full) -> impl Fn(Box<dyn Disk>) -> Box<dyn Disk> + use<> {
+        let full = full.clone();
+        move |disk| Box::new(FailingDisk { disk, full: full.clone() })
+    }
+
     impl Disk for FailingDisk<Box<dyn Disk>> {
         fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
             self.full.check()?;
@@ -69,7 +75,7 @@ mod slow_disk {
     use std::io;
     use std::sync::{Arc, Condvar, Mutex};
 
-    use crate::log::journal::Disk;
+    use crate::log::local::journal::Disk;
 
     #[derive(Clone, Default)]
     pub(super) struct Gate(Arc<(Mutex<usize>, Condvar)>);
@@ -108,10 +114,10 @@ async fn a_change_waits_for_two_frames_however_many_observations_wait_on_a_slow_
     let dir = tempfile::tempdir().unwrap();
     let gate = slow_disk::Gate::default();
     let store = Store::open(dir.path()).unwrap();
-    let journal = Journal::open(dir.path(), &store)
-        .unwrap()
-        .with_disk(|disk| Box::new(slow_disk::SlowDisk { disk, gate: gate.clone() }));
-    let log = start(store, journal);
+    let slow = gate.clone();
+    let log = start(store, Clock::default(), 2_048, move |disk| {
+        Box::new(slow_disk::SlowDisk { disk, gate: slow.clone() })
+    });
     for number in 0..WAITING {
         let _ = log.record(observation(number));
     }
@@ -145,10 +151,8 @@ fn open_failing(dir: &Path, half_pages: u32) -> (Log, failing_disk::Full, failin
     };
     let database = redb::Database::builder().create_with_backend(disk).unwrap();
     let store = Store::prepare(database, path, false).unwrap();
-    let journal = Journal::open_sized(dir, &store, half_pages)
-        .unwrap()
-        .with_disk(|disk| Box::new(failing_disk::FailingDisk { disk, full: journal_full.clone() }));
-    (start(store, journal), database_full, journal_full)
+    let log = start(store, Clock::default(), half_pages, failing_disk::failing(&journal_full));
+    (log, database_full, journal_full)
 }
 
 /// Hands observations over until one is durable again; returns how many were not.
@@ -227,7 +231,7 @@ async fn a_journal_that_nobody_empties_leaves_a_gap() {
     let (log, full, _) = open_failing(dir.path(), 2);
     full.set(true);
     // As long as somebody holds the database, it does not open again.
-    let held = log.recorder.slot().get();
+    let held = log.recorder.engine().events_after(0).unwrap();
     let mut durable = 0;
     while log.record(observation(3)).durable(&long()).await == Durability::Durable {
         durable += 1;

@@ -7,43 +7,36 @@ use redb::{OwnedAccessGuard, ReadableTable};
 
 use super::error::Trouble;
 use super::guard::Guarded;
-use super::read::Entries;
-use super::{ENTRIES, Fault, Head, OpenError, SNAPSHOTS, Snapshot, Store, entry};
+use super::{ENTRIES, SNAPSHOTS, Store, entry};
+use crate::log::engine::{Snapshot, Whole};
+use crate::log::error::{Fault, OpenError};
 use crate::log::snapshot;
 
-/// The ground state as it stood at one moment. The database keeps the pages of that moment as long as this lives.
-pub(in crate::log) struct Ground {
-    base: Option<Guarded<OwnedAccessGuard<&'static [u8]>>>,
-    /// The events, from the first one on.
-    pub(in crate::log) events: Entries,
-}
+/// The base snapshot's bytes; the database keeps the pages of that moment as long as this lives.
+struct Base(Option<Guarded<OwnedAccessGuard<&'static [u8]>>>);
 
-impl Ground {
-    /// The base snapshot's bytes; empty where retention removed nothing yet.
-    pub(in crate::log) fn base(&self) -> &[u8] {
-        self.base.as_ref().map_or(&[], |base| base.value())
-    }
-
-    /// Facts about the database at that moment.
-    pub(in crate::log) fn head(&self) -> &Head {
-        self.events.head()
+impl AsRef<[u8]> for Base {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |base| base.value())
     }
 }
 
 impl Store {
     /// Everything that cannot be folded again, from one read transaction.
-    pub(in crate::log) fn ground(&self) -> Result<Ground, Fault> {
+    pub(in crate::log) fn whole(&self) -> Result<Whole, Fault> {
         self.read(|transaction| {
-            let events = self.entries_of(transaction, 0)?;
+            let mut entries = self.entries_of(transaction, 0)?;
+            let extent = entries.extent();
             let base = transaction.open_table(SNAPSHOTS)?.get_owned(Snapshot::Base.key())?.map(Guarded::new);
-            let is_whole =
-                base.as_ref().map_or(events.head().thinned == 0, |it| snapshot::is_whole(it.value()));
+            let is_whole = base.as_ref().map_or(extent.thinned == 0, |it| snapshot::is_whole(it.value()));
             if !is_whole {
                 return Err(Trouble::damage(
                     "what retention kept of removed observations is not what was written",
                 ));
             }
-            Ok(Ground { base, events })
+            let events =
+                Box::new(std::iter::from_fn(move || entries.next(|number, bytes| (number, bytes.to_vec()))));
+            Ok(Whole { extent, base: Box::new(Base(base)), events })
         })
     }
 

@@ -1,4 +1,4 @@
-//! Observations that are on their way: what a frame waits a moment for.
+//! The count of observations that are in flight: announced, and not recorded yet. A frame waits a moment for them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How many were announced and have not come.
 #[derive(Default)]
-pub(super) struct Announced {
+pub(super) struct InFlight {
     count: AtomicUsize,
     is_awaited: AtomicBool,
     waiter: OnceLock<Thread>,
@@ -16,9 +16,9 @@ pub(super) struct Announced {
 /// Says that an observation will come, until it is dropped: a frame that others wait for waits a moment for it. To be
 /// dropped when the observation was recorded.
 #[must_use]
-pub struct Announcement(Arc<Announced>);
+pub struct Announcement(Arc<InFlight>);
 
-impl Announced {
+impl InFlight {
     pub(super) fn one_more(self: &Arc<Self>) -> Announcement {
         self.count.fetch_add(1, Ordering::SeqCst);
         Announcement(self.clone())
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn a_wait_ends_with_the_last_that_was_on_its_way() {
-        let announced = Arc::<Announced>::default();
-        let (first, second) = (announced.one_more(), announced.one_more());
-        let waiting = announced.clone();
+        let in_flight = Arc::<InFlight>::default();
+        let (first, second) = (in_flight.one_more(), in_flight.one_more());
+        let waiting = in_flight.clone();
         let (ended, has_ended) = sync_channel(1);
         let waiter = thread::spawn(move || {
             let began = Instant::now();
@@ -77,7 +77,7 @@ mod tests {
             (any_left, began.elapsed())
         });
         drop(first);
-        while !announced.is_awaited.load(Ordering::SeqCst) {
+        while !in_flight.is_awaited.load(Ordering::SeqCst) {
             thread::yield_now();
         }
         assert!(has_ended.try_recv().is_err(), "one is still on its way");
@@ -89,10 +89,10 @@ mod tests {
 
     #[test]
     fn what_never_comes_is_waited_for_no_longer_than_said() {
-        let announced = Arc::<Announced>::default();
-        let never = announced.one_more();
-        assert!(announced.wait(Duration::from_millis(1)));
+        let in_flight = Arc::<InFlight>::default();
+        let never = in_flight.one_more();
+        assert!(in_flight.wait(Duration::from_millis(1)));
         drop(never);
-        assert!(!announced.wait(LONG), "none is on its way");
+        assert!(!in_flight.wait(LONG), "none is on its way");
     }
 }

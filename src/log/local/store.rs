@@ -12,27 +12,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
-use super::frame::Frame;
-use super::{codec, journal};
+use super::files::{DATABASE as FILE_NAME, JOURNAL};
+use crate::log::codec;
+use crate::log::engine::Snapshot;
+use crate::log::error::{Fault, OpenError};
+use crate::log::frame::Frame;
+use crate::model::event::Event;
 
 mod entry;
 mod error;
-mod ground;
 mod guard;
 mod layout;
-pub(super) mod pages;
+mod opening_mark;
+pub(in crate::log) mod pages;
 mod read;
-mod trial;
+mod whole;
 
-pub(super) use entry::Head;
+pub(in crate::log) use entry::Head;
 use error::Trouble;
-pub use error::{Fault, OpenError, ReadError};
-pub(super) use ground::Ground;
 #[cfg(test)]
-pub(super) use guard::is_asking;
+pub(in crate::log) use guard::is_asking;
 use guard::{Guarded, guarded};
-pub use read::Events;
-pub(super) use trial::Trial;
+pub(in crate::log) use opening_mark::Trial;
 
 /// Every event by its sequence number, from 1, with a checksum ([`entry`]).
 const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
@@ -41,24 +42,22 @@ const HEAD: TableDefinition<&str, &[u8]> = TableDefinition::new("head");
 const HEAD_KEY: &str = "head";
 /// States folded from the events, by [`Snapshot`]. Their bytes have a checksum of their own.
 const SNAPSHOTS: TableDefinition<&str, &[u8]> = TableDefinition::new("snapshots");
-/// The database's name in the data folder.
-pub(super) const FILE_NAME: &str = "landfall.redb";
 
 /// An open database.
 #[derive(Clone)]
-pub(super) struct Store {
+pub(in crate::log) struct Store {
     database: Arc<Guarded<Database>>,
     path: PathBuf,
 }
 
 impl Store {
     /// Opens the database in `dir`, making both where they do not exist.
-    pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+    pub(in crate::log) fn open(dir: &Path) -> Result<Self, OpenError> {
         make_private(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
         let path = dir.join(FILE_NAME);
         let is_new = path.metadata().map_or(true, |database| database.len() == 0);
         // The journal is made after the database, so one that is there had a database.
-        if is_new && dir.join(journal::FILE_NAME).exists() {
+        if is_new && dir.join(JOURNAL).exists() {
             let reason = "it is missing or empty, and its journal is there".to_owned();
             return Err(OpenError::Damaged { path, reason });
         }
@@ -67,17 +66,17 @@ impl Store {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::log) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Facts about it as a whole.
-    pub(super) fn head(&self) -> Result<Head, Fault> {
+    pub(in crate::log) fn head(&self) -> Result<Head, Fault> {
         self.read(|transaction| head_of(&transaction.open_table(HEAD)?))
     }
 
     /// Takes over what a journal holds, and begins a new session: in one durable commit.
-    pub(super) fn begin_session(&self, frames: &[Frame], session: u64) -> Result<(), Fault> {
+    pub(in crate::log) fn begin_session(&self, frames: &[Frame], session: u64) -> Result<(), Fault> {
         self.write(|transaction, head| {
             head.session = session;
             insert(transaction, head, frames)
@@ -88,12 +87,12 @@ impl Store {
     }
 
     /// Takes over what it does not have yet of `frames`, in one durable commit.
-    pub(super) fn append(&self, frames: &[Frame]) -> Result<(), Fault> {
+    pub(in crate::log) fn append(&self, frames: &[Frame]) -> Result<(), Fault> {
         self.write(|transaction, head| insert(transaction, head, frames))
     }
 
     /// A snapshot's bytes.
-    pub(super) fn snapshot(&self, which: Snapshot) -> Result<Option<Vec<u8>>, Fault> {
+    pub(in crate::log) fn snapshot(&self, which: Snapshot) -> Result<Option<Vec<u8>>, Fault> {
         self.read(|transaction| {
             let bytes = transaction.open_table(SNAPSHOTS)?.get(which.key())?;
             Ok(bytes.map(|bytes| bytes.value().to_vec()))
@@ -101,26 +100,31 @@ impl Store {
     }
 
     /// Keeps a snapshot in place of the one before.
-    pub(super) fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), Fault> {
+    pub(in crate::log) fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), Fault> {
         self.write(|transaction, _| {
             transaction.open_table(SNAPSHOTS)?.insert(which.key(), bytes)?;
             Ok(())
         })
     }
 
-    /// Removes the observations up to the event `through`, at most `events_max` events at a time; returns whether
-    /// there are more. Everything else in the log stays, damaged events too.
-    pub(super) fn remove_observations(&self, through: u64, events_max: u64) -> Result<bool, Fault> {
+    /// Removes the events up to the number `through` that `is_removed` says, looking at `events_max` at most; returns
+    /// whether there are more. Everything else in the log stays, damaged events too.
+    pub(in crate::log) fn remove(
+        &self,
+        through: u64,
+        is_removed: fn(&Event) -> bool,
+        events_max: u64,
+    ) -> Result<bool, Fault> {
         self.write(|transaction, head| {
             let end = through.min(head.thinned.saturating_add(events_max));
             let mut removed = 0;
-            let is_other = |sequence: u64, bytes: &[u8]| {
+            let stays = |sequence: u64, bytes: &[u8]| {
                 let event = entry::unseal(sequence, bytes).map(codec::decode);
-                let is_observed = matches!(event, Some(Ok(event)) if event.is_observed());
-                removed += u64::from(is_observed);
-                !is_observed
+                let goes = matches!(event, Some(Ok(event)) if is_removed(&event));
+                removed += u64::from(goes);
+                !goes
             };
-            transaction.open_table(ENTRIES)?.retain_in(head.thinned + 1..=end, is_other)?;
+            transaction.open_table(ENTRIES)?.retain_in(head.thinned + 1..=end, stays)?;
             head.thinned = head.thinned.max(end);
             head.entries = head.entries.saturating_sub(removed);
             Ok(end < through)
@@ -148,38 +152,20 @@ impl Store {
     }
 }
 
-/// Which snapshot.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Snapshot {
-    /// Of everything, as of some moment: a shortcut.
-    Latest,
-    /// Of everything that retention removed: what folding begins with.
-    Base,
-}
-
-impl Snapshot {
-    fn key(self) -> &'static str {
-        match self {
-            Self::Latest => "latest",
-            Self::Base => "base",
-        }
-    }
-}
-
 /// The store, or nothing while it is closed after a failure. Cloning shares it.
 #[derive(Clone)]
-pub(super) struct Slot(Arc<Mutex<Option<Store>>>);
+pub(in crate::log) struct Slot(Arc<Mutex<Option<Store>>>);
 
 impl Slot {
-    pub(super) fn new(store: Store) -> Self {
+    pub(in crate::log) fn new(store: Store) -> Self {
         Self(Arc::new(Mutex::new(Some(store))))
     }
 
-    pub(super) fn get(&self) -> Option<Store> {
+    pub(in crate::log) fn get(&self) -> Option<Store> {
         self.lock().clone()
     }
 
-    pub(super) fn set(&self, store: Option<Store>) {
+    pub(in crate::log) fn set(&self, store: Option<Store>) {
         *self.lock() = store;
     }
 
@@ -191,7 +177,7 @@ impl Slot {
 
 /// Makes the data folder where it does not exist. Who pulls what is nobody else's business on this machine, and the
 /// admin token lies here, too.
-pub(super) fn make_private(dir: &Path) -> io::Result<()> {
+pub(in crate::log) fn make_private(dir: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 

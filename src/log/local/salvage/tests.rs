@@ -9,9 +9,12 @@ use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::*;
 use crate::log::frame::Frame;
-use crate::log::journal::Journal;
+use crate::log::local::Local;
+use crate::log::local::journal::Journal;
 use crate::log::tests::{created, observation};
 use crate::log::{Log, retention};
 use crate::model::time::Span;
@@ -30,7 +33,7 @@ fn event(number: u64) -> Event {
 }
 
 fn write(journal: &mut Journal, numbers: Range<u64>) -> Frame {
-    let mut frame = journal.frame();
+    let mut frame = Frame::default();
     numbers.for_each(|number| frame.push(&event(number)).unwrap());
     journal.write(&mut frame).unwrap();
     frame
@@ -49,7 +52,8 @@ fn sample(dir: &Path) {
             (first..first + 10).for_each(|number| assert!(view.apply(number, &event(number))));
         }
         store.keep_snapshot(Snapshot::Latest, &snapshot::encode(&view).unwrap()).unwrap();
-        retention::thin(&store, &rules, Span::from_ms(session as i64 * 60), 1).unwrap();
+        let engine = Local::of(store.clone(), Counter::default());
+        retention::thin(&engine, &rules, Span::from_ms(session as i64 * 60), 1).unwrap();
         if session == 2 {
             for number in IN_DATABASE + 1..IN_DATABASE + IN_JOURNAL + 1 {
                 write(&mut journal, number..number + 1);
@@ -69,7 +73,7 @@ fn entries(dir: &Path) -> Result<Entries, String> {
 }
 
 fn copy(from: &Path, to: &Path) {
-    for name in [store::FILE_NAME, journal::FILE_NAME] {
+    for name in [DATABASE, JOURNAL] {
         std::fs::copy(from.join(name), to.join(name)).unwrap();
     }
 }
@@ -93,7 +97,7 @@ fn panics() -> Arc<AtomicUsize> {
     let (count, before) = (Arc::<AtomicUsize>::default(), panic::take_hook());
     let counted = count.clone();
     panic::set_hook(Box::new(move |panic| {
-        if !store::is_asking() {
+        if !crate::log::local::store::is_asking() {
             counted.fetch_add(1, Ordering::SeqCst);
             before(panic);
         }
@@ -131,7 +135,7 @@ fn a_changed_bit_changes_no_event_and_is_said_and_what_is_whole_is_salvaged() {
     let (mut refused, mut lost) = (0, 0);
     for number in 0..from_env("LANDFALL_TEST_FLIPS", FLIPS) {
         copy(whole.path(), damaged.path());
-        let name = if number % 4 == 0 { journal::FILE_NAME } else { store::FILE_NAME };
+        let name = if number % 4 == 0 { JOURNAL } else { DATABASE };
         let at = flip(damaged.path(), name, &mut chance);
         let place = format!("flip {number}: byte {at} of {name}");
 
@@ -171,7 +175,7 @@ fn a_changed_bit_changes_no_event_and_is_said_and_what_is_whole_is_salvaged() {
 fn a_file_of_which_a_part_is_gone_leaves_the_rest() {
     let whole = tempfile::tempdir().unwrap();
     sample(whole.path());
-    let length = whole.path().join(store::FILE_NAME).metadata().unwrap().len();
+    let length = whole.path().join(DATABASE).metadata().unwrap().len();
     let page = 4096;
     type Damage = (&'static str, Box<dyn Fn(&File)>);
     let damages: [Damage; 4] = [
@@ -186,8 +190,8 @@ fn a_file_of_which_a_part_is_gone_leaves_the_rest() {
     for (damage, make) in damages {
         let (damaged, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         copy(whole.path(), damaged.path());
-        make(&File::options().write(true).open(damaged.path().join(store::FILE_NAME)).unwrap());
-        let before = std::fs::read(damaged.path().join(store::FILE_NAME)).unwrap();
+        make(&File::options().write(true).open(damaged.path().join(DATABASE)).unwrap());
+        let before = std::fs::read(damaged.path().join(DATABASE)).unwrap();
         let salvaged = salvage(damaged.path(), to.path()).unwrap();
         assert!(salvaged.events >= IN_JOURNAL, "{damage}: {salvaged:?}");
         assert_eq!(salvaged.last, IN_DATABASE + IN_JOURNAL, "{damage}");
@@ -199,10 +203,7 @@ fn a_file_of_which_a_part_is_gone_leaves_the_rest() {
                 "{damage}: {number} is {read:?}"
             );
         }
-        assert!(
-            std::fs::read(damaged.path().join(store::FILE_NAME)).unwrap() == before,
-            "{damage}: it was changed"
-        );
+        assert!(std::fs::read(damaged.path().join(DATABASE)).unwrap() == before, "{damage}: it was changed");
     }
 }
 
@@ -229,7 +230,7 @@ fn a_whole_log_is_salvaged_whole_and_what_is_in_use_or_in_the_way_is_left_alone(
     used.close();
     let no_log = salvage(empty.path(), &empty.path().join("new")).unwrap_err();
     assert!(matches!(no_log, SalvageError::NoLog { .. }), "{no_log}");
-    std::fs::write(empty.path().join(store::FILE_NAME), [0x01; 10_000]).unwrap();
+    std::fs::write(empty.path().join(DATABASE), [0x01; 10_000]).unwrap();
     let nothing = salvage(empty.path(), &empty.path().join("new")).unwrap_err();
     assert!(matches!(nothing, SalvageError::NothingWhole { .. }), "{nothing}");
     assert!(!empty.path().join("new").exists());

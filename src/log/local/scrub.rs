@@ -2,19 +2,16 @@
 //!
 //! A few events, then a pause: it costs next to nothing. What it finds stops no pull; it is counted, and said with what to do.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::store::{Fault, Slot, Store};
+use super::store::Store;
+use crate::log::error::Fault;
 
 /// Events that are read without a pause: a millisecond's worth.
 const EVENTS: u64 = 1_000;
 /// Longest time that a pass takes, and from the beginning of one to that of the next.
 const PASS: Duration = Duration::from_secs(24 * 60 * 60);
-/// Before the first one, so that what is small is known at once.
-const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause within a pass.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Shortest: of a log so large that a day is too short.
@@ -29,12 +26,42 @@ pub(super) struct Found {
     pub(super) ended_at: Option<Instant>,
 }
 
+/// Makes the passes, a piece at a time.
+#[derive(Default)]
+pub(super) struct Scrubber {
+    pass: Mutex<Option<Pass>>,
+    findings: Findings,
+}
+
+impl Scrubber {
+    /// Reads the next piece of the database, if that is open; returns the pause until the next one.
+    pub(super) fn step(&self, store: Option<&Store>, now: Instant) -> Duration {
+        let Some(store) = store else { return PAUSE_MAX };
+        let mut passing = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+        let pass = passing.get_or_insert_with(|| Pass::new(now));
+        let step = pass.step(store, EVENTS, now, &self.findings);
+        if pass.is_done {
+            let began = pass.began;
+            *passing = None;
+            return PASS.saturating_sub(now - began);
+        }
+        step.map_or(PAUSE_MAX, |last| {
+            PASS.div_f64((last as f64 / EVENTS as f64).max(1.0)).clamp(PAUSE_MIN, PAUSE_MAX)
+        })
+    }
+
+    /// Findings of the passes.
+    pub(super) fn found(&self) -> Found {
+        self.findings.get()
+    }
+}
+
 /// Where the passes say what they found.
-#[derive(Clone, Default)]
-pub(super) struct Findings(Arc<Mutex<Found>>);
+#[derive(Default)]
+struct Findings(Mutex<Found>);
 
 impl Findings {
-    pub(super) fn get(&self) -> Found {
+    fn get(&self) -> Found {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -44,37 +71,21 @@ impl Findings {
     }
 }
 
-/// Starts the thread that makes the passes, until the other end of `stop` is gone.
-pub(super) fn start(slot: Slot, findings: Findings, stop: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
-    let work = move || {
-        let mut pause = PAUSE_FIRST;
-        let (mut pass, mut began) = (Pass::default(), Instant::now());
-        while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-            let Some(store) = slot.get() else { continue };
-            let step = pass.step(&store, EVENTS, &findings);
-            pause = step.map_or(PAUSE_MAX, |last| {
-                PASS.div_f64((last as f64 / EVENTS as f64).max(1.0)).clamp(PAUSE_MIN, PAUSE_MAX)
-            });
-            if pass.is_done {
-                pause = PASS.saturating_sub(began.elapsed());
-                (pass, began) = (Pass::default(), Instant::now() + pause);
-            }
-        }
-    };
-    std::thread::Builder::new().name("log-scrub".to_owned()).spawn(work)
-}
-
 /// One pass over the log.
-#[derive(Default)]
-pub(super) struct Pass {
+struct Pass {
+    began: Instant,
     through: u64,
     damaged: u64,
     is_done: bool,
 }
 
 impl Pass {
+    fn new(began: Instant) -> Self {
+        Self { began, through: 0, damaged: 0, is_done: false }
+    }
+
     /// Reads the next `events` events; tells how many there are in all, where that can be read.
-    pub(super) fn step(&mut self, store: &Store, events: u64, findings: &Findings) -> Option<u64> {
+    fn step(&mut self, store: &Store, events: u64, now: Instant, findings: &Findings) -> Option<u64> {
         let last = match store.head() {
             Ok(head) => head.last,
             Err(fault) => {
@@ -91,18 +102,12 @@ impl Pass {
         self.is_done = end == last;
         if self.is_done {
             // The base of retention is read whole for this, too.
-            if let Err(fault) = store.ground() {
+            if let Err(fault) = store.whole() {
                 self.note(&fault, findings);
             }
-            findings.set(Found { damaged: self.damaged, ended_at: Some(Instant::now()) });
+            findings.set(Found { damaged: self.damaged, ended_at: Some(now) });
         }
         Some(last)
-    }
-
-    /// Whether it came to the log's end.
-    #[cfg(test)]
-    pub(super) fn is_done(&self) -> bool {
-        self.is_done
     }
 
     fn note(&mut self, fault: &Fault, findings: &Findings) {

@@ -1,4 +1,4 @@
-//! What was folded, told to those who follow: nothing is gathered while nobody does.
+//! The publisher: sends events that were folded to those who follow. Nothing is gathered while nobody does.
 
 use std::sync::Arc;
 
@@ -21,26 +21,26 @@ pub struct Published {
 }
 
 /// The fold's end.
-pub(super) struct Crier {
-    followers: broadcast::Sender<Arc<Published>>,
+pub(super) struct Publisher {
+    subscribers: broadcast::Sender<Arc<Published>>,
     next: Published,
 }
 
-/// Where to follow.
-pub(super) type Followers = broadcast::Sender<Arc<Published>>;
+/// Where to subscribe.
+pub(super) type Subscribers = broadcast::Sender<Arc<Published>>;
 
-impl Crier {
-    pub(super) fn new() -> (Self, Followers) {
-        let (followers, _) = broadcast::channel(WAITING_MAX);
-        (Self { followers: followers.clone(), next: Published::default() }, followers)
+impl Publisher {
+    pub(super) fn new() -> (Self, Subscribers) {
+        let (subscribers, _) = broadcast::channel(WAITING_MAX);
+        (Self { subscribers: subscribers.clone(), next: Published::default() }, subscribers)
     }
 
-    /// Gathers what is news of these events, of which the first has this sequence number.
+    /// Gathers those of these events that followers want, the first of which has the number `first`.
     pub(super) fn gather(&mut self, first: u64, events: &[Event]) {
-        if self.followers.receiver_count() == 0 {
+        if self.subscribers.receiver_count() == 0 {
             return;
         }
-        let is_news = |event: &Event| match event {
+        let is_wanted = |event: &Event| match event {
             Event::Observed(observation) => observation.object == Object::Manifest,
             Event::Acted(_) => true,
             Event::Learned { .. }
@@ -49,7 +49,7 @@ impl Crier {
             | Event::LeftOut(_)
             | Event::ClockStepped { .. } => false,
         };
-        for (sequence, event) in (first..).zip(events).filter(|(_, event)| is_news(event)) {
+        for (sequence, event) in (first..).zip(events).filter(|(_, event)| is_wanted(event)) {
             if self.next.events.len() < EVENTS_MAX {
                 self.next.events.push((sequence, event.clone()));
             } else {
@@ -58,11 +58,11 @@ impl Crier {
         }
     }
 
-    /// Tells what was gathered: the view has it now.
-    pub(super) fn tell(&mut self) {
+    /// Sends what was gathered: the view has it now.
+    pub(super) fn publish(&mut self) {
         if !self.next.events.is_empty() {
             // Whoever followed may have gone.
-            let _ = self.followers.send(Arc::new(std::mem::take(&mut self.next)));
+            let _ = self.subscribers.send(Arc::new(std::mem::take(&mut self.next)));
         }
     }
 }

@@ -1,12 +1,14 @@
-use redb::{Database, TableDefinition};
+use prometheus_client::metrics::counter::Counter;
+use redb::{Database, ReadableDatabase, TableDefinition};
 
 use super::*;
-use crate::log::journal::Journal;
+use crate::log::error::ReadError;
+use crate::log::local::Local;
+use crate::log::local::journal::Journal;
 use crate::log::snapshot;
 use crate::log::tests::{created, observation};
 use crate::log::view::View;
 use crate::model::deployments::Rules;
-use crate::model::event::Event;
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
@@ -113,12 +115,14 @@ fn what_is_missing_is_said_wherever_it_is() {
     let transaction = without.database.begin_write().unwrap();
     transaction.open_table(SNAPSHOTS).unwrap().remove("base").unwrap();
     transaction.commit().unwrap();
-    let refused = crate::log::view::base(&without, &Rules::default()).map(|_| ()).unwrap_err();
+    let refused = snapshot::base(&Local::of(without.clone(), Counter::default()), &Rules::default())
+        .map(|_| ())
+        .unwrap_err();
     assert!(
         refused.to_string().contains("what retention kept of removed observations is missing"),
         "{refused}"
     );
-    assert!(without.ground().is_err());
+    assert!(without.whole().is_err());
 }
 
 /// A bit of an event that a start does not read is another: only who looks at every page sees it.

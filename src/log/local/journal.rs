@@ -18,12 +18,13 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::frame::{Frame, PAGE_BYTES};
-use super::keeper::Progress;
-use super::store::{OpenError, Store, Trial};
+use super::files::JOURNAL as FILE_NAME;
+use super::flusher::Progress;
+use super::store::{Store, Trial};
+use crate::log::error::OpenError;
+use crate::log::frame::{Frame, PAGE_BYTES};
 
-/// The journal's name in the data folder, and while it is made.
-pub(super) const FILE_NAME: &str = "landfall.journal";
+/// The journal's name while it is made.
 const FILE_NAME_NEW: &str = "landfall.journal.new";
 const MAGIC: &[u8; 16] = b"landfall journal";
 /// The format of header and frames that this release reads and writes.
@@ -34,7 +35,7 @@ const HEADER_BYTES: usize = 28;
 const HALF_PAGES: u32 = 2_048;
 
 /// Where frames go: a file, or in tests a disk that fails.
-pub(super) trait Disk: Send {
+pub(in crate::log) trait Disk: Send {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn sync_data(&self) -> io::Result<()>;
 }
@@ -50,7 +51,7 @@ impl Disk for File {
 
 /// Why a frame is not on the disk.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
+pub(in crate::log) enum WriteError {
     #[error("the journal is full: the database has not yet taken what is in it")]
     Full,
     #[error("a frame of {0} bytes is larger than the journal")]
@@ -60,7 +61,7 @@ pub(super) enum WriteError {
 }
 
 /// An open journal. Nobody else can open it meanwhile.
-pub(super) struct Journal {
+pub(in crate::log) struct Journal {
     disk: Box<dyn Disk>,
     half_bytes: usize,
     session: u64,
@@ -84,12 +85,12 @@ struct Half {
 impl Journal {
     /// Opens the journal in `dir`, or makes one, and lets the database take over what only the journal has. The caller
     /// holds the database, so nobody else makes one.
-    pub(super) fn open(dir: &Path, store: &Store) -> Result<Self, OpenError> {
+    pub(in crate::log) fn open(dir: &Path, store: &Store) -> Result<Self, OpenError> {
         Self::open_sized(dir, store, HALF_PAGES)
     }
 
     /// As `open`; a new one gets halves of `half_pages` pages.
-    pub(super) fn open_sized(dir: &Path, store: &Store, half_pages: u32) -> Result<Self, OpenError> {
+    pub(in crate::log) fn open_sized(dir: &Path, store: &Store, half_pages: u32) -> Result<Self, OpenError> {
         let path = dir.join(FILE_NAME);
         let failed = |source| OpenError::Io { path: path.clone(), source };
         let file = match File::options().read(true).write(true).open(&path) {
@@ -124,13 +125,9 @@ impl Journal {
         Ok(Self { disk, half_bytes, session, next, halves, current: 0, spoiled: None, progress })
     }
 
-    /// An empty frame for what comes next.
-    pub(super) fn frame(&self) -> Frame {
-        Frame::new(self.session, self.next)
-    }
-
-    /// Puts a frame on the disk. When this returns, what is in it survives a loss of power.
-    pub(super) fn write(&mut self, frame: &mut Frame) -> Result<(), WriteError> {
+    /// Numbers a frame's events and puts it on the disk. When this returns, what is in it survives a loss of power.
+    pub(in crate::log) fn write(&mut self, frame: &mut Frame) -> Result<(), WriteError> {
+        frame.number(self.session, self.next);
         frame.seal();
         self.unspoil()?;
         let offset = self.place(frame.bytes().len())?;
@@ -146,7 +143,7 @@ impl Journal {
     }
 
     /// Makes unreadable what was called lost.
-    pub(super) fn unspoil(&mut self) -> Result<(), WriteError> {
+    pub(in crate::log) fn unspoil(&mut self) -> Result<(), WriteError> {
         if let Some(offset) = self.spoiled {
             self.disk.write_all_at(&[0; PAGE_BYTES], offset)?;
             self.disk.sync_data()?;
@@ -172,18 +169,23 @@ impl Journal {
         Ok((start + self.halves[self.current].used_bytes) as u64)
     }
 
+    /// The number of the last event that was written.
+    pub(in crate::log) fn last(&self) -> u64 {
+        self.next - 1
+    }
+
     /// Bytes of a half. The database is to take frames in pieces well below that.
-    pub(super) fn half_bytes(&self) -> usize {
+    pub(in crate::log) fn half_bytes(&self) -> usize {
         self.half_bytes
     }
 
     /// Where the database's keeper says how far it is.
-    pub(super) fn progress(&self) -> Arc<Progress> {
+    pub(in crate::log) fn progress(&self) -> Arc<Progress> {
         self.progress.clone()
     }
 
     #[cfg(test)]
-    pub(super) fn with_disk(mut self, wrap: impl FnOnce(Box<dyn Disk>) -> Box<dyn Disk>) -> Self {
+    pub(in crate::log) fn with_disk(mut self, wrap: impl FnOnce(Box<dyn Disk>) -> Box<dyn Disk>) -> Self {
         self.disk = wrap(self.disk);
         self
     }
@@ -191,11 +193,11 @@ impl Journal {
 
 /// The frames that are left in some pages.
 #[derive(Default)]
-pub(super) struct Left {
+pub(in crate::log) struct Left {
     /// Those that are whole.
-    pub(super) whole: Vec<Frame>,
+    pub(in crate::log) whole: Vec<Frame>,
     /// Those that were whole before one bit of them became another, as they were.
-    pub(super) changed: Vec<Frame>,
+    pub(in crate::log) changed: Vec<Frame>,
 }
 
 /// All frames of `session`, wherever they lie.
@@ -212,7 +214,7 @@ fn frames(file: &File, half_bytes: usize, session: u64) -> io::Result<Left> {
 }
 
 /// All frames of `session` in a half; it is made of whole pages.
-pub(super) fn frames_in(half: &[u8], session: u64) -> Left {
+pub(in crate::log) fn frames_in(half: &[u8], session: u64) -> Left {
     frames_by(half, |bytes| Frame::read(bytes, session), |bytes| Frame::mended(bytes, session))
 }
 
@@ -243,7 +245,7 @@ fn frames_by(
 }
 
 /// Those that hold something after the event `last`, in order; or why they cannot be all that there was.
-pub(super) fn following(mut frames: Vec<Frame>, last: u64) -> Result<Vec<Frame>, String> {
+pub(in crate::log) fn following(mut frames: Vec<Frame>, last: u64) -> Result<Vec<Frame>, String> {
     frames.retain(|frame| frame.last() > last);
     frames.sort_by_key(Frame::first);
     let mut known = last;

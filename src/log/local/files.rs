@@ -1,42 +1,30 @@
-//! Whether the files that the log writes to are still those in its folder.
+//! The log's files: their names, and whether the open ones are still those in the folder.
 //!
 //! A file that was deleted or replaced while it is open can be written for ever, and what is written goes with the
-//! process. No write fails, so somebody has to look: what the open file is, against what its name leads to.
+//! process. No write fails, so each open file is compared with what its name leads to.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{journal, store};
+use crate::log::error::Astray;
+
+/// The database, in the data folder.
+pub(in crate::log) const DATABASE: &str = "landfall.redb";
+/// The journal, in the data folder.
+pub(in crate::log) const JOURNAL: &str = "landfall.journal";
 
 /// The log's files, as they were opened.
-pub(super) struct Footing {
+pub(in crate::log) struct OpenFiles {
     dir: PathBuf,
     files: Vec<(PathBuf, File)>,
 }
 
-/// A loss of the log's files while they were open.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Astray {
-    /// The folder is gone, and with it the files.
-    #[error("the data folder {0} was deleted")]
-    Folder(PathBuf),
-    /// A file is gone.
-    #[error("{0} was deleted")]
-    Deleted(PathBuf),
-    /// Another file has its name.
-    #[error("{0} is another file than the one that the log has open")]
-    Replaced(PathBuf),
-    /// Nobody knows.
-    #[error("{0} cannot be looked at: {1}")]
-    Hidden(PathBuf, io::ErrorKind),
-}
-
-impl Footing {
+impl OpenFiles {
     /// The files of the log in `dir`, which were opened just now.
-    pub(super) fn of(dir: &Path) -> io::Result<Self> {
-        let paths = [store::FILE_NAME, journal::FILE_NAME].map(|name| dir.join(name));
+    pub(in crate::log) fn of(dir: &Path) -> io::Result<Self> {
+        let paths = [DATABASE, JOURNAL].map(|name| dir.join(name));
         let files = paths.into_iter().map(|path| File::open(&path).map(|file| (path, file)));
         Ok(Self { dir: dir.to_owned(), files: files.collect::<io::Result<_>>()? })
     }
@@ -45,7 +33,7 @@ impl Footing {
     ///
     /// # Errors
     /// They do not.
-    pub(super) fn check(&self) -> Result<(), Astray> {
+    pub(in crate::log) fn check(&self) -> Result<(), Astray> {
         self.files.iter().try_for_each(|(path, file)| self.check_one(path, file))
     }
 
@@ -80,41 +68,41 @@ mod tests {
 
     use super::*;
 
-    fn folder() -> (tempfile::TempDir, PathBuf, Footing) {
+    fn folder() -> (tempfile::TempDir, PathBuf, OpenFiles) {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("data");
         fs::create_dir(&dir).unwrap();
-        for name in [store::FILE_NAME, journal::FILE_NAME] {
+        for name in [DATABASE, JOURNAL] {
             fs::write(dir.join(name), name).unwrap();
         }
-        let footing = Footing::of(&dir).unwrap();
-        footing.check().unwrap();
-        (parent, dir, footing)
+        let files = OpenFiles::of(&dir).unwrap();
+        files.check().unwrap();
+        (parent, dir, files)
     }
 
     #[test]
     fn whatever_takes_a_file_away_is_told_apart() {
-        let (_parent, dir, footing) = folder();
+        let (_parent, dir, files) = folder();
         fs::remove_dir_all(&dir).unwrap();
-        assert_eq!(footing.check(), Err(Astray::Folder(dir.clone())));
+        assert_eq!(files.check(), Err(Astray::Folder(dir.clone())));
         fs::create_dir(&dir).unwrap();
-        assert_eq!(footing.check(), Err(Astray::Deleted(dir.join(store::FILE_NAME))));
-        for name in [store::FILE_NAME, journal::FILE_NAME] {
-            let (_parent, dir, footing) = folder();
+        assert_eq!(files.check(), Err(Astray::Deleted(dir.join(DATABASE))));
+        for name in [DATABASE, JOURNAL] {
+            let (_parent, dir, files) = folder();
             fs::remove_file(dir.join(name)).unwrap();
-            assert_eq!(footing.check(), Err(Astray::Deleted(dir.join(name))));
+            assert_eq!(files.check(), Err(Astray::Deleted(dir.join(name))));
             fs::write(dir.join(name), name).unwrap();
-            assert_eq!(footing.check(), Err(Astray::Replaced(dir.join(name))));
+            assert_eq!(files.check(), Err(Astray::Replaced(dir.join(name))));
         }
     }
 
     #[test]
     fn a_folder_that_was_moved_away_is_gone_until_it_is_back() {
-        let (parent, dir, footing) = folder();
+        let (parent, dir, files) = folder();
         let aside = parent.path().join("aside");
         fs::rename(&dir, &aside).unwrap();
-        assert_eq!(footing.check(), Err(Astray::Folder(dir.clone())));
+        assert_eq!(files.check(), Err(Astray::Folder(dir.clone())));
         fs::rename(&aside, &dir).unwrap();
-        footing.check().unwrap();
+        files.check().unwrap();
     }
 }

@@ -4,8 +4,10 @@ use redb::{ReadTransaction, ReadableDatabase};
 
 use super::error::Trouble;
 use super::guard::{Guarded, guarded};
-use super::{ENTRIES, Fault, HEAD, Head, ReadError, Store, entry, head_of};
+use super::{ENTRIES, HEAD, Head, Store, entry, head_of};
 use crate::log::codec;
+use crate::log::engine::{Events, Extent};
+use crate::log::error::{Fault, ReadError};
 use crate::model::event::Event;
 
 type Rows = redb::Range<'static, u64, &'static [u8]>;
@@ -13,7 +15,13 @@ type Rows = redb::Range<'static, u64, &'static [u8]>;
 impl Store {
     /// Every event after the one with the sequence number `after`, in order, as the database stands now.
     pub(in crate::log) fn events_after(&self, after: u64) -> Result<Events, ReadError> {
-        Ok(Events(self.entries_after(after)?))
+        let mut entries = self.entries_after(after)?;
+        let extent = entries.extent();
+        let events = std::iter::from_fn(move || match entries.next(decoded)? {
+            Ok(event) => Some(event),
+            Err(fault) => Some(Err(fault.into())),
+        });
+        Ok(Events::new(extent, events))
     }
 
     /// As `events_after`, as bytes.
@@ -80,20 +88,6 @@ impl Store {
     }
 }
 
-/// Events in log order, each with its sequence number. Nothing follows an error.
-pub struct Events(Entries);
-
-impl Iterator for Events {
-    type Item = Result<(u64, Event), ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.0.next(decoded)? {
-            Ok(event) => Some(event),
-            Err(fault) => Some(Err(fault.into())),
-        }
-    }
-}
-
 /// Events as bytes, in log order.
 pub(in crate::log) struct Entries {
     rows: Guarded<Rows>,
@@ -128,9 +122,9 @@ impl Entries {
         }
     }
 
-    /// Facts about the database at the moment that is read.
-    pub(in crate::log) fn head(&self) -> &Head {
-        &self.head
+    /// How far the events go at the moment that is read.
+    pub(in crate::log) fn extent(&self) -> Extent {
+        Extent { last: self.head.last, thinned: self.head.thinned, path: self.path.clone() }
     }
 
     /// Reads the next event into `bytes`; tells its number.

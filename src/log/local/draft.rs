@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::journal;
-use super::store::{self, OpenError, Store};
+use super::files::{DATABASE, JOURNAL};
+use super::store::{self, Store};
+use crate::log::error::OpenError;
 
 /// Name of a database until it is whole, before some random characters.
 const PREFIX: &str = "landfall.restoring-";
@@ -41,16 +42,16 @@ pub enum DraftError {
 }
 
 /// A folder in which a log is to be.
-pub(super) struct Draft<'a> {
+pub(in crate::log) struct Draft<'a> {
     dir: &'a Path,
     database: PathBuf,
 }
 
 impl<'a> Draft<'a> {
     /// In the folder `dir`, which need not be there, and has no log.
-    pub(super) fn of(dir: &'a Path) -> Result<Self, DraftError> {
-        let database = dir.join(store::FILE_NAME);
-        for path in [&database, &dir.join(journal::FILE_NAME)] {
+    pub(in crate::log) fn of(dir: &'a Path) -> Result<Self, DraftError> {
+        let database = dir.join(DATABASE);
+        for path in [&database, &dir.join(JOURNAL)] {
             // A name that leads nowhere is in the way, too.
             if path.symlink_metadata().is_ok() {
                 return Err(DraftError::Occupied { path: path.clone() });
@@ -60,7 +61,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Lets `fill` put everything into it, and makes it the log if that succeeds.
-    pub(super) fn fill<T, E: From<DraftError>>(
+    pub(in crate::log) fn fill<T, E: From<DraftError>>(
         self,
         fill: impl FnOnce(&Store) -> Result<T, E>,
     ) -> Result<T, E> {

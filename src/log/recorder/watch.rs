@@ -1,34 +1,32 @@
-//! The writer's look besides its queue: at this machine's clock, and at the log's files.
+//! The writer's look besides its queue: at this machine's clock, and at the place that it writes to.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Shared, locked};
+use super::shared::{Shared, locked};
 use crate::clock::ClockMonitor;
-use crate::log::footing::Footing;
 use crate::model::act::Action;
 use crate::model::event::Event;
 
 /// Longest pause between two looks.
 pub(super) const LOOK_PAUSE: Duration = Duration::from_secs(2);
 
-/// The writer's eyes.
-pub(super) struct Eyes {
-    /// On the clock.
-    pub(super) watch: ClockMonitor,
-    footing: Arc<Footing>,
+/// Watches the clock and the log's place.
+pub(super) struct Watch {
+    pub(super) clock: ClockMonitor,
     shared: Arc<Shared>,
     looked_at: Instant,
 }
 
-impl Eyes {
-    pub(super) fn new(watch: ClockMonitor, footing: Arc<Footing>, shared: Arc<Shared>) -> Self {
-        Self { watch, footing, shared, looked_at: Instant::now() }
+impl Watch {
+    pub(super) fn new(clock: ClockMonitor, shared: Arc<Shared>) -> Self {
+        let looked_at = shared.clock.instant();
+        Self { clock, shared, looked_at }
     }
 
-    /// Looks where the log's files are, if nobody did so for a while.
-    pub(super) fn glance(&mut self) {
-        if self.looked_at.elapsed() >= LOOK_PAUSE {
+    /// Looks whether the log is in its place, if nobody did so for a while.
+    pub(super) fn look_if_due(&mut self) {
+        if self.shared.clock.instant() >= self.looked_at + LOOK_PAUSE {
             self.is_astray();
         }
     }
@@ -40,8 +38,8 @@ impl Eyes {
     }
 
     fn is_astray(&mut self) -> bool {
-        self.looked_at = Instant::now();
-        let found = self.footing.check().err();
+        self.looked_at = self.shared.clock.instant();
+        let found = self.shared.engine.check_place().err();
         let mut known = locked(&self.shared.astray);
         if found != *known {
             match &found {

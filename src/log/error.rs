@@ -76,6 +76,43 @@ pub enum OpenError {
     },
 }
 
+/// Why a change is not in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The queue is full.
+    #[error("the log cannot keep up; try again")]
+    Busy,
+    /// The disk refused it.
+    #[error("the log cannot be written; the server's own log says why")]
+    Unwritable,
+    /// The log's files were deleted or replaced, so it would be lost.
+    #[error("the log's files were deleted or replaced under the running server; /status says what to do")]
+    Astray,
+    /// Another change was made that the decision did not see.
+    #[error("other changes were made at the same moment, again and again; try again")]
+    Outdated,
+    /// The log was closed.
+    #[error("the log is closed: the server is shutting down")]
+    Closed,
+}
+
+/// Why the log's files are not the open ones any more: what is written goes with the process.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Astray {
+    /// The folder is gone, and with it the files.
+    #[error("the data folder {0} was deleted")]
+    Folder(PathBuf),
+    /// A file is gone.
+    #[error("{0} was deleted")]
+    Deleted(PathBuf),
+    /// Another file has its name.
+    #[error("{0} is another file than the one that the log has open")]
+    Replaced(PathBuf),
+    /// Nobody knows.
+    #[error("{0} cannot be looked at: {1}")]
+    Hidden(PathBuf, io::ErrorKind),
+}
+
 /// Why events cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -114,11 +151,19 @@ pub enum Fault {
         /// The database.
         path: PathBuf,
         /// Why.
-        source: redb::Error,
+        source: io::Error,
     },
 }
 
 impl ReadError {
+    /// What it means while the log at `path` is opened.
+    pub(super) fn at_opening(self, path: &Path) -> OpenError {
+        match self {
+            Self::Database(fault) => fault.into(),
+            other => OpenError::Damaged { path: path.to_owned(), reason: other.to_string() },
+        }
+    }
+
     /// The event that is damaged; 0 where the damage is not that of one event. Nothing where nothing is damaged.
     pub(in crate::log) fn damaged_event(&self) -> Option<u64> {
         match self {
@@ -132,9 +177,10 @@ impl From<Fault> for OpenError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Damaged { path, reason, .. } => Self::Damaged { path, reason },
-            Fault::Disk { path, source: redb::Error::DatabaseAlreadyOpen } => Self::InUse { path },
-            Fault::Disk { path, source: redb::Error::Io(source) } => Self::Io { path, source },
-            Fault::Disk { path, source } => Self::Io { path, source: io::Error::other(source) },
+            Fault::Disk { path, source } if source.kind() == io::ErrorKind::ResourceBusy => {
+                Self::InUse { path }
+            }
+            Fault::Disk { path, source } => Self::Io { path, source },
         }
     }
 }
@@ -146,67 +192,3 @@ fn damaged(path: &Path, reason: &str) -> String {
         path.display()
     )
 }
-
-/// Trouble, before it is known with which database.
-pub(super) enum Trouble {
-    /// It is not what was written.
-    Damage { event: Option<u64>, reason: String },
-    /// The operating system refused.
-    Disk(redb::Error),
-}
-
-impl Trouble {
-    /// Something that is not one event is not what was written.
-    pub(super) fn damage(reason: impl Into<String>) -> Self {
-        Self::Damage { event: None, reason: reason.into() }
-    }
-
-    /// The event is not what was written.
-    pub(super) fn damaged_event(sequence: u64, what: &str) -> Self {
-        Self::Damage { event: Some(sequence), reason: format!("event {sequence} {what}") }
-    }
-
-    /// Of the database at `path`.
-    pub(super) fn at(self, path: &Path) -> Fault {
-        let path = path.to_owned();
-        match self {
-            Self::Damage { event, reason } => Fault::Damaged { path, event, reason },
-            Self::Disk(source) => Fault::Disk { path, source },
-        }
-    }
-}
-
-impl From<redb::Error> for Trouble {
-    fn from(error: redb::Error) -> Self {
-        use redb::Error as E;
-        let is_damage = match &error {
-            // A page that should be there lies behind the end, or says of itself what cannot be.
-            E::Io(source) => matches!(
-                source.kind(),
-                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput
-            ),
-            E::Corrupted(_)
-            | E::LockPoisoned(_)
-            | E::TableDoesNotExist(_)
-            | E::TableIsMultimap(_)
-            | E::TableIsNotMultimap(_)
-            | E::TableTypeMismatch { .. }
-            | E::TypeDefinitionChanged { .. }
-            | E::UpgradeRequired(_) => true,
-            _ => false,
-        };
-        if is_damage { Self::damage(error.to_string()) } else { Self::Disk(error) }
-    }
-}
-
-macro_rules! from_redb {
-    ($($error:ident),*) => {
-        $(impl From<redb::$error> for Trouble {
-            fn from(error: redb::$error) -> Self {
-                redb::Error::from(error).into()
-            }
-        })*
-    };
-}
-
-from_redb!(CommitError, DatabaseError, StorageError, TableError, TransactionError);

@@ -11,7 +11,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::{HEAD_KEY, Head, Snapshot, entry};
+use super::{HEAD_KEY, Head, entry};
+use crate::log::engine::Snapshot;
 use crate::log::snapshot;
 
 /// Leaves begin at multiples of this.

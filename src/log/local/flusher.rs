@@ -1,8 +1,7 @@
-//! The keeper: takes what the journal made durable into the database, many frames at once.
+//! The flusher: takes what the journal made durable into the database, many frames at once.
 //!
-//! It works on the thread that folds, so a snapshot is never ahead of the database. It holds the frames in memory until the
-//! database has them; the journal's size bounds how many these can be. While the database fails, it is opened again from
-//! second to second, and the journal goes on as long as it has room.
+//! It holds the frames in memory until the database has them; the journal's size bounds how many these can be. While the
+//! database fails, it is opened again every second, and the journal goes on as long as it has room.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::footing::Footing;
-use super::frame::Frame;
-use super::journal::Journal;
+use super::files::OpenFiles;
 use super::store::{Slot, Store};
+use crate::log::engine::Kept;
+use crate::log::frame::Frame;
 
 /// How long a frame stays in the journal alone while little happens.
 const KEEP_PAUSE: Duration = Duration::from_secs(1);
@@ -21,7 +20,7 @@ const KEEP_PAUSE: Duration = Duration::from_secs(1);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far journal and database are: what the journal waits for, and how much room it has.
-pub(super) struct Progress {
+pub(in crate::log) struct Progress {
     half_bytes: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -41,42 +40,42 @@ struct State {
 
 impl Progress {
     /// Of a journal whose halves have so many bytes.
-    pub(super) fn new(half_bytes: usize) -> Self {
+    pub(in crate::log) fn new(half_bytes: usize) -> Self {
         Self { half_bytes, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Notes what is used of the half that is being filled, and the last event in the other one.
-    pub(super) fn filled(&self, used_bytes: usize, other_last: u64) {
+    pub(in crate::log) fn filled(&self, used_bytes: usize, other_last: u64) {
         let mut state = self.lock();
         (state.used_bytes, state.other_last) = (used_bytes, other_last);
     }
 
     /// What the journal can take before it has to wait for the database.
-    pub(super) fn free_bytes(&self) -> u64 {
+    pub(in crate::log) fn free_bytes(&self) -> u64 {
         let state = self.lock();
         let other = if state.other_last <= state.kept { self.half_bytes } else { 0 };
         (self.half_bytes - state.used_bytes + other) as u64
     }
 
     /// Waits until the database has the event `sequence`; false if it cannot be written.
-    pub(super) fn wait_until_kept(&self, sequence: u64) -> bool {
+    pub(in crate::log) fn wait_until_kept(&self, sequence: u64) -> bool {
         let waiting = |state: &mut State| state.kept < sequence && !state.failing;
         let state = self.changed.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
         state.kept >= sequence
     }
 
-    pub(super) fn is_failing(&self) -> bool {
+    pub(in crate::log) fn is_failing(&self) -> bool {
         self.lock().failing
     }
 
-    pub(super) fn kept(&self, sequence: u64) {
+    pub(in crate::log) fn kept(&self, sequence: u64) {
         let mut state = self.lock();
         (state.kept, state.failing) = (sequence, false);
         drop(state);
         self.changed.notify_all();
     }
 
-    pub(super) fn failing(&self) {
+    pub(in crate::log) fn failing(&self) {
         self.lock().failing = true;
         self.changed.notify_all();
     }
@@ -88,88 +87,106 @@ impl Progress {
 }
 
 /// What the database has yet to take.
-pub(super) struct Keeper {
+pub(super) struct Flusher {
     slot: Slot,
     dir: PathBuf,
-    footing: Arc<Footing>,
-    pending: Vec<Frame>,
-    pending_bytes: usize,
+    files: OpenFiles,
+    pending: Mutex<Pending>,
     /// At this many bytes the database takes them.
     bytes_max: usize,
-    /// When they are to be taken at the latest.
-    due: Instant,
+    /// When they are to be taken at the latest; held while they are.
+    due: Mutex<Option<Instant>>,
     progress: Arc<Progress>,
     failures: Counter,
 }
 
-impl Keeper {
-    /// A keeper for the database in `dir`, which is open in `slot`, behind `journal`.
+#[derive(Default)]
+struct Pending {
+    frames: Vec<Frame>,
+    bytes: usize,
+}
+
+impl Flusher {
+    /// A flusher for the database in `dir`, which is open in `slot`, behind a journal that says in `progress` how far it
+    /// is and whose halves have `half_bytes`.
     pub(super) fn new(
         slot: Slot,
         dir: PathBuf,
-        footing: Arc<Footing>,
-        journal: &Journal,
+        files: OpenFiles,
+        half_bytes: usize,
+        progress: Arc<Progress>,
         failures: Counter,
     ) -> Self {
         // Each half empties in pieces, so there is room long before the other one is full.
-        let (bytes_max, progress) = (journal.half_bytes() / 4, journal.progress());
-        let due = Instant::now();
-        Self { slot, dir, footing, pending: Vec::new(), pending_bytes: 0, bytes_max, due, progress, failures }
+        let bytes_max = half_bytes / 4;
+        Self {
+            slot,
+            dir,
+            files,
+            pending: Mutex::default(),
+            bytes_max,
+            due: Mutex::default(),
+            progress,
+            failures,
+        }
     }
 
     /// Takes charge of a frame that is durable.
-    pub(super) fn take(&mut self, frame: Frame) {
-        if self.pending.is_empty() {
-            self.due = Instant::now() + KEEP_PAUSE;
+    pub(super) fn take(&self, frame: Frame) {
+        let mut pending = locked(&self.pending);
+        pending.bytes += frame.bytes().len();
+        pending.frames.push(frame);
+    }
+
+    /// Lets the database take what is pending, if it is time for that, or at once where that `is_asked`.
+    pub(super) fn keep(&self, now: Instant, is_asked: bool) -> Kept {
+        let mut due = locked(&self.due);
+        let bytes = locked(&self.pending).bytes;
+        if bytes == 0 {
+            return Kept { is_all: true, due: None };
         }
-        self.pending_bytes += frame.bytes().len();
-        self.pending.push(frame);
-    }
-
-    /// How long the thread may sleep; nothing if nothing is pending.
-    pub(super) fn due_in(&self) -> Option<Duration> {
-        (!self.pending.is_empty()).then(|| self.due.saturating_duration_since(Instant::now()))
-    }
-
-    /// Lets the database take what is pending, if it is time for that.
-    pub(super) fn keep_if_due(&mut self) {
-        let is_much = self.pending_bytes >= self.bytes_max && !self.progress.is_failing();
-        if is_much || self.due_in().is_some_and(|left| left.is_zero()) {
-            self.keep();
+        let at = *due.get_or_insert(now + KEEP_PAUSE);
+        let is_waiting = self.progress.is_failing() && self.slot.get().is_none() && now < at;
+        let is_much = bytes >= self.bytes_max && !self.progress.is_failing();
+        if is_waiting || !(is_asked || is_much || at <= now) {
+            return Kept { is_all: false, due: *due };
         }
+        let is_all = self.flush();
+        *due = match is_all {
+            true => None,
+            false => Some(now + RETRY_PAUSE),
+        };
+        Kept { is_all, due: *due }
     }
 
-    /// Lets the database take what is pending now. Returns whether it has everything.
-    pub(super) fn keep(&mut self) -> bool {
-        let Some(last) = self.pending.last().map(Frame::last) else { return true };
-        match self.store().map(|store| store.append(&self.pending)) {
-            Some(Ok(())) => {
-                self.pending.clear();
-                self.pending_bytes = 0;
-                self.progress.kept(last);
+    /// Lets the database take what is pending now. Returns whether it did.
+    fn flush(&self) -> bool {
+        let Some(store) = self.store() else { return self.fail() };
+        let Pending { frames, bytes } = std::mem::take(&mut *locked(&self.pending));
+        match store.append(&frames) {
+            Ok(()) => {
+                self.progress.kept(frames.last().map_or(0, Frame::last));
                 true
             }
-            Some(Err(error)) => {
+            Err(error) => {
+                let mut pending = locked(&self.pending);
+                let later = std::mem::replace(&mut pending.frames, frames);
+                pending.frames.extend(later);
+                pending.bytes += bytes;
                 tracing::error!(%error, "the database of the log cannot be written; its journal goes on while it has room");
-                self.fail();
-                false
+                self.fail()
             }
-            None => false,
         }
     }
 
     /// The open database; nothing while it cannot be opened.
-    pub(super) fn store(&mut self) -> Option<Store> {
+    fn store(&self) -> Option<Store> {
         if let Some(store) = self.slot.get() {
             return Some(store);
         }
-        if self.progress.is_failing() && Instant::now() < self.due {
-            return None;
-        }
-        if let Err(astray) = self.footing.check() {
+        if let Err(astray) = self.files.check() {
             // Another database would be made or opened, to which these frames do not belong.
             tracing::error!(%astray, "the database of the log is not opened again");
-            self.fail();
             return None;
         }
         match Store::open(&self.dir) {
@@ -180,24 +197,31 @@ impl Keeper {
             }
             Err(error) => {
                 tracing::error!(%error, "the database of the log does not open");
-                self.fail();
                 None
             }
         }
     }
 
     /// redb refuses everything after a failed write, so the database is closed here and opened again.
-    fn fail(&mut self) {
+    fn fail(&self) -> bool {
         self.failures.inc();
         self.slot.set(None);
         self.progress.failing();
-        self.due = Instant::now() + RETRY_PAUSE;
+        false
+    }
+
+    /// Where the log's files are.
+    pub(super) fn files(&self) -> &OpenFiles {
+        &self.files
+    }
+
+    /// How far journal and database are.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 }
 
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        // Nobody takes anything any more: who waits is not to wait for ever.
-        self.progress.failing();
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is in them is whole at every instant, whoever panicked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,13 +14,17 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::codec::{self, CodecError};
 use super::draft::{Draft, DraftError};
-use super::frame::Frame;
+use super::files::{DATABASE, JOURNAL};
+use super::journal::frames_left;
 use super::store::pages::{Found, scan};
-use super::store::{self, Head, OpenError, ReadError, Snapshot, Store};
-use super::view::View;
-use super::{journal, snapshot};
+use super::store::{Head, Store};
+use crate::log::codec::{self, CodecError};
+use crate::log::engine::Snapshot;
+use crate::log::error::{OpenError, ReadError};
+use crate::log::frame::Frame;
+use crate::log::snapshot;
+use crate::log::view::View;
 use crate::model::deployments::Rules;
 use crate::model::event::Event;
 use crate::model::time::Time;
@@ -168,8 +172,8 @@ impl Survey {
 
 impl Remains {
     fn of(dir: &Path) -> Result<Self, SalvageError> {
-        let database = taken(&dir.join(store::FILE_NAME))?;
-        let journal = taken(&dir.join(journal::FILE_NAME))?;
+        let database = taken(&dir.join(DATABASE))?;
+        let journal = taken(&dir.join(JOURNAL))?;
         if database.is_none() && journal.is_none() {
             return Err(SalvageError::NoLog { path: dir.to_owned() });
         }
@@ -218,7 +222,7 @@ impl Remains {
     }
 
     fn scan(&self, take: impl FnMut(Found<'_>) -> Result<(), SalvageError>) -> Result<(), SalvageError> {
-        let failed = |source| SalvageError::Read { path: self.dir.join(store::FILE_NAME), source };
+        let failed = |source| SalvageError::Read { path: self.dir.join(DATABASE), source };
         self.database.as_ref().map_or(Ok(()), |file| scan(file, failed, take))
     }
 
@@ -227,8 +231,8 @@ impl Remains {
         let Some(mut file) = self.journal.as_ref() else { return Ok(Vec::new()) };
         let mut bytes = Vec::new();
         let read = io::Seek::rewind(&mut file).and_then(|()| file.read_to_end(&mut bytes));
-        read.map_err(|source| SalvageError::Read { path: self.dir.join(journal::FILE_NAME), source })?;
-        let left = journal::frames_left(&bytes, &survey.sessions);
+        read.map_err(|source| SalvageError::Read { path: self.dir.join(JOURNAL), source })?;
+        let left = frames_left(&bytes, &survey.sessions);
         Ok(left.whole.into_iter().chain(left.changed).collect())
     }
 }
