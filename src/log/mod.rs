@@ -132,7 +132,7 @@ impl Log {
         let keeper = Keeper::new(slot.clone(), dir, footing.clone(), &journal, counters.failures.clone());
         let (views, follower, follow) =
             view::replay(&store, keeper, view, counters.fold_panics.clone(), counters.forgotten.clone())?;
-        let watch = watch(views.latest().state.time().last_told());
+        let watch = watch(views.latest().state.time().last_shown());
         let started = recorder::start(journal, slot, counters, follower, watch, footing);
         let (recorder, record) = started.map_err(|source| OpenError::Io { path, source })?;
         let threads = Arc::new(Mutex::new(vec![record, follow]));

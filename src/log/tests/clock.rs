@@ -17,13 +17,13 @@ impl Clocks {
         start_with(store, journal, |last| self.watch(last))
     }
 
-    fn watch(&self, last_told: Option<Time>) -> ClockMonitor {
+    fn watch(&self, last_shown: Option<Time>) -> ClockMonitor {
         let clocks = self.clone();
         let read = move || {
             let (told, ran) = *clocks.0.lock().unwrap();
             ClockReading { wall_clock: Time::from_ms(told), uptime: Span::from_ms(ran) }
         };
-        ClockMonitor::with_clocks(read, last_told)
+        ClockMonitor::with_clocks(read, last_shown)
     }
 
     /// Lets time pass.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::service::Ended;
+use super::service::CompletedPull;
 use crate::model::oci::{Reference, Repository};
 use crate::model::time::{Span, Time};
 
@@ -44,13 +44,13 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether `ended` shows that the reference works now, and when.
-    pub(crate) fn cleared_by(&self, ended: &Ended) -> Option<Time> {
+    /// Whether `completed` shows that the reference works now, and when.
+    pub(crate) fn cleared_by(&self, completed: &CompletedPull) -> Option<Time> {
         let is_it = match &self.reference {
-            Reference::Tag(tag) => ended.tag.as_ref() == Some(tag),
-            Reference::Digest(digest) => *digest == ended.digest,
+            Reference::Tag(tag) => completed.tag.as_ref() == Some(tag),
+            Reference::Digest(digest) => *digest == completed.digest,
         };
-        (is_it && self.cleared_at.is_none() && self.last_at <= ended.at).then_some(ended.at)
+        (is_it && self.cleared_at.is_none() && self.last_at <= completed.at).then_some(completed.at)
     }
 
     /// Whether somebody may still wait for it at `now`.
@@ -103,10 +103,10 @@ impl Attempts {
     }
 
     /// Notes that references of `repository` were pulled after all.
-    pub(super) fn clear(&mut self, repository: &Repository, ended: &[Ended]) {
+    pub(super) fn clear(&mut self, repository: &Repository, completed: &[CompletedPull]) {
         let Some(attempts) = self.by_repository.get_mut(repository) else { return };
         for attempt in attempts {
-            let cleared_at = ended.iter().find_map(|ended| attempt.cleared_by(ended));
+            let cleared_at = completed.iter().find_map(|completed| attempt.cleared_by(completed));
             attempt.cleared_at = cleared_at.or(attempt.cleared_at);
         }
     }

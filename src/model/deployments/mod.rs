@@ -7,13 +7,13 @@
 
 pub mod attempts;
 pub mod claim;
-pub mod course;
+mod environment;
 pub mod pull;
+pub mod rollout;
 pub mod service;
 pub(super) mod shards;
 #[cfg(test)]
 mod tests;
-mod tracked;
 pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +32,8 @@ use attempts::Attempt;
 use service::Service;
 use shards::{Shards, Spread};
 
+pub use environment::{EnvironmentState, Gap, Local};
 pub use pull::PULL;
-pub use tracked::{Gap, Local, Tracked};
 
 /// The version of the rules. A change of them that may change an answer raises it, and the log is folded again.
 pub const RULES_VERSION: u32 = 6;
@@ -64,7 +64,7 @@ impl Default for Rules {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     rules: Rules,
-    environments: BTreeMap<EnvironmentName, Arc<Tracked>>,
+    environments: BTreeMap<EnvironmentName, Arc<EnvironmentState>>,
     content: Shards<Digest, Content>,
     catalogue: Arc<Catalogue>,
     /// The latest observation's time.
@@ -98,7 +98,7 @@ struct Content {
     leads_to: Option<Digest>,
     /// The manifest whose config it is.
     config_of: Option<Digest>,
-    labels: Option<Arc<Said>>,
+    labels: Option<Arc<ImageLabels>>,
 }
 
 /// Content of an image that is only known by name.
@@ -112,13 +112,13 @@ pub enum Unread {
 
 /// Facts that labels or annotations state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Said {
+struct ImageLabels {
     version: Option<String>,
     revision: Option<String>,
     created_at: Option<Time>,
 }
 
-impl Said {
+impl ImageLabels {
     /// Nothing where they name neither version nor revision.
     fn of(labels: &BTreeMap<String, String>) -> Option<Self> {
         let text = |label: &str| {
@@ -180,7 +180,7 @@ impl State {
                 self.environments.remove(name);
                 self.due.retain(|(_, environment, _)| environment != name);
             }
-            Action::ReleaseAdded(told) => Arc::make_mut(&mut self.catalogue).add(told, at),
+            Action::ReleaseAdded(registration) => Arc::make_mut(&mut self.catalogue).add(registration, at),
             _ => {}
         }
     }
@@ -203,13 +203,14 @@ impl State {
                 let (name, repository) = (&observation.environment, &observation.repository);
                 let is_made = makes_a_service(observation);
                 let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
-                environment.hear(name, repository, is_made, |it| it.prepull(observation, runtime, index));
+                environment
+                    .update_service(name, repository, is_made, |it| it.prepull(observation, runtime, index));
                 self.forget(name, &gone);
             }
             Puller::Laptop(reason) => environment.pulled_locally(observation, index, reason),
             Puller::Other => {}
         }
-        self.wake();
+        self.complete_due_pulls();
     }
 
     /// Takes a node's request into account.
@@ -220,18 +221,18 @@ impl State {
         let is_made = makes_a_service(observation);
         let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
         let due = &mut self.due;
-        let told = environment.hear(name, repository, is_made, |service| {
-            let told = service.node(observation, runtime, index, settle);
-            if let (None, Some(due_at)) = (service.listed_at, service.due_at()) {
-                service.listed_at = Some(due_at);
+        let facts = environment.update_service(name, repository, is_made, |service| {
+            let facts = service.node(observation, runtime, index, settle);
+            if let (None, Some(due_at)) = (service.scheduled_at, service.due_at()) {
+                service.scheduled_at = Some(due_at);
                 due.insert((due_at, name.clone(), repository.clone()));
             }
-            told
+            facts
         });
-        let told = told.unwrap_or_default();
+        let facts = facts.unwrap_or_default();
         if service::arrived(observation).is_none() {
             let attempt = Attempt {
-                reference: told.refused_tag.map_or_else(|| observation.reference.clone(), Reference::Tag),
+                reference: facts.refused_tag.map_or_else(|| observation.reference.clone(), Reference::Tag),
                 status: observation.status,
                 first_at: *at,
                 last_at: *at,
@@ -241,7 +242,7 @@ impl State {
             environment.refuse(repository, attempt);
         }
         self.forget(name, &gone);
-        if let (Some(child), Some(index)) = (observation.digest, told.index) {
+        if let (Some(child), Some(index)) = (observation.digest, facts.index) {
             self.place(*at, child, Some(index));
         }
     }
@@ -249,7 +250,7 @@ impl State {
     /// Strikes services that were forgotten off the list of those that are to be looked at.
     fn forget(&mut self, name: &EnvironmentName, gone: &[(Repository, Arc<Service>)]) {
         for (repository, service) in gone {
-            if let Some(at) = service.listed_at {
+            if let Some(at) = service.scheduled_at {
                 self.due.remove(&(at, name.clone(), repository.clone()));
             }
         }
@@ -287,16 +288,16 @@ impl State {
     }
 
     /// Ends complete pulls of services that nobody asks for just now, so that a question finds little to do.
-    fn wake(&mut self) {
+    fn complete_due_pulls(&mut self) {
         let Some(now) = self.last_at else { return };
         let settle = self.rules.settle;
         while self.due.first().is_some_and(|(due_at, ..)| *due_at < now) {
             let Some((_, name, repository)) = self.due.pop_first() else { return };
             let Some(environment) = self.environments.get_mut(&name).map(Arc::make_mut) else { continue };
-            let due_at = environment.hear(&name, &repository, false, |service| {
-                service.wake(now, settle);
-                service.listed_at = service.due_at();
-                service.listed_at
+            let due_at = environment.update_service(&name, &repository, false, |service| {
+                service.complete_pulls_at(now, settle);
+                service.scheduled_at = service.due_at();
+                service.scheduled_at
             });
             if let Some(due_at) = due_at.flatten() {
                 self.due.insert((due_at, name, repository));
@@ -328,8 +329,8 @@ impl State {
         content
     }
 
-    fn learn(&mut self, told_at: Time, repository: &Repository, digest: Digest, facts: &Facts) {
-        let at = self.time.of(told_at);
+    fn learn(&mut self, clock_at: Time, repository: &Repository, digest: Digest, facts: &Facts) {
+        let at = self.time.of(clock_at);
         let (labels, leads_to) = match facts {
             Facts::Index { children, labels } => {
                 for &child in children.iter().take(CONTENT_MAX / 64) {
@@ -343,14 +344,14 @@ impl State {
             }
             Facts::Config { labels } => (labels, None),
         };
-        let said = Said::of(labels);
+        let labels = ImageLabels::of(labels);
         let content = self.content(at, digest);
         content.is_read = true;
         content.leads_to = leads_to.or(content.leads_to);
-        content.labels = said.map(Arc::new).or_else(|| content.labels.take());
+        content.labels = labels.map(Arc::new).or_else(|| content.labels.take());
         let top = self.top_of(digest);
-        if let Some(said) = self.said(&top).cloned() {
-            Arc::make_mut(&mut self.catalogue).see(repository, top, &said.labels(), told_at);
+        if let Some(labels) = self.labels_of(&top).cloned() {
+            Arc::make_mut(&mut self.catalogue).see(repository, top, &labels.labels(), clock_at);
         }
     }
 
@@ -382,7 +383,7 @@ impl State {
 
     /// The latest observation's time, as people are shown it.
     pub fn last_at(&self) -> Option<Time> {
-        self.last_at.map(|at| self.told(at))
+        self.last_at.map(|at| self.shown(at))
     }
 
     /// The log's own time.
@@ -391,8 +392,8 @@ impl State {
     }
 
     /// The time that people are shown for a time that is kept here.
-    pub fn told(&self, at: Time) -> Time {
-        self.time.told(at)
+    pub fn shown(&self, at: Time) -> Time {
+        self.time.shown(at)
     }
 
     /// Lets the log's own time begin where a state ends that was kept without it.
@@ -403,26 +404,26 @@ impl State {
     }
 
     /// Every environment that pulled, in the order of the names.
-    pub fn environments(&self) -> impl Iterator<Item = (&EnvironmentName, &Tracked)> {
+    pub fn environments(&self) -> impl Iterator<Item = (&EnvironmentName, &EnvironmentState)> {
         self.environments.iter().map(|(name, tracked)| (name, tracked.as_ref()))
     }
 
     /// One environment.
-    pub fn environment(&self, name: &EnvironmentName) -> Option<&Tracked> {
+    pub fn environment(&self, name: &EnvironmentName) -> Option<&EnvironmentState> {
         self.environments.get(name).map(Arc::as_ref)
     }
 
     /// The version that an image's labels name.
     pub fn labelled_version(&self, digest: &Digest) -> Option<&str> {
-        self.said(digest)?.version.as_deref()
+        self.labels_of(digest)?.version.as_deref()
     }
 
     /// The labels of an image: its own annotations, else its platform manifest's, else its config's.
-    fn said(&self, digest: &Digest) -> Option<&Arc<Said>> {
+    fn labels_of(&self, digest: &Digest) -> Option<&Arc<ImageLabels>> {
         let mut content = self.content.get(digest)?;
         for _ in 0..HOPS_MAX {
-            if let Some(said) = &content.labels {
-                return Some(said);
+            if let Some(labels) = &content.labels {
+                return Some(labels);
             }
             content = self.content.get(&content.leads_to?)?;
         }

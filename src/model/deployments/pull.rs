@@ -50,9 +50,9 @@ impl Spread for NodeKey {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Node {
     /// The images that it holds, as far as its pulls tell; the latest that it showed is the last.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<HeldImage>,
     /// Pulls that are not complete yet.
-    pub(crate) open: Vec<Open>,
+    pub(crate) open: Vec<OpenPull>,
     /// Since when it is known that several nodes ask from this address: the same layer went there twice at once.
     shared_at: Option<Time>,
     /// Its latest request.
@@ -61,7 +61,7 @@ pub(crate) struct Node {
 
 /// An image on a node.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Held {
+pub(crate) struct HeldImage {
     pub(crate) digest: Digest,
     /// The latest time that the node showed it; none where it was only pre-pulled.
     pub(crate) shown_at: Option<Time>,
@@ -69,7 +69,7 @@ pub(crate) struct Held {
 
 /// A pull under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Open {
+pub(crate) struct OpenPull {
     pub(crate) digest: Digest,
     pub(crate) first_at: Time,
     pub(crate) tag: Option<Tag>,
@@ -116,8 +116,8 @@ impl Node {
     }
 
     /// Whether the node has `digest` in its cache because it ran there, or was pre-pulled.
-    pub(crate) fn caches(&self, digest: &Digest, was_live: bool) -> bool {
-        self.held.iter().any(|held| held.digest == *digest && (was_live || held.shown_at.is_none()))
+    pub(crate) fn caches(&self, digest: &Digest, ran_before: bool) -> bool {
+        self.held.iter().any(|held| held.digest == *digest && (ran_before || held.shown_at.is_none()))
     }
 
     /// Whether the node showed `digest` at or after `since`.
@@ -132,12 +132,12 @@ impl Node {
         if self.held.len() >= HELD_MAX {
             self.held.remove(0);
         }
-        self.held.push(Held { digest, shown_at: shown_at.max(before) });
+        self.held.push(HeldImage { digest, shown_at: shown_at.max(before) });
     }
 
     /// The pull that a platform manifest, a config or a layer belongs to: the node's latest. What comes later than
     /// [`PULL`] belongs to none, for within the jitter nobody knows whether the pull has ended by then.
-    fn latest(&mut self, at: Time) -> Option<&mut Open> {
+    fn latest(&mut self, at: Time) -> Option<&mut OpenPull> {
         self.open.iter_mut().rev().find(|open| at.since(open.first_at) <= PULL)
     }
 
@@ -155,7 +155,7 @@ impl Node {
 
     /// Takes a manifest request that was answered into account. `top` is the top-level digest. Returns the start of
     /// the pull when it is a new one, and the start that it replaces.
-    pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest) -> Begun {
+    pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest) -> OpenedPull {
         let at = observation.at;
         let mut replaced = None;
         let found = self.open.iter().rposition(|open| open.digest == top && at.since(open.first_at) <= PULL);
@@ -176,13 +176,13 @@ impl Node {
         };
         let begun = place.is_none();
         let place = place.unwrap_or_else(|| {
-            self.open.push(Open::new(top, at));
+            self.open.push(OpenPull::new(top, at));
             self.open.len() - 1
         });
         self.open[place].request(observation);
         let dropped = (self.open.len() > OPEN_MAX).then(|| self.open.remove(0));
         let dropped = dropped.map(|open| (open.first_at, open.digest));
-        Begun { at: begun.then_some(at), replaced, dropped }
+        OpenedPull { at: begun.then_some(at), replaced, dropped }
     }
 
     /// Takes a blob that arrived into account.
@@ -203,7 +203,7 @@ impl Node {
     pub(crate) fn refused(&mut self, observation: &Observation) -> Option<Tag> {
         let Reference::Digest(digest) = observation.reference else { return None };
         let is_shared = self.shared_at.is_some();
-        let within = |open: &Open| observation.at.since(open.first_at) <= PULL;
+        let within = |open: &OpenPull| observation.at.since(open.first_at) <= PULL;
         let by_digest = self.open.iter().rposition(|open| open.digest == digest && within(open));
         let open = match by_digest {
             Some(place) if observation.object == Object::Manifest => &mut self.open[place],
@@ -225,7 +225,7 @@ impl Node {
     }
 
     /// The pull of `digest` that began at `first_at`, as it looks at `now` should nothing more happen.
-    pub(crate) fn looks(&self, node: &NodeKey, first_at: Time, digest: &Digest, now: Time) -> Option<Pull> {
+    pub(crate) fn as_of(&self, node: &NodeKey, first_at: Time, digest: &Digest, now: Time) -> Option<Pull> {
         let open = self.open.iter().find(|open| open.first_at == first_at && open.digest == *digest)?;
         let stands = open.got || self.holds(digest) || now.since(open.first_at) >= ALONE;
         (!open.broken && stands).then(|| open.clone().into_pull(node.clone(), self.shared_at))
@@ -233,7 +233,7 @@ impl Node {
 }
 
 /// The effect of a manifest request on a node's open pulls.
-pub(crate) struct Begun {
+pub(crate) struct OpenedPull {
     /// A new pull began.
     pub(crate) at: Option<Time>,
     /// It takes the place of a broken one that began then.
@@ -242,7 +242,7 @@ pub(crate) struct Begun {
     pub(crate) dropped: Option<(Time, Digest)>,
 }
 
-impl Open {
+impl OpenPull {
     fn new(digest: Digest, first_at: Time) -> Self {
         Self {
             digest,

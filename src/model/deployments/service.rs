@@ -14,9 +14,9 @@ use crate::model::event::{EnvironmentName, Object, Observation};
 use crate::model::oci::{Digest, Reference, Repository, Tag};
 use crate::model::time::{Span, Time};
 
-use super::claim::{End, Haste, Main, Past, Rival, standstill};
-use super::course::Course;
+use super::claim::{Candidate, Current, Finality, Outcome, PastRollout, standstill};
 use super::pull::{COMPLETE, Grade, Node, NodeKey, Pull};
+use super::rollout::Rollout;
 use super::shards::Shards;
 use super::verdict::{Correction, Rule};
 
@@ -24,7 +24,7 @@ use super::verdict::{Correction, Rule};
 const NODES_MAX: usize = 16_384;
 
 /// Most images that claim to follow the current one at the same time.
-const RIVALS_MAX: usize = 8;
+const CANDIDATES_MAX: usize = 8;
 
 /// Most past deployments that are remembered for a service.
 const PAST_MAX: usize = 4_096;
@@ -42,11 +42,11 @@ pub struct Service {
     open: BTreeSet<(Time, NodeKey, Digest)>,
     /// The latest time seen.
     clock: Time,
-    main: Option<Main>,
-    rivals: Vec<Rival>,
-    past: Arc<VecDeque<Arc<Past>>>,
+    current: Option<Current>,
+    candidates: Vec<Candidate>,
+    past: Arc<VecDeque<Arc<PastRollout>>>,
     /// The images before, as far as `past` goes.
-    lived: Arc<BTreeMap<Digest, Lived>>,
+    earlier_runs: Arc<BTreeMap<Digest, EarlierRuns>>,
     /// The opening of each of `past`, by its identity.
     opened: Arc<BTreeMap<u64, Time>>,
     forgotten: u64,
@@ -54,17 +54,17 @@ pub struct Service {
     /// Services were forgotten before this one came: it may have run before.
     may_have_run: bool,
     /// The latest time that a request for it was answered with an image.
-    heard_at: Time,
+    answered_at: Time,
     /// The time when [`super::State`] is to look at it again.
-    pub(super) listed_at: Option<Time>,
-    /// Pulls that ended and were not taken yet, see [`Service::take_ended`].
+    pub(super) scheduled_at: Option<Time>,
+    /// Pulls that ended and were not taken yet, see [`Service::take_completed`].
     #[serde(skip)]
-    ended: Vec<Ended>,
+    completed: Vec<CompletedPull>,
 }
 
 /// A pull that ended well: what it pulled works.
 #[derive(Clone, Debug)]
-pub(crate) struct Ended {
+pub(crate) struct CompletedPull {
     pub(crate) tag: Option<Tag>,
     pub(crate) digest: Digest,
     pub(crate) at: Time,
@@ -72,7 +72,7 @@ pub(crate) struct Ended {
 
 /// The meaning of a node's request.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct RequestFacts {
     /// The index that a platform manifest turned out to belong to.
     pub(crate) index: Option<Digest>,
     /// The tag under which what was refused was asked for, where it is known.
@@ -81,7 +81,7 @@ pub(crate) struct Told {
 
 /// An image that ran before.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Lived {
+struct EarlierRuns {
     times: u32,
     first_at: Time,
 }
@@ -92,8 +92,8 @@ impl Service {
     }
 
     /// The identity of the deployment that this course opened, in 48 bits: the same log gives the same.
-    pub fn identity(&self, course: &Course) -> u64 {
-        let text = format!("{}\0{}\0{}", self.place, course.digest, course.opened_at.ms());
+    pub fn identity(&self, rollout: &Rollout) -> u64 {
+        let text = format!("{}\0{}\0{}", self.place, rollout.digest, rollout.opened_at.ms());
         let digest = Digest::of(text.as_bytes());
         digest.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first) >> 16)
     }
@@ -110,23 +110,23 @@ impl Service {
         runtime: Runtime,
         index: Option<Digest>,
         settle: Span,
-    ) -> Told {
+    ) -> RequestFacts {
         self.clock = self.clock.max(observation.at);
-        self.end_pulls(self.clock, settle);
+        self.complete_pulls(self.clock, settle);
         let key = NodeKey { client: observation.client.clone(), runtime };
         let Some(digest) = arrived(observation) else {
             // An address that was never answered is no node.
-            let Some(node) = self.nodes.get_mut(&key) else { return Told::default() };
+            let Some(node) = self.nodes.get_mut(&key) else { return RequestFacts::default() };
             node.last_at = node.last_at.max(observation.at);
-            return Told { index: None, refused_tag: node.refused(observation) };
+            return RequestFacts { index: None, refused_tag: node.refused(observation) };
         };
-        self.heard_at = self.heard_at.max(observation.at);
+        self.answered_at = self.answered_at.max(observation.at);
         if observation.object == Object::Blob {
             if let Some(node) = self.nodes.get_mut(&key) {
                 node.last_at = node.last_at.max(observation.at);
                 node.blob(observation, digest);
             }
-            return Told::default();
+            return RequestFacts::default();
         }
         let (node, gone) = self.nodes.bounded(&key, NODES_MAX, |node| node.last_at);
         self.forgotten = self.forgotten.saturating_add(gone);
@@ -143,7 +143,7 @@ impl Service {
         if let Some(first_at) = begun.at {
             self.open.insert((first_at, key, top));
         }
-        Told { index: guessed, refused_tag: None }
+        RequestFacts { index: guessed, refused_tag: None }
     }
 
     /// The time when its next pull is complete.
@@ -152,16 +152,16 @@ impl Service {
     }
 
     /// Ends the pulls that are complete at `now`.
-    pub(crate) fn wake(&mut self, now: Time, settle: Span) {
+    pub(crate) fn complete_pulls_at(&mut self, now: Time, settle: Span) {
         self.clock = self.clock.max(now);
-        self.end_pulls(now, settle);
+        self.complete_pulls(now, settle);
     }
 
     /// Notes that a node has an image that it need not run.
     pub(crate) fn prepull(&mut self, observation: &Observation, runtime: Runtime, index: Option<Digest>) {
         self.clock = self.clock.max(observation.at);
         let (Some(digest), Object::Manifest) = (arrived(observation), observation.object) else { return };
-        self.heard_at = self.heard_at.max(observation.at);
+        self.answered_at = self.answered_at.max(observation.at);
         let key = NodeKey { client: observation.client.clone(), runtime };
         let (node, gone) = self.nodes.bounded(&key, NODES_MAX, |node| node.last_at);
         self.forgotten = self.forgotten.saturating_add(gone);
@@ -172,24 +172,24 @@ impl Service {
     /// The service as it looks at `now`, should nothing more happen: open pulls that look well count, and what
     /// waits for time to pass is decided.
     pub(crate) fn at(&self, now: Time, settle: Span) -> Cow<'_, Self> {
-        if self.open.is_empty() && self.rivals.is_empty() {
+        if self.open.is_empty() && self.candidates.is_empty() {
             return Cow::Borrowed(self); // nothing waits
         }
         let mut then = self.clone();
-        then.end_pulls(now, settle);
+        then.complete_pulls(now, settle);
         for (first_at, key, digest) in std::mem::take(&mut then.open) {
             let node = then.nodes.get(&key);
-            let pull = node.and_then(|node| node.looks(&key, first_at, &digest, now));
+            let pull = node.and_then(|node| node.as_of(&key, first_at, &digest, now));
             if let Some(pull) = pull {
                 then.take(pull, settle);
             }
         }
-        then.decide(now, settle, Haste::Show);
+        then.decide(now, settle, Finality::Provisional);
         Cow::Owned(then)
     }
 
     /// Ends the pulls that began long enough before `now`, in the order in which they began.
-    fn end_pulls(&mut self, now: Time, settle: Span) {
+    fn complete_pulls(&mut self, now: Time, settle: Span) {
         while let Some((first_at, ..)) = self.open.first() {
             if now.since(*first_at) <= COMPLETE {
                 break;
@@ -205,205 +205,218 @@ impl Service {
     /// Takes a complete pull into account.
     fn take(&mut self, pull: Pull, settle: Span) {
         // A third image ends the race between two: what looks decided then is.
-        let is_third = self.main.as_ref().is_some_and(|main| main.course.digest != pull.digest)
-            && self.rivals.iter().all(|rival| rival.course.digest != pull.digest);
-        self.decide(pull.at, settle, if is_third { Haste::Show } else { Haste::Keep });
-        let main = self.main.as_ref().map(|main| (main.course.digest, main.course.opened_at));
+        let is_third = self.current.as_ref().is_some_and(|current| current.rollout.digest != pull.digest)
+            && self.candidates.iter().all(|candidate| candidate.rollout.digest != pull.digest);
+        self.decide(pull.at, settle, if is_third { Finality::Provisional } else { Finality::Final });
+        let current =
+            self.current.as_ref().map(|current| (current.rollout.digest, current.rollout.opened_at));
         let before = self.nodes.get(&pull.node).cloned().unwrap_or_default();
-        self.ended.push(Ended { tag: pull.tag.clone(), digest: pull.digest, at: pull.at });
+        self.completed.push(CompletedPull { tag: pull.tag.clone(), digest: pull.digest, at: pull.at });
         let held = before.holds(&pull.digest);
         let arrived = |since: Time| match pull.is_shared {
             true => pull.starts,
             false => u32::from(!before.showed(&pull.digest, since)),
         };
-        match main {
+        match current {
             None => {
-                let mut course = Course::new(pull.digest, pull.at);
-                course.add(&pull, arrived(pull.at), held, true);
-                course.is_shared = pull.is_shared;
-                self.main = Some(Main::first(course));
+                let mut rollout = Rollout::new(pull.digest, pull.at);
+                rollout.add(&pull, arrived(pull.at), held, true);
+                rollout.is_shared = pull.is_shared;
+                self.current = Some(Current::first(rollout));
             }
             Some((digest, opened_at)) if digest == pull.digest => {
-                self.support(&pull, arrived(opened_at), held, &before, settle);
+                self.pull_of_current(&pull, arrived(opened_at), held, &before, settle);
             }
             Some((digest, opened_at)) => {
-                let refetched = held && !pull.is_shared && pull.grade == Grade::Transfer;
-                let is_always = self.main.as_ref().is_some_and(Main::asks_always);
-                let place = self.rival(&pull, &before, settle);
-                let rival = &mut self.rivals[place];
-                let since = rival.course.opened_at;
-                let is_new = arrived(since) > 0 || is_always && !rival.course.is_latest(&pull.node);
-                rival.votes += u32::from(is_new && pull.at.since(rival.course.last_at) > settle);
-                let in_run = arrived(rival.run_from.unwrap_or(pull.at));
-                rival.course.add(&pull, arrived(since), held, true);
-                rival.course.is_shared |= pull.is_shared;
-                rival.run = rival.run.saturating_add(in_run);
-                rival.run_from.get_or_insert(pull.at);
-                rival.returned += u32::from(before.showed(&digest, opened_at));
-                rival.refetched |= refetched;
+                let was_refetched = held && !pull.is_shared && pull.grade == Grade::Transfer;
+                let is_always = self.current.as_ref().is_some_and(Current::asks_always);
+                let place = self.candidate(&pull, &before, settle);
+                let candidate = &mut self.candidates[place];
+                let since = candidate.rollout.opened_at;
+                let is_new = arrived(since) > 0 || is_always && !candidate.rollout.is_latest(&pull.node);
+                candidate.lone_arrivals +=
+                    u32::from(is_new && pull.at.since(candidate.rollout.last_at) > settle);
+                let in_run = arrived(candidate.unanswered_since.unwrap_or(pull.at));
+                candidate.rollout.add(&pull, arrived(since), held, true);
+                candidate.rollout.is_shared |= pull.is_shared;
+                candidate.unanswered_nodes = candidate.unanswered_nodes.saturating_add(in_run);
+                candidate.unanswered_since.get_or_insert(pull.at);
+                candidate.nodes_returned += u32::from(before.showed(&digest, opened_at));
+                candidate.was_refetched |= was_refetched;
             }
         }
         if let Some(node) = self.nodes.get_mut(&pull.node) {
             node.hold(pull.digest, Some(pull.at));
         }
-        self.decide(pull.at, settle, Haste::Keep);
+        self.decide(pull.at, settle, Finality::Final);
     }
 
     /// A pull of the image that runs.
-    fn support(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
-        let Some(main) = &mut self.main else { return };
-        let over_at = main.over_at(settle);
+    fn pull_of_current(&mut self, pull: &Pull, arrived: u32, held: bool, node: &Node, settle: Span) {
+        let Some(current) = &mut self.current else { return };
+        let ends_at = current.ends_at(settle);
         // Earlier verdicts and their rules are those of the moment before this pull.
-        let seen = |rival: &Rival| {
-            let rule = if rival.straggles(main, settle) { Rule::Stragglers } else { Rule::Hold };
-            rival.strayed(main, pull.at, settle, rule)
+        let seen = |candidate: &Candidate| {
+            let rule =
+                if candidate.may_be_stragglers(current, settle) { Rule::Stragglers } else { Rule::Hold };
+            candidate.straggler_correction(current, pull.at, settle, rule)
         };
-        let mut seen: VecDeque<Option<Correction>> = self.rivals.iter().map(seen).collect();
-        main.progress(pull.at, arrived, settle);
-        main.course.add(pull, arrived, held, main.settled_at.is_none());
-        main.course.is_shared |= pull.is_shared;
-        let hold = main.hold_single(settle);
+        let mut seen: VecDeque<Option<Correction>> = self.candidates.iter().map(seen).collect();
+        current.progress(pull.at, arrived, settle);
+        current.rollout.add(pull, arrived, held, current.settled_at.is_none());
+        current.rollout.is_shared |= pull.is_shared;
+        let hold = current.hold_single(settle);
         let (mut stragglers, mut corrections) = (0, Vec::new());
-        self.rivals.retain_mut(|rival| {
-            let strayed = seen.pop_front().flatten();
-            rival.answered(pull.at, node, arrived > 0, pull.at <= over_at, settle);
-            let in_time = rival.course.opened_at <= over_at || main.asks_always();
-            let is_straggler = rival.run == 0 && rival.was_live && in_time;
-            let in_hold = arrived > 0 && rival.is_doubtful(main) && pull.at <= rival.course.opened_at + hold;
+        self.candidates.retain_mut(|candidate| {
+            let straggler_correction = seen.pop_front().flatten();
+            candidate.note_pull_of_current(pull.at, node, arrived > 0, pull.at <= ends_at, settle);
+            let in_time = candidate.rollout.opened_at <= ends_at || current.asks_always();
+            let is_straggler = candidate.unanswered_nodes == 0 && candidate.ran_before && in_time;
+            let in_hold = arrived > 0
+                && candidate.is_doubtful(current)
+                && pull.at <= candidate.rollout.opened_at + hold;
             if is_straggler || in_hold {
-                stragglers += rival.course.pulls;
-                corrections.extend(strayed);
+                stragglers += candidate.rollout.pulls;
+                corrections.extend(straggler_correction);
             }
             !(is_straggler || in_hold)
         });
-        main.stragglers = main.stragglers.saturating_add(stragglers);
-        corrections.into_iter().for_each(|correction| main.course.correct(correction));
+        current.stragglers = current.stragglers.saturating_add(stragglers);
+        corrections.into_iter().for_each(|correction| current.rollout.correct(correction));
     }
 
     /// The place of the rival that `pull` speaks for.
-    fn rival(&mut self, pull: &Pull, before: &Node, settle: Span) -> usize {
-        let Some(main) = &self.main else { return 0 };
-        if let Some(place) = self.rivals.iter().position(|rival| rival.course.digest == pull.digest) {
-            let rival = &self.rivals[place];
-            let is_new = pull.is_shared || !before.showed(&pull.digest, rival.course.opened_at);
-            let straggled = rival.straggles(main, settle);
-            let paused = pull.at.since(rival.course.last_arrival()) > standstill(settle);
-            let is_over = straggled && pull.at.since(rival.course.last_at) > main.hold(settle);
+    fn candidate(&mut self, pull: &Pull, before: &Node, settle: Span) -> usize {
+        let Some(current) = &self.current else { return 0 };
+        if let Some(place) =
+            self.candidates.iter().position(|candidate| candidate.rollout.digest == pull.digest)
+        {
+            let candidate = &self.candidates[place];
+            let is_new = pull.is_shared || !before.showed(&pull.digest, candidate.rollout.opened_at);
+            let absorb_stragglers = candidate.may_be_stragglers(current, settle);
+            let paused = pull.at.since(candidate.rollout.last_arrival()) > standstill(settle);
+            let is_over =
+                absorb_stragglers && pull.at.since(candidate.rollout.last_at) > current.hold(settle);
             let begins_anew = is_over || paused && is_new;
             if !begins_anew {
                 return place;
             }
             // Earlier verdicts on it are over; this begins anew.
-            let rival = self.rivals.remove(place);
-            self.give_up(rival, pull.at, settle);
+            let candidate = self.candidates.remove(place);
+            self.close_candidate(candidate, pull.at, settle);
         }
-        self.open_rival(pull, settle)
+        self.add_candidate(pull, settle)
     }
 
     /// A claim that came to nothing: stragglers, or a deployment that stayed a minority.
-    fn give_up(&mut self, rival: Rival, at: Time, settle: Span) {
-        let Some(main) = &mut self.main else { return };
-        if rival.strays(main, settle) {
-            main.straggled(&rival, at, settle);
+    fn close_candidate(&mut self, candidate: Candidate, at: Time, settle: Span) {
+        let Some(current) = &mut self.current else { return };
+        if candidate.looks_like_stragglers(current, settle) {
+            current.absorb_stragglers(&candidate, at, settle);
         } else {
-            let end = if rival.left > 0 { End::Aborted } else { End::Mixed };
-            let past = rival.into_past(main, end, at, settle);
-            self.remember(past);
+            let outcome = if candidate.nodes_left > 0 { Outcome::Aborted } else { Outcome::Mixed };
+            let past = candidate.into_past(current, outcome, at, settle);
+            self.add_to_history(past);
         }
     }
 
-    fn open_rival(&mut self, pull: &Pull, settle: Span) -> usize {
-        if self.rivals.len() == RIVALS_MAX {
-            let oldest = self.rivals.remove(0);
-            self.give_up(oldest, pull.at, settle);
+    fn add_candidate(&mut self, pull: &Pull, settle: Span) -> usize {
+        if self.candidates.len() == CANDIDATES_MAX {
+            let oldest = self.candidates.remove(0);
+            self.close_candidate(oldest, pull.at, settle);
         }
-        let Some(main) = &self.main else { return 0 };
-        let (digest, opened_at) = (main.course.digest, main.course.opened_at);
-        let lived_at = self.lived.get(&pull.digest).map(|lived| lived.first_at);
-        let main_lived_at = self.lived.get(&digest).map_or(opened_at, |lived| lived.first_at);
-        let was_live = lived_at.is_some();
-        let (mut nodes_then, mut held_by) = (0, 0);
+        let Some(current) = &self.current else { return 0 };
+        let (digest, opened_at) = (current.rollout.digest, current.rollout.opened_at);
+        let first_ran_at = self.earlier_runs.get(&pull.digest).map(|earlier_runs| earlier_runs.first_at);
+        let current_first_ran_at =
+            self.earlier_runs.get(&digest).map_or(opened_at, |earlier_runs| earlier_runs.first_at);
+        let ran_before = first_ran_at.is_some();
+        let (mut nodes_at_opening, mut nodes_caching) = (0, 0);
         // Only these can be in caches, and only then is every node asked.
-        let may_be_cached = was_live || self.is_prepulled;
+        let may_be_cached = ran_before || self.is_prepulled;
         let nodes = self.nodes.values().filter(|node| may_be_cached && node.showed(&digest, opened_at));
         for node in nodes {
-            nodes_then += 1;
-            held_by += u32::from(node.caches(&pull.digest, was_live));
+            nodes_at_opening += 1;
+            nodes_caching += u32::from(node.caches(&pull.digest, ran_before));
         }
-        self.rivals.push(Rival {
-            course: Course::new(pull.digest, pull.at),
-            was_live,
-            is_late: main.is_whole() && main.stragglers == 0,
-            is_down: lived_at.is_some_and(|at| at < main_lived_at),
-            votes: 0,
-            held_by,
-            nodes_then,
-            refetched: false,
-            run: 0,
-            run_from: None,
-            returned: 0,
-            left: 0,
+        self.candidates.push(Candidate {
+            rollout: Rollout::new(pull.digest, pull.at),
+            ran_before,
+            opened_when_complete: current.is_complete() && current.stragglers == 0,
+            is_older_than_current: first_ran_at.is_some_and(|at| at < current_first_ran_at),
+            lone_arrivals: 0,
+            nodes_caching,
+            nodes_at_opening,
+            was_refetched: false,
+            unanswered_nodes: 0,
+            unanswered_since: None,
+            nodes_returned: 0,
+            nodes_left: 0,
         });
-        self.rivals.len() - 1
+        self.candidates.len() - 1
     }
 
     /// Lets the strongest claim win, if one does.
-    fn decide(&mut self, now: Time, settle: Span, haste: Haste) {
-        while let Some(main) = &self.main {
-            let verdict = |rival: &Rival| rival.verdict(main, now, settle, haste);
-            let found =
-                self.rivals.iter().map(verdict).enumerate().find_map(|(place, rule)| Some((place, rule?)));
+    fn decide(&mut self, now: Time, settle: Span, finality: Finality) {
+        while let Some(current) = &self.current {
+            let winning_rule = |candidate: &Candidate| candidate.winning_rule(current, now, settle, finality);
+            let found = self
+                .candidates
+                .iter()
+                .map(winning_rule)
+                .enumerate()
+                .find_map(|(place, rule)| Some((place, rule?)));
             let Some((place, rule)) = found else {
                 return;
             };
-            let rival = self.rivals.remove(place);
-            self.succeed(rival, now, settle, rule);
+            let candidate = self.candidates.remove(place);
+            self.promote(candidate, now, settle, rule);
         }
     }
 
     /// The rival takes over.
-    fn succeed(&mut self, mut rival: Rival, now: Time, settle: Span, rule: Rule) {
-        let Some(mut old) = self.main.take() else { return };
-        if rival.straggles(&old, settle) {
+    fn promote(&mut self, mut candidate: Candidate, now: Time, settle: Span, rule: Rule) {
+        let Some(mut old) = self.current.take() else { return };
+        if candidate.may_be_stragglers(&old, settle) {
             // Its first pulls were stragglers; it came back with the run that nothing answered.
-            rival.course.opened_at = rival.run_from.unwrap_or(rival.course.opened_at);
+            candidate.rollout.opened_at = candidate.unanswered_since.unwrap_or(candidate.rollout.opened_at);
         }
-        let at = rival.course.opened_at;
-        let others = std::mem::take(&mut self.rivals);
+        let at = candidate.rollout.opened_at;
+        let others = std::mem::take(&mut self.candidates);
         for other in others {
-            if other.strays(&old, settle) {
-                old.straggled(&other, now, settle);
+            if other.looks_like_stragglers(&old, settle) {
+                old.absorb_stragglers(&other, now, settle);
             } else {
-                let past = other.into_past(&old, End::Aborted, at, settle);
-                self.remember(past);
+                let past = other.into_past(&old, Outcome::Aborted, at, settle);
+                self.add_to_history(past);
             }
         }
-        rival.correct(&old, now, settle, rule);
-        let main = Main::follow(&old, rival, rule, settle);
-        self.remember(old.into_past(at, settle));
-        self.main = Some(main);
+        candidate.correct(&old, now, settle, rule);
+        let current = Current::replacing(&old, candidate, rule, settle);
+        self.add_to_history(old.into_past(at, settle));
+        self.current = Some(current);
     }
 
-    fn remember(&mut self, past: Past) {
-        let identity = self.identity(&past.course);
-        let (all, lived) = (Arc::make_mut(&mut self.past), Arc::make_mut(&mut self.lived));
-        if past.end == End::Replaced {
-            let first_at = past.course.opened_at;
-            lived.entry(past.course.digest).or_insert(Lived { times: 0, first_at }).times += 1;
+    fn add_to_history(&mut self, past: PastRollout) {
+        let identity = self.identity(&past.rollout);
+        let (all, earlier_runs) = (Arc::make_mut(&mut self.past), Arc::make_mut(&mut self.earlier_runs));
+        if past.outcome == Outcome::Replaced {
+            let first_at = past.rollout.opened_at;
+            earlier_runs.entry(past.rollout.digest).or_insert(EarlierRuns { times: 0, first_at }).times += 1;
         }
-        Arc::make_mut(&mut self.opened).insert(identity, past.course.opened_at);
+        Arc::make_mut(&mut self.opened).insert(identity, past.rollout.opened_at);
         all.push_back(Arc::new(past));
         if all.len() <= PAST_MAX {
             return;
         }
         let Some(oldest) = all.pop_front() else { return };
-        let identity = self.identity(&oldest.course);
+        let identity = self.identity(&oldest.rollout);
         Arc::make_mut(&mut self.opened).remove(&identity);
-        if oldest.end != End::Replaced {
+        if oldest.outcome != Outcome::Replaced {
             return;
         }
-        let lived = Arc::make_mut(&mut self.lived);
-        if let Entry::Occupied(mut times) = lived.entry(oldest.course.digest) {
+        let earlier_runs = Arc::make_mut(&mut self.earlier_runs);
+        if let Entry::Occupied(mut times) = earlier_runs.entry(oldest.rollout.digest) {
             times.get_mut().times -= 1;
             if times.get().times == 0 {
                 times.remove();
@@ -412,43 +425,45 @@ impl Service {
     }
 
     /// The image that runs.
-    pub fn main(&self) -> Option<&Main> {
-        self.main.as_ref()
+    pub fn current(&self) -> Option<&Current> {
+        self.current.as_ref()
     }
 
     /// The images that claim to follow, those that only straggle left out.
-    pub fn rivals(&self, now: Time, settle: Span) -> impl Iterator<Item = &Rival> {
-        let main = self.main.as_ref();
-        self.rivals.iter().filter(move |rival| main.is_some_and(|main| rival.shows(main, now, settle)))
+    pub fn candidates(&self, now: Time, settle: Span) -> impl Iterator<Item = &Candidate> {
+        let current = self.current.as_ref();
+        self.candidates
+            .iter()
+            .filter(move |candidate| current.is_some_and(|current| candidate.is_shown(current, now, settle)))
     }
 
     /// Deployments that are over, in the order in which they ended.
-    pub fn past(&self) -> impl DoubleEndedIterator<Item = &Past> {
+    pub fn past(&self) -> impl DoubleEndedIterator<Item = &PastRollout> {
         self.past.iter().map(Arc::as_ref)
     }
 
     /// The pulls that ended since this was last called. In a service as it looks at a time: those that look ended then.
-    pub(crate) fn take_ended(&mut self) -> Vec<Ended> {
-        std::mem::take(&mut self.ended)
+    pub(crate) fn take_completed(&mut self) -> Vec<CompletedPull> {
+        std::mem::take(&mut self.completed)
     }
 
     /// The pulls that look ended, in a service as it looks at a time.
-    pub(crate) fn ended(&self) -> &[Ended] {
-        &self.ended
+    pub(crate) fn completed(&self) -> &[CompletedPull] {
+        &self.completed
     }
 
     /// The strength of the evidence that it runs: nothing, a single pull, or more.
     pub(crate) fn proof(&self) -> u8 {
-        match &self.main {
+        match &self.current {
             None => 0,
-            Some(main) if main.course.pulls <= 1 && self.past.is_empty() => 1,
+            Some(current) if current.rollout.pulls <= 1 && self.past.is_empty() => 1,
             Some(_) => 2,
         }
     }
 
     /// The latest time that a request for it was answered with an image.
-    pub(crate) fn heard_at(&self) -> Time {
-        self.heard_at
+    pub(crate) fn answered_at(&self) -> Time {
+        self.answered_at
     }
 
     /// The cost of remembering it: its nodes, and its past deployments, which take more each.

@@ -77,7 +77,7 @@ impl Rule {
 /// Earlier verdicts on an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Thought {
+pub enum Assumption {
     /// It was replaced: the image after it ran.
     Replaced,
     /// It was on its way back.
@@ -110,7 +110,7 @@ pub struct Correction {
     /// The client that pulled it first, where that is known.
     pub client: Option<Arc<str>>,
     /// The earlier verdict.
-    pub was: Thought,
+    pub was: Assumption,
     /// The verdict that replaces it.
     pub now: Finding,
     /// The rule that spoke.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::model::deployments::State;
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::pull::Grade;
-use crate::model::deployments::verdict::{Finding, Rule, Thought};
+use crate::model::deployments::verdict::{Assumption, Finding, Rule};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;
@@ -174,7 +174,7 @@ pub struct CorrectionView {
     #[serde(flatten)]
     pub image: Image,
     /// What was thought of it.
-    pub was: Thought,
+    pub was: Assumption,
     /// What is thought of it now.
     pub now: Finding,
     /// The rule that spoke.
@@ -359,12 +359,12 @@ pub struct Replayed {
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ReplayedService {
-    pub(super) current: Option<Current>,
+    pub(super) current: Option<ReplayedCurrent>,
     pub(super) deployments: Vec<ReplayedDeployment>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Current {
+pub(super) struct ReplayedCurrent {
     pub(super) digest: Digest,
     pub(super) version: Option<String>,
     pub(super) state: Phase,
@@ -418,10 +418,10 @@ impl FailedAttempt {
             reference: attempt.reference.clone(),
             status: attempt.status,
             cause: Self::cause_of(attempt.status),
-            first_at: state.told(attempt.first_at),
-            last_at: state.told(attempt.last_at),
+            first_at: state.shown(attempt.first_at),
+            last_at: state.shown(attempt.last_at),
             count: attempt.count,
-            cleared_at: attempt.cleared_at.map(|at| state.told(at)),
+            cleared_at: attempt.cleared_at.map(|at| state.shown(at)),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::{Attempt, Attempts};
 use super::pull::{self, PULL};
-use super::service::{Ended, Service};
+use super::service::{CompletedPull, Service};
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId};
 use crate::model::oci::{Digest, Reference, Repository, Tag};
 use crate::model::time::Time;
@@ -29,7 +29,7 @@ const GAPS_MAX: usize = 16;
 
 /// An environment, as its pulls tell.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Tracked {
+pub struct EnvironmentState {
     services: BTreeMap<Repository, Arc<Service>>,
     /// The sum of the services' weights.
     weight: usize,
@@ -76,15 +76,15 @@ pub struct Local {
     reads_index: bool,
 }
 
-impl Tracked {
+impl EnvironmentState {
     /// Lets `heard` change the service of `repository`; one that is not there is made where `is_made` says so.
     /// Returns what `heard` did.
-    pub(super) fn hear<T>(
+    pub(super) fn update_service<T>(
         &mut self,
         environment: &EnvironmentName,
         repository: &Repository,
         is_made: bool,
-        heard: impl FnOnce(&mut Service) -> T,
+        update: impl FnOnce(&mut Service) -> T,
     ) -> Option<T> {
         if is_made && !self.services.contains_key(repository) {
             let may_have_run = self.services_forgotten > 0;
@@ -93,19 +93,19 @@ impl Tracked {
         }
         let service = Arc::make_mut(self.services.get_mut(repository)?);
         let (weight, forgotten) = (service.weight(), service.forgotten());
-        let done = heard(service);
+        let done = update(service);
         self.weight = self.weight + service.weight() - weight;
         self.nodes_forgotten += service.forgotten() - forgotten;
-        let ended = service.take_ended();
-        if !ended.is_empty() {
-            self.clear(repository, &ended);
+        let completed = service.take_completed();
+        if !completed.is_empty() {
+            self.clear(repository, &completed);
         }
         Some(done)
     }
 
-    fn clear(&mut self, repository: &Repository, ended: &[Ended]) {
+    fn clear(&mut self, repository: &Repository, completed: &[CompletedPull]) {
         if self.attempts.has(repository) {
-            Arc::make_mut(&mut self.attempts).clear(repository, ended);
+            Arc::make_mut(&mut self.attempts).clear(repository, completed);
         }
     }
 
@@ -128,7 +128,7 @@ impl Tracked {
         while self.is_full_for(repository) {
             let others = self.services.iter().filter(|(name, _)| *name != repository);
             let mut order: Vec<_> =
-                others.map(|(name, service)| (service.proof(), service.heard_at(), name)).collect();
+                others.map(|(name, service)| (service.proof(), service.answered_at(), name)).collect();
             let Some(last) = FORGOTTEN_AT_ONCE.min(order.len()).checked_sub(1) else { break };
             order.select_nth_unstable(last);
             let names: Vec<Repository> = order[..=last].iter().map(|(.., name)| (*name).clone()).collect();
@@ -262,9 +262,9 @@ mod tests {
     fn nodes_and_deployments_of_all_services_have_a_bound_together() {
         let environment: EnvironmentName = "production".parse().unwrap();
         let name = |number: usize| -> Repository { format!("made-up/{number}").parse().unwrap() };
-        let mut tracked = Tracked::default();
+        let mut tracked = EnvironmentState::default();
         for number in 0..3 * FORGOTTEN_AT_ONCE {
-            tracked.hear(&environment, &name(number), true, |_| ());
+            tracked.update_service(&environment, &name(number), true, |_| ());
         }
         assert!(tracked.make_room(&name(0)).is_empty());
         let fair = tracked.weight;

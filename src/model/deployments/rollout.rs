@@ -9,7 +9,7 @@ use crate::model::oci::{Digest, Tag};
 use crate::model::time::{Span, Time};
 
 use super::pull::{Grade, NodeKey, Pull};
-use super::verdict::{CORRECTIONS_MAX, Correction, Finding, Rule, Thought};
+use super::verdict::{Assumption, CORRECTIONS_MAX, Correction, Finding, Rule};
 
 /// Arrivals that are kept apart; more than that, and each stands for several.
 const ARRIVALS_MAX: usize = 256;
@@ -22,7 +22,7 @@ const EVIDENCE_MAX_CLOSED: usize = 8;
 
 /// The course of one image through a service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Course {
+pub struct Rollout {
     /// The top-level digest.
     pub digest: Digest,
     /// The first evidence.
@@ -50,13 +50,13 @@ pub struct Course {
 
 /// The names of a course's image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Named {
+pub struct TaggedDigest {
     /// The top-level digest.
     pub digest: Digest,
     tag: Option<Tag>,
 }
 
-impl Named {
+impl TaggedDigest {
     /// The tag it was pulled by last.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_ref().map(Tag::as_str)
@@ -66,13 +66,13 @@ impl Named {
 /// The first and the last pulls of a course.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Evidence {
-    first: Vec<Seen>,
-    last: VecDeque<Seen>,
+    first: Vec<EvidenceItem>,
+    last: VecDeque<EvidenceItem>,
 }
 
 /// One pull, as evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct EvidenceItem {
     /// The time when it began.
     pub at: Time,
     /// From where.
@@ -94,7 +94,7 @@ pub(crate) struct Arrivals {
     pending: u32,
 }
 
-impl Course {
+impl Rollout {
     pub(crate) fn new(digest: Digest, opened_at: Time) -> Self {
         Self {
             digest,
@@ -113,8 +113,8 @@ impl Course {
     }
 
     /// Its digest and tag.
-    pub(crate) fn named(&self) -> Named {
-        Named { digest: self.digest, tag: self.tag.clone() }
+    pub(crate) fn named(&self) -> TaggedDigest {
+        TaggedDigest { digest: self.digest, tag: self.tag.clone() }
     }
 
     /// Adds a pull with which `arrived` nodes came to the image, as a part of its rollout or later.
@@ -162,7 +162,7 @@ impl Course {
     }
 
     /// A correction: the verdict on this image from `at` on, instead of the earlier one.
-    pub(crate) fn correction(&self, at: Time, was: Thought, now: Finding, rule: Rule) -> Correction {
+    pub(crate) fn correction(&self, at: Time, was: Assumption, now: Finding, rule: Rule) -> Correction {
         let client = self.evidence.iter().next().map(|seen| seen.client.clone());
         Correction { at, digest: self.digest, tag: self.tag.clone(), client, was, now, rule }
     }
@@ -175,7 +175,7 @@ impl Course {
 
 impl Evidence {
     fn add(&mut self, pull: &Pull, arrived: bool) {
-        let seen = Seen {
+        let seen = EvidenceItem {
             at: pull.at,
             client: pull.node.client.clone(),
             tag: pull.tag.clone(),
@@ -185,7 +185,7 @@ impl Evidence {
         self.note(seen);
     }
 
-    pub(crate) fn note(&mut self, seen: Seen) {
+    pub(crate) fn note(&mut self, seen: EvidenceItem) {
         if self.first.len() < EVIDENCE_MAX {
             self.first.push(seen);
             return;
@@ -197,7 +197,7 @@ impl Evidence {
     }
 
     /// The pulls that are kept, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Seen> {
+    pub fn iter(&self) -> impl Iterator<Item = &EvidenceItem> {
         self.first.iter().chain(&self.last)
     }
 }
