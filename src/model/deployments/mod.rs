@@ -11,7 +11,6 @@ mod environment;
 pub mod pull;
 pub mod rollout;
 pub mod service;
-pub(super) mod shards;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
@@ -27,10 +26,10 @@ use super::event::{EnvironmentName, Event, Excess, Facts, LeftOut, Object, Obser
 use super::log_time::LogTime;
 use super::oci::{Digest, Reference, Repository};
 use super::releases::{Catalogue, Labels};
+use super::sharded_map::{ShardKey, ShardedMap};
 use super::time::{Span, Time};
 use attempts::Attempt;
 use service::Service;
-use shards::{Shards, Spread};
 
 pub use environment::{EnvironmentState, Gap, Local};
 pub use pull::PULL;
@@ -65,7 +64,7 @@ impl Default for Rules {
 pub struct State {
     rules: Rules,
     environments: BTreeMap<EnvironmentName, Arc<EnvironmentState>>,
-    content: Shards<Digest, Content>,
+    content: ShardedMap<Digest, Content>,
     catalogue: Arc<Catalogue>,
     /// The latest observation's time.
     last_at: Option<Time>,
@@ -139,8 +138,8 @@ impl ImageLabels {
     }
 }
 
-impl Spread for Digest {
-    fn spread(&self) -> u64 {
+impl ShardKey for Digest {
+    fn shard_hash(&self) -> u64 {
         self.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
     }
 }

@@ -13,7 +13,7 @@ use crate::model::event::{Method, Object, Observation};
 use crate::model::oci::{Digest, Reference, Tag};
 use crate::model::time::{Span, Time};
 
-use super::shards::{Spread, fnv};
+use crate::model::sharded_map::{ShardKey, fnv};
 
 /// Requests of one node for one image belong together for so long.
 pub const PULL: Span = Span::from_secs(60);
@@ -40,8 +40,8 @@ pub(crate) struct NodeKey {
     pub(crate) runtime: Runtime,
 }
 
-impl Spread for NodeKey {
-    fn spread(&self) -> u64 {
+impl ShardKey for NodeKey {
+    fn shard_hash(&self) -> u64 {
         fnv(self.client.as_bytes())
     }
 }

@@ -17,8 +17,8 @@ use crate::model::time::{Span, Time};
 use super::claim::{Candidate, Current, Finality, Outcome, PastRollout, standstill};
 use super::pull::{COMPLETE, Grade, Node, NodeKey, Pull};
 use super::rollout::Rollout;
-use super::shards::Shards;
 use super::verdict::{Correction, Rule};
+use crate::model::sharded_map::ShardedMap;
 
 /// Most nodes that are remembered for a service.
 const NODES_MAX: usize = 16_384;
@@ -37,7 +37,7 @@ const DEPLOYMENT_WEIGHT: usize = 2;
 pub struct Service {
     /// Environment and repository, as identifiers name them.
     place: Arc<str>,
-    nodes: Shards<NodeKey, Node>,
+    nodes: ShardedMap<NodeKey, Node>,
     /// Open pulls in the order in which they end.
     open: BTreeSet<(Time, NodeKey, Digest)>,
     /// The latest time seen.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::deployments::shards::{Shards, Spread, fnv};
 use crate::model::event::{EnvironmentName, Observation, TokenId, TokenKind};
+use crate::model::sharded_map::{ShardKey, ShardedMap, fnv};
 use crate::model::time::{Span, Time};
 
 /// Addresses that are remembered; those not seen for longest make room.
@@ -15,13 +15,13 @@ const BACK_AND_FORTH: Span = Span::from_mins(60);
 
 /// The addresses that pull, and for whom.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Seats(Shards<Address, Option<Seat>>);
+pub(super) struct Seats(ShardedMap<Address, Option<Seat>>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Address(Arc<str>);
 
-impl Spread for Address {
-    fn spread(&self) -> u64 {
+impl ShardKey for Address {
+    fn shard_hash(&self) -> u64 {
         fnv(self.0.as_bytes())
     }
 }
