@@ -220,7 +220,7 @@ impl ToldItem {
 
 impl ToldPull {
     fn new(pull: &PullEvidence, now: Time) -> Self {
-        use crate::model::deployments::pull::Grade;
+        use crate::model::deployments::sighting::Grade;
         Self {
             when: When::new(pull.at, now),
             client: pull.client.to_string(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::service::CompletedPull;
+use super::pull::CompletedPull;
 use crate::model::oci::{Reference, Repository};
 use crate::model::time::{Span, Time};
 
@@ -44,7 +44,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether `completed` shows that the reference works now, and when.
+    /// Tells whether `completed` shows that the reference works now, and when.
     pub(crate) fn cleared_by(&self, completed: &CompletedPull) -> Option<Time> {
         let is_it = match &self.reference {
             Reference::Tag(tag) => completed.tag.as_ref() == Some(tag),
@@ -53,7 +53,7 @@ impl Attempt {
         (is_it && self.cleared_at.is_none() && self.last_at <= completed.at).then_some(completed.at)
     }
 
-    /// Whether somebody may still wait for it at `now`.
+    /// Tells whether somebody may still wait for it at `now`.
     pub fn is_failing(&self, now: Time) -> bool {
         self.cleared_at.is_none() && now.since(self.last_at) <= GIVEN_UP
     }
@@ -97,7 +97,7 @@ impl Attempts {
         self.left_out_at = self.left_out_at.max(Some(until));
     }
 
-    /// Whether any reference of `repository` is listed.
+    /// Tells whether any reference of `repository` is listed.
     pub(super) fn has(&self, repository: &Repository) -> bool {
         self.by_repository.contains_key(repository)
     }

@@ -1,33 +1,24 @@
-//! The way in which one image came to a service: its first sight, its nodes, its pace.
-
-use std::collections::VecDeque;
-use std::sync::Arc;
+//! Rollouts: the way in which one image came to a service, from its first sighting on.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::oci::{Digest, Tag};
-use crate::model::time::{Span, Time};
+use crate::model::time::Time;
 
-use super::pull::{Grade, NodeKey, Pull};
-use super::verdict::{Assumption, CORRECTIONS_MAX, Correction, Finding, Rule};
+use super::arrivals::Arrivals;
+use super::correction::{Assumption, CORRECTIONS_MAX, Correction, Finding};
+use super::evidence::Evidence;
+use super::rule::Rule;
+use super::sighting::{Grade, Sighting};
 
-/// Arrivals that are kept apart; more than that, and each stands for several.
-const ARRIVALS_MAX: usize = 256;
-
-/// Pulls that are kept as evidence: so many from the beginning, and as many from the end.
-const EVIDENCE_MAX: usize = 24;
-
-/// The same once the course is over.
-const EVIDENCE_MAX_CLOSED: usize = 8;
-
-/// The course of one image through a service.
+/// The rollout of one image through a service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rollout {
     /// The top-level digest.
     pub digest: Digest,
     /// The first evidence.
     pub opened_at: Time,
-    /// The latest pull.
+    /// The latest sighting.
     pub last_at: Time,
     /// The number of nodes that showed it. Behind a shared address each start counts, for the nodes cannot be told apart.
     pub nodes: u32,
@@ -39,16 +30,17 @@ pub struct Rollout {
     pub is_shared: bool,
     /// The tag it was pulled by last.
     pub tag: Option<Tag>,
-    /// Some of the pulls: the first and the last of them.
+    /// The first and the last of the sightings.
     pub evidence: Evidence,
-    /// Corrections by later observations, in order: of this image, and of those that it was confused with.
+    /// Corrections by later evidence, in order: of this image, and of those that it was confused with.
     pub corrections: Vec<Correction>,
+    /// The times when nodes came to it, as a part of the rollout.
     pub(crate) arrivals: Arrivals,
-    /// The times when runtimes began to pull.
+    /// The times when runtimes began to pull, as a part of the rollout.
     pub(crate) starts: Arrivals,
 }
 
-/// The names of a course's image.
+/// A digest, and the tag it was pulled by last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TaggedDigest {
     /// The top-level digest.
@@ -61,37 +53,6 @@ impl TaggedDigest {
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_ref().map(Tag::as_str)
     }
-}
-
-/// The first and the last pulls of a course.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Evidence {
-    first: Vec<EvidenceItem>,
-    last: VecDeque<EvidenceItem>,
-}
-
-/// One pull, as evidence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EvidenceItem {
-    /// The time when it began.
-    pub at: Time,
-    /// From where.
-    pub client: Arc<str>,
-    /// The tag, where one was named.
-    pub tag: Option<Tag>,
-    /// Its strength as evidence.
-    pub grade: Grade,
-    /// Whether the node came to the image with this pull.
-    pub arrived: bool,
-}
-
-/// The times when nodes came to an image, in bounded space.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Arrivals {
-    times: Vec<Time>,
-    /// For how many arrivals each time stands.
-    weight: u32,
-    pending: u32,
 }
 
 impl Rollout {
@@ -113,47 +74,43 @@ impl Rollout {
     }
 
     /// Its digest and tag.
-    pub(crate) fn named(&self) -> TaggedDigest {
+    pub(crate) fn tagged(&self) -> TaggedDigest {
         TaggedDigest { digest: self.digest, tag: self.tag.clone() }
     }
 
-    /// Adds a pull with which `arrived` nodes came to the image, as a part of its rollout or later.
-    pub(crate) fn add(&mut self, pull: &Pull, arrived: u32, held_before: bool, in_rollout: bool) {
-        self.opened_at = self.opened_at.min(pull.at);
-        self.last_at = self.last_at.max(pull.at);
+    /// Adds a sighting with which `arrived` nodes came to the image, as a part of the rollout or later.
+    pub(crate) fn add(&mut self, sighting: &Sighting, arrived: u32, in_rollout: bool) {
+        let is_check = sighting.was_held() && matches!(sighting.grade, Grade::Check | Grade::Pull);
+        self.opened_at = self.opened_at.min(sighting.at);
+        self.last_at = self.last_at.max(sighting.at);
         self.nodes = self.nodes.saturating_add(arrived);
-        self.pulls = self.pulls.saturating_add(pull.starts);
-        self.checks = self.checks.saturating_add(u32::from(held_before && pull.grade != Grade::Transfer));
-        if pull.tag.is_some() && self.tag != pull.tag {
-            self.tag.clone_from(&pull.tag);
+        self.pulls = self.pulls.saturating_add(sighting.starts);
+        self.checks = self.checks.saturating_add(u32::from(is_check));
+        self.is_shared |= sighting.is_shared;
+        if sighting.tag.is_some() && self.tag != sighting.tag {
+            self.tag.clone_from(&sighting.tag);
         }
         if in_rollout {
-            self.arrivals.add(pull.at, arrived);
-            self.starts.add(pull.at, pull.starts);
+            self.arrivals.add(sighting.at, arrived);
+            self.starts.add(sighting.at, sighting.starts);
         }
-        self.evidence.add(pull, arrived > 0);
+        self.evidence.add(sighting, arrived > 0);
     }
 
     /// The part that is kept when it is over.
     pub(crate) fn closed(mut self) -> Self {
-        self.arrivals.times = self.arrivals.times.last().copied().into_iter().collect();
-        self.starts.times = Vec::new();
-        let Evidence { first, last } = &mut self.evidence;
-        last.extend(first.iter().skip(EVIDENCE_MAX_CLOSED).cloned());
-        last.make_contiguous().sort_by_key(|seen| seen.at);
-        last.drain(..last.len().saturating_sub(EVIDENCE_MAX_CLOSED));
-        last.shrink_to_fit();
-        first.truncate(EVIDENCE_MAX_CLOSED);
-        first.shrink_to_fit();
+        self.arrivals.keep_last();
+        self.starts.clear();
+        self.evidence.close();
         self
     }
 
-    /// Whether the latest pull was this node's.
-    pub(crate) fn is_latest(&self, node: &NodeKey) -> bool {
-        self.evidence.iter().last().is_some_and(|seen| seen.client == node.client)
+    /// Tells whether the latest sighting was made at `place`.
+    pub(crate) fn is_latest(&self, place: &str) -> bool {
+        self.evidence.iter().last().is_some_and(|item| &*item.place == place)
     }
 
-    /// Notes that an earlier judgement was taken back.
+    /// Notes that an earlier assumption was taken back.
     pub(crate) fn correct(&mut self, correction: Correction) {
         if self.corrections.len() == CORRECTIONS_MAX {
             self.corrections.remove(0);
@@ -161,93 +118,21 @@ impl Rollout {
         self.corrections.push(correction);
     }
 
-    /// A correction: the verdict on this image from `at` on, instead of the earlier one.
+    /// A correction of what was assumed of this image, found at `at` by `rule`.
     pub(crate) fn correction(&self, at: Time, was: Assumption, now: Finding, rule: Rule) -> Correction {
-        let client = self.evidence.iter().next().map(|seen| seen.client.clone());
+        let client = self.evidence.iter().next().map(|item| item.place.clone());
         Correction { at, digest: self.digest, tag: self.tag.clone(), client, was, now, rule }
+    }
+
+    /// The identity, in 48 bits, of the deployment that this rollout is in the service of that name: the same log gives the same.
+    pub(crate) fn identity(&self, service: &str) -> u64 {
+        let text = format!("{service}\0{}\0{}", self.digest, self.opened_at.ms());
+        let digest = Digest::of(text.as_bytes());
+        digest.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first) >> 16)
     }
 
     /// The latest arrival of a node.
     pub fn last_arrival(&self) -> Time {
-        self.arrivals.times.last().copied().unwrap_or(self.opened_at)
-    }
-}
-
-impl Evidence {
-    fn add(&mut self, pull: &Pull, arrived: bool) {
-        let seen = EvidenceItem {
-            at: pull.at,
-            client: pull.node.client.clone(),
-            tag: pull.tag.clone(),
-            grade: pull.grade,
-            arrived,
-        };
-        self.note(seen);
-    }
-
-    pub(crate) fn note(&mut self, seen: EvidenceItem) {
-        if self.first.len() < EVIDENCE_MAX {
-            self.first.push(seen);
-            return;
-        }
-        if self.last.len() == EVIDENCE_MAX {
-            self.last.pop_front();
-        }
-        self.last.push_back(seen);
-    }
-
-    /// The pulls that are kept, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &EvidenceItem> {
-        self.first.iter().chain(&self.last)
-    }
-}
-
-impl Default for Arrivals {
-    fn default() -> Self {
-        Self { times: Vec::new(), weight: 1, pending: 0 }
-    }
-}
-
-impl Arrivals {
-    fn add(&mut self, at: Time, nodes: u32) {
-        for _ in 0..nodes.min(ARRIVALS_MAX as u32) {
-            self.pending += 1;
-            if self.pending < self.weight {
-                continue;
-            }
-            self.pending = 0;
-            self.times.push(at);
-            if self.times.len() == ARRIVALS_MAX {
-                let mut place = 0;
-                self.times.retain(|_| {
-                    place += 1;
-                    place % 2 == 0
-                });
-                self.weight *= 2;
-            }
-        }
-    }
-
-    /// The number of nodes that came.
-    pub(crate) fn total(&self) -> u32 {
-        u32::try_from(self.times.len()).unwrap_or(u32::MAX).saturating_mul(self.weight)
-    }
-
-    /// The most nodes that came within any stretch of `length`.
-    pub(crate) fn best(&self, length: Span) -> u32 {
-        let (mut start, mut most) = (0, 0);
-        for (end, &at) in self.times.iter().enumerate() {
-            while at.since(self.times[start]) > length {
-                start += 1;
-            }
-            most = most.max(end + 1 - start);
-        }
-        u32::try_from(most).unwrap_or(u32::MAX).saturating_mul(self.weight)
-    }
-
-    /// The longest pause between two arrivals.
-    pub(crate) fn longest_pause(&self) -> Span {
-        let pauses = self.times.windows(2).map(|pair| pair[1].since(pair[0]));
-        pauses.max().unwrap_or_default()
+        self.arrivals.last().unwrap_or(self.opened_at)
     }
 }

@@ -34,7 +34,7 @@ pub struct AdminToken {
 }
 
 impl AdminToken {
-    /// Whether the token is accepted at `now`.
+    /// Tells whether the token is accepted at `now`.
     pub fn is_active(&self, now: Time) -> bool {
         check(self.revoked_at, self.expires_at, now).is_ok()
     }

@@ -33,10 +33,10 @@ pub struct Directory {
     addresses: Addresses,
 }
 
-/// An environment.
+/// An environment and its tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
-    /// Its name.
+    /// Its name, which is its identity.
     pub name: EnvironmentName,
     /// A description, for people.
     pub description: String,

@@ -116,18 +116,18 @@ impl Token {
         self.revoked_at.into_iter().chain(expired_at).min()
     }
 
-    /// Whether the token is accepted at `now`.
+    /// Tells whether the token is accepted at `now`.
     pub fn is_active(&self, now: Time) -> bool {
         self.check(now).is_ok()
     }
 
-    /// Whether the token is accepted at `now`; if not, why.
+    /// Tells whether the token is accepted at `now`; if not, why.
     pub(super) fn check(&self, now: Time) -> Result<(), Refused> {
         check(self.revoked_at, self.expires_at, now)
     }
 }
 
-/// Whether a token with these ends is accepted at `now`; if not, why.
+/// Tells whether a token with these ends is accepted at `now`; if not, why.
 pub(super) fn check(revoked_at: Option<Time>, expires_at: Option<Time>, now: Time) -> Result<(), Refused> {
     if revoked_at.is_some() {
         Err(Refused::Revoked)

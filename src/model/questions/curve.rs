@@ -6,7 +6,7 @@ use super::step::Step;
 use crate::model::deployments::State;
 use crate::model::time::{Span, Time};
 
-/// The course of a rollout, for a plot.
+/// The pace of a rollout, for a plot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Curve {
     /// After each known arrival: when, and how many nodes had come. Between the first and the last pulls that are kept
@@ -22,7 +22,7 @@ impl Curve {
     pub(super) fn of(step: &Step<'_>, state: &State) -> Self {
         let rollout = step.rollout;
         let mut arrivals: Vec<Time> =
-            rollout.evidence.iter().filter(|seen| seen.arrived).map(|seen| seen.at).collect();
+            rollout.evidence.iter().filter(|item| item.arrived).map(|item| item.at).collect();
         arrivals.sort_unstable();
         let known = u32::try_from(arrivals.len()).unwrap_or(u32::MAX);
         // The middle is not kept: the first half counts from the beginning, the second from the end.

@@ -8,8 +8,6 @@ mod changes;
 mod compare;
 mod curve;
 mod find;
-#[cfg(test)]
-mod glances;
 mod incomplete;
 mod insights;
 mod matrix;
@@ -19,6 +17,8 @@ mod release;
 mod search;
 mod step;
 mod story;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod trace;
 mod verify;
@@ -27,11 +27,13 @@ mod view;
 use std::borrow::Cow;
 
 use super::deployments::attempts::Attempt;
-use super::deployments::claim::{Candidate, Current, Outcome, PastRollout};
+use super::deployments::candidate::Candidate;
+use super::deployments::current::Current;
+use super::deployments::past::{Outcome, PastRollout};
 use super::deployments::rollout::Rollout;
+use super::deployments::rule::Rule;
 use super::deployments::service::Service;
-use super::deployments::verdict::Rule;
-use super::deployments::{EnvironmentState, Local, State};
+use super::deployments::{EnvironmentState, PulledLocally, State};
 use super::event::EnvironmentName;
 use super::oci::Repository;
 use super::time::Time;
@@ -91,7 +93,7 @@ fn attempts<'a>(
 /// The pulls by people's machines in `env`, in log order.
 pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
     let Some(tracked) = state.environment(env) else { return Vec::new() };
-    let view = |local: &Local| LocalPull {
+    let view = |local: &PulledLocally| LocalPull {
         repository: local.repository.clone(),
         digest: local.digest,
         version: version(
@@ -245,7 +247,7 @@ impl Asked<'_> {
         self.service.opened_at(identity).or_else(|| now().map(|rollout| rollout.opened_at))
     }
 
-    /// The image that runs, and those that claim to follow it.
+    /// The current image, and the candidates beside it.
     fn steps_now(&self) -> Vec<Step<'_>> {
         let settle = self.state.rules().settle;
         let Some(current) = self.service.current() else { return Vec::new() };

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::model::deployments::State;
-use crate::model::deployments::claim::Outcome;
-use crate::model::deployments::rollout::{EvidenceItem, Rollout};
+use crate::model::deployments::correction::{Assumption, Correction, Finding};
+use crate::model::deployments::evidence::EvidenceItem;
+use crate::model::deployments::past::Outcome;
+use crate::model::deployments::rollout::Rollout;
+use crate::model::deployments::rule::Rule;
 use crate::model::deployments::service::Service;
-use crate::model::deployments::verdict::{Assumption, Correction, Finding, Rule};
 use crate::model::oci::{Digest, Repository, Tag};
 use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::Time;
@@ -194,9 +196,9 @@ impl Step<'_> {
     }
 
     pub(super) fn evidence(&self, state: &State) -> ChangeEvidence {
-        let mut seen: Vec<&EvidenceItem> = self.rollout.evidence.iter().collect();
-        seen.sort_by_key(|seen| seen.at);
-        let pulls = seen.into_iter().map(|seen| PullEvidence::new(state, seen)).collect();
+        let mut items: Vec<&EvidenceItem> = self.rollout.evidence.iter().collect();
+        items.sort_by_key(|item| item.at);
+        let pulls = items.into_iter().map(|item| PullEvidence::new(state, item)).collect();
         ChangeEvidence {
             repository: self.repository.clone(),
             digest: self.rollout.digest,
@@ -210,13 +212,13 @@ impl Step<'_> {
 }
 
 impl PullEvidence {
-    fn new(state: &State, seen: &EvidenceItem) -> Self {
+    fn new(state: &State, item: &EvidenceItem) -> Self {
         Self {
-            at: state.shown(seen.at),
-            client: seen.client.clone(),
-            tag: seen.tag.as_ref().map(|tag| tag.as_str().to_owned()),
-            grade: seen.grade,
-            arrived: seen.arrived,
+            at: state.shown(item.at),
+            client: item.place.clone(),
+            tag: item.tag.as_ref().map(|tag| tag.as_str().to_owned()),
+            grade: item.grade,
+            arrived: item.arrived,
         }
     }
 }

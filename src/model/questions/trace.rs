@@ -7,7 +7,7 @@ use super::step::{image, ordered_version, release_of, tag};
 use super::verify::Standing;
 use super::view::{Image, Phase};
 use crate::model::deployments::State;
-use crate::model::deployments::claim::Outcome;
+use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollout::Rollout;
 use crate::model::event::EnvironmentName;
 use crate::model::releases::{Named, Release};

@@ -16,7 +16,7 @@ use super::timeline::{Group, grouped};
 use super::view::{Confidence, Image, Phase};
 use super::{Asked, asked};
 use crate::model::deployments::State;
-use crate::model::deployments::claim::Outcome;
+use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollout::Rollout;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Repository};

@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use crate::model::deployments::State;
 use crate::model::deployments::attempts::Attempt;
-use crate::model::deployments::pull::Grade;
-use crate::model::deployments::verdict::{Assumption, Finding, Rule};
+use crate::model::deployments::correction::{Assumption, Finding};
+use crate::model::deployments::rule::Rule;
+use crate::model::deployments::sighting::Grade;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;

@@ -161,8 +161,8 @@ fn refusals_that_were_counted_together_are_one_attempt() {
     let last = Observation { at: at(50), ..first };
     state.apply(&Event::Refused { last, first_at: at(2), count: 41 });
     let failing = questions::running(&state, &environment(), at(60)).failing;
-    let told: Vec<_> = failing.iter().map(|it| (it.status, it.first_at, it.last_at, it.count)).collect();
-    assert_eq!(told, [(401, at(0), at(50), 42)]);
+    let shown: Vec<_> = failing.iter().map(|it| (it.status, it.first_at, it.last_at, it.count)).collect();
+    assert_eq!(shown, [(401, at(0), at(50), 42)]);
 }
 
 #[test]

@@ -56,12 +56,12 @@ fn catalogue() -> Catalogue {
         ["web", "pay"].into_iter().flat_map(|it| (0..10).map(move |version| (it, version)))
     {
         let made = START + Span::from_mins(i64::from(version) * DAY);
-        let told = Registration {
+        let registration = Registration {
             digests: vec![digest(service, version)],
             created_at: Some(made),
             ..Registration::named(repository(service), format!("v1.{version}"))
         };
-        catalogue.add(&told, made);
+        catalogue.add(&registration, made);
     }
     catalogue
 }
@@ -149,7 +149,7 @@ fn a_release_is_traced_to_where_it_is_live_and_where_it_was_rolled_back() {
     ]);
     let release = state.catalogue().of(&repository("web"))[2].clone();
     let trace = trace(&state, &release, after(3 * DAY));
-    let told: Vec<_> = trace
+    let found: Vec<_> = trace
         .stays
         .iter()
         .map(|stay| {
@@ -158,7 +158,7 @@ fn a_release_is_traced_to_where_it_is_live_and_where_it_was_rolled_back() {
         .collect();
     let day = |days| Some(Span::from_mins(days * DAY));
     assert_eq!(
-        told,
+        found,
         [
             ("canary", Standing::Live, true, day(1)),
             ("old", Standing::NotLive, false, None),
@@ -206,12 +206,12 @@ proptest! {
         asked in 0..60_i64,
     ) {
         let mut minutes = 0;
-        let told = pulls.into_iter().map(|(service, version, pause)| {
+        let observations = pulls.into_iter().map(|(service, version, pause)| {
             minutes += pause;
             pulled("production", ["web", "pay"][service], version, minutes)
         });
-        let told: Vec<_> = told.collect();
-        let state = folded(told);
+        let observations: Vec<_> = observations.collect();
+        let state = folded(observations);
         let (name, now) = (env("production"), after(minutes + asked));
         let card = latest(&state, &name, now);
         let first = timeline(&state, &name, now, 1, None).deployments.into_iter().next();
