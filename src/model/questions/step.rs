@@ -190,6 +190,7 @@ impl Step<'_> {
         match self.state {
             Phase::Mixed => text.push_str("; the others did not follow"),
             Phase::Aborted => text.push_str("; given up"),
+            Phase::Removed => text.push_str("; nothing of it runs any more"),
             Phase::RollingOut | Phase::Settled => {}
         }
         text
@@ -215,6 +216,7 @@ impl PullEvidence {
     fn new(state: &State, item: &EvidenceItem) -> Self {
         Self {
             at: state.shown(item.at),
+            source: item.grade.source(),
             client: item.place.clone(),
             tag: item.tag.as_ref().map(|tag| tag.as_str().to_owned()),
             grade: item.grade,

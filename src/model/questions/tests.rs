@@ -1,15 +1,18 @@
 //! What the questions of the dashboard's pages answer, from short histories of pulls.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::{
-    Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, insights, latest, overview, story, timeline, trace,
+    Confidence, Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, insights, latest, overview, story,
+    timeline, trace,
 };
 use crate::model::deployments::{Rules, State};
 use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Catalogue, Registration};
 use crate::model::time::{Span, Time};
+use crate::model::words::word;
 
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
@@ -218,5 +221,18 @@ proptest! {
         let of_card = card.map(|it| (it.id, it.kind, it.state, it.changes));
         let of_timeline = first.map(|it| (it.id, it.kind, it.state, it.changes));
         prop_assert_eq!(of_card, of_timeline);
+    }
+}
+
+#[test]
+fn states_and_confidences_are_written_alike_and_have_a_word() {
+    let text = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+    let phases = [Phase::RollingOut, Phase::Settled, Phase::Mixed, Phase::Aborted, Phase::Removed];
+    let phases = phases.map(|phase| (text(json!(phase)), phase.as_str()));
+    let confidences = [Confidence::Tentative, Confidence::Likely, Confidence::Confirmed];
+    let confidences = confidences.map(|confidence| (text(json!(confidence)), confidence.as_str()));
+    for (json, name) in phases.into_iter().chain(confidences) {
+        assert_eq!(json, name);
+        assert!(word(name).is_some(), "{name}");
     }
 }

@@ -10,7 +10,7 @@ use crate::model::deployments::State;
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::correction::{Assumption, Finding};
 use crate::model::deployments::rule::Rule;
-use crate::model::deployments::sighting::Grade;
+use crate::model::deployments::sighting::{EvidenceSource, Grade};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;
@@ -30,13 +30,15 @@ pub enum Phase {
     Mixed,
     /// It was given up.
     Aborted,
+    /// Nothing of it runs any more. No source of evidence can show that yet, so no answer says it.
+    Removed,
 }
 
 impl Phase {
     /// How far from settled it is, to find the least settled of several.
     pub(super) fn unrest(self) -> u8 {
         match self {
-            Self::Aborted => 0,
+            Self::Aborted | Self::Removed => 0,
             Self::Settled => 1,
             Self::Mixed => 2,
             Self::RollingOut => 3,
@@ -50,6 +52,7 @@ impl Phase {
             Self::Settled => "settled",
             Self::Mixed => "mixed",
             Self::Aborted => "aborted",
+            Self::Removed => "removed",
         }
     }
 }
@@ -106,6 +109,8 @@ pub enum Confidence {
     Tentative,
     /// Settled by pulls.
     Likely,
+    /// Seen to run by something that sees what runs. No source of evidence does yet, so no answer says it.
+    Confirmed,
 }
 
 impl Confidence {
@@ -114,6 +119,7 @@ impl Confidence {
         match self {
             Self::Tentative => "tentative",
             Self::Likely => "likely",
+            Self::Confirmed => "confirmed",
         }
     }
 }
@@ -319,6 +325,8 @@ pub struct ChangeEvidence {
 pub struct PullEvidence {
     /// When it began.
     pub at: Time,
+    /// The source that it came from.
+    pub source: EvidenceSource,
     /// From where.
     pub client: Arc<str>,
     /// The tag, where one was named.

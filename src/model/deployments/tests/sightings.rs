@@ -2,11 +2,16 @@
 
 use std::iter;
 
-use super::story::{at, digest};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::properties::{played, scene};
+use super::story::{answer, at, digest, environment, folded, observations};
 use crate::model::deployments::images::Images;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollouts::{Facts, Rollouts};
 use crate::model::deployments::sighting::{Grade, Shows, Sighting};
+use crate::model::questions;
 use crate::model::time::Span;
 
 const FACTS: Facts<'static> =
@@ -79,5 +84,27 @@ fn no_rule_reads_an_absence_yet() {
         let without = postcard::to_stdvec(&taken(before.clone())).unwrap();
         let with = postcard::to_stdvec(&taken(before.into_iter().chain(absences()))).unwrap();
         assert_eq!(with, without);
+    }
+}
+
+#[test]
+fn evidence_names_its_source() {
+    let state = folded(&observations("0:00 a b c pull 1.0\n 2:00:00 a check 1.0"));
+    let now = at(10_000);
+    let timeline = questions::timeline(&state, &environment(), now, 1, None);
+    let evidence = questions::evidence(&state, &timeline.deployments[0].id, now).unwrap();
+    let evidence = serde_json::to_value(evidence).unwrap();
+    let items = evidence["changes"][0]["pulls"].as_array().unwrap();
+    assert_eq!(items.len(), 4);
+    assert!(items.iter().all(|item| item["source"] == "pull"), "{items:?}");
+}
+
+proptest! {
+    /// Pulls cannot show that nothing runs, nor what runs for certain.
+    #[test]
+    fn pulls_alone_claim_neither_that_something_is_removed_nor_confirmed(scenes in vec(scene(), 1..12)) {
+        let (observations, now) = played(&scenes);
+        let answer = answer(&folded(&observations), now).to_string();
+        prop_assert!(!answer.contains("\"removed\"") && !answer.contains("\"confirmed\""), "{}", answer);
     }
 }
