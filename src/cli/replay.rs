@@ -169,7 +169,7 @@ fn fold(path: &Path, until: Option<Time>, state: &mut State) -> Result<(), Repla
     })?;
     each(&text[..], path, |observation| {
         let at = so_far.observed(observation.at);
-        if whole.told(at) <= until {
+        if whole.shown(at) <= until {
             state.observe(&observation);
         }
     })

@@ -157,7 +157,7 @@ impl Log {
     ) -> Result<(Self, Writer, Fold), OpenError> {
         let (fold, sender) = Fold::open(engine.clone(), &rules, &counters, clock.clone())?;
         let views = fold.views();
-        let last_stamp = views.latest().state.time().last_told();
+        let last_stamp = views.latest().state.time().last_shown();
         let (recorder, writer) = recorder::new(engine, counters, clock, last_stamp, sender);
         let (turn, threads, stops) = (Turn::default(), Arc::default(), Arc::default());
         Ok((Self { recorder, views, rules, turn, threads, stops }, writer, fold))

@@ -136,14 +136,14 @@ pub(super) fn view_at(
 ) -> Result<View, PastError> {
     let mut view = base(engine, rules)?;
     let mut time = view.state.time().clone();
-    if let Some(before) = time.furthest().map(|line| whole.told(line)).filter(|before| at < *before) {
+    if let Some(before) = time.furthest().map(|line| whole.shown(line)).filter(|before| at < *before) {
         return Err(PastError::Removed { before });
     }
     for entry in engine.events_after(view.applied)? {
         let (sequence, event) = entry?;
         let line = time.take(&event);
         // Within the jitter a later entry can still be in time.
-        if whole.told(line) <= at {
+        if whole.shown(line) <= at {
             view.apply(sequence, &event);
         }
     }

@@ -6,7 +6,7 @@
 //! only the order shows it stands still, for nobody knows how long that took. While the clock does not step, the line
 //! is the clock's.
 //!
-//! People are shown the clock's time again ([`LogTime::told`]). The later clock is believed: nothing is shown later
+//! People are shown the clock's time again ([`LogTime::shown`]). The later clock is believed: nothing is shown later
 //! than what came after it, and a stretch in which the clock was behind, and which a step forward ended, is shown as
 //! much later.
 
@@ -42,7 +42,7 @@ struct Stretch {
     /// Its beginning, on the line.
     from: Time,
     /// The clock's time there.
-    told: Time,
+    clock_at: Time,
     /// The step that began it.
     by: Span,
     /// It was measured; else the order of the log showed it, and it was at least as far.
@@ -65,12 +65,12 @@ pub struct Step {
 impl Stretch {
     /// The place on the line when the clock says `at`.
     fn line(&self, at: Time) -> Time {
-        self.from + at.since(self.told)
+        self.from + at.since(self.clock_at)
     }
 
     /// The time of a right clock at `line`, as far as it is known.
     fn clock(&self, line: Time) -> Time {
-        self.told + self.behind + line.since(self.from)
+        self.clock_at + self.behind + line.since(self.from)
     }
 }
 
@@ -136,11 +136,11 @@ impl LogTime {
         }
     }
 
-    fn begin(&mut self, from: Time, told: Time, by: Span, is_measured: bool) {
+    fn begin(&mut self, from: Time, clock_at: Time, by: Span, is_measured: bool) {
         if self.stretches.len() == STEPS_MAX {
             self.stretches.remove(0);
         }
-        self.stretches.push(Stretch { from, told, by, is_measured, behind: Span::default() });
+        self.stretches.push(Stretch { from, clock_at, by, is_measured, behind: Span::default() });
     }
 
     /// The place on the line of an event that the clock put at `at`, and that is the next in the log.
@@ -156,7 +156,7 @@ impl LogTime {
     }
 
     /// The time that people are shown for `line`.
-    pub fn told(&self, line: Time) -> Time {
+    pub fn shown(&self, line: Time) -> Time {
         let place = self.stretches.partition_point(|stretch| stretch.from < line).saturating_sub(1);
         let Some((stretch, later)) = self.stretches.get(place..).and_then(<[Stretch]>::split_first) else {
             return line;
@@ -170,8 +170,8 @@ impl LogTime {
     }
 
     /// The latest observation's time by the present clock: one that says less was set back.
-    pub fn last_told(&self) -> Option<Time> {
-        self.furthest.map(|furthest| self.told(furthest))
+    pub fn last_shown(&self) -> Option<Time> {
+        self.furthest.map(|furthest| self.shown(furthest))
     }
 
     /// The time that the log lived through from its first observation to its latest. A silence counts for a day at
@@ -189,7 +189,7 @@ impl LogTime {
     /// The clock's steps, the latest last.
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = Step> {
         let stepped = self.stretches.iter().filter(|stretch| stretch.by != Span::default());
-        stepped.map(|it| Step { at: it.told, by: it.by, is_measured: it.is_measured })
+        stepped.map(|it| Step { at: it.clock_at, by: it.by, is_measured: it.is_measured })
     }
 }
 

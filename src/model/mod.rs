@@ -22,6 +22,7 @@ pub mod registries;
 pub mod releases;
 pub mod search;
 pub mod secret;
+pub(crate) mod sharded_map;
 pub mod shell;
 pub mod time;
 pub mod words;

@@ -54,6 +54,7 @@ pub const WORDS: &[Word] = &[
     of("settled", "settled", Tone::Good, "●", "No new node for the settle time."),
     of("mixed", "mixed", Tone::Open, "◑", "Two images run beside each other."),
     of("aborted", "aborted", Tone::Bad, "✕", "It was given up."),
+    of("removed", "removed", Tone::Quiet, "□", "Nothing of it runs any more."),
     of(
         "tentative",
         "tentative",
@@ -62,7 +63,7 @@ pub const WORDS: &[Word] = &[
         "A single pull, or a rollout that goes on, is all the evidence.",
     ),
     of("likely", "likely", Tone::Good, "●", "Settled by pulls."),
-    of("confirmed", "confirmed", Tone::Good, "✓", "A second source agrees."),
+    of("confirmed", "confirmed", Tone::Good, "✓", "Something that sees what runs says so."),
     of(
         "live",
         "live",

@@ -17,7 +17,7 @@ use crate::clock::now;
 use crate::log::Log;
 use crate::model::act::{Act, Who};
 use crate::model::agent::{Puller, puller};
-use crate::model::deployments::pull::PULL;
+use crate::model::deployments::PULL;
 use crate::model::event::{EnvironmentName, Method, Observation};
 use crate::model::oci::Reference;
 use crate::model::time::Time;

@@ -220,16 +220,11 @@ impl ToldItem {
 
 impl ToldPull {
     fn new(pull: &PullEvidence, now: Time) -> Self {
-        use crate::model::deployments::pull::Grade;
         Self {
             when: When::new(pull.at, now),
             client: pull.client.to_string(),
             asked: pull.tag.clone().unwrap_or_else(|| "by digest".to_owned()),
-            grade: match pull.grade {
-                Grade::Check => "check",
-                Grade::Pull => "pull",
-                Grade::Transfer => "transfer",
-            },
+            grade: pull.grade.as_str(),
             arrived: pull.arrived,
         }
     }

@@ -18,7 +18,6 @@ use crate::log::fold::{Answer, FoldSender, Message};
 use crate::log::notifier::Notifier;
 use crate::model::event::{Event, Excess};
 use crate::model::time::Span;
-use crate::model::time::Time;
 
 /// How long a group waits at a time for observations that were announced, unless all have come before: what it costs
 /// besides its bytes (a sync, a few wake-ups) is the same however few share it. A pull that is alone waits for nobody;

@@ -164,7 +164,7 @@ impl History {
         let (mut expected, mut time) = (View::new(&Rules::default()), LogTime::default());
         for (number, event) in (1..).zip(&self.events) {
             let line = time.take(event);
-            if self.time.told(line) <= at {
+            if self.time.shown(line) <= at {
                 expected.apply(number, event);
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::service::Ended;
+use super::pull::CompletedPull;
 use crate::model::oci::{Reference, Repository};
 use crate::model::time::{Span, Time};
 
@@ -44,16 +44,16 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether `ended` shows that the reference works now, and when.
-    pub(crate) fn cleared_by(&self, ended: &Ended) -> Option<Time> {
+    /// Tells whether `completed` shows that the reference works now, and when.
+    pub(crate) fn cleared_by(&self, completed: &CompletedPull) -> Option<Time> {
         let is_it = match &self.reference {
-            Reference::Tag(tag) => ended.tag.as_ref() == Some(tag),
-            Reference::Digest(digest) => *digest == ended.digest,
+            Reference::Tag(tag) => completed.tag.as_ref() == Some(tag),
+            Reference::Digest(digest) => *digest == completed.digest,
         };
-        (is_it && self.cleared_at.is_none() && self.last_at <= ended.at).then_some(ended.at)
+        (is_it && self.cleared_at.is_none() && self.last_at <= completed.at).then_some(completed.at)
     }
 
-    /// Whether somebody may still wait for it at `now`.
+    /// Tells whether somebody may still wait for it at `now`.
     pub fn is_failing(&self, now: Time) -> bool {
         self.cleared_at.is_none() && now.since(self.last_at) <= GIVEN_UP
     }
@@ -97,16 +97,16 @@ impl Attempts {
         self.left_out_at = self.left_out_at.max(Some(until));
     }
 
-    /// Whether any reference of `repository` is listed.
+    /// Tells whether any reference of `repository` is listed.
     pub(super) fn has(&self, repository: &Repository) -> bool {
         self.by_repository.contains_key(repository)
     }
 
     /// Notes that references of `repository` were pulled after all.
-    pub(super) fn clear(&mut self, repository: &Repository, ended: &[Ended]) {
+    pub(super) fn clear(&mut self, repository: &Repository, completed: &[CompletedPull]) {
         let Some(attempts) = self.by_repository.get_mut(repository) else { return };
         for attempt in attempts {
-            let cleared_at = ended.iter().find_map(|ended| attempt.cleared_by(ended));
+            let cleared_at = completed.iter().find_map(|completed| attempt.cleared_by(completed));
             attempt.cleared_at = cleared_at.or(attempt.cleared_at);
         }
     }

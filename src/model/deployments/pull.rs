@@ -1,4 +1,4 @@
-//! From requests to pulls: what one node asks within a minute about one image, and whether it got it.
+//! Pulls, the first source of sightings: what one node asks within a minute about one image, and whether it got it.
 //!
 //! A pull counts once it is complete: containerd's HEAD may succeed where the GET after it fails, and a manifest may
 //! arrive where its layers do not. A pull that broke counts for nothing; the next manifest request begins anew.
@@ -6,14 +6,13 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use crate::model::agent::Runtime;
 use crate::model::event::{Method, Object, Observation};
 use crate::model::oci::{Digest, Reference, Tag};
 use crate::model::time::{Span, Time};
 
-use super::shards::{Spread, fnv};
+use super::images::Images;
+use super::sighting::{Grade, Shows, Sighting};
 
 /// Requests of one node for one image belong together for so long.
 pub const PULL: Span = Span::from_secs(60);
@@ -30,132 +29,81 @@ const ALONE: Span = Span::from_secs(5);
 /// Most pulls of one node and repository that are kept open at once.
 const OPEN_MAX: usize = 8;
 
-/// Most images that are remembered to be on a node, per repository.
-const HELD_MAX: usize = 6;
-
-/// A node of a cluster: an address, and which kind of runtime asks from there. Tokens rotate, so they are no part.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct NodeKey {
-    pub(crate) client: Arc<str>,
-    pub(crate) runtime: Runtime,
-}
-
-impl Spread for NodeKey {
-    fn spread(&self) -> u64 {
-        fnv(self.client.as_bytes())
-    }
-}
-
-/// A node, as one service knows it.
+/// Pulls of one node that are not complete yet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Node {
-    /// The images that it holds, as far as its pulls tell; the latest that it showed is the last.
-    pub(crate) held: Vec<Held>,
-    /// Pulls that are not complete yet.
-    pub(crate) open: Vec<Open>,
-    /// Since when it is known that several nodes ask from this address: the same layer went there twice at once.
+pub(crate) struct OpenPulls {
+    /// In the order in which they began.
+    open: Vec<OpenPull>,
+    /// The time since when several nodes are known to ask from this address: the same layer went there twice at once.
     shared_at: Option<Time>,
-    /// Its latest request.
-    pub(crate) last_at: Time,
-}
-
-/// An image on a node.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Held {
-    pub(crate) digest: Digest,
-    /// The latest time that the node showed it; none where it was only pre-pulled.
-    pub(crate) shown_at: Option<Time>,
 }
 
 /// A pull under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Open {
-    pub(crate) digest: Digest,
-    pub(crate) first_at: Time,
-    pub(crate) tag: Option<Tag>,
+struct OpenPull {
+    /// The top-level digest.
+    digest: Digest,
+    /// The first request of it.
+    first_at: Time,
+    tag: Option<Tag>,
+    /// The top-level digest is an index's.
     is_index: bool,
     heads: u32,
+    /// The number of times that a runtime began to pull.
     starts: u32,
+    /// A manifest was fetched.
     got: bool,
+    /// The number of configs and layers that arrived.
     transfers: u32,
     first_layer: Option<Digest>,
+    /// The blob that was refused last.
     broken_by: Option<Digest>,
+    /// Something in it was refused last.
     broken: bool,
 }
 
-/// The strength of a pull as evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Grade {
-    /// A HEAD alone: the node has the image already, and asked whether its tag still says so.
-    Check,
-    /// The manifest was fetched.
-    Pull,
-    /// Content came too.
-    Transfer,
-}
-
-/// A complete pull.
+/// A pull that is complete and worked: its tag and its digest can be pulled.
 #[derive(Clone, Debug)]
-pub(crate) struct Pull {
-    pub(crate) node: NodeKey,
+pub(crate) struct CompletedPull {
+    pub(crate) tag: Option<Tag>,
     pub(crate) digest: Digest,
     pub(crate) at: Time,
-    pub(crate) tag: Option<Tag>,
-    /// The number of times that a runtime began to pull: more than one where pods start together or nodes share an address.
-    pub(crate) starts: u32,
-    /// Several nodes ask from its address.
-    pub(crate) is_shared: bool,
-    pub(crate) grade: Grade,
 }
 
-impl Node {
-    /// Whether the node is known to hold `digest`.
-    pub(crate) fn holds(&self, digest: &Digest) -> bool {
-        self.held.iter().any(|held| held.digest == *digest)
+impl From<&Sighting> for CompletedPull {
+    fn from(sighting: &Sighting) -> Self {
+        Self { tag: sighting.tag.clone(), digest: sighting.digest, at: sighting.at }
     }
+}
 
-    /// Whether the node has `digest` in its cache because it ran there, or was pre-pulled.
-    pub(crate) fn caches(&self, digest: &Digest, was_live: bool) -> bool {
-        self.held.iter().any(|held| held.digest == *digest && (was_live || held.shown_at.is_none()))
-    }
-
-    /// Whether the node showed `digest` at or after `since`.
-    pub(crate) fn showed(&self, digest: &Digest, since: Time) -> bool {
-        self.held.iter().any(|held| held.digest == *digest && held.shown_at.is_some_and(|at| at >= since))
-    }
-
-    /// Notes that the node holds `digest` now.
-    pub(crate) fn hold(&mut self, digest: Digest, shown_at: Option<Time>) {
-        let before = self.held.iter().position(|held| held.digest == digest);
-        let before = before.and_then(|place| self.held.remove(place).shown_at);
-        if self.held.len() >= HELD_MAX {
-            self.held.remove(0);
-        }
-        self.held.push(Held { digest, shown_at: shown_at.max(before) });
-    }
-
+impl OpenPulls {
     /// The pull that a platform manifest, a config or a layer belongs to: the node's latest. What comes later than
     /// [`PULL`] belongs to none, for within the jitter nobody knows whether the pull has ended by then.
-    fn latest(&mut self, at: Time) -> Option<&mut Open> {
+    fn latest(&mut self, at: Time) -> Option<&mut OpenPull> {
         self.open.iter_mut().rev().find(|open| at.since(open.first_at) <= PULL)
     }
 
-    /// The index that the node is just reading, when `observation` asks for a manifest that nobody placed yet:
-    /// a platform manifest follows its index at once, by digest, and was not asked for by HEAD before.
-    pub(crate) fn reading_index(&mut self, observation: &Observation, digest: &Digest) -> Option<Digest> {
+    /// The index that the node is just reading, when `observation` asks for a manifest of which no index is known:
+    /// a platform manifest follows its index at once, by digest, and was not asked for by HEAD before. `images` are
+    /// those that the node holds.
+    pub(crate) fn reading_index(
+        &mut self,
+        observation: &Observation,
+        digest: &Digest,
+        images: &Images,
+    ) -> Option<Digest> {
         let by_digest = matches!(observation.reference, Reference::Digest(_));
         if !by_digest || observation.method == Method::Head || is_index(observation) {
             return None;
         }
-        let is_known = self.holds(digest) || self.open.iter().any(|open| open.digest == *digest);
+        let is_known = images.holds(digest) || self.open.iter().any(|open| open.digest == *digest);
         let latest = self.latest(observation.at)?;
         (!is_known && latest.is_index && latest.got).then_some(latest.digest)
     }
 
-    /// Takes a manifest request that was answered into account. `top` is the top-level digest. Returns the start of
-    /// the pull when it is a new one, and the start that it replaces.
-    pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest) -> Begun {
+    /// Takes a manifest request that was answered into account. `top` is the top-level digest. Returns the pulls that
+    /// opened and closed by it.
+    pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest) -> OpenChange {
         let at = observation.at;
         let mut replaced = None;
         let found = self.open.iter().rposition(|open| open.digest == top && at.since(open.first_at) <= PULL);
@@ -174,15 +122,15 @@ impl Node {
             }
             found => found,
         };
-        let begun = place.is_none();
+        let is_new = place.is_none();
         let place = place.unwrap_or_else(|| {
-            self.open.push(Open::new(top, at));
+            self.open.push(OpenPull::new(top, at));
             self.open.len() - 1
         });
         self.open[place].request(observation);
         let dropped = (self.open.len() > OPEN_MAX).then(|| self.open.remove(0));
         let dropped = dropped.map(|open| (open.first_at, open.digest));
-        Begun { at: begun.then_some(at), replaced, dropped }
+        OpenChange { opened_at: is_new.then_some(at), replaced, dropped }
     }
 
     /// Takes a blob that arrived into account.
@@ -203,7 +151,7 @@ impl Node {
     pub(crate) fn refused(&mut self, observation: &Observation) -> Option<Tag> {
         let Reference::Digest(digest) = observation.reference else { return None };
         let is_shared = self.shared_at.is_some();
-        let within = |open: &Open| observation.at.since(open.first_at) <= PULL;
+        let within = |open: &OpenPull| observation.at.since(open.first_at) <= PULL;
         let by_digest = self.open.iter().rposition(|open| open.digest == digest && within(open));
         let open = match by_digest {
             Some(place) if observation.object == Object::Manifest => &mut self.open[place],
@@ -217,32 +165,46 @@ impl Node {
         open.tag.clone()
     }
 
-    /// Ends the pull of `digest` that began at `first_at`. None where it broke.
-    pub(crate) fn close(&mut self, node: &NodeKey, first_at: Time, digest: &Digest) -> Option<Pull> {
+    /// Completes the pull of `digest` by `client` that began at `first_at`. None where it broke. `images` are those that the
+    /// node holds.
+    pub(crate) fn complete(
+        &mut self,
+        client: &Arc<str>,
+        first_at: Time,
+        digest: &Digest,
+        images: &Images,
+    ) -> Option<Sighting> {
         let place = self.open.iter().position(|open| open.first_at == first_at && open.digest == *digest)?;
         let open = self.open.remove(place);
-        (!open.broken).then(|| open.into_pull(node.clone(), self.shared_at))
+        (!open.broken).then(|| open.into_sighting(client.clone(), self.shared_at, images))
     }
 
-    /// The pull of `digest` that began at `first_at`, as it looks at `now` should nothing more happen.
-    pub(crate) fn looks(&self, node: &NodeKey, first_at: Time, digest: &Digest, now: Time) -> Option<Pull> {
+    /// The same as it looks at `now` should nothing more happen, without completing it.
+    pub(crate) fn as_of(
+        &self,
+        client: &Arc<str>,
+        first_at: Time,
+        digest: &Digest,
+        images: &Images,
+        now: Time,
+    ) -> Option<Sighting> {
         let open = self.open.iter().find(|open| open.first_at == first_at && open.digest == *digest)?;
-        let stands = open.got || self.holds(digest) || now.since(open.first_at) >= ALONE;
-        (!open.broken && stands).then(|| open.clone().into_pull(node.clone(), self.shared_at))
+        let stands = open.got || images.holds(digest) || now.since(open.first_at) >= ALONE;
+        (!open.broken && stands).then(|| open.clone().into_sighting(client.clone(), self.shared_at, images))
     }
 }
 
 /// The effect of a manifest request on a node's open pulls.
-pub(crate) struct Begun {
-    /// A new pull began.
-    pub(crate) at: Option<Time>,
-    /// It takes the place of a broken one that began then.
+pub(crate) struct OpenChange {
+    /// The beginning of the pull that it opened, if it opened one.
+    pub(crate) opened_at: Option<Time>,
+    /// The beginning of the broken pull of the same image that this one takes the place of.
     pub(crate) replaced: Option<Time>,
-    /// Too many were open: this one is forgotten.
+    /// The pull that was forgotten, where too many were open.
     pub(crate) dropped: Option<(Time, Digest)>,
 }
 
-impl Open {
+impl OpenPull {
     fn new(digest: Digest, first_at: Time) -> Self {
         Self {
             digest,
@@ -280,26 +242,45 @@ impl Open {
         self.is_index |= is_top && is_index(observation);
     }
 
-    /// `shared_at` as the node knows it by now; what it learned only after this pull is left aside.
-    fn into_pull(self, node: NodeKey, shared_at: Option<Time>) -> Pull {
+    /// The sighting that it is. `shared_at` is as the node knows it by now; what it learned only after this pull is left
+    /// aside.
+    fn into_sighting(self, client: Arc<str>, shared_at: Option<Time>, images: &Images) -> Sighting {
         let grade = match (self.transfers, self.got) {
             (1.., _) => Grade::Transfer,
             (0, true) => Grade::Pull,
             (0, false) => Grade::Check,
         };
-        Pull {
-            node,
+        let last_at = images.shown_at(&self.digest);
+        Sighting {
+            place: client,
             digest: self.digest,
             at: self.first_at,
             tag: self.tag,
+            grade,
+            shows: last_at.map_or(Shows::Change, |last_at| Shows::Presence { last_at }),
             starts: self.starts.max(1),
             is_shared: shared_at.is_some_and(|at| at <= self.first_at + PULL),
-            grade,
+            before: images.clone(),
         }
     }
 }
 
-/// Whether the answer was an index or a manifest list.
+/// The digest of an answer that is one: 2xx, and for a blob the one that was asked for.
+pub(super) fn answered_digest(observation: &Observation) -> Option<Digest> {
+    let asked = match observation.reference {
+        Reference::Digest(digest) if observation.object == Object::Blob => Some(digest),
+        _ => None,
+    };
+    let is_answer = (200..300).contains(&observation.status);
+    if is_answer { observation.digest.or(asked) } else { None }
+}
+
+/// The digest of an observed manifest that was answered with 2xx.
+pub(super) fn answered_manifest(observation: &Observation) -> Option<Digest> {
+    if observation.object == Object::Manifest { answered_digest(observation) } else { None }
+}
+
+/// Tells whether the answer was an index or a manifest list.
 pub(crate) fn is_index(observation: &Observation) -> bool {
     let says = |media: &str| media.contains("image.index") || media.contains("manifest.list");
     observation.media_type.as_deref().is_some_and(says)

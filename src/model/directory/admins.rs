@@ -1,4 +1,4 @@
-//! The fold of admin tokens: who may see, and who may change.
+//! Fold of admin tokens, which let people see or change everything.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::model::act::{Action, Role};
 use crate::model::event::TokenId;
 use crate::model::time::Time;
 
-/// Every admin token, as the log says.
+/// Admin tokens, those revoked too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admins {
     tokens: BTreeMap<TokenId, AdminToken>,
@@ -25,16 +25,16 @@ pub struct AdminToken {
     pub name: String,
     /// The changes that it allows.
     pub role: Role,
-    /// The time of its making.
+    /// The time when it was created.
     pub created_at: Time,
-    /// From when on it is refused.
+    /// The time from which on it is refused, where it ends by itself.
     pub expires_at: Option<Time>,
-    /// Since when it is refused.
+    /// The time when it was revoked.
     pub revoked_at: Option<Time>,
 }
 
 impl AdminToken {
-    /// Whether the token is accepted at `now`.
+    /// Tells whether the token is accepted at `now`.
     pub fn is_active(&self, now: Time) -> bool {
         check(self.revoked_at, self.expires_at, now).is_ok()
     }
@@ -46,7 +46,7 @@ impl Admins {
         self.tokens.values()
     }
 
-    /// One token.
+    /// The token with this identifier.
     pub fn token(&self, id: &TokenId) -> Option<&AdminToken> {
         self.tokens.get(id)
     }
@@ -60,7 +60,7 @@ impl Admins {
         check(token.revoked_at, token.expires_at, now).map(|()| token)
     }
 
-    /// Takes an administrator's action into account, if it is about these tokens.
+    /// Applies an administrator's action, if it is about these tokens.
     pub(super) fn act(&mut self, at: Time, action: &Action) {
         match action {
             Action::AdminTokenCreated { id, name, role, secret_sha256, expires_at } => {

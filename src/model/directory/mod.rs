@@ -1,12 +1,12 @@
-//! The fold of environments and tokens: who may pull, and for which environment; and of admin tokens.
+//! Fold of environments, their tokens and admin tokens.
 #![doc = include_str!("README.md")]
 
+mod addresses;
 mod admins;
-mod habits;
-mod seats;
-mod token;
 #[cfg(test)]
-mod warned;
+mod tests;
+mod token;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use super::event::{EnvironmentName, Event, Observation, TokenId};
 use super::time::Time;
 
 pub use admins::{AdminToken, Admins};
-pub use habits::{Warning, WarningKind};
 pub use token::{Refused, Token};
+pub use usage::{Warning, WarningKind};
 
-use seats::Seats;
+use addresses::Addresses;
 use token::UNAUTHORIZED;
 
 /// Every environment and token, as the log says. Cloning is cheap: what did not change is shared.
@@ -30,19 +30,19 @@ pub struct Directory {
     environments: BTreeMap<EnvironmentName, Arc<Environment>>,
     by_secret: Arc<BTreeMap<[u8; 32], (EnvironmentName, TokenId)>>,
     admins: Arc<Admins>,
-    seats: Seats,
+    addresses: Addresses,
 }
 
-/// An environment.
+/// An environment and its tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
-    /// Its name.
+    /// Its name, which is its identity.
     pub name: EnvironmentName,
     /// A description, for people.
     pub description: String,
-    /// `#rrggbb`.
+    /// The color of its badges, as `#rrggbb`.
     pub color: String,
-    /// The time of its making.
+    /// The time when it was created.
     pub created_at: Time,
     tokens: BTreeMap<TokenId, Token>,
 }
@@ -53,7 +53,7 @@ impl Environment {
         self.tokens.values()
     }
 
-    /// One token.
+    /// The token with this identifier.
     pub fn token(&self, id: &TokenId) -> Option<&Token> {
         self.tokens.get(id)
     }
@@ -70,12 +70,12 @@ impl Directory {
         self.environments.values().map(Arc::as_ref)
     }
 
-    /// Admin tokens.
+    /// The admin tokens.
     pub fn admins(&self) -> &Admins {
         &self.admins
     }
 
-    /// One environment.
+    /// The environment with this name, if it is one and exists.
     pub fn environment(&self, name: &str) -> Option<&Environment> {
         let name: EnvironmentName = name.parse().ok()?;
         self.environments.get(&name).map(Arc::as_ref)
@@ -105,11 +105,11 @@ impl Directory {
     /// Takes the log's next event into account. Events that name what does not exist change nothing.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Observed(observation) => self.used(observation),
+            Event::Observed(observation) => self.record(observation),
             Event::Acted(act) => self.act(act.at, &act.action),
             Event::Refused { last, .. } => {
                 if let Some(token) = self.token_mut(&last.environment, &last.token) {
-                    token.used(last);
+                    token.record(last);
                 }
             }
             Event::Learned { .. } | Event::Gap { .. } | Event::LeftOut(_) | Event::ClockStepped { .. } => {}
@@ -174,19 +174,19 @@ impl Directory {
         owner.tokens.insert(token.id.clone(), token);
     }
 
-    fn used(&mut self, observation: &Observation) {
+    fn record(&mut self, observation: &Observation) {
         let Some(token) = self.token_mut(&observation.environment, &observation.token) else { return };
-        token.used(observation);
+        token.record(observation);
         if observation.status == UNAUTHORIZED || self.environments.len() < 2 {
             return;
         }
-        let Some((environment, token)) = self.seats.used(observation) else { return };
+        let Some((environment, token)) = self.addresses.record(observation) else { return };
         for (one, id, other) in [
             (&observation.environment, &observation.token, &environment),
             (&environment, &token, &observation.environment),
         ] {
             let Some(token) = self.token_mut(one, id) else { continue };
-            token.habits.warn(WarningKind::TwoEnvironments, observation.at, other.as_str(), || {
+            token.usage.warn(WarningKind::TwoEnvironments, observation.at, other.as_str(), || {
                 format!(
                     "{} pulls with it for {one} and, in turns, with another token for {other}",
                     observation.client
@@ -197,87 +197,5 @@ impl Directory {
 
     fn token_mut(&mut self, environment: &EnvironmentName, id: &TokenId) -> Option<&mut Token> {
         Arc::make_mut(self.environments.get_mut(environment)?).tokens.get_mut(id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::act::Actor;
-    use crate::model::event::TokenKind;
-
-    fn at(ms: i64) -> Time {
-        Time::from_ms(ms)
-    }
-
-    fn done(directory: &mut Directory, ms: i64, action: Action) {
-        directory.apply(&action.by(Actor::default(), at(ms)));
-    }
-
-    fn with_token(expires_at: Option<Time>) -> (Directory, EnvironmentName, TokenId) {
-        let mut directory = Directory::default();
-        let name: EnvironmentName = "production".parse().unwrap();
-        let id = TokenId::new("tok_1");
-        done(
-            &mut directory,
-            0,
-            Action::EnvironmentCreated {
-                name: name.clone(),
-                description: String::new(),
-                color: String::new(),
-            },
-        );
-        done(
-            &mut directory,
-            1,
-            Action::TokenCreated {
-                environment: name.clone(),
-                id: id.clone(),
-                name: "cluster".into(),
-                kind: TokenKind::Cluster,
-                secret_sha256: [7; 32],
-                expires_at,
-            },
-        );
-        (directory, name, id)
-    }
-
-    #[test]
-    fn a_token_is_accepted_until_it_expires() {
-        let (directory, ..) = with_token(Some(at(100)));
-        assert!(directory.authenticate(&[7; 32], at(99)).is_ok());
-        assert_eq!(directory.authenticate(&[7; 32], at(100)).unwrap_err(), Refused::Expired);
-        assert_eq!(directory.authenticate(&[8; 32], at(99)).unwrap_err(), Refused::Unknown);
-    }
-
-    #[test]
-    fn a_revoked_token_is_refused_and_keeps_its_first_revocation() {
-        let (mut directory, environment, id) = with_token(None);
-        for ms in [10, 20] {
-            done(
-                &mut directory,
-                ms,
-                Action::TokenRevoked { environment: environment.clone(), id: id.clone() },
-            );
-        }
-        assert_eq!(directory.authenticate(&[7; 32], at(30)).unwrap_err(), Refused::Revoked);
-        let token = directory.environment("production").unwrap().token(&id).unwrap();
-        assert_eq!(token.revoked_at, Some(at(10)));
-    }
-
-    #[test]
-    fn a_deleted_environment_takes_its_tokens_with_it() {
-        let (mut directory, name, _) = with_token(None);
-        done(&mut directory, 5, Action::EnvironmentDeleted { name });
-        assert_eq!(directory.authenticate(&[7; 32], at(6)).unwrap_err(), Refused::Unknown);
-        assert!(directory.environment("production").is_none());
-    }
-
-    #[test]
-    fn a_clone_does_not_see_what_comes_later() {
-        let (mut directory, environment, id) = with_token(None);
-        let before = directory.clone();
-        done(&mut directory, 10, Action::TokenRevoked { environment, id });
-        assert!(before.authenticate(&[7; 32], at(30)).is_ok());
     }
 }

@@ -1,10 +1,10 @@
-//! A token: what it is for, until when it is accepted, and how it was used.
+//! A token of an environment: its kind, its end, its use.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::habits::{Habits, Warning};
+use super::usage::{Usage, Warning};
 use crate::model::event::{Object, Observation, TokenId, TokenKind};
 use crate::model::time::Time;
 
@@ -18,13 +18,13 @@ pub struct Token {
     pub id: TokenId,
     /// Its name, for people.
     pub name: String,
-    /// Its kind.
+    /// The kind of clients that it is for: it decides what their pulls prove.
     pub kind: TokenKind,
-    /// The time of its making.
+    /// The time when it was created.
     pub created_at: Time,
-    /// From when on it is refused.
+    /// The time from which on it is refused, where it ends by itself.
     pub expires_at: Option<Time>,
-    /// Since when it is refused.
+    /// The time when it was revoked.
     pub revoked_at: Option<Time>,
     /// The last observation that it made.
     pub last_used_at: Option<Time>,
@@ -35,7 +35,7 @@ pub struct Token {
     /// The token that took its place, and that it ends for.
     pub successor: Option<TokenId>,
     pub(super) secret_sha256: [u8; 32],
-    pub(super) habits: Habits,
+    pub(super) usage: Usage,
 }
 
 /// The reason why a token is refused.
@@ -71,11 +71,11 @@ impl Token {
             pulls: 0,
             successor: None,
             secret_sha256,
-            habits: Habits::default(),
+            usage: Usage::default(),
         }
     }
 
-    /// Makes its successor, of the same name, kind and habits; the token itself is refused from `ends_at` on.
+    /// Makes its successor, of the same name, kind and usage; the token itself is refused from `ends_at` on.
     pub(super) fn rotate(
         &mut self,
         at: Time,
@@ -87,16 +87,16 @@ impl Token {
         self.expires_at = Some(self.expires_at.map_or(ends_at, |end| end.min(ends_at)));
         self.successor = Some(successor.clone());
         let new = Self::new(at, successor, self.name.clone(), self.kind, secret_sha256, expires_at);
-        Self { habits: self.habits.inherited(), ..new }
+        Self { usage: self.usage.inherited(), ..new }
     }
 
     /// The warnings about its use, as of `now`.
     pub fn warnings(&self, now: Time) -> impl Iterator<Item = &Warning> {
-        self.habits.warnings(now)
+        self.usage.warnings(now)
     }
 
-    /// Takes a use into account.
-    pub(super) fn used(&mut self, observation: &Observation) {
+    /// Records a use.
+    pub(super) fn record(&mut self, observation: &Observation) {
         self.last_used_at = Some(observation.at);
         if self.last_used_from.as_ref() != Some(&observation.client) {
             self.last_used_from = Some(observation.client.clone());
@@ -106,28 +106,28 @@ impl Token {
         }
         // People travel, and try other programs.
         if self.kind != TokenKind::Local && observation.status != UNAUTHORIZED {
-            self.habits.used(observation);
+            self.usage.record(observation);
         }
     }
 
-    /// Since when the token is not accepted, at `now`.
+    /// The time since which the token is refused, as of `now`.
     pub fn ended_at(&self, now: Time) -> Option<Time> {
         let expired_at = self.expires_at.filter(|end| *end <= now);
         self.revoked_at.into_iter().chain(expired_at).min()
     }
 
-    /// Whether the token is accepted at `now`.
+    /// Tells whether the token is accepted at `now`.
     pub fn is_active(&self, now: Time) -> bool {
         self.check(now).is_ok()
     }
 
-    /// Whether the token is accepted at `now`; if not, why.
+    /// Tells whether the token is accepted at `now`; if not, why.
     pub(super) fn check(&self, now: Time) -> Result<(), Refused> {
         check(self.revoked_at, self.expires_at, now)
     }
 }
 
-/// Whether a token with these ends is accepted at `now`; if not, why.
+/// Tells whether a token with these ends is accepted at `now`; if not, why.
 pub(super) fn check(revoked_at: Option<Time>, expires_at: Option<Time>, now: Time) -> Result<(), Refused> {
     if revoked_at.is_some() {
         Err(Refused::Revoked)

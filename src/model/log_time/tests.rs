@@ -22,7 +22,7 @@ fn without_a_step_the_line_is_the_clock() {
     let mut time = LogTime::default();
     for minute in [0, 5, 700, 800_000] {
         assert_eq!(time.observed(at(minute)), at(minute));
-        assert_eq!(time.told(at(minute)), at(minute));
+        assert_eq!(time.shown(at(minute)), at(minute));
     }
     // Jitter is no step.
     let late = at(800_000) - Span::from_secs(9);
@@ -37,7 +37,7 @@ fn a_step_back_that_the_order_shows_takes_no_time_and_changes_none() {
     assert_eq!(time.observed(at(40)), at(135), "and goes on as the clock does");
     assert_eq!(time.now(at(50)), at(145));
     // What was before the step is not shown later than what came after it.
-    assert_eq!([at(120), at(125), at(135)].map(|line| time.told(line)), [at(30), at(30), at(40)]);
+    assert_eq!([at(120), at(125), at(135)].map(|line| time.shown(line)), [at(30), at(30), at(40)]);
     let steps: Vec<Step> = time.steps().collect();
     assert_eq!(steps, [Step { at: at(30), by: Span::from_mins(-95), is_measured: false }]);
 }
@@ -47,12 +47,12 @@ fn across_a_recorded_step_time_passes_as_it_passed() {
     let mut ahead = log(&[0, 10]);
     ahead.stepped(at(20 + 600), HOUR + Span::from_mins(540));
     assert_eq!(ahead.observed(at(25 + 600)), at(25));
-    assert_eq!(ahead.told(at(25)), at(25 + 600), "people are shown what the clock says");
-    assert_eq!(ahead.told(at(10)), at(10));
+    assert_eq!(ahead.shown(at(25)), at(25 + 600), "people are shown what the clock says");
+    assert_eq!(ahead.shown(at(10)), at(10));
     ahead.stepped(at(30), Span::from_mins(-600));
     assert_eq!(ahead.observed(at(35)), at(35));
-    assert_eq!(ahead.told(at(25)), at(30), "not later than the step back");
-    assert_eq!(ahead.told(at(10)), at(10));
+    assert_eq!(ahead.shown(at(25)), at(30), "not later than the step back");
+    assert_eq!(ahead.shown(at(10)), at(10));
 }
 
 #[test]
@@ -64,10 +64,10 @@ fn a_clock_that_was_behind_is_put_right_by_the_step_that_ended_it() {
     time.observed(at(-30_000_000));
     time.stepped(at(205), Span::from_mins(30_000_203));
     time.observed(at(210));
-    assert_eq!([at(0), at(100)].map(|line| time.told(line)), [at(0), at(100)], "history stays where it was");
-    assert_eq!(time.last_told(), Some(at(210)));
+    assert_eq!([at(0), at(100)].map(|line| time.shown(line)), [at(0), at(100)], "history stays where it was");
+    assert_eq!(time.last_shown(), Some(at(210)));
     let behind = time.stretches[1].from;
-    assert!(time.told(behind) >= at(100) && time.told(behind) <= at(205), "{}", time.told(behind));
+    assert!(time.shown(behind) >= at(100) && time.shown(behind) <= at(205), "{}", time.shown(behind));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_machine_that_was_paused_for_days_has_the_history_that_it_had() {
     let mut time = log(&[0, 100]);
     time.stepped(at(101 + 4_000), Span::from_mins(4_000));
     assert_eq!(time.observed(at(102 + 4_000)), at(102));
-    assert_eq!([at(0), at(100), at(102)].map(|line| time.told(line)), [at(0), at(100), at(4_102)]);
+    assert_eq!([at(0), at(100), at(102)].map(|line| time.shown(line)), [at(0), at(100), at(4_102)]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn any_times_are_taken() {
         time.observed(Time::from_ms(ms));
         time.stepped(Time::from_ms(ms), Span::from_ms(ms));
         for asked in extremes {
-            time.told(time.now(Time::from_ms(asked)));
+            time.shown(time.now(Time::from_ms(asked)));
         }
     }
 }

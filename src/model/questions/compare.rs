@@ -108,7 +108,7 @@ impl Ahead {
 pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
     let (lefts, rights) = (left.asked(), right.asked());
     let running = |side: &[Asked<'_>]| -> BTreeSet<Repository> {
-        let running = side.iter().filter(|asked| asked.service.main().is_some());
+        let running = side.iter().filter(|asked| asked.service.current().is_some());
         running.map(|asked| asked.repository.clone()).collect()
     };
     let repositories: BTreeSet<Repository> = running(&lefts).union(&running(&rights)).cloned().collect();
@@ -149,9 +149,9 @@ struct Running {
 
 impl Running {
     fn of(asked: &Asked<'_>) -> Option<Self> {
-        let course = &asked.service.main()?.course;
-        let image = image(asked.state, asked.repository, &course.digest, tag(course));
-        let version = ordered_version(asked.state, asked.repository, &course.digest, tag(course));
+        let rollout = &asked.service.current()?.rollout;
+        let image = image(asked.state, asked.repository, &rollout.digest, tag(rollout));
+        let version = ordered_version(asked.state, asked.repository, &rollout.digest, tag(rollout));
         Some(Self { image, version })
     }
 

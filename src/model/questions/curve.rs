@@ -6,7 +6,7 @@ use super::step::Step;
 use crate::model::deployments::State;
 use crate::model::time::{Span, Time};
 
-/// The course of a rollout, for a plot.
+/// The pace of a rollout, for a plot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Curve {
     /// After each known arrival: when, and how many nodes had come. Between the first and the last pulls that are kept
@@ -20,22 +20,22 @@ pub struct Curve {
 
 impl Curve {
     pub(super) fn of(step: &Step<'_>, state: &State) -> Self {
-        let course = step.course;
+        let rollout = step.rollout;
         let mut arrivals: Vec<Time> =
-            course.evidence.iter().filter(|seen| seen.arrived).map(|seen| seen.at).collect();
+            rollout.evidence.iter().filter(|item| item.arrived).map(|item| item.at).collect();
         arrivals.sort_unstable();
         let known = u32::try_from(arrivals.len()).unwrap_or(u32::MAX);
         // The middle is not kept: the first half counts from the beginning, the second from the end.
-        let hidden = course.nodes.saturating_sub(known);
+        let hidden = rollout.nodes.saturating_sub(known);
         let half = arrivals.len().div_ceil(2);
         let points = (1..).zip(arrivals).map(|(count, at)| {
             let is_late = count as usize > half;
-            (state.told(at), if is_late { count + hidden } else { count })
+            (state.shown(at), if is_late { count + hidden } else { count })
         });
         Self {
             points: points.collect(),
-            expected: step.expected.max(course.nodes),
-            took: step.progressed_at.since(course.opened_at),
+            expected: step.expected.max(rollout.nodes),
+            took: step.progressed_at.since(rollout.opened_at),
         }
     }
 }

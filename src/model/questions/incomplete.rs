@@ -76,7 +76,7 @@ pub fn in_words(parts: &[&Option<Incomplete>]) -> String {
 
 impl GapView {
     fn new(state: &State, gap: &Gap) -> Self {
-        let (from, until) = (state.told(gap.from), state.told(gap.until));
+        let (from, until) = (state.shown(gap.from), state.shown(gap.until));
         Self { from, until, lost: gap.lost, token: gap.token.clone() }
     }
 

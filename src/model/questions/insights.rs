@@ -115,8 +115,8 @@ impl Tally {
         // When what runs had come, and since when each release has been out here.
         let mut came: BTreeMap<Digest, Time> = BTreeMap::new();
         for step in asked.steps() {
-            let (at, kind) = (step.course.opened_at, step.kind(state));
-            let is_first = !came.contains_key(&step.course.digest);
+            let (at, kind) = (step.rollout.opened_at, step.kind(state));
+            let is_first = !came.contains_key(&step.rollout.digest);
             let week = at.since(from).ms().div_euclid(WEEK.ms());
             let week = usize::try_from(week).ok().and_then(|week| self.weeks.get_mut(week));
             if let Some(week) = week.filter(|_| step.state != Phase::Aborted) {
@@ -135,7 +135,7 @@ impl Tally {
                     }
                 }
             }
-            came.insert(step.course.digest, at);
+            came.insert(step.rollout.digest, at);
         }
     }
 
@@ -169,7 +169,7 @@ fn lead_times(state: &State, step: &Step<'_>) -> Vec<Span> {
     let releases = step.view(state).releases;
     let made = releases.iter().filter_map(|release| line?.with_version(&release.version)?.created_at);
     // A clock that is ahead of ours makes no release from the future.
-    made.map(|made| state.told(step.course.opened_at).since(made).max(Span::default())).collect()
+    made.map(|made| state.shown(step.rollout.opened_at).since(made).max(Span::default())).collect()
 }
 
 /// The middle one, in whole seconds; of two, the mean.

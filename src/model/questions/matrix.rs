@@ -7,7 +7,7 @@ use super::Asked;
 use super::step::{ordered_version, tag, version};
 use super::view::Phase;
 use crate::model::deployments::State;
-use crate::model::deployments::course::Course;
+use crate::model::deployments::rollout::Rollout;
 use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Named, Relation};
 
@@ -62,11 +62,11 @@ const ROWS_MAX: usize = 500;
 
 /// The rows of these environments, and how many more there would be.
 pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> (Vec<Row>, usize) {
-    let mut by_repository: BTreeMap<&Repository, Vec<(usize, &Asked<'_>, &Course)>> = BTreeMap::new();
+    let mut by_repository: BTreeMap<&Repository, Vec<(usize, &Asked<'_>, &Rollout)>> = BTreeMap::new();
     for (place, lane) in lanes.iter().enumerate() {
         for asked in lane {
-            if let Some(main) = asked.service.main() {
-                by_repository.entry(asked.repository).or_default().push((place, asked, &main.course));
+            if let Some(current) = asked.service.current() {
+                by_repository.entry(asked.repository).or_default().push((place, asked, &current.rollout));
             }
         }
     }
@@ -79,16 +79,16 @@ pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> (Vec<Row>, usize)
 fn row(
     state: &State,
     repository: &Repository,
-    running: &[(usize, &Asked<'_>, &Course)],
+    running: &[(usize, &Asked<'_>, &Rollout)],
     width: usize,
 ) -> Row {
     // Few images run in many environments: each is looked up once.
     let mut images: Vec<Image<'_>> = Vec::new();
     let mut of: Vec<usize> = Vec::with_capacity(running.len());
-    for (_, _, course) in running {
-        let known = images.iter().position(|image| *image.digest == course.digest);
+    for (_, _, rollout) in running {
+        let known = images.iter().position(|image| *image.digest == rollout.digest);
         of.push(known.unwrap_or_else(|| {
-            images.push(Image::of(state, repository, course));
+            images.push(Image::of(state, repository, rollout));
             images.len() - 1
         }));
     }
@@ -107,11 +107,11 @@ fn row(
 }
 
 impl<'a> Image<'a> {
-    fn of(state: &State, repository: &Repository, course: &'a Course) -> Self {
-        let label = version(state, repository, &course.digest, tag(course));
-        let label = label.unwrap_or_else(|| course.digest.short());
-        let version = ordered_version(state, repository, &course.digest, tag(course));
-        Self { digest: &course.digest, version, label: label.into() }
+    fn of(state: &State, repository: &Repository, rollout: &'a Rollout) -> Self {
+        let label = version(state, repository, &rollout.digest, tag(rollout));
+        let label = label.unwrap_or_else(|| rollout.digest.short());
+        let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
+        Self { digest: &rollout.digest, version, label: label.into() }
     }
 
     fn named(&self) -> Named<'_> {

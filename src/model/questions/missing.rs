@@ -70,9 +70,9 @@ pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
 
 fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
     let (state, repository) = (asked.state, asked.repository);
-    let course = &asked.service.main()?.course;
-    let version = ordered_version(state, repository, &course.digest, tag(course));
-    let running = Named { digest: &course.digest, version: version.as_deref() };
+    let rollout = &asked.service.current()?.rollout;
+    let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
+    let running = Named { digest: &rollout.digest, version: version.as_deref() };
     let is_pre = version.as_deref().and_then(Number::parse).is_some_and(|number| number.is_prerelease());
     let line = state.catalogue().line(repository);
     let latest = line.and_then(|line| line.latest(is_pre));
@@ -94,7 +94,7 @@ fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
     let first_at = missing.iter().map(|release| release.created_at).min();
     Some(MissingService {
         repository: repository.clone(),
-        running: image(state, repository, &course.digest, tag(course)),
+        running: image(state, repository, &rollout.digest, tag(rollout)),
         latest,
         up_to_date: missing.is_empty(),
         behind_since_s: first_at.map(|first_at| now.since(first_at).max(Span::from_ms(0)).ms() / 1000),
@@ -110,8 +110,8 @@ fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Ti
     for (_, tracked) in state.environments() {
         let Some(service) = tracked.service_of(repository) else { continue };
         let asked = Asked::of(state, repository, service, now);
-        let Some(main) = asked.service.main() else { continue };
-        let (digest, tag) = (&main.course.digest, tag(&main.course));
+        let Some(current) = asked.service.current() else { continue };
+        let (digest, tag) = (&current.rollout.digest, tag(&current.rollout));
         let is_known = release_of(state, repository, digest, tag).is_some()
             || images.iter().any(|image| image.digest == Some(*digest));
         if is_known {
@@ -120,7 +120,7 @@ fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Ti
         let version = ordered_version(state, repository, digest, tag);
         let here = Named { digest, version: version.as_deref() };
         if state.catalogue().relation(repository, running, here) == Relation::Later {
-            let since = state.told(main.course.opened_at);
+            let since = state.shown(current.rollout.opened_at);
             images.push(ReleaseView::of_image(repository, *digest, version, since));
         }
     }

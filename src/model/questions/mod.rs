@@ -8,8 +8,6 @@ mod changes;
 mod compare;
 mod curve;
 mod find;
-#[cfg(test)]
-mod glances;
 mod incomplete;
 mod insights;
 mod matrix;
@@ -19,6 +17,8 @@ mod release;
 mod search;
 mod step;
 mod story;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod trace;
 mod verify;
@@ -27,11 +27,13 @@ mod view;
 use std::borrow::Cow;
 
 use super::deployments::attempts::Attempt;
-use super::deployments::claim::{End, Main, Past, Rival};
-use super::deployments::course::Course;
+use super::deployments::candidate::Candidate;
+use super::deployments::current::Current;
+use super::deployments::past::{Outcome, PastRollout};
+use super::deployments::rollout::Rollout;
+use super::deployments::rule::Rule;
 use super::deployments::service::Service;
-use super::deployments::verdict::Rule;
-use super::deployments::{Local, State, Tracked};
+use super::deployments::{EnvironmentState, PulledLocally, State};
 use super::event::EnvironmentName;
 use super::oci::Repository;
 use super::time::Time;
@@ -58,7 +60,7 @@ pub use view::*;
 /// What runs in `env` at `now`.
 pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
     let (asked, tracked) = (asked(state, env, now), state.environment(env));
-    let gap_at = tracked.and_then(Tracked::gap_at);
+    let gap_at = tracked.and_then(EnvironmentState::gap_at);
     let here = state.time().now(now);
     let failing = attempts(tracked, &asked).filter(|(_, attempt)| attempt.is_failing(here));
     Running {
@@ -74,14 +76,15 @@ pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
 
 /// What could not be pulled, in the order of the repositories; what a pull that looks well shows to work is cleared.
 fn attempts<'a>(
-    tracked: Option<&'a Tracked>,
+    tracked: Option<&'a EnvironmentState>,
     asked: &'a [Asked<'_>],
 ) -> impl Iterator<Item = (&'a Repository, Attempt)> {
     tracked.into_iter().flat_map(|tracked| tracked.attempts().iter()).flat_map(|(repository, attempts)| {
         let place = asked.binary_search_by(|asked| asked.repository.cmp(repository));
-        let ended = place.map_or(&[][..], |place| asked[place].service.ended());
+        let completed = place.map_or(&[][..], |place| asked[place].service.completed());
         attempts.iter().map(move |attempt| {
-            let cleared_at = ended.iter().find_map(|ended| attempt.cleared_by(ended)).or(attempt.cleared_at);
+            let cleared_at =
+                completed.iter().find_map(|completed| attempt.cleared_by(completed)).or(attempt.cleared_at);
             (repository, Attempt { cleared_at, ..attempt.clone() })
         })
     })
@@ -90,7 +93,7 @@ fn attempts<'a>(
 /// The pulls by people's machines in `env`, in log order.
 pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
     let Some(tracked) = state.environment(env) else { return Vec::new() };
-    let view = |local: &Local| LocalPull {
+    let view = |local: &PulledLocally| LocalPull {
         repository: local.repository.clone(),
         digest: local.digest,
         version: version(
@@ -99,7 +102,7 @@ pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
             &local.digest,
             local.tag.as_ref().map(super::oci::Tag::as_str),
         ),
-        at: state.told(local.at),
+        at: state.shown(local.at),
         client: local.client.clone(),
         agent: local.agent.clone(),
         reason: local.reason.clone(),
@@ -110,7 +113,7 @@ pub fn local(state: &State, env: &EnvironmentName) -> Vec<LocalPull> {
 /// What `replay` prints of `env`.
 pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
     let service = |asked: &Asked| {
-        let current = asked.running(None).map(|running| Current {
+        let current = asked.running(None).map(|running| ReplayedCurrent {
             digest: running.digest,
             version: running.version,
             state: running.state,
@@ -146,7 +149,7 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
 }
 
 /// A service as it looks at a time. Its times are on the log's own line, `now` is too: what is shown of them is what
-/// [`State::told`] makes of them.
+/// [`State::shown`] makes of them.
 struct Asked<'a> {
     state: &'a State,
     repository: &'a Repository,
@@ -155,7 +158,7 @@ struct Asked<'a> {
 }
 
 fn asked<'a>(state: &'a State, env: &EnvironmentName, now: Time) -> Vec<Asked<'a>> {
-    let services = state.environment(env).into_iter().flat_map(Tracked::services);
+    let services = state.environment(env).into_iter().flat_map(EnvironmentState::services);
     services.map(|(repository, service)| Asked::of(state, repository, service, now)).collect()
 }
 
@@ -170,35 +173,36 @@ impl Asked<'_> {
     /// What runs; `gap_at` is when observations of the environment were last missing.
     fn running(&self, gap_at: Option<Time>) -> Option<RunningService> {
         let settle = self.state.rules().settle;
-        let (course, state) = (&self.service.main()?.course, self.phase_now()?);
-        let image = image(self.state, self.repository, &course.digest, tag(course));
-        let is_silent = self.now.since(course.last_at) > settle;
-        let is_behind_gap = gap_at.is_some_and(|gap| gap > course.last_at);
+        let (rollout, state) = (&self.service.current()?.rollout, self.phase_now()?);
+        let image = image(self.state, self.repository, &rollout.digest, tag(rollout));
+        let is_silent = self.now.since(rollout.last_at) > settle;
+        let is_behind_gap = gap_at.is_some_and(|gap| gap > rollout.last_at);
         Some(RunningService {
             repository: self.repository.clone(),
-            digest: course.digest,
+            digest: rollout.digest,
             version: image.version,
             release_id: image.release_id,
-            since: self.state.told(course.opened_at),
+            since: self.state.shown(rollout.opened_at),
             state,
-            confidence: confidence(state, course),
-            last_seen_at: self.state.told(course.last_at),
-            clients: course.nodes,
-            unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.told(course.last_at)),
+            confidence: confidence(state, rollout),
+            last_seen_at: self.state.shown(rollout.last_at),
+            clients: rollout.nodes,
+            unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.shown(rollout.last_at)),
         })
     }
 
-    fn phase(&self, main: &Main) -> Phase {
-        let settles_at = main.settles_at(self.state.rules().settle);
+    fn phase(&self, current: &Current) -> Phase {
+        let settles_at = current.settles_at(self.state.rules().settle);
         if settles_at <= self.now { Phase::Settled } else { Phase::RollingOut }
     }
 
     /// The state of what runs; `mixed` where another image runs beside it.
     fn phase_now(&self) -> Option<Phase> {
-        let (main, settle) = (self.service.main()?, self.state.rules().settle);
-        let mut rivals = self.service.rivals(self.now, settle);
-        let is_mixed = rivals.any(|rival| rival.end(self.now, settle) == Some(End::Mixed));
-        Some(if is_mixed { Phase::Mixed } else { self.phase(main) })
+        let (current, settle) = (self.service.current()?, self.state.rules().settle);
+        let mut candidates = self.service.candidates(self.now, settle);
+        let is_mixed =
+            candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
+        Some(if is_mixed { Phase::Mixed } else { self.phase(current) })
     }
 
     /// Every change, in the order in which they opened.
@@ -211,99 +215,102 @@ impl Asked<'_> {
         let (mut is_all, mut older) = (true, 0);
         let mut steps: Vec<Step<'_>> = Vec::new();
         for past in self.service.past().rev() {
-            if past.course.opened_at >= since {
+            if past.rollout.opened_at >= since {
                 steps.push(self.past(past));
                 continue;
             }
             is_all = false;
-            // They stand in the order in which they ended. A claim opens before the second takeover after it, so
+            // They stand in the order in which they ended. A candidate opens before the second takeover after it, so
             // behind three images that ran before `since` there are none after it.
-            older += usize::from(past.end == End::Replaced);
+            older += usize::from(past.outcome == Outcome::Replaced);
             if older == 3 {
                 break;
             }
         }
         let now = self.steps_now();
-        is_all &= now.iter().all(|step| step.course.opened_at >= since);
-        steps.extend(now.into_iter().filter(|step| step.course.opened_at >= since));
-        steps.sort_by_key(|step| (step.course.opened_at, step.course.digest));
+        is_all &= now.iter().all(|step| step.rollout.opened_at >= since);
+        steps.extend(now.into_iter().filter(|step| step.rollout.opened_at >= since));
+        steps.sort_by_key(|step| (step.rollout.opened_at, step.rollout.digest));
         (steps, is_all)
     }
 
     /// When the latest image that ran opened.
     fn newest(&self) -> Option<Time> {
-        self.service.main().map(|main| main.course.opened_at)
+        self.service.current().map(|current| current.rollout.opened_at)
     }
 
     /// When the change opened that gave a deployment this identifier.
     fn opened_at(&self, id: &str) -> Option<Time> {
         let identity = timeline::identity(id)?;
-        let is_it = |course: &&Course| self.service.identity(course) == identity;
-        let now = || self.steps_now().into_iter().map(|step| step.course).find(is_it);
-        self.service.opened_at(identity).or_else(|| now().map(|course| course.opened_at))
+        let is_it = |rollout: &&Rollout| self.service.identity(rollout) == identity;
+        let now = || self.steps_now().into_iter().map(|step| step.rollout).find(is_it);
+        self.service.opened_at(identity).or_else(|| now().map(|rollout| rollout.opened_at))
     }
 
-    /// The image that runs, and those that claim to follow it.
+    /// The current image, and the candidates beside it.
     fn steps_now(&self) -> Vec<Step<'_>> {
         let settle = self.state.rules().settle;
-        let Some(main) = self.service.main() else { return Vec::new() };
-        let mut steps: Vec<Step<'_>> =
-            self.service.rivals(self.now, settle).map(|rival| self.rival(main, rival)).collect();
-        let state = self.phase(main);
+        let Some(current) = self.service.current() else { return Vec::new() };
+        let mut steps: Vec<Step<'_>> = self
+            .service
+            .candidates(self.now, settle)
+            .map(|candidate| self.candidate(current, candidate))
+            .collect();
+        let state = self.phase(current);
         steps.push(Step {
             repository: self.repository,
             service: &self.service,
-            course: &main.course,
-            from: main.from.as_ref().map(|from| (from.digest, from.tag())),
+            rollout: &current.rollout,
+            from: current.from.as_ref().map(|from| (from.digest, from.tag())),
             state,
-            progressed_at: main.progressed_at(),
-            settled_at: (state == Phase::Settled).then(|| main.settles_at(settle)),
-            was_live: main.was_live,
-            rule: main.rule,
-            stragglers: main.stragglers,
-            expected: main.expected(),
+            progressed_at: current.progressed_at(),
+            settled_at: (state == Phase::Settled).then(|| current.settles_at(settle)),
+            ran_before: current.ran_before,
+            rule: current.rule,
+            stragglers: current.stragglers,
+            expected: current.expected(),
         });
         steps
     }
 
-    fn past<'b>(&'b self, past: &'b Past) -> Step<'b> {
+    fn past<'b>(&'b self, past: &'b PastRollout) -> Step<'b> {
         Step {
             repository: self.repository,
             service: &self.service,
-            course: &past.course,
+            rollout: &past.rollout,
             from: past.from.as_ref().map(|from| (from.digest, from.tag())),
-            state: match past.end {
-                End::Replaced => Phase::Settled,
-                End::Mixed => Phase::Mixed,
-                End::Aborted => Phase::Aborted,
+            state: match past.outcome {
+                Outcome::Replaced => Phase::Settled,
+                Outcome::Mixed => Phase::Mixed,
+                Outcome::Aborted => Phase::Aborted,
             },
             progressed_at: past.progressed_at,
             settled_at: past.settled_at,
-            was_live: past.was_live,
+            ran_before: past.ran_before,
             rule: past.rule,
             stragglers: past.stragglers,
             expected: past.expected,
         }
     }
 
-    fn rival<'b>(&'b self, main: &'b Main, rival: &'b Rival) -> Step<'b> {
+    fn candidate<'b>(&'b self, current: &'b Current, candidate: &'b Candidate) -> Step<'b> {
         let settle = self.state.rules().settle;
         Step {
             repository: self.repository,
             service: &self.service,
-            course: &rival.course,
-            from: Some((main.course.digest, tag(&main.course))),
-            state: match rival.end(self.now, settle) {
-                None | Some(End::Replaced) => Phase::RollingOut,
-                Some(End::Mixed) => Phase::Mixed,
-                Some(End::Aborted) => Phase::Aborted,
+            rollout: &candidate.rollout,
+            from: Some((current.rollout.digest, tag(&current.rollout))),
+            state: match candidate.outcome(self.now, settle) {
+                None | Some(Outcome::Replaced) => Phase::RollingOut,
+                Some(Outcome::Mixed) => Phase::Mixed,
+                Some(Outcome::Aborted) => Phase::Aborted,
             },
-            progressed_at: rival.course.last_arrival(),
+            progressed_at: candidate.rollout.last_arrival(),
             settled_at: None,
-            was_live: rival.was_live,
+            ran_before: candidate.ran_before,
             rule: Rule::Share,
             stragglers: 0,
-            expected: rival.whole(main, settle),
+            expected: candidate.nodes_to_complete(current, settle),
         }
     }
 }

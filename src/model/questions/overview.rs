@@ -98,8 +98,8 @@ impl Place {
     fn of(state: &State, name: &EnvironmentName, asked: &[Asked<'_>], now: Time) -> Self {
         let settle = state.rules().settle;
         let running: Vec<_> =
-            asked.iter().filter_map(|asked| Some((asked.phase_now()?, asked.service.main()?))).collect();
-        let last_seen_at = running.iter().map(|(_, main)| main.course.last_at).max();
+            asked.iter().filter_map(|asked| Some((asked.phase_now()?, asked.service.current()?))).collect();
+        let last_seen_at = running.iter().map(|(_, current)| current.rollout.last_at).max();
         let tracked = state.environment(name);
         let here = state.time().now(now);
         let failing = attempts(tracked, asked).filter(|(_, attempt)| attempt.is_failing(here)).count();
@@ -110,10 +110,10 @@ impl Place {
             state: running.iter().map(|(phase, _)| *phase).max_by_key(|phase| phase.unrest()),
             failing,
             is_incomplete: incomplete(state, name, now).is_some(),
-            unconfirmed_since: last_seen_at.filter(|at| here.since(*at) > settle).map(|at| state.told(at)),
-            last_seen_at: last_seen_at.map(|at| state.told(at)),
+            unconfirmed_since: last_seen_at.filter(|at| here.since(*at) > settle).map(|at| state.shown(at)),
+            last_seen_at: last_seen_at.map(|at| state.shown(at)),
             latest: latest_of(state, asked),
-            local_at: local_at.filter(|at| here.since(*at) <= LOCAL_SHOWN).map(|at| state.told(at)),
+            local_at: local_at.filter(|at| here.since(*at) <= LOCAL_SHOWN).map(|at| state.shown(at)),
             spark: spark(asked, here),
         }
     }
@@ -124,9 +124,9 @@ fn spark(asked: &[Asked<'_>], now: Time) -> [u32; SPARK_DAYS] {
     let mut days = [0; SPARK_DAYS];
     let start = now - Span::from_ms(DAY.ms() * SPARK_DAYS as i64);
     for asked in asked {
-        let main = asked.service.main().map(|main| main.course.opened_at);
+        let current = asked.service.current().map(|current| current.rollout.opened_at);
         let past = asked.service.past().rev().take_while(|past| past.ended_at >= start);
-        for at in main.into_iter().chain(past.map(|past| past.course.opened_at)) {
+        for at in current.into_iter().chain(past.map(|past| past.rollout.opened_at)) {
             let day = at.since(start).ms().div_euclid(DAY.ms());
             if let Some(count) = usize::try_from(day).ok().and_then(|day| days.get_mut(day)) {
                 *count += 1;
@@ -149,7 +149,7 @@ fn latest_of(state: &State, asked: &[Asked<'_>]) -> Option<Latest> {
 
 impl Latest {
     fn of(state: &State, group: &Group<'_>) -> Self {
-        let most = group.0.iter().max_by_key(|step| step.course.nodes);
+        let most = group.0.iter().max_by_key(|step| step.rollout.nodes);
         Self {
             id: group.id(),
             kind: group.kind(state),
@@ -157,7 +157,7 @@ impl Latest {
             started_at: group.started_at(state).unwrap_or_default(),
             changes: group.0.iter().take(SHOWN_MAX).map(|step| step.view(state)).collect(),
             more: group.0.len().saturating_sub(SHOWN_MAX),
-            nodes: most.map_or(0, |step| step.course.nodes),
+            nodes: most.map_or(0, |step| step.rollout.nodes),
             curve: most.map(|step| Curve::of(step, state)),
         }
     }

@@ -138,10 +138,11 @@ pub fn release(state: &State, release: &Release, now: Time) -> ReleaseView {
     let environments = state.environments().filter_map(|(name, tracked)| {
         let service = tracked.service_of(&release.repository)?;
         let asked = Asked::of(state, &release.repository, service, now);
-        let main = asked.service.main()?;
-        let runs = release_of(state, &release.repository, &main.course.digest, super::tag(&main.course))?;
+        let current = asked.service.current()?;
+        let runs =
+            release_of(state, &release.repository, &current.rollout.digest, super::tag(&current.rollout))?;
         (runs.id == release.id)
-            .then(|| Where { name: name.clone(), since: state.told(main.course.opened_at) })
+            .then(|| Where { name: name.clone(), since: state.shown(current.rollout.opened_at) })
     });
     ReleaseView { environments: Some(environments.collect()), ..ReleaseView::from(release) }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::model::deployments::State;
-use crate::model::deployments::claim::End;
-use crate::model::deployments::course::{Course, Seen};
+use crate::model::deployments::correction::{Assumption, Correction, Finding};
+use crate::model::deployments::evidence::EvidenceItem;
+use crate::model::deployments::past::Outcome;
+use crate::model::deployments::rollout::Rollout;
+use crate::model::deployments::rule::Rule;
 use crate::model::deployments::service::Service;
-use crate::model::deployments::verdict::{Correction, Finding, Rule, Thought};
 use crate::model::oci::{Digest, Repository, Tag};
 use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::Time;
@@ -27,12 +29,12 @@ type Tagged<'a> = (&'a Digest, Option<&'a str>);
 pub(super) struct Step<'a> {
     pub(super) repository: &'a Repository,
     pub(super) service: &'a Service,
-    pub(super) course: &'a Course,
+    pub(super) rollout: &'a Rollout,
     pub(super) from: Option<(Digest, Option<&'a str>)>,
     pub(super) state: Phase,
     pub(super) progressed_at: Time,
     pub(super) settled_at: Option<Time>,
-    pub(super) was_live: bool,
+    pub(super) ran_before: bool,
     pub(super) rule: Rule,
     pub(super) stragglers: u32,
     pub(super) expected: u32,
@@ -41,15 +43,15 @@ pub(super) struct Step<'a> {
 impl Step<'_> {
     pub(super) fn kind(&self, state: &State) -> Kind {
         let Some((from, from_tag)) = &self.from else { return Kind::Initial };
-        let to = &self.course.digest;
+        let to = &self.rollout.digest;
         let from_version = ordered_version(state, self.repository, from, *from_tag);
-        let to_version = ordered_version(state, self.repository, to, tag(self.course));
+        let to_version = ordered_version(state, self.repository, to, tag(self.rollout));
         let relation = state.catalogue().relation(
             self.repository,
             Named { digest: from, version: from_version.as_deref() },
             Named { digest: to, version: to_version.as_deref() },
         );
-        match (relation, self.was_live) {
+        match (relation, self.ran_before) {
             (Relation::Earlier, _) => Kind::Rollback,
             (Relation::Later, true) => Kind::Restore,
             (Relation::Later, false) => Kind::Upgrade,
@@ -63,15 +65,15 @@ impl Step<'_> {
 
     pub(super) fn view(&self, state: &State) -> Change {
         let kind = self.kind(state);
-        let to = self.course.digest;
-        let to_tagged = (&to, tag(self.course));
+        let to = self.rollout.digest;
+        let to_tagged = (&to, tag(self.rollout));
         let (releases, reverted) = match (&self.from, kind) {
             (Some((from, tag)), Kind::Rollback) => (Vec::new(), self.between(state, to_tagged, (from, *tag))),
             (Some((from, tag)), Kind::Upgrade | Kind::Restore) => {
                 (self.between(state, (from, *tag), to_tagged), Vec::new())
             }
             _ => {
-                let release = release_of(state, self.repository, &to, tag(self.course));
+                let release = release_of(state, self.repository, &to, tag(self.rollout));
                 (release.map(|release| ReleaseView::from(release.as_ref())).into_iter().collect(), Vec::new())
             }
         };
@@ -79,14 +81,14 @@ impl Step<'_> {
             repository: self.repository.clone(),
             kind,
             from: self.from.as_ref().map(|(from, tag)| image(state, self.repository, from, *tag)),
-            to: image(state, self.repository, &to, tag(self.course)),
+            to: image(state, self.repository, &to, tag(self.rollout)),
             state: self.state,
-            started_at: state.told(self.course.opened_at),
-            settled_at: self.settled_at.map(|at| state.told(at)),
-            confidence: confidence(self.state, self.course),
+            started_at: state.shown(self.rollout.opened_at),
+            settled_at: self.settled_at.map(|at| state.shown(at)),
+            confidence: confidence(self.state, self.rollout),
             releases,
             reverted,
-            clients: self.course.nodes,
+            clients: self.rollout.nodes,
             reason: self.reason(),
             corrections: self.corrections(state),
         }
@@ -97,17 +99,17 @@ impl Step<'_> {
             let tag = correction.tag.as_ref().map(Tag::as_str);
             let image = image(state, self.repository, &correction.digest, tag);
             let text = in_sentence(correction, &image);
-            let (at, was, now) = (state.told(correction.at), correction.was, correction.now);
+            let (at, was, now) = (state.shown(correction.at), correction.was, correction.now);
             CorrectionView { at, image, was, now, rule: correction.rule.into(), text }
         };
-        self.course.corrections.iter().map(view).collect()
+        self.rollout.corrections.iter().map(view).collect()
     }
 
     /// The rules that spoke: by which it took over, what was set aside, whether it is over, what it is.
     fn rules(&self) -> Vec<RuleView> {
         let mut rules = vec![self.rule];
         let spoke = [
-            (self.course.is_shared, Rule::SharedAddress),
+            (self.rollout.is_shared, Rule::SharedAddress),
             (self.stragglers > 0, Rule::Stragglers),
             (self.state == Phase::Settled, Rule::Settled),
             (self.from.is_some(), Rule::Order),
@@ -127,35 +129,39 @@ impl Step<'_> {
         let known = catalogue.between(repository, low, high);
         let mut releases: Vec<ReleaseView> =
             known.into_iter().map(|it| ReleaseView::from(it.as_ref())).collect();
-        for course in self.ran() {
-            if release_of(state, repository, &course.digest, tag(course)).is_some()
-                || releases.iter().any(|release| release.digest == Some(course.digest))
+        for rollout in self.ran() {
+            if release_of(state, repository, &rollout.digest, tag(rollout)).is_some()
+                || releases.iter().any(|release| release.digest == Some(rollout.digest))
             {
                 continue;
             }
-            let version = version_of((&course.digest, tag(course)));
-            let here = Named { digest: &course.digest, version: version.as_deref() };
+            let version = version_of((&rollout.digest, tag(rollout)));
+            let here = Named { digest: &rollout.digest, version: version.as_deref() };
             let lies_between = || {
                 catalogue.relation(repository, low, here) == Relation::Later
                     && catalogue.relation(repository, high, here) == Relation::Earlier
             };
-            if course.digest == *high.digest || lies_between() {
-                let since = state.told(course.opened_at);
-                releases.push(ReleaseView::of_image(repository, course.digest, version, since));
+            if rollout.digest == *high.digest || lies_between() {
+                let since = state.shown(rollout.opened_at);
+                releases.push(ReleaseView::of_image(repository, rollout.digest, version, since));
             }
         }
         releases
     }
 
     /// What ran here last when this change opened, and this change, in the order in which they did: each image once.
-    fn ran(&self) -> Vec<&Course> {
-        let past =
-            self.service.past().rev().filter(|past| past.end == End::Replaced).map(|past| &past.course);
-        let all = self.service.main().map(|main| &main.course).into_iter().chain(past);
-        let mut ran: Vec<&Course> = Vec::new();
-        for course in all.skip_while(|course| course.opened_at > self.course.opened_at).take(RAN_MAX) {
-            if ran.iter().all(|later| later.digest != course.digest) {
-                ran.push(course);
+    fn ran(&self) -> Vec<&Rollout> {
+        let past = self
+            .service
+            .past()
+            .rev()
+            .filter(|past| past.outcome == Outcome::Replaced)
+            .map(|past| &past.rollout);
+        let all = self.service.current().map(|current| &current.rollout).into_iter().chain(past);
+        let mut ran: Vec<&Rollout> = Vec::new();
+        for rollout in all.skip_while(|rollout| rollout.opened_at > self.rollout.opened_at).take(RAN_MAX) {
+            if ran.iter().all(|later| later.digest != rollout.digest) {
+                ran.push(rollout);
             }
         }
         ran.reverse();
@@ -164,14 +170,14 @@ impl Step<'_> {
 
     /// "9 of 12 nodes within 6 min; 2 stragglers".
     pub(super) fn reason(&self) -> String {
-        let course = self.course;
-        let took = self.progressed_at.since(course.opened_at);
-        let mut text = match self.expected.max(course.nodes) {
-            _ if course.pulls <= 1 => "a single pull".to_owned(),
-            whole if whole > course.nodes => format!("{} of about {whole} nodes", course.nodes),
-            _ => format!("{} nodes", course.nodes),
+        let rollout = self.rollout;
+        let took = self.progressed_at.since(rollout.opened_at);
+        let mut text = match self.expected.max(rollout.nodes) {
+            _ if rollout.pulls <= 1 => "a single pull".to_owned(),
+            whole if whole > rollout.nodes => format!("{} of about {whole} nodes", rollout.nodes),
+            _ => format!("{} nodes", rollout.nodes),
         };
-        if course.nodes > 1 {
+        if rollout.nodes > 1 {
             text.push_str(&format!(" within {}", in_words(took.ms())));
         }
         if self.stragglers > 0 {
@@ -184,35 +190,37 @@ impl Step<'_> {
         match self.state {
             Phase::Mixed => text.push_str("; the others did not follow"),
             Phase::Aborted => text.push_str("; given up"),
+            Phase::Removed => text.push_str("; nothing of it runs any more"),
             Phase::RollingOut | Phase::Settled => {}
         }
         text
     }
 
     pub(super) fn evidence(&self, state: &State) -> ChangeEvidence {
-        let mut seen: Vec<&Seen> = self.course.evidence.iter().collect();
-        seen.sort_by_key(|seen| seen.at);
-        let pulls = seen.into_iter().map(|seen| PullEvidence::new(state, seen)).collect();
+        let mut items: Vec<&EvidenceItem> = self.rollout.evidence.iter().collect();
+        items.sort_by_key(|item| item.at);
+        let pulls = items.into_iter().map(|item| PullEvidence::new(state, item)).collect();
         ChangeEvidence {
             repository: self.repository.clone(),
-            digest: self.course.digest,
+            digest: self.rollout.digest,
             reason: self.reason(),
             rules: self.rules(),
             corrections: self.corrections(state),
-            pulls_total: self.course.pulls,
+            pulls_total: self.rollout.pulls,
             pulls,
         }
     }
 }
 
 impl PullEvidence {
-    fn new(state: &State, seen: &Seen) -> Self {
+    fn new(state: &State, item: &EvidenceItem) -> Self {
         Self {
-            at: state.told(seen.at),
-            client: seen.client.clone(),
-            tag: seen.tag.as_ref().map(|tag| tag.as_str().to_owned()),
-            grade: seen.grade,
-            arrived: seen.arrived,
+            at: state.shown(item.at),
+            source: item.grade.source(),
+            client: item.place.clone(),
+            tag: item.tag.as_ref().map(|tag| tag.as_str().to_owned()),
+            grade: item.grade,
+            arrived: item.arrived,
         }
     }
 }
@@ -222,9 +230,9 @@ fn in_sentence(correction: &Correction, image: &Image) -> String {
     let name = image.version.clone().unwrap_or_else(|| image.digest.short());
     let by = correction.client.as_ref().map(|client| format!(" with a pull by {client}")).unwrap_or_default();
     let was = match correction.was {
-        Thought::Replaced => "was thought to be replaced".to_owned(),
-        Thought::WayBack => format!("seemed to be back{by}"),
-        Thought::Minority => "seemed to be a minority beside the image that ran".to_owned(),
+        Assumption::Replaced => "was thought to be replaced".to_owned(),
+        Assumption::WayBack => format!("seemed to be back{by}"),
+        Assumption::Minority => "seemed to be a minority beside the image that ran".to_owned(),
     };
     let now = match correction.now {
         Finding::Straggler => "it was a straggler",
@@ -252,13 +260,13 @@ pub(super) fn sentence(change: &Change) -> String {
     format!("{what} ({})", change.reason)
 }
 
-pub(super) fn confidence(state: Phase, course: &Course) -> Confidence {
+pub(super) fn confidence(state: Phase, rollout: &Rollout) -> Confidence {
     let is_settled = matches!(state, Phase::Settled | Phase::Aborted);
-    if is_settled && course.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
+    if is_settled && rollout.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
 }
 
-pub(super) fn tag(course: &Course) -> Option<&str> {
-    course.tag.as_ref().map(Tag::as_str)
+pub(super) fn tag(rollout: &Rollout) -> Option<&str> {
+    rollout.tag.as_ref().map(Tag::as_str)
 }
 
 pub(super) fn image(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Image {

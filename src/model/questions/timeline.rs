@@ -119,9 +119,9 @@ pub(super) fn grouped_since<'a>(state: &State, asked: &'a [Asked<'_>], from: Tim
         if is_all {
             return Grouped { groups: group(steps, settle), is_all };
         }
-        steps.sort_by_key(|step| step.course.opened_at);
+        steps.sort_by_key(|step| step.rollout.opened_at);
         let gap = steps.windows(2).rposition(|pair| {
-            let [before, after] = [&pair[0], &pair[1]].map(|step| step.course.opened_at);
+            let [before, after] = [&pair[0], &pair[1]].map(|step| step.rollout.opened_at);
             after <= from && after.since(before) > settle
         });
         if let Some(gap) = gap {
@@ -137,15 +137,15 @@ pub(super) fn identity(id: &str) -> Option<u64> {
 }
 
 fn group(mut steps: Vec<Step<'_>>, settle: Span) -> Vec<Group<'_>> {
-    steps.sort_by(|a, b| (a.course.opened_at, a.repository).cmp(&(b.course.opened_at, b.repository)));
+    steps.sort_by(|a, b| (a.rollout.opened_at, a.repository).cmp(&(b.rollout.opened_at, b.repository)));
     let mut groups: Vec<Group<'_>> = Vec::new();
     // The services of the last one: two changes of one service are two deployments.
     let mut services: BTreeSet<&Repository> = BTreeSet::new();
     for step in steps {
         let last = groups.last_mut();
         let last = last.filter(|group| {
-            let last = group.0.last().map(|last| last.course.opened_at);
-            last.is_some_and(|last| step.course.opened_at.since(last) <= settle)
+            let last = group.0.last().map(|last| last.rollout.opened_at);
+            last.is_some_and(|last| step.rollout.opened_at.since(last) <= settle)
         });
         match last {
             Some(group) if services.insert(step.repository) => group.0.push(step),
@@ -161,12 +161,12 @@ fn group(mut steps: Vec<Step<'_>>, settle: Span) -> Vec<Group<'_>> {
 impl Group<'_> {
     /// Derived from what opened it, so that the same log gives the same identifier.
     pub(super) fn id(&self) -> String {
-        let identity = self.0.first().map(|first| first.service.identity(first.course));
+        let identity = self.0.first().map(|first| first.service.identity(first.rollout));
         identity.map(|identity| format!("dep_{identity:012x}")).unwrap_or_default()
     }
 
     pub(super) fn started_at(&self, state: &State) -> Option<Time> {
-        self.0.first().map(|step| state.told(step.course.opened_at))
+        self.0.first().map(|step| state.shown(step.rollout.opened_at))
     }
 
     /// The least settled state of its changes.

@@ -7,8 +7,8 @@ use super::step::{image, ordered_version, release_of, tag};
 use super::verify::Standing;
 use super::view::{Image, Phase};
 use crate::model::deployments::State;
-use crate::model::deployments::claim::End;
-use crate::model::deployments::course::Course;
+use crate::model::deployments::past::Outcome;
+use crate::model::deployments::rollout::Rollout;
 use crate::model::event::EnvironmentName;
 use crate::model::releases::{Named, Release};
 use crate::model::time::Time;
@@ -50,19 +50,22 @@ pub fn trace(state: &State, release: &Release, now: Time) -> Trace {
 
 fn stay(asked: &Asked<'_>, name: &EnvironmentName, release: &Release) -> Option<Stay> {
     let (state, repository) = (asked.state, asked.repository);
-    let main = asked.service.main()?;
+    let current = asked.service.current()?;
     let line = state.catalogue().line(repository)?;
-    let contains = |course: &Course| {
-        let version = ordered_version(state, repository, &course.digest, tag(course));
-        line.contains(Named { digest: &course.digest, version: version.as_deref() }, &[&release.version])
+    let contains = |rollout: &Rollout| {
+        let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
+        line.contains(Named { digest: &rollout.digest, version: version.as_deref() }, &[&release.version])
     };
-    let replaced = asked.service.past().filter(|past| past.end == End::Replaced).map(|past| &past.course);
-    let ran: Vec<&Course> = replaced.chain([&main.course]).collect();
-    let now_in = contains(&main.course);
+    let replaced =
+        asked.service.past().filter(|past| past.outcome == Outcome::Replaced).map(|past| &past.rollout);
+    let ran: Vec<&Rollout> = replaced.chain([&current.rollout]).collect();
+    let now_in = contains(&current.rollout);
     // The stretch, up to now, in which nothing changed for this release.
-    let first = ran.iter().rposition(|course| contains(course) != now_in).map_or(0, |place| place + 1);
-    let first_at =
-        ran.iter().find(|course| contains(course) == Some(true)).map(|course| state.told(course.opened_at));
+    let first = ran.iter().rposition(|rollout| contains(rollout) != now_in).map_or(0, |place| place + 1);
+    let first_at = ran
+        .iter()
+        .find(|rollout| contains(rollout) == Some(true))
+        .map(|rollout| state.shown(rollout.opened_at));
     let standing = match now_in {
         Some(true) if asked.phase_now() == Some(Phase::RollingOut) => Standing::RollingOut,
         Some(true) => Standing::Live,
@@ -70,14 +73,14 @@ fn stay(asked: &Asked<'_>, name: &EnvironmentName, release: &Release) -> Option<
         Some(false) => Standing::NotLive,
         None => Standing::Unknown,
     };
-    let changed_at = ran.get(first).map(|course| state.told(course.opened_at));
-    let found = release_of(state, repository, &main.course.digest, tag(&main.course));
+    let changed_at = ran.get(first).map(|rollout| state.shown(rollout.opened_at));
+    let found = release_of(state, repository, &current.rollout.digest, tag(&current.rollout));
     Some(Stay {
         environment: name.clone(),
         state: standing,
         since: changed_at.filter(|_| !matches!(standing, Standing::NotLive | Standing::Unknown)),
         first_at,
-        running: image(state, repository, &main.course.digest, tag(&main.course)),
+        running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),
         is_itself: found.is_some_and(|found| found.id == release.id),
     })
 }

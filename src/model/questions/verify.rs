@@ -16,8 +16,8 @@ use super::timeline::{Group, grouped};
 use super::view::{Confidence, Image, Phase};
 use super::{Asked, asked};
 use crate::model::deployments::State;
-use crate::model::deployments::claim::End;
-use crate::model::deployments::course::Course;
+use crate::model::deployments::past::Outcome;
+use crate::model::deployments::rollout::Rollout;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Change, Named, Relation, Release};
@@ -181,7 +181,7 @@ fn name_deployments(state: &State, env: &EnvironmentName, now: Time, found: &mut
         let is_it = |group: &&Group<'_>| {
             group.0.iter().any(|step| {
                 *step.repository == service.repository
-                    && (step.course.digest, step.course.opened_at) == service.opened
+                    && (step.rollout.digest, step.rollout.opened_at) == service.opened
             })
         };
         service.deployment_id = groups.iter().rev().find(is_it).map(Group::id);
@@ -270,27 +270,29 @@ impl<'a> Eyes<'a> {
     fn service(&self, asked: &Asked<'_>, carriers: &[&str]) -> Option<ServiceStanding> {
         let (state, repository) = (self.state, asked.repository);
         let settle = state.rules().settle;
-        let main = asked.service.main()?;
+        let current = asked.service.current()?;
         let line = state.catalogue().line(repository)?;
-        let contains = |course: &Course| {
-            let version = ordered_version(state, repository, &course.digest, tag(course));
-            line.contains(Named { digest: &course.digest, version: version.as_deref() }, carriers)
+        let contains = |rollout: &Rollout| {
+            let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
+            line.contains(Named { digest: &rollout.digest, version: version.as_deref() }, carriers)
         };
-        let replaced = asked.service.past().filter(|past| past.end == End::Replaced).map(|past| &past.course);
-        let mut ran: Vec<&Course> = replaced.collect();
-        ran.push(&main.course);
+        let replaced =
+            asked.service.past().filter(|past| past.outcome == Outcome::Replaced).map(|past| &past.rollout);
+        let mut ran: Vec<&Rollout> = replaced.collect();
+        ran.push(&current.rollout);
         // The stretch, up to now, in which nothing changed for this change.
-        let now_in = contains(&main.course);
-        let first = ran.iter().rposition(|course| contains(course) != now_in).map_or(0, |place| place + 1);
-        let was_in = ran[..first].iter().any(|course| contains(course) == Some(true));
-        let phase = asked.phase(main);
-        let rivals: Vec<_> = asked.service.rivals(asked.now, settle).collect();
+        let now_in = contains(&current.rollout);
+        let first = ran.iter().rposition(|rollout| contains(rollout) != now_in).map_or(0, |place| place + 1);
+        let was_in = ran[..first].iter().any(|rollout| contains(rollout) == Some(true));
+        let phase = asked.phase(current);
+        let candidates: Vec<_> = asked.service.candidates(asked.now, settle).collect();
         let beside = |wanted: bool| {
-            let differing = rivals.iter().filter(|rival| contains(&rival.course) == Some(wanted));
-            let mut standing = differing.filter_map(|rival| match rival.end(asked.now, settle) {
-                Some(End::Mixed) => Some(Standing::PartlyLive),
+            let differing =
+                candidates.iter().filter(|candidate| contains(&candidate.rollout) == Some(wanted));
+            let mut standing = differing.filter_map(|candidate| match candidate.outcome(asked.now, settle) {
+                Some(Outcome::Mixed) => Some(Standing::PartlyLive),
                 None => Some(Standing::RollingOut),
-                Some(End::Aborted | End::Replaced) => None,
+                Some(Outcome::Aborted | Outcome::Replaced) => None,
             });
             standing.next_back()
         };
@@ -309,12 +311,12 @@ impl<'a> Eyes<'a> {
         let is_since = matches!(standing, Standing::Live | Standing::RolledBack | Standing::RollingOut);
         Some(ServiceStanding {
             repository: repository.clone(),
-            running: image(state, repository, &main.course.digest, tag(&main.course)),
+            running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),
             state: standing,
             since: (is_since && now_in != Some(false) || standing == Standing::RolledBack)
-                .then(|| state.told(opened.opened_at)),
-            confidence: confidence(phase, &main.course),
-            last_seen_at: state.told(main.course.last_at),
+                .then(|| state.shown(opened.opened_at)),
+            confidence: confidence(phase, &current.rollout),
+            last_seen_at: state.shown(current.rollout.last_at),
             deployment_id: None,
             opened: (opened.digest, opened.opened_at),
         })

@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use crate::model::deployments::State;
 use crate::model::deployments::attempts::Attempt;
-use crate::model::deployments::pull::Grade;
-use crate::model::deployments::verdict::{Finding, Rule, Thought};
+use crate::model::deployments::correction::{Assumption, Finding};
+use crate::model::deployments::rule::Rule;
+use crate::model::deployments::sighting::{EvidenceSource, Grade};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;
@@ -29,13 +30,15 @@ pub enum Phase {
     Mixed,
     /// It was given up.
     Aborted,
+    /// Nothing of it runs any more. No source of evidence can show that yet, so no answer says it.
+    Removed,
 }
 
 impl Phase {
     /// How far from settled it is, to find the least settled of several.
     pub(super) fn unrest(self) -> u8 {
         match self {
-            Self::Aborted => 0,
+            Self::Aborted | Self::Removed => 0,
             Self::Settled => 1,
             Self::Mixed => 2,
             Self::RollingOut => 3,
@@ -49,6 +52,7 @@ impl Phase {
             Self::Settled => "settled",
             Self::Mixed => "mixed",
             Self::Aborted => "aborted",
+            Self::Removed => "removed",
         }
     }
 }
@@ -105,6 +109,8 @@ pub enum Confidence {
     Tentative,
     /// Settled by pulls.
     Likely,
+    /// Seen to run by something that sees what runs. No source of evidence does yet, so no answer says it.
+    Confirmed,
 }
 
 impl Confidence {
@@ -113,6 +119,7 @@ impl Confidence {
         match self {
             Self::Tentative => "tentative",
             Self::Likely => "likely",
+            Self::Confirmed => "confirmed",
         }
     }
 }
@@ -174,7 +181,7 @@ pub struct CorrectionView {
     #[serde(flatten)]
     pub image: Image,
     /// What was thought of it.
-    pub was: Thought,
+    pub was: Assumption,
     /// What is thought of it now.
     pub now: Finding,
     /// The rule that spoke.
@@ -318,6 +325,8 @@ pub struct ChangeEvidence {
 pub struct PullEvidence {
     /// When it began.
     pub at: Time,
+    /// The source that it came from.
+    pub source: EvidenceSource,
     /// From where.
     pub client: Arc<str>,
     /// The tag, where one was named.
@@ -359,12 +368,12 @@ pub struct Replayed {
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ReplayedService {
-    pub(super) current: Option<Current>,
+    pub(super) current: Option<ReplayedCurrent>,
     pub(super) deployments: Vec<ReplayedDeployment>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Current {
+pub(super) struct ReplayedCurrent {
     pub(super) digest: Digest,
     pub(super) version: Option<String>,
     pub(super) state: Phase,
@@ -418,10 +427,10 @@ impl FailedAttempt {
             reference: attempt.reference.clone(),
             status: attempt.status,
             cause: Self::cause_of(attempt.status),
-            first_at: state.told(attempt.first_at),
-            last_at: state.told(attempt.last_at),
+            first_at: state.shown(attempt.first_at),
+            last_at: state.shown(attempt.last_at),
             count: attempt.count,
-            cleared_at: attempt.cleared_at.map(|at| state.told(at)),
+            cleared_at: attempt.cleared_at.map(|at| state.shown(at)),
         }
     }
 

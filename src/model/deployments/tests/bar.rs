@@ -158,11 +158,11 @@ impl Cluster {
 
 #[derive(Debug, Default)]
 struct Score {
-    told: u32,
-    told_right: u32,
+    reported: u32,
+    reported_right: u32,
     happened: u32,
     found: u32,
-    rollbacks_told: u32,
+    rollbacks_reported: u32,
     rollbacks_right: u32,
     asked: u32,
     answered: u32,
@@ -175,26 +175,26 @@ impl Score {
         let service = answer_at(cluster.now());
         let mut open: Vec<&Truth> = cluster.truth.iter().filter(|truth| truth.shown_at.is_some()).collect();
         self.happened += u32::try_from(open.len()).unwrap();
-        for told in service["deployments"].as_array().unwrap() {
-            if ["mixed", "aborted"].contains(&told["state"].as_str().unwrap()) {
+        for reported in service["deployments"].as_array().unwrap() {
+            if ["mixed", "aborted"].contains(&reported["state"].as_str().unwrap()) {
                 continue; // a canary is no deployment
             }
-            let started: Time = told["started_at"].as_str().unwrap().parse().unwrap();
+            let started: Time = reported["started_at"].as_str().unwrap().parse().unwrap();
             let is_it = |truth: &&Truth| {
                 let shown_at = truth.shown_at.unwrap();
-                told["version"] == format!("1.{}", truth.version)
+                reported["version"] == format!("1.{}", truth.version)
                     && started.since(shown_at).max(shown_at.since(started)) <= WINDOW
             };
             let place = open.iter().position(is_it);
             let truth = place.map(|place| open.remove(place));
-            self.told += 1;
-            self.told_right += u32::from(truth.is_some());
-            if told["kind"] == "rollback" {
-                self.rollbacks_told += 1;
+            self.reported += 1;
+            self.reported_right += u32::from(truth.is_some());
+            if reported["kind"] == "rollback" {
+                self.rollbacks_reported += 1;
                 self.rollbacks_right += u32::from(truth.is_some());
             }
         }
-        self.found = self.told_right;
+        self.found = self.reported_right;
         for (instant, version) in &cluster.quiet {
             let seen: Vec<Observation> =
                 cluster.observations.iter().filter(|it| it.at <= *instant).cloned().collect();
@@ -212,9 +212,9 @@ fn over_many_histories_the_answers_are_right() {
         score.add(&Cluster::new(seed).play());
     }
     let share = |part: u32, whole: u32| f64::from(part) / f64::from(whole);
-    assert!(score.happened > 1_000 && score.rollbacks_told > 100, "{score:?}");
-    assert!(share(score.told_right, score.told) >= 0.98, "precision: {score:?}");
+    assert!(score.happened > 1_000 && score.rollbacks_reported > 100, "{score:?}");
+    assert!(share(score.reported_right, score.reported) >= 0.98, "precision: {score:?}");
     assert!(share(score.found, score.happened) >= 0.98, "recall: {score:?}");
-    assert!(share(score.rollbacks_right, score.rollbacks_told) >= 0.98, "rollbacks: {score:?}");
+    assert!(share(score.rollbacks_right, score.rollbacks_reported) >= 0.98, "rollbacks: {score:?}");
     assert!(share(score.answered, score.asked) >= 0.99, "current: {score:?}");
 }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::story::{self, at, environment, pull};
 use crate::model::act::{Action, Actor};
-use crate::model::deployments::tracked::SERVICES_MAX;
-use crate::model::deployments::{Rules, State, Tracked};
+use crate::model::deployments::environment::SERVICES_MAX;
+use crate::model::deployments::{EnvironmentState, Rules, State};
 use crate::model::event::{Event, Excess, Facts, LeftOut, Method, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::questions;
@@ -33,7 +33,7 @@ fn state() -> State {
     State::new(Rules::default())
 }
 
-fn tracked(state: &State) -> &Tracked {
+fn environment_state(state: &State) -> &EnvironmentState {
     state.environment(&environment()).unwrap()
 }
 
@@ -48,7 +48,7 @@ fn what_was_never_answered_is_no_service_but_an_attempt_of_a_bounded_list() {
         state.observe(&refused(at(number / 1_000), made_up(number as usize), 404));
     }
     let now = at(60);
-    assert_eq!(tracked(&state).services().count(), 0);
+    assert_eq!(environment_state(&state).services().count(), 0);
     let running = questions::running(&state, &environment(), now);
     assert!(running.failing.len() <= 1_024, "{}", running.failing.len());
     let listed = running.failing.iter().map(|attempt| attempt.count).sum::<u64>();
@@ -77,19 +77,19 @@ fn made_up_names_do_not_crowd_out_what_fails_of_a_service() {
 fn the_services_that_were_silent_for_longest_are_forgotten_and_answers_say_so() {
     let mut state = state();
     let mut clock = 0;
-    let mut hear = |state: &mut State, number: usize| {
+    let mut ask = |state: &mut State, number: usize| {
         clock += 1;
         state.observe(&answered(at(clock), made_up(number)));
     };
     for number in 0..SERVICES_MAX {
-        hear(&mut state, number);
-        hear(&mut state, 0);
+        ask(&mut state, number);
+        ask(&mut state, 0);
     }
     assert_eq!(questions::running(&state, &environment(), at(100_000)).incomplete, None);
     for number in SERVICES_MAX..SERVICES_MAX + 1_000 {
-        hear(&mut state, number);
+        ask(&mut state, number);
     }
-    let (services, now) = (tracked(&state), at(100_000));
+    let (services, now) = (environment_state(&state), at(100_000));
     assert!(services.services().count() <= SERVICES_MAX);
     assert_eq!(services.services().count() as u64 + state.forgotten().services, SERVICES_MAX as u64 + 1_000);
     assert!(services.service_of(&made_up(0)).is_some(), "it was heard all the time");
@@ -100,7 +100,7 @@ fn the_services_that_were_silent_for_longest_are_forgotten_and_answers_say_so() 
     assert_eq!(incomplete.services_forgotten, state.forgotten().services);
     assert!(incomplete.text.contains("services were forgotten"), "{}", incomplete.text);
     // One that comes back looks new, and is not said to be.
-    hear(&mut state, 1);
+    ask(&mut state, 1);
     let history = questions::history(&state, &environment(), &made_up(1), now, 1).unwrap();
     assert!(history.changes[0].reason.contains("it may have run before"), "{}", history.changes[0].reason);
 }
@@ -161,8 +161,8 @@ fn refusals_that_were_counted_together_are_one_attempt() {
     let last = Observation { at: at(50), ..first };
     state.apply(&Event::Refused { last, first_at: at(2), count: 41 });
     let failing = questions::running(&state, &environment(), at(60)).failing;
-    let told: Vec<_> = failing.iter().map(|it| (it.status, it.first_at, it.last_at, it.count)).collect();
-    assert_eq!(told, [(401, at(0), at(50), 42)]);
+    let shown: Vec<_> = failing.iter().map(|it| (it.status, it.first_at, it.last_at, it.count)).collect();
+    assert_eq!(shown, [(401, at(0), at(50), 42)]);
 }
 
 #[test]
@@ -179,9 +179,9 @@ fn what_comes_late_for_an_environment_that_was_deleted_does_not_bring_it_back() 
     state.observe(&answered(at(2), made_up(2)));
     assert_eq!(state.environments().count(), 0);
     state.apply(&created("production"));
-    assert_eq!(tracked(&state).services().count(), 0);
+    assert_eq!(environment_state(&state).services().count(), 0);
     state.observe(&answered(at(3), made_up(3)));
-    assert_eq!(tracked(&state).services().count(), 1);
+    assert_eq!(environment_state(&state).services().count(), 1);
 }
 
 /// Names of one kind that a client makes up.
@@ -290,6 +290,6 @@ proptest! {
         let answer = questions::running(&state, &environment(), at(rounds as i64 / 50));
         prop_assert!(answer.services.len() <= SERVICES_MAX && answer.failing.len() <= 1_024);
         prop_assert!(answer.incomplete.is_some());
-        prop_assert!(tracked(&state).is_weighed_right());
+        prop_assert!(environment_state(&state).is_weighed_right());
     }
 }

@@ -68,11 +68,11 @@ fn disturbed(
 }
 
 /// What a service's deployments are: which images, in which order, of what kind and in which state.
-fn course(state: &State, now: Time) -> Vec<(String, String, String, u64)> {
+fn deployments(state: &State, now: Time) -> Vec<(String, String, String, u64)> {
     let answer = answer(state, now);
     let deployments = answer["services"]["docker/app"]["deployments"].as_array().cloned().unwrap_or_default();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let told = deployments.iter().map(|it| {
+    let lines = deployments.iter().map(|it| {
         (
             text(&it["version"]),
             text(&it["kind"]),
@@ -80,7 +80,7 @@ fn course(state: &State, now: Time) -> Vec<(String, String, String, u64)> {
             it["clients"].as_u64().unwrap_or_default(),
         )
     });
-    told.collect()
+    lines.collect()
 }
 
 fn folded_log(log: &[Event]) -> State {
@@ -109,9 +109,9 @@ proptest! {
         prop_assume!(!observations.is_empty());
         let (log, now, right, right_now) = disturbed(&observations, end, &steps);
         let (stepped, undisturbed) = (folded_log(&log), folded(&right));
-        prop_assert_eq!(course(&stepped, now), course(&undisturbed, right_now));
+        prop_assert_eq!(deployments(&stepped, now), deployments(&undisturbed, right_now));
         let settled = Span::from_mins(24 * 60);
-        prop_assert_eq!(course(&stepped, now + settled), course(&undisturbed, right_now + settled));
+        prop_assert_eq!(deployments(&stepped, now + settled), deployments(&undisturbed, right_now + settled));
     }
 
     /// Whole rollouts are told as they were, also where the order alone shows a step back, in the middle or between.
@@ -125,10 +125,10 @@ proptest! {
             .collect();
         let (observations, end) = played(&scenes);
         let (log, now, ..) = disturbed(&observations, end, &steps);
-        let kinds = |course: Vec<(String, String, String, u64)>| -> Vec<_> {
-            course.into_iter().map(|(version, kind, state, _)| (version, kind, state)).collect()
+        let kinds = |deployments: Vec<(String, String, String, u64)>| -> Vec<_> {
+            deployments.into_iter().map(|(version, kind, state, _)| (version, kind, state)).collect()
         };
-        prop_assert_eq!(kinds(course(&folded_log(&log), now)), kinds(course(&folded(&observations), end)));
+        prop_assert_eq!(kinds(deployments(&folded_log(&log), now)), kinds(deployments(&folded(&observations), end)));
     }
 
     /// After the clock was set right nothing is shown later than now, and nothing before what came before it.
@@ -146,8 +146,8 @@ proptest! {
         let overview = questions::overview(&state, [&env], now);
         for place in &overview.places {
             let latest = place.latest.as_ref();
-            let told = [place.last_seen_at, place.unconfirmed_since, latest.map(|latest| latest.started_at)];
-            prop_assert!(told.iter().flatten().all(|at| *at <= now), "{place:?}");
+            let shown = [place.last_seen_at, place.unconfirmed_since, latest.map(|latest| latest.started_at)];
+            prop_assert!(shown.iter().flatten().all(|at| *at <= now), "{place:?}");
         }
         let mut found = Vec::new();
         for answer in [

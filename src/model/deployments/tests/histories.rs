@@ -1,6 +1,6 @@
 //! The sentences of the design, as histories: given these pulls, asked then, this is the answer.
 
-use super::story::{answer, at, check, environment, folded, told};
+use super::story::{answer, at, check, environment, folded, observations};
 use crate::model::questions;
 
 const FIVE_ON_1_0: &str = "0:00 a b c d e pull 1.0";
@@ -201,7 +201,7 @@ fn a_canary_that_its_node_left_was_given_up() {
 }
 
 #[test]
-fn a_claim_that_is_heard_alone_was_no_canary_but_a_service_scaled_down() {
+fn a_candidate_that_is_heard_alone_was_no_canary_but_a_service_scaled_down() {
     let small = "0:00 a b c d e f g h i j k l pull 1.0\n 5:00:00 a b pull 1.1 every 10s";
     check(small, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
     let heard_once = format!("{small}\n 6:00:00 y pull 1.1");
@@ -228,15 +228,15 @@ fn nobody_canaries_the_way_down() {
 #[test]
 fn a_rollout_that_pauses_for_hours_is_one_rollout_and_a_canary_of_yesterday_is_another() {
     let canary = "0:00 a b c d e f g h i j pull 1.0\n 5:00:00 a pull 1.1";
-    let told = "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled";
-    check(&format!("{canary}\n 8:00:00 b c d e f g h i j pull 1.1 every 20s"), "9:00:00", told);
-    let told = "initial 1.0 settled\n upgrade 1.1 mixed\n upgrade 1.1 settled\n now 1.1 settled";
-    check(&format!("{canary}\n 29:00:00 b c d e f g h i j pull 1.1 every 20s"), "30:00:00", told);
+    let expected = "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled";
+    check(&format!("{canary}\n 8:00:00 b c d e f g h i j pull 1.1 every 20s"), "9:00:00", expected);
+    let expected = "initial 1.0 settled\n upgrade 1.1 mixed\n upgrade 1.1 settled\n now 1.1 settled";
+    check(&format!("{canary}\n 29:00:00 b c d e f g h i j pull 1.1 every 20s"), "30:00:00", expected);
 }
 
 /// `was finding rule` of each correction of the deployment to `version`, as it looks at `now`.
 fn corrected(story: &str, version: &str, now: i64) -> Vec<String> {
-    let timeline = questions::timeline(&folded(&told(story)), &environment(), at(now), 100, None);
+    let timeline = questions::timeline(&folded(&observations(story)), &environment(), at(now), 100, None);
     let timeline = serde_json::to_value(timeline).unwrap();
     let all = timeline["deployments"].as_array().unwrap();
     let to = |deployment: &&serde_json::Value| deployment["changes"][0]["to"]["version"] == version;
@@ -317,7 +317,7 @@ fn presence_changes_nothing() {
         1:40:00 a b c prepull 1.1"
     );
     check(&story, "3:00:00", "initial 1.0 settled\n now 1.0 settled");
-    let local = questions::local(&folded(&told(&story)), &environment());
+    let local = questions::local(&folded(&observations(&story)), &environment());
     let local: Vec<_> =
         local.iter().map(|pull| (pull.version.as_deref(), &*pull.client, &*pull.reason)).collect();
     assert_eq!(local, [(Some("1.2"), "l", "the docker command")]);
@@ -327,7 +327,7 @@ fn presence_changes_nothing() {
 fn what_could_not_be_pulled_is_an_attempt_until_it_works() {
     for verb in ["fail", "break"] {
         let story = format!("{FIVE_ON_1_0}\n 2:00:00 a b {verb} 1.1\n 2:05:00 a b {verb} 1.1");
-        let state = folded(&told(&story));
+        let state = folded(&observations(&story));
         check(&story, "3:00:00", "initial 1.0 settled\n now 1.0 settled");
         let attempts = &answer(&state, at(3 * 3600))["attempts"][0];
         assert_eq!((&attempts["reference"], &attempts["count"]), (&"1.1".into(), &4.into()), "{verb}");
@@ -335,7 +335,7 @@ fn what_could_not_be_pulled_is_an_attempt_until_it_works() {
 
         let story = format!("{story}\n 2:10:00 a b c d e pull 1.1");
         check(&story, "3:00:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
-        let attempts = &answer(&folded(&told(&story)), at(3 * 3600))["attempts"][0];
+        let attempts = &answer(&folded(&observations(&story)), at(3 * 3600))["attempts"][0];
         assert!(attempts.get("cleared_at").is_some(), "{verb}");
     }
 }

@@ -3,6 +3,8 @@
 mod bar;
 mod bounds;
 mod clock;
+mod form;
 mod histories;
 mod properties;
+mod sightings;
 mod story;

@@ -192,8 +192,8 @@ proptest! {
         expected.dedup();
         let answer = answer(&folded(&observations), end);
         let deployments = answer["services"]["docker/app"]["deployments"].as_array().unwrap().clone();
-        let told: Vec<String> = deployments.iter().map(|d| d["version"].as_str().unwrap().to_owned()).collect();
-        prop_assert_eq!(told, expected.iter().map(|&version| name(version)).collect::<Vec<_>>());
+        let shown: Vec<String> = deployments.iter().map(|d| d["version"].as_str().unwrap().to_owned()).collect();
+        prop_assert_eq!(shown, expected.iter().map(|&version| name(version)).collect::<Vec<_>>());
         prop_assert!(deployments.iter().all(|d| d["state"] == "settled"));
         for (deployment, pair) in deployments[1..].iter().zip(expected.windows(2)) {
             prop_assert_eq!(deployment["kind"] == "rollback", pair[1] < pair[0]);
@@ -234,13 +234,13 @@ proptest! {
         asked.sort_by_key(|(observation, _)| observation.at);
         let (observations, delays): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         // As evidence too: which pulls, by whom, in which order.
-        let told = |state: &State| {
+        let shown = |state: &State| {
             let timeline = questions::timeline(state, &story::environment(), end, 1_000, None);
             let evidence = timeline.deployments.iter().map(|it| questions::evidence(state, &it.id, end));
             (services(state, end), serde_json::to_value(evidence.collect::<Vec<_>>()).unwrap())
         };
         let late = delayed(&observations, &delays);
-        prop_assert_eq!(told(&folded(&observations)), told(&folded(&late)));
+        prop_assert_eq!(shown(&folded(&observations)), shown(&folded(&late)));
     }
 
     /// A page, and one deployment by its identifier, are cut from the whole and are the same.

@@ -77,7 +77,7 @@ pub(super) fn pull(at: Time, node: &str, tag: &str, version: &str, check: bool) 
 }
 
 /// Reads a story: `TIME NODES… VERB VERSION [as TAG] [every DURATION]`.
-pub(super) fn told(story: &str) -> Vec<Observation> {
+pub(super) fn observations(story: &str) -> Vec<Observation> {
     let lines = story.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.flat_map(line).collect()
 }
@@ -129,8 +129,9 @@ pub(super) fn catalogue() -> Catalogue {
     for minor in 0..10 {
         let version = format!("1.{minor}");
         for digest in [digest(&version), digest(&format!("{version}+b"))] {
-            let told = Registration { digests: vec![digest], ..Registration::named(repository(), &*version) };
-            catalogue.add(&told, Time::from_ms(0));
+            let registration =
+                Registration { digests: vec![digest], ..Registration::named(repository(), &*version) };
+            catalogue.add(&registration, Time::from_ms(0));
         }
     }
     catalogue
@@ -151,7 +152,7 @@ pub(super) fn answer(state: &State, now: Time) -> Value {
 }
 
 /// The deployments as lines `kind version state`, then `now version state confidence`.
-pub(super) fn retold(state: &State, now: Time) -> Vec<String> {
+pub(super) fn summary(state: &State, now: Time) -> Vec<String> {
     let answer = answer(state, now);
     let service = &answer["services"]["docker/app"];
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -178,9 +179,9 @@ pub(super) fn retold(state: &State, now: Time) -> Vec<String> {
 /// Tells `story`, asks at `now`, and compares.
 #[track_caller]
 pub(super) fn check(story: &str, now: &str, expected: &str) {
-    let state = folded(&told(story));
+    let state = folded(&observations(story));
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    assert_eq!(retold(&state, at(seconds(now))), expected, "told:\n{story}");
+    assert_eq!(summary(&state, at(seconds(now))), expected, "story:\n{story}");
 }
 
 /// For properties: a client's name.

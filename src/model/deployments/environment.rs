@@ -1,4 +1,4 @@
-//! An environment, as its pulls tell: its services, within a bound, and what may be missing of them.
+//! The state of one environment: its services, within a bound, and what may be missing of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::attempts::{Attempt, Attempts};
-use super::pull::{self, PULL};
-use super::service::{Ended, Service};
-use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId};
-use crate::model::oci::{Digest, Reference, Repository, Tag};
+use super::local::{LocalPulls, PulledLocally};
+use super::pull::{CompletedPull, answered_manifest};
+use super::service::Service;
+use crate::model::event::{EnvironmentName, Observation, TokenId};
+use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
 
 /// Most services of an environment that are remembered.
@@ -21,20 +22,17 @@ const WEIGHT_MAX: usize = 524_288;
 /// Services that are forgotten at a time, so that looking for them costs each newcomer little.
 const FORGOTTEN_AT_ONCE: usize = 64;
 
-/// Most pulls by people's machines that are remembered for an environment.
-const LOCAL_MAX: usize = 1_024;
-
 /// Most stretches without all of their observations that are told apart; beyond them the oldest go.
 const GAPS_MAX: usize = 16;
 
-/// An environment, as its pulls tell.
+/// The services of an environment, and what is known beside them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Tracked {
+pub struct EnvironmentState {
     services: BTreeMap<Repository, Arc<Service>>,
     /// The sum of the services' weights.
     weight: usize,
     attempts: Arc<Attempts>,
-    local: Arc<VecDeque<Local>>,
+    local: Arc<LocalPulls>,
     gaps: VecDeque<Gap>,
     /// The time when observations were last missing.
     gap_at: Option<Time>,
@@ -55,36 +53,15 @@ pub struct Gap {
     pub token: Option<TokenId>,
 }
 
-/// A pull by a person's machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Local {
-    /// The image.
-    pub repository: Repository,
-    /// Its top-level digest.
-    pub digest: Digest,
-    /// The tag, where one was named.
-    pub tag: Option<Tag>,
-    /// The time when it began.
-    pub at: Time,
-    /// From where.
-    pub client: Arc<str>,
-    /// By which program.
-    pub agent: Arc<str>,
-    /// The reason why it counts as local.
-    pub reason: Arc<str>,
-    /// The index was fetched: platform manifests follow it by digest.
-    reads_index: bool,
-}
-
-impl Tracked {
-    /// Lets `heard` change the service of `repository`; one that is not there is made where `is_made` says so.
-    /// Returns what `heard` did.
-    pub(super) fn hear<T>(
+impl EnvironmentState {
+    /// Changes the service of `repository` by `update`. One that is not there is made if `is_made`, else nothing is done.
+    /// Returns the result of `update`.
+    pub(super) fn update_service<T>(
         &mut self,
         environment: &EnvironmentName,
         repository: &Repository,
         is_made: bool,
-        heard: impl FnOnce(&mut Service) -> T,
+        update: impl FnOnce(&mut Service) -> T,
     ) -> Option<T> {
         if is_made && !self.services.contains_key(repository) {
             let may_have_run = self.services_forgotten > 0;
@@ -92,24 +69,24 @@ impl Tracked {
             self.services.insert(repository.clone(), Arc::new(service));
         }
         let service = Arc::make_mut(self.services.get_mut(repository)?);
-        let (weight, forgotten) = (service.weight(), service.forgotten());
-        let done = heard(service);
+        let (weight, forgotten) = (service.weight(), service.nodes_forgotten());
+        let done = update(service);
         self.weight = self.weight + service.weight() - weight;
-        self.nodes_forgotten += service.forgotten() - forgotten;
-        let ended = service.take_ended();
-        if !ended.is_empty() {
-            self.clear(repository, &ended);
+        self.nodes_forgotten += service.nodes_forgotten() - forgotten;
+        let completed = service.take_completed();
+        if !completed.is_empty() {
+            self.clear(repository, &completed);
         }
         Some(done)
     }
 
-    fn clear(&mut self, repository: &Repository, ended: &[Ended]) {
+    fn clear(&mut self, repository: &Repository, completed: &[CompletedPull]) {
         if self.attempts.has(repository) {
-            Arc::make_mut(&mut self.attempts).clear(repository, ended);
+            Arc::make_mut(&mut self.attempts).clear(repository, completed);
         }
     }
 
-    /// Counts refusals.
+    /// Counts the refusals of a reference.
     pub(super) fn refuse(&mut self, repository: &Repository, attempt: Attempt) {
         let services = &self.services;
         Arc::make_mut(&mut self.attempts)
@@ -127,8 +104,9 @@ impl Tracked {
         let mut gone = Vec::new();
         while self.is_full_for(repository) {
             let others = self.services.iter().filter(|(name, _)| *name != repository);
-            let mut order: Vec<_> =
-                others.map(|(name, service)| (service.proof(), service.heard_at(), name)).collect();
+            let mut order: Vec<_> = others
+                .map(|(name, service)| (service.evidence_strength(), service.answered_at(), name))
+                .collect();
             let Some(last) = FORGOTTEN_AT_ONCE.min(order.len()).checked_sub(1) else { break };
             order.select_nth_unstable(last);
             let names: Vec<Repository> = order[..=last].iter().map(|(.., name)| (*name).clone()).collect();
@@ -148,7 +126,7 @@ impl Tracked {
     }
 
     /// Notes that observations are missing.
-    pub(super) fn gap(&mut self, gap: Gap) {
+    pub(super) fn add_gap(&mut self, gap: Gap) {
         self.gap_at = self.gap_at.max(Some(gap.until));
         // A gap that goes on is one gap.
         if let Some(last) = self.gaps.iter_mut().find(|it| it.token == gap.token && it.until >= gap.from) {
@@ -163,42 +141,10 @@ impl Tracked {
     }
 
     /// Takes a pull by a person's machine into account.
-    pub(super) fn pulled_locally(&mut self, observation: &Observation, index: Option<Digest>, reason: &str) {
-        let (Object::Manifest, Some(digest)) = (observation.object, observation.digest) else { return };
-        if !(200..300).contains(&observation.status) {
-            return;
+    pub(super) fn add_local(&mut self, observation: &Observation, index: Option<Digest>, reason: &str) {
+        if let Some(digest) = answered_manifest(observation) {
+            Arc::make_mut(&mut self.local).add(observation, index.unwrap_or(digest), reason);
         }
-        let tag = match &observation.reference {
-            Reference::Tag(tag) => Some(tag),
-            Reference::Digest(_) => None,
-        };
-        let digest = index.unwrap_or(digest);
-        let recent = self.local.iter().rposition(|local| {
-            local.client == observation.client
-                && local.repository == observation.repository
-                && observation.at.since(local.at) <= PULL
-                && (local.digest == digest
-                    || tag.is_none() && local.reads_index && !pull::is_index(observation))
-        });
-        let reads_index = observation.method == Method::Get && pull::is_index(observation);
-        let local = Arc::make_mut(&mut self.local);
-        if let Some(place) = recent {
-            local[place].reads_index |= reads_index;
-            return;
-        }
-        if local.len() == LOCAL_MAX {
-            local.pop_front();
-        }
-        local.push_back(Local {
-            repository: observation.repository.clone(),
-            digest,
-            tag: tag.cloned(),
-            at: observation.at,
-            client: observation.client.clone(),
-            agent: observation.agent.clone(),
-            reason: reason.into(),
-            reads_index,
-        });
     }
 
     /// The services, in the order of the repositories.
@@ -206,12 +152,12 @@ impl Tracked {
         self.services.iter().map(|(repository, service)| (repository, service.as_ref()))
     }
 
-    /// One service, with the repository as it is kept.
+    /// The service of `repository`, with the repository as it is kept.
     pub fn named_service(&self, repository: &Repository) -> Option<(&Repository, &Service)> {
         self.services.get_key_value(repository).map(|(repository, service)| (repository, service.as_ref()))
     }
 
-    /// One service.
+    /// The service of `repository`.
     pub fn service_of(&self, repository: &Repository) -> Option<&Service> {
         self.services.get(repository).map(Arc::as_ref)
     }
@@ -222,7 +168,7 @@ impl Tracked {
     }
 
     /// The pulls by people's machines, in log order.
-    pub fn local(&self) -> impl Iterator<Item = &Local> {
+    pub fn local(&self) -> impl DoubleEndedIterator<Item = &PulledLocally> {
         self.local.iter()
     }
 
@@ -236,7 +182,7 @@ impl Tracked {
         self.gaps.iter()
     }
 
-    /// Whether what its services weigh was counted right.
+    /// Tells whether what its services weigh was counted right.
     #[cfg(test)]
     pub(super) fn is_weighed_right(&self) -> bool {
         self.weight == self.services.values().map(|service| service.weight()).sum::<usize>()
@@ -262,9 +208,9 @@ mod tests {
     fn nodes_and_deployments_of_all_services_have_a_bound_together() {
         let environment: EnvironmentName = "production".parse().unwrap();
         let name = |number: usize| -> Repository { format!("made-up/{number}").parse().unwrap() };
-        let mut tracked = Tracked::default();
+        let mut tracked = EnvironmentState::default();
         for number in 0..3 * FORGOTTEN_AT_ONCE {
-            tracked.hear(&environment, &name(number), true, |_| ());
+            tracked.update_service(&environment, &name(number), true, |_| ());
         }
         assert!(tracked.make_room(&name(0)).is_empty());
         let fair = tracked.weight;

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 /// Parts of a map. A change copies at most one of them.
 const PARTS: usize = 64;
 
-/// A key that says in which part it belongs, the same on every machine.
-pub(crate) trait Spread: Ord + Clone {
-    /// Any number that differs between keys.
-    fn spread(&self) -> u64;
+/// A key that belongs to one part, the same on every machine.
+pub(crate) trait ShardKey: Ord + Clone {
+    /// A number that differs between keys as far as possible; the part is its remainder.
+    fn shard_hash(&self) -> u64;
 }
 
 /// A bounded map in [`PARTS`] parts.
@@ -20,20 +20,20 @@ pub(crate) trait Spread: Ord + Clone {
     serialize = "K: Ord + Serialize, V: Serialize",
     deserialize = "K: Ord + serde::de::DeserializeOwned, V: serde::de::DeserializeOwned"
 ))]
-pub(crate) struct Shards<K, V> {
+pub(crate) struct ShardedMap<K, V> {
     parts: Vec<Arc<BTreeMap<K, V>>>,
     count: usize,
 }
 
-impl<K, V> Default for Shards<K, V> {
+impl<K, V> Default for ShardedMap<K, V> {
     fn default() -> Self {
         Self { parts: Vec::new(), count: 0 }
     }
 }
 
-impl<K: Spread, V: Clone> Shards<K, V> {
+impl<K: ShardKey, V: Clone> ShardedMap<K, V> {
     fn part(key: &K) -> usize {
-        usize::try_from(key.spread() % PARTS as u64).unwrap_or(0)
+        usize::try_from(key.shard_hash() % PARTS as u64).unwrap_or(0)
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
@@ -57,7 +57,7 @@ impl<K: Spread, V: Clone> Shards<K, V> {
     }
 
     /// The value of `key`, made by default where there is none. Once the part of a new key holds `max / PARTS`
-    /// values, the half with the lowest `age` goes first. Says how many went.
+    /// values, the half with the lowest `age` goes first. Returns the value and how many went.
     pub(crate) fn bounded<A: Ord>(&mut self, key: &K, max: usize, age: impl Fn(&V) -> A) -> (&mut V, u64)
     where
         V: Default,

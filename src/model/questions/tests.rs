@@ -1,15 +1,18 @@
 //! What the questions of the dashboard's pages answer, from short histories of pulls.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::{
-    Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, insights, latest, overview, story, timeline, trace,
+    Confidence, Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, insights, latest, overview, story,
+    timeline, trace,
 };
 use crate::model::deployments::{Rules, State};
 use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Catalogue, Registration};
 use crate::model::time::{Span, Time};
+use crate::model::words::word;
 
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
@@ -56,12 +59,12 @@ fn catalogue() -> Catalogue {
         ["web", "pay"].into_iter().flat_map(|it| (0..10).map(move |version| (it, version)))
     {
         let made = START + Span::from_mins(i64::from(version) * DAY);
-        let told = Registration {
+        let registration = Registration {
             digests: vec![digest(service, version)],
             created_at: Some(made),
             ..Registration::named(repository(service), format!("v1.{version}"))
         };
-        catalogue.add(&told, made);
+        catalogue.add(&registration, made);
     }
     catalogue
 }
@@ -149,7 +152,7 @@ fn a_release_is_traced_to_where_it_is_live_and_where_it_was_rolled_back() {
     ]);
     let release = state.catalogue().of(&repository("web"))[2].clone();
     let trace = trace(&state, &release, after(3 * DAY));
-    let told: Vec<_> = trace
+    let found: Vec<_> = trace
         .stays
         .iter()
         .map(|stay| {
@@ -158,7 +161,7 @@ fn a_release_is_traced_to_where_it_is_live_and_where_it_was_rolled_back() {
         .collect();
     let day = |days| Some(Span::from_mins(days * DAY));
     assert_eq!(
-        told,
+        found,
         [
             ("canary", Standing::Live, true, day(1)),
             ("old", Standing::NotLive, false, None),
@@ -206,17 +209,30 @@ proptest! {
         asked in 0..60_i64,
     ) {
         let mut minutes = 0;
-        let told = pulls.into_iter().map(|(service, version, pause)| {
+        let observations = pulls.into_iter().map(|(service, version, pause)| {
             minutes += pause;
             pulled("production", ["web", "pay"][service], version, minutes)
         });
-        let told: Vec<_> = told.collect();
-        let state = folded(told);
+        let observations: Vec<_> = observations.collect();
+        let state = folded(observations);
         let (name, now) = (env("production"), after(minutes + asked));
         let card = latest(&state, &name, now);
         let first = timeline(&state, &name, now, 1, None).deployments.into_iter().next();
         let of_card = card.map(|it| (it.id, it.kind, it.state, it.changes));
         let of_timeline = first.map(|it| (it.id, it.kind, it.state, it.changes));
         prop_assert_eq!(of_card, of_timeline);
+    }
+}
+
+#[test]
+fn states_and_confidences_are_written_alike_and_have_a_word() {
+    let text = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+    let phases = [Phase::RollingOut, Phase::Settled, Phase::Mixed, Phase::Aborted, Phase::Removed];
+    let phases = phases.map(|phase| (text(json!(phase)), phase.as_str()));
+    let confidences = [Confidence::Tentative, Confidence::Likely, Confidence::Confirmed];
+    let confidences = confidences.map(|confidence| (text(json!(confidence)), confidence.as_str()));
+    for (json, name) in phases.into_iter().chain(confidences) {
+        assert_eq!(json, name);
+        assert!(word(name).is_some(), "{name}");
     }
 }

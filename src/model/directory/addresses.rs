@@ -1,11 +1,11 @@
-//! Addresses, and the environments that they pull for: where one pulls for two, a token may be in the wrong place.
+//! Addresses and the environments that they pull for. Where one pulls for two, a token may be in the wrong place.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::deployments::shards::{Shards, Spread, fnv};
 use crate::model::event::{EnvironmentName, Observation, TokenId, TokenKind};
+use crate::model::sharded_map::{ShardKey, ShardedMap, fnv};
 use crate::model::time::{Span, Time};
 
 /// Addresses that are remembered; those not seen for longest make room.
@@ -13,57 +13,57 @@ const ADDRESSES_MAX: usize = 16_384;
 /// An address that goes back and forth within this pulls for both; one that was handed to another node does not.
 const BACK_AND_FORTH: Span = Span::from_mins(60);
 
-/// The addresses that pull, and for whom.
+/// The last uses of each address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Seats(Shards<Address, Option<Seat>>);
+pub(super) struct Addresses(ShardedMap<Address, Option<LastUse>>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Address(Arc<str>);
 
-impl Spread for Address {
-    fn spread(&self) -> u64 {
+impl ShardKey for Address {
+    fn shard_hash(&self) -> u64 {
         fnv(self.0.as_bytes())
     }
 }
 
-/// For whom an address pulled last, and for whom before that.
+/// The environment and token that an address pulled for last, and the environment before that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Seat {
+struct LastUse {
     environment: EnvironmentName,
     token: TokenId,
     at: Time,
     before: Option<(EnvironmentName, Time)>,
 }
 
-impl Seats {
-    /// Takes a pull into account. Where its address has just gone back and forth between two environments, returns the
+impl Addresses {
+    /// Records a pull. Where its address has just gone back and forth between two environments, returns the
     /// other one and its token.
-    pub(super) fn used(&mut self, observation: &Observation) -> Option<(EnvironmentName, TokenId)> {
+    pub(super) fn record(&mut self, observation: &Observation) -> Option<(EnvironmentName, TokenId)> {
         // People and scanners are meant to see several environments.
         if !matches!(observation.token_kind, TokenKind::Cluster | TokenKind::Prepull) {
             return None;
         }
         let address = Address(observation.client.clone());
-        let age = |seat: &Option<Seat>| seat.as_ref().map(|seat| seat.at);
-        let (seat, _) = self.0.bounded(&address, ADDRESSES_MAX, age);
+        let age = |last: &Option<LastUse>| last.as_ref().map(|last| last.at);
+        let (last, _) = self.0.bounded(&address, ADDRESSES_MAX, age);
         let Observation { environment, token, at, .. } = observation;
-        match seat {
-            Some(seat) if seat.environment == *environment => {
-                seat.at = *at;
-                if seat.token != *token {
-                    seat.token = token.clone();
+        match last {
+            Some(last) if last.environment == *environment => {
+                last.at = *at;
+                if last.token != *token {
+                    last.token = token.clone();
                 }
                 None
             }
             _ => {
                 let next =
-                    Seat { environment: environment.clone(), token: token.clone(), at: *at, before: None };
-                let other = seat.replace(next)?;
+                    LastUse { environment: environment.clone(), token: token.clone(), at: *at, before: None };
+                let other = last.replace(next)?;
                 let is_back = other
                     .before
                     .is_some_and(|(before, then)| before == *environment && at.since(then) <= BACK_AND_FORTH);
-                if let Some(seat) = seat {
-                    seat.before = Some((other.environment.clone(), other.at));
+                if let Some(last) = last {
+                    last.before = Some((other.environment.clone(), other.at));
                 }
                 is_back.then_some((other.environment, other.token))
             }

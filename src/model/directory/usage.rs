@@ -1,4 +1,4 @@
-//! The ordinary use of a token, and warnings about the rest.
+//! Usual use of a token, and warnings about what is unusual.
 //!
 //! Rules and bounds: README.md.
 
@@ -21,9 +21,9 @@ const NETWORKS_MAX: usize = 32;
 /// Networks that a warning names.
 const NAMED_MAX: usize = 3;
 
-/// The use of a token so far.
+/// Networks and programs that a token was used from, and the warnings about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Habits {
+pub(super) struct Usage {
     first_used_at: Option<Time>,
     /// The agent of the last use, so that the same one need not be looked at again.
     last_agent: Option<Arc<str>>,
@@ -32,14 +32,14 @@ pub(super) struct Habits {
     warnings: Vec<Warning>,
 }
 
-/// Something about a token that somebody should look at.
+/// An unusual use of a token, for somebody to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// Its kind.
+    /// The kind of use that was unusual.
     pub kind: WarningKind,
-    /// The first time since it was last quiet for a month.
+    /// The first such use since a month without any.
     pub since: Time,
-    /// The last time.
+    /// The latest such use.
     pub last_at: Time,
     /// The latest case, in words.
     pub detail: String,
@@ -47,7 +47,7 @@ pub struct Warning {
     about: String,
 }
 
-/// Kinds of uses that are out of the ordinary.
+/// Kinds of unusual uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
@@ -70,21 +70,21 @@ impl WarningKind {
     }
 }
 
-impl Habits {
-    /// Takes a use of the token into account.
-    pub(super) fn used(&mut self, observation: &Observation) {
+impl Usage {
+    /// Records a use of the token, and warns where it is unusual.
+    pub(super) fn record(&mut self, observation: &Observation) {
         let at = observation.at;
         let is_learned = self.first_used_at.get_or_insert(at).ms() + LEARNING.ms() <= at.ms();
         if let Some(network) = Network::of(&observation.client) {
-            self.used_from(network, &observation.client, at, is_learned);
+            self.record_network(network, &observation.client, at, is_learned);
         }
         if self.last_agent.as_ref() != Some(&observation.agent) {
             self.last_agent = Some(observation.agent.clone());
-            self.used_by(family(&observation.agent), &observation.client, at, is_learned);
+            self.record_program(family(&observation.agent), &observation.client, at, is_learned);
         }
     }
 
-    fn used_from(&mut self, network: Network, client: &str, at: Time, is_learned: bool) {
+    fn record_network(&mut self, network: Network, client: &str, at: Time, is_learned: bool) {
         if let Some((_, last)) = self.networks.iter_mut().find(|(known, _)| *known == network) {
             *last = at;
             return;
@@ -106,7 +106,7 @@ impl Habits {
         self.networks.push((network, at));
     }
 
-    fn used_by(&mut self, family: &'static str, client: &str, at: Time, is_learned: bool) {
+    fn record_program(&mut self, family: &'static str, client: &str, at: Time, is_learned: bool) {
         if self.families.iter().any(|known| known == family) {
             return;
         }

@@ -1,9 +1,9 @@
-//! Tests of what a token is warned about, and of its rotation.
+//! Tests of warnings about tokens, and of its rotation.
 
-use super::*;
-use crate::model::act::Actor;
-use crate::model::event::{Method, Object, TokenKind};
-use crate::model::time::Span;
+use crate::model::act::{Action, Actor};
+use crate::model::directory::Directory;
+use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
+use crate::model::time::{Span, Time};
 
 const CONTAINERD: &str = "containerd/v1.7.22";
 const WEEK: i64 = 7 * 24 * 60;
@@ -157,7 +157,7 @@ fn an_address_that_another_node_gets_is_not() {
 }
 
 #[test]
-fn a_successor_takes_name_kind_and_habits_and_both_work_for_a_while() {
+fn a_successor_takes_name_kind_and_usage_and_both_work_for_a_while() {
     let mut story = Story::of(&["production"], TokenKind::Prepull);
     story.pull(0, "production", "10.0.0.1", CONTAINERD);
     let at = |minutes| Time::from_ms(0) + Span::from_mins(minutes);
@@ -178,7 +178,7 @@ fn a_successor_takes_name_kind_and_habits_and_both_work_for_a_while() {
         ("production", old.kind, None, at(60))
     );
     assert_eq!((new.last_used_at, &old.successor), (None, &Some(TokenId::new("tok_2"))));
-    assert_eq!(new.habits, old.habits);
+    assert_eq!(new.usage, old.usage);
     let is_accepted = |secret, minutes| story.0.authenticate(&[secret; 32], at(minutes)).is_ok();
     assert!(is_accepted(0, WEEK - 1) && is_accepted(9, WEEK - 1));
     assert!(!is_accepted(0, WEEK) && is_accepted(9, WEEK));

@@ -1,0 +1,170 @@
+//! The current image of a service: its rollout, and when that is over.
+//!
+//! The rules, by number, are those of README.md.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::time::{Span, Time};
+
+use super::correction::Correction;
+use super::past::{Outcome, PastRollout};
+use super::rollout::{Rollout, TaggedDigest};
+use super::rule::Rule;
+
+/// A rollout is over after a pause of so many times its longest pause …
+const PAUSE_FACTOR: i64 = 2;
+
+/// … though never before this, or the settle time, has passed: pods do not start faster than they pull, see [`super::PULL`].
+const PAUSE_MIN: Span = Span::from_secs(60);
+
+/// A rollout or a candidate that did not go on for so many settle times, a working day, stood still.
+const STANDSTILL_SETTLES: i64 = 48;
+
+/// The length of a standstill.
+pub(super) fn standstill(settle: Span) -> Span {
+    Span::from_ms(settle.ms().saturating_mul(STANDSTILL_SETTLES))
+}
+
+/// The image that runs, as far as the pulls tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Current {
+    /// The rollout of its image.
+    pub rollout: Rollout,
+    /// The image that it replaced.
+    pub from: Option<TaggedDigest>,
+    /// The time when quiet time had passed without a new node.
+    pub settled_at: Option<Time>,
+    /// The number of pulls of the image it replaced, while it rolled out.
+    pub stragglers: u32,
+    /// The image was current before.
+    pub ran_before: bool,
+    /// The rule by which it became current.
+    pub rule: Rule,
+    /// The last arrival that belongs to the rollout, not to later scaling.
+    pub(super) last_progress: Time,
+    /// The longest pause between two arrivals of the rollout.
+    pub(super) longest_pause: Span,
+    /// The longest pause of the rollout before: the same pods start as slowly.
+    pub(super) previous_longest_pause: Span,
+    /// The number of pulls that the rollout before began within the settle time; none where there was no other.
+    pub(super) previous_starts: Option<u32>,
+    /// The number of nodes to be expected when it became current.
+    pub(super) expected: u32,
+    /// The number of nodes that make it complete: as many as the whole rollout before came to, less those that caches hide.
+    pub(super) nodes_to_complete: u32,
+    /// The number of its predecessor's nodes, where the nodes' caches hid most of this one's.
+    pub(super) nodes_hidden: u32,
+}
+
+impl Current {
+    /// The first image of a service.
+    pub(super) fn first(rollout: Rollout) -> Self {
+        let last_progress = rollout.opened_at;
+        Self {
+            rollout,
+            from: None,
+            settled_at: None,
+            stragglers: 0,
+            ran_before: false,
+            rule: Rule::First,
+            last_progress,
+            longest_pause: Span::default(),
+            previous_longest_pause: Span::default(),
+            previous_starts: None,
+            expected: 0,
+            nodes_to_complete: 0,
+            nodes_hidden: 0,
+        }
+    }
+
+    /// Notes that nodes `arrived` at `at`: the rollout goes on, or had settled before.
+    pub(super) fn progress(&mut self, at: Time, arrived: u32, settle: Span) {
+        if arrived == 0 || self.settled_at.is_some() {
+            return;
+        }
+        if at > self.ends_at(settle).max(self.last_progress + settle) {
+            self.settled_at = Some(self.last_progress + settle);
+        } else {
+            self.longest_pause = self.longest_pause.max(at.since(self.last_progress));
+            self.last_progress = self.last_progress.max(at);
+        }
+    }
+
+    /// The end of the rollout, if no further node comes: after twice the longest pause, its own or that of the rollout
+    /// before. Once it is complete, no pause counts for more than the settle time. Before a second node came, the pace is
+    /// unknown and the settle time stands for it, unless one node is all there is.
+    pub(super) fn ends_at(&self, settle: Span) -> Time {
+        let is_pace_known = self.rollout.nodes > 1 || self.expected <= 1;
+        let twice = |span: Span| Span::from_ms(span.ms().saturating_mul(PAUSE_FACTOR));
+        let pause = twice(if self.is_complete() {
+            self.longest_pause.min(settle)
+        } else {
+            self.longest_pause.max(self.previous_longest_pause).min(twice(settle))
+        });
+        let least = if is_pace_known { PAUSE_MIN.min(settle) } else { settle };
+        self.last_progress + pause.max(least)
+    }
+
+    /// Tells whether as many nodes came to it as to the image before.
+    pub(super) fn is_complete(&self) -> bool {
+        self.rollout.nodes >= self.nodes_to_complete
+    }
+
+    /// Tells whether its nodes were seen to ask although they hold it: then silence means something.
+    pub(super) fn asks_always(&self) -> bool {
+        self.rollout.checks > 0
+    }
+
+    /// The time in which a way back may turn out to have been a straggler.
+    pub(super) fn hold(&self, settle: Span) -> Span {
+        self.ends_at(settle).since(self.last_progress).max(settle)
+    }
+
+    /// The same for a single pull: while nodes are left that may still come, until the rollout stood still.
+    pub(super) fn hold_single(&self, settle: Span) -> Span {
+        if self.is_complete() { self.hold(settle) } else { self.hold(settle).max(standstill(settle)) }
+    }
+
+    /// The time when it settled, or will have if no further node comes.
+    pub fn settles_at(&self, settle: Span) -> Time {
+        self.settled_at.unwrap_or(self.last_progress + settle)
+    }
+
+    /// The last arrival that belongs to the rollout, not to later scaling.
+    pub fn progressed_at(&self) -> Time {
+        self.last_progress
+    }
+
+    /// The number of nodes to be expected when it became current.
+    pub fn expected(&self) -> u32 {
+        self.expected
+    }
+
+    /// The number of nodes that came to it within the best stretch of such length.
+    pub(super) fn nodes(&self, stretch: Span) -> u32 {
+        self.rollout.arrivals.best(stretch).max(self.nodes_hidden)
+    }
+
+    /// Notes that so many pulls were stragglers, and what that takes back.
+    pub(super) fn add_stragglers(&mut self, pulls: u32, corrections: impl IntoIterator<Item = Correction>) {
+        self.stragglers = self.stragglers.saturating_add(pulls);
+        corrections.into_iter().for_each(|correction| self.rollout.correct(correction));
+    }
+
+    /// The past deployment that it is when another image replaced it at `at`.
+    pub(super) fn into_past(self, at: Time, settle: Span) -> PastRollout {
+        let settles_at = self.settles_at(settle);
+        PastRollout {
+            from: self.from,
+            outcome: Outcome::Replaced,
+            progressed_at: self.last_progress,
+            settled_at: (settles_at <= at).then_some(settles_at),
+            ended_at: at,
+            ran_before: self.ran_before,
+            rule: self.rule,
+            stragglers: self.stragglers,
+            expected: self.expected,
+            rollout: self.rollout.closed(),
+        }
+    }
+}

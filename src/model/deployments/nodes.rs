@@ -1,0 +1,189 @@
+//! Nodes of a service: the images that they hold, and their pulls in the order in which these are complete.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::agent::Runtime;
+use crate::model::event::{Object, Observation};
+use crate::model::oci::{Digest, Tag};
+use crate::model::sharded_map::{ShardKey, ShardedMap, fnv};
+use crate::model::time::Time;
+
+use super::images::Images;
+use super::pull::{COMPLETE, OpenPulls, answered_digest};
+use super::sighting::Sighting;
+
+/// Most nodes that are remembered for a service.
+const NODES_MAX: usize = 16_384;
+
+/// A node of a cluster: an address, and the kind of runtime that asks from there. Tokens rotate, so they are no part.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct NodeKey {
+    client: Arc<str>,
+    runtime: Runtime,
+}
+
+impl NodeKey {
+    /// The node that an observation of `runtime` came from.
+    pub(super) fn of(observation: &Observation, runtime: Runtime) -> Self {
+        Self { client: observation.client.clone(), runtime }
+    }
+}
+
+impl ShardKey for NodeKey {
+    fn shard_hash(&self) -> u64 {
+        fnv(self.client.as_bytes())
+    }
+}
+
+/// A node, as one service knows it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Node {
+    /// The images that it holds, as far as its pulls tell.
+    images: Images,
+    pulls: OpenPulls,
+    /// Its latest request.
+    last_at: Time,
+}
+
+/// The nodes of a service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Nodes {
+    by_key: ShardedMap<NodeKey, Node>,
+    /// Open pulls in the order in which they began, which is the order in which they are complete.
+    open: BTreeSet<OpenKey>,
+    /// The latest time seen.
+    clock: Time,
+}
+
+/// An open pull: its beginning, its node and its image.
+type OpenKey = (Time, NodeKey, Digest);
+
+/// Facts that came out of a node's request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestFacts {
+    /// The index that a platform manifest turned out to belong to.
+    pub(crate) index: Option<Digest>,
+    /// The tag under which what was refused was asked for, where it is known.
+    pub(crate) refused_tag: Option<Tag>,
+    /// The number of nodes that were forgotten to make room.
+    pub(super) nodes_forgotten: u64,
+}
+
+impl Nodes {
+    /// Lets time pass to `at`, if it is not later already. Returns the latest time seen.
+    pub(super) fn advance(&mut self, at: Time) -> Time {
+        self.clock = self.clock.max(at);
+        self.clock
+    }
+
+    /// Takes a request into account. `index` is the index that its manifest is known to belong to.
+    pub(super) fn request(
+        &mut self,
+        observation: &Observation,
+        runtime: Runtime,
+        index: Option<Digest>,
+    ) -> RequestFacts {
+        let key = NodeKey::of(observation, runtime);
+        let answered = answered_digest(observation);
+        if let (Some(digest), Object::Manifest) = (answered, observation.object) {
+            return self.manifest(observation, key, digest, index);
+        }
+        // An address that was never answered with a manifest is no node.
+        let Some(node) = self.by_key.get_mut(&key) else { return RequestFacts::default() };
+        node.last_at = node.last_at.max(observation.at);
+        let refused_tag = match answered {
+            Some(digest) => {
+                node.pulls.blob(observation, digest);
+                None
+            }
+            None => node.pulls.refused(observation),
+        };
+        RequestFacts { refused_tag, ..RequestFacts::default() }
+    }
+
+    /// Takes a manifest that was answered into account, and makes its node known.
+    fn manifest(
+        &mut self,
+        observation: &Observation,
+        key: NodeKey,
+        digest: Digest,
+        index: Option<Digest>,
+    ) -> RequestFacts {
+        let (node, nodes_forgotten) = self.by_key.bounded(&key, NODES_MAX, |node| node.last_at);
+        node.last_at = node.last_at.max(observation.at);
+        let Node { images, pulls, .. } = node;
+        let guessed = if index.is_none() { pulls.reading_index(observation, &digest, images) } else { None };
+        let top = index.or(guessed).unwrap_or(digest);
+        let change = pulls.manifest(observation, top);
+        if let Some(first_at) = change.replaced {
+            self.open.remove(&(first_at, key.clone(), top));
+        }
+        if let Some((first_at, digest)) = change.dropped {
+            self.open.remove(&(first_at, key.clone(), digest));
+        }
+        if let Some(first_at) = change.opened_at {
+            self.open.insert((first_at, key, top));
+        }
+        RequestFacts { index: guessed, refused_tag: None, nodes_forgotten }
+    }
+
+    /// Notes that a node holds an image that it need not run. Returns the number of nodes that were forgotten.
+    pub(super) fn prepull(&mut self, key: &NodeKey, digest: Digest) -> u64 {
+        let (node, forgotten) = self.by_key.bounded(key, NODES_MAX, |node| node.last_at);
+        node.images.add(digest, None);
+        forgotten
+    }
+
+    /// Notes what a node's sighting showed.
+    pub(super) fn showed(&mut self, key: &NodeKey, sighting: &Sighting) {
+        if let Some(node) = self.by_key.get_mut(key) {
+            node.images.add(sighting.digest, Some(sighting.at));
+        }
+    }
+
+    /// The time when the next pull is complete.
+    pub(super) fn due_at(&self) -> Option<Time> {
+        self.open.first().map(|(first_at, ..)| *first_at + COMPLETE)
+    }
+
+    /// Completes the next pull that is complete by `now` and worked, in the order in which they began.
+    pub(super) fn complete_next(&mut self, now: Time) -> Option<(NodeKey, Sighting)> {
+        while self.open.first().is_some_and(|(first_at, ..)| now.since(*first_at) > COMPLETE) {
+            let (first_at, key, digest) = self.open.pop_first()?;
+            let Some(Node { images, pulls, .. }) = self.by_key.get_mut(&key) else { continue };
+            if let Some(sighting) = pulls.complete(&key.client, first_at, &digest, images) {
+                return Some((key, sighting));
+            }
+        }
+        None
+    }
+
+    /// Takes the pulls that are open, in the order in which they began: for a copy that only answers a question.
+    pub(super) fn take_open(&mut self) -> BTreeSet<OpenKey> {
+        std::mem::take(&mut self.open)
+    }
+
+    /// The sighting that an open pull is at `now`, should nothing more happen.
+    pub(super) fn sighting_as_of(&self, (first_at, key, digest): &OpenKey, now: Time) -> Option<Sighting> {
+        let Node { images, pulls, .. } = self.by_key.get(key)?;
+        pulls.as_of(&key.client, *first_at, digest, images, now)
+    }
+
+    /// Tells whether no pull is open.
+    pub(super) fn are_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// The images of each node.
+    pub(super) fn images(&self) -> impl Iterator<Item = &Images> {
+        self.by_key.values().map(|node| &node.images)
+    }
+
+    /// The number of nodes that are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+}

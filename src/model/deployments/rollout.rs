@@ -1,0 +1,138 @@
+//! Rollouts: the way in which one image came to a service, from its first sighting on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::oci::{Digest, Tag};
+use crate::model::time::Time;
+
+use super::arrivals::Arrivals;
+use super::correction::{Assumption, CORRECTIONS_MAX, Correction, Finding};
+use super::evidence::Evidence;
+use super::rule::Rule;
+use super::sighting::{Grade, Sighting};
+
+/// The rollout of one image through a service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rollout {
+    /// The top-level digest.
+    pub digest: Digest,
+    /// The first evidence.
+    pub opened_at: Time,
+    /// The latest sighting.
+    pub last_at: Time,
+    /// The number of nodes that showed it. Behind a shared address each start counts, for the nodes cannot be told apart.
+    pub nodes: u32,
+    /// The number of pulls.
+    pub pulls: u32,
+    /// The number of pulls from nodes that held the image already: they ask every time.
+    pub checks: u32,
+    /// Some of them came from an address that hides several nodes.
+    pub is_shared: bool,
+    /// The tag it was pulled by last.
+    pub tag: Option<Tag>,
+    /// The first and the last of the sightings.
+    pub evidence: Evidence,
+    /// Corrections by later evidence, in order: of this image, and of those that it was confused with.
+    pub corrections: Vec<Correction>,
+    /// The times when nodes came to it, as a part of the rollout.
+    pub(crate) arrivals: Arrivals,
+    /// The times when runtimes began to pull, as a part of the rollout.
+    pub(crate) starts: Arrivals,
+}
+
+/// A digest, and the tag it was pulled by last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TaggedDigest {
+    /// The top-level digest.
+    pub digest: Digest,
+    tag: Option<Tag>,
+}
+
+impl TaggedDigest {
+    /// The tag it was pulled by last.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_ref().map(Tag::as_str)
+    }
+}
+
+impl Rollout {
+    pub(crate) fn new(digest: Digest, opened_at: Time) -> Self {
+        Self {
+            digest,
+            opened_at,
+            last_at: opened_at,
+            nodes: 0,
+            pulls: 0,
+            checks: 0,
+            is_shared: false,
+            tag: None,
+            evidence: Evidence::default(),
+            corrections: Vec::new(),
+            arrivals: Arrivals::default(),
+            starts: Arrivals::default(),
+        }
+    }
+
+    /// Its digest and tag.
+    pub(crate) fn tagged(&self) -> TaggedDigest {
+        TaggedDigest { digest: self.digest, tag: self.tag.clone() }
+    }
+
+    /// Adds a sighting with which `arrived` nodes came to the image, as a part of the rollout or later.
+    pub(crate) fn add(&mut self, sighting: &Sighting, arrived: u32, in_rollout: bool) {
+        let is_check = sighting.was_held() && matches!(sighting.grade, Grade::Check | Grade::Pull);
+        self.opened_at = self.opened_at.min(sighting.at);
+        self.last_at = self.last_at.max(sighting.at);
+        self.nodes = self.nodes.saturating_add(arrived);
+        self.pulls = self.pulls.saturating_add(sighting.starts);
+        self.checks = self.checks.saturating_add(u32::from(is_check));
+        self.is_shared |= sighting.is_shared;
+        if sighting.tag.is_some() && self.tag != sighting.tag {
+            self.tag.clone_from(&sighting.tag);
+        }
+        if in_rollout {
+            self.arrivals.add(sighting.at, arrived);
+            self.starts.add(sighting.at, sighting.starts);
+        }
+        self.evidence.add(sighting, arrived > 0);
+    }
+
+    /// The part that is kept when it is over.
+    pub(crate) fn closed(mut self) -> Self {
+        self.arrivals.keep_last();
+        self.starts.clear();
+        self.evidence.close();
+        self
+    }
+
+    /// Tells whether the latest sighting was made at `place`.
+    pub(crate) fn is_latest(&self, place: &str) -> bool {
+        self.evidence.iter().last().is_some_and(|item| &*item.place == place)
+    }
+
+    /// Notes that an earlier assumption was taken back.
+    pub(crate) fn correct(&mut self, correction: Correction) {
+        if self.corrections.len() == CORRECTIONS_MAX {
+            self.corrections.remove(0);
+        }
+        self.corrections.push(correction);
+    }
+
+    /// A correction of what was assumed of this image, found at `at` by `rule`.
+    pub(crate) fn correction(&self, at: Time, was: Assumption, now: Finding, rule: Rule) -> Correction {
+        let client = self.evidence.iter().next().map(|item| item.place.clone());
+        Correction { at, digest: self.digest, tag: self.tag.clone(), client, was, now, rule }
+    }
+
+    /// The identity, in 48 bits, of the deployment that this rollout is in the service of that name: the same log gives the same.
+    pub(crate) fn identity(&self, service: &str) -> u64 {
+        let text = format!("{service}\0{}\0{}", self.digest, self.opened_at.ms());
+        let digest = Digest::of(text.as_bytes());
+        digest.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first) >> 16)
+    }
+
+    /// The latest arrival of a node.
+    pub fn last_arrival(&self) -> Time {
+        self.arrivals.last().unwrap_or(self.opened_at)
+    }
+}
