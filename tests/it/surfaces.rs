@@ -32,8 +32,8 @@ const LOGIN_FIX: &str = "fix: login times out behind a proxy";
 /// | 60 | production pulls v1 again |
 /// | 40 | v3.0.0 is registered, which was made before all of that |
 /// | 30 | staging pulls v3 |
-struct World {
-    server: Server,
+pub struct World {
+    pub server: Server,
     cookie: String,
     start: Time,
 }
@@ -99,7 +99,7 @@ const MOMENTS: [Moment; 4] = [
 ];
 
 impl World {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let server = Server::start().await;
         let (production, _) = server.environment("production").await;
         let (staging, _) = server.environment("staging").await;
@@ -117,7 +117,7 @@ impl World {
         world
     }
 
-    fn ago(&self, minutes: i64) -> Time {
+    pub fn ago(&self, minutes: i64) -> Time {
         self.start - Span::from_mins(minutes)
     }
 
@@ -139,6 +139,12 @@ impl World {
             let client = format!("10.0.0.{node}");
             self.server.pulled(pull(environment, token, at, &client, version)).await;
         }
+    }
+
+    /// The environment's first token.
+    pub async fn token(&self, environment: &str) -> TokenId {
+        let tokens = self.server.get(&format!("/api/v1/environments/{environment}/tokens")).await.json();
+        TokenId::new(tokens[0]["id"].as_str().unwrap())
     }
 
     async fn page(&self, path: &str) -> String {
