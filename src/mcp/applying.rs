@@ -7,6 +7,7 @@ use http::{Extensions, Method};
 use rmcp::RoleServer;
 use rmcp::model::{CallToolRequestParams, CallToolResponse};
 use rmcp::service::RequestContext;
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::api::{Api, Ask, Reply, Unreachable};
@@ -15,7 +16,8 @@ use super::call::refusal;
 use super::confirm::{Consent, Question, consent};
 use super::server::{Server, VIEWER, failed};
 use super::tool::{APPLY, CONFIRM, Tool};
-use super::words;
+use crate::wire::Deploy;
+use crate::wording::agent;
 
 impl<A: Api> Server<A> {
     /// Applies the plan that somebody agrees to, or asks for the agreement.
@@ -67,18 +69,21 @@ impl<A: Api> Server<A> {
         if !status.is_success() {
             return Ok(Err(refusal(status, &plan)));
         }
-        if plan["workloads"].as_array().is_none_or(Vec::is_empty) {
+        let plan = match Deploy::deserialize(&plan) {
+            Ok(plan) => plan,
+            Err(error) => {
+                return Ok(Err(format!("Nothing was applied: the server's plan cannot be read: {error}.")));
+            }
+        };
+        if plan.workloads.is_empty() {
             let why = "Nothing was applied: the server has no access to this environment's cluster, or the cluster has no \
                        workload for it. A person can run the commands with kubectl.";
-            return Ok(Err(format!("{why}\n{}", words::deploy(&plan))));
+            return Ok(Err(format!("{why}\n{}", agent::deploy(&plan))));
         }
-        let id = plan["id"].as_str().unwrap_or_default().to_owned();
+        let id = plan.id.clone();
         let env = arguments.text("environment");
-        let what = format!(
-            "Apply this plan to the cluster of {}?\n{}",
-            words::name(&env.into()),
-            words::deploy(&plan)
-        );
+        let what =
+            format!("Apply this plan to the cluster of {}?\n{}", agent::name(env), agent::deploy(&plan));
         let how = format!(
             "If a person agrees to exactly this, call {} again with `environment`, `plan` {id}, `{APPLY}` true and \
              `{CONFIRM}` set to the value of `environment`, and nothing else.",

@@ -11,6 +11,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -21,9 +22,11 @@ use super::call::{Outcome, Said, outcome, outcome_of, refusal};
 use super::confirm::{Consent, Consents, Question, consent};
 use super::tool::{APPLY, CONFIRM, Effect, Tool};
 use super::tools::{TOOLS, named};
-use super::words::name;
 use super::{prompts, resources, schema};
+use crate::model::names::TokenId;
 use crate::model::quotes::quoted;
+use crate::wire::{Caller, Environment, Role};
+use crate::wording::agent::name;
 
 /// What a viewer is told who would change something.
 pub(super) const VIEWER: &str =
@@ -68,8 +71,9 @@ impl<A: Api> Server<A> {
     /// Who asks, and whether they may change anything.
     pub(super) async fn caller(&self, from: &Extensions) -> Result<(String, bool), Unreachable> {
         let Reply { body, .. } = self.api.ask(Ask::get("caller"), from).await?;
-        let who = format!("{} {}", body["kind"], body["id"]);
-        Ok((who, body["role"] == "admin"))
+        let caller = Caller::deserialize(&body).map_err(|error| Unreachable(error.to_string()))?;
+        let id = caller.who.id.as_ref().map(TokenId::as_str).unwrap_or_default();
+        Ok((format!("{} {id}", caller.who.kind), caller.role == Role::Admin))
     }
 
     async fn call(
@@ -94,7 +98,7 @@ impl<A: Api> Server<A> {
                 return Ok(failed(VIEWER));
             }
             let bound = format!("{who}\n{}\n{}", tool.name, arguments.canonical());
-            let what = filled(what, |field| name(&arguments.text(field).into()));
+            let what = filled(what, |field| name(arguments.text(field)));
             let how = format!(
                 "If a person agrees, call {} again with `{CONFIRM}` set to the value of `{confirm}`.",
                 tool.name
@@ -213,7 +217,8 @@ impl<A: Api> ServerHandler for Server<A> {
     ) -> Result<ListResourcesResult, ErrorData> {
         let reply =
             self.api.ask(Ask::get("environments"), &extensions(&context)).await.map_err(unavailable)?;
-        Ok(ListResourcesResult::with_all_items(resources::list(&reply.body)))
+        let environments = Vec::<Environment>::deserialize(&reply.body).unwrap_or_default();
+        Ok(ListResourcesResult::with_all_items(resources::list(&environments)))
     }
 
     async fn list_resource_templates(

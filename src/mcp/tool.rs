@@ -1,6 +1,7 @@
 //! What a tool is: a row of the table.
 
 use http::Method;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A tool.
@@ -13,8 +14,8 @@ pub(super) struct Tool {
     pub(super) fields: &'static [Field],
     /// The requests that it makes, in their order.
     pub(super) routes: &'static [Route],
-    /// Its answer in words.
-    pub(super) words: fn(&Value) -> String,
+    /// Its answer in words; none where a server of another version answers otherwise.
+    pub(super) words: fn(&Value) -> Option<String>,
 }
 
 /// A request of a tool. The answers of several, and lists, stand under a key of the tool's answer.
@@ -105,4 +106,9 @@ pub(super) const fn may(name: &'static str, kind: Kind, place: Place, about: &'s
 
 pub(super) const fn route(key: &'static str, method: Method, path: &'static str) -> Route {
     Route { key, method, path }
+}
+
+/// The answer in words.
+pub(super) fn said<T: DeserializeOwned>(answer: &Value, words: fn(&T) -> String) -> Option<String> {
+    T::deserialize(answer).ok().as_ref().map(words)
 }

@@ -3,41 +3,18 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
 
 use super::act::Act;
 use super::oci::{Digest, Reference, Repository};
 use super::time::Time;
 
-/// Longest name of an environment, in bytes: that of a DNS label, so that it can be a Kubernetes name.
-const ENVIRONMENT_BYTES_MAX: usize = 63;
-
-/// An environment's name: lower-case letters, digits and inner dashes, at most 63.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples("production"))]
-pub struct EnvironmentName(Arc<str>);
-
-/// A text that is no name of an environment.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "`{0}` is not an environment name: use 1 to 63 lower-case letters, digits and inner dashes, e.g. production"
-)]
-pub struct BadEnvironmentName(String);
-
-/// The public identifier of a token, e.g. `tok_f147a6a9931f`. It is no secret.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, examples("tok_f147a6a9931f"))]
-pub struct TokenId(Arc<str>);
+pub use super::names::{BadEnvironmentName, EnvironmentName, TokenId};
 
 /// What a token was made for; it decides what its pulls can prove.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenKind {
     /// Image pull secrets of a cluster: its pulls are evidence for deployments.
@@ -230,57 +207,6 @@ impl Observation {
     }
 }
 
-impl EnvironmentName {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for EnvironmentName {
-    type Err = BadEnvironmentName;
-    fn from_str(text: &str) -> Result<Self, BadEnvironmentName> {
-        let bytes = text.as_bytes();
-        let fits = !bytes.is_empty()
-            && bytes.len() <= ENVIRONMENT_BYTES_MAX
-            && !text.starts_with('-')
-            && !text.ends_with('-')
-            && bytes.iter().all(|&byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if fits { Ok(Self(text.into())) } else { Err(BadEnvironmentName(text.to_owned())) }
-    }
-}
-
-impl<'de> Deserialize<'de> for EnvironmentName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Arc::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl fmt::Display for EnvironmentName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TokenId {
-    /// An identifier that was made before.
-    pub fn new(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    /// The identifier.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl TokenKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Cluster, Self::Local, Self::Prepull, Self::Scanner];
@@ -305,15 +231,5 @@ mod tests {
         let line = r#"{"at":"2026-03-02T06:00:48.032Z","environment":"production","token":"tok_f147a6a9931f","token_kind":"cluster","client":"10.10.0.7","agent":"containerd/v1.7.22","method":"HEAD","repository":"docker/app","reference":"v1","digest":"sha256:24d085704ac93832b137db39ec4f3ce435ffd4a4e01b53e1fbec4af60eff0227","object":"manifest","media_type":null,"status":200,"bytes":0,"parent":null}"#;
         let observation: Observation = serde_json::from_str(line).unwrap();
         assert_eq!(serde_json::to_string(&observation).unwrap(), line);
-    }
-
-    #[test]
-    fn environment_names_are_dns_labels() {
-        for name in ["production", "eu-1", "a", "1"] {
-            assert!(name.parse::<EnvironmentName>().is_ok(), "{name}");
-        }
-        for name in ["", "-a", "a-", "A", "a_b", "a/b", "a.b", &"a".repeat(64)] {
-            assert!(name.parse::<EnvironmentName>().is_err(), "{name}");
-        }
     }
 }

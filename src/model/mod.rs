@@ -13,6 +13,7 @@ pub mod event;
 #[cfg(test)]
 pub(crate) mod fuzz;
 pub mod log_time;
+pub mod names;
 pub mod oci;
 pub mod questions;
 pub mod quotes;

@@ -232,7 +232,9 @@ async fn every_answer_is_as_it_was() {
     ] {
         book.says(line).await;
     }
-    for line in ["status production", "timeline production", "compare staging production", "missing production"] {
+    for line in
+        ["status production", "timeline production", "compare staging production", "missing production"]
+    {
         book.says(&format!("{line} --at {past}")).await;
     }
     book.says(&format!("release show {release}")).await;
@@ -274,7 +276,10 @@ async fn every_answer_is_as_it_was() {
             .enumerate()
             .find(|(_, (now, then))| now != then)
             .unwrap_or((0, ("its length", "")));
-        panic!("line {}:\n{now}\nwas:\n{then}\nIf that is meant, {path} becomes tests/golden/answers.txt", line + 1);
+        panic!(
+            "line {}:\n{now}\nwas:\n{then}\nIf that is meant, {path} becomes tests/golden/answers.txt",
+            line + 1
+        );
     }
 }
 

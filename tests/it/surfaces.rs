@@ -453,7 +453,20 @@ async fn questions_about_the_time_before_the_rollback_are_answered_as_of_then() 
         let rollback = world.ago(60) + Span::from_secs(5) - Span::from_ms(1);
         assert_eq!(answer["at"], rollback.to_string(), "{question} {text}");
     }
+    // Of several environments the time is said once.
+    let answer = world.ask("what was running before the rollback?").await;
+    let text = answer["text"].as_str().unwrap();
+    assert!(text.starts_with("As of ") && text.matches("As of ").count() == 1, "{text}");
+    assert!(text.contains("production runs") && text.contains("staging runs"), "{text}");
     // A time to come is now.
+    let agent = Agent::of(&world.server);
+    for tool in ["get_running", "check_up_to_date", "list_deployments", "what_changed"] {
+        let arguments = json!({"environment": "production", "at": "2999-01-01T00:00:00Z"});
+        let result = agent.result(tool, arguments).await;
+        let text = result["content"][0]["text"].as_str().unwrap();
+        let said = text.strip_prefix("As of ").unwrap_or_else(|| panic!("{tool}: {text}"));
+        assert!(said.starts_with("20") && !text.contains("2999"), "{tool}: {text}");
+    }
     let to_come = world.server.get("/api/v1/environments/production/missing?at=2999-01-01T00:00:00Z").await;
     assert!(to_come.json()["at"].as_str().unwrap() < "2999");
     for bad in [

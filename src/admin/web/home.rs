@@ -12,8 +12,9 @@ use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
 use crate::model::directory::Environment;
-use crate::model::questions::{Cell, Change, Kind, Latest, Mark, Phase, Place, Row};
+use crate::model::questions::{Cell, Kind, Latest, Mark, Phase, Place, Row};
 use crate::model::time::{Span, Time};
+use crate::wire::{self, ServiceChange};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -71,7 +72,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Page 
 
 impl<'a> Card<'a> {
     fn new(environment: &'a Environment, place: &'a Place, settle: Span, now: Time) -> Self {
-        let mut badges: Vec<Badge> = place.state.map(|state| Badge::of(state.as_str())).into_iter().collect();
+        let mut badges: Vec<Badge> =
+            place.state.map(|state| Badge::of(wire::Phase::from(state).as_str())).into_iter().collect();
         badges.extend((place.failing > 0).then(|| Badge::of("failing")));
         badges.extend(place.is_incomplete.then(|| Badge::of("incomplete")));
         badges.extend(place.local_at.is_some().then(|| Badge::of("pulled_locally")));
@@ -110,7 +112,7 @@ impl<'a> LatestView<'a> {
         };
         Self {
             id: &latest.id,
-            kind: Badge::of(latest.kind.as_str()),
+            kind: Badge::of(wire::Kind::from(latest.kind).as_str()),
             changes: latest.changes.iter().map(ChangeLine::new).collect(),
             more: latest.more,
             when: When::new(latest.started_at, now),
@@ -122,7 +124,7 @@ impl<'a> LatestView<'a> {
 }
 
 impl<'a> ChangeLine<'a> {
-    fn new(change: &'a Change) -> Self {
+    fn new(change: &'a ServiceChange) -> Self {
         Self {
             repository: change.repository.as_str(),
             service: short(&change.repository),

@@ -4,8 +4,9 @@ use jiff::civil::{Date, DateTime, Time as Clock, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
 
+use super::question::Range;
 use super::words::Word;
-use super::{Range, World};
+use super::world::World;
 use crate::model::time::{Span as Length, Time};
 
 const MONTHS: [&str; 12] = [

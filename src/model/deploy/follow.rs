@@ -4,18 +4,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::plan::World;
-use super::{Aim, Balance, Deploy, DeployState, Planned};
+use super::{Aim, Planned};
 use crate::model::act::Action;
 use crate::model::event::{EnvironmentName, Event};
 use crate::model::oci::Digest;
-use crate::model::questions::{
-    Deployment, Image, Phase, ReleaseRef, ReleaseView, Running, fixes_and_pull_requests, running, timeline,
-};
+use crate::model::questions::{fixes_and_pull_requests, running, timeline};
 use crate::model::releases::{Registration, Release};
 use crate::model::time::{Span, Time};
+use crate::wire::{self, Balance, Deploy, DeployState, Deployment, Image, Phase, ReleaseRef, Running};
 
 /// Most plans that can be asked about; older ones stay in the log.
 const PLANS_MAX: usize = 1_000;
@@ -48,7 +46,7 @@ pub struct Followed {
 }
 
 /// Where the application of a plan stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interruption {
     /// When.
     pub at: Time,
@@ -178,27 +176,28 @@ fn told(world: &World<'_>, followed: &Followed, course: &Course) -> Deploy {
             .and_then(|version| known(world, planned, version))
             .map(|it| it.id.clone()),
     });
+    let causes = if state == DeployState::NotSeen { causes(world, followed, course) } else { Vec::new() };
     Deploy {
         id: planned.id.clone(),
         environment: planned.environment.clone(),
         release: release(world, followed),
         image: planned.image.clone(),
-        kind: planned.kind,
+        kind: planned.kind.into(),
         from,
         state,
         planned_at: followed.planned_at,
         applied_at: followed.applied_at,
-        interrupted: followed.interrupted.clone(),
+        interrupted: followed.interrupted.as_ref().map(Into::into),
         observed_at: seen.observed_at,
         settled_at: seen.settled_at,
         deployment_id: seen.deployment_id,
         namespace: followed.aim.as_ref().map(|aim| aim.namespace.clone()),
-        workloads: followed.aim.iter().flat_map(|aim| aim.targets.clone()).collect(),
+        workloads: followed.aim.iter().flat_map(|aim| &aim.targets).map(Into::into).collect(),
         commands: planned.commands.clone(),
         gained: balance(world, planned, &planned.gained),
         lost: balance(world, planned, &planned.lost),
-        warnings: planned.warnings.clone(),
-        causes: if state == DeployState::NotSeen { causes(world, followed, course) } else { Vec::new() },
+        warnings: planned.warnings.iter().map(Into::into).collect(),
+        causes,
         text: planned.text.clone(),
     }
 }
@@ -306,10 +305,10 @@ fn release(world: &World<'_>, followed: &Followed) -> ReleaseRef {
 }
 
 fn balance(world: &World<'_>, planned: &Planned, versions: &[String]) -> Balance {
-    let releases: Vec<ReleaseView> = versions
+    let releases: Vec<wire::Release> = versions
         .iter()
         .filter_map(|version| known(world, planned, version))
-        .map(|release| ReleaseView::from(release.as_ref()))
+        .map(|release| wire::Release::from(release.as_ref()))
         .collect();
     let (fixes, pull_requests) = fixes_and_pull_requests(&releases);
     Balance { releases, fixes, pull_requests }

@@ -1,7 +1,6 @@
 //! What a cluster says of an environment's workloads, and which of them a repository goes to.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::image;
 use super::workload::{Workload, WorkloadKind};
@@ -65,8 +64,7 @@ pub enum PullSecret {
 }
 
 /// A workload that a deploy goes to, and which of its containers. It is in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = DeployTarget)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// What it is.
     pub kind: WorkloadKind,

@@ -20,16 +20,14 @@ mod tests;
 mod workload;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::event::EnvironmentName;
 use super::oci::{Digest, Repository};
-use super::questions::{ReleaseRef, ReleaseView};
-use super::time::Time;
+use crate::wire::{self, in_words};
 
 pub use aim::Cluster;
 pub use commands::{VERSION_LABEL, label, pull_secret};
-pub use find::{Candidate, NoPlan, Wish};
+pub use find::{CANDIDATES_MAX, NoPlan, Wish};
 pub use follow::{Deploys, Followed, Interruption, follow, follow_all, outdated};
 pub use found::{Aim, Container, Found, PullSecret, Surroundings, TARGETS_MAX, Target};
 pub use plan::{Plan, World, plan};
@@ -76,7 +74,7 @@ pub struct Origin {
 }
 
 /// What a deploy would be, seen from what runs. It is in the log: new ones go at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployKind {
     /// The first image of a service.
@@ -94,8 +92,7 @@ pub enum DeployKind {
 }
 
 /// What whoever carries a plan out should know first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = DeployWarning)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// What it is about.
     pub kind: WarningKind,
@@ -104,7 +101,7 @@ pub struct Warning {
 }
 
 /// What a warning is about. It is in the log: new ones go at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
     /// It takes releases back.
@@ -135,83 +132,31 @@ pub enum WarningKind {
     PullSecret,
 }
 
-/// How far a deploy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeployState {
-    /// Nothing of it was seen yet.
-    Planned,
-    /// Landfall told the cluster.
-    Applied,
-    /// A pull of its image came with a token of its environment.
-    Observed,
-    /// Its rollout has settled.
-    Settled,
-    /// No pull came for a while.
-    NotSeen,
+in_words! {
+    DeployKind => DeployKind { Initial, Upgrade, Rollback, Rebuild, Changed, Unchanged }
+    WarningKind => DeployWarningKind {
+        Rollback, AlreadyRunning, AlreadyLive, RollingOut, PullPolicy, NoLiveToken, DigestUnknown, NeverSeen,
+        WorkloadGuessed, Failing, NoWorkload, ClusterUnknown, PullSecret,
+    }
+    WorkloadKind => WorkloadKind { Deployment, StatefulSet, DaemonSet, CronJob }
 }
 
-/// Releases that come or go, and what they weigh.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Balance {
-    /// The releases, in publishing order.
-    pub releases: Vec<ReleaseView>,
-    /// How many fixes, security fixes among them, they brought.
-    pub fixes: usize,
-    /// Their pull requests, in rising order.
-    pub pull_requests: Vec<u64>,
+impl From<&Warning> for wire::DeployWarning {
+    fn from(warning: &Warning) -> Self {
+        Self { kind: warning.kind.into(), text: warning.text.clone() }
+    }
 }
 
-/// A deploy, as every surface shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Deploy {
-    /// Its identifier.
-    pub id: String,
-    /// Where.
-    pub environment: EnvironmentName,
-    /// Which release.
-    pub release: ReleaseRef,
-    /// The image as a workload names it, through the proxy.
-    pub image: String,
-    /// What it is, seen from what ran when it was planned.
-    pub kind: DeployKind,
-    /// What ran when it was planned.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<super::questions::Image>,
-    /// How far it is.
-    pub state: DeployState,
-    /// When it was planned.
-    pub planned_at: Time,
-    /// When Landfall had told the cluster all of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub applied_at: Option<Time>,
-    /// Where its application stopped; nothing once all of it was applied.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub interrupted: Option<Interruption>,
-    /// The first pull of it since.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_at: Option<Time>,
-    /// When its rollout had settled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settled_at: Option<Time>,
-    /// The deployment that its pulls made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deployment_id: Option<String>,
-    /// The namespace of its workloads, where the cluster was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// The workloads that the cluster has for it; none where it was not asked or has none.
-    pub workloads: Vec<Target>,
-    /// Commands for a shell that do it, in their order.
-    pub commands: Vec<String>,
-    /// What comes with it.
-    pub gained: Balance,
-    /// What it takes back.
-    pub lost: Balance,
-    /// What whoever carries it out should know first.
-    pub warnings: Vec<Warning>,
-    /// Why nothing was seen: what is likely, the likeliest first.
-    pub causes: Vec<String>,
-    /// The plan in a sentence or two.
-    pub text: String,
+impl From<&Target> for wire::DeployTarget {
+    fn from(target: &Target) -> Self {
+        let Target { kind, name, containers, init_containers } = target.clone();
+        Self { kind: kind.into(), name, containers, init_containers }
+    }
+}
+
+impl From<&Interruption> for wire::Interruption {
+    fn from(interruption: &Interruption) -> Self {
+        let Interruption { at, applied, not_applied, why } = interruption.clone();
+        Self { at, applied, not_applied, why }
+    }
 }

@@ -11,11 +11,12 @@ use crate::model::deployments::State;
 use crate::model::directory::Directory;
 use crate::model::event::{EnvironmentName, TokenKind};
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::questions::{FailedAttempt, Phase, RunningService, Searched, history, running};
+use crate::model::questions::{history, running};
 use crate::model::quotes::quoted;
 use crate::model::registries::Registries;
 use crate::model::releases::{ChangeKind, Named, Number, Relation, Release};
 use crate::model::time::Time;
+use crate::wire::{FailedAttempt, Phase, RunningService, Searched};
 
 /// Versions that a plan names at most on each side.
 pub(super) const VERSIONS_MAX: usize = 200;

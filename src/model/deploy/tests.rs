@@ -8,7 +8,8 @@ use crate::model::event::{Event, Method, Object, Observation, TokenId, TokenKind
 use crate::model::questions::{Finder, search};
 use crate::model::registries::{Registries, Registry};
 use crate::model::releases::{Change, Registration};
-use crate::model::time::Span;
+use crate::model::time::{Span, Time};
+use crate::wire::{Deploy, DeployState};
 
 const HOST: &str = "registry.test:5000";
 

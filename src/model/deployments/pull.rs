@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::model::agent::Runtime;
 use crate::model::event::{Method, Object, Observation};
@@ -84,7 +83,7 @@ pub(crate) struct Open {
 }
 
 /// The strength of a pull as evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
     /// A HEAD alone: the node has the image already, and asked whether its tag still says so.

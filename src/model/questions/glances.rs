@@ -10,6 +10,7 @@ use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, T
 use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Catalogue, Registration};
 use crate::model::time::{Span, Time};
+use crate::wire;
 
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
@@ -127,7 +128,7 @@ fn a_story_has_the_rollout_and_the_pulls_behind_each_change() {
     let state = folded([pulled("production", "web", 0, 0), pulled("production", "web", 1, DAY)]);
     let story = story(&state, &env("production"), after(2 * DAY), 1, None);
     let chapter = &story.chapters[0];
-    assert_eq!(chapter.deployment.changes[0].kind, Kind::Upgrade);
+    assert_eq!(chapter.deployment.changes[0].kind, wire::Kind::Upgrade);
     let counts: Vec<u32> = chapter.curves[0].points.iter().map(|(_, nodes)| *nodes).collect();
     assert_eq!(counts, [1, 2, 3]);
     assert_eq!(chapter.curves[0].took, Span::from_secs(40));
@@ -215,7 +216,7 @@ proptest! {
         let (name, now) = (env("production"), after(minutes + asked));
         let card = latest(&state, &name, now);
         let first = timeline(&state, &name, now, 1, None).deployments.into_iter().next();
-        let of_card = card.map(|it| (it.id, it.kind, it.state, it.changes));
+        let of_card = card.map(|it| (it.id, it.kind.into(), it.state.into(), it.changes));
         let of_timeline = first.map(|it| (it.id, it.kind, it.state, it.changes));
         prop_assert_eq!(of_card, of_timeline);
     }

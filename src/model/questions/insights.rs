@@ -14,15 +14,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::view::{Kind, Phase};
-use super::{Asked, Step, asked};
+use super::service::{Asked, asked};
+use super::states::{Kind, Phase};
+use super::step::Step;
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::{Span, Time};
 
 /// Most weeks that are looked at.
-pub(super) const WEEKS_MAX: usize = 52;
+pub const WEEKS_MAX: usize = 52;
 const WEEK: Span = Span::from_mins(7 * 24 * 60);
 
 /// The measures of an environment.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::Asked;
-use super::step::{ordered_version, tag, version};
-use super::view::Phase;
+use super::image::{ordered_version, tag, version};
+use super::service::Asked;
+use super::states::Phase;
 use crate::model::deployments::State;
 use crate::model::deployments::course::Course;
 use crate::model::oci::{Digest, Repository};

@@ -6,12 +6,13 @@
 use super::curve::Curve;
 use super::incomplete::incomplete;
 use super::matrix::{Row, rows};
+use super::service::{Asked, asked, attempts};
+use super::states::{Kind, Phase};
 use super::timeline::{Group, grouped_since};
-use super::view::{Change, Kind, Phase};
-use super::{Asked, asked, attempts};
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::time::{Span, Time};
+use crate::wire::ServiceChange;
 
 /// Changes of the latest deployment that a card shows; the others are counted.
 const SHOWN_MAX: usize = 5;
@@ -69,7 +70,7 @@ pub struct Latest {
     /// The first evidence.
     pub started_at: Time,
     /// Some of its changes.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ServiceChange>,
     /// How many changes are not shown.
     pub more: usize,
     /// The most nodes that showed one of its changes.
@@ -107,7 +108,7 @@ impl Place {
         Self {
             name: name.clone(),
             services: running.len(),
-            state: running.iter().map(|(phase, _)| *phase).max_by_key(|phase| phase.unrest()),
+            state: running.iter().map(|(phase, _)| *phase).max(),
             failing,
             is_incomplete: incomplete(state, name, now).is_some(),
             unconfirmed_since: last_seen_at.filter(|at| here.since(*at) > settle).map(|at| state.told(at)),

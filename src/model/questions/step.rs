@@ -1,20 +1,18 @@
 //! One change of one service, and what can be said of it.
 
-use std::sync::Arc;
-
 use crate::model::deployments::State;
 use crate::model::deployments::claim::End;
 use crate::model::deployments::course::{Course, Seen};
 use crate::model::deployments::service::Service;
 use crate::model::deployments::verdict::{Correction, Finding, Rule, Thought};
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::releases::{Named, Number, Relation, Release};
+use crate::model::releases::{Named, Relation};
 use crate::model::time::Time;
 
-use super::release::ReleaseView;
-use super::view::{
-    Change, ChangeEvidence, Confidence, CorrectionView, Image, Kind, Phase, PullEvidence, RuleView,
-};
+use super::convert::of_image;
+use super::image::{image, ordered_version, release_of, tag};
+use super::states::{Confidence, Kind, Phase};
+use crate::wire::{self, ChangeEvidence, Image, PullEvidence, ServiceChange};
 
 /// Most images that ran before a change and are looked through for releases that nobody registered.
 const RAN_MAX: usize = 64;
@@ -61,7 +59,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn view(&self, state: &State) -> Change {
+    pub(super) fn view(&self, state: &State) -> ServiceChange {
         let kind = self.kind(state);
         let to = self.course.digest;
         let to_tagged = (&to, tag(self.course));
@@ -72,18 +70,21 @@ impl Step<'_> {
             }
             _ => {
                 let release = release_of(state, self.repository, &to, tag(self.course));
-                (release.map(|release| ReleaseView::from(release.as_ref())).into_iter().collect(), Vec::new())
+                (
+                    release.map(|release| wire::Release::from(release.as_ref())).into_iter().collect(),
+                    Vec::new(),
+                )
             }
         };
-        Change {
+        ServiceChange {
             repository: self.repository.clone(),
-            kind,
+            kind: kind.into(),
             from: self.from.as_ref().map(|(from, tag)| image(state, self.repository, from, *tag)),
             to: image(state, self.repository, &to, tag(self.course)),
-            state: self.state,
+            state: self.state.into(),
             started_at: state.told(self.course.opened_at),
             settled_at: self.settled_at.map(|at| state.told(at)),
-            confidence: confidence(self.state, self.course),
+            confidence: self.confidence().into(),
             releases,
             reverted,
             clients: self.course.nodes,
@@ -92,19 +93,20 @@ impl Step<'_> {
         }
     }
 
-    fn corrections(&self, state: &State) -> Vec<CorrectionView> {
+    fn corrections(&self, state: &State) -> Vec<wire::Correction> {
         let view = |correction: &Correction| {
             let tag = correction.tag.as_ref().map(Tag::as_str);
             let image = image(state, self.repository, &correction.digest, tag);
             let text = in_sentence(correction, &image);
-            let (at, was, now) = (state.told(correction.at), correction.was, correction.now);
-            CorrectionView { at, image, was, now, rule: correction.rule.into(), text }
+            let (was, now) = (correction.was.into(), correction.now.into());
+            let (at, rule) = (state.told(correction.at), correction.rule.into());
+            wire::Correction { at, image, was, now, rule, text }
         };
         self.course.corrections.iter().map(view).collect()
     }
 
     /// The rules that spoke: by which it took over, what was set aside, whether it is over, what it is.
-    fn rules(&self) -> Vec<RuleView> {
+    fn rules(&self) -> Vec<wire::Rule> {
         let mut rules = vec![self.rule];
         let spoke = [
             (self.course.is_shared, Rule::SharedAddress),
@@ -113,20 +115,20 @@ impl Step<'_> {
             (self.from.is_some(), Rule::Order),
         ];
         rules.extend(spoke.into_iter().filter(|(spoke, rule)| *spoke && *rule != self.rule).map(|it| it.1));
-        rules.into_iter().map(RuleView::from).collect()
+        rules.into_iter().map(Into::into).collect()
     }
 
     /// The releases after `low` up to and with `high`: those of the catalogue, and the latest images that ran here of
     /// which it knows nothing, by the versions that their tags name.
-    fn between(&self, state: &State, low: Tagged<'_>, high: Tagged<'_>) -> Vec<ReleaseView> {
+    fn between(&self, state: &State, low: Tagged<'_>, high: Tagged<'_>) -> Vec<wire::Release> {
         let (catalogue, repository) = (state.catalogue(), self.repository);
         let version_of = |(digest, tag): Tagged<'_>| ordered_version(state, repository, digest, tag);
         let (low_version, high_version) = (version_of(low), version_of(high));
         let low = Named { digest: low.0, version: low_version.as_deref() };
         let high = Named { digest: high.0, version: high_version.as_deref() };
         let known = catalogue.between(repository, low, high);
-        let mut releases: Vec<ReleaseView> =
-            known.into_iter().map(|it| ReleaseView::from(it.as_ref())).collect();
+        let mut releases: Vec<wire::Release> =
+            known.into_iter().map(|it| wire::Release::from(it.as_ref())).collect();
         for course in self.ran() {
             if release_of(state, repository, &course.digest, tag(course)).is_some()
                 || releases.iter().any(|release| release.digest == Some(course.digest))
@@ -141,7 +143,7 @@ impl Step<'_> {
             };
             if course.digest == *high.digest || lies_between() {
                 let since = state.told(course.opened_at);
-                releases.push(ReleaseView::of_image(repository, course.digest, version, since));
+                releases.push(of_image(repository, course.digest, version, since));
             }
         }
         releases
@@ -160,6 +162,11 @@ impl Step<'_> {
         }
         ran.reverse();
         ran
+    }
+
+    /// How sure it is.
+    pub(super) fn confidence(&self) -> Confidence {
+        confidence(self.state, self.course)
     }
 
     /// "9 of 12 nodes within 6 min; 2 stragglers".
@@ -192,7 +199,7 @@ impl Step<'_> {
     pub(super) fn evidence(&self, state: &State) -> ChangeEvidence {
         let mut seen: Vec<&Seen> = self.course.evidence.iter().collect();
         seen.sort_by_key(|seen| seen.at);
-        let pulls = seen.into_iter().map(|seen| PullEvidence::new(state, seen)).collect();
+        let pulls = seen.into_iter().map(|seen| pull(state, seen)).collect();
         ChangeEvidence {
             repository: self.repository.clone(),
             digest: self.course.digest,
@@ -205,21 +212,19 @@ impl Step<'_> {
     }
 }
 
-impl PullEvidence {
-    fn new(state: &State, seen: &Seen) -> Self {
-        Self {
-            at: state.told(seen.at),
-            client: seen.client.clone(),
-            tag: seen.tag.as_ref().map(|tag| tag.as_str().to_owned()),
-            grade: seen.grade,
-            arrived: seen.arrived,
-        }
+fn pull(state: &State, seen: &Seen) -> PullEvidence {
+    PullEvidence {
+        at: state.told(seen.at),
+        client: seen.client.clone(),
+        tag: seen.tag.as_ref().map(|tag| tag.as_str().to_owned()),
+        grade: seen.grade.into(),
+        arrived: seen.arrived,
     }
 }
 
 /// "v2.3.0 seemed to be back with a pull by 10.0.1.7; it was a straggler (rule 8, stragglers)".
 fn in_sentence(correction: &Correction, image: &Image) -> String {
-    let name = image.version.clone().unwrap_or_else(|| image.digest.short());
+    let name = image.label();
     let by = correction.client.as_ref().map(|client| format!(" with a pull by {client}")).unwrap_or_default();
     let was = match correction.was {
         Thought::Replaced => "was thought to be replaced".to_owned(),
@@ -236,18 +241,17 @@ fn in_sentence(correction: &Correction, image: &Image) -> String {
 }
 
 /// "payment rolled back from v2.3.1 to v2.3.0 (9 nodes within 6 min)".
-pub(super) fn sentence(change: &Change) -> String {
+pub(super) fn sentence(change: &ServiceChange) -> String {
     let name = change.repository.as_str().rsplit('/').next().unwrap_or_default();
-    let of = |image: &Image| image.version.clone().unwrap_or_else(|| image.digest.short());
-    let to = of(&change.to);
-    let from = change.from.as_ref().map(of).unwrap_or_default();
+    let to = change.to.label();
+    let from = change.from.as_ref().map(Image::label).unwrap_or_default();
     let what = match change.kind {
-        Kind::Initial => format!("{name} {to} appeared"),
-        Kind::Upgrade => format!("{name} upgraded from {from} to {to}"),
-        Kind::Rollback => format!("{name} rolled back from {from} to {to}"),
-        Kind::Restore => format!("{name} restored from {from} to {to}"),
-        Kind::Rebuild => format!("{name} {to} rebuilt"),
-        Kind::Changed => format!("{name} changed from {from} to {to}"),
+        wire::Kind::Initial => format!("{name} {to} appeared"),
+        wire::Kind::Upgrade => format!("{name} upgraded from {from} to {to}"),
+        wire::Kind::Rollback => format!("{name} rolled back from {from} to {to}"),
+        wire::Kind::Restore => format!("{name} restored from {from} to {to}"),
+        wire::Kind::Rebuild => format!("{name} {to} rebuilt"),
+        wire::Kind::Changed | wire::Kind::Unlisted(_) => format!("{name} changed from {from} to {to}"),
     };
     format!("{what} ({})", change.reason)
 }
@@ -255,59 +259,6 @@ pub(super) fn sentence(change: &Change) -> String {
 pub(super) fn confidence(state: Phase, course: &Course) -> Confidence {
     let is_settled = matches!(state, Phase::Settled | Phase::Aborted);
     if is_settled && course.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
-}
-
-pub(super) fn tag(course: &Course) -> Option<&str> {
-    course.tag.as_ref().map(Tag::as_str)
-}
-
-pub(super) fn image(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Image {
-    let release = release_of(state, repository, digest, tag);
-    Image {
-        digest: *digest,
-        version: version(state, repository, digest, tag),
-        release_id: release.map(|release| release.id.clone()),
-    }
-}
-
-/// The release that an image belongs to: by its digest, by the version in its labels, which may have been learned in
-/// another repository, or by its tag where that release knows no image.
-pub(super) fn release_of<'a>(
-    state: &'a State,
-    repository: &Repository,
-    digest: &Digest,
-    tag: Option<&str>,
-) -> Option<&'a Arc<Release>> {
-    let line = state.catalogue().line(repository)?;
-    let by_label = || line.with_version(state.labelled_version(digest)?);
-    let by_tag = || line.with_version(tag?).filter(|release| release.digest().is_none());
-    line.with_digest(digest).or_else(by_label).or_else(by_tag)
-}
-
-/// From the catalogue, else from the image's labels, else the tag it was pulled by.
-pub(super) fn version(
-    state: &State,
-    repository: &Repository,
-    digest: &Digest,
-    tag: Option<&str>,
-) -> Option<String> {
-    let released = release_of(state, repository, digest, tag);
-    let released = released.map(|release| release.version.as_str());
-    released.or_else(|| state.labelled_version(digest)).or(tag).map(str::to_owned)
-}
-
-/// A version that can tell an order: a tag such as `latest` names no version.
-pub(super) fn ordered_version(
-    state: &State,
-    repository: &Repository,
-    digest: &Digest,
-    tag: Option<&str>,
-) -> Option<String> {
-    let line = state.catalogue().line(repository);
-    match line.and_then(|line| line.with_digest(digest)) {
-        Some(released) => Some(released.version.clone()),
-        None => version(state, repository, digest, tag.filter(|tag| Number::parse(tag).is_some())),
-    }
 }
 
 /// "40 s", "6 min", "2 h".

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::curve::Curve;
 use super::timeline::{Group, in_any, page};
-use super::view::{ChangeEvidence, Deployment};
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
+use crate::wire::{ChangeEvidence, Deployment};
 
 /// Changes of a deployment that are told with everything behind them: as many as somebody reads.
 const CHANGES_MAX: usize = 100;

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use super::incomplete::incomplete;
+use super::service::{Asked, asked};
+use super::states::{Confidence, Kind, Phase};
 use super::step::{Step, sentence};
-use super::view::{Change, Confidence, Deployment, Evidence, Kind, Phase, Timeline};
-use super::{Asked, asked};
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::{Span, Time};
+use crate::wire::{Deployment, Evidence, ServiceChange, Timeline};
 
 /// How far back a page looks at first, in settle times; then four times as far, until it is full.
 const LOOK_BACK: i64 = 64;
@@ -131,11 +132,6 @@ pub(super) fn grouped_since<'a>(state: &State, asked: &'a [Asked<'_>], from: Tim
     }
 }
 
-/// What an identifier stands for, if it can be one.
-pub(super) fn identity(id: &str) -> Option<u64> {
-    u64::from_str_radix(id.strip_prefix("dep_")?, 16).ok()
-}
-
 fn group(mut steps: Vec<Step<'_>>, settle: Span) -> Vec<Group<'_>> {
     steps.sort_by(|a, b| (a.course.opened_at, a.repository).cmp(&(b.course.opened_at, b.repository)));
     let mut groups: Vec<Group<'_>> = Vec::new();
@@ -171,27 +167,27 @@ impl Group<'_> {
 
     /// The least settled state of its changes.
     pub(super) fn phase(&self) -> Phase {
-        self.0.iter().map(|step| step.state).max_by_key(|state| state.unrest()).unwrap_or(Phase::RollingOut)
+        self.0.iter().map(|step| step.state).max().unwrap_or(Phase::RollingOut)
     }
 
     /// The gravest kind of its changes.
     pub(super) fn kind(&self, state: &State) -> Kind {
-        self.0.iter().map(|step| step.kind(state)).max_by_key(|kind| kind.gravity()).unwrap_or(Kind::Changed)
+        self.0.iter().map(|step| step.kind(state)).max().unwrap_or(Kind::Changed)
     }
 
     pub(super) fn view(&self, state: &State, env: &EnvironmentName) -> Deployment {
-        let changes: Vec<Change> = self.0.iter().map(|step| step.view(state)).collect();
+        let changes: Vec<ServiceChange> = self.0.iter().map(|step| step.view(state)).collect();
         let phase = self.phase();
-        let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| kind.gravity());
         let settled = changes.iter().filter_map(|change| change.settled_at).max();
+        let confidence = self.0.iter().map(Step::confidence).min().unwrap_or(Confidence::Tentative);
         Deployment {
             id: self.id(),
             environment: env.clone(),
-            state: phase,
-            kind: kind.unwrap_or(Kind::Changed),
+            state: phase.into(),
+            kind: self.kind(state).into(),
             started_at: self.started_at(state).unwrap_or_default(),
             settled_at: settled.filter(|_| phase == Phase::Settled),
-            confidence: changes.iter().map(|change| change.confidence).min().unwrap_or(Confidence::Tentative),
+            confidence: confidence.into(),
             releases_landed: changes.iter().map(|change| change.releases.len()).sum(),
             releases_reverted: changes.iter().map(|change| change.reverted.len()).sum(),
             summary: summary(&changes),
@@ -201,7 +197,7 @@ impl Group<'_> {
 }
 
 /// What happened, in a sentence; of very many changes, the first.
-fn summary(changes: &[Change]) -> String {
+fn summary(changes: &[ServiceChange]) -> String {
     let mut sentences: Vec<String> = changes.iter().take(SENTENCES_MAX).map(sentence).collect();
     if let Some(more @ 1..) = changes.len().checked_sub(SENTENCES_MAX) {
         sentences.push(format!("and {more} more"));

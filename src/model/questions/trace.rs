@@ -1,37 +1,33 @@
 //! Where one release went: since when it is live, where a later one took its place, where it was rolled back.
 
-use serde::Serialize;
-
-use super::Asked;
-use super::step::{image, ordered_version, release_of, tag};
-use super::verify::Standing;
-use super::view::{Image, Phase};
+use super::image::{image, ordered_version, release_of, tag};
+use super::service::Asked;
+use super::states::{Phase, Standing};
 use crate::model::deployments::State;
 use crate::model::deployments::claim::End;
 use crate::model::deployments::course::Course;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::releases::{Named, Release};
 use crate::model::time::Time;
+use crate::wire::Image;
 
 /// The environments that run a service of a release's repository, in the order of their names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// Environment by environment.
     pub stays: Vec<Stay>,
 }
 
 /// What became of a release in one environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stay {
     /// Where.
     pub environment: EnvironmentName,
     /// Where it stands: contained in what runs, rolled back, or never there.
     pub state: Standing,
     /// Since when it is contained in what runs; for what was rolled back, since when it is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
     /// When it, or a later release that contains it, first came.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub first_at: Option<Time>,
     /// What runs.
     pub running: Image,

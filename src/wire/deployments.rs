@@ -1,0 +1,222 @@
+//! Deployments, their changes, and the pulls behind them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::release::Release;
+use super::running::Incomplete;
+use super::words::{Confidence, Finding, Grade, Kind, Phase, Thought};
+use crate::model::names::EnvironmentName;
+use crate::model::oci::{Digest, Repository};
+use crate::model::time::Time;
+
+/// An image of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Image {
+    /// Its top-level digest.
+    pub digest: Digest,
+    /// Its version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its release, where the catalogue has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_id: Option<String>,
+}
+
+impl Image {
+    /// Its version, or else its digest, short.
+    pub fn label(&self) -> String {
+        self.version.clone().unwrap_or_else(|| self.digest.short())
+    }
+}
+
+/// One service's part of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceChange {
+    /// Which service.
+    pub repository: Repository,
+    /// What it is.
+    pub kind: Kind,
+    /// What ran before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Image>,
+    /// What runs now.
+    pub to: Image,
+    /// Its own state.
+    pub state: Phase,
+    /// Its own first evidence.
+    pub started_at: Time,
+    /// When it settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Time>,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// The releases that came with it.
+    pub releases: Vec<Release>,
+    /// The releases that it took back.
+    pub reverted: Vec<Release>,
+    /// How many nodes showed it.
+    pub clients: u32,
+    /// Why, in words.
+    pub reason: String,
+    /// What later observations took back, in order: the latest eight.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrections: Vec<Correction>,
+}
+
+/// An earlier judgement that a later observation took back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CorrectionView)]
+pub struct Correction {
+    /// When.
+    pub at: Time,
+    /// Of which image.
+    #[serde(flatten)]
+    pub image: Image,
+    /// What was thought of it.
+    pub was: Thought,
+    /// What is thought of it now.
+    pub now: Finding,
+    /// The rule that spoke.
+    pub rule: Rule,
+    /// The same in words.
+    pub text: String,
+}
+
+/// A rule of the README of `deployments`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RuleView)]
+pub struct Rule {
+    /// Its number there.
+    pub number: u8,
+    /// Its name there.
+    pub name: Cow<'static, str>,
+}
+
+/// An environment's deployment: service changes that went out together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Deployment {
+    /// Its identifier: the same for the same log.
+    pub id: String,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// The least settled state of its changes.
+    pub state: Phase,
+    /// The gravest kind of its changes.
+    pub kind: Kind,
+    /// The first evidence.
+    pub started_at: Time,
+    /// When the last change settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Time>,
+    /// The lowest confidence of its changes.
+    pub confidence: Confidence,
+    /// The changes, in the order in which they opened.
+    pub changes: Vec<ServiceChange>,
+    /// How many releases came with it.
+    pub releases_landed: usize,
+    /// How many releases it took back.
+    pub releases_reverted: usize,
+    /// What happened, in a sentence.
+    pub summary: String,
+}
+
+/// A page of deployments, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Timeline {
+    /// The deployments.
+    pub deployments: Vec<Deployment>,
+    /// What to ask for as `before` to get the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// What the answer may lack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
+}
+
+/// The pulls behind a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    /// The deployment.
+    pub deployment: String,
+    /// Change by change.
+    pub changes: Vec<ChangeEvidence>,
+}
+
+/// The pulls behind one service's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeEvidence {
+    /// Which service.
+    pub repository: Repository,
+    /// To what.
+    pub digest: Digest,
+    /// Why, in words.
+    pub reason: String,
+    /// The rules that spoke, in the order in which they did.
+    pub rules: Vec<Rule>,
+    /// What later observations took back, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrections: Vec<Correction>,
+    /// How many pulls there were; the list has the first and the last of them.
+    pub pulls_total: u32,
+    /// Pulls, in the order of their times.
+    pub pulls: Vec<PullEvidence>,
+}
+
+/// One pull.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PullEvidence {
+    /// When it began.
+    pub at: Time,
+    /// From where.
+    pub client: Arc<str>,
+    /// The tag, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// What it proves.
+    pub grade: Grade,
+    /// Whether the node came to the image with it.
+    pub arrived: bool,
+}
+
+/// What changed in an environment between two times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Changes {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// From this time on.
+    pub from: Time,
+    /// Up to this time.
+    pub until: Time,
+    /// The deployments that began in between, the newest first.
+    pub deployments: Vec<Deployment>,
+    /// How many of them were rollbacks.
+    pub rollbacks: usize,
+    /// The releases that came and stayed or were taken back, in the order in which they came.
+    pub releases: Vec<Release>,
+    /// The releases that were taken back.
+    pub reverted: Vec<Release>,
+    /// How many fixes came.
+    pub fixes: usize,
+    /// The pull requests that came, in rising order.
+    pub pull_requests: Vec<u64>,
+    /// What the answer may lack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
+}
+
+/// The history of one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct History {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Of which repository.
+    pub repository: Repository,
+    /// Its changes, the newest first.
+    pub changes: Vec<ServiceChange>,
+    /// There are older ones.
+    pub is_cut: bool,
+}
