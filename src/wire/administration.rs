@@ -18,16 +18,16 @@ use crate::model::time::Time;
 pub struct Environment {
     /// Its name.
     pub name: EnvironmentName,
-    /// What it is, for people.
+    /// A description for people.
     pub description: String,
     /// The colour of its badge: `#rrggbb`.
     pub color: String,
-    /// When it was made.
+    /// Time when it was made.
     pub created_at: Time,
-    /// What changed last in it.
+    /// Its latest deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest_deployment: Option<Deployment>,
-    /// How many of its tokens are accepted.
+    /// Number of its tokens that are accepted.
     pub tokens_active: usize,
 }
 
@@ -36,16 +36,16 @@ pub struct Environment {
 pub struct Token {
     /// Its public identifier.
     pub id: TokenId,
-    /// What people call it.
+    /// Its name, for people.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub kind: TokenKind,
-    /// When it was made.
+    /// Time when it was made.
     pub created_at: Time,
     /// From when on it is refused; never without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
-    /// When it was revoked.
+    /// Time when it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Time>,
     /// Its latest use.
@@ -54,12 +54,12 @@ pub struct Token {
     /// The address of its latest use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_from: Option<String>,
-    /// How many pulls it was used for.
+    /// Number of pulls that it was used for.
     pub pulls: u64,
     /// The token that took its place when it was rotated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub successor: Option<TokenId>,
-    /// What about its use should be looked at.
+    /// Warnings about its use.
     #[serde(default)]
     #[schema(required = true)]
     pub warnings: Vec<TokenWarning>,
@@ -68,7 +68,7 @@ pub struct Token {
 /// Something about a token that somebody should look at.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TokenWarning {
-    /// What it is.
+    /// Its kind.
     pub kind: TokenWarningKind,
     /// The first time since it was last quiet for a month.
     pub since: Time,
@@ -83,9 +83,9 @@ pub struct TokenWarning {
 pub struct NewToken {
     /// Its public identifier.
     pub id: TokenId,
-    /// What people call it.
+    /// Its name, for people.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub kind: TokenKind,
     /// The name that goes with the secret: the environment's.
     pub username: EnvironmentName,
@@ -94,7 +94,7 @@ pub struct NewToken {
     /// The ready commands with the secret in them.
     #[serde(flatten)]
     pub instructions: Instructions,
-    /// When it was made.
+    /// Time when it was made.
     pub created_at: Time,
     /// From when on it is refused; never without.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,14 +133,14 @@ pub struct AdminToken {
     pub id: TokenId,
     /// Whose it is, or what uses it.
     pub name: String,
-    /// What it allows.
+    /// Its permissions.
     pub kind: Role,
-    /// When it was made.
+    /// Time when it was made.
     pub created_at: Time,
     /// From when on it is refused; never without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
-    /// When it was revoked.
+    /// Time when it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Time>,
 }
@@ -152,11 +152,11 @@ pub struct NewAdminToken {
     pub id: TokenId,
     /// Whose it is, or what uses it.
     pub name: String,
-    /// What it allows.
+    /// Its permissions.
     pub kind: Role,
     /// The secret.
     pub secret: String,
-    /// When it was made.
+    /// Time when it was made.
     pub created_at: Time,
     /// From when on it is refused; never without.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,7 +168,7 @@ pub struct NewAdminToken {
 pub struct AuditTrail {
     /// The entries.
     pub entries: Vec<AuditEntry>,
-    /// What to ask for with `before` for the next page.
+    /// The value of `before` that gets the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<u64>,
 }
@@ -178,28 +178,28 @@ pub struct AuditTrail {
 pub struct AuditEntry {
     /// Its place in the log.
     pub id: u64,
-    /// When.
+    /// The time of it.
     pub at: Time,
-    /// Who.
+    /// The author.
     pub by: AuditActor,
     /// The surface that it came through.
     pub through: Through,
     /// The address that it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Arc<str>>,
-    /// What was done, in a word.
+    /// The change, in a word.
     pub action: Cow<'static, str>,
-    /// Where, if in one environment.
+    /// The environment, where it was in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentName>,
-    /// What was done, in words.
+    /// The change, in words.
     pub summary: String,
 }
 
-/// Who changed something.
+/// The author of a change.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuditActor {
-    /// What they showed: `admin_token`, `token_file`, `webhook` or `unknown`.
+    /// The credential that they showed: `admin_token`, `token_file`, `webhook` or `unknown`.
     pub kind: Cow<'static, str>,
     /// The admin token's identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,7 +215,7 @@ pub struct Caller {
     /// Whose it is.
     #[serde(flatten)]
     pub who: AuditActor,
-    /// What it allows.
+    /// Its permissions.
     pub role: Role,
 }
 
@@ -224,22 +224,22 @@ pub struct Caller {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Problem {
-    /// Which problem it is: `urn:landfall:problem:…`.
+    /// The problem's name: `urn:landfall:problem:…`.
     #[schema(required = true)]
     pub r#type: String,
-    /// What it is, in words that stay the same.
+    /// The problem in words that stay the same.
     #[schema(required = true)]
     pub title: String,
     /// The answer's status.
     #[schema(required = true)]
     pub status: u16,
-    /// What is wrong in this case, and what to do.
+    /// The mistake in this case, and the way to mend it.
     #[schema(required = true)]
     pub detail: String,
     /// The field or parameter that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What is there already and otherwise.
+    /// Fields that are registered already and otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
     /// The releases of which one may be meant.
@@ -248,7 +248,7 @@ pub struct Problem {
 }
 
 words! {
-    /// What a token was made for; it decides what its pulls can prove.
+    /// Purpose of a token; it decides what its pulls can prove.
     TokenKind {
         /// Image pull secrets of a cluster: its pulls are evidence for deployments.
         Cluster = "cluster",
@@ -268,7 +268,7 @@ words! {
         /// One address pulls with it and with a token of another environment, back and forth.
         TwoEnvironments = "two_environments",
     }
-    /// What an admin token allows.
+    /// Permissions of an admin token.
     Role {
         /// To see, and to change nothing.
         Viewer = "viewer",

@@ -10,7 +10,7 @@ use crate::model::time::Time;
 /// An answer.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Answered {
-    /// What was understood: `running`, `verify`, `missing`, `compare`, `changes`, `history`, `rollbacks`, `search`,
+    /// The intent that was understood: `running`, `verify`, `missing`, `compare`, `changes`, `history`, `rollbacks`, `search`,
     /// `deploy`, `tokens`, `create_environment`, `generate_token` or `unknown`.
     #[schema(value_type = String)]
     pub intent: Intent,
@@ -43,26 +43,26 @@ pub struct Answered {
     /// The language model that wrote the answer; Landfall's own answers have none. Its words prove nothing: `data` does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_by: Option<String>,
-    /// What the query behind it answered; `null` where there was none. `looked_up` where a model wrote the answer.
+    /// The answer of the query behind it; `null` where there was none. `looked_up` where a model wrote the answer.
     pub data: Value,
 }
 
 words! {
-    /// What a question in plain English asks for.
+    /// Intents of questions in plain English.
     Intent {
-        /// What runs.
+        /// The image that runs.
         Running = "running",
-        /// Whether a change is live.
+        /// Standing of a change.
         Verify = "verify",
-        /// Whether an environment is up to date, and what it lacks.
+        /// Releases that an environment lacks.
         Missing = "missing",
-        /// What two environments differ by.
+        /// Differences of two environments.
         Compare = "compare",
-        /// What changed in a stretch of time.
+        /// Changes in a stretch of time.
         Changes = "changes",
         /// The deployments of a service or an environment.
         History = "history",
-        /// What was rolled back.
+        /// Rollbacks.
         Rollbacks = "rollbacks",
         /// The release that has a change, or the changes of a release.
         Search = "search",

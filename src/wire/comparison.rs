@@ -1,4 +1,4 @@
-//! What an environment lacks of the releases, and what two environments differ by.
+//! Releases that an environment lacks, and differences of two environments.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,10 +11,10 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
 
-/// What an environment lacks.
+/// Releases that an environment lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Missing {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
     /// As of when.
     pub at: Time,
@@ -22,17 +22,17 @@ pub struct Missing {
     pub up_to_date: bool,
     /// Service by service, in the order of the repositories.
     pub services: Vec<MissingService>,
-    /// What the answer may lack.
+    /// Gaps that the answer may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incomplete: Option<Incomplete>,
 }
 
-/// What one service lacks.
+/// Releases that one service lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MissingService {
-    /// Which.
+    /// The service's repository.
     pub repository: Repository,
-    /// What it runs.
+    /// The image that it runs.
     pub running: Image,
     /// The latest release: in the order of releases, without pre-releases unless one is running. None where no
     /// release of the repository is known.
@@ -42,11 +42,11 @@ pub struct MissingService {
     pub up_to_date: bool,
     /// The releases after the running one, in publishing order.
     pub missing: Vec<Release>,
-    /// How many fixes, security fixes among them, those brought.
+    /// Number of fixes in those, security fixes among them.
     pub fixes: usize,
     /// Their pull requests, in rising order.
     pub pull_requests: Vec<u64>,
-    /// How long ago the first missing release was made, in whole seconds.
+    /// Age of the first missing release, in whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind_since_s: Option<i64>,
 }
@@ -58,16 +58,16 @@ pub struct Comparison {
     pub left: EnvironmentName,
     /// The right environment.
     pub right: EnvironmentName,
-    /// When the left one is looked at.
+    /// Time when the left one is looked at.
     pub left_at: Time,
-    /// When the right one is looked at.
+    /// Time when the right one is looked at.
     pub right_at: Time,
     /// Service by service, in the order of the repositories.
     pub services: Vec<ComparedService>,
-    /// What may be lacking of the left environment.
+    /// Gaps in what is known of the left environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_incomplete: Option<Incomplete>,
-    /// What may be lacking of the right environment.
+    /// Gaps in what is known of the right environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right_incomplete: Option<Incomplete>,
 }
@@ -75,19 +75,19 @@ pub struct Comparison {
 /// One service on both sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ComparedService {
-    /// Which.
+    /// The service's repository.
     pub repository: Repository,
-    /// What the left side runs.
+    /// The image that the left side runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<Image>,
-    /// What the right side runs.
+    /// The image that the right side runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right: Option<Image>,
-    /// Which one is ahead.
+    /// The relation of the two sides.
     pub relation: Ahead,
     /// The releases that one side has and the other lacks, in publishing order.
     pub releases: Vec<Release>,
-    /// How many fixes, security fixes among them, those releases brought.
+    /// Number of fixes in those releases, security fixes among them.
     pub fixes: usize,
     /// The pull requests of those releases, in rising order.
     pub pull_requests: Vec<u64>,

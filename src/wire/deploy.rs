@@ -14,31 +14,31 @@ use crate::model::time::Time;
 pub struct Deploy {
     /// Its identifier.
     pub id: String,
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
-    /// Which release.
+    /// The release.
     pub release: ReleaseRef,
     /// The image as a workload names it, through the proxy.
     pub image: String,
-    /// What it is, seen from what ran when it was planned.
+    /// Its kind, seen from what ran when it was planned.
     pub kind: DeployKind,
-    /// What ran when it was planned.
+    /// The image that ran when it was planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Image>,
-    /// How far it is.
+    /// Its progress.
     pub state: DeployState,
-    /// When it was planned.
+    /// Time when it was planned.
     pub planned_at: Time,
-    /// When Landfall had told the cluster all of it.
+    /// Time when Landfall had told the cluster all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_at: Option<Time>,
-    /// Where its application stopped; nothing once all of it was applied.
+    /// Point at which its application stopped; nothing once all of it was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<Interruption>,
     /// The first pull of it since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_at: Option<Time>,
-    /// When its rollout had settled.
+    /// Time when its rollout had settled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Time>,
     /// The deployment that its pulls made.
@@ -51,13 +51,13 @@ pub struct Deploy {
     pub workloads: Vec<DeployTarget>,
     /// Commands for a shell that do it, in their order.
     pub commands: Vec<String>,
-    /// What comes with it.
+    /// Releases that come with it.
     pub gained: Balance,
-    /// What it takes back.
+    /// Releases that it takes back.
     pub lost: Balance,
-    /// What whoever carries it out should know first.
+    /// Warnings for whoever carries it out.
     pub warnings: Vec<DeployWarning>,
-    /// Why nothing was seen: what is likely, the likeliest first.
+    /// Likely reasons why nothing was seen, the likeliest first.
     pub causes: Vec<String>,
     /// The plan in a sentence or two.
     pub text: String,
@@ -68,7 +68,7 @@ pub struct Deploy {
 pub struct Balance {
     /// The releases, in publishing order.
     pub releases: Vec<Release>,
-    /// How many fixes, security fixes among them, they brought.
+    /// Number of fixes in them, security fixes among them.
     pub fixes: usize,
     /// Their pull requests, in rising order.
     pub pull_requests: Vec<u64>,
@@ -77,7 +77,7 @@ pub struct Balance {
 /// A workload that a deploy goes to, and which of its containers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeployTarget {
-    /// What it is.
+    /// Its kind.
     pub kind: WorkloadKind,
     /// Its name.
     pub name: String,
@@ -87,23 +87,23 @@ pub struct DeployTarget {
     pub init_containers: Vec<String>,
 }
 
-/// Where the application of a plan stopped.
+/// Point at which the application of a plan stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Interruption {
-    /// When.
+    /// The time of it.
     pub at: Time,
-    /// What was changed, e.g. `deployment/web in shop`.
+    /// Changes that were made, e.g. `deployment/web in shop`.
     pub applied: Vec<String>,
-    /// What was not.
+    /// Changes that were not made.
     pub not_applied: Vec<String>,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// What whoever carries a plan out should know first.
+/// A warning for whoever carries a plan out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeployWarning {
-    /// What it is about.
+    /// Its subject.
     pub kind: DeployWarningKind,
     /// In words, with what to do.
     pub text: String,
@@ -120,7 +120,7 @@ pub struct Candidate {
 }
 
 words! {
-    /// What can run pods of an image.
+    /// Kinds of workloads that can run pods of an image.
     WorkloadKind {
         /// `apps/v1` Deployment.
         Deployment = "deployment",
@@ -131,7 +131,7 @@ words! {
         /// `batch/v1` CronJob.
         CronJob = "cronjob",
     }
-    /// What a deploy would be, seen from what runs.
+    /// Kind of a deploy, seen from what runs.
     DeployKind {
         /// The first image of a service.
         Initial = "initial",
@@ -146,7 +146,7 @@ words! {
         /// It runs already.
         Unchanged = "unchanged",
     }
-    /// How far a deploy is.
+    /// Progress of a deploy.
     DeployState {
         /// Nothing of it was seen yet.
         Planned = "planned",
@@ -159,13 +159,13 @@ words! {
         /// No pull came for a while.
         NotSeen = "not_seen",
     }
-    /// What a warning is about.
+    /// Subjects of warnings.
     DeployWarningKind {
         /// It takes releases back.
         Rollback = "rollback",
         /// The image runs there already.
         AlreadyRunning = "already_running",
-        /// What runs contains the change that was asked for already.
+        /// The image that runs contains the change that was asked for already.
         AlreadyLive = "already_live",
         /// Another rollout of the service is going on.
         RollingOut = "rolling_out",

@@ -36,33 +36,33 @@ impl Image {
 /// One service's part of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceChange {
-    /// Which service.
+    /// The service's repository.
     pub repository: Repository,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// What ran before.
+    /// The image that ran before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Image>,
-    /// What runs now.
+    /// The image that runs now.
     pub to: Image,
     /// Its own state.
     pub state: Phase,
     /// Its own first evidence.
     pub started_at: Time,
-    /// When it settled.
+    /// Time when it settled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Time>,
-    /// How sure it is.
+    /// Confidence in it.
     pub confidence: Confidence,
     /// The releases that came with it.
     pub releases: Vec<Release>,
     /// The releases that it took back.
     pub reverted: Vec<Release>,
-    /// How many nodes showed it.
+    /// Number of nodes that showed it.
     pub clients: u32,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
-    /// What later observations took back, in order: the latest eight.
+    /// Judgements that later observations took back, in order: the latest eight.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub corrections: Vec<Correction>,
 }
@@ -71,14 +71,14 @@ pub struct ServiceChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = CorrectionView)]
 pub struct Correction {
-    /// When.
+    /// The time of it.
     pub at: Time,
     /// Of which image.
     #[serde(flatten)]
     pub image: Image,
-    /// What was thought of it.
+    /// The earlier judgement.
     pub was: Thought,
-    /// What is thought of it now.
+    /// The judgement that took its place.
     pub now: Finding,
     /// The rule that spoke.
     pub rule: Rule,
@@ -101,7 +101,7 @@ pub struct Rule {
 pub struct Deployment {
     /// Its identifier: the same for the same log.
     pub id: String,
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
     /// The least settled state of its changes.
     pub state: Phase,
@@ -109,18 +109,18 @@ pub struct Deployment {
     pub kind: Kind,
     /// The first evidence.
     pub started_at: Time,
-    /// When the last change settled.
+    /// Time when the last change settled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Time>,
     /// The lowest confidence of its changes.
     pub confidence: Confidence,
     /// The changes, in the order in which they opened.
     pub changes: Vec<ServiceChange>,
-    /// How many releases came with it.
+    /// Number of releases that came with it.
     pub releases_landed: usize,
-    /// How many releases it took back.
+    /// Number of releases that it took back.
     pub releases_reverted: usize,
-    /// What happened, in a sentence.
+    /// The deployment in a sentence.
     pub summary: String,
 }
 
@@ -129,10 +129,10 @@ pub struct Deployment {
 pub struct Timeline {
     /// The deployments.
     pub deployments: Vec<Deployment>,
-    /// What to ask for as `before` to get the next page.
+    /// The value of `before` that gets the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// What the answer may lack.
+    /// Gaps that the answer may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incomplete: Option<Incomplete>,
 }
@@ -149,18 +149,18 @@ pub struct Evidence {
 /// The pulls behind one service's change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeEvidence {
-    /// Which service.
+    /// The service's repository.
     pub repository: Repository,
     /// To what.
     pub digest: Digest,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
     /// The rules that spoke, in the order in which they did.
     pub rules: Vec<Rule>,
-    /// What later observations took back, in order.
+    /// Judgements that later observations took back, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub corrections: Vec<Correction>,
-    /// How many pulls there were; the list has the first and the last of them.
+    /// Number of pulls; the list has the first and the last of them.
     pub pulls_total: u32,
     /// Pulls, in the order of their times.
     pub pulls: Vec<PullEvidence>,
@@ -169,23 +169,23 @@ pub struct ChangeEvidence {
 /// One pull.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PullEvidence {
-    /// When it began.
+    /// Time when it began.
     pub at: Time,
     /// From where.
     pub client: Arc<str>,
     /// The tag, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// What it proves.
+    /// Its strength as evidence.
     pub grade: Grade,
-    /// Whether the node came to the image with it.
+    /// True where the node came to the image with it.
     pub arrived: bool,
 }
 
-/// What changed in an environment between two times.
+/// Changes in an environment between two times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Changes {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
     /// From this time on.
     pub from: Time,
@@ -193,17 +193,17 @@ pub struct Changes {
     pub until: Time,
     /// The deployments that began in between, the newest first.
     pub deployments: Vec<Deployment>,
-    /// How many of them were rollbacks.
+    /// Number of rollbacks among them.
     pub rollbacks: usize,
     /// The releases that came and stayed or were taken back, in the order in which they came.
     pub releases: Vec<Release>,
     /// The releases that were taken back.
     pub reverted: Vec<Release>,
-    /// How many fixes came.
+    /// Number of fixes that came.
     pub fixes: usize,
     /// The pull requests that came, in rising order.
     pub pull_requests: Vec<u64>,
-    /// What the answer may lack.
+    /// Gaps that the answer may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incomplete: Option<Incomplete>,
 }
@@ -211,7 +211,7 @@ pub struct Changes {
 /// The history of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct History {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
     /// Of which repository.
     pub repository: Repository,

@@ -27,24 +27,24 @@ pub struct Release {
     /// The commit it was built from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// When it was made; where nobody said, when Landfall heard of it.
+    /// Time when it was made; where nobody said, when Landfall heard of it.
     pub created_at: Time,
     /// The versions or revisions that it was built upon.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<String>,
-    /// What changed with it.
+    /// Changes that came with it.
     pub changes: Vec<ReleaseChange>,
-    /// What changed with it, in a sentence or two.
+    /// Its changes in a sentence or two.
     pub summary: String,
     /// `registered` by somebody, or known from an image's `labels` or its `tag`.
     pub source: Source,
-    /// Where it runs; only where a question asks for it.
+    /// Environments that run it; only where a question asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environments: Option<Vec<ReleasePlace>>,
 }
 
 impl Release {
-    /// How many of its changes are fixes, security fixes among them.
+    /// Number of its changes that are fixes, security fixes among them.
     pub fn fixes(&self) -> usize {
         self.changes.iter().filter(|change| change.is_fix()).count()
     }
@@ -62,7 +62,7 @@ pub struct ReleaseRef {
     /// The digest of its image, where one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// When it was made; where nobody said, when Landfall heard of it.
+    /// Time when it was made; where nobody said, when Landfall heard of it.
     pub created_at: Time,
 }
 
@@ -105,7 +105,7 @@ pub struct ReleaseChange {
 }
 
 impl ReleaseChange {
-    /// Whether it mends something, a security hole among them.
+    /// True where it mends something, a security hole among them.
     pub fn is_fix(&self) -> bool {
         matches!(self.kind, ChangeKind::Fix | ChangeKind::Security)
     }
@@ -190,7 +190,7 @@ words! {
         /// No rule spoke.
         Unclassified = "unclassified",
     }
-    /// How a release came to be known.
+    /// Ways in which a release came to be known.
     Source {
         /// Somebody registered it.
         Registered = "registered",

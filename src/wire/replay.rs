@@ -1,4 +1,4 @@
-//! What `landfall replay` prints.
+//! Output of `landfall replay`.
 
 use std::collections::BTreeMap;
 
@@ -23,22 +23,22 @@ pub struct Replayed {
 /// One service of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReplayedService {
-    /// What runs.
+    /// The image that runs.
     pub current: Option<ReplayedImage>,
     /// Its changes, in the order in which they opened.
     pub deployments: Vec<ReplayedDeployment>,
 }
 
-/// What a service runs.
+/// The image that a service runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReplayedImage {
     /// Its top-level digest.
     pub digest: Digest,
     /// Its version, where it is known.
     pub version: Option<String>,
-    /// Whether it still rolls out.
+    /// Its progress.
     pub state: Phase,
-    /// How sure that is.
+    /// Confidence in that.
     pub confidence: Confidence,
     /// The first evidence.
     pub since: Time,
@@ -53,22 +53,22 @@ pub struct ReplayedDeployment {
     pub digest: Digest,
     /// Its version, where it is known.
     pub version: Option<String>,
-    /// What ran before.
+    /// The image that ran before.
     pub from: Option<Digest>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// How far it is.
+    /// Its progress.
     pub state: Phase,
-    /// How sure that is.
+    /// Confidence in that.
     pub confidence: Confidence,
     /// The first evidence.
     pub started_at: Time,
-    /// When it settled.
+    /// Time when it settled.
     pub settled_at: Option<Time>,
-    /// How many nodes showed it.
+    /// Number of nodes that showed it.
     pub clients: u32,
     /// The versions that it took back.
     pub releases_reverted: Vec<String>,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
 }

@@ -1,4 +1,4 @@
-//! What runs in an environment, what cannot be pulled there, and what is not known of it.
+//! Services that run in an environment, pulls that fail there, and gaps in what is known of it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use crate::model::names::{EnvironmentName, TokenId};
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;
 
-/// What runs in an environment.
+/// Services that run in an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Running {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
     /// As of when.
     pub at: Time,
     /// Service by service, in the order of the repositories.
     pub services: Vec<RunningService>,
-    /// What somebody tries to pull and cannot, in the order of the repositories.
+    /// References that somebody tries to pull and cannot, in the order of the repositories.
     pub failing: Vec<FailedAttempt>,
-    /// What the answer may lack.
+    /// Gaps that the answer may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incomplete: Option<Incomplete>,
 }
 
-/// What runs of one service.
+/// The image that one service runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunningService {
-    /// Which.
+    /// The service's repository.
     pub repository: Repository,
     /// The digest that most of it runs, as far as the pulls tell.
     pub digest: Digest,
@@ -44,11 +44,11 @@ pub struct RunningService {
     pub since: Time,
     /// `mixed` where another image runs beside it.
     pub state: Phase,
-    /// How sure that is.
+    /// Confidence in that.
     pub confidence: Confidence,
     /// The latest pull that showed it. A node that has the image may ask for nothing: this is "last seen".
     pub last_seen_at: Time,
-    /// How many nodes showed it.
+    /// Number of nodes that showed it.
     pub clients: u32,
     /// No pull has confirmed the answer since: for longer than the settle time, or since before a gap in the log. A
     /// node that has an image under `IfNotPresent` asks for nothing, so silence is no news, good or bad.
@@ -61,20 +61,20 @@ pub struct RunningService {
 pub struct FailedAttempt {
     /// Of which service.
     pub repository: Repository,
-    /// What was asked for.
+    /// The request as it was asked.
     #[schema(value_type = String)]
     pub reference: Reference,
     /// The latest refusal's status.
     pub status: u16,
-    /// What that means, in words.
+    /// The cause, in words.
     pub cause: Cow<'static, str>,
     /// The first refusal.
     pub first_at: Time,
     /// The latest refusal.
     pub last_at: Time,
-    /// How many there were.
+    /// Number of refusals.
     pub count: u64,
-    /// When it worked after all.
+    /// Time when it worked after all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cleared_at: Option<Time>,
 }
@@ -82,31 +82,31 @@ pub struct FailedAttempt {
 /// A pull by a person's machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LocalPull {
-    /// What.
+    /// The repository.
     pub repository: Repository,
     /// Its top-level digest.
     pub digest: Digest,
     /// Its version, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// When.
+    /// The time of it.
     pub at: Time,
     /// From where.
     pub client: Arc<str>,
     /// By which program.
     pub agent: Arc<str>,
-    /// Why it counts as local.
+    /// The reason why it counts as local.
     pub reason: Arc<str>,
 }
 
-/// What an answer about an environment may lack.
+/// Gaps in what is known of an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Incomplete {
-    /// How many services were forgotten, those that were silent for longest first, because the environment had more than
+    /// Number of services that were forgotten, those that were silent for longest first, because the environment had more than
     /// are kept. One that runs may be among them, and one that comes back looks new.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub services_forgotten: u64,
-    /// How many refused requests are not listed.
+    /// Number of refused requests that are not listed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refusals_left_out: u64,
     /// The latest stretches of which not every pull is known.
@@ -120,11 +120,11 @@ pub struct Incomplete {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = GapView)]
 pub struct Gap {
-    /// When the first pull was lost.
+    /// Time when the first pull was lost.
     pub from: Time,
-    /// When pulls were kept again.
+    /// Time when pulls were kept again.
     pub until: Time,
-    /// How many requests were lost.
+    /// Number of requests that were lost.
     pub lost: u64,
     /// The token that made more requests than are kept; none where the log could not be written.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -16,25 +16,25 @@ use crate::model::time::Time;
 /// The answer to "is this live?".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Verified {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
     /// As of when.
     pub at: Time,
-    /// What was asked for.
+    /// The request as it was asked.
     pub query: String,
     /// The answer.
     pub answer: Standing,
     /// Since when; for what was rolled back, since when it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
-    /// How sure the pulls make it, where they say something.
+    /// Confidence by the pulls, where they say something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
     /// The answer in a sentence, and what to do next.
     pub text: String,
     /// The change that is meant; where the answer is `unknown` or `no_such_change`, the nearest candidates.
     pub matches: Vec<Match>,
-    /// What the answer may lack.
+    /// Gaps that the answer may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incomplete: Option<Incomplete>,
 }
@@ -46,9 +46,9 @@ pub struct Match {
     pub release: ReleaseRef,
     /// The change.
     pub change: ReleaseChange,
-    /// How much of the description it answers, 0 to 1.
+    /// Share of the description that it answers, 0 to 1.
     pub score: f64,
-    /// Where it stands.
+    /// Its standing.
     pub state: Standing,
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,25 +57,25 @@ pub struct Match {
     pub releases: Vec<ReleaseRef>,
     /// Service by service: the evidence.
     pub services: Vec<ServiceStanding>,
-    /// Which words of the description it answers, and how.
+    /// Words of the description that it answers, and how.
     pub matched: Vec<MatchedWord>,
-    /// Which words of the description it does not answer.
+    /// Words of the description that it does not answer.
     pub unmatched: Vec<String>,
 }
 
-/// Where a change stands in one service.
+/// Standing of a change in one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceStanding {
-    /// Which.
+    /// The service's repository.
     pub repository: Repository,
-    /// What it runs.
+    /// The image that it runs.
     pub running: Image,
-    /// Where the change stands in it.
+    /// Standing of the change in it.
     pub state: Standing,
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
-    /// How sure the pulls make what runs.
+    /// Confidence in what runs.
     pub confidence: Confidence,
     /// The latest pull that showed what runs.
     pub last_seen_at: Time,
@@ -92,16 +92,16 @@ pub struct MatchedWord {
     /// As the change has it, where it is a word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// How the one answers the other.
+    /// The way in which the one answers the other.
     pub by: Cow<'static, str>,
 }
 
-/// What a search found.
+/// Changes that a search found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Searched {
-    /// What was asked for.
+    /// The request as it was asked.
     pub query: String,
-    /// How sure it is that the first match is what was meant.
+    /// Certainty that the first match is what was meant.
     pub certainty: Certainty,
     /// The best match first.
     pub matches: Vec<SearchMatch>,
@@ -114,21 +114,21 @@ pub struct SearchMatch {
     pub release: ReleaseRef,
     /// The change.
     pub change: ReleaseChange,
-    /// How much of the description it answers, 0 to 1.
+    /// Share of the description that it answers, 0 to 1.
     pub score: f64,
     /// Every release that lists it.
     pub releases: Vec<ReleaseRef>,
-    /// Where it stands, in the environments that run a service of its repository.
+    /// Its standing in the environments that run a service of its repository.
     pub environments: Vec<EnvironmentStanding>,
 }
 
-/// Where a change stands in one environment.
+/// Standing of a change in one environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = StandsWhere)]
 pub struct EnvironmentStanding {
     /// The environment.
     pub name: EnvironmentName,
-    /// Where the change stands in it.
+    /// Standing of the change in it.
     pub state: Standing,
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -81,7 +81,7 @@ pub(super) fn schema(about: &str, words: &[&str]) -> RefOr<Schema> {
 }
 
 words! {
-    /// Whether a deployment goes on.
+    /// Progress of a deployment.
     Phase {
         /// Nodes are still coming to it.
         RollingOut = "rolling_out",
@@ -92,7 +92,7 @@ words! {
         /// It was given up.
         Aborted = "aborted",
     }
-    /// What a deployment is, seen from what ran before.
+    /// Kind of a deployment, seen from what ran before.
     Kind {
         /// The first image of a service.
         Initial = "initial",
@@ -107,14 +107,14 @@ words! {
         /// To a release that cannot be compared.
         Changed = "changed",
     }
-    /// How sure an answer is.
+    /// Confidence in an answer.
     Confidence {
         /// Rolling out, or a single pull is all the evidence.
         Tentative = "tentative",
         /// Settled by pulls.
         Likely = "likely",
     }
-    /// Where a change stands in an environment.
+    /// Standing of a change in an environment.
     Standing {
         /// Every service that carries it has settled on a release that contains it.
         Live = "live",
@@ -131,7 +131,7 @@ words! {
         /// Nothing certain can be said.
         Unknown = "unknown",
     }
-    /// How sure a search is of its first match.
+    /// Certainty of a search about its first match.
     Certainty {
         /// It is what was meant.
         Sure = "sure",
@@ -140,7 +140,7 @@ words! {
         /// There is no such change; the matches are only the nearest.
         No = "no",
     }
-    /// Which side of a comparison is ahead.
+    /// Relation of the two sides of a comparison.
     Ahead {
         /// Both run the same release.
         Same = "same",

@@ -35,7 +35,7 @@ pub fn verified(verified: &Verified) -> String {
     said + &lacks(&[&verified.incomplete])
 }
 
-/// Whether it is certain which change is meant. What is certain rests on pulls, and says how sure they make it.
+/// True where it is certain which change is meant. An answer that is certain rests on pulls, and says how sure they make it.
 pub(super) fn is_certain(verified: &Verified) -> bool {
     match verified.answer {
         Standing::NoSuchChange => false,

@@ -10,7 +10,7 @@ use crate::wire::{
 /// Parts of a sentence at most; the rest is counted.
 const NAMED_MAX: usize = 12;
 
-/// What answers lack, as a further sentence; empty where they lack nothing.
+/// Gaps of answers, as a further sentence; empty where they lack nothing.
 pub fn lacks(parts: &[&Option<Incomplete>]) -> String {
     let texts: Vec<&str> = parts.iter().filter_map(|part| Some(part.as_ref()?.text.as_str())).collect();
     if texts.is_empty() { String::new() } else { format!(" Not everything is known: {}.", texts.join("; ")) }

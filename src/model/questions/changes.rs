@@ -10,7 +10,7 @@ use crate::model::oci::Repository;
 use crate::model::time::Time;
 use crate::wire::{Changes, Deployment, History, Kind, Phase, Release, ServiceChange};
 
-/// What changed in `env` from `from` on and before `until`, as it looks at `now`.
+/// Tells what changed in `env` from `from` on and before `until`, as it looks at `now`.
 pub fn changes(state: &State, env: &EnvironmentName, from: Time, until: Time, now: Time) -> Changes {
     let asked = asked(state, env, now);
     let groups = grouped(state, &asked);

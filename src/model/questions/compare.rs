@@ -19,11 +19,11 @@ pub struct Side<'a> {
     pub state: &'a State,
     /// Which environment.
     pub environment: &'a EnvironmentName,
-    /// When.
+    /// The time of it.
     pub at: Time,
 }
 
-/// How `left` stands to `right`.
+/// Compares `left` with `right`.
 pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
     let (lefts, rights) = (left.asked(), right.asked());
     let running = |side: &[Asked<'_>]| -> BTreeSet<Repository> {
@@ -117,7 +117,7 @@ fn apart(state: &State, repository: &Repository, left: Named<'_>, right: Named<'
     line.apart(left, right).into_iter().map(|release| Release::from(release.as_ref())).collect()
 }
 
-/// How many fixes `releases` brought, and by which pull requests all of their changes came.
+/// Number of fixes in `releases`, and the pull requests of all of their changes.
 pub(in crate::model) fn fixes_and_pull_requests(releases: &[Release]) -> (usize, Vec<u64>) {
     let changes = releases.iter().flat_map(|release| &release.changes);
     let pull_requests: BTreeSet<u64> = changes.filter_map(|change| change.pr).collect();

@@ -1,4 +1,4 @@
-//! What the model has, as it is on the wire.
+//! Conversions of the model's own types into those of the wire.
 
 use std::borrow::Cow;
 
@@ -98,7 +98,7 @@ pub(super) fn of_image(
     wire::Release { digest: Some(digest), source: Source::Tag, ..wire::Release::from(&release) }
 }
 
-/// What could not be pulled of a service.
+/// An attempt that failed, as it is on the wire.
 pub(super) fn failed(state: &State, repository: &Repository, attempt: &Attempt) -> FailedAttempt {
     FailedAttempt {
         repository: repository.clone(),
@@ -112,7 +112,7 @@ pub(super) fn failed(state: &State, repository: &Repository, attempt: &Attempt) 
     }
 }
 
-/// What a refusal means for those who wait for the image.
+/// The cause of a refusal for those who wait for the image.
 fn cause_of(status: u16) -> &'static str {
     match status {
         401 => "the token was revoked or has expired",

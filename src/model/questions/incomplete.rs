@@ -8,7 +8,7 @@ use crate::wire::{Gap, Incomplete};
 /// For so long after its end, answers name a stretch without all of its pulls.
 const GAP_TOLD: Span = Span::from_mins(7 * 24 * 60);
 
-/// What answers about `env` may lack at `now`; none where nothing was left out.
+/// Gaps in what is known of `env` at `now`; none where nothing was left out.
 pub(super) fn incomplete(state: &State, env: &EnvironmentName, now: Time) -> Option<Incomplete> {
     let tracked = state.environment(env)?;
     let now = state.time().now(now);

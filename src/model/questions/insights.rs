@@ -29,7 +29,7 @@ const WEEK: Span = Span::from_mins(7 * 24 * 60);
 /// The measures of an environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Insights {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
     /// From this time on.
     pub from: Time,
@@ -44,7 +44,7 @@ pub struct Insights {
 /// The measures of one service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Service {
-    /// Which.
+    /// The service's repository.
     pub repository: Repository,
     /// Its measures.
     pub measure: Measure,

@@ -14,7 +14,7 @@ use crate::model::releases::{Named, Relation};
 /// One service across the environments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Which service.
+    /// The service's repository.
     pub repository: Repository,
     /// Environment by environment; none where it was never seen to run.
     pub cells: Vec<Option<Cell>>,

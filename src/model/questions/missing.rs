@@ -12,7 +12,7 @@ use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::{Span, Time};
 use crate::wire::{self, Missing, MissingService};
 
-/// What `env` lacks at `now`.
+/// Tells what `env` lacks at `now`.
 pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
     let services: Vec<MissingService> =
         asked(state, env, now).iter().filter_map(|asked| service(asked, now)).collect();

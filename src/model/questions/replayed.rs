@@ -9,7 +9,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{Replayed, ReplayedDeployment, ReplayedImage, ReplayedService};
 
-/// What `replay` prints of `env`.
+/// Derives what `replay` prints of `env`.
 pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
     let service = |asked: &Asked| {
         let current = asked.running(None).map(|running| ReplayedImage {

@@ -1,4 +1,4 @@
-//! What runs in an environment now, and what people's machines pulled there.
+//! Services that run in an environment, and pulls of people's machines.
 
 use super::convert::failed;
 use super::image::version;
@@ -10,7 +10,7 @@ use crate::model::oci::Tag;
 use crate::model::time::Time;
 use crate::wire::{LocalPull, Running};
 
-/// What runs in `env` at `now`.
+/// Tells what runs in `env` at `now`.
 pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
     let (asked, tracked) = (asked(state, env, now), state.environment(env));
     let gap_at = tracked.and_then(Tracked::gap_at);

@@ -7,7 +7,7 @@ use crate::model::search::{Band, Found};
 use crate::model::time::Time;
 use crate::wire::{Certainty, EnvironmentStanding, SearchMatch, Searched};
 
-/// What `found` is, and where each change of it stands at `now`.
+/// Tells what `found` is, and where each change of it stands at `now`.
 pub fn search(state: &State, query: &str, found: &Found, now: Time) -> Searched {
     let environments: Vec<(&EnvironmentName, Eyes<'_>)> =
         state.environments().map(|(name, _)| (name, Eyes::on(state, name, found, now))).collect();

@@ -102,12 +102,12 @@ impl Asked<'_> {
         (steps, is_all)
     }
 
-    /// When the latest image that ran opened.
+    /// Time when the latest image that ran opened.
     pub(super) fn newest(&self) -> Option<Time> {
         self.service.main().map(|main| main.course.opened_at)
     }
 
-    /// When the change opened that gave a deployment this identifier.
+    /// Time when the change opened that gave a deployment this identifier.
     pub(super) fn opened_at(&self, id: &str) -> Option<Time> {
         let identity = identity(id)?;
         let is_it = |course: &&Course| self.service.identity(course) == identity;

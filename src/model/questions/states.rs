@@ -1,6 +1,6 @@
-//! What a deployment is, how far it is, and how sure that is.
+//! Kinds of deployments, their progress, and the confidence in them.
 
-/// Whether a deployment goes on, from the most settled state to the least.
+/// Progress of a deployment, from the most settled state to the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// It was given up.
@@ -13,7 +13,7 @@ pub enum Phase {
     RollingOut,
 }
 
-/// What a deployment is, seen from what ran before, from the least grave kind to the gravest.
+/// Kind of a deployment, seen from what ran before, from the least grave kind to the gravest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// The first image of a service.
@@ -30,7 +30,7 @@ pub enum Kind {
     Rollback,
 }
 
-/// How sure an answer is, from the least sure.
+/// Confidence in an answer, from the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Confidence {
     /// Rolling out, or a single pull is all the evidence.
@@ -39,7 +39,7 @@ pub(super) enum Confidence {
     Likely,
 }
 
-/// Where a change stands in an environment.
+/// Standing of a change in an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Every service that carries it has settled on a release that contains it.

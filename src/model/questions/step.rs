@@ -164,7 +164,7 @@ impl Step<'_> {
         ran
     }
 
-    /// How sure it is.
+    /// Confidence in it.
     pub(super) fn confidence(&self) -> Confidence {
         confidence(self.state, self.course)
     }

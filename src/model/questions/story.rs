@@ -17,7 +17,7 @@ const CHANGES_MAX: usize = 100;
 pub struct Story {
     /// The deployments.
     pub chapters: Vec<Chapter>,
-    /// What to ask for as `before` to get the next page.
+    /// The value of `before` that gets the next page.
     pub next: Option<String>,
 }
 

@@ -21,21 +21,21 @@ pub struct Trace {
 /// What became of a release in one environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stay {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
-    /// Where it stands: contained in what runs, rolled back, or never there.
+    /// Its standing: contained in what runs, rolled back, or never there.
     pub state: Standing,
     /// Since when it is contained in what runs; for what was rolled back, since when it is gone.
     pub since: Option<Time>,
-    /// When it, or a later release that contains it, first came.
+    /// Time when it, or a later release that contains it, first came.
     pub first_at: Option<Time>,
-    /// What runs.
+    /// The image that runs.
     pub running: Image,
     /// What runs is this very release, and not a later one that contains it.
     pub is_itself: bool,
 }
 
-/// Where `release` went, as it looks at `now`.
+/// Tells where `release` went, as it looks at `now`.
 pub fn trace(state: &State, release: &Release, now: Time) -> Trace {
     let stays = state.environments().filter_map(|(name, tracked)| {
         let (repository, service) = tracked.named_service(&release.repository)?;

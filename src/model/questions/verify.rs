@@ -30,7 +30,7 @@ pub(super) struct Candidate {
     services: Vec<Stand>,
 }
 
-/// Where a change stands in one service.
+/// Standing of a change in one service.
 struct Stand {
     view: ServiceStanding,
     state: Standing,
