@@ -2,7 +2,7 @@
 
 use super::compare::fixes_and_pull_requests;
 use super::incomplete::incomplete;
-use super::service::{Asked, asked};
+use super::service::{ServiceAt, services_at};
 use super::timeline::grouped;
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
@@ -12,7 +12,7 @@ use crate::wire::{Changes, Deployment, History, Kind, Phase, Release, ServiceCha
 
 /// Tells what changed in `env` from `from` on and before `until`, as it looks at `now`.
 pub fn changes(state: &State, env: &EnvironmentName, from: Time, until: Time, now: Time) -> Changes {
-    let asked = asked(state, env, now);
+    let asked = services_at(state, env, now);
     let groups = grouped(state, &asked);
     let mut deployments: Vec<Deployment> = groups
         .iter()
@@ -56,13 +56,13 @@ pub fn history(
     limit: usize,
 ) -> Option<History> {
     let (repository, service) = state.environment(env)?.named_service(repository)?;
-    let asked = Asked::of(state, repository, service, now);
-    let steps = asked.steps();
-    let changes = steps.iter().rev().take(limit).map(|step| step.view(state)).collect();
+    let asked = ServiceAt::of(state, repository, service, now);
+    let rollouts = asked.rollouts();
+    let changes = rollouts.iter().rev().take(limit).map(|rollout| rollout.view(state)).collect();
     Some(History {
         environment: env.clone(),
         repository: repository.clone(),
         changes,
-        is_cut: steps.len() > limit,
+        is_cut: rollouts.len() > limit,
     })
 }

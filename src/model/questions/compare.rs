@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::image::{image, ordered_version, tag};
 use super::incomplete::incomplete;
-use super::service::{Asked, asked};
+use super::service::{ServiceAt, services_at};
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
@@ -26,12 +26,12 @@ pub struct Side<'a> {
 /// Compares `left` with `right`.
 pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
     let (lefts, rights) = (left.asked(), right.asked());
-    let running = |side: &[Asked<'_>]| -> BTreeSet<Repository> {
+    let running = |side: &[ServiceAt<'_>]| -> BTreeSet<Repository> {
         let running = side.iter().filter(|asked| asked.service.main().is_some());
         running.map(|asked| asked.repository.clone()).collect()
     };
     let repositories: BTreeSet<Repository> = running(&lefts).union(&running(&rights)).cloned().collect();
-    let of = |side: &[Asked<'_>], repository: &Repository| {
+    let of = |side: &[ServiceAt<'_>], repository: &Repository| {
         // Both lists are in the order of the repositories.
         side.binary_search_by(|asked| asked.repository.cmp(repository)).ok()
     };
@@ -54,8 +54,8 @@ pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
 }
 
 impl<'a> Side<'a> {
-    fn asked(&self) -> Vec<Asked<'a>> {
-        asked(self.state, self.environment, self.at)
+    fn asked(&self) -> Vec<ServiceAt<'a>> {
+        services_at(self.state, self.environment, self.at)
     }
 }
 
@@ -67,7 +67,7 @@ struct Running {
 }
 
 impl Running {
-    fn of(asked: &Asked<'_>) -> Option<Self> {
+    fn of(asked: &ServiceAt<'_>) -> Option<Self> {
         let course = &asked.service.main()?.course;
         let image = image(asked.state, asked.repository, &course.digest, tag(course));
         let version = ordered_version(asked.state, asked.repository, &course.digest, tag(course));

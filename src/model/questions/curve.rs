@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::step::Step;
+use super::rollout::Rollout;
 use crate::model::deployments::State;
 use crate::model::time::{Span, Time};
 
@@ -19,8 +19,8 @@ pub struct Curve {
 }
 
 impl Curve {
-    pub(super) fn of(step: &Step<'_>, state: &State) -> Self {
-        let course = step.course;
+    pub(super) fn of(rollout: &Rollout<'_>, state: &State) -> Self {
+        let course = rollout.course;
         let mut arrivals: Vec<Time> =
             course.evidence.iter().filter(|seen| seen.arrived).map(|seen| seen.at).collect();
         arrivals.sort_unstable();
@@ -34,8 +34,8 @@ impl Curve {
         });
         Self {
             points: points.collect(),
-            expected: step.expected.max(course.nodes),
-            took: step.progressed_at.since(course.opened_at),
+            expected: rollout.expected.max(course.nodes),
+            took: rollout.progressed_at.since(course.opened_at),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::image::{ordered_version, tag, version};
-use super::service::Asked;
+use super::service::ServiceAt;
 use super::states::Phase;
 use crate::model::deployments::State;
 use crate::model::deployments::course::Course;
@@ -61,8 +61,8 @@ struct Image<'a> {
 const ROWS_MAX: usize = 500;
 
 /// The rows of these environments, and how many more there would be.
-pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> (Vec<Row>, usize) {
-    let mut by_repository: BTreeMap<&Repository, Vec<(usize, &Asked<'_>, &Course)>> = BTreeMap::new();
+pub(super) fn rows(state: &State, lanes: &[Vec<ServiceAt<'_>>]) -> (Vec<Row>, usize) {
+    let mut by_repository: BTreeMap<&Repository, Vec<(usize, &ServiceAt<'_>, &Course)>> = BTreeMap::new();
     for (place, lane) in lanes.iter().enumerate() {
         for asked in lane {
             if let Some(main) = asked.service.main() {
@@ -79,7 +79,7 @@ pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> (Vec<Row>, usize)
 fn row(
     state: &State,
     repository: &Repository,
-    running: &[(usize, &Asked<'_>, &Course)],
+    running: &[(usize, &ServiceAt<'_>, &Course)],
     width: usize,
 ) -> Row {
     // Few images run in many environments: each is looked up once.

@@ -4,7 +4,7 @@ use super::compare::fixes_and_pull_requests;
 use super::convert::of_image;
 use super::image::{image, ordered_version, release_of, tag};
 use super::incomplete::incomplete;
-use super::service::{Asked, asked};
+use super::service::{ServiceAt, services_at};
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
@@ -15,7 +15,7 @@ use crate::wire::{self, Missing, MissingService};
 /// Tells what `env` lacks at `now`.
 pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
     let services: Vec<MissingService> =
-        asked(state, env, now).iter().filter_map(|asked| service(asked, now)).collect();
+        services_at(state, env, now).iter().filter_map(|asked| service(asked, now)).collect();
     Missing {
         environment: env.clone(),
         at: now,
@@ -25,7 +25,7 @@ pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
     }
 }
 
-fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
+fn service(asked: &ServiceAt<'_>, now: Time) -> Option<MissingService> {
     let (state, repository) = (asked.state, asked.repository);
     let course = &asked.service.main()?.course;
     let version = ordered_version(state, repository, &course.digest, tag(course));
@@ -66,7 +66,7 @@ fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Ti
     let mut images: Vec<wire::Release> = Vec::new();
     for (_, tracked) in state.environments() {
         let Some(service) = tracked.service_of(repository) else { continue };
-        let asked = Asked::of(state, repository, service, now);
+        let asked = ServiceAt::of(state, repository, service, now);
         let Some(main) = asked.service.main() else { continue };
         let (digest, tag) = (&main.course.digest, tag(&main.course));
         let is_known = release_of(state, repository, digest, tag).is_some()

@@ -23,7 +23,7 @@ mod running;
 mod search;
 mod service;
 mod states;
-mod step;
+mod rollout;
 mod story;
 mod timeline;
 mod trace;

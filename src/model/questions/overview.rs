@@ -6,7 +6,7 @@
 use super::curve::Curve;
 use super::incomplete::incomplete;
 use super::matrix::{Row, rows};
-use super::service::{Asked, asked, attempts};
+use super::service::{ServiceAt, services_at, attempts};
 use super::states::{Kind, Phase};
 use super::timeline::{Group, grouped_since};
 use crate::model::deployments::State;
@@ -87,7 +87,7 @@ pub fn overview<'a>(
 ) -> Overview {
     let (mut places, mut lanes) = (Vec::new(), Vec::new());
     for name in names {
-        let asked = asked(state, name, now);
+        let asked = services_at(state, name, now);
         places.push(Place::of(state, name, &asked, now));
         lanes.push(asked);
     }
@@ -96,7 +96,7 @@ pub fn overview<'a>(
 }
 
 impl Place {
-    fn of(state: &State, name: &EnvironmentName, asked: &[Asked<'_>], now: Time) -> Self {
+    fn of(state: &State, name: &EnvironmentName, asked: &[ServiceAt<'_>], now: Time) -> Self {
         let settle = state.rules().settle;
         let running: Vec<_> =
             asked.iter().filter_map(|asked| Some((asked.phase_now()?, asked.service.main()?))).collect();
@@ -121,7 +121,7 @@ impl Place {
 }
 
 /// How many changes opened on each of the last days.
-fn spark(asked: &[Asked<'_>], now: Time) -> [u32; SPARK_DAYS] {
+fn spark(asked: &[ServiceAt<'_>], now: Time) -> [u32; SPARK_DAYS] {
     let mut days = [0; SPARK_DAYS];
     let start = now - Span::from_ms(DAY.ms() * SPARK_DAYS as i64);
     for asked in asked {
@@ -139,27 +139,27 @@ fn spark(asked: &[Asked<'_>], now: Time) -> [u32; SPARK_DAYS] {
 
 /// The latest deployment of `env` at `now`.
 pub fn latest(state: &State, env: &EnvironmentName, now: Time) -> Option<Latest> {
-    latest_of(state, &asked(state, env, now))
+    latest_of(state, &services_at(state, env, now))
 }
 
 /// The latest deployment: goes back only as far as its changes do.
-fn latest_of(state: &State, asked: &[Asked<'_>]) -> Option<Latest> {
-    let newest = asked.iter().filter_map(Asked::newest).max()?;
+fn latest_of(state: &State, asked: &[ServiceAt<'_>]) -> Option<Latest> {
+    let newest = asked.iter().filter_map(ServiceAt::newest).max()?;
     grouped_since(state, asked, newest).groups.last().map(|group| Latest::of(state, group))
 }
 
 impl Latest {
     fn of(state: &State, group: &Group<'_>) -> Self {
-        let most = group.0.iter().max_by_key(|step| step.course.nodes);
+        let most = group.0.iter().max_by_key(|rollout| rollout.course.nodes);
         Self {
             id: group.id(),
             kind: group.kind(state),
             state: group.phase(),
             started_at: group.started_at(state).unwrap_or_default(),
-            changes: group.0.iter().take(SHOWN_MAX).map(|step| step.view(state)).collect(),
+            changes: group.0.iter().take(SHOWN_MAX).map(|rollout| rollout.view(state)).collect(),
             more: group.0.len().saturating_sub(SHOWN_MAX),
-            nodes: most.map_or(0, |step| step.course.nodes),
-            curve: most.map(|step| Curve::of(step, state)),
+            nodes: most.map_or(0, |rollout| rollout.course.nodes),
+            curve: most.map(|rollout| Curve::of(rollout, state)),
         }
     }
 }

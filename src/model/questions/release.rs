@@ -1,7 +1,7 @@
 //! A release, and where it runs.
 
 use super::image::{release_of, tag};
-use super::service::Asked;
+use super::service::ServiceAt;
 use crate::model::deployments::State;
 use crate::model::releases::Release;
 use crate::model::time::Time;
@@ -11,7 +11,7 @@ use crate::wire::{self, ReleasePlace};
 pub fn release(state: &State, release: &Release, now: Time) -> wire::Release {
     let environments = state.environments().filter_map(|(name, tracked)| {
         let service = tracked.service_of(&release.repository)?;
-        let asked = Asked::of(state, &release.repository, service, now);
+        let asked = ServiceAt::of(state, &release.repository, service, now);
         let main = asked.service.main()?;
         let runs = release_of(state, &release.repository, &main.course.digest, tag(&main.course))?;
         (runs.id == release.id)

@@ -2,8 +2,8 @@
 
 use super::convert::failed;
 use super::running::local;
-use super::service::{Asked, asked, attempts};
-use super::step::Step;
+use super::service::{ServiceAt, services_at, attempts};
+use super::rollout::Rollout;
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
@@ -11,7 +11,7 @@ use crate::wire::{Replayed, ReplayedDeployment, ReplayedImage, ReplayedService};
 
 /// Derives what `replay` prints of `env`.
 pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
-    let service = |asked: &Asked| {
+    let service = |asked: &ServiceAt| {
         let current = asked.running(None).map(|running| ReplayedImage {
             digest: running.digest,
             version: running.version,
@@ -20,8 +20,8 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
             since: running.since,
             last_seen_at: running.last_seen_at,
         });
-        let view = |step: Step<'_>| {
-            let change = step.view(state);
+        let view = |rollout: Rollout<'_>| {
+            let change = rollout.view(state);
             ReplayedDeployment {
                 digest: change.to.digest,
                 version: change.to.version,
@@ -36,10 +36,10 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
                 reason: change.reason,
             }
         };
-        let deployments = asked.steps().into_iter().map(view).collect();
+        let deployments = asked.rollouts().into_iter().map(view).collect();
         (asked.repository.clone(), ReplayedService { current, deployments })
     };
-    let asked = asked(state, env, now);
+    let asked = services_at(state, env, now);
     let attempts = attempts(state.environment(env), &asked);
     let attempts = attempts.map(|(repository, attempt)| failed(state, repository, &attempt)).collect();
     let services = asked.iter().map(service).filter(|(_, service)| service.current.is_some()).collect();

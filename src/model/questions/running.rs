@@ -3,7 +3,7 @@
 use super::convert::failed;
 use super::image::version;
 use super::incomplete::incomplete;
-use super::service::{asked, attempts};
+use super::service::{attempts, services_at};
 use crate::model::deployments::{Local, State, Tracked};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Tag;
@@ -12,7 +12,7 @@ use crate::wire::{LocalPull, Running};
 
 /// Tells what runs in `env` at `now`.
 pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
-    let (asked, tracked) = (asked(state, env, now), state.environment(env));
+    let (asked, tracked) = (services_at(state, env, now), state.environment(env));
     let gap_at = tracked.and_then(Tracked::gap_at);
     let here = state.time().now(now);
     let failing = attempts(tracked, &asked).filter(|(_, attempt)| attempt.is_failing(here));

@@ -1,6 +1,6 @@
 //! Changes by a loose description, and where each of them is live.
 
-use super::verify::Eyes;
+use super::verify::Standings;
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::search::{Band, Found};
@@ -9,13 +9,13 @@ use crate::wire::{Certainty, EnvironmentStanding, SearchMatch, Searched};
 
 /// Tells what `found` is, and where each change of it stands at `now`.
 pub fn search(state: &State, query: &str, found: &Found, now: Time) -> Searched {
-    let environments: Vec<(&EnvironmentName, Eyes<'_>)> =
-        state.environments().map(|(name, _)| (name, Eyes::on(state, name, found, now))).collect();
-    let nowhere = Eyes::closed(state);
+    let environments: Vec<(&EnvironmentName, Standings<'_>)> =
+        state.environments().map(|(name, _)| (name, Standings::on(state, name, found, now))).collect();
+    let nowhere = Standings::closed(state);
     let matches = found.hits.iter().filter_map(|hit| {
-        let carriers = Eyes::carriers(state, hit, found);
-        let stands = environments.iter().filter_map(|(name, eyes)| {
-            let (state, since) = eyes.standing(&carriers)?;
+        let carriers = Standings::carriers(state, hit, found);
+        let stands = environments.iter().filter_map(|(name, standings)| {
+            let (state, since) = standings.standing(&carriers)?;
             Some(EnvironmentStanding { name: (*name).clone(), state: state.into(), since })
         });
         let stands: Vec<EnvironmentStanding> = stands.collect();

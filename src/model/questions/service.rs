@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::image::{image, tag};
 use super::states::Phase;
-use super::step::{Step, confidence};
+use super::rollout::{Rollout, confidence};
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::claim::{End, Main, Past, Rival};
 use crate::model::deployments::course::Course;
@@ -18,7 +18,7 @@ use crate::wire::RunningService;
 
 /// A service as it looks at a time. Its times are on the log's own line, `now` is too: what is shown of them is what
 /// [`State::told`] makes of them.
-pub(super) struct Asked<'a> {
+pub(super) struct ServiceAt<'a> {
     pub(super) state: &'a State,
     pub(super) repository: &'a Repository,
     pub(super) service: Cow<'a, Service>,
@@ -26,19 +26,19 @@ pub(super) struct Asked<'a> {
 }
 
 /// The services of `env` at `now`, in the order of their repositories.
-pub(super) fn asked<'a>(state: &'a State, env: &EnvironmentName, now: Time) -> Vec<Asked<'a>> {
+pub(super) fn services_at<'a>(state: &'a State, env: &EnvironmentName, now: Time) -> Vec<ServiceAt<'a>> {
     let services = state.environment(env).into_iter().flat_map(Tracked::services);
-    services.map(|(repository, service)| Asked::of(state, repository, service, now)).collect()
+    services.map(|(repository, service)| ServiceAt::of(state, repository, service, now)).collect()
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ServiceAt<'a> {
     pub(super) fn of(state: &'a State, repository: &'a Repository, service: &'a Service, now: Time) -> Self {
         let now = state.time().now(now);
         Self { state, repository, service: service.at(now, state.rules().settle), now }
     }
 }
 
-impl Asked<'_> {
+impl ServiceAt<'_> {
     /// What runs; `gap_at` is when observations of the environment were last missing.
     pub(super) fn running(&self, gap_at: Option<Time>) -> Option<RunningService> {
         let settle = self.state.rules().settle;
@@ -74,17 +74,17 @@ impl Asked<'_> {
     }
 
     /// Every change, in the order in which they opened.
-    pub(super) fn steps(&self) -> Vec<Step<'_>> {
-        self.steps_since(Time::from_ms(i64::MIN)).0
+    pub(super) fn rollouts(&self) -> Vec<Rollout<'_>> {
+        self.rollouts_since(Time::from_ms(i64::MIN)).0
     }
 
     /// The changes that opened at `since` or later, in that order, and whether there are none before.
-    pub(super) fn steps_since(&self, since: Time) -> (Vec<Step<'_>>, bool) {
+    pub(super) fn rollouts_since(&self, since: Time) -> (Vec<Rollout<'_>>, bool) {
         let (mut is_all, mut older) = (true, 0);
-        let mut steps: Vec<Step<'_>> = Vec::new();
+        let mut rollouts: Vec<Rollout<'_>> = Vec::new();
         for past in self.service.past().rev() {
             if past.course.opened_at >= since {
-                steps.push(self.past(past));
+                rollouts.push(self.past(past));
                 continue;
             }
             is_all = false;
@@ -95,11 +95,11 @@ impl Asked<'_> {
                 break;
             }
         }
-        let now = self.steps_now();
-        is_all &= now.iter().all(|step| step.course.opened_at >= since);
-        steps.extend(now.into_iter().filter(|step| step.course.opened_at >= since));
-        steps.sort_by_key(|step| (step.course.opened_at, step.course.digest));
-        (steps, is_all)
+        let now = self.rollouts_now();
+        is_all &= now.iter().all(|rollout| rollout.course.opened_at >= since);
+        rollouts.extend(now.into_iter().filter(|rollout| rollout.course.opened_at >= since));
+        rollouts.sort_by_key(|rollout| (rollout.course.opened_at, rollout.course.digest));
+        (rollouts, is_all)
     }
 
     /// Time when the latest image that ran opened.
@@ -111,18 +111,18 @@ impl Asked<'_> {
     pub(super) fn opened_at(&self, id: &str) -> Option<Time> {
         let identity = identity(id)?;
         let is_it = |course: &&Course| self.service.identity(course) == identity;
-        let now = || self.steps_now().into_iter().map(|step| step.course).find(is_it);
+        let now = || self.rollouts_now().into_iter().map(|rollout| rollout.course).find(is_it);
         self.service.opened_at(identity).or_else(|| now().map(|course| course.opened_at))
     }
 
     /// The image that runs, and those that claim to follow it.
-    fn steps_now(&self) -> Vec<Step<'_>> {
+    fn rollouts_now(&self) -> Vec<Rollout<'_>> {
         let settle = self.state.rules().settle;
         let Some(main) = self.service.main() else { return Vec::new() };
-        let mut steps: Vec<Step<'_>> =
+        let mut rollouts: Vec<Rollout<'_>> =
             self.service.rivals(self.now, settle).map(|rival| self.rival(main, rival)).collect();
         let state = self.phase(main);
-        steps.push(Step {
+        rollouts.push(Rollout {
             repository: self.repository,
             service: &self.service,
             course: &main.course,
@@ -135,11 +135,11 @@ impl Asked<'_> {
             stragglers: main.stragglers,
             expected: main.expected(),
         });
-        steps
+        rollouts
     }
 
-    fn past<'b>(&'b self, past: &'b Past) -> Step<'b> {
-        Step {
+    fn past<'b>(&'b self, past: &'b Past) -> Rollout<'b> {
+        Rollout {
             repository: self.repository,
             service: &self.service,
             course: &past.course,
@@ -158,9 +158,9 @@ impl Asked<'_> {
         }
     }
 
-    fn rival<'b>(&'b self, main: &'b Main, rival: &'b Rival) -> Step<'b> {
+    fn rival<'b>(&'b self, main: &'b Main, rival: &'b Rival) -> Rollout<'b> {
         let settle = self.state.rules().settle;
-        Step {
+        Rollout {
             repository: self.repository,
             service: &self.service,
             course: &rival.course,
@@ -188,7 +188,7 @@ fn identity(id: &str) -> Option<u64> {
 /// What could not be pulled, in the order of the repositories; what a pull that looks well shows to work is cleared.
 pub(super) fn attempts<'a>(
     tracked: Option<&'a Tracked>,
-    asked: &'a [Asked<'_>],
+    asked: &'a [ServiceAt<'_>],
 ) -> impl Iterator<Item = (&'a Repository, Attempt)> {
     tracked.into_iter().flat_map(|tracked| tracked.attempts().iter()).flat_map(|(repository, attempts)| {
         let place = asked.binary_search_by(|asked| asked.repository.cmp(repository));

@@ -42,8 +42,8 @@ impl Chapter {
         let shown = || group.0.iter().take(CHANGES_MAX);
         Self {
             deployment,
-            curves: shown().map(|step| Curve::of(step, state)).collect(),
-            evidence: shown().map(|step| step.evidence(state)).collect(),
+            curves: shown().map(|rollout| Curve::of(rollout, state)).collect(),
+            evidence: shown().map(|rollout| rollout.evidence(state)).collect(),
             more,
         }
     }

@@ -1,7 +1,7 @@
 //! Where one release went: since when it is live, where a later one took its place, where it was rolled back.
 
 use super::image::{image, ordered_version, release_of, tag};
-use super::service::Asked;
+use super::service::ServiceAt;
 use super::states::{Phase, Standing};
 use crate::model::deployments::State;
 use crate::model::deployments::claim::End;
@@ -39,12 +39,12 @@ pub struct Stay {
 pub fn trace(state: &State, release: &Release, now: Time) -> Trace {
     let stays = state.environments().filter_map(|(name, tracked)| {
         let (repository, service) = tracked.named_service(&release.repository)?;
-        stay(&Asked::of(state, repository, service, now), name, release)
+        stay(&ServiceAt::of(state, repository, service, now), name, release)
     });
     Trace { stays: stays.collect() }
 }
 
-fn stay(asked: &Asked<'_>, name: &EnvironmentName, release: &Release) -> Option<Stay> {
+fn stay(asked: &ServiceAt<'_>, name: &EnvironmentName, release: &Release) -> Option<Stay> {
     let (state, repository) = (asked.state, asked.repository);
     let main = asked.service.main()?;
     let line = state.catalogue().line(repository)?;

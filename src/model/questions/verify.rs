@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::find::at;
 use super::image::{image, ordered_version, tag};
 use super::incomplete::incomplete;
-use super::service::{Asked, asked};
+use super::service::{ServiceAt, services_at};
 use super::states::{Confidence, Phase, Standing};
-use super::step::confidence;
+use super::rollout::confidence;
 use super::timeline::{Group, grouped};
 use crate::model::deployments::State;
 use crate::model::deployments::claim::End;
@@ -27,11 +27,11 @@ pub(super) struct Candidate {
     /// Without its services.
     pub(super) view: Match,
     state: Standing,
-    services: Vec<Stand>,
+    services: Vec<ServiceMatch>,
 }
 
 /// Standing of a change in one service.
-struct Stand {
+struct ServiceMatch {
     view: ServiceStanding,
     state: Standing,
     confidence: Confidence,
@@ -41,9 +41,9 @@ struct Stand {
 
 /// Tells whether what `found` means is live in `env` at `now`. The answer's `text` is empty: `wording` has it.
 pub fn verify(state: &State, env: &EnvironmentName, query: &str, found: &Found, now: Time) -> Verified {
-    let eyes = Eyes::on(state, env, found, now);
+    let standings = Standings::on(state, env, found, now);
     let mut candidates: Vec<Candidate> =
-        found.hits.iter().filter_map(|hit| eyes.matched(hit, found)).collect();
+        found.hits.iter().filter_map(|hit| standings.matched(hit, found)).collect();
     if let Some(best) = candidates.first_mut() {
         name_deployments(state, env, now, best);
     }
@@ -77,13 +77,13 @@ impl From<Candidate> for Match {
 
 /// Names the deployments that are the evidence: only whoever asks about one environment pays for it.
 fn name_deployments(state: &State, env: &EnvironmentName, now: Time, candidate: &mut Candidate) {
-    let asked = asked(state, env, now);
+    let asked = services_at(state, env, now);
     let groups = grouped(state, &asked);
     for service in &mut candidate.services {
         let is_it = |group: &&Group<'_>| {
-            group.0.iter().any(|step| {
-                *step.repository == service.view.repository
-                    && (step.course.digest, step.course.opened_at) == service.opened
+            group.0.iter().any(|rollout| {
+                *rollout.repository == service.view.repository
+                    && (rollout.course.digest, rollout.course.opened_at) == service.opened
             })
         };
         service.view.deployment_id = groups.iter().rev().find(is_it).map(Group::id);
@@ -91,19 +91,19 @@ fn name_deployments(state: &State, env: &EnvironmentName, now: Time, candidate: 
 }
 
 /// What a question about changes looks at in an environment: the services of the repositories that carry them.
-pub(super) struct Eyes<'a> {
+pub(super) struct Standings<'a> {
     state: &'a State,
-    asked: Vec<Asked<'a>>,
+    asked: Vec<ServiceAt<'a>>,
 }
 
-impl<'a> Eyes<'a> {
+impl<'a> Standings<'a> {
     pub(super) fn on(state: &'a State, env: &EnvironmentName, found: &Found, now: Time) -> Self {
         let places = found.hits.iter().flat_map(|hit| &hit.places);
         let repositories: BTreeSet<&Repository> = places.map(|place| &place.repository).collect();
         let tracked = state.environment(env);
         let services = repositories.into_iter().filter_map(|repository| tracked?.named_service(repository));
         let asked =
-            services.map(|(repository, service)| Asked::of(state, repository, service, now)).collect();
+            services.map(|(repository, service)| ServiceAt::of(state, repository, service, now)).collect();
         Self { state, asked }
     }
 
@@ -132,7 +132,7 @@ impl<'a> Eyes<'a> {
         (!services.is_empty()).then(|| together(&services))
     }
 
-    fn services(&self, carriers: &[&Release]) -> Vec<Stand> {
+    fn services(&self, carriers: &[&Release]) -> Vec<ServiceMatch> {
         let mut by_repository: BTreeMap<&Repository, Vec<&str>> = BTreeMap::new();
         for carrier in carriers {
             by_repository.entry(&carrier.repository).or_default().push(&carrier.version);
@@ -170,7 +170,7 @@ impl<'a> Eyes<'a> {
         if relation == Relation::Earlier { b } else { a }
     }
 
-    fn service(&self, asked: &Asked<'_>, carriers: &[&str]) -> Option<Stand> {
+    fn service(&self, asked: &ServiceAt<'_>, carriers: &[&str]) -> Option<ServiceMatch> {
         let (state, repository) = (self.state, asked.repository);
         let settle = state.rules().settle;
         let main = asked.service.main()?;
@@ -221,12 +221,12 @@ impl<'a> Eyes<'a> {
             last_seen_at: state.told(main.course.last_at),
             deployment_id: None,
         };
-        Some(Stand { view, state: standing, confidence, opened: (opened.digest, opened.opened_at) })
+        Some(ServiceMatch { view, state: standing, confidence, opened: (opened.digest, opened.opened_at) })
     }
 }
 
 /// What several services say together.
-fn together(services: &[Stand]) -> (Standing, Option<Time>) {
+fn together(services: &[ServiceMatch]) -> (Standing, Option<Time>) {
     let count = |standing| services.iter().filter(|service| service.state == standing).count();
     let since = |standing| {
         let of_it = services.iter().filter(|service| service.state == standing);

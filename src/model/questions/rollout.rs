@@ -22,7 +22,7 @@ type Tagged<'a> = (&'a Digest, Option<&'a str>);
 
 /// One change of one service.
 #[derive(Clone)]
-pub(super) struct Step<'a> {
+pub(super) struct Rollout<'a> {
     pub(super) repository: &'a Repository,
     pub(super) service: &'a Service,
     pub(super) course: &'a Course,
@@ -36,7 +36,7 @@ pub(super) struct Step<'a> {
     pub(super) expected: u32,
 }
 
-impl Step<'_> {
+impl Rollout<'_> {
     pub(super) fn kind(&self, state: &State) -> Kind {
         let Some((from, from_tag)) = &self.from else { return Kind::Initial };
         let to = &self.course.digest;
