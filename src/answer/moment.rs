@@ -244,16 +244,16 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn story(&self, env: &str, limit: usize, before: Option<&str>) -> Result<questions::Story, Refused> {
-        Ok(questions::story(self.state(), self.name(env)?, self.at(), limit, before))
+    pub fn detailed_timeline(&self, env: &str, limit: usize, before: Option<&str>) -> Result<questions::DetailedTimeline, Refused> {
+        Ok(questions::detailed_timeline(self.state(), self.name(env)?, self.at(), limit, before))
     }
 
     /// Tells one deployment with its evidence.
     ///
     /// # Errors
     /// There is none with this identifier.
-    pub fn chapter(&self, id: &str) -> Result<questions::Chapter, Refused> {
-        let found = questions::chapter(self.state(), id, self.at());
+    pub fn detailed_deployment(&self, id: &str) -> Result<questions::DetailedDeployment, Refused> {
+        let found = questions::detailed_deployment(self.state(), id, self.at());
         found.ok_or_else(|| Refused::UnknownDeployment { id: id.to_owned() })
     }
 

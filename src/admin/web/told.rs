@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::parts::{Badge, Label, When, count, length, short};
 use super::plots::{Plot, rollout};
-use crate::model::questions::{Chapter, Curve};
+use crate::model::questions::{DetailedDeployment, Curve};
 use crate::model::releases::without_type;
 use crate::model::time::Time;
 use crate::wire::{ChangeEvidence, Kind, Phase, PullEvidence, Release, ReleaseChange, ServiceChange, Source};
@@ -82,9 +82,9 @@ pub(super) struct ToldPull {
 }
 
 impl Told {
-    pub(super) fn new(chapter: &Chapter, now: Time) -> Self {
-        let deployment = &chapter.deployment;
-        let parts = chapter.curves.iter().zip(&chapter.evidence);
+    pub(super) fn new(detailed: &DetailedDeployment, now: Time) -> Self {
+        let deployment = &detailed.deployment;
+        let parts = detailed.curves.iter().zip(&detailed.evidence);
         let changes = deployment.changes.iter().zip(parts);
         Self {
             id: deployment.id.clone(),
@@ -92,14 +92,14 @@ impl Told {
             kind: Badge::of(deployment.kind.as_str()),
             state: (deployment.state != Phase::Settled).then(|| Badge::of(deployment.state.as_str())),
             confidence: Badge::of(deployment.confidence.as_str()),
-            what: what(&deployment.changes, chapter.more),
-            facts: facts(chapter),
+            what: what(&deployment.changes, detailed.more),
+            facts: facts(detailed),
             when: When::new(deployment.started_at, now),
             day: deployment.started_at.to_string().chars().take("2026-03-02".len()).collect(),
             changes: changes
                 .map(|(change, (curve, pulls))| ToldChange::new(change, curve, pulls, now))
                 .collect(),
-            more: chapter.more,
+            more: detailed.more,
         }
     }
 }
@@ -121,14 +121,14 @@ fn what(changes: &[ServiceChange], further: usize) -> String {
 }
 
 /// What a line counts: releases, fixes, how long it took, nodes.
-fn facts(chapter: &Chapter) -> Vec<String> {
-    let changes = &chapter.deployment.changes;
+fn facts(detailed: &DetailedDeployment) -> Vec<String> {
+    let changes = &detailed.deployment.changes;
     let fixes = |pick: fn(&ServiceChange) -> &Vec<Release>| {
         let releases = changes.iter().flat_map(pick);
         releases.map(Release::fixes).sum::<usize>() as u64
     };
     let mut facts = Vec::new();
-    let reverted = chapter.deployment.releases_reverted as u64;
+    let reverted = detailed.deployment.releases_reverted as u64;
     let lost = fixes(|change| &change.reverted);
     if reverted > 0 {
         facts.push(format!("{} reverted", count(reverted, "release")));
@@ -136,13 +136,13 @@ fn facts(chapter: &Chapter) -> Vec<String> {
     if lost > 0 {
         facts.push(format!("{} stopped being live", count(lost, "fix")));
     }
-    let landed = chapter.deployment.releases_landed as u64;
+    let landed = detailed.deployment.releases_landed as u64;
     if landed > 0 && changes.iter().any(|change| change.kind != Kind::Initial) {
         facts.push(count(landed, "release"));
         let fixes = fixes(|change| &change.releases);
         facts.extend((fixes > 0).then(|| count(fixes, "fix")));
     }
-    let took = chapter.curves.iter().map(|curve| curve.took).max().unwrap_or_default();
+    let took = detailed.curves.iter().map(|curve| curve.took).max().unwrap_or_default();
     facts.extend((took.ms() > 0).then(|| length(took)));
     let nodes = changes.iter().map(|change| change.clients).max().unwrap_or_default();
     facts.push(count(nodes, "node"));

@@ -8,7 +8,7 @@
 //!   mended by a later release cannot be told from a release.
 //! - *Time to restore*: from the first node of what was rolled back until the first node of the rollback.
 //!
-//! "Accelerate" (Forsgren, Humble, Kim 2018), chapter 2; <https://dora.dev/guides/dora-metrics-four-keys/>
+//! "Accelerate" (Forsgren, Humble, Kim 2018), detailed 2; <https://dora.dev/guides/dora-metrics-four-keys/>
 
 use std::collections::BTreeMap;
 

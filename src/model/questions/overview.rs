@@ -26,7 +26,7 @@ const DAY: Span = Span::from_mins(24 * 60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overview {
     /// The environments, in the order in which they were asked for.
-    pub places: Vec<Place>,
+    pub environments: Vec<EnvironmentSummary>,
     /// Service by service, in the order of the repositories; the cells in the order of the environments.
     pub rows: Vec<Row>,
     /// How many more there would be.
@@ -35,7 +35,7 @@ pub struct Overview {
 
 /// An environment at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct EnvironmentSummary {
     /// Its name.
     pub name: EnvironmentName,
     /// How many services run in it.
@@ -85,17 +85,17 @@ pub fn overview<'a>(
     names: impl IntoIterator<Item = &'a EnvironmentName>,
     now: Time,
 ) -> Overview {
-    let (mut places, mut lanes) = (Vec::new(), Vec::new());
+    let (mut environments, mut lanes) = (Vec::new(), Vec::new());
     for name in names {
         let asked = services_at(state, name, now);
-        places.push(Place::of(state, name, &asked, now));
+        environments.push(EnvironmentSummary::of(state, name, &asked, now));
         lanes.push(asked);
     }
     let (rows, rows_more) = rows(state, &lanes);
-    Overview { places, rows, rows_more }
+    Overview { environments, rows, rows_more }
 }
 
-impl Place {
+impl EnvironmentSummary {
     fn of(state: &State, name: &EnvironmentName, asked: &[ServiceAt<'_>], now: Time) -> Self {
         let settle = state.rules().settle;
         let running: Vec<_> =

@@ -139,8 +139,8 @@ proptest! {
         let (log, now, ..) = disturbed(&observations, end, &steps);
         let state = folded_log(&log);
         let env = story::environment();
-        let story = questions::story(&state, &env, now, 1_000, None);
-        let starts: Vec<Time> = story.chapters.iter().rev().map(|it| it.deployment.started_at).collect();
+        let story = questions::detailed_timeline(&state, &env, now, 1_000, None);
+        let starts: Vec<Time> = story.deployments.iter().rev().map(|it| it.deployment.started_at).collect();
         prop_assert!(starts.is_sorted(), "{starts:?}");
         let running = questions::running(&state, &env, now);
         let overview = questions::overview(&state, [&env], now);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, insights, latest, overview, story, timeline, trace,
+    Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, detailed_timeline, insights, latest, overview, timeline, trace,
 };
 use crate::model::deployments::{Rules, State};
 use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
@@ -112,29 +112,29 @@ fn a_card_tells_the_latest_deployment_and_the_last_days() {
         pulled("production", "web", 2, 4 * DAY),
     ]);
     let seen = overview(&state, [&env("production")], after(4 * DAY + HOUR));
-    let place = &seen.places[0];
-    assert_eq!((place.services, place.state, place.failing), (2, Some(Phase::Settled), 0));
-    let latest = place.latest.as_ref().unwrap();
+    let summary = &seen.environments[0];
+    assert_eq!((summary.services, summary.state, summary.failing), (2, Some(Phase::Settled), 0));
+    let latest = summary.latest.as_ref().unwrap();
     assert_eq!((latest.kind, latest.nodes, latest.more), (Kind::Rollback, 3, 0));
     assert_eq!(latest.changes[0].reverted.len(), 1);
     assert_eq!(latest.curve.as_ref().unwrap().points.len(), 3);
-    assert_eq!(place.spark.iter().sum::<u32>(), 4);
-    assert_eq!((place.spark[SPARK_DAYS - 1], place.spark[SPARK_DAYS - 2]), (1, 2));
-    assert_eq!(overview(&state, [&env("none")], after(DAY)).places[0].latest, None);
+    assert_eq!(summary.spark.iter().sum::<u32>(), 4);
+    assert_eq!((summary.spark[SPARK_DAYS - 1], summary.spark[SPARK_DAYS - 2]), (1, 2));
+    assert_eq!(overview(&state, [&env("none")], after(DAY)).environments[0].latest, None);
 }
 
 #[test]
 fn a_story_has_the_rollout_and_the_pulls_behind_each_change() {
     let state = folded([pulled("production", "web", 0, 0), pulled("production", "web", 1, DAY)]);
-    let story = story(&state, &env("production"), after(2 * DAY), 1, None);
-    let chapter = &story.chapters[0];
-    assert_eq!(chapter.deployment.changes[0].kind, wire::Kind::Upgrade);
-    let counts: Vec<u32> = chapter.curves[0].points.iter().map(|(_, nodes)| *nodes).collect();
+    let page = detailed_timeline(&state, &env("production"), after(2 * DAY), 1, None);
+    let detailed = &page.deployments[0];
+    assert_eq!(detailed.deployment.changes[0].kind, wire::Kind::Upgrade);
+    let counts: Vec<u32> = detailed.curves[0].points.iter().map(|(_, nodes)| *nodes).collect();
     assert_eq!(counts, [1, 2, 3]);
-    assert_eq!(chapter.curves[0].took, Span::from_secs(40));
-    assert_eq!(chapter.evidence[0].pulls.len(), 3);
-    let next = super::story(&state, &env("production"), after(2 * DAY), 9, story.next.as_deref());
-    assert_eq!(next.chapters.len(), 1);
+    assert_eq!(detailed.curves[0].took, Span::from_secs(40));
+    assert_eq!(detailed.evidence[0].pulls.len(), 3);
+    let next = super::detailed_timeline(&state, &env("production"), after(2 * DAY), 9, page.next.as_deref());
+    assert_eq!(next.deployments.len(), 1);
 }
 
 #[test]
