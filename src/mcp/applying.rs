@@ -10,7 +10,7 @@ use rmcp::service::RequestContext;
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::api::{Api, Ask, Reply, Unreachable};
+use super::api::{Api, ApiRequest, ApiReply, Unreachable};
 use super::arguments::Arguments;
 use super::call::refusal;
 use super::confirm::{Consent, Question, consent};
@@ -65,7 +65,7 @@ impl<A: Api> Server<A> {
         } else {
             arguments.ask_about("deploys/{plan}")
         };
-        let Reply { status, body: plan } = self.api().ask(ask, from).await?;
+        let ApiReply { status, body: plan } = self.api().ask(ask, from).await?;
         if !status.is_success() {
             return Ok(Err(refusal(status, &plan)));
         }
@@ -94,11 +94,11 @@ impl<A: Api> Server<A> {
 }
 
 /// The request that applies the plan that somebody agreed to.
-fn agreed(tool: &Tool, arguments: &Arguments, plan: &str) -> Ask {
+fn agreed(tool: &Tool, arguments: &Arguments, plan: &str) -> ApiRequest {
     let mut body = Map::new();
     body.insert("environment".to_owned(), arguments.text("environment").into());
     body.insert("plan".to_owned(), plan.into());
     body.insert(APPLY.to_owned(), true.into());
     body.insert("take_over".to_owned(), arguments.is_set("take_over").into());
-    Ask { method: Method::POST, target: tool.routes[0].path.to_owned(), body: Some(Value::Object(body)) }
+    ApiRequest { method: Method::POST, target: tool.routes[0].path.to_owned(), body: Some(Value::Object(body)) }
 }

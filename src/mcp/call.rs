@@ -4,7 +4,7 @@ use http::{Extensions, StatusCode};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::api::{Api, Ask, Reply, Unreachable};
+use super::api::{Api, ApiRequest, ApiReply, Unreachable};
 use super::arguments::Arguments;
 use super::budget::bounded;
 use super::tool::Tool;
@@ -61,14 +61,14 @@ fn as_of(asked: &str, answer: &Value) -> Option<Time> {
 pub(super) async fn outcome_of(
     api: &impl Api,
     tool: &'static Tool,
-    asks: Vec<Ask>,
+    asks: Vec<ApiRequest>,
     from: &Extensions,
 ) -> Result<Outcome, Unreachable> {
     let mut whole = Map::new();
     let mut targets = Vec::new();
     for (route, ask) in tool.routes.iter().zip(asks) {
         targets.push(format!("/api/v1/{}", ask.target));
-        let Reply { status, body } = api.ask(ask, from).await?;
+        let ApiReply { status, body } = api.ask(ask, from).await?;
         if !status.is_success() {
             return Ok(Err(refusal(status, &body)));
         }

@@ -2,7 +2,7 @@
 
 use rmcp::model::{Resource, ResourceTemplate};
 
-use super::api::Ask;
+use super::api::ApiRequest;
 use crate::wire::Environment;
 
 /// What every resource is written in.
@@ -55,7 +55,7 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 }
 
 /// The request whose answer an address stands for; nothing where it is no address of ours.
-pub(super) fn ask(uri: &str) -> Option<Ask> {
+pub(super) fn ask(uri: &str) -> Option<ApiRequest> {
     let parts: Vec<&str> = uri.strip_prefix("landfall://")?.split('/').collect();
     let is_name = |text: &str| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
@@ -69,7 +69,7 @@ pub(super) fn ask(uri: &str) -> Option<Ask> {
         ["releases", id] if is_name(id) => format!("releases/{id}"),
         _ => return None,
     };
-    Some(Ask::get(target))
+    Some(ApiRequest::get(target))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api::{Api, Ask, Reply, Unreachable};
+use super::api::{Api, ApiRequest, ApiReply, Unreachable};
 use super::arguments::{Arguments, filled};
 use super::budget::bounded;
 use super::call::{Outcome, Said, outcome, outcome_of, refusal};
@@ -64,13 +64,13 @@ impl<A: Api> Server<A> {
 
     /// What the API says about itself.
     async fn document(&self, from: &Extensions) -> Result<&Value, Unreachable> {
-        let ask = async || self.api.ask(Ask::get("openapi.json"), from).await.map(|reply| reply.body);
+        let ask = async || self.api.ask(ApiRequest::get("openapi.json"), from).await.map(|reply| reply.body);
         self.document.get_or_try_init(ask).await
     }
 
     /// Who asks, and whether they may change anything.
     pub(super) async fn caller(&self, from: &Extensions) -> Result<(String, bool), Unreachable> {
-        let Reply { body, .. } = self.api.ask(Ask::get("caller"), from).await?;
+        let ApiReply { body, .. } = self.api.ask(ApiRequest::get("caller"), from).await?;
         let caller = Caller::deserialize(&body).map_err(|error| Unreachable(error.to_string()))?;
         let id = caller.who.id.as_ref().map(TokenId::as_str).unwrap_or_default();
         Ok((format!("{} {id}", caller.who.kind), caller.role == Role::Admin))
@@ -127,7 +127,7 @@ impl<A: Api> Server<A> {
     pub(super) async fn answer_to(
         &self,
         tool: &'static Tool,
-        asks: Vec<Ask>,
+        asks: Vec<ApiRequest>,
         from: &Extensions,
     ) -> Result<CallToolResponse, Unreachable> {
         Ok(told(outcome_of(&self.api, tool, asks, from).await?))
@@ -216,7 +216,7 @@ impl<A: Api> ServerHandler for Server<A> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let reply =
-            self.api.ask(Ask::get("environments"), &extensions(&context)).await.map_err(unavailable)?;
+            self.api.ask(ApiRequest::get("environments"), &extensions(&context)).await.map_err(unavailable)?;
         let environments = Vec::<Environment>::deserialize(&reply.body).unwrap_or_default();
         Ok(ListResourcesResult::with_all_items(resources::list(&environments)))
     }
@@ -237,7 +237,7 @@ impl<A: Api> ServerHandler for Server<A> {
         let unknown = |why: String| ErrorData::resource_not_found(why, Some(json!({"uri": params.uri})));
         let ask = resources::ask(&params.uri)
             .ok_or_else(|| unknown("there is no such resource; resources/list has them".to_owned()))?;
-        let Reply { status, body } = self.api.ask(ask, &extensions(&context)).await.map_err(unavailable)?;
+        let ApiReply { status, body } = self.api.ask(ask, &extensions(&context)).await.map_err(unavailable)?;
         if !status.is_success() {
             return Err(unknown(refusal(status, &body)));
         }

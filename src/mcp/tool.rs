@@ -50,7 +50,7 @@ pub(super) enum Effect {
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    pub(super) place: Place,
+    pub(super) location: Location,
     pub(super) is_required: bool,
     pub(super) about: &'static str,
 }
@@ -76,7 +76,7 @@ pub(super) enum Kind {
 
 /// Where an argument goes.
 #[derive(Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum Location {
     /// Into the path, where its name stands.
     Path,
     /// Into the query, under this name.
@@ -96,12 +96,12 @@ impl Effect {
     }
 }
 
-pub(super) const fn needed(name: &'static str, kind: Kind, place: Place, about: &'static str) -> Field {
-    Field { name, kind, place, is_required: true, about }
+pub(super) const fn needed(name: &'static str, kind: Kind, location: Location, about: &'static str) -> Field {
+    Field { name, kind, location, is_required: true, about }
 }
 
-pub(super) const fn may(name: &'static str, kind: Kind, place: Place, about: &'static str) -> Field {
-    Field { name, kind, place, is_required: false, about }
+pub(super) const fn may(name: &'static str, kind: Kind, location: Location, about: &'static str) -> Field {
+    Field { name, kind, location, is_required: false, about }
 }
 
 pub(super) const fn route(key: &'static str, method: Method, path: &'static str) -> Route {

@@ -5,7 +5,7 @@ use serde::Deserialize as _;
 
 use super::tool::Effect::{Adds, Applies, Destroys, Reads, Sets};
 use super::tool::Kind::{Changes, Count, Flag, Text, Texts, Time, Word};
-use super::tool::Place::{Body, Path, Query};
+use super::tool::Location::{Body, Path, Query};
 use super::tool::{APPLY, Field, Tool, may, needed, route, said};
 use crate::wire::{Deployment, Evidence};
 use crate::wording::agent;
