@@ -10,7 +10,7 @@ use serde_json::Value;
 use tower_service::Service as _;
 
 use super::caller::Caller;
-use crate::mcp::{Api, ApiRequest, ApiReply, Unreachable};
+use crate::mcp::{Api, ApiReply, ApiRequest, Unreachable};
 use crate::model::act::Through;
 
 /// Longest answer of the API that is read.

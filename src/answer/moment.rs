@@ -244,7 +244,12 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn detailed_timeline(&self, env: &str, limit: usize, before: Option<&str>) -> Result<questions::DetailedTimeline, Refused> {
+    pub fn detailed_timeline(
+        &self,
+        env: &str,
+        limit: usize,
+        before: Option<&str>,
+    ) -> Result<questions::DetailedTimeline, Refused> {
         Ok(questions::detailed_timeline(self.state(), self.name(env)?, self.at(), limit, before))
     }
 

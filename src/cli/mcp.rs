@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::error::CliError;
-use crate::mcp::{Api, ApiRequest, Consents, ApiReply, Server, Unreachable};
+use crate::mcp::{Api, ApiReply, ApiRequest, Consents, Server, Unreachable};
 
 /// Answers a coding agent on standard input and output; it is started by the agent, not by hand
 #[derive(Debug, Args)]

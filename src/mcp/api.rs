@@ -33,7 +33,11 @@ pub struct Unreachable(pub String);
 /// The admin API.
 pub trait Api: Clone + Send + Sync + 'static {
     /// Asks, as whoever sent the request with these extensions.
-    fn ask(&self, ask: ApiRequest, from: &Extensions) -> impl Future<Output = Result<ApiReply, Unreachable>> + Send;
+    fn ask(
+        &self,
+        ask: ApiRequest,
+        from: &Extensions,
+    ) -> impl Future<Output = Result<ApiReply, Unreachable>> + Send;
 }
 
 impl ApiRequest {

@@ -10,7 +10,7 @@ use rmcp::service::RequestContext;
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::api::{Api, ApiRequest, ApiReply, Unreachable};
+use super::api::{Api, ApiReply, ApiRequest, Unreachable};
 use super::arguments::Arguments;
 use super::call::refusal;
 use super::confirm::{Consent, Question, consent};
@@ -100,5 +100,9 @@ fn agreed(tool: &Tool, arguments: &Arguments, plan: &str) -> ApiRequest {
     body.insert("plan".to_owned(), plan.into());
     body.insert(APPLY.to_owned(), true.into());
     body.insert("take_over".to_owned(), arguments.is_set("take_over").into());
-    ApiRequest { method: Method::POST, target: tool.routes[0].path.to_owned(), body: Some(Value::Object(body)) }
+    ApiRequest {
+        method: Method::POST,
+        target: tool.routes[0].path.to_owned(),
+        body: Some(Value::Object(body)),
+    }
 }

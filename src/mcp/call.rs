@@ -4,7 +4,7 @@ use http::{Extensions, StatusCode};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::api::{Api, ApiRequest, ApiReply, Unreachable};
+use super::api::{Api, ApiReply, ApiRequest, Unreachable};
 use super::arguments::Arguments;
 use super::budget::bounded;
 use super::tool::Tool;

@@ -31,7 +31,7 @@ mod server;
 mod tool;
 mod tools;
 
-pub use api::{Api, ApiRequest, ApiReply, Unreachable};
+pub use api::{Api, ApiReply, ApiRequest, Unreachable};
 pub use call::Said;
 #[cfg(feature = "mcp")]
 pub use confirm::Consents;

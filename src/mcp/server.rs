@@ -15,7 +15,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api::{Api, ApiRequest, ApiReply, Unreachable};
+use super::api::{Api, ApiReply, ApiRequest, Unreachable};
 use super::arguments::{Arguments, filled};
 use super::budget::bounded;
 use super::call::{Outcome, Said, outcome, outcome_of, refusal};
@@ -215,8 +215,11 @@ impl<A: Api> ServerHandler for Server<A> {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let reply =
-            self.api.ask(ApiRequest::get("environments"), &extensions(&context)).await.map_err(unavailable)?;
+        let reply = self
+            .api
+            .ask(ApiRequest::get("environments"), &extensions(&context))
+            .await
+            .map_err(unavailable)?;
         let environments = Vec::<Environment>::deserialize(&reply.body).unwrap_or_default();
         Ok(ListResourcesResult::with_all_items(resources::list(&environments)))
     }
@@ -237,7 +240,8 @@ impl<A: Api> ServerHandler for Server<A> {
         let unknown = |why: String| ErrorData::resource_not_found(why, Some(json!({"uri": params.uri})));
         let ask = resources::ask(&params.uri)
             .ok_or_else(|| unknown("there is no such resource; resources/list has them".to_owned()))?;
-        let ApiReply { status, body } = self.api.ask(ask, &extensions(&context)).await.map_err(unavailable)?;
+        let ApiReply { status, body } =
+            self.api.ask(ask, &extensions(&context)).await.map_err(unavailable)?;
         if !status.is_success() {
             return Err(unknown(refusal(status, &body)));
         }

@@ -1,7 +1,8 @@
-//! The room of wording: typed views → sentences for people, which `ask` and the commands say.
+//! The room of wording: answers, as they are on the wire → sentences. `ask`, the commands and the pages say those for people,
+//! the agent's tools those of [`agent`].
 //!
-//! Nothing is looked up here. What comes from outside (titles, versions) is said as it is; whoever shows it to a terminal
-//! or to a model cleans or quotes it.
+//! Nothing is looked up here. What comes from outside (titles, versions) is said as it is, and a terminal's commands clean
+//! it; in sentences for agents it is quoted.
 
 pub mod agent;
 mod asked;

@@ -125,8 +125,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
     let environment = moment.environment(params.get("env"))?;
     let (name, before, now) = (environment.name.as_str(), query.text("before")?, now());
     let running = moment.running(name)?;
-    let page = moment.detailed_timeline(name, PAGE, before)?;
-    let told = page.deployments.iter().map(|detailed| Told::new(detailed, now)).collect();
+    let listed = moment.detailed_timeline(name, PAGE, before)?;
+    let told = listed.deployments.iter().map(|detailed| Told::new(detailed, now)).collect();
     let at = moment.past();
     let written = at.map(|at| at.to_string());
     let here = (Some(name), written.as_deref());
@@ -158,7 +158,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
                 .map(|attempt| FailingRow::new(attempt, now))
                 .collect(),
             days: by_day(told, now),
-            next: page.next,
+            next: listed.next,
             local: moment
                 .local(name)?
                 .iter()

@@ -12,7 +12,7 @@ use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
 use crate::model::directory::Environment;
-use crate::model::questions::{Cell, Kind, Latest, Mark, Phase, EnvironmentSummary, Row};
+use crate::model::questions::{Cell, EnvironmentSummary, Kind, Latest, Mark, Phase, Row};
 use crate::model::time::{Span, Time};
 use crate::wire::{self, ServiceChange};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::parts::{Badge, Label, When, count, length, short};
 use super::plots::{Plot, rollout};
-use crate::model::questions::{DetailedDeployment, Curve};
+use crate::model::questions::{Curve, DetailedDeployment};
 use crate::model::releases::without_type;
 use crate::model::time::Time;
 use crate::wire::{ChangeEvidence, Kind, Phase, PullEvidence, Release, ReleaseChange, ServiceChange, Source};

@@ -50,8 +50,15 @@ impl DetailedDeployment {
 }
 
 /// At most `limit` deployments of `env` as they look at `now`, with what is behind them; `before` as for `timeline`.
-pub fn detailed_timeline(state: &State, env: &EnvironmentName, now: Time, limit: usize, before: Option<&str>) -> DetailedTimeline {
-    let (deployments, next) = page(state, env, now, limit, before, |group| DetailedDeployment::of(group, state, env));
+pub fn detailed_timeline(
+    state: &State,
+    env: &EnvironmentName,
+    now: Time,
+    limit: usize,
+    before: Option<&str>,
+) -> DetailedTimeline {
+    let (deployments, next) =
+        page(state, env, now, limit, before, |group| DetailedDeployment::of(group, state, env));
     DetailedTimeline { deployments, next }
 }
 

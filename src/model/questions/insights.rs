@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::rollout::Rollout;
 use super::service::{ServiceAt, services_at};
 use super::states::{Kind, Phase};
-use super::rollout::Rollout;
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};

@@ -6,7 +6,7 @@
 use super::curve::Curve;
 use super::incomplete::incomplete;
 use super::matrix::{Row, rows};
-use super::service::{ServiceAt, services_at, attempts};
+use super::service::{ServiceAt, attempts, services_at};
 use super::states::{Kind, Phase};
 use super::timeline::{Group, grouped_since};
 use crate::model::deployments::State;

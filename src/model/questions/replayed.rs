@@ -1,9 +1,9 @@
 //! Everything that the observations of an environment derive, as `landfall replay` prints it.
 
 use super::convert::failed;
-use super::running::local;
-use super::service::{ServiceAt, services_at, attempts};
 use super::rollout::Rollout;
+use super::running::local;
+use super::service::{ServiceAt, attempts, services_at};
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::image::{image, tag};
-use super::states::Phase;
 use super::rollout::{Rollout, confidence};
+use super::states::Phase;
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::claim::{End, Main, Past, Rival};
 use crate::model::deployments::course::Course;

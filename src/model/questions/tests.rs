@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, detailed_timeline, insights, latest, overview, timeline, trace,
+    Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, detailed_timeline, insights, latest, overview,
+    timeline, trace,
 };
 use crate::model::deployments::{Rules, State};
 use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};

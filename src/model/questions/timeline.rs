@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use super::incomplete::incomplete;
+use super::rollout::{Rollout, sentence};
 use super::service::{ServiceAt, services_at};
 use super::states::{Confidence, Kind, Phase};
-use super::rollout::{Rollout, sentence};
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;

@@ -144,7 +144,7 @@ proptest! {
         prop_assert!(starts.is_sorted(), "{starts:?}");
         let running = questions::running(&state, &env, now);
         let overview = questions::overview(&state, [&env], now);
-        for place in &overview.places {
+        for place in &overview.environments {
             let latest = place.latest.as_ref();
             let told = [place.last_seen_at, place.unconfirmed_since, latest.map(|latest| latest.started_at)];
             prop_assert!(told.iter().flatten().all(|at| *at <= now), "{place:?}");
