@@ -222,28 +222,31 @@ pub struct Caller {
 /// A refusal. RFC 9457 section 3: the members of the JSON object; `field`, `differences` and `candidates` are extensions
 /// (section 3.2).
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
 pub struct Problem {
     /// The problem's name: `urn:landfall:problem:…`.
+    #[serde(default)]
     #[schema(required = true)]
     pub r#type: String,
     /// The problem in words that stay the same.
+    #[serde(default)]
     #[schema(required = true)]
     pub title: String,
     /// The answer's status.
+    #[serde(default)]
     #[schema(required = true)]
     pub status: u16,
     /// The mistake in this case, and the way to mend it.
+    #[serde(default)]
     #[schema(required = true)]
     pub detail: String,
     /// The field or parameter that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// Fields that are registered already and otherwise.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
     /// The releases of which one may be meant.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
 }
 

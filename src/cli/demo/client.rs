@@ -217,7 +217,7 @@ impl Machine {
             .method(method)
             .uri(format!("http://{}{path}", self.proxy))
             .header(header::USER_AGENT, self.runtime.agent())
-            .header(header::ACCEPT, format!("{}, {}, */*", MANIFEST, INDEX));
+            .header(header::ACCEPT, format!("{MANIFEST}, {INDEX}, */*"));
         if authenticated {
             request = request.header(header::AUTHORIZATION, self.credentials.authorization());
         }
