@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use landfall::cli::Cli;
-use landfall::cli::output::printable;
+use landfall::cli::terminal::printable;
 
 /// What one thread allocates another frees here, for each pull: glibc's allocator makes them wait for each other.
 #[global_allocator]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::caller::Admin;
@@ -19,49 +19,26 @@ use crate::model::directory::{AdminToken, Admins};
 use crate::model::event::TokenId;
 use crate::model::secret::{ADMIN_PREFIX, VIEWER_PREFIX};
 use crate::model::time::Time;
+use crate::wire::{self, in_words};
 
 /// How many admin tokens there may be, the revoked ones too.
 const ADMIN_TOKENS_MAX: usize = 1_000;
 /// Prefix of their public identifiers.
 const ID_PREFIX: &str = "adm_";
 
-/// An admin token as the API lists it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AdminToken)]
-pub(super) struct AdminTokenView<'a> {
-    id: &'a TokenId,
-    name: &'a str,
-    kind: Role,
-    created_at: Time,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<Time>,
+in_words! {
+    Role => Role { Viewer, Admin }
 }
 
-impl<'a> From<&'a AdminToken> for AdminTokenView<'a> {
-    fn from(token: &'a AdminToken) -> Self {
-        Self {
-            id: &token.id,
-            name: &token.name,
-            kind: token.role,
-            created_at: token.created_at,
-            expires_at: token.expires_at,
-            revoked_at: token.revoked_at,
-        }
+fn shown(token: &AdminToken) -> wire::AdminToken {
+    wire::AdminToken {
+        id: token.id.clone(),
+        name: token.name.clone(),
+        kind: token.role.into(),
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        revoked_at: token.revoked_at,
     }
-}
-
-/// A new admin token: the one answer that shows its secret.
-#[derive(Serialize, ToSchema)]
-pub(super) struct NewAdminToken<'a> {
-    id: &'a TokenId,
-    name: &'a str,
-    kind: Role,
-    secret: &'a str,
-    created_at: Time,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Time>,
 }
 
 /// What a new admin or viewer token is to be.
@@ -76,6 +53,7 @@ pub(super) struct AdminTokenRequest {
     )]
     name: String,
     /// What it allows; `viewer` unless told.
+    #[schema(value_type = Option<wire::Role>)]
     kind: Option<Role>,
     /// From when on it is refused; never unless told.
     expires_at: Option<Time>,
@@ -83,18 +61,18 @@ pub(super) struct AdminTokenRequest {
 
 /// Lists admin and viewer tokens, the revoked too, in the order in which they were made.
 #[utoipa::path(get, path = "/admin-tokens", tag = "administration", operation_id = "list_admin_tokens",
-    responses((status = 200, body = [AdminTokenView])))]
+    responses((status = 200, body = [wire::AdminToken])))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
     let view = app.log.view();
-    let mut shown: Vec<_> = view.directory.admins().tokens().map(AdminTokenView::from).collect();
-    shown.sort_by_key(|token| token.created_at);
-    json(StatusCode::OK, &shown)
+    let mut all: Vec<_> = view.directory.admins().tokens().map(shown).collect();
+    all.sort_by_key(|token| token.created_at);
+    json(StatusCode::OK, &all)
 }
 
 /// Makes an admin or viewer token. Its secret is shown this once.
 #[utoipa::path(post, path = "/admin-tokens", tag = "administration", operation_id = "create_admin_token",
     request_body = AdminTokenRequest,
-    responses((status = 201, body = NewAdminToken), (status = 409, description = "There are too many")))]
+    responses((status = 201, body = wire::NewAdminToken), (status = 409, description = "There are too many")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let wanted: AdminTokenRequest = json_body(request.into_body(), BODY_BYTES_MAX).await?;
     let (name, role) = (name(wanted.name)?, wanted.kind.unwrap_or(Role::Viewer));
@@ -115,11 +93,8 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
     });
     let (id, created_at) = decided.await?;
     tracing::info!(token = %id, kind = role.as_str(), "admin token created");
-    let secret = secret.expose();
-    json(
-        StatusCode::CREATED,
-        &NewAdminToken { id: &id, name: &name, kind: role, secret, created_at, expires_at },
-    )
+    let (kind, secret) = (role.into(), secret.expose().to_owned());
+    json(StatusCode::CREATED, &wire::NewAdminToken { id, name, kind, secret, created_at, expires_at })
 }
 
 /// Revokes an admin or viewer token: it is refused from the next request on. Repeating it changes nothing.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use http::{Extensions, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -26,12 +26,20 @@ use crate::model::act::Role;
 use crate::model::ask::{self, Asked, Intent, World};
 use crate::model::directory::Environment;
 use crate::model::time::Time;
+use crate::wire::{Answered, in_words};
 
 use answers::Told;
 pub(super) use endpoint::Endpoint;
 
 /// Longest question.
 const QUESTION_CHARS_MAX: usize = 500;
+
+in_words! {
+    Intent => Intent {
+        Running, Verify, Missing, Compare, Changes, History, Rollbacks, Search, Deploy, Tokens, CreateEnvironment,
+        GenerateToken, Unknown,
+    }
+}
 
 /// A question.
 #[derive(Deserialize, ToSchema)]
@@ -40,39 +48,6 @@ struct Question {
     /// In plain English, on one line.
     #[schema(min_length = 1, max_length = 500)]
     question: String,
-}
-
-/// An answer.
-#[derive(Serialize, ToSchema)]
-struct Answered {
-    /// What was understood: `running`, `verify`, `missing`, `compare`, `changes`, `history`, `rollbacks`, `search`,
-    /// `deploy`, `tokens`, `create_environment`, `generate_token` or `unknown`.
-    #[schema(value_type = String)]
-    intent: Intent,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    environment: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    environments: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    repository: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Time>,
-    /// The answer in two or three sentences.
-    text: String,
-    /// The dashboard's page that shows what the answer rests on, where there is one: path and query.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    link: Option<String>,
-    /// The language model that wrote the answer; Landfall's own answers have none. Its words prove nothing: `data` does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    written_by: Option<String>,
-    /// What the query behind it answered; `null` where there was none. `looked_up` where a model wrote the answer.
-    data: Value,
 }
 
 /// Answers a question in plain English; nothing is ever done by one.
@@ -96,7 +71,7 @@ pub(super) async fn ask(State(app): State<Arc<App>>, mut request: Request) -> An
     };
     let answered = Answered {
         link: link::page(&asked),
-        intent: asked.intent,
+        intent: asked.intent.into(),
         environment: asked.environment,
         environments: asked.environments,
         repository: asked.repository,

@@ -4,83 +4,45 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use http::{StatusCode, Uri};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::fields::Fields;
 use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::model::act::{Act, Through, Who};
-use crate::model::event::{EnvironmentName, TokenId};
-use crate::model::time::Time;
+use crate::model::names::EnvironmentName;
+use crate::wire::{AuditActor, AuditEntry, AuditTrail, in_words};
 
 /// Entries on one page, unless told.
 const PAGE_DEFAULT: usize = 50;
 /// Entries on one page at most.
 const PAGE_MAX: usize = 500;
 
-/// A page of the audit trail, newest first.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AuditTrail)]
-pub(super) struct Trail {
-    entries: Vec<Entry>,
-    /// What to ask for with `before` for the next page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<u64>,
+in_words! {
+    Through => Through { Unknown, Api, Cli, Dashboard, Mcp, Webhook }
 }
 
-/// One change.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AuditEntry)]
-pub(super) struct Entry {
-    /// Its place in the log.
-    id: u64,
-    at: Time,
-    by: By,
-    through: Through,
-    /// The address that it came from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<Arc<str>>,
-    action: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    environment: Option<EnvironmentName>,
-    /// What was done, in words.
-    summary: String,
-}
-
-/// Who changed something.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AuditActor)]
-pub(super) struct By {
-    kind: &'static str,
-    /// The admin token's identifier.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<TokenId>,
-    /// The admin token's name at that time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-}
-
-impl From<Who> for By {
+impl From<Who> for AuditActor {
     fn from(who: Who) -> Self {
         match who {
-            Who::Unknown => Self { kind: "unknown", id: None, name: None },
-            Who::TokenFile => Self { kind: "token_file", id: None, name: None },
-            Who::Webhook { name } => Self { kind: "webhook", id: None, name: Some(name) },
-            Who::AdminToken { id, name } => Self { kind: "admin_token", id: Some(id), name: Some(name) },
+            Who::Unknown => Self { kind: "unknown".into(), id: None, name: None },
+            Who::TokenFile => Self { kind: "token_file".into(), id: None, name: None },
+            Who::Webhook { name } => Self { kind: "webhook".into(), id: None, name: Some(name) },
+            Who::AdminToken { id, name } => {
+                Self { kind: "admin_token".into(), id: Some(id), name: Some(name) }
+            }
         }
     }
 }
 
-impl From<(u64, Act)> for Entry {
+impl From<(u64, Act)> for AuditEntry {
     fn from((id, act): (u64, Act)) -> Self {
         Self {
             id,
             at: act.at,
-            through: act.by.through,
+            through: act.by.through.into(),
             from: act.by.from,
             by: act.by.who.into(),
-            action: act.action.kind(),
+            action: act.action.kind().into(),
             environment: act.action.environment().cloned(),
             summary: act.action.to_string(),
         }
@@ -96,14 +58,14 @@ impl From<(u64, Act)> for Entry {
         ("before" = Option<u64>, Query, description = "Only those before the entry with this `id`", minimum = 0),
         ("environment" = Option<EnvironmentName>, Query, description = "Only what changed in this environment"),
     ),
-    responses((status = 200, body = Trail)))]
+    responses((status = 200, body = AuditTrail)))]
 pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["limit", "before", "environment"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
     let before = before(&query)?;
     let environment = environment(&query)?;
     let (acts, next) = page(&app, before, limit, environment).await?;
-    json(StatusCode::OK, &Trail { entries: acts.into_iter().map(Entry::from).collect(), next })
+    json(StatusCode::OK, &AuditTrail { entries: acts.into_iter().map(AuditEntry::from).collect(), next })
 }
 
 /// A page of the trail, newest first, and where the next one begins.
@@ -135,7 +97,7 @@ pub(super) fn before(query: &Fields) -> Result<u64, Problem> {
 pub(super) fn environment(query: &Fields) -> Result<Option<EnvironmentName>, Problem> {
     let Some(text) = query.text("environment")? else { return Ok(None) };
     let bad =
-        |error: crate::model::event::BadEnvironmentName| Problem::invalid("environment", error.to_string());
+        |error: crate::model::names::BadEnvironmentName| Problem::invalid("environment", error.to_string());
     text.parse().map(Some).map_err(bad)
 }
 

@@ -22,13 +22,12 @@ use crate::model::deploy::{self, BadWorkload, Cluster, NoPlan, Place, Planned, W
 use crate::model::directory::Environment;
 use crate::model::oci::{Malformed, Repository};
 use crate::model::time::Time;
+use crate::wire;
 
 /// Prefix of a plan's identifier.
 const ID_PREFIX: &str = "dpl_";
 /// Longest version.
 const VERSION_CHARS_MAX: usize = 128;
-/// Changes that the search of a plan looks at.
-const MATCHES_MAX: usize = 10;
 /// Plans that are listed.
 const LISTED_MAX: usize = 20;
 
@@ -65,8 +64,8 @@ struct Body {
 /// A cluster is told workload by workload, after a dry run of all. Where it stops in between, the refusal and the plan say
 /// what was applied and what was not. A plan that was applied already is left as it is.
 #[utoipa::path(post, path = "/deploy", tag = "deploys", operation_id = "deploy", request_body = Body,
-    responses((status = 200, description = "A plan that was made before is applied", body = deploy::Deploy),
-        (status = 201, body = deploy::Deploy), (status = 404), (status = 409),
+    responses((status = 200, description = "A plan that was made before is applied", body = wire::Deploy),
+        (status = 201, body = wire::Deploy), (status = 404), (status = 409),
         (status = 502, description = "The cluster does not answer as it should")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let body: Body = fields::json_body(request.into_body(), fields::BODY_BYTES_MAX).await?;
@@ -129,14 +128,14 @@ fn check_alone(body: &Body) -> Result<(), Problem> {
 
 /// Tells how far a planned deploy is.
 #[utoipa::path(get, path = "/deploys/{id}", tag = "deploys", operation_id = "followDeploy",
-    responses((status = 200, body = deploy::Deploy)))]
+    responses((status = 200, body = wire::Deploy)))]
 pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
     json(StatusCode::OK, &followed(&app, &app.log.view(), params.get("id"), now())?)
 }
 
 /// Lists an environment's latest plans, the newest first.
 #[utoipa::path(get, path = "/environments/{env}/deploys", tag = "deploys", operation_id = "deploys",
-    responses((status = 200, body = [deploy::Deploy])))]
+    responses((status = 200, body = [wire::Deploy])))]
 pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
     let (view, now) = (app.log.view(), now());
     let world = app.world(&view, now);
@@ -168,15 +167,17 @@ impl App {
         id: String,
     ) -> Result<Planned, NoPlan> {
         let within = Within(wish.repository.as_ref().map(Repository::as_str));
-        let searched =
-            wish.query.as_deref().map(|query| self.answers.now().search(query, MATCHES_MAX, within));
+        let searched = wish
+            .query
+            .as_deref()
+            .map(|query| self.answers.now().search(query, deploy::CANDIDATES_MAX, within));
         let nowhere = Place::default();
         let place = self.settings.places.get(&environment.name).unwrap_or(&nowhere);
         deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, cluster, id)
     }
 }
 
-fn followed(app: &App, view: &View, id: &str, now: Time) -> Result<deploy::Deploy, Problem> {
+fn followed(app: &App, view: &View, id: &str, now: Time) -> Result<wire::Deploy, Problem> {
     let followed = view.deploys.with_id(id).ok_or_else(|| unknown(id))?;
     Ok(deploy::follow(&app.world(view, now), followed))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::{StatusCode, Uri};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::caller::Admin;
@@ -17,9 +17,10 @@ use crate::clock::now;
 use crate::log::View;
 use crate::model::act::Action;
 use crate::model::directory::Environment;
-use crate::model::event::EnvironmentName;
-use crate::model::questions::{self, Deployment};
+use crate::model::names::EnvironmentName;
+use crate::model::questions;
 use crate::model::time::Time;
+use crate::wire;
 
 /// How many environments there may be.
 const ENVIRONMENTS_MAX: usize = 1_000;
@@ -31,30 +32,15 @@ const PALETTE: [&str; 10] = [
     "#475569",
 ];
 
-/// An environment as the API shows it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Environment)]
-pub(super) struct EnvironmentView<'a> {
-    name: &'a EnvironmentName,
-    description: &'a str,
-    color: &'a str,
-    created_at: Time,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    latest_deployment: Option<Deployment>,
-    tokens_active: usize,
-}
-
-impl<'a> EnvironmentView<'a> {
-    fn new(environment: &'a Environment, view: &View, now: Time) -> Self {
-        let latest = questions::timeline(&view.state, &environment.name, now, 1, None);
-        Self {
-            name: &environment.name,
-            description: &environment.description,
-            color: &environment.color,
-            created_at: environment.created_at,
-            latest_deployment: latest.deployments.into_iter().next(),
-            tokens_active: environment.tokens_active(now),
-        }
+fn shown(environment: &Environment, view: &View, now: Time) -> wire::Environment {
+    let latest = questions::timeline(&view.state, &environment.name, now, 1, None);
+    wire::Environment {
+        name: environment.name.clone(),
+        description: environment.description.clone(),
+        color: environment.color.clone(),
+        created_at: environment.created_at,
+        latest_deployment: latest.deployments.into_iter().next(),
+        tokens_active: environment.tokens_active(now),
     }
 }
 
@@ -86,17 +72,17 @@ pub(super) struct EnvironmentChanges {
 
 /// Lists the environments.
 #[utoipa::path(get, path = "/environments", tag = "environments", operation_id = "list_environments",
-    responses((status = 200, body = [EnvironmentView])))]
+    responses((status = 200, body = [wire::Environment])))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
     let (view, now) = (app.log.view(), now());
     let environments = view.directory.environments();
-    let shown: Vec<_> = environments.map(|one| EnvironmentView::new(one, &view, now)).collect();
-    json(StatusCode::OK, &shown)
+    let all: Vec<_> = environments.map(|one| shown(one, &view, now)).collect();
+    json(StatusCode::OK, &all)
 }
 
 /// Shows an environment.
 #[utoipa::path(get, path = "/environments/{env}", tag = "environments", operation_id = "show_environment",
-    responses((status = 200, body = EnvironmentView)))]
+    responses((status = 200, body = wire::Environment)))]
 pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
     answer(&app, StatusCode::OK, &params.environment(&app.log.view().directory)?.name)
 }
@@ -104,7 +90,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer 
 /// Makes an environment.
 #[utoipa::path(post, path = "/environments", tag = "environments", operation_id = "create_environment",
     request_body = NewEnvironment,
-    responses((status = 201, body = EnvironmentView), (status = 409, description = "It exists already")))]
+    responses((status = 201, body = wire::Environment), (status = 409, description = "It exists already")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let new: NewEnvironment = json_body(request.into_body(), BODY_BYTES_MAX).await?;
     let name = make(&app, &admin, new).await?;
@@ -135,7 +121,7 @@ pub(super) async fn make(app: &App, admin: &Admin, new: NewEnvironment) -> Resul
 
 /// Changes an environment's description or colour. Tokens and history stay as they are.
 #[utoipa::path(patch, path = "/environments/{env}", tag = "environments", operation_id = "update_environment",
-    request_body = EnvironmentChanges, responses((status = 200, body = EnvironmentView)))]
+    request_body = EnvironmentChanges, responses((status = 200, body = wire::Environment)))]
 pub(super) async fn update(
     State(app): State<Arc<App>>,
     admin: Admin,
@@ -226,7 +212,7 @@ fn answer(app: &App, status: StatusCode, name: &EnvironmentName) -> Answer {
     let view = app.log.view();
     let gone = || Problem::not_found(format!("there is no environment `{name}`"));
     let environment = view.directory.environment(name.as_str()).ok_or_else(gone)?;
-    json(status, &EnvironmentView::new(environment, &view, now()))
+    json(status, &shown(environment, &view, now()))
 }
 
 fn description(text: Option<String>) -> Result<Option<String>, Problem> {

@@ -13,13 +13,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::App;
-use super::audit::Entry;
 use crate::clock::now;
 use crate::model::act::{Act, Action};
 use crate::model::agent::{Puller, puller};
 use crate::model::deployments::State;
 use crate::model::event::{EnvironmentName, Event, Object, Observation};
 use crate::model::questions::{self, Kind, Phase};
+use crate::wire::AuditEntry;
 
 /// Listeners at the same time.
 const LISTENERS_MAX: usize = 128;
@@ -235,7 +235,7 @@ fn of_observation(sequence: u64, observation: &Observation) -> Option<News> {
 fn of_act(sequence: u64, act: &Act) -> News {
     let kind = subject(&act.action);
     let environment = act.action.environment().cloned();
-    frame(kind, sequence, environment.as_ref(), &Entry::from((sequence, act.clone())))
+    frame(kind, sequence, environment.as_ref(), &AuditEntry::from((sequence, act.clone())))
 }
 
 /// What an action is about.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tower_service::Service as _;
 
 use super::caller::Caller;
-use crate::mcp::{Api, Ask, Reply, Unreachable};
+use crate::mcp::{Api, ApiReply, ApiRequest, Unreachable};
 use crate::model::act::Through;
 
 /// Longest answer of the API that is read.
@@ -28,7 +28,7 @@ impl Here {
 }
 
 impl Api for Here {
-    async fn ask(&self, ask: Ask, from: &Extensions) -> Result<Reply, Unreachable> {
+    async fn ask(&self, ask: ApiRequest, from: &Extensions) -> Result<ApiReply, Unreachable> {
         let broken = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "a tool's request could not be made");
             Unreachable("the server failed; its log says more".to_owned())
@@ -46,6 +46,6 @@ impl Api for Here {
         let body = Limited::new(response.into_body(), REPLY_BYTES_MAX).collect().await;
         let bytes = body.map_err(|error| broken(&error))?.to_bytes();
         let body = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&bytes) };
-        Ok(Reply { status, body: body.map_err(|error| broken(&error))? })
+        Ok(ApiReply { status, body: body.map_err(|error| broken(&error))? })
     }
 }

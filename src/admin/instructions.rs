@@ -1,37 +1,29 @@
 //! What to do with a new token: commands and a file that work as they stand.
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use super::Settings;
 use crate::model::event::EnvironmentName;
 use crate::model::secret::Secret;
 use crate::model::shell::quoted;
+use crate::wire::Instructions;
 
-/// The ready commands beside a new token's secret.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Instructions {
-    pub(super) registry: String,
-    pub(super) kubectl: String,
-    pub(super) docker_login: String,
-    pub(super) hosts_toml: String,
-}
-
-impl Instructions {
-    pub(super) fn new(settings: &Settings, environment: &EnvironmentName, secret: &Secret) -> Self {
-        let (host, secret) = (settings.registry_host.as_str(), secret.expose());
-        let server = quoted(host);
-        Self {
-            registry: host.to_owned(),
-            kubectl: format!(
-                "kubectl create secret docker-registry landfall-{environment} --docker-server={server} \
-                 --docker-username={environment} --docker-password={secret}"
-            ),
-            docker_login: format!(
-                "printf %s {secret} | docker login {server} --username {environment} --password-stdin"
-            ),
-            hosts_toml: hosts_toml(host, settings.registry_tls),
-        }
+/// The ready commands for a new token's secret.
+pub(super) fn instructions(
+    settings: &Settings,
+    environment: &EnvironmentName,
+    secret: &Secret,
+) -> Instructions {
+    let (host, secret) = (settings.registry_host.as_str(), secret.expose());
+    let server = quoted(host);
+    Instructions {
+        registry: host.to_owned(),
+        kubectl: format!(
+            "kubectl create secret docker-registry landfall-{environment} --docker-server={server} \
+             --docker-username={environment} --docker-password={secret}"
+        ),
+        docker_login: format!(
+            "printf %s {secret} | docker login {server} --username {environment} --password-stdin"
+        ),
+        hosts_toml: hosts_toml(host, settings.registry_tls),
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::problem::Body as Problem;
+use crate::wire::Problem;
 
 /// Where it is served.
 pub(super) const PATH: &str = "/api/v1/openapi.json";

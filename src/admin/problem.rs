@@ -2,14 +2,13 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::limits::Wait;
 use crate::answer::Refused;
 use crate::cluster::ClusterError;
-use crate::model::deploy::{Candidate, NoPlan};
-use crate::model::releases::{Conflict, Difference};
+use crate::model::deploy::NoPlan;
+use crate::model::releases::Conflict;
+use crate::wire::{self, Candidate, Difference};
 
 /// An answer that says no. Its texts are written for the client; nothing internal goes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,30 +27,6 @@ pub(super) struct Problem {
 struct Extra {
     differences: Vec<Difference>,
     candidates: Vec<Candidate>,
-}
-
-/// RFC 9457 section 3: the members of the JSON object; `field`, `differences` and `candidates` are extensions
-/// (section 3.2).
-#[derive(Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub(super) struct Body<'a> {
-    /// Which problem it is: `urn:landfall:problem:…`.
-    r#type: String,
-    /// What it is, in words that stay the same.
-    title: &'a str,
-    /// The answer's status.
-    status: u16,
-    /// What is wrong in this case, and what to do.
-    detail: &'a str,
-    /// The field or parameter that is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    /// What is there already and otherwise.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    differences: &'a [Difference],
-    /// The releases of which one may be meant.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    candidates: &'a [Candidate],
 }
 
 impl From<Refused> for Problem {
@@ -177,7 +152,7 @@ impl Problem {
             "{conflict}; nothing was changed. A rebuild of the same version is registered with all of its digests in \
              `digests`; another release needs another version"
         ));
-        let differences = conflict.differences.clone();
+        let differences = conflict.differences.iter().map(Difference::from).collect();
         Self { extra: Box::new(Extra { differences, ..Extra::default() }), ..problem }
     }
 
@@ -350,14 +325,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Body {
+        let body = wire::Problem {
             r#type: format!("urn:landfall:problem:{}", self.kind),
-            title: self.title,
+            title: self.title.to_owned(),
             status: self.status.as_u16(),
-            detail: &self.detail,
-            field: self.field.as_deref(),
-            differences: &self.extra.differences,
-            candidates: &self.extra.candidates,
+            detail: self.detail,
+            field: self.field,
+            differences: self.extra.differences,
+            candidates: self.extra.candidates,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, body).into_response();

@@ -10,10 +10,10 @@ use super::params::Params;
 use super::problem::Problem;
 use super::{Answer, App, json};
 use crate::answer::{Compare, QUERY_CHARS_MAX, Within};
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::{Malformed, Repository};
-use crate::model::questions;
 use crate::model::time::Time;
+use crate::wire;
 
 /// Entries on one page, unless told.
 const PAGE_DEFAULT: usize = 20;
@@ -23,7 +23,7 @@ const PAGE_MAX: usize = 200;
 /// Tells what runs in an environment, now or at a time; a time to come is answered as of now.
 #[utoipa::path(get, path = "/environments/{env}/running", tag = "questions", operation_id = "running",
     params(("at" = Option<Time>, Query, description = "As of when; now unless told")),
-    responses((status = 200, body = questions::Running)))]
+    responses((status = 200, body = wire::Running)))]
 pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["at"])?;
     let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
@@ -37,7 +37,7 @@ pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Ur
         ("before" = Option<String>, Query, description = "Only those before this deployment"),
         ("at" = Option<Time>, Query, description = "As of when; now unless told"),
     ),
-    responses((status = 200, body = questions::Timeline)))]
+    responses((status = 200, body = wire::Timeline)))]
 pub(super) async fn timeline(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["limit", "before", "at"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
@@ -47,21 +47,21 @@ pub(super) async fn timeline(State(app): State<Arc<App>>, params: Params, uri: U
 
 /// Shows a deployment.
 #[utoipa::path(get, path = "/deployments/{id}", tag = "questions", operation_id = "deployment",
-    responses((status = 200, body = questions::Deployment)))]
+    responses((status = 200, body = wire::Deployment)))]
 pub(super) async fn deployment(State(app): State<Arc<App>>, params: Params) -> Answer {
     json(StatusCode::OK, &app.answers.now().deployment(params.get("id"))?)
 }
 
 /// Shows the pulls behind a deployment.
 #[utoipa::path(get, path = "/deployments/{id}/evidence", tag = "questions", operation_id = "evidence",
-    responses((status = 200, body = questions::Evidence)))]
+    responses((status = 200, body = wire::Evidence)))]
 pub(super) async fn evidence(State(app): State<Arc<App>>, params: Params) -> Answer {
     json(StatusCode::OK, &app.answers.now().evidence(params.get("id"))?)
 }
 
 /// Lists the pulls of people's machines, which changed nothing.
 #[utoipa::path(get, path = "/environments/{env}/local", tag = "questions", operation_id = "local",
-    responses((status = 200, body = [questions::LocalPull])))]
+    responses((status = 200, body = [wire::LocalPull])))]
 pub(super) async fn local(State(app): State<Arc<App>>, params: Params) -> Answer {
     json(StatusCode::OK, &app.answers.now().local(params.get("env"))?)
 }
@@ -70,7 +70,7 @@ pub(super) async fn local(State(app): State<Arc<App>>, params: Params) -> Answer
 /// registered by then.
 #[utoipa::path(get, path = "/environments/{env}/missing", tag = "questions", operation_id = "missing",
     params(("at" = Option<Time>, Query, description = "As of when; now unless told")),
-    responses((status = 200, body = questions::Missing)))]
+    responses((status = 200, body = wire::Missing)))]
 pub(super) async fn missing(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["at"])?;
     let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
@@ -84,7 +84,7 @@ pub(super) async fn missing(State(app): State<Arc<App>>, params: Params, uri: Ur
         ("limit" = Option<u16>, Query, description = "Changes; 20 unless told", minimum = 1, maximum = 200),
         ("at" = Option<Time>, Query, description = "As of when; now unless told"),
     ),
-    responses((status = 200, body = questions::History)))]
+    responses((status = 200, body = wire::History)))]
 pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["repository", "limit", "at"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
@@ -100,7 +100,7 @@ pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Ur
         ("until" = Option<Time>, Query, description = "Up to this time; `at` unless told"),
         ("at" = Option<Time>, Query, description = "As of when; now unless told"),
     ),
-    responses((status = 200, body = questions::Changes)))]
+    responses((status = 200, body = wire::Changes)))]
 pub(super) async fn changes(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["from", "until", "at"])?;
     let (from, until) = (query.time("from")?, query.time("until")?);
@@ -117,7 +117,7 @@ pub(super) async fn changes(State(app): State<Arc<App>>, params: Params, uri: Ur
         ("left_at" = Option<Time>, Query, description = "When the left one is looked at; `at` unless told"),
         ("right_at" = Option<Time>, Query, description = "When the right one is looked at; `at` unless told"),
     ),
-    responses((status = 200, body = questions::Comparison), (status = 404, description = "There is no such environment")))]
+    responses((status = 200, body = wire::Comparison), (status = 404, description = "There is no such environment")))]
 pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["left", "right", "at", "left_at", "right_at"])?;
     let at = query.time("at")?;
@@ -138,7 +138,7 @@ pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         ("q" = String, Query, description = "What the change is about, in a line", min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"),
         ("at" = Option<Time>, Query, description = "As of when; now unless told"),
     ),
-    responses((status = 200, body = questions::Verified), (status = 404, description = "There is no such environment")))]
+    responses((status = 200, body = wire::Verified), (status = 404, description = "There is no such environment")))]
 pub(super) async fn verify(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["environment", "q", "at"])?;
     let (text, name) = (searched(&query)?, query.required_text("environment")?);
@@ -153,7 +153,7 @@ pub(super) async fn verify(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         ("repository" = Option<Repository>, Query, description = "Only in this repository"),
         ("limit" = Option<u16>, Query, description = "Matches; 20 unless told", minimum = 1, maximum = 200),
     ),
-    responses((status = 200, body = questions::Searched)))]
+    responses((status = 200, body = wire::Searched)))]
 pub(super) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["q", "repository", "limit"])?;
     let text = searched(&query)?;

@@ -17,10 +17,11 @@ use crate::clock::now;
 use crate::log::View;
 use crate::model::act::Action;
 use crate::model::oci::{Digest, Malformed, Repository};
-use crate::model::questions::{self, ReleaseView};
-use crate::model::releases::change::{CHANGES_MAX, Written};
+use crate::model::questions;
+use crate::model::releases::change::CHANGES_MAX;
 use crate::model::releases::{Added, Change, Registration, Release, notes};
 use crate::model::time::Time;
+use crate::wire::{self, NewChange};
 
 /// Longest body of a registration: a thousand changes and their notes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -60,7 +61,7 @@ pub(super) struct Body {
     parents: Vec<String>,
     /// What changed with it.
     #[serde(default)]
-    #[schema(value_type = Vec<Written>)]
+    #[schema(value_type = Vec<NewChange>)]
     changes: Vec<Change>,
     /// Release notes in Markdown, which are split into changes.
     notes: Option<String>,
@@ -68,7 +69,7 @@ pub(super) struct Body {
 
 /// Registers a release. Doing it again changes nothing; what contradicts it is refused.
 #[utoipa::path(post, path = "/releases", tag = "releases", operation_id = "register_release", request_body = Body,
-    responses((status = 201, body = ReleaseView), (status = 200, body = ReleaseView, description = "It was known"),
+    responses((status = 201, body = wire::Release), (status = 200, body = wire::Release, description = "It was known"),
         (status = 409, description = "It is registered already, and otherwise")))]
 pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
     let body: Body = fields::json_body(request.into_body(), BODY_BYTES_MAX).await?;
@@ -153,7 +154,7 @@ fn bounded(field: &str, count: usize, max: usize) -> Result<(), Problem> {
         ("limit" = Option<u16>, Query, description = "Releases on the page; 100 unless told", minimum = 1, maximum = 1000),
         ("before" = Option<String>, Query, description = "Only those after this release in the list"),
     ),
-    responses((status = 200, body = [ReleaseView])))]
+    responses((status = 200, body = [wire::Release])))]
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Fields::from_query(&uri, &["repository", "q", "limit", "before"])?;
     let repository: Option<Repository> = query
@@ -175,7 +176,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
                 releases.push(release);
             }
         }
-        return json(StatusCode::OK, &releases.into_iter().map(shown).collect::<Vec<ReleaseView>>());
+        return json(StatusCode::OK, &releases.into_iter().map(shown).collect::<Vec<wire::Release>>());
     }
     let lines =
         state.catalogue().lines().filter(|(name, _)| repository.as_ref().is_none_or(|it| it == *name));
@@ -190,8 +191,10 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         }
     };
     let end = releases.len().min(start.saturating_add(limit));
-    let mut answer =
-        json(StatusCode::OK, &releases[start..end].iter().map(|it| shown(it)).collect::<Vec<ReleaseView>>())?;
+    let mut answer = json(
+        StatusCode::OK,
+        &releases[start..end].iter().map(|it| shown(it)).collect::<Vec<wire::Release>>(),
+    )?;
     if let Some(last) = releases[start..end].last().filter(|_| end < releases.len()) {
         answer.headers_mut().insert(header::LINK, next_page(&query, &last.id, limit));
     }
@@ -210,7 +213,7 @@ fn next_page(query: &Fields, before: &str, limit: usize) -> HeaderValue {
 
 /// Shows a release.
 #[utoipa::path(get, path = "/releases/{id}", tag = "releases", operation_id = "show_release",
-    responses((status = 200, body = ReleaseView)))]
+    responses((status = 200, body = wire::Release)))]
 pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
     let view = app.log.view();
     let id = params.get("id");

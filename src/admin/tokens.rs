@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::caller::Admin;
 use super::fields::{BODY_BYTES_MAX, json_body, line};
-use super::instructions::Instructions;
+use super::instructions::instructions;
 use super::params::{self, Params};
 use super::problem::Problem;
 use super::{Answer, App, json, random};
@@ -20,6 +20,7 @@ use crate::model::directory::{Directory, Environment, Token, WarningKind};
 use crate::model::event::{EnvironmentName, TokenId, TokenKind};
 use crate::model::secret::{PULL_PREFIX, Secret};
 use crate::model::time::{Span, Time};
+use crate::wire::{self, Instructions, ReplacedToken, in_words};
 
 /// How many tokens an environment may have, the revoked ones too.
 const TOKENS_MAX: usize = 10_000;
@@ -30,95 +31,55 @@ const OVERLAP_MAX: Span = Span::from_mins(90 * 24 * 60);
 /// Longest name of a token.
 const NAME_CHARS_MAX: usize = 100;
 
+in_words! {
+    TokenKind => TokenKind { Cluster, Local, Prepull, Scanner }
+    WarningKind => TokenWarningKind { NewNetwork, NewAgent, TwoEnvironments }
+}
+
 /// A token as the API lists it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Token)]
-pub(super) struct TokenView<'a> {
-    id: &'a TokenId,
-    name: &'a str,
-    kind: TokenKind,
-    created_at: Time,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_used_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_used_from: Option<&'a str>,
-    pulls: u64,
-    /// The token that took its place when it was rotated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    successor: Option<&'a TokenId>,
-    /// What about its use should be looked at.
-    warnings: Vec<WarningView<'a>>,
-}
-
-/// Something about a token that somebody should look at.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TokenWarning)]
-pub(super) struct WarningView<'a> {
-    kind: WarningKind,
-    since: Time,
-    last_at: Time,
-    detail: &'a str,
-}
-
-impl<'a> TokenView<'a> {
-    pub(super) fn new(token: &'a Token, now: Time) -> Self {
-        let warnings = token.warnings(now).map(|warning| WarningView {
-            kind: warning.kind,
-            since: warning.since,
-            last_at: warning.last_at,
-            detail: &warning.detail,
-        });
-        Self {
-            id: &token.id,
-            name: &token.name,
-            kind: token.kind,
-            created_at: token.created_at,
-            expires_at: token.expires_at,
-            revoked_at: token.revoked_at,
-            last_used_at: token.last_used_at,
-            last_used_from: token.last_used_from.as_deref(),
-            pulls: token.pulls,
-            successor: token.successor.as_ref(),
-            warnings: warnings.collect(),
-        }
+pub(super) fn shown(token: &Token, now: Time) -> wire::Token {
+    let warnings = token.warnings(now).map(|warning| wire::TokenWarning {
+        kind: warning.kind.into(),
+        since: warning.since,
+        last_at: warning.last_at,
+        detail: warning.detail.clone(),
+    });
+    wire::Token {
+        id: token.id.clone(),
+        name: token.name.clone(),
+        kind: token.kind.into(),
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        revoked_at: token.revoked_at,
+        last_used_at: token.last_used_at,
+        last_used_from: token.last_used_from.as_deref().map(str::to_owned),
+        pulls: token.pulls,
+        successor: token.successor.clone(),
+        warnings: warnings.collect(),
     }
 }
 
-/// A new token: the one answer that shows its secret.
-#[derive(Serialize, ToSchema)]
+/// A token that was just made, and its secret in the clear.
 pub(super) struct NewToken {
     pub(super) id: TokenId,
     pub(super) name: String,
     pub(super) kind: TokenKind,
     pub(super) username: EnvironmentName,
-    #[serde(serialize_with = "exposed")]
-    #[schema(value_type = String)]
     pub(super) secret: Secret,
-    #[serde(flatten)]
     pub(super) instructions: Instructions,
     created_at: Time,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<Time>,
     /// The token whose place it takes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) replaces: Option<Replaced>,
+    pub(super) replaces: Option<ReplacedToken>,
 }
 
-/// A token that was rotated.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ReplacedToken)]
-pub(super) struct Replaced {
-    id: TokenId,
-    /// From when on it is refused.
-    pub(super) expires_at: Time,
-}
-
-fn exposed<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose())
+impl From<NewToken> for wire::NewToken {
+    fn from(token: NewToken) -> Self {
+        let NewToken { id, name, kind, username, secret, instructions, created_at, expires_at, replaces } =
+            token;
+        let (kind, secret) = (kind.into(), secret.expose().to_owned());
+        Self { id, name, kind, username, secret, instructions, created_at, expires_at, replaces }
+    }
 }
 
 /// What a new token is to be.
@@ -133,6 +94,7 @@ pub(super) struct TokenRequest {
     )]
     pub(super) name: String,
     /// What it is for; `cluster` unless told.
+    #[schema(value_type = Option<wire::TokenKind>)]
     pub(super) kind: Option<TokenKind>,
     /// From when on it is refused; never unless told.
     pub(super) expires_at: Option<Time>,
@@ -151,19 +113,19 @@ pub(super) struct Rotation {
 
 /// Lists an environment's tokens, the revoked too, in the order in which they were made.
 #[utoipa::path(get, path = "/environments/{env}/tokens", tag = "environments", operation_id = "list_tokens",
-    responses((status = 200, body = [TokenView])))]
+    responses((status = 200, body = [wire::Token])))]
 pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
     let (view, now) = (app.log.view(), now());
     let tokens = params.environment(&view.directory)?.tokens();
-    let mut shown: Vec<_> = tokens.map(|token| TokenView::new(token, now)).collect();
-    shown.sort_by_key(|token| token.created_at);
-    json(StatusCode::OK, &shown)
+    let mut all: Vec<_> = tokens.map(|token| shown(token, now)).collect();
+    all.sort_by_key(|token| token.created_at);
+    json(StatusCode::OK, &all)
 }
 
 /// Makes a token. Its secret is shown this once, with the commands that use it.
 #[utoipa::path(post, path = "/environments/{env}/tokens", tag = "environments", operation_id = "create_token",
     request_body = TokenRequest,
-    responses((status = 201, body = NewToken), (status = 409, description = "There are too many")))]
+    responses((status = 201, body = wire::NewToken), (status = 409, description = "There are too many")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     admin: Admin,
@@ -171,7 +133,7 @@ pub(super) async fn create(
     request: Request,
 ) -> Answer {
     let wanted: TokenRequest = json_body(request.into_body(), BODY_BYTES_MAX).await?;
-    json(StatusCode::CREATED, &make(&app, &admin, params.get("env"), wanted).await?)
+    json(StatusCode::CREATED, &wire::NewToken::from(make(&app, &admin, params.get("env"), wanted).await?))
 }
 
 /// Makes a token.
@@ -202,7 +164,7 @@ pub(super) async fn make(
     });
     let (id, environment, created_at) = decided.await?;
     tracing::info!(%environment, token = %id, kind = kind.as_str(), "token created");
-    let instructions = Instructions::new(&app.settings, &environment, &secret);
+    let instructions = instructions(&app.settings, &environment, &secret);
     let username = environment;
     Ok(NewToken { id, name, kind, username, secret, instructions, created_at, expires_at, replaces: None })
 }
@@ -212,7 +174,7 @@ pub(super) async fn make(
 /// The token itself is accepted for a while longer, so that nodes can change over.
 #[utoipa::path(post, path = "/environments/{env}/tokens/{id}/rotate", tag = "environments",
     operation_id = "rotate_token", request_body = Rotation,
-    responses((status = 201, body = NewToken),
+    responses((status = 201, body = wire::NewToken),
         (status = 409, description = "It is not accepted any more, or was rotated already")))]
 pub(super) async fn rotate(
     State(app): State<Arc<App>>,
@@ -222,7 +184,7 @@ pub(super) async fn rotate(
 ) -> Answer {
     let Rotation { overlap: length, expires_at } = json_body(request.into_body(), BODY_BYTES_MAX).await?;
     let overlap = overlap(length.as_deref())?;
-    json(StatusCode::CREATED, &turn(&app, &admin, &params, overlap, expires_at).await?)
+    json(StatusCode::CREATED, &wire::NewToken::from(turn(&app, &admin, &params, overlap, expires_at).await?))
 }
 
 /// Rotates the token that the path names.
@@ -265,12 +227,12 @@ pub(super) async fn turn(
         id,
         name: old.name,
         kind: old.kind,
-        instructions: Instructions::new(&app.settings, &environment, &secret),
+        instructions: instructions(&app.settings, &environment, &secret),
         username: environment,
         secret,
         created_at,
         expires_at,
-        replaces: Some(Replaced { id: old.id, expires_at: ends_at }),
+        replaces: Some(ReplacedToken { id: old.id, expires_at: ends_at }),
     })
 }
 

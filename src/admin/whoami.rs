@@ -1,26 +1,14 @@
 //! Whose token a request shows, for clients that offer only what it allows.
 
 use http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::audit::By;
 use super::caller::Caller;
 use super::{Answer, json};
-use crate::model::act::Role;
-
-/// Whose token it is, and what it allows.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Caller)]
-struct CallerView {
-    #[serde(flatten)]
-    who: By,
-    role: Role,
-}
+use crate::wire;
 
 /// Tells whose token the request shows, and what it allows.
 #[utoipa::path(get, path = "/caller", tag = "administration", operation_id = "caller",
-    responses((status = 200, body = CallerView)))]
+    responses((status = 200, body = wire::Caller)))]
 pub(super) async fn caller(Caller { actor, role }: Caller) -> Answer {
-    json(StatusCode::OK, &CallerView { who: actor.who.into(), role })
+    json(StatusCode::OK, &wire::Caller { who: actor.who.into(), role: role.into() })
 }

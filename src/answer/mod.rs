@@ -22,8 +22,9 @@ use tokio::sync::Mutex;
 use crate::clock::now;
 use crate::log::{Log, PastError, View};
 use crate::model::deployments::State;
-use crate::model::questions::{Comparison, Finder};
+use crate::model::questions::Finder;
 use crate::model::time::{Span, Time};
+use crate::wire::Comparison;
 use finder::SharedFinder;
 
 pub use moment::{Moment, Within};

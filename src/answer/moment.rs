@@ -8,12 +8,13 @@ use super::{CANDIDATES_MAX, CHANGES_SPAN, Past, ROLLBACKS_SPAN};
 use crate::log::View;
 use crate::model::deployments::State;
 use crate::model::directory::{Directory, Environment};
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::questions;
 use crate::model::releases::Release;
 use crate::model::search::{Band, Found};
 use crate::model::time::{Span, Time};
+use crate::wire;
 use crate::wording;
 
 /// A moment, present or past, with the state of the log at that time.
@@ -76,7 +77,7 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn running(&self, env: &str) -> Result<questions::Running, Refused> {
+    pub fn running(&self, env: &str) -> Result<wire::Running, Refused> {
         Ok(questions::running(self.state(), self.name(env)?, self.at()))
     }
 
@@ -84,7 +85,7 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn missing(&self, env: &str) -> Result<questions::Missing, Refused> {
+    pub fn missing(&self, env: &str) -> Result<wire::Missing, Refused> {
         Ok(questions::missing(self.state(), self.name(env)?, self.at()))
     }
 
@@ -92,16 +93,17 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn verify(&self, env: &str, text: &str, within: Within<'_>) -> Result<questions::Verified, Refused> {
+    pub fn verify(&self, env: &str, text: &str, within: Within<'_>) -> Result<wire::Verified, Refused> {
         let name = self.name(env)?;
         let found = self.find(text, CANDIDATES_MAX, within);
         let mut verified = questions::verify(self.state(), name, text, &found, self.at());
-        if let (questions::Standing::NoSuchChange, Some(later)) =
-            (verified.answer, self.registered_later(text, within))
+        let mut said = wording::verified(&verified);
+        if verified.answer == wire::Standing::NoSuchChange
+            && let Some(later) = self.registered_later(text, within)
         {
-            verified.text.push_str(&wording::registered_later(&later));
+            said += &wording::registered_later(&later.repository, &later.version, later.added_at);
         }
-        verified.text = wording::as_of(self.past(), verified.text);
+        verified.text = wording::as_of(self.past(), said);
         Ok(verified)
     }
 
@@ -116,7 +118,7 @@ impl<'a> Moment<'a> {
     }
 
     /// Finds changes by a loose description, and tells where each is live. Wants a moment whose changes can be searched.
-    pub fn search(&self, text: &str, limit: usize, within: Within<'_>) -> questions::Searched {
+    pub fn search(&self, text: &str, limit: usize, within: Within<'_>) -> wire::Searched {
         questions::search(self.state(), text, &self.find(text, limit, within), self.at())
     }
 
@@ -135,12 +137,7 @@ impl<'a> Moment<'a> {
     }
 
     /// Compares `left` now with `right` at another moment, or the same.
-    pub(super) fn compare(
-        &self,
-        left: &str,
-        other: &Self,
-        right: &str,
-    ) -> Result<questions::Comparison, Refused> {
+    pub(super) fn compare(&self, left: &str, other: &Self, right: &str) -> Result<wire::Comparison, Refused> {
         let left = questions::Side { state: self.state(), environment: self.name(left)?, at: self.at() };
         let right = questions::Side { state: other.state(), environment: other.name(right)?, at: other.at() };
         Ok(questions::compare(left, right))
@@ -156,7 +153,7 @@ impl<'a> Moment<'a> {
         env: &str,
         from: Option<Time>,
         until: Option<Time>,
-    ) -> Result<questions::Changes, Refused> {
+    ) -> Result<wire::Changes, Refused> {
         self.changes_within(env, from, until, CHANGES_SPAN)
     }
 
@@ -169,7 +166,7 @@ impl<'a> Moment<'a> {
         env: &str,
         from: Option<Time>,
         until: Option<Time>,
-    ) -> Result<questions::Changes, Refused> {
+    ) -> Result<wire::Changes, Refused> {
         self.changes_within(env, from, until, ROLLBACKS_SPAN)
     }
 
@@ -179,7 +176,7 @@ impl<'a> Moment<'a> {
         from: Option<Time>,
         until: Option<Time>,
         span: Span,
-    ) -> Result<questions::Changes, Refused> {
+    ) -> Result<wire::Changes, Refused> {
         let name = self.name(env)?;
         let until = until.unwrap_or(self.at());
         let from = from.unwrap_or(until - span);
@@ -198,7 +195,7 @@ impl<'a> Moment<'a> {
         env: &str,
         repository: &Repository,
         limit: usize,
-    ) -> Result<questions::History, Refused> {
+    ) -> Result<wire::History, Refused> {
         let name = self.name(env)?;
         questions::history(self.state(), name, repository, self.at(), limit)
             .ok_or_else(|| Refused::NeverPulled { environment: name.clone(), repository: repository.clone() })
@@ -208,12 +205,7 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment, or `before` is none of its deployments.
-    pub fn timeline(
-        &self,
-        env: &str,
-        limit: usize,
-        before: Option<&str>,
-    ) -> Result<questions::Timeline, Refused> {
+    pub fn timeline(&self, env: &str, limit: usize, before: Option<&str>) -> Result<wire::Timeline, Refused> {
         let name = self.name(env)?;
         let is_its_own = |id| self.deployment(id).is_ok_and(|found| found.environment == *name);
         if before.is_some_and(|id| !is_its_own(id)) {
@@ -226,7 +218,7 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is none with this identifier.
-    pub fn deployment(&self, id: &str) -> Result<questions::Deployment, Refused> {
+    pub fn deployment(&self, id: &str) -> Result<wire::Deployment, Refused> {
         let found = questions::deployment(self.state(), id, self.at());
         found.ok_or_else(|| Refused::UnknownDeployment { id: id.to_owned() })
     }
@@ -235,7 +227,7 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is none with this identifier.
-    pub fn evidence(&self, id: &str) -> Result<questions::Evidence, Refused> {
+    pub fn evidence(&self, id: &str) -> Result<wire::Evidence, Refused> {
         let found = questions::evidence(self.state(), id, self.at());
         found.ok_or_else(|| Refused::UnknownDeployment { id: id.to_owned() })
     }
@@ -244,7 +236,7 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn local(&self, env: &str) -> Result<Vec<questions::LocalPull>, Refused> {
+    pub fn local(&self, env: &str) -> Result<Vec<wire::LocalPull>, Refused> {
         Ok(questions::local(self.state(), self.name(env)?))
     }
 
@@ -252,16 +244,21 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn story(&self, env: &str, limit: usize, before: Option<&str>) -> Result<questions::Story, Refused> {
-        Ok(questions::story(self.state(), self.name(env)?, self.at(), limit, before))
+    pub fn detailed_timeline(
+        &self,
+        env: &str,
+        limit: usize,
+        before: Option<&str>,
+    ) -> Result<questions::DetailedTimeline, Refused> {
+        Ok(questions::detailed_timeline(self.state(), self.name(env)?, self.at(), limit, before))
     }
 
     /// Tells one deployment with its evidence.
     ///
     /// # Errors
     /// There is none with this identifier.
-    pub fn chapter(&self, id: &str) -> Result<questions::Chapter, Refused> {
-        let found = questions::chapter(self.state(), id, self.at());
+    pub fn detailed_deployment(&self, id: &str) -> Result<questions::DetailedDeployment, Refused> {
+        let found = questions::detailed_deployment(self.state(), id, self.at());
         found.ok_or_else(|| Refused::UnknownDeployment { id: id.to_owned() })
     }
 
@@ -285,7 +282,7 @@ impl<'a> Moment<'a> {
     }
 
     /// Shows a release, and where it runs.
-    pub fn release(&self, release: &Release) -> questions::ReleaseView {
+    pub fn release(&self, release: &Release) -> wire::Release {
         questions::release(self.state(), release, self.at())
     }
 
@@ -296,7 +293,7 @@ impl<'a> Moment<'a> {
             let changes = self.rollbacks(name, None, None).ok()?;
             Some(changes.deployments)
         });
-        let rollbacks = changes.flatten().filter(|it| it.kind == questions::Kind::Rollback);
+        let rollbacks = changes.flatten().filter(|it| it.kind == wire::Kind::Rollback);
         rollbacks.map(|deployment| deployment.started_at).max()
     }
 }

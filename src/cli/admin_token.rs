@@ -4,16 +4,16 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use http::Method;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Client;
 use super::error::CliError;
-use super::expiry::{Expiry, state};
+use super::expiry::Expiry;
 use super::output::{Style, Table, ago, dim, plain, word};
 use crate::clock::now;
 use crate::model::act::Role;
-use crate::model::time::Time;
+use crate::wire::{AdminToken, NewAdminToken};
+use crate::wording::token_state;
 
 /// Makes, lists and revokes admin and viewer tokens
 #[derive(Debug, Args)]
@@ -45,25 +45,6 @@ enum Command {
     },
 }
 
-#[derive(Deserialize)]
-struct NewAdminToken {
-    id: String,
-    name: String,
-    kind: String,
-    secret: String,
-    expires_at: Option<Time>,
-}
-
-#[derive(Deserialize)]
-struct ListedAdminToken {
-    id: String,
-    name: String,
-    kind: String,
-    created_at: Time,
-    expires_at: Option<Time>,
-    revoked_at: Option<Time>,
-}
-
 impl AdminTokenArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -90,9 +71,9 @@ async fn create(client: &Client, name: &str, kind: &str, expires: Option<Expiry>
         "The {kind} token {name} ({id}) is ready.{expiry} Its secret is shown this once:\n\n  {secret}\n\n\
          It logs in to the dashboard, and the commands take it from LANDFALL_ADMIN_TOKEN.\n\
          To revoke it: landfall admin-token revoke {id}\n",
-        kind = plain(&token.kind),
+        kind = plain(token.kind.as_str()),
         name = plain(&token.name),
-        id = plain(&token.id),
+        id = plain(token.id.as_str()),
         secret = client.output.paint(&token.secret, Style::Bold),
     ))
 }
@@ -102,7 +83,7 @@ async fn list(client: &Client) -> Result<(), CliError> {
     if client.output.json {
         return client.output.print(&answer.as_json());
     }
-    let tokens: Vec<ListedAdminToken> = answer.parse()?;
+    let tokens: Vec<AdminToken> = answer.parse()?;
     if tokens.is_empty() {
         return client.output.print(
             "There is none but the server's own. Make one for each person and program:\n\n  \
@@ -113,10 +94,10 @@ async fn list(client: &Client) -> Result<(), CliError> {
     let mut table = Table::with_headings(&["ID", "NAME", "KIND", "STATE", "CREATED", "EXPIRES"]);
     for token in tokens {
         table.row([
-            plain(token.id),
+            plain(token.id.to_string()),
             (token.name, Style::Bold),
-            plain(token.kind),
-            word(state(token.revoked_at, token.expires_at, now)),
+            plain(token.kind.to_string()),
+            word(token_state(token.revoked_at, token.expires_at, now)),
             dim(ago(now, token.created_at)),
             dim(token.expires_at.map_or_else(|| "never".to_owned(), |end| ago(now, end))),
         ]);

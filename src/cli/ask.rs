@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use http::Method;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Client;
 use super::error::CliError;
-use super::output::clean;
+use super::terminal::clean;
+use crate::wire::{Answered, Intent};
 
 /// Answers a question in plain English; changes nothing
 #[derive(Debug, Args)]
@@ -17,16 +17,6 @@ pub struct AskArgs {
     /// The question, e.g. "is the login fix live in production?"
     #[arg(required = true, value_name = "QUESTION")]
     question: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Answered {
-    intent: String,
-    text: String,
-    /// The dashboard's page with what it rests on.
-    link: Option<String>,
-    /// The language model that answered where the grammar does not understand.
-    written_by: Option<String>,
 }
 
 impl AskArgs {
@@ -41,7 +31,7 @@ impl AskArgs {
             let link = answered.link.map(|path| format!("{}{path}\n", client.address())).unwrap_or_default();
             client.output.print(&format!("{}\n{}", clean(&answered.text), clean(&link)))?;
         }
-        let is_answered = answered.intent != "unknown" || answered.written_by.is_some();
+        let is_answered = answered.intent != Intent::Unknown || answered.written_by.is_some();
         Ok(if is_answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -3,14 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Deserialize;
 
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain};
 use crate::clock::now;
-use crate::model::event::EnvironmentName;
-use crate::model::time::Time;
+use crate::model::names::EnvironmentName;
+use crate::wire::AuditTrail;
 
 /// Entries that are shown unless told otherwise.
 const LIMIT: u16 = 20;
@@ -27,27 +26,6 @@ pub struct AuditArgs {
     /// Only those before this one, to go on where the last page ended
     #[arg(long, value_name = "ID")]
     before: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Trail {
-    entries: Vec<Entry>,
-    next: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    at: Time,
-    by: By,
-    through: String,
-    from: Option<String>,
-    summary: String,
-}
-
-#[derive(Deserialize)]
-struct By {
-    kind: String,
-    name: Option<String>,
 }
 
 impl AuditArgs {
@@ -67,22 +45,22 @@ impl AuditArgs {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn table(&self, client: &Client, trail: Trail) -> String {
+    fn table(&self, client: &Client, trail: AuditTrail) -> String {
         if trail.entries.is_empty() {
             return "Nobody changed anything.\n".to_owned();
         }
         let now = now();
         let mut table = Table::with_headings(&["WHEN", "WHO", "THROUGH", "FROM", "WHAT"]);
         for entry in trail.entries {
-            let who = entry.by.name.unwrap_or_else(|| match entry.by.kind.as_str() {
+            let who = entry.by.name.unwrap_or_else(|| match &*entry.by.kind {
                 "token_file" => "the token file".to_owned(),
                 other => other.to_owned(),
             });
             table.row([
                 dim(ago(now, entry.at)),
                 (who, Style::Bold),
-                plain(entry.through),
-                plain(entry.from.unwrap_or_default()),
+                plain(entry.through.to_string()),
+                plain(entry.from.as_deref().unwrap_or_default()),
                 plain(entry.summary),
             ]);
         }

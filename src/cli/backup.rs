@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::client::Client;
-use super::error::CliError;
+use super::error::{CliError, CommandError};
 use super::output::{Progress, size};
 use crate::log::{BackupError, Contents, END_RECORD_BYTES, check, check_end};
 
@@ -60,9 +60,9 @@ pub enum SaveError {
     Terminal,
 }
 
-impl SaveError {
-    /// The exit code, as in sysexits: 64 usage, 65 bad data, 74 output, 75 try again, 76 protocol.
-    pub fn exit_code(&self) -> u8 {
+impl CommandError for SaveError {
+    // The exit code, as in sysexits: 64 usage, 65 bad data, 74 output, 75 try again, 76 protocol.
+    fn exit_code(&self) -> u8 {
         match self {
             Self::Terminal => 64,
             Self::Damaged { .. } => 65,

@@ -10,13 +10,13 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::error::CliError;
-use super::output::{Output, clean};
+use super::output::Output;
 use crate::admin::{CLI_AGENT, MCP_AGENT};
+use crate::wire::Problem;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -85,13 +85,6 @@ pub struct Answer {
     pub status: StatusCode,
     address: String,
     body: Bytes,
-}
-
-/// RFC 9457.
-#[derive(Deserialize)]
-struct Problem {
-    title: Option<String>,
-    detail: Option<String>,
 }
 
 impl Client {
@@ -219,7 +212,8 @@ impl Client {
         let body =
             collected.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let problem = serde_json::from_slice::<Problem>(&body).ok();
-        match problem.and_then(|problem| problem.detail.or(problem.title)) {
+        let told = problem.map(|it| if it.detail.is_empty() { it.title } else { it.detail });
+        match told.filter(|detail| !detail.is_empty()) {
             Some(detail) => CliError::Refused { status: status.as_u16(), detail },
             None => self.protocol(&format!("status {status}")),
         }
@@ -265,14 +259,6 @@ impl Answer {
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, CliError> {
         serde_json::from_slice(&self.body)
             .map_err(|error| CliError::Protocol { address: self.address.clone(), reason: error.to_string() })
-    }
-
-    /// What the answer says that it may lack, as a line; empty where it lacks nothing.
-    pub fn lacks(&self) -> String {
-        let answer: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        crate::mcp::lacks(&answer)
-            .map(|lacks| format!("Not everything is known: {}.\n", clean(&lacks)))
-            .unwrap_or_default()
     }
 
     /// The answer as it came, and a line's end. JSON escapes control characters, so it is safe on a terminal.

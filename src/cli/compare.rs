@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Deserialize;
 
-use super::answers::{Image, ReleaseLine, heading, listed};
+use super::answers::{heading, lacks, listed};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, plain, word};
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
+use crate::wire::{Comparison, Image};
+use crate::wording::side_names;
 
 /// Shows two environments side by side, or one at two times
 #[derive(Debug, Args)]
@@ -30,26 +31,6 @@ pub struct CompareArgs {
     right_at: Option<Time>,
 }
 
-#[derive(Deserialize)]
-struct Comparison {
-    left: String,
-    right: String,
-    left_at: Time,
-    right_at: Time,
-    services: Vec<Service>,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    repository: String,
-    left: Option<Image>,
-    right: Option<Image>,
-    relation: String,
-    releases: Vec<ReleaseLine>,
-    fixes: usize,
-    pull_requests: Vec<u64>,
-}
-
 impl CompareArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -65,20 +46,15 @@ impl CompareArgs {
             let comparison: Comparison = answer.parse()?;
             let past = [self.at, self.left_at, self.right_at].into_iter().flatten().next();
             let past = past.filter(|_| comparison.left_at == comparison.right_at).map(|_| comparison.left_at);
-            client.output.print(&(heading(past) + &describe(client, &comparison) + &answer.lacks()))?;
+            let lacks = lacks(&[&comparison.left_incomplete, &comparison.right_incomplete]);
+            client.output.print(&(heading(past) + &describe(client, &comparison) + &lacks))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 fn describe(client: &Client, comparison: &Comparison) -> String {
-    // Two moments are named with the sides that they belong to.
-    let side = |name: &str, at: Time| match comparison.left_at == comparison.right_at {
-        true => name.to_owned(),
-        false => format!("{name} at {at}"),
-    };
-    let left = &side(&comparison.left, comparison.left_at);
-    let right = &side(&comparison.right, comparison.right_at);
+    let (left, right) = &side_names(comparison);
     if comparison.services.is_empty() {
         return format!("Nothing was pulled yet in {left} or {right}.\n");
     }
@@ -92,16 +68,16 @@ fn describe(client: &Client, comparison: &Comparison) -> String {
             _ => format!("{releases} releases, {} fixes", service.fixes),
         };
         table.row([
-            plain(service.repository.clone()),
+            plain(service.repository.to_string()),
             (label(&service.left), Style::Bold),
             (label(&service.right), Style::Bold),
-            word(&service.relation),
+            word(service.relation.as_str()),
             plain(between),
         ]);
     }
     let mut text = table.render(&client.output);
     for service in comparison.services.iter().filter(|service| !service.releases.is_empty()) {
-        text.push_str(&format!("\n{}\n", client.output.paint(&service.repository, Style::Bold)));
+        text.push_str(&format!("\n{}\n", client.output.paint(service.repository.as_str(), Style::Bold)));
         text.push_str(&listed(client, &service.releases));
         if !service.pull_requests.is_empty() {
             let numbers: Vec<String> = service.pull_requests.iter().map(|pr| format!("#{pr}")).collect();

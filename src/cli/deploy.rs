@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use clap::Args;
 use http::Method;
-use serde::Deserialize;
 use serde_json::json;
 
-use super::answers::{Image, ReleaseLine, listed};
+use super::answers::listed;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, dim, word};
 use crate::model::deploy::{BadWorkload, Workload};
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
+use crate::wire::{Deploy, DeployState};
 
 /// Pause between two looks at a deploy that is followed.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
@@ -61,56 +61,6 @@ fn workload(text: &str) -> Result<String, BadWorkload> {
     text.parse::<Workload>().map(|_| text.to_owned())
 }
 
-#[derive(Deserialize)]
-struct Deploy {
-    id: String,
-    environment: String,
-    release: Release,
-    image: String,
-    kind: String,
-    from: Option<Image>,
-    state: String,
-    deployment_id: Option<String>,
-    namespace: Option<String>,
-    workloads: Vec<Target>,
-    interrupted: Option<Interruption>,
-    commands: Vec<String>,
-    gained: Balance,
-    lost: Balance,
-    warnings: Vec<Warning>,
-    causes: Vec<String>,
-    text: String,
-}
-
-#[derive(Deserialize)]
-struct Release {
-    repository: String,
-    version: String,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    kind: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Interruption {
-    applied: Vec<String>,
-    not_applied: Vec<String>,
-    why: String,
-}
-
-#[derive(Deserialize)]
-struct Balance {
-    releases: Vec<ReleaseLine>,
-}
-
-#[derive(Deserialize)]
-struct Warning {
-    text: String,
-}
-
 impl DeployArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -147,7 +97,7 @@ impl DeployArgs {
 
     /// Has the server carry out the plan that was just shown, and no other.
     async fn carry_out(&self, client: &Client, deploy: &Deploy) -> Result<ExitCode, CliError> {
-        if !self.yes && !agreed(&deploy.environment).await? {
+        if !self.yes && !agreed(deploy.environment.as_str()).await? {
             client.output.print("Nothing was applied.\n")?;
             return Ok(ExitCode::FAILURE);
         }
@@ -183,21 +133,25 @@ async fn agreed(environment: &str) -> Result<bool, CliError> {
 }
 
 async fn follow(client: &Client, id: &str) -> Result<ExitCode, CliError> {
-    let mut last = String::new();
+    let mut last = None;
     loop {
         let answer = client.get(&["deploys", id], &[]).await?;
         let deploy: Deploy = answer.parse()?;
-        let is_over = matches!(deploy.state.as_str(), "settled" | "not_seen");
+        let is_over = matches!(deploy.state, DeployState::Settled | DeployState::NotSeen);
         if client.output.json {
             if is_over {
                 client.output.print(&answer.as_json())?;
             }
-        } else if deploy.state != last {
+        } else if last.as_ref() != Some(&deploy.state) {
             client.output.print(&progress(client, &deploy))?;
-            last.clone_from(&deploy.state);
+            last = Some(deploy.state.clone());
         }
         if is_over {
-            return Ok(if deploy.state == "settled" { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(if deploy.state == DeployState::Settled {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
@@ -205,14 +159,14 @@ async fn follow(client: &Client, id: &str) -> Result<ExitCode, CliError> {
 
 /// How far it is, in a line, and why where it came to nothing.
 fn progress(client: &Client, deploy: &Deploy) -> String {
-    let (state, style) = word(&deploy.state);
+    let (state, style) = word(deploy.state.as_str());
     let deployment = deploy.deployment_id.as_deref().map(dim).unwrap_or_default();
     let mut text = format!(
         "{}  {} {} in {}  {}\n",
         client.output.paint(&state, style),
-        client.output.paint(&deploy.release.repository, Style::Plain),
+        client.output.paint(deploy.release.repository.as_str(), Style::Plain),
         client.output.paint(&deploy.release.version, Style::Bold),
-        client.output.paint(&deploy.environment, Style::Plain),
+        client.output.paint(deploy.environment.as_str(), Style::Plain),
         client.output.paint(&deployment.0, deployment.1),
     );
     if let Some(stop) = &deploy.interrupted {
@@ -233,12 +187,12 @@ fn progress(client: &Client, deploy: &Deploy) -> String {
 
 fn describe(client: &Client, deploy: &Deploy) -> String {
     let paint = |text: &str, style| client.output.paint(text, style);
-    let (kind, style) = word(&deploy.kind);
+    let (kind, style) = word(deploy.kind.as_str());
     let from = deploy.from.as_ref().map(|from| format!("{} → ", from.label())).unwrap_or_default();
     let mut text = format!(
         "{}  {}  {}{}\n{}\n",
         paint(&kind, style),
-        paint(&deploy.release.repository, Style::Plain),
+        paint(deploy.release.repository.as_str(), Style::Plain),
         paint(&from, Style::Plain),
         paint(&deploy.release.version, Style::Bold),
         paint(&deploy.text, Style::Plain),

@@ -6,12 +6,12 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::answers::Environment;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain};
 use crate::clock::now;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
+use crate::wire::Environment;
 
 /// Makes, shows, changes and deletes environments
 #[derive(Debug, Args)]
@@ -113,7 +113,7 @@ async fn list(client: &Client) -> Result<(), CliError> {
     for environment in environments {
         let latest = environment.latest_deployment;
         table.row([
-            (environment.name, Style::Bold),
+            (environment.name.to_string(), Style::Bold),
             plain(environment.tokens_active.to_string()),
             plain(latest.as_ref().map_or("none yet", |latest| &latest.summary)),
             dim(latest.map_or_else(String::new, |latest| ago(now(), latest.started_at))),
@@ -166,7 +166,7 @@ fn about(client: &Client, environment: Environment) -> String {
         |latest| format!("{}, {}", latest.summary, ago(now, latest.started_at)),
     );
     let mut table = Table::default();
-    table.row([dim("name"), (environment.name, Style::Bold)]);
+    table.row([dim("name"), (environment.name.to_string(), Style::Bold)]);
     table.row([dim("description"), plain(environment.description)]);
     table.row([dim("color"), plain(environment.color)]);
     table.row([dim("created"), plain(ago(now, environment.created_at))]);

@@ -3,32 +3,31 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::output::clean;
+use super::terminal::clean;
+
+/// The error of one command.
+pub trait CommandError: std::error::Error + Send + Sync + 'static {
+    /// The exit code, as in `sysexits.h`.
+    fn exit_code(&self) -> u8;
+}
+
+impl<E: CommandError> From<E> for CliError {
+    fn from(error: E) -> Self {
+        Self::Command { exit_code: error.exit_code(), error: Box::new(error) }
+    }
+}
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The server does not start.
-    #[error(transparent)]
-    Serve(#[from] super::serve::ServeError),
-    /// The trace cannot be replayed.
-    #[error(transparent)]
-    Replay(#[from] super::replay::ReplayError),
-    /// The repository cannot be imported.
-    #[error(transparent)]
-    Import(#[from] super::release::ImportError),
-    /// There is no backup.
-    #[error(transparent)]
-    Save(#[from] super::backup::SaveError),
-    /// Nothing was restored.
-    #[error(transparent)]
-    Restore(#[from] super::restore::NotRestored),
-    /// Nothing was salvaged.
-    #[error(transparent)]
-    Salvage(#[from] super::salvage::NotSalvaged),
-    /// The demo does not end as it should.
-    #[error(transparent)]
-    Demo(#[from] super::demo::DemoError),
+    /// A command failed in a way of its own.
+    #[error("{error}")]
+    Command {
+        /// The error.
+        error: Box<dyn std::error::Error + Send + Sync>,
+        /// The exit code.
+        exit_code: u8,
+    },
     /// Nobody answers at the address.
     #[error(
         "no Landfall server answers at {address} ({reason})\n  start one with `landfall serve`, or name the address of \
@@ -114,14 +113,8 @@ impl CliError {
     /// 1 where the server refused, else as in `sysexits.h`.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Serve(error) => error.exit_code(),
-            Self::Replay(error) => error.exit_code(),
-            Self::Demo(error) => error.exit_code(),
-            Self::Import(error) => error.exit_code(),
+            Self::Command { exit_code, .. } => *exit_code,
             Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unconfirmed => 1,
-            Self::Save(error) => error.exit_code(),
-            Self::Restore(error) => error.exit_code(),
-            Self::Salvage(error) => error.exit_code(),
             Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
             Self::Output(_) => 74,                            // EX_IOERR

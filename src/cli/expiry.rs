@@ -37,17 +37,6 @@ impl Expiry {
     }
 }
 
-/// A token's state in a word.
-pub fn state(revoked_at: Option<Time>, expires_at: Option<Time>, now: Time) -> &'static str {
-    if revoked_at.is_some() {
-        "revoked"
-    } else if expires_at.is_some_and(|end| end <= now) {
-        "expired"
-    } else {
-        "active"
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::client::Client;
 use super::error::CliError;
-use super::output::escaped;
+use super::terminal::escaped;
 
 /// Progress is told after so many more observations.
 const PROGRESS_STEP: usize = 10_000;

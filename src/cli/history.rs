@@ -3,16 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Deserialize;
 
-use super::answers::{Change, Deployment, ReleaseLine, heading, listed};
+use super::answers::{heading, listed};
 use super::client::Client;
 use super::error::CliError;
-use super::output::{Style, Table, ago, dim, plain, short, word};
+use super::output::{Style, Table, ago, dim, plain, word};
 use crate::clock::now;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::{Span, Time};
+use crate::wire::{Changes, History, Image};
 
 /// Changes that `history` shows unless told.
 const LIMIT: u16 = 20;
@@ -56,23 +56,6 @@ fn time_or_ago(text: &str) -> Result<Time, String> {
     text.parse().map_err(|error: crate::model::time::BadTime| format!("{error}; or how long ago: 24h, 7d"))
 }
 
-#[derive(Deserialize)]
-struct History {
-    changes: Vec<Change>,
-    is_cut: bool,
-}
-
-#[derive(Deserialize)]
-struct Changes {
-    from: Time,
-    until: Time,
-    deployments: Vec<Deployment>,
-    rollbacks: usize,
-    releases: Vec<ReleaseLine>,
-    reverted: Vec<ReleaseLine>,
-    fixes: usize,
-}
-
 impl HistoryArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -89,12 +72,12 @@ impl HistoryArgs {
         let mut table = Table::with_headings(&["WHEN", "KIND", "FROM", "TO", "DIGEST", "STATE", "CLIENTS"]);
         for change in &history.changes {
             table.row([
-                plain(change.started_at.map(|at| ago(now(), at)).unwrap_or_default()),
-                word(&change.kind),
-                plain(change.from.as_ref().map_or_else(|| "-".to_owned(), super::answers::Image::label)),
+                plain(ago(now(), change.started_at)),
+                word(change.kind.as_str()),
+                plain(change.from.as_ref().map_or_else(|| "-".to_owned(), Image::label)),
                 (change.to.label(), Style::Bold),
-                dim(short(&change.to.digest)),
-                word(change.state.as_deref().unwrap_or_default()),
+                dim(change.to.digest.short()),
+                word(change.state.as_str()),
                 plain(change.clients.to_string()),
             ]);
         }
@@ -139,9 +122,9 @@ impl ChangesArgs {
         for deployment in &changes.deployments {
             table.row([
                 plain(ago(now(), deployment.started_at)),
-                word(&deployment.kind),
+                word(deployment.kind.as_str()),
                 (deployment.summary.clone(), Style::Bold),
-                word(&deployment.state),
+                word(deployment.state.as_str()),
                 dim(deployment.id.clone()),
             ]);
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::error::CliError;
-use crate::mcp::{Api, Ask, Consents, Reply, Server, Unreachable};
+use crate::mcp::{Api, ApiReply, ApiRequest, Consents, Server, Unreachable};
 
 /// Answers a coding agent on standard input and output; it is started by the agent, not by hand
 #[derive(Debug, Args)]
@@ -21,12 +21,12 @@ pub struct McpArgs {}
 struct Remote(Arc<Client>);
 
 impl Api for Remote {
-    async fn ask(&self, ask: Ask, _: &Extensions) -> Result<Reply, Unreachable> {
+    async fn ask(&self, ask: ApiRequest, _: &Extensions) -> Result<ApiReply, Unreachable> {
         let answer = self.0.exchange(ask.method, &ask.target, ask.body.as_ref()).await;
         let (status, bytes) = answer.map_err(|error| Unreachable(error.to_string()))?;
         let body = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&bytes) };
         let body = body.map_err(|error| Unreachable(format!("the server's answer is no JSON: {error}")))?;
-        Ok(Reply { status, body })
+        Ok(ApiReply { status, body })
     }
 }
 

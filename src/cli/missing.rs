@@ -3,15 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Deserialize;
 
-use super::answers::{Image, ReleaseLine, listed};
+use super::answers::{lacks, listed};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, plain, word};
 use crate::clock::now;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
+use crate::wire::Missing;
 use crate::wording::as_of;
 
 /// Shows which releases an environment lacks; exits with 1 when it is not up to date
@@ -24,23 +24,6 @@ pub struct MissingArgs {
     at: Option<Time>,
 }
 
-#[derive(Deserialize)]
-struct Missing {
-    at: Time,
-    up_to_date: bool,
-    services: Vec<Service>,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    repository: String,
-    running: Image,
-    latest: Option<ReleaseLine>,
-    up_to_date: bool,
-    missing: Vec<ReleaseLine>,
-    fixes: usize,
-}
-
 impl MissingArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -51,7 +34,7 @@ impl MissingArgs {
         if client.output.json {
             client.output.print(&answer.as_json())?;
         } else {
-            client.output.print(&(self.describe(client, &missing) + &answer.lacks()))?;
+            client.output.print(&(self.describe(client, &missing) + &lacks(&[&missing.incomplete])))?;
         }
         Ok(if missing.up_to_date { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -74,7 +57,7 @@ impl MissingArgs {
             let latest = service.latest.as_ref().map_or("-", |latest| &latest.version);
             let since = service.missing.iter().map(|release| release.created_at).min();
             table.row([
-                plain(service.repository.clone()),
+                plain(service.repository.to_string()),
                 (service.running.label(), Style::Bold),
                 plain(latest),
                 if service.up_to_date {
@@ -88,7 +71,7 @@ impl MissingArgs {
         }
         text.push_str(&table.render(&client.output));
         for service in missing.services.iter().filter(|service| !service.up_to_date) {
-            text.push_str(&format!("\n{}\n", client.output.paint(&service.repository, Style::Bold)));
+            text.push_str(&format!("\n{}\n", client.output.paint(service.repository.as_str(), Style::Bold)));
             text.push_str(&listed(client, &service.missing));
         }
         text

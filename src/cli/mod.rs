@@ -24,6 +24,7 @@ pub mod restore;
 pub mod salvage;
 pub mod serve;
 pub mod status;
+pub mod terminal;
 pub mod timeline;
 pub mod token;
 pub mod verify;

@@ -8,13 +8,15 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::CommandError;
 use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::event::Observation;
 use crate::model::log_time::LogTime;
 use crate::model::oci::{Digest, Repository};
-use crate::model::questions::{self, Replayed};
+use crate::model::questions;
 use crate::model::releases::{Catalogue, Change, Registration};
 use crate::model::time::Time;
+use crate::wire::Replayed;
 
 mod difference;
 
@@ -95,9 +97,9 @@ pub enum ReplayError {
     Write(#[from] io::Error),
 }
 
-impl ReplayError {
-    /// The exit code, as in sysexits: 66 no input, 65 bad data, 74 output.
-    pub fn exit_code(&self) -> u8 {
+impl CommandError for ReplayError {
+    // The exit code, as in sysexits: 66 no input, 65 bad data, 74 output.
+    fn exit_code(&self) -> u8 {
         match self {
             Self::Read { .. } => 66,
             Self::Line { .. } | Self::Releases { .. } | Self::Saved { .. } => 65,

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::error::CliError;
+use super::error::{CliError, CommandError};
 use super::output::{Output, Progress, size};
 use crate::config::DATA;
 use crate::log::{BackupError, Contents, DraftError, RestoreError, restore};
@@ -50,9 +50,9 @@ pub enum NotRestored {
     Folder(RestoreError),
 }
 
-impl NotRestored {
-    /// The exit code, as in sysexits: 65 bad data, 66 no input, 73 something is in the way, 74 input or output.
-    pub fn exit_code(&self) -> u8 {
+impl CommandError for NotRestored {
+    // The exit code, as in sysexits: 65 bad data, 66 no input, 73 something is in the way, 74 input or output.
+    fn exit_code(&self) -> u8 {
         match self {
             Self::Backup { source: BackupError::Read(_), .. } => 74,
             Self::Backup { .. } => 65,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::error::CliError;
+use super::error::{CliError, CommandError};
 use super::output::Output;
 use crate::config::DATA;
 use crate::log::{DraftError, SalvageError, Salvaged, salvage};
@@ -37,10 +37,10 @@ pub struct SalvageArgs {
 #[error("{0}\n  nothing was salvaged, and nothing in the damaged log was changed")]
 pub struct NotSalvaged(#[from] SalvageError);
 
-impl NotSalvaged {
-    /// The exit code, as in sysexits: 65 bad data, 66 no input, 73 something is in the way, 74 input or output, 75 try
-    /// again.
-    pub fn exit_code(&self) -> u8 {
+impl CommandError for NotSalvaged {
+    // The exit code, as in sysexits: 65 bad data, 66 no input, 73 something is in the way, 74 input or output, 75 try
+    // again.
+    fn exit_code(&self) -> u8 {
         match &self.0 {
             SalvageError::NoLog { .. } => 66,
             SalvageError::InUse { .. } => 75,

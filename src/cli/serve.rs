@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
+use super::error::CommandError;
 use crate::admin::{self, AdminToken, AdminTokenError, App, Readiness};
 use crate::clock;
 use crate::config::{self, Config, ConfigError};
@@ -62,9 +63,9 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
-impl ServeError {
-    /// The exit code, as in sysexits.
-    pub fn exit_code(&self) -> u8 {
+impl CommandError for ServeError {
+    // The exit code, as in sysexits.
+    fn exit_code(&self) -> u8 {
         const EX_DATAERR: u8 = 65;
         const EX_NOINPUT: u8 = 66;
         const EX_UNAVAILABLE: u8 = 69;

@@ -3,16 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::answers::Environment;
+use super::answers::lacks;
 use super::client::{Answer, Client};
 use super::error::CliError;
-use super::output::{Style, Table, ago, dim, plain, short, word};
+use super::output::{Style, Table, ago, dim, plain, word};
 use crate::clock::now;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
+use crate::model::oci::Reference;
 use crate::model::time::Time;
+use crate::wire::{Environment, FailedAttempt, Running};
 
 /// Shows what runs in an environment, or in all of them
 #[derive(Debug, Default, Args)]
@@ -24,36 +25,6 @@ pub struct StatusArgs {
     at: Option<Time>,
 }
 
-#[derive(Deserialize)]
-struct Running {
-    environment: String,
-    at: Time,
-    services: Vec<Service>,
-    failing: Vec<Failing>,
-}
-
-#[derive(Deserialize)]
-struct Failing {
-    repository: String,
-    reference: String,
-    status: u16,
-    cause: String,
-    last_at: Time,
-    count: u64,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    repository: String,
-    digest: String,
-    version: Option<String>,
-    since: Time,
-    state: String,
-    confidence: String,
-    last_seen_at: Time,
-    clients: u64,
-}
-
 impl StatusArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -63,7 +34,7 @@ impl StatusArgs {
                 if client.output.json {
                     client.output.print(&answer.as_json())?;
                 } else {
-                    client.output.print(&(self.describe(client, &answer.parse()?) + &answer.lacks()))?;
+                    client.output.print(&self.describe(client, &answer.parse()?))?;
                 }
             }
             None => self.all(client).await?,
@@ -75,7 +46,7 @@ impl StatusArgs {
         let environments: Vec<Environment> = client.get(&["environments"], &[]).await?.parse()?;
         let mut answers = Vec::with_capacity(environments.len());
         for environment in &environments {
-            answers.push(self.ask(client, &environment.name).await?);
+            answers.push(self.ask(client, environment.name.as_str()).await?);
         }
         if client.output.json {
             let answers: Vec<Value> = answers.iter().map(Answer::parse).collect::<Result<_, _>>()?;
@@ -86,10 +57,8 @@ impl StatusArgs {
                 .output
                 .print("There is no environment yet. Make one:\n\n  landfall env create production\n");
         }
-        let described: Result<Vec<_>, CliError> = answers
-            .iter()
-            .map(|answer| Ok(self.describe(client, &answer.parse()?) + &answer.lacks()))
-            .collect();
+        let described: Result<Vec<_>, CliError> =
+            answers.iter().map(|answer| Ok(self.describe(client, &answer.parse()?))).collect();
         client.output.print(&described?.join("\n"))
     }
 
@@ -102,13 +71,14 @@ impl StatusArgs {
     }
 
     fn describe(&self, client: &Client, running: &Running) -> String {
-        let env = client.output.paint(&running.environment, Style::Bold);
+        let env = client.output.paint(running.environment.as_str(), Style::Bold);
+        let lacks = lacks(&[&running.incomplete]);
         let as_of = self.at.map(|_| format!(", as of {}", running.at)).unwrap_or_default();
         if running.services.is_empty() && running.failing.is_empty() {
             return match self.at {
-                Some(_) => format!("{env}{as_of}: nothing had been pulled yet\n"),
+                Some(_) => format!("{env}{as_of}: nothing had been pulled yet\n{lacks}"),
                 None => format!(
-                    "{env}: nothing was pulled yet with one of its tokens; landfall token create {env} --name cluster\n"
+                    "{env}: nothing was pulled yet with one of its tokens; landfall token create {env} --name cluster\n{lacks}"
                 ),
             };
         }
@@ -126,27 +96,29 @@ impl StatusArgs {
         ]);
         for service in &running.services {
             table.row([
-                plain(service.repository.clone()),
+                plain(service.repository.to_string()),
                 (service.version.clone().unwrap_or_else(|| "-".to_owned()), Style::Bold),
-                dim(short(&service.digest)),
-                word(&service.state),
-                word(&service.confidence),
+                dim(service.digest.short()),
+                word(service.state.as_str()),
+                word(service.confidence.as_str()),
                 plain(spoken(service.since)),
                 plain(spoken(service.last_seen_at)),
                 plain(service.clients.to_string()),
             ]);
         }
         let table = if running.services.is_empty() { String::new() } else { table.render(&client.output) };
-        format!("{env}{as_of}\n{table}{}", failing(client, &running.failing, spoken))
+        format!("{env}{as_of}\n{table}{}{lacks}", failing(client, &running.failing, spoken))
     }
 }
 
 /// What somebody tries to pull and cannot.
-fn failing(client: &Client, failing: &[Failing], spoken: impl Fn(Time) -> String) -> String {
+fn failing(client: &Client, failing: &[FailedAttempt], spoken: impl Fn(Time) -> String) -> String {
     let mut table = Table::default();
     for attempt in failing {
-        // A tag stands behind a colon, a digest behind an at sign.
-        let mark = if attempt.reference.contains(':') { '@' } else { ':' };
+        let mark = match attempt.reference {
+            Reference::Tag(_) => ':',
+            Reference::Digest(_) => '@',
+        };
         let tries = if attempt.count == 1 { "try" } else { "tries" };
         table.row([
             word("failing"),

@@ -3,16 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answers::{Change, Deployment, heading as past};
+use super::answers::{heading as past, lacks};
 use super::client::Client;
 use super::error::CliError;
-use super::output::{Style, Table, ago, clean, dim, plain, short, word};
+use super::output::{Style, Table, ago, dim, plain, word};
+use super::terminal::clean;
 use crate::clock::now;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
+use crate::wire::{Deployment, Evidence, ServiceChange, Timeline};
 
 /// Deployments that are shown unless told otherwise.
 const LIMIT: u16 = 20;
@@ -36,51 +37,6 @@ pub struct TimelineArgs {
     at: Option<Time>,
 }
 
-#[derive(Deserialize)]
-struct Timeline {
-    deployments: Vec<Deployment>,
-    next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Evidence {
-    changes: Vec<ChangeEvidence>,
-}
-
-#[derive(Deserialize)]
-struct ChangeEvidence {
-    repository: String,
-    digest: String,
-    reason: String,
-    #[serde(default)]
-    rules: Vec<Rule>,
-    #[serde(default)]
-    corrections: Vec<Correction>,
-    pulls_total: usize,
-    pulls: Vec<Pull>,
-}
-
-#[derive(Deserialize)]
-struct Rule {
-    number: u8,
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Correction {
-    at: Time,
-    text: String,
-}
-
-#[derive(Deserialize)]
-struct Pull {
-    at: Time,
-    client: String,
-    tag: Option<String>,
-    grade: String,
-    arrived: bool,
-}
-
 impl TimelineArgs {
     /// As if only the environment had been named.
     pub fn of(env: EnvironmentName) -> Self {
@@ -102,7 +58,7 @@ impl TimelineArgs {
             client.output.print(&with_evidence(client, answer.parse()?).await?)?;
         } else {
             let described = self.describe(client, &timeline).await?;
-            client.output.print(&(past(self.at) + &described + &answer.lacks()))?;
+            client.output.print(&(past(self.at) + &described + &lacks(&[&timeline.incomplete])))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -145,25 +101,25 @@ async fn with_evidence(client: &Client, mut timeline: Value) -> Result<String, C
 fn heading(client: &Client, deployment: &Deployment) -> String {
     let mut table = Table::default();
     table.row([
-        word(&deployment.kind),
+        word(deployment.kind.as_str()),
         (deployment.summary.clone(), Style::Bold),
         plain(ago(now(), deployment.started_at)),
-        word(&deployment.state),
+        word(deployment.state.as_str()),
         dim(deployment.id.clone()),
     ]);
     table.render(&client.output)
 }
 
-fn changes(client: &Client, changes: &[Change]) -> String {
+fn changes(client: &Client, changes: &[ServiceChange]) -> String {
     let mut table = Table::indented(2);
     for change in changes {
         let from = change.from.as_ref().map_or_else(String::new, |from| format!("{} → ", from.label()));
         let clients = if change.clients == 1 { "client" } else { "clients" };
         table.row([
-            plain(change.repository.clone()),
-            word(&change.kind),
+            plain(change.repository.to_string()),
+            word(change.kind.as_str()),
             (format!("{from}{}", change.to.label()), Style::Bold),
-            dim(short(&change.to.digest)),
+            dim(change.to.digest.short()),
             plain(format!("{} {clients}", change.clients)),
         ]);
     }
@@ -174,7 +130,7 @@ fn changes(client: &Client, changes: &[Change]) -> String {
 fn evidence(client: &Client, evidence: &Evidence) -> String {
     let mut text = String::new();
     for change in &evidence.changes {
-        let title = format!("{} {}: {}", change.repository, short(&change.digest), change.reason);
+        let title = format!("{} {}: {}", change.repository, change.digest.short(), change.reason);
         text.push_str(&format!("\n    {}\n", client.output.paint(&title, Style::Plain)));
         let rules: Vec<String> =
             change.rules.iter().map(|rule| format!("{} {}", rule.number, clean(&rule.name))).collect();
@@ -186,14 +142,14 @@ fn evidence(client: &Client, evidence: &Evidence) -> String {
         for pull in &change.pulls {
             table.row([
                 dim(pull.at.to_string()),
-                plain(pull.client.clone()),
-                plain(pull.grade.replace('_', " ")),
+                plain(pull.client.to_string()),
+                plain(pull.grade.as_str().replace('_', " ")),
                 plain(pull.tag.clone().unwrap_or_else(|| "by digest".to_owned())),
                 dim(if pull.arrived { "first on this node" } else { "" }),
             ]);
         }
         text.push_str(&table.render(&client.output));
-        if change.pulls.len() < change.pulls_total {
+        if change.pulls.len() < change.pulls_total as usize {
             text.push_str(&format!("    the first and the last of {} pulls\n", change.pulls_total));
         }
     }

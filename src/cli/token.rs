@@ -4,16 +4,18 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use http::Method;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Client;
 use super::error::CliError;
-use super::expiry::{Expiry, state};
+use super::expiry::Expiry;
 use super::output::{Style, Table, ago, dim, plain, word};
 use crate::clock::now;
-use crate::model::event::{EnvironmentName, TokenKind};
+use crate::model::event::TokenKind;
+use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
+use crate::wire::{Instructions, NewToken, Token};
+use crate::wording::token_state;
 
 /// Makes, lists, rotates and revokes an environment's tokens
 #[derive(Debug, Args)]
@@ -66,48 +68,6 @@ enum Command {
         /// The token's identifier, as `token list` shows it
         id: String,
     },
-}
-
-#[derive(Deserialize)]
-struct NewToken {
-    id: String,
-    name: String,
-    username: String,
-    secret: String,
-    registry: String,
-    kubectl: String,
-    docker_login: String,
-    hosts_toml: String,
-    expires_at: Option<Time>,
-    replaces: Option<Replaced>,
-}
-
-#[derive(Deserialize)]
-struct Replaced {
-    id: String,
-    expires_at: Time,
-}
-
-#[derive(Deserialize)]
-struct Warning {
-    since: Time,
-    detail: String,
-}
-
-#[derive(Deserialize)]
-struct ListedToken {
-    id: String,
-    name: String,
-    kind: String,
-    created_at: Time,
-    expires_at: Option<Time>,
-    revoked_at: Option<Time>,
-    last_used_at: Option<Time>,
-    last_used_from: Option<String>,
-    pulls: u64,
-    successor: Option<String>,
-    #[serde(default)]
-    warnings: Vec<Warning>,
 }
 
 impl TokenArgs {
@@ -165,7 +125,7 @@ async fn rotate(
     }
     let token: NewToken = answer.parse()?;
     let old = token.replaces.as_ref().map(|old| {
-        let (id, end) = (client.output.paint(&old.id, Style::Plain), ago(now(), old.expires_at));
+        let (id, end) = (client.output.paint(old.id.as_str(), Style::Plain), ago(now(), old.expires_at));
         format!("It takes the place of {id}, which ends {end} ({}).\n\n", old.expires_at)
     });
     client.output.print(&(old.unwrap_or_default() + &handover(client, &token)))
@@ -177,7 +137,8 @@ fn handover(client: &Client, token: &NewToken) -> String {
     let plain = |text: &str| client.output.paint(text, Style::Plain);
     let heading = |text: &str| client.output.paint(text, Style::Bold);
     let expiry = token.expires_at.map(|end| format!(" It ends {end}.")).unwrap_or_default();
-    let hosts_toml: String = token.hosts_toml.lines().map(|line| format!("  {}\n", plain(line))).collect();
+    let Instructions { registry, kubectl, docker_login, hosts_toml } = &token.instructions;
+    let hosts_toml: String = hosts_toml.lines().map(|line| format!("  {}\n", plain(line))).collect();
     format!(
         "Token {name} ({id}) of {env}.{expiry} Its secret is shown this once:\n\n  {secret}\n\n\
          {kubernetes}, then name landfall-{env} in imagePullSecrets:\n\n  {kubectl}\n\n\
@@ -185,15 +146,15 @@ fn handover(client: &Client, token: &NewToken) -> String {
          {containerd}, in /etc/containerd/certs.d/{host}/hosts.toml:\n\n{hosts_toml}\n\
          Next, pull {host}/<repository>:<tag>, and see what landed:\n\n  landfall status {env}\n",
         name = plain(&token.name),
-        id = plain(&token.id),
-        env = plain(&token.username),
+        id = plain(token.id.as_str()),
+        env = plain(token.username.as_str()),
         secret = paint(&token.secret, Style::Bold),
         kubernetes = heading("Kubernetes"),
-        kubectl = plain(&token.kubectl),
+        kubectl = plain(kubectl),
         docker = heading("Docker"),
-        login = plain(&token.docker_login),
+        login = plain(docker_login),
         containerd = heading("containerd"),
-        host = plain(&token.registry),
+        host = plain(registry),
     )
 }
 
@@ -202,7 +163,7 @@ async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
     if client.output.json {
         return client.output.print(&answer.as_json());
     }
-    let tokens: Vec<ListedToken> = answer.parse()?;
+    let tokens: Vec<Token> = answer.parse()?;
     if tokens.is_empty() {
         let next =
             format!("{env} has no token yet. Make one:\n\n  landfall token create {env} --name cluster\n");
@@ -213,43 +174,42 @@ async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
         Table::with_headings(&["ID", "NAME", "KIND", "STATE", "CREATED", "EXPIRES", "PULLS", "LAST USED"]);
     let mut notes = String::new();
     for token in tokens {
-        notes += &token.notes(client, now);
+        notes += &self::notes(client, &token, now);
         table.row([
-            plain(token.id.clone()),
+            plain(token.id.to_string()),
             (token.name.clone(), Style::Bold),
-            plain(token.kind.clone()),
-            word(state(token.revoked_at, token.expires_at, now)),
+            plain(token.kind.to_string()),
+            word(token_state(token.revoked_at, token.expires_at, now)),
             dim(ago(now, token.created_at)),
             dim(token.expires_at.map_or_else(|| "never".to_owned(), |end| ago(now, end))),
             plain(token.pulls.to_string()),
-            plain(token.last_use(now)),
+            plain(last_use(&token, now)),
         ]);
     }
     let gap = if notes.is_empty() { "" } else { "\n" };
     client.output.print(&format!("{}{gap}{notes}", table.render(&client.output)))
 }
 
-impl ListedToken {
-    /// What should be looked at, a line for each.
-    fn notes(&self, client: &Client, now: Time) -> String {
-        let id = client.output.paint(&self.id, Style::Plain);
-        let rotated = self.successor.iter().map(|successor| {
-            format!("{id} was rotated: its successor is {}\n", client.output.paint(successor, Style::Plain))
-        });
-        let warnings = self.warnings.iter().map(|warning| {
-            let (word, detail) = ("warning:", &warning.detail);
-            let (word, since) = (client.output.paint(word, Style::Yellow), ago(now, warning.since));
-            format!("{word} {id}, {since}: {}\n", client.output.paint(detail, Style::Plain))
-        });
-        rotated.chain(warnings).collect()
-    }
+/// What should be looked at, a line for each.
+fn notes(client: &Client, token: &Token, now: Time) -> String {
+    let paint = |text: &str| client.output.paint(text, Style::Plain);
+    let id = paint(token.id.as_str());
+    let rotated = token
+        .successor
+        .iter()
+        .map(|successor| format!("{id} was rotated: its successor is {}\n", paint(successor.as_str())));
+    let warnings = token.warnings.iter().map(|warning| {
+        let (word, since) = (client.output.paint("warning:", Style::Yellow), ago(now, warning.since));
+        format!("{word} {id}, {since}: {}\n", paint(&warning.detail))
+    });
+    rotated.chain(warnings).collect()
+}
 
-    fn last_use(&self, now: Time) -> String {
-        match (&self.last_used_at, &self.last_used_from) {
-            (Some(at), Some(from)) => format!("{} from {from}", ago(now, *at)),
-            (Some(at), None) => ago(now, *at),
-            (None, _) => "never".to_owned(),
-        }
+fn last_use(token: &Token, now: Time) -> String {
+    match (&token.last_used_at, &token.last_used_from) {
+        (Some(at), Some(from)) => format!("{} from {from}", ago(now, *at)),
+        (Some(at), None) => ago(now, *at),
+        (None, _) => "never".to_owned(),
     }
 }
 

@@ -3,15 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Deserialize;
 
-use super::answers::Image;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, dim, plain, word};
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
+use crate::wire::{Certainty, EnvironmentStanding, ReleaseChange, ReleaseRef, Searched, Standing, Verified};
 
 /// Matches that `search` shows unless told.
 const LIMIT: u16 = 10;
@@ -44,57 +43,6 @@ pub struct SearchArgs {
     limit: u16,
 }
 
-#[derive(Deserialize)]
-struct Verified {
-    answer: String,
-    text: String,
-    matches: Vec<Match>,
-}
-
-#[derive(Deserialize)]
-struct Searched {
-    certainty: String,
-    matches: Vec<Match>,
-}
-
-#[derive(Deserialize)]
-struct Match {
-    release: ReleaseName,
-    change: Change,
-    score: f64,
-    #[serde(default)]
-    services: Vec<Service>,
-    #[serde(default)]
-    environments: Vec<Where>,
-}
-
-#[derive(Deserialize)]
-struct ReleaseName {
-    repository: String,
-    version: String,
-}
-
-#[derive(Deserialize)]
-struct Change {
-    kind: String,
-    title: String,
-    pr: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    repository: String,
-    state: String,
-    running: Image,
-    deployment_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Where {
-    name: String,
-    state: String,
-}
-
 impl VerifyArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -109,28 +57,31 @@ impl VerifyArgs {
         } else {
             client.output.print(&self.describe(client, &verified))?;
         }
-        Ok(if verified.answer == "live" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if verified.answer == Standing::Live { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn describe(&self, client: &Client, verified: &Verified) -> String {
-        let (answer, style) = word(&verified.answer);
+        let (answer, style) = word(verified.answer.as_str());
         let mut text = format!(
             "{}  {}\n",
             client.output.paint(&answer, style),
             client.output.paint(&verified.text, Style::Plain)
         );
-        let is_sure = !matches!(verified.answer.as_str(), "unknown" | "no_such_change");
-        if !is_sure {
-            text.push_str(&candidates(client, &verified.matches));
+        if matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange) {
+            let matches = verified.matches.iter();
+            text.push_str(&candidates(
+                client,
+                matches.map(|it| (it.score, &it.change, &it.release, &[] as &[EnvironmentStanding])),
+            ));
             return text;
         }
         let mut table = Table::indented(2);
         for service in verified.matches.first().into_iter().flat_map(|best| &best.services) {
             let evidence = service.deployment_id.as_deref().unwrap_or_default();
             table.row([
-                plain(service.repository.clone()),
+                plain(service.repository.to_string()),
                 (service.running.label(), Style::Bold),
-                word(&service.state),
+                word(service.state.as_str()),
                 dim(evidence),
             ]);
         }
@@ -157,33 +108,37 @@ impl SearchArgs {
         } else if searched.matches.is_empty() {
             client.output.print("No known change fits. Which releases are known: landfall release list\n")?;
         } else {
-            let heading = match searched.certainty.as_str() {
-                "sure" => "",
-                "perhaps" => "It is not certain which is meant; these are the nearest:\n",
-                _ => "No known change fits; these are the nearest:\n",
+            let heading = match searched.certainty {
+                Certainty::Sure => "",
+                Certainty::Perhaps => "It is not certain which is meant; these are the nearest:\n",
+                Certainty::No | Certainty::Unlisted(_) => "No known change fits; these are the nearest:\n",
             };
-            client.output.print(&format!("{heading}{}", candidates(client, &searched.matches)))?;
+            let matches = searched.matches.iter();
+            let table = candidates(
+                client,
+                matches.map(|it| (it.score, &it.change, &it.release, &it.environments[..])),
+            );
+            client.output.print(&format!("{heading}{table}"))?;
         }
-        Ok(if searched.certainty == "no" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if searched.certainty == Certainty::No { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }
 
-fn candidates(client: &Client, matches: &[Match]) -> String {
+/// A change that may be meant: how well it fits, what it is, its release, and where it stands.
+type Candidate<'a> = (f64, &'a ReleaseChange, &'a ReleaseRef, &'a [EnvironmentStanding]);
+
+fn candidates<'a>(client: &Client, candidates: impl Iterator<Item = Candidate<'a>>) -> String {
     let mut table = Table::indented(2);
-    for found in matches {
-        let number = found.change.pr.map(|pr| format!("#{pr}")).unwrap_or_default();
-        let places: Vec<String> = found
-            .environments
-            .iter()
-            .map(|it| format!("{}: {}", it.name, it.state.replace('_', " ")))
-            .collect();
+    for (score, change, release, environments) in candidates {
+        let places =
+            environments.iter().map(|it| format!("{}: {}", it.name, it.state.as_str().replace('_', " ")));
         table.row([
-            dim(format!("{:.2}", found.score)),
-            word(&found.change.kind),
-            (found.change.title.clone(), Style::Bold),
-            plain(number),
-            plain(format!("{} {}", found.release.repository, found.release.version)),
-            plain(places.join(", ")),
+            dim(format!("{score:.2}")),
+            word(change.kind.as_str()),
+            (change.title.clone(), Style::Bold),
+            plain(change.pr.map(|pr| format!("#{pr}")).unwrap_or_default()),
+            plain(format!("{} {}", release.repository, release.version)),
+            plain(places.collect::<Vec<_>>().join(", ")),
         ]);
     }
     table.render(&client.output)

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct ApiRequest {
     /// GET, POST, PATCH or DELETE.
     pub method: Method,
     /// Path and query below `/api/v1/`, escaped.
@@ -18,7 +18,7 @@ pub struct Ask {
 
 /// What the API answered.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ApiReply {
     /// The status.
     pub status: StatusCode,
     /// The JSON body; null where there is none.
@@ -33,10 +33,14 @@ pub struct Unreachable(pub String);
 /// The admin API.
 pub trait Api: Clone + Send + Sync + 'static {
     /// Asks, as whoever sent the request with these extensions.
-    fn ask(&self, ask: Ask, from: &Extensions) -> impl Future<Output = Result<Reply, Unreachable>> + Send;
+    fn ask(
+        &self,
+        ask: ApiRequest,
+        from: &Extensions,
+    ) -> impl Future<Output = Result<ApiReply, Unreachable>> + Send;
 }
 
-impl Ask {
+impl ApiRequest {
     /// A request for what is at `target`.
     pub fn get(target: impl Into<String>) -> Self {
         Self { method: Method::GET, target: target.into(), body: None }

@@ -7,15 +7,17 @@ use http::{Extensions, Method};
 use rmcp::RoleServer;
 use rmcp::model::{CallToolRequestParams, CallToolResponse};
 use rmcp::service::RequestContext;
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::api::{Api, Ask, Reply, Unreachable};
+use super::api::{Api, ApiReply, ApiRequest, Unreachable};
 use super::arguments::Arguments;
 use super::call::refusal;
 use super::confirm::{Consent, Question, consent};
 use super::server::{Server, VIEWER, failed};
 use super::tool::{APPLY, CONFIRM, Tool};
-use super::words;
+use crate::wire::Deploy;
+use crate::wording::agent;
 
 impl<A: Api> Server<A> {
     /// Applies the plan that somebody agrees to, or asks for the agreement.
@@ -63,22 +65,25 @@ impl<A: Api> Server<A> {
         } else {
             arguments.ask_about("deploys/{plan}")
         };
-        let Reply { status, body: plan } = self.api().ask(ask, from).await?;
+        let ApiReply { status, body: plan } = self.api().ask(ask, from).await?;
         if !status.is_success() {
             return Ok(Err(refusal(status, &plan)));
         }
-        if plan["workloads"].as_array().is_none_or(Vec::is_empty) {
+        let plan = match Deploy::deserialize(&plan) {
+            Ok(plan) => plan,
+            Err(error) => {
+                return Ok(Err(format!("Nothing was applied: the server's plan cannot be read: {error}.")));
+            }
+        };
+        if plan.workloads.is_empty() {
             let why = "Nothing was applied: the server has no access to this environment's cluster, or the cluster has no \
                        workload for it. A person can run the commands with kubectl.";
-            return Ok(Err(format!("{why}\n{}", words::deploy(&plan))));
+            return Ok(Err(format!("{why}\n{}", agent::deploy(&plan))));
         }
-        let id = plan["id"].as_str().unwrap_or_default().to_owned();
+        let id = plan.id.clone();
         let env = arguments.text("environment");
-        let what = format!(
-            "Apply this plan to the cluster of {}?\n{}",
-            words::name(&env.into()),
-            words::deploy(&plan)
-        );
+        let what =
+            format!("Apply this plan to the cluster of {}?\n{}", agent::name(env), agent::deploy(&plan));
         let how = format!(
             "If a person agrees to exactly this, call {} again with `environment`, `plan` {id}, `{APPLY}` true and \
              `{CONFIRM}` set to the value of `environment`, and nothing else.",
@@ -89,11 +94,15 @@ impl<A: Api> Server<A> {
 }
 
 /// The request that applies the plan that somebody agreed to.
-fn agreed(tool: &Tool, arguments: &Arguments, plan: &str) -> Ask {
+fn agreed(tool: &Tool, arguments: &Arguments, plan: &str) -> ApiRequest {
     let mut body = Map::new();
     body.insert("environment".to_owned(), arguments.text("environment").into());
     body.insert("plan".to_owned(), plan.into());
     body.insert(APPLY.to_owned(), true.into());
     body.insert("take_over".to_owned(), arguments.is_set("take_over").into());
-    Ask { method: Method::POST, target: tool.routes[0].path.to_owned(), body: Some(Value::Object(body)) }
+    ApiRequest {
+        method: Method::POST,
+        target: tool.routes[0].path.to_owned(),
+        body: Some(Value::Object(body)),
+    }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::api::Ask;
-use super::tool::{CONFIRM, Effect, Field, Kind, Place, Route, Tool};
+use super::api::ApiRequest;
+use super::tool::{CONFIRM, Effect, Field, Kind, Location, Route, Tool};
 
 /// The arguments of a call; each is one that the tool has, of the kind that it takes.
 #[derive(Debug)]
@@ -55,8 +55,8 @@ impl Arguments {
     }
 
     /// A request for what is at a path with arguments in it.
-    pub(super) fn ask_about(&self, path: &str) -> Ask {
-        Ask::get(filled(path, |name| escaped(self.text(name))))
+    pub(super) fn ask_about(&self, path: &str) -> ApiRequest {
+        ApiRequest::get(filled(path, |name| escaped(self.text(name))))
     }
 
     /// The same arguments in one text: what an agreement is bound to.
@@ -65,19 +65,19 @@ impl Arguments {
     }
 
     /// The request of a route.
-    pub(super) fn ask(&self, tool: &Tool, route: &Route) -> Ask {
+    pub(super) fn ask(&self, tool: &Tool, route: &Route) -> ApiRequest {
         let mut target = filled(route.path, |name| escaped(self.text(name)));
         let mut query = form_urlencoded::Serializer::new(String::new());
         let mut body = Map::new();
         for field in tool.fields {
             let Some(value) = self.values.get(field.name) else { continue };
-            match field.place {
-                Place::Path => {}
-                Place::Query(name) => {
+            match field.location {
+                Location::Path => {}
+                Location::Query(name) => {
                     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     query.append_pair(name, &text);
                 }
-                Place::Body => {
+                Location::Body => {
                     body.insert(field.name.to_owned(), value.clone());
                 }
             }
@@ -86,8 +86,8 @@ impl Arguments {
         if !query.is_empty() {
             target = format!("{target}?{query}");
         }
-        let has_body = tool.fields.iter().any(|field| matches!(field.place, Place::Body));
-        Ask { method: route.method.clone(), target, body: has_body.then_some(Value::Object(body)) }
+        let has_body = tool.fields.iter().any(|field| matches!(field.location, Location::Body));
+        ApiRequest { method: route.method.clone(), target, body: has_body.then_some(Value::Object(body)) }
     }
 }
 

@@ -1,13 +1,21 @@
 //! A tool's requests made, and their answers as one.
 
 use http::{Extensions, StatusCode};
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::api::{Api, Ask, Reply, Unreachable};
+use super::api::{Api, ApiReply, ApiRequest, Unreachable};
 use super::arguments::Arguments;
 use super::budget::bounded;
 use super::tool::Tool;
-use super::words::{DATA, name};
+use crate::clock::now;
+use crate::model::time::Time;
+use crate::wire::{Incomplete, Problem};
+use crate::wording;
+use crate::wording::agent::DATA;
+
+/// Said of an answer that cannot be put into words here.
+const UNTOLD: &str = "The answer is in the structured content; this version of Landfall has no words for it.";
 
 /// What a tool found out.
 #[derive(Clone, Debug)]
@@ -34,32 +42,33 @@ pub(super) async fn outcome(
 ) -> Result<Outcome, Unreachable> {
     let asks = tool.routes.iter().map(|route| arguments.ask(tool, route)).collect();
     let mut outcome = outcome_of(api, tool, asks, from).await?;
-    if let Ok(said) = &mut outcome
-        && let Some(at) = as_of(arguments.text("at"), &said.answer)
-    {
-        said.text = format!("As of {at}: {}", said.text);
+    if let Ok(said) = &mut outcome {
+        let text = std::mem::take(&mut said.text);
+        said.text = wording::as_of(as_of(arguments.text("at"), &said.answer), text);
     }
     Ok(outcome)
 }
 
-/// The time that an answer is about, where a time was asked for: the answer's own, which is now's for one to come.
-fn as_of(asked: &str, answer: &Value) -> Option<String> {
+/// The time that an answer is about, where one was asked for: the answer's own where it names it. A time to come is
+/// answered as of now.
+fn as_of(asked: &str, answer: &Value) -> Option<Time> {
+    let asked: Time = asked.parse().ok()?;
     let told = [&answer["at"], &answer["left_at"]].into_iter().find_map(Value::as_str);
-    (!asked.is_empty()).then(|| name(&told.unwrap_or(asked).into()))
+    Some(told.and_then(|told| told.parse().ok()).unwrap_or(asked.min(now())))
 }
 
 /// The same for requests that are made already, one for each of the tool's own.
 pub(super) async fn outcome_of(
     api: &impl Api,
     tool: &'static Tool,
-    asks: Vec<Ask>,
+    asks: Vec<ApiRequest>,
     from: &Extensions,
 ) -> Result<Outcome, Unreachable> {
     let mut whole = Map::new();
     let mut targets = Vec::new();
     for (route, ask) in tool.routes.iter().zip(asks) {
         targets.push(format!("/api/v1/{}", ask.target));
-        let Reply { status, body } = api.ask(ask, from).await?;
+        let ApiReply { status, body } = api.ask(ask, from).await?;
         if !status.is_success() {
             return Ok(Err(refusal(status, &body)));
         }
@@ -74,7 +83,7 @@ pub(super) async fn outcome_of(
         }
     }
     let answer = bounded(Value::Object(whole));
-    let mut text = (tool.words)(&answer);
+    let mut text = (tool.words)(&answer).unwrap_or_else(|| UNTOLD.to_owned());
     if let Some(more) = answer.get("more") {
         text.push_str(&format!(
             "\nLeft out: {} entries; {}.",
@@ -82,8 +91,11 @@ pub(super) async fn outcome_of(
             more["how"].as_str().unwrap_or_default()
         ));
     }
-    if let Some(lacks) = lacks(&answer) {
-        text.push_str(&format!("\nNot everything is known: {lacks}."));
+    let incomplete = ["incomplete", "left_incomplete", "right_incomplete"]
+        .map(|member| Option::<Incomplete>::deserialize(&answer[member]).unwrap_or_default());
+    let lacks = wording::lacks(&incomplete.each_ref());
+    if !lacks.is_empty() {
+        text.push_str(&format!("\n{}", lacks.trim_start()));
     }
     if text.contains('“') {
         text.push_str(&format!("\n{DATA}"));
@@ -91,17 +103,11 @@ pub(super) async fn outcome_of(
     Ok(Ok(Said { tool: tool.name, text, answer, from: targets }))
 }
 
-/// What an answer says that it may lack.
-pub fn lacks(answer: &Value) -> Option<String> {
-    let members = ["incomplete", "left_incomplete", "right_incomplete"];
-    let texts: Vec<&str> = members.iter().filter_map(|name| answer[name]["text"].as_str()).collect();
-    (!texts.is_empty()).then(|| texts.join("; "))
-}
-
 /// A problem (RFC 9457) as a sentence with the next step.
 pub(super) fn refusal(status: StatusCode, problem: &Value) -> String {
-    let detail =
-        problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or("the server gave no reason");
+    let Problem { title, detail, .. } = Problem::deserialize(problem).unwrap_or_default();
+    let told = [detail, title].into_iter().find(|text| !text.is_empty());
+    let detail = told.unwrap_or_else(|| "the server gave no reason".to_owned());
     let next = match status {
         StatusCode::NOT_FOUND => {
             " list_environments, list_deployments and search_releases show what there is."

@@ -30,10 +30,9 @@ mod schema;
 mod server;
 mod tool;
 mod tools;
-mod words;
 
-pub use api::{Api, Ask, Reply, Unreachable};
-pub use call::{Said, lacks};
+pub use api::{Api, ApiReply, ApiRequest, Unreachable};
+pub use call::Said;
 #[cfg(feature = "mcp")]
 pub use confirm::Consents;
 #[cfg(feature = "mcp")]

@@ -59,7 +59,7 @@ mod tests {
 
     use http::Method;
 
-    use super::super::api::{Ask, Reply, Unreachable};
+    use super::super::api::{ApiReply, ApiRequest, Unreachable};
     use super::*;
 
     /// An API that must not be asked to change anything.
@@ -67,9 +67,13 @@ mod tests {
     struct OnlyGets;
 
     impl Api for OnlyGets {
-        fn ask(&self, ask: Ask, _: &Extensions) -> impl Future<Output = Result<Reply, Unreachable>> + Send {
+        fn ask(
+            &self,
+            ask: ApiRequest,
+            _: &Extensions,
+        ) -> impl Future<Output = Result<ApiReply, Unreachable>> + Send {
             assert_eq!(ask.method, Method::GET, "{ask:?}");
-            ready(Ok(Reply { status: http::StatusCode::OK, body: Value::Null }))
+            ready(Ok(ApiReply { status: http::StatusCode::OK, body: Value::Null }))
         }
     }
 

@@ -1,10 +1,9 @@
 //! Resources: environments, their timelines, and releases, as the API tells them.
 
 use rmcp::model::{Resource, ResourceTemplate};
-use serde_json::Value;
 
-use super::api::Ask;
-use super::words::name;
+use super::api::ApiRequest;
+use crate::wire::Environment;
 
 /// What every resource is written in.
 pub(super) const JSON: &str = "application/json";
@@ -14,7 +13,7 @@ const RELEASES: &str = "landfall://releases";
 const NAME_BYTES_MAX: usize = 128;
 
 /// The resources: both lists, and each environment with its timeline.
-pub(super) fn list(environments: &Value) -> Vec<Resource> {
+pub(super) fn list(environments: &[Environment]) -> Vec<Resource> {
     let of = |uri: String, name: String, about: &str| {
         Resource::new(uri, name).with_description(about).with_mime_type(JSON)
     };
@@ -26,8 +25,8 @@ pub(super) fn list(environments: &Value) -> Vec<Resource> {
         ),
         of(RELEASES.to_owned(), "releases".to_owned(), "The latest releases, newest first"),
     ];
-    for environment in environments.as_array().map_or(&[][..], Vec::as_slice) {
-        let name = name(&environment["name"]);
+    for environment in environments {
+        let name = environment.name.to_string();
         let uri = format!("{ENVIRONMENTS}/{name}");
         resources.push(of(
             format!("{uri}/timeline"),
@@ -56,7 +55,7 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 }
 
 /// The request whose answer an address stands for; nothing where it is no address of ours.
-pub(super) fn ask(uri: &str) -> Option<Ask> {
+pub(super) fn ask(uri: &str) -> Option<ApiRequest> {
     let parts: Vec<&str> = uri.strip_prefix("landfall://")?.split('/').collect();
     let is_name = |text: &str| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
@@ -70,7 +69,7 @@ pub(super) fn ask(uri: &str) -> Option<Ask> {
         ["releases", id] if is_name(id) => format!("releases/{id}"),
         _ => return None,
     };
-    Some(Ask::get(target))
+    Some(ApiRequest::get(target))
 }
 
 #[cfg(test)]

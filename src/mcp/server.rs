@@ -11,19 +11,22 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api::{Api, Ask, Reply, Unreachable};
+use super::api::{Api, ApiReply, ApiRequest, Unreachable};
 use super::arguments::{Arguments, filled};
 use super::budget::bounded;
 use super::call::{Outcome, Said, outcome, outcome_of, refusal};
 use super::confirm::{Consent, Consents, Question, consent};
 use super::tool::{APPLY, CONFIRM, Effect, Tool};
 use super::tools::{TOOLS, named};
-use super::words::name;
 use super::{prompts, resources, schema};
+use crate::model::names::TokenId;
 use crate::model::quotes::quoted;
+use crate::wire::{Caller, Environment, Role};
+use crate::wording::agent::name;
 
 /// What a viewer is told who would change something.
 pub(super) const VIEWER: &str =
@@ -61,15 +64,16 @@ impl<A: Api> Server<A> {
 
     /// What the API says about itself.
     async fn document(&self, from: &Extensions) -> Result<&Value, Unreachable> {
-        let ask = async || self.api.ask(Ask::get("openapi.json"), from).await.map(|reply| reply.body);
+        let ask = async || self.api.ask(ApiRequest::get("openapi.json"), from).await.map(|reply| reply.body);
         self.document.get_or_try_init(ask).await
     }
 
     /// Who asks, and whether they may change anything.
     pub(super) async fn caller(&self, from: &Extensions) -> Result<(String, bool), Unreachable> {
-        let Reply { body, .. } = self.api.ask(Ask::get("caller"), from).await?;
-        let who = format!("{} {}", body["kind"], body["id"]);
-        Ok((who, body["role"] == "admin"))
+        let ApiReply { body, .. } = self.api.ask(ApiRequest::get("caller"), from).await?;
+        let caller = Caller::deserialize(&body).map_err(|error| Unreachable(error.to_string()))?;
+        let id = caller.who.id.as_ref().map(TokenId::as_str).unwrap_or_default();
+        Ok((format!("{} {id}", caller.who.kind), caller.role == Role::Admin))
     }
 
     async fn call(
@@ -94,7 +98,7 @@ impl<A: Api> Server<A> {
                 return Ok(failed(VIEWER));
             }
             let bound = format!("{who}\n{}\n{}", tool.name, arguments.canonical());
-            let what = filled(what, |field| name(&arguments.text(field).into()));
+            let what = filled(what, |field| name(arguments.text(field)));
             let how = format!(
                 "If a person agrees, call {} again with `{CONFIRM}` set to the value of `{confirm}`.",
                 tool.name
@@ -123,7 +127,7 @@ impl<A: Api> Server<A> {
     pub(super) async fn answer_to(
         &self,
         tool: &'static Tool,
-        asks: Vec<Ask>,
+        asks: Vec<ApiRequest>,
         from: &Extensions,
     ) -> Result<CallToolResponse, Unreachable> {
         Ok(told(outcome_of(&self.api, tool, asks, from).await?))
@@ -211,9 +215,13 @@ impl<A: Api> ServerHandler for Server<A> {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let reply =
-            self.api.ask(Ask::get("environments"), &extensions(&context)).await.map_err(unavailable)?;
-        Ok(ListResourcesResult::with_all_items(resources::list(&reply.body)))
+        let reply = self
+            .api
+            .ask(ApiRequest::get("environments"), &extensions(&context))
+            .await
+            .map_err(unavailable)?;
+        let environments = Vec::<Environment>::deserialize(&reply.body).unwrap_or_default();
+        Ok(ListResourcesResult::with_all_items(resources::list(&environments)))
     }
 
     async fn list_resource_templates(
@@ -232,7 +240,8 @@ impl<A: Api> ServerHandler for Server<A> {
         let unknown = |why: String| ErrorData::resource_not_found(why, Some(json!({"uri": params.uri})));
         let ask = resources::ask(&params.uri)
             .ok_or_else(|| unknown("there is no such resource; resources/list has them".to_owned()))?;
-        let Reply { status, body } = self.api.ask(ask, &extensions(&context)).await.map_err(unavailable)?;
+        let ApiReply { status, body } =
+            self.api.ask(ask, &extensions(&context)).await.map_err(unavailable)?;
         if !status.is_success() {
             return Err(unknown(refusal(status, &body)));
         }

@@ -1,6 +1,7 @@
 //! What a tool is: a row of the table.
 
 use http::Method;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A tool.
@@ -13,8 +14,8 @@ pub(super) struct Tool {
     pub(super) fields: &'static [Field],
     /// The requests that it makes, in their order.
     pub(super) routes: &'static [Route],
-    /// Its answer in words.
-    pub(super) words: fn(&Value) -> String,
+    /// Its answer in words; none where a server of another version answers otherwise.
+    pub(super) words: fn(&Value) -> Option<String>,
 }
 
 /// A request of a tool. The answers of several, and lists, stand under a key of the tool's answer.
@@ -49,7 +50,7 @@ pub(super) enum Effect {
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    pub(super) place: Place,
+    pub(super) location: Location,
     pub(super) is_required: bool,
     pub(super) about: &'static str,
 }
@@ -75,7 +76,7 @@ pub(super) enum Kind {
 
 /// Where an argument goes.
 #[derive(Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum Location {
     /// Into the path, where its name stands.
     Path,
     /// Into the query, under this name.
@@ -95,14 +96,19 @@ impl Effect {
     }
 }
 
-pub(super) const fn needed(name: &'static str, kind: Kind, place: Place, about: &'static str) -> Field {
-    Field { name, kind, place, is_required: true, about }
+pub(super) const fn needed(name: &'static str, kind: Kind, location: Location, about: &'static str) -> Field {
+    Field { name, kind, location, is_required: true, about }
 }
 
-pub(super) const fn may(name: &'static str, kind: Kind, place: Place, about: &'static str) -> Field {
-    Field { name, kind, place, is_required: false, about }
+pub(super) const fn may(name: &'static str, kind: Kind, location: Location, about: &'static str) -> Field {
+    Field { name, kind, location, is_required: false, about }
 }
 
 pub(super) const fn route(key: &'static str, method: Method, path: &'static str) -> Route {
     Route { key, method, path }
+}
+
+/// The answer in words.
+pub(super) fn said<T: DeserializeOwned>(answer: &Value, words: fn(&T) -> String) -> Option<String> {
+    T::deserialize(answer).ok().as_ref().map(words)
 }

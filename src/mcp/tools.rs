@@ -1,12 +1,14 @@
 //! The table of tools.
 
 use http::Method;
+use serde::Deserialize as _;
 
 use super::tool::Effect::{Adds, Applies, Destroys, Reads, Sets};
 use super::tool::Kind::{Changes, Count, Flag, Text, Texts, Time, Word};
-use super::tool::Place::{Body, Path, Query};
-use super::tool::{APPLY, Field, Tool, may, needed, route};
-use super::words;
+use super::tool::Location::{Body, Path, Query};
+use super::tool::{APPLY, Field, Tool, may, needed, route, said};
+use crate::wire::{Deployment, Evidence};
+use crate::wording::agent;
 
 const ENVIRONMENT: Field =
     needed("environment", Text, Path, "Name of the environment, e.g. production; list_environments has them");
@@ -22,7 +24,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         effect: Reads,
         fields: &[],
         routes: &[route("environments", Method::GET, "environments")],
-        words: words::environments,
+        words: |answer| said(&answer["environments"], |all: &Vec<_>| agent::environments(all)),
     },
     Tool {
         name: "create_environment",
@@ -35,7 +37,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             may("color", Text, Body, "Colour of its badge, e.g. #16a34a"),
         ],
         routes: &[route("", Method::POST, "environments")],
-        words: words::environment,
+        words: |answer| said(answer, agent::environment),
     },
     Tool {
         name: "update_environment",
@@ -48,7 +50,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             may("color", Text, Body, "The new colour, e.g. #16a34a"),
         ],
         routes: &[route("", Method::PATCH, "environments/{name}")],
-        words: words::environment,
+        words: |answer| said(answer, agent::environment),
     },
     Tool {
         name: "delete_environment",
@@ -60,7 +62,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         },
         fields: &[needed("name", Text, Path, "Name of the environment")],
         routes: &[route("", Method::DELETE, "environments/{name}?confirm={name}")],
-        words: |_| "The environment is deleted, and its tokens are refused.".to_owned(),
+        words: |_| Some("The environment is deleted, and its tokens are refused.".to_owned()),
     },
     Tool {
         name: "list_tokens",
@@ -69,7 +71,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         effect: Reads,
         fields: &[ENVIRONMENT],
         routes: &[route("tokens", Method::GET, "environments/{environment}/tokens")],
-        words: words::tokens,
+        words: |answer| said(&answer["tokens"], |all: &Vec<_>| agent::tokens(all)),
     },
     Tool {
         name: "create_token",
@@ -88,7 +90,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             may("expires_at", Time, Body, "From when on it is refused. Default: never"),
         ],
         routes: &[route("", Method::POST, "environments/{environment}/tokens")],
-        words: words::new_token,
+        words: |answer| said(answer, agent::new_token),
     },
     Tool {
         name: "rotate_token",
@@ -110,7 +112,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             may("expires_at", Time, Body, "From when on the new one is refused"),
         ],
         routes: &[route("", Method::POST, "environments/{environment}/tokens/{id}/rotate")],
-        words: words::new_token,
+        words: |answer| said(answer, agent::new_token),
     },
     Tool {
         name: "revoke_token",
@@ -122,7 +124,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         },
         fields: &[ENVIRONMENT, needed("id", Text, Path, "The token's id; list_tokens has it")],
         routes: &[route("", Method::DELETE, "environments/{environment}/tokens/{id}")],
-        words: |_| "The token is revoked: it is refused from the next request on.".to_owned(),
+        words: |_| Some("The token is revoked: it is refused from the next request on.".to_owned()),
     },
     Tool {
         name: "get_running",
@@ -131,7 +133,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         effect: Reads,
         fields: &[ENVIRONMENT, AT],
         routes: &[route("", Method::GET, "environments/{environment}/running")],
-        words: words::running,
+        words: |answer| said(answer, agent::running),
     },
     Tool {
         name: "list_deployments",
@@ -150,7 +152,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             AT,
         ],
         routes: &[route("", Method::GET, "environments/{environment}/deployments")],
-        words: words::deployments,
+        words: |answer| said(answer, agent::deployments),
     },
     Tool {
         name: "get_deployment",
@@ -162,7 +164,11 @@ pub(super) static TOOLS: [Tool; 20] = [
             route("deployment", Method::GET, "deployments/{id}"),
             route("evidence", Method::GET, "deployments/{id}/evidence"),
         ],
-        words: words::deployment,
+        words: |answer| {
+            let deployment = Deployment::deserialize(&answer["deployment"]).ok()?;
+            let evidence = Evidence::deserialize(&answer["evidence"]).ok()?;
+            Some(agent::deployment(&deployment, &evidence))
+        },
     },
     Tool {
         name: "compare_environments",
@@ -177,7 +183,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             may("right_at", Time, Query("right_at"), "The right one as of then. Default: `at`"),
         ],
         routes: &[route("", Method::GET, "compare")],
-        words: words::comparison,
+        words: |answer| said(answer, agent::comparison),
     },
     Tool {
         name: "check_up_to_date",
@@ -186,7 +192,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         effect: Reads,
         fields: &[ENVIRONMENT, AT],
         routes: &[route("", Method::GET, "environments/{environment}/missing")],
-        words: words::missing,
+        words: |answer| said(answer, agent::missing),
     },
     Tool {
         name: "verify_change",
@@ -204,7 +210,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             AT,
         ],
         routes: &[route("", Method::GET, "verify")],
-        words: words::verified,
+        words: |answer| said(answer, agent::verified),
     },
     Tool {
         name: "what_changed",
@@ -218,7 +224,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             AT,
         ],
         routes: &[route("", Method::GET, "environments/{environment}/changes")],
-        words: words::changes,
+        words: |answer| said(answer, agent::changes),
     },
     Tool {
         name: "search_releases",
@@ -236,7 +242,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             may("limit", Count(200), Query("limit"), "How many matches at most. Default: 20"),
         ],
         routes: &[route("", Method::GET, "search")],
-        words: words::searched,
+        words: |answer| said(answer, agent::searched),
     },
     Tool {
         name: "get_release",
@@ -245,7 +251,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         effect: Reads,
         fields: &[needed("id", Text, Path, "The release's id, e.g. rel_4ac0bbe703ff")],
         routes: &[route("", Method::GET, "releases/{id}")],
-        words: words::release,
+        words: |answer| said(answer, agent::release),
     },
     Tool {
         name: "add_release",
@@ -264,7 +270,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             may("notes", Text, Body, "Release notes in Markdown, which are split into changes"),
         ],
         routes: &[route("", Method::POST, "releases")],
-        words: words::release,
+        words: |answer| said(answer, agent::release),
     },
     Tool {
         name: "deploy_release",
@@ -306,7 +312,7 @@ pub(super) static TOOLS: [Tool; 20] = [
             ),
         ],
         routes: &[route("", Method::POST, "deploy")],
-        words: words::deploy,
+        words: |answer| said(answer, agent::deploy),
     },
     Tool {
         name: "get_deploy",
@@ -315,7 +321,7 @@ pub(super) static TOOLS: [Tool; 20] = [
         effect: Reads,
         fields: &[needed("id", Text, Path, "The plan's id, e.g. dpl_4ac0bbe703ff")],
         routes: &[route("", Method::GET, "deploys/{id}")],
-        words: words::deploy,
+        words: |answer| said(answer, agent::deploy),
     },
 ];
 

@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::names::{EnvironmentName, TokenId, TokenKind};
 use super::planned::Planned;
@@ -58,7 +57,7 @@ pub enum Who {
 }
 
 /// The surface that a change came through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Through {
     /// Not written down.
@@ -77,7 +76,7 @@ pub enum Through {
 }
 
 /// What an admin token allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// To see, and to change nothing.

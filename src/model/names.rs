@@ -5,15 +5,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
 
 /// Longest name of an environment, in bytes: that of a DNS label, so that it can be a Kubernetes name.
 const ENVIRONMENT_BYTES_MAX: usize = 63;
 
 /// An environment's name: lower-case letters, digits and inner dashes, at most 63.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-#[schema(value_type = String, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples("production"))]
 pub struct EnvironmentName(Arc<str>);
 
 /// A text that is no name of an environment.
@@ -24,13 +22,12 @@ pub struct EnvironmentName(Arc<str>);
 pub struct BadEnvironmentName(String);
 
 /// The public identifier of a token, e.g. `tok_f147a6a9931f`. It is no secret.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-#[schema(value_type = String, examples("tok_f147a6a9931f"))]
 pub struct TokenId(Arc<str>);
 
 /// What a token was made for; it decides what its pulls can prove.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenKind {
     /// Image pull secrets of a cluster: its pulls are evidence for deployments.

@@ -4,7 +4,6 @@
 //! wording can change, and plans that were made before are shown in the new one.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::names::EnvironmentName;
 use super::oci::{Digest, Repository};
@@ -83,7 +82,7 @@ pub struct Releases {
 }
 
 /// The kind of change that a deploy would be, seen from what runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployKind {
     /// The first image of a service.
@@ -119,8 +118,7 @@ pub struct Aim {
 }
 
 /// A workload that a deploy goes to, and which of its containers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = DeployTarget)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// What it is.
     pub kind: WorkloadKind,
@@ -144,7 +142,7 @@ pub struct Workload {
 }
 
 /// The kinds of workloads that can run pods of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkloadKind {
     /// `apps/v1` Deployment.

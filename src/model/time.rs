@@ -5,11 +5,9 @@ use std::ops::{Add, Sub};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::ToSchema;
 
 /// Milliseconds since the Unix epoch, UTC. RFC 3339 with milliseconds in text and JSON, an integer in the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, format = DateTime, description = "A point in time (RFC 3339)", examples("2026-03-02T06:00:48.032Z"))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
 /// A length of time in milliseconds; may be negative.

@@ -1,9 +1,8 @@
 //! Sentences about the question itself: asked back, not understood, or a wish that no question carries out.
 
 use crate::model::ask::{AskBack, CAN_ANSWER, Open};
-use crate::model::directory::Token;
-use crate::model::questions::ReleaseView;
 use crate::model::time::Time;
+use crate::wire::{Release, Token};
 
 /// The question back, where something must be known first.
 pub fn asked_back(open: &AskBack) -> String {
@@ -42,7 +41,7 @@ pub fn new_token(environment: Option<&str>) -> String {
 }
 
 /// The release that a wish to deploy means.
-pub fn named_release(release: &ReleaseView, env: &str) -> String {
+pub fn named_release(release: &Release, env: &str) -> String {
     let image = match release.digest {
         Some(digest) => format!("its image is {}@{digest}", release.repository),
         None => "its image is not known yet".to_owned(),
@@ -69,13 +68,14 @@ pub fn unknown_release(repository: Option<&str>, version: Option<&str>) -> Strin
 }
 
 /// Tokens of an environment, and when they were used.
-pub fn tokens(env: &str, tokens: &[&Token], now: Time) -> String {
+pub fn tokens(env: &str, tokens: &[Token], now: Time) -> String {
     let told = tokens.iter().map(|token| {
         let use_of = match token.last_used_at {
             Some(at) => format!("last used {at}"),
             None => "never used".to_owned(),
         };
-        let state = if token.is_active(now) { "" } else { "no longer accepted, " };
+        let is_active = token_state(token.revoked_at, token.expires_at, now) == "active";
+        let state = if is_active { "" } else { "no longer accepted, " };
         format!("{} ({}, {state}{use_of})", token.name, token.kind.as_str())
     });
     let told = told.collect::<Vec<_>>().join("; ");
@@ -83,5 +83,16 @@ pub fn tokens(env: &str, tokens: &[&Token], now: Time) -> String {
         0 => format!("{env} has no token. This makes one: landfall token create {env} --name cluster"),
         1 => format!("{env} has the token {told}."),
         count => format!("{env} has {count} tokens: {told}."),
+    }
+}
+
+/// A token's state in a word: `active`, `revoked` or `expired`.
+pub fn token_state(revoked_at: Option<Time>, expires_at: Option<Time>, now: Time) -> &'static str {
+    if revoked_at.is_some() {
+        "revoked"
+    } else if expires_at.is_some_and(|end| end <= now) {
+        "expired"
+    } else {
+        "active"
     }
 }

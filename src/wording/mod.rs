@@ -1,18 +1,21 @@
-//! The room of wording: typed views → sentences for people, which `ask` and the commands say.
+//! The room of wording: answers, as they are on the wire → sentences. `ask`, the commands and the pages say those for people,
+//! the agent's tools those of [`agent`].
 //!
-//! Nothing is looked up here. What comes from outside (titles, versions) is said as it is; whoever shows it to a terminal
-//! or to a model cleans or quotes it.
+//! Nothing is looked up here. What comes from outside (titles, versions) is said as it is, and a terminal's commands clean
+//! it; in sentences for agents it is quoted.
 
+pub mod agent;
 mod asked;
+mod search;
 mod views;
 
 pub use asked::{
-    asked_back, cannot_answer, named_release, new_environment, new_token, not_certain, tokens,
+    asked_back, cannot_answer, named_release, new_environment, new_token, not_certain, token_state, tokens,
     unknown_release,
 };
+pub use search::{registered_later, searched, verified};
 pub use views::{
-    changes, comparison, history, missing, registered_later, release, release_there, rollbacks, running,
-    searched,
+    changes, comparison, history, lacks, missing, release, release_there, rollbacks, running, side_names,
 };
 
 use crate::model::time::Time;

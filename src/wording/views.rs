@@ -1,15 +1,20 @@
 //! Views in two or three sentences: versions, times and counts first, for people who asked in words.
 
-use crate::model::event::EnvironmentName;
-use crate::model::questions::{
-    Ahead, Certainty, Change, Changes, Comparison, History, Image, Kind, Missing, ReleaseView, Running,
-    RunningService, SearchMatch, Searched, in_words,
-};
-use crate::model::releases::Release;
+use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
+use crate::wire::{
+    Ahead, Changes, Comparison, History, Image, Incomplete, Kind, Missing, Release, Running, RunningService,
+    ServiceChange,
+};
 
 /// Parts of a sentence at most; the rest is counted.
 const NAMED_MAX: usize = 12;
+
+/// Gaps of answers, as a further sentence; empty where they lack nothing.
+pub fn lacks(parts: &[&Option<Incomplete>]) -> String {
+    let texts: Vec<&str> = parts.iter().filter_map(|part| Some(part.as_ref()?.text.as_str())).collect();
+    if texts.is_empty() { String::new() } else { format!(" Not everything is known: {}.", texts.join("; ")) }
+}
 
 /// Running services in words; of `repository` alone where one is named.
 pub fn running(running: &Running, repository: Option<&str>) -> String {
@@ -35,12 +40,12 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         (1, _) => format!("{env} runs {told}.{failing}"),
         (count, _) => format!("{env} runs {count} services: {told}.{failing}"),
     };
-    said + &in_words(&[&running.incomplete])
+    said + &lacks(&[&running.incomplete])
 }
 
 /// Missing releases in words.
 pub fn missing(missing: &Missing) -> String {
-    missing_services(missing) + &in_words(&[&missing.incomplete])
+    missing_services(missing) + &lacks(&[&missing.incomplete])
 }
 
 fn missing_services(missing: &Missing) -> String {
@@ -62,7 +67,7 @@ fn missing_services(missing: &Missing) -> String {
         format!(
             "{} runs {} and lacks {versions}{fixes} (latest {latest})",
             service.repository,
-            label(&service.running)
+            service.running.label()
         )
     });
     format!("{env} is not up to date: {}.", listed(told))
@@ -70,17 +75,11 @@ fn missing_services(missing: &Missing) -> String {
 
 /// Differences of two environments in words.
 pub fn comparison(comparison: &Comparison) -> String {
-    compared(comparison) + &in_words(&[&comparison.left_incomplete, &comparison.right_incomplete])
+    compared(comparison) + &lacks(&[&comparison.left_incomplete, &comparison.right_incomplete])
 }
 
 fn compared(comparison: &Comparison) -> String {
-    // Two moments are named with the sides that they belong to.
-    let side = |name: &EnvironmentName, at: Time| match comparison.left_at == comparison.right_at {
-        true => name.to_string(),
-        false => format!("{name} at {at}"),
-    };
-    let left = side(&comparison.left, comparison.left_at);
-    let right = side(&comparison.right, comparison.right_at);
+    let (left, right) = side_names(comparison);
     let differing: Vec<_> = comparison.services.iter().filter(|it| it.relation != Ahead::Same).collect();
     if comparison.services.is_empty() {
         return format!("Nothing was seen to run in {left} or {right} yet.");
@@ -92,7 +91,7 @@ fn compared(comparison: &Comparison) -> String {
         );
     }
     let told = differing.iter().map(|service| {
-        let side = |image: &Option<Image>| image.as_ref().map_or_else(|| "nothing".to_owned(), label);
+        let side = |image: &Option<Image>| image.as_ref().map_or_else(|| "nothing".to_owned(), Image::label);
         let (a, b) = (side(&service.left), side(&service.right));
         let between = match service.releases.len() {
             0 => String::new(),
@@ -119,9 +118,18 @@ fn compared(comparison: &Comparison) -> String {
     )
 }
 
+/// Names of the two sides: two moments are named with the sides that they belong to.
+pub fn side_names(comparison: &Comparison) -> (String, String) {
+    let side = |name: &EnvironmentName, at: Time| match comparison.left_at == comparison.right_at {
+        true => name.to_string(),
+        false => format!("{name} at {at}"),
+    };
+    (side(&comparison.left, comparison.left_at), side(&comparison.right, comparison.right_at))
+}
+
 /// Changes in words.
 pub fn changes(changes: &Changes) -> String {
-    changed(changes) + &in_words(&[&changes.incomplete])
+    changed(changes) + &lacks(&[&changes.incomplete])
 }
 
 fn changed(changes: &Changes) -> String {
@@ -166,7 +174,7 @@ pub fn history(history: &History) -> String {
 }
 
 /// The content of a release in words.
-pub fn release(release: &ReleaseView) -> String {
+pub fn release(release: &Release) -> String {
     let numbers = listed(release.changes.iter().filter_map(|change| change.pr).map(|pr| format!("#{pr}")));
     let requests = if numbers.is_empty() { String::new() } else { format!(" Pull requests: {numbers}.") };
     let places = release.environments.iter().flatten().map(|place| place.name.to_string());
@@ -185,7 +193,7 @@ pub fn release(release: &ReleaseView) -> String {
 }
 
 /// A release in one environment, in words.
-pub fn release_there(release: &ReleaseView, env: &str) -> String {
+pub fn release_there(release: &Release, env: &str) -> String {
     let (repository, version) = (&release.repository, &release.version);
     let place = release.environments.iter().flatten().find(|place| place.name.as_str() == env);
     match place {
@@ -194,39 +202,9 @@ pub fn release_there(release: &ReleaseView, env: &str) -> String {
     }
 }
 
-/// A further sentence, which explains that a change was not known then.
-pub fn registered_later(release: &Release) -> String {
-    format!(
-        " {} {}, which has it, was registered later, at {}.",
-        release.repository, release.version, release.added_at
-    )
-}
-
-/// The result of a search in words: the best match and where it stands.
-pub fn searched(searched: &Searched) -> String {
-    let Some(best) = searched.matches.first().map(found) else {
-        return "No known change fits. `landfall release list` shows which releases are known.".to_owned();
-    };
-    match searched.certainty {
-        Certainty::Sure => best,
-        Certainty::Perhaps => format!("It is not certain which change is meant. The nearest: {best}"),
-        Certainty::No => format!("No known change fits. The nearest, which is something else: {best}"),
-    }
-}
-
-fn found(found: &SearchMatch) -> String {
-    let number = found.change.pr.map(|pr| format!(" (#{pr})")).unwrap_or_default();
-    let places = found.environments.iter();
-    let places = places.map(|it| format!("{}: {}", it.name, it.state.as_str().replace('_', " ")));
-    let places = places.collect::<Vec<_>>().join(", ");
-    let places = if places.is_empty() { String::new() } else { format!(" {places}.") };
-    let release = &found.release;
-    format!("“{}”{number} came with {} {}.{places}", found.change.title, release.repository, release.version)
-}
-
 /// "identity rolled back from v2.4.1 to v2.4.0 on 2026-05-13".
-fn step(change: &Change) -> String {
-    let (from, to) = (change.from.as_ref().map(label).unwrap_or_default(), label(&change.to));
+fn step(change: &ServiceChange) -> String {
+    let (from, to) = (change.from.as_ref().map(Image::label).unwrap_or_default(), change.to.label());
     let name = &change.repository;
     let what = match change.kind {
         Kind::Initial => format!("{name} {to} appeared"),
@@ -234,13 +212,9 @@ fn step(change: &Change) -> String {
         Kind::Rollback => format!("{name} was rolled back from {from} to {to}"),
         Kind::Restore => format!("{name} was restored from {from} to {to}"),
         Kind::Rebuild => format!("{name} {to} was rebuilt"),
-        Kind::Changed => format!("{name} changed from {from} to {to}"),
+        Kind::Changed | Kind::Unlisted(_) => format!("{name} changed from {from} to {to}"),
     };
     format!("{what} on {}", day(change.started_at))
-}
-
-fn label(image: &Image) -> String {
-    image.version.clone().unwrap_or_else(|| image.digest.short())
 }
 
 /// `2026-05-13 10:30`, UTC.

@@ -46,6 +46,7 @@ mod openapi;
 mod outbound;
 mod parts;
 mod passwords;
+mod pinned;
 mod refusals;
 mod registries;
 mod releases;

@@ -32,8 +32,8 @@ const LOGIN_FIX: &str = "fix: login times out behind a proxy";
 /// | 60 | production pulls v1 again |
 /// | 40 | v3.0.0 is registered, which was made before all of that |
 /// | 30 | staging pulls v3 |
-struct World {
-    server: Server,
+pub struct World {
+    pub server: Server,
     cookie: String,
     start: Time,
 }
@@ -99,7 +99,7 @@ const MOMENTS: [Moment; 4] = [
 ];
 
 impl World {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let server = Server::start().await;
         let (production, _) = server.environment("production").await;
         let (staging, _) = server.environment("staging").await;
@@ -117,7 +117,7 @@ impl World {
         world
     }
 
-    fn ago(&self, minutes: i64) -> Time {
+    pub fn ago(&self, minutes: i64) -> Time {
         self.start - Span::from_mins(minutes)
     }
 
@@ -139,6 +139,12 @@ impl World {
             let client = format!("10.0.0.{node}");
             self.server.pulled(pull(environment, token, at, &client, version)).await;
         }
+    }
+
+    /// The environment's first token.
+    pub async fn token(&self, environment: &str) -> TokenId {
+        let tokens = self.server.get(&format!("/api/v1/environments/{environment}/tokens")).await.json();
+        TokenId::new(tokens[0]["id"].as_str().unwrap())
     }
 
     async fn page(&self, path: &str) -> String {
@@ -447,7 +453,20 @@ async fn questions_about_the_time_before_the_rollback_are_answered_as_of_then() 
         let rollback = world.ago(60) + Span::from_secs(5) - Span::from_ms(1);
         assert_eq!(answer["at"], rollback.to_string(), "{question} {text}");
     }
+    // Of several environments the time is said once.
+    let answer = world.ask("what was running before the rollback?").await;
+    let text = answer["text"].as_str().unwrap();
+    assert!(text.starts_with("As of ") && text.matches("As of ").count() == 1, "{text}");
+    assert!(text.contains("production runs") && text.contains("staging runs"), "{text}");
     // A time to come is now.
+    let agent = Agent::of(&world.server);
+    for tool in ["get_running", "check_up_to_date", "list_deployments", "what_changed"] {
+        let arguments = json!({"environment": "production", "at": "2999-01-01T00:00:00Z"});
+        let result = agent.result(tool, arguments).await;
+        let text = result["content"][0]["text"].as_str().unwrap();
+        let said = text.strip_prefix("As of ").unwrap_or_else(|| panic!("{tool}: {text}"));
+        assert!(said.starts_with("20") && !text.contains("2999"), "{tool}: {text}");
+    }
     let to_come = world.server.get("/api/v1/environments/production/missing?at=2999-01-01T00:00:00Z").await;
     assert!(to_come.json()["at"].as_str().unwrap() < "2999");
     for bad in [

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::admin::problem::Problem;
-use crate::admin::tokens::TokenView;
+use crate::admin::tokens;
 use crate::answer::{Answers, CANDIDATES_MAX, Compare, Moment, Refused, Within};
 use crate::model::ask::{Asked, CAN_ANSWER, Intent};
 use crate::model::directory::Environment;
@@ -111,7 +111,10 @@ impl Room<'_> {
             ),
             Err(told) => {
                 let (texts, data): (Vec<String>, Vec<Value>) = told.into_iter().unzip();
-                (texts.join(" "), Value::from(data))
+                // The time is said once, before all of them.
+                let heading = wording::as_of(self.moment.past(), String::new());
+                let texts = texts.iter().map(|text| text.strip_prefix(&heading).unwrap_or(text));
+                (heading.clone() + &texts.collect::<Vec<_>>().join(" "), Value::from(data))
             }
         })
     }
@@ -230,9 +233,9 @@ impl Room<'_> {
         self.each(asked, |env| {
             let tokens = self.moment.environment(env).into_iter().flat_map(Environment::tokens);
             let tokens = tokens.filter(|token| asked.token.as_ref().is_none_or(|name| token.name == *name));
-            let tokens: Vec<_> = tokens.collect();
+            let tokens: Vec<_> = tokens.map(|token| tokens::shown(token, now)).collect();
             let text = wording::tokens(env, &tokens, now);
-            Ok((text, json!(tokens.into_iter().map(|token| TokenView::new(token, now)).collect::<Vec<_>>())))
+            Ok((text, json!(tokens)))
         })
     }
 }

@@ -14,8 +14,8 @@ use crate::admin::App;
 use crate::admin::fields::Fields;
 use crate::admin::problem::Problem;
 use crate::answer;
-use crate::model::questions::{Ahead, ComparedService, Comparison};
 use crate::model::time::Time;
+use crate::wire::{Ahead, ComparedService, Comparison};
 
 /// Changes that are listed of one service.
 const ITEMS_MAX: usize = 40;

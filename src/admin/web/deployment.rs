@@ -21,7 +21,7 @@ struct DeploymentPage {
 
 pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params) -> Page {
     let moment = app.answers.now();
-    let chapter = moment.chapter(params.get("id"))?;
+    let detailed = moment.detailed_deployment(params.get("id"))?;
     let chrome = visitor.chrome("environments");
-    page(StatusCode::OK, &DeploymentPage { chrome, deployment: Told::new(&chapter, moment.at()) })
+    page(StatusCode::OK, &DeploymentPage { chrome, deployment: Told::new(&detailed, moment.at()) })
 }

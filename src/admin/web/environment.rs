@@ -15,8 +15,8 @@ use crate::admin::fields::Fields;
 use crate::admin::params::Params;
 use crate::clock::now;
 use crate::model::directory::Environment;
-use crate::model::questions::{self, FailedAttempt, LocalPull, MissingService, RunningService};
 use crate::model::time::Time;
+use crate::wire::{FailedAttempt, LocalPull, Missing, MissingService, RunningService};
 
 /// Deployments on a page.
 const PAGE: usize = 25;
@@ -100,7 +100,7 @@ struct LackingRow {
 struct FailingRow {
     image: String,
     status: u16,
-    cause: &'static str,
+    cause: String,
     count: u64,
     when: When,
 }
@@ -125,8 +125,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
     let environment = moment.environment(params.get("env"))?;
     let (name, before, now) = (environment.name.as_str(), query.text("before")?, now());
     let running = moment.running(name)?;
-    let story = moment.story(name, PAGE, before)?;
-    let told = story.chapters.iter().map(|chapter| Told::new(chapter, now)).collect();
+    let listed = moment.detailed_timeline(name, PAGE, before)?;
+    let told = listed.deployments.iter().map(|detailed| Told::new(detailed, now)).collect();
     let at = moment.past();
     let written = at.map(|at| at.to_string());
     let here = (Some(name), written.as_deref());
@@ -158,7 +158,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
                 .map(|attempt| FailingRow::new(attempt, now))
                 .collect(),
             days: by_day(told, now),
-            next: story.next,
+            next: listed.next,
             local: moment
                 .local(name)?
                 .iter()
@@ -203,7 +203,7 @@ impl ServiceRow {
 }
 
 impl Lacking {
-    fn new(missing: questions::Missing) -> Self {
+    fn new(missing: Missing) -> Self {
         let behind: Vec<&MissingService> = missing.services.iter().filter(|it| !it.up_to_date).collect();
         let verdict = match behind.len() as u64 {
             0 if missing.services.is_empty() => String::new(),
@@ -234,7 +234,7 @@ impl FailingRow {
         Self {
             image: format!("{} {}", attempt.repository, attempt.reference),
             status: attempt.status,
-            cause: attempt.cause,
+            cause: attempt.cause.to_string(),
             count: attempt.count,
             when: When::new(attempt.last_at, now),
         }

@@ -12,8 +12,9 @@ use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
 use crate::model::directory::Environment;
-use crate::model::questions::{Cell, Change, Kind, Latest, Mark, Phase, Place, Row};
+use crate::model::questions::{Cell, EnvironmentSummary, Kind, Latest, Mark, Phase, Row};
 use crate::model::time::{Span, Time};
+use crate::wire::{self, ServiceChange};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -62,19 +63,20 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Page 
     let moment = app.answers.now();
     let overview = moment.overview();
     let settle = moment.state().rules().settle;
-    let cards = moment.directory().environments().zip(&overview.places);
+    let cards = moment.directory().environments().zip(&overview.environments);
     let cards =
-        cards.map(|(environment, place)| Card::new(environment, place, settle, moment.at())).collect();
+        cards.map(|(environment, summary)| Card::new(environment, summary, settle, moment.at())).collect();
     let (rows, rows_more) = (&overview.rows[..], overview.rows_more);
     page(StatusCode::OK, &HomePage { chrome: visitor.chrome("environments"), cards, rows, rows_more })
 }
 
 impl<'a> Card<'a> {
-    fn new(environment: &'a Environment, place: &'a Place, settle: Span, now: Time) -> Self {
-        let mut badges: Vec<Badge> = place.state.map(|state| Badge::of(state.as_str())).into_iter().collect();
-        badges.extend((place.failing > 0).then(|| Badge::of("failing")));
-        badges.extend(place.is_incomplete.then(|| Badge::of("incomplete")));
-        badges.extend(place.local_at.is_some().then(|| Badge::of("pulled_locally")));
+    fn new(environment: &'a Environment, summary: &'a EnvironmentSummary, settle: Span, now: Time) -> Self {
+        let mut badges: Vec<Badge> =
+            summary.state.map(|state| Badge::of(wire::Phase::from(state).as_str())).into_iter().collect();
+        badges.extend((summary.failing > 0).then(|| Badge::of("failing")));
+        badges.extend(summary.is_incomplete.then(|| Badge::of("incomplete")));
+        badges.extend(summary.local_at.is_some().then(|| Badge::of("pulled_locally")));
         badges.extend(
             environment.tokens().any(|it| it.warnings(now).next().is_some()).then(|| Badge::of("warning")),
         );
@@ -84,15 +86,15 @@ impl<'a> Card<'a> {
             description: &environment.description,
             color: &environment.color,
             badges,
-            latest: place.latest.as_ref().map(|latest| LatestView::new(latest, now)),
-            seen: place.last_seen_at.map(|at| When::new(at, now)),
-            is_unconfirmed: place.last_seen_at.is_some_and(|at| now.since(at) > settle),
+            latest: summary.latest.as_ref().map(|latest| LatestView::new(latest, now)),
+            seen: summary.last_seen_at.map(|at| When::new(at, now)),
+            is_unconfirmed: summary.last_seen_at.is_some_and(|at| now.since(at) > settle),
             counts: format!(
                 "{} · {}",
-                count(place.services as u64, "service"),
+                count(summary.services as u64, "service"),
                 count(tokens, "active token")
             ),
-            spark: spark(&place.spark),
+            spark: spark(&summary.spark),
             has_token: tokens > 0,
         }
     }
@@ -110,7 +112,7 @@ impl<'a> LatestView<'a> {
         };
         Self {
             id: &latest.id,
-            kind: Badge::of(latest.kind.as_str()),
+            kind: Badge::of(wire::Kind::from(latest.kind).as_str()),
             changes: latest.changes.iter().map(ChangeLine::new).collect(),
             more: latest.more,
             when: When::new(latest.started_at, now),
@@ -122,7 +124,7 @@ impl<'a> LatestView<'a> {
 }
 
 impl<'a> ChangeLine<'a> {
-    fn new(change: &'a Change) -> Self {
+    fn new(change: &'a ServiceChange) -> Self {
         Self {
             repository: change.repository.as_str(),
             service: short(&change.repository),

@@ -12,13 +12,11 @@ use super::visitor::{Chrome, Visitor};
 use super::{Page, page};
 use crate::admin::App;
 use crate::admin::fields::Fields;
-use crate::model::questions::Measure;
+use crate::model::questions::{Measure, WEEKS_MAX};
 use crate::model::time::Span;
 
 /// Weeks that are looked at, unless told.
 const WEEKS_DEFAULT: usize = 12;
-/// Weeks that are looked at, at most.
-const WEEKS_MAX: usize = 52;
 
 #[derive(Template)]
 #[template(path = "insights.html")]

@@ -9,9 +9,9 @@ use url::form_urlencoded;
 use crate::admin::fields::Fields;
 use crate::admin::problem::Problem;
 use crate::model::oci::{Digest, Repository};
-use crate::model::questions::Image;
 use crate::model::time::{Span, Time, ago};
 use crate::model::words::{self, Tone, Word};
+use crate::wire::Image;
 
 /// A word of the vocabulary with its shape.
 #[derive(Template)]
@@ -88,7 +88,7 @@ impl HtmlSafe for Label {}
 
 impl From<&Image> for Label {
     fn from(image: &Image) -> Self {
-        Self { text: label(image), digest: image.digest }
+        Self { text: image.label(), digest: image.digest }
     }
 }
 
@@ -96,11 +96,6 @@ impl Label {
     pub(super) fn new(version: Option<&str>, digest: Digest) -> Self {
         Self { text: version.map_or_else(|| digest.short(), str::to_owned), digest }
     }
-}
-
-/// The version, or else the digest, short.
-pub(super) fn label(image: &Image) -> String {
-    image.version.clone().unwrap_or_else(|| image.digest.short())
 }
 
 /// The last part of a repository's name: what people call the service.

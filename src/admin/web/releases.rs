@@ -14,9 +14,10 @@ use crate::admin::App;
 use crate::admin::fields::Fields;
 use crate::admin::params::Params;
 use crate::admin::problem::Problem;
-use crate::model::questions::{self, ReleaseView, Standing, Stay};
+use crate::model::questions::{Standing, Stay};
 use crate::model::releases::Release;
 use crate::model::time::Time;
+use crate::wire::{self, Source};
 
 /// Releases on the list.
 const LISTED_MAX: usize = 100;
@@ -44,7 +45,7 @@ struct Line {
 #[template(path = "release.html")]
 struct ReleasePage {
     chrome: Chrome,
-    release: ReleaseView,
+    release: wire::Release,
     made: When,
     source: &'static str,
     items: Vec<ToldItem>,
@@ -88,16 +89,16 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
     };
     let release = moment.state().catalogue().with_id(id).ok_or_else(unknown)?;
     let trace = moment.trace(release);
-    let release = ReleaseView::from(release.as_ref());
+    let release = wire::Release::from(release.as_ref());
     page(
         StatusCode::OK,
         &ReleasePage {
             chrome: visitor.chrome("releases"),
             made: When::new(release.created_at, now),
             source: match release.source {
-                questions::Source::Registered => "registered",
-                questions::Source::Labels => "known from the labels of its image",
-                questions::Source::Tag => "known from the tag of its image",
+                Source::Registered => "registered",
+                Source::Labels => "known from the labels of its image",
+                Source::Tag | Source::Unlisted(_) => "known from the tag of its image",
             },
             items: release.changes.iter().map(ToldItem::new).collect(),
             stays: trace.stays.iter().map(|stay| StayRow::new(stay, now)).collect(),
@@ -107,7 +108,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
 }
 
 impl Line {
-    fn new(release: ReleaseView, now: Time) -> Self {
+    fn new(release: wire::Release, now: Time) -> Self {
         let environments = release.environments.unwrap_or_default();
         Self {
             id: release.id,
@@ -131,7 +132,7 @@ impl StayRow {
         };
         Self {
             environment: stay.environment.to_string(),
-            state: Badge::of(stay.state.as_str()),
+            state: Badge::of(wire::Standing::from(stay.state).as_str()),
             story: story.to_owned(),
             since: stay.since.map(|at| When::new(at, now)),
             running: Label::from(&stay.running),

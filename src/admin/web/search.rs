@@ -14,8 +14,8 @@ use crate::admin::App;
 use crate::admin::fields::Fields;
 use crate::answer::{Moment, QUERY_CHARS_MAX, Within};
 use crate::clock::now;
-use crate::model::questions::{self, Certainty, Match, SearchMatch, Standing, Verified};
 use crate::model::time::Time;
+use crate::wire::{Certainty, Match, SearchMatch, ServiceStanding, Standing, Verified};
 
 /// Changes that are shown.
 const FOUND_MAX: usize = 20;
@@ -98,7 +98,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
     }
     if name.is_empty() {
         let searched = moment.search(&text, FOUND_MAX, Within::default());
-        shown.caution = caution(searched.certainty);
+        shown.caution = caution(&searched.certainty);
         shown.is_sure = searched.certainty == Certainty::Sure;
         shown.found = searched.matches.iter().map(|it| Found::everywhere(it, &moment, now)).collect();
     } else {
@@ -110,11 +110,11 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
     page(StatusCode::OK, &shown)
 }
 
-fn caution(certainty: Certainty) -> Option<&'static str> {
+fn caution(certainty: &Certainty) -> Option<&'static str> {
     match certainty {
         Certainty::Sure => None,
         Certainty::Perhaps => Some("It is not certain which change is meant; one of these may be."),
-        Certainty::No => Some("No known change fits. These are only the nearest."),
+        Certainty::No | Certainty::Unlisted(_) => Some("No known change fits. These are only the nearest."),
     }
 }
 
@@ -128,7 +128,7 @@ impl Answer {
     fn new(verified: Verified, now: Time) -> Self {
         let is_certain = verified.confidence.is_some();
         let services = verified.matches.first().filter(|_| is_certain).map(|best| &best.services);
-        let row = |service: &questions::ServiceStanding| ServiceRow {
+        let row = |service: &ServiceStanding| ServiceRow {
             repository: service.repository.to_string(),
             running: Label::from(&service.running),
             state: Badge::of(service.state.as_str()),

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::parts::{Badge, Label, When, count, label, length, short};
+use super::parts::{Badge, Label, When, count, length, short};
 use super::plots::{Plot, rollout};
-use crate::model::questions::{
-    Change, ChangeEvidence, Chapter, Curve, Kind, Phase, PullEvidence, ReleaseView,
-};
-use crate::model::releases::{Change as Item, ChangeKind, without_type};
+use crate::model::questions::{Curve, DetailedDeployment};
+use crate::model::releases::without_type;
 use crate::model::time::Time;
+use crate::wire::{ChangeEvidence, Kind, Phase, PullEvidence, Release, ReleaseChange, ServiceChange, Source};
 
 /// Services that a line names; the others are counted.
 const NAMED_MAX: usize = 3;
@@ -78,14 +77,14 @@ pub(super) struct ToldPull {
     pub(super) when: When,
     pub(super) client: String,
     pub(super) asked: String,
-    pub(super) grade: &'static str,
+    pub(super) grade: String,
     pub(super) arrived: bool,
 }
 
 impl Told {
-    pub(super) fn new(chapter: &Chapter, now: Time) -> Self {
-        let deployment = &chapter.deployment;
-        let parts = chapter.curves.iter().zip(&chapter.evidence);
+    pub(super) fn new(detailed: &DetailedDeployment, now: Time) -> Self {
+        let deployment = &detailed.deployment;
+        let parts = detailed.curves.iter().zip(&detailed.evidence);
         let changes = deployment.changes.iter().zip(parts);
         Self {
             id: deployment.id.clone(),
@@ -93,24 +92,24 @@ impl Told {
             kind: Badge::of(deployment.kind.as_str()),
             state: (deployment.state != Phase::Settled).then(|| Badge::of(deployment.state.as_str())),
             confidence: Badge::of(deployment.confidence.as_str()),
-            what: what(&deployment.changes, chapter.more),
-            facts: facts(chapter),
+            what: what(&deployment.changes, detailed.more),
+            facts: facts(detailed),
             when: When::new(deployment.started_at, now),
             day: deployment.started_at.to_string().chars().take("2026-03-02".len()).collect(),
             changes: changes
                 .map(|(change, (curve, pulls))| ToldChange::new(change, curve, pulls, now))
                 .collect(),
-            more: chapter.more,
+            more: detailed.more,
         }
     }
 }
 
 /// `payment v12 → v14, web v1.4 → v1.5 and 3 more`
-fn what(changes: &[Change], further: usize) -> String {
-    let one = |change: &Change| {
-        let (service, to) = (short(&change.repository), label(&change.to));
+fn what(changes: &[ServiceChange], further: usize) -> String {
+    let one = |change: &ServiceChange| {
+        let (service, to) = (short(&change.repository), change.to.label());
         match &change.from {
-            Some(from) => format!("{service} {} → {to}", label(from)),
+            Some(from) => format!("{service} {} → {to}", from.label()),
             None => format!("{service} {to}"),
         }
     };
@@ -122,16 +121,14 @@ fn what(changes: &[Change], further: usize) -> String {
 }
 
 /// What a line counts: releases, fixes, how long it took, nodes.
-fn facts(chapter: &Chapter) -> Vec<String> {
-    let changes = &chapter.deployment.changes;
-    let fixes = |pick: fn(&Change) -> &Vec<ReleaseView>| {
+fn facts(detailed: &DetailedDeployment) -> Vec<String> {
+    let changes = &detailed.deployment.changes;
+    let fixes = |pick: fn(&ServiceChange) -> &Vec<Release>| {
         let releases = changes.iter().flat_map(pick);
-        releases
-            .map(|release| release.count(ChangeKind::Fix) + release.count(ChangeKind::Security))
-            .sum::<usize>() as u64
+        releases.map(Release::fixes).sum::<usize>() as u64
     };
     let mut facts = Vec::new();
-    let reverted = chapter.deployment.releases_reverted as u64;
+    let reverted = detailed.deployment.releases_reverted as u64;
     let lost = fixes(|change| &change.reverted);
     if reverted > 0 {
         facts.push(format!("{} reverted", count(reverted, "release")));
@@ -139,13 +136,13 @@ fn facts(chapter: &Chapter) -> Vec<String> {
     if lost > 0 {
         facts.push(format!("{} stopped being live", count(lost, "fix")));
     }
-    let landed = chapter.deployment.releases_landed as u64;
+    let landed = detailed.deployment.releases_landed as u64;
     if landed > 0 && changes.iter().any(|change| change.kind != Kind::Initial) {
         facts.push(count(landed, "release"));
         let fixes = fixes(|change| &change.releases);
         facts.extend((fixes > 0).then(|| count(fixes, "fix")));
     }
-    let took = chapter.curves.iter().map(|curve| curve.took).max().unwrap_or_default();
+    let took = detailed.curves.iter().map(|curve| curve.took).max().unwrap_or_default();
     facts.extend((took.ms() > 0).then(|| length(took)));
     let nodes = changes.iter().map(|change| change.clients).max().unwrap_or_default();
     facts.push(count(nodes, "node"));
@@ -153,9 +150,9 @@ fn facts(chapter: &Chapter) -> Vec<String> {
 }
 
 impl ToldChange {
-    fn new(change: &Change, curve: &Curve, evidence: &ChangeEvidence, now: Time) -> Self {
+    fn new(change: &ServiceChange, curve: &Curve, evidence: &ChangeEvidence, now: Time) -> Self {
         let releases =
-            |all: &[ReleaseView]| all.iter().rev().map(|release| ToldRelease::new(release, now)).collect();
+            |all: &[Release]| all.iter().rev().map(|release| ToldRelease::new(release, now)).collect();
         Self {
             repository: change.repository.to_string(),
             kind: Badge::of(change.kind.as_str()),
@@ -184,15 +181,15 @@ impl ToldChange {
 }
 
 /// The fixes of these releases, each once.
-fn lost(reverted: &[ReleaseView]) -> Vec<ToldItem> {
+fn lost(reverted: &[Release]) -> Vec<ToldItem> {
     let mut seen = BTreeSet::new();
     let changes = reverted.iter().flat_map(|release| &release.changes);
-    let fixes = changes.filter(|change| matches!(change.kind, ChangeKind::Fix | ChangeKind::Security));
+    let fixes = changes.filter(|change| change.is_fix());
     fixes.filter(|change| seen.insert((&change.title, change.pr))).map(ToldItem::new).collect()
 }
 
 impl ToldRelease {
-    fn new(release: &ReleaseView, now: Time) -> Self {
+    fn new(release: &Release, now: Time) -> Self {
         Self {
             id: release.id.clone(),
             version: release.version.clone(),
@@ -200,15 +197,15 @@ impl ToldRelease {
             summary: release.summary.clone(),
             items: release.changes.iter().take(ITEMS_MAX).map(ToldItem::new).collect(),
             more: release.changes.len().saturating_sub(ITEMS_MAX),
-            is_known: release.source != crate::model::questions::Source::Tag,
+            is_known: release.source != Source::Tag,
         }
     }
 }
 
 impl ToldItem {
-    pub(super) fn new(change: &Item) -> Self {
+    pub(super) fn new(change: &ReleaseChange) -> Self {
         Self {
-            kind: Badge::of(kind(change.kind)),
+            kind: Badge::of(change.kind.as_str()),
             // The badge says the type.
             title: without_type(&change.title),
             pr: change.pr,
@@ -224,21 +221,8 @@ impl ToldPull {
             when: When::new(pull.at, now),
             client: pull.client.to_string(),
             asked: pull.tag.clone().unwrap_or_else(|| "by digest".to_owned()),
-            grade: pull.grade.as_str(),
+            grade: pull.grade.to_string(),
             arrived: pull.arrived,
         }
-    }
-}
-
-/// A change's kind as it is written in JSON.
-pub(super) fn kind(kind: ChangeKind) -> &'static str {
-    match kind {
-        ChangeKind::Feature => "feature",
-        ChangeKind::Fix => "fix",
-        ChangeKind::Perf => "perf",
-        ChangeKind::Security => "security",
-        ChangeKind::Breaking => "breaking",
-        ChangeKind::Docs => "docs",
-        ChangeKind::Other => "other",
     }
 }

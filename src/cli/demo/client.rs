@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
@@ -13,7 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
-use super::images;
+use super::credentials::Credentials;
+use super::registry::{INDEX, MANIFEST};
 use crate::model::oci::Digest;
 
 /// The two ways of pulling.
@@ -23,13 +22,6 @@ pub(super) enum Runtime {
     Containerd,
     /// dockerd on somebody's machine.
     Docker,
-}
-
-/// What a pull needs to authenticate: an environment's token.
-#[derive(Clone)]
-pub(super) struct Credentials {
-    pub(super) username: String,
-    pub(super) secret: String,
 }
 
 /// A machine that pulls, with what it has already.
@@ -52,7 +44,7 @@ pub(super) struct Pulled {
 
 /// Why a pull did not work.
 #[derive(Debug, thiserror::Error)]
-pub enum PullError {
+pub(super) enum PullError {
     /// The connection failed, or broke off.
     #[error("{path}: no answer: {cause}")]
     NoAnswer {
@@ -136,13 +128,6 @@ impl Runtime {
     }
 }
 
-impl Credentials {
-    /// The value of the `Authorization` header (RFC 7617).
-    pub(super) fn authorization(&self) -> String {
-        format!("Basic {}", STANDARD.encode(format!("{}:{}", self.username, self.secret)))
-    }
-}
-
 impl Machine {
     /// A machine at the address `at`; with none, it shares the system's choice.
     pub(super) fn new(
@@ -200,7 +185,7 @@ impl Machine {
         }
         let mut content = self.fetch(&path(top), top).await?;
         let mut read_from = path(top);
-        if media_type == images::INDEX {
+        if media_type == INDEX {
             let index: Index = parse(&read_from, &content)?;
             let ours = index.manifests.iter().find(|entry| entry.platform.architecture == self.architecture);
             let platform = ours.ok_or(PullError::NoPlatform(self.architecture))?.digest;
@@ -232,7 +217,7 @@ impl Machine {
             .method(method)
             .uri(format!("http://{}{path}", self.proxy))
             .header(header::USER_AGENT, self.runtime.agent())
-            .header(header::ACCEPT, format!("{}, {}, */*", images::MANIFEST, images::INDEX));
+            .header(header::ACCEPT, format!("{MANIFEST}, {INDEX}, */*"));
         if authenticated {
             request = request.header(header::AUTHORIZATION, self.credentials.authorization());
         }

@@ -3,11 +3,9 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::registry::{Descriptor, Shelf};
+use super::registry::{Descriptor, INDEX, MANIFEST, Shelf};
 use crate::model::oci::Digest;
 
-pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
@@ -17,17 +15,17 @@ const BASE_BYTES: usize = 512 * 1024;
 const TAR_BLOCK_BYTES: usize = 512;
 
 /// A released image.
-pub(super) struct Release {
-    pub(super) repository: &'static str,
-    pub(super) version: &'static str,
-    pub(super) revision: &'static str,
-    pub(super) created: &'static str,
+struct Release {
+    repository: &'static str,
+    version: &'static str,
+    revision: &'static str,
+    created: &'static str,
     /// The architectures it is built for. One is served as a bare manifest, several as an index.
-    pub(super) architectures: &'static [&'static str],
+    architectures: &'static [&'static str],
 }
 
 /// What the demo's two teams have released, in publishing order.
-pub(super) const RELEASES: [Release; 4] = [
+const RELEASES: [Release; 4] = [
     Release {
         repository: "shop/payment-service",
         version: "v2.3.0",
@@ -58,8 +56,15 @@ pub(super) const RELEASES: [Release; 4] = [
     },
 ];
 
+/// Everything that was released.
+pub(super) fn shelf() -> Shelf {
+    let mut shelf = Shelf::default();
+    RELEASES.iter().for_each(|release| publish(&mut shelf, release));
+    shelf
+}
+
 /// Puts `release` on the shelf under its version as the tag.
-pub(super) fn publish(shelf: &mut Shelf, release: &Release) {
+fn publish(shelf: &mut Shelf, release: &Release) {
     let mut platforms: Vec<Descriptor> = Vec::new();
     for architecture in release.architectures {
         let manifest = manifest_of(shelf, release, architecture);
@@ -147,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_same_digests_on_every_run_and_another_one_for_each_release() {
-        let shelves = [(); 2].map(|()| Shelf::of(&RELEASES));
+        let shelves = [(); 2].map(|()| shelf());
         let digests =
             |shelf: &Shelf| RELEASES.map(|release| shelf.resolve(release.repository, release.version));
         assert_eq!(digests(&shelves[0]), digests(&shelves[1]));

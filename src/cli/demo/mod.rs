@@ -5,21 +5,22 @@
 #![doc = include_str!("README.md")]
 
 mod client;
+mod credentials;
+mod error;
 mod images;
 mod registry;
 mod setup;
 mod story;
 mod tell;
 
-use std::io;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::CliError;
 use super::serve::{self, Running, ServeError};
-use client::PullError;
-use registry::{Registry, Shelf};
+use error::DemoError;
+use registry::Registry;
 use setup::Watcher;
 use story::{Cast, say};
 
@@ -29,44 +30,6 @@ pub struct DemoArgs {
     /// Print the timeline and exit instead of running on
     #[arg(long)]
     once: bool,
-}
-
-/// Why the demo did not work, where neither the server nor a client command says it.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    /// The system refused something that the demo needs.
-    #[error("the demo cannot {doing}: {source}")]
-    System {
-        /// What was tried.
-        doing: &'static str,
-        /// Why it did not work.
-        source: io::Error,
-    },
-    /// A pull did not work.
-    #[error("a pull of the demo failed: {0}")]
-    Pull(#[from] PullError),
-    /// What was pulled did not show.
-    #[error("{environment} did not settle on {repository} {version} within {waited_s} s")]
-    NotSettled {
-        /// In which environment.
-        environment: &'static str,
-        /// Of which repository.
-        repository: &'static str,
-        /// Which version was pulled.
-        version: &'static str,
-        /// For how long it was awaited, in seconds.
-        waited_s: u64,
-    },
-}
-
-impl DemoError {
-    /// As in `sysexits.h`.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::System { .. } => 71,                     // EX_OSERR
-            Self::Pull(_) | Self::NotSettled { .. } => 70, // EX_SOFTWARE
-        }
-    }
 }
 
 impl DemoArgs {
@@ -81,7 +44,7 @@ impl DemoArgs {
         let data = tempfile::Builder::new().prefix("landfall-demo-").tempdir();
         let data = data.map_err(failed("make a temporary folder"))?;
         let credentials = setup::registry_credentials();
-        let registry = Registry::start(Shelf::of(&images::RELEASES), &credentials).await;
+        let registry = Registry::start(images::shelf(), &credentials).await;
         let registry = registry.map_err(failed("start a registry"))?;
         let config = setup::config(registry.address, &credentials, data.path()).map_err(ServeError::from)?;
         let running = serve::start(config).await?;

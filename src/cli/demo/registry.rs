@@ -15,9 +15,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::client::Credentials;
-use super::images::{self, Release};
+use super::credentials::Credentials;
 use crate::model::oci::{Digest, ErrorCode, Reference, Repository, Route};
+
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Every repository's content, by name.
 #[derive(Default)]
@@ -79,13 +81,6 @@ impl Drop for Registry {
 }
 
 impl Shelf {
-    /// With these on it.
-    pub(super) fn of(releases: &[Release]) -> Self {
-        let mut shelf = Self::default();
-        releases.iter().for_each(|release| images::publish(&mut shelf, release));
-        shelf
-    }
-
     /// Stores a blob.
     pub(super) fn put_blob(
         &mut self,
@@ -175,8 +170,8 @@ fn look_up(shelf: &Shelf, request: &Request) -> Result<Response, Refusal> {
             Ok(Json(json!({ "name": name, "tags": tags })).into_response())
         }
         Route::Referrers(..) => {
-            let none = json!({ "schemaVersion": 2, "mediaType": images::INDEX, "manifests": [] });
-            Ok(([(header::CONTENT_TYPE, images::INDEX)], none.to_string()).into_response())
+            let none = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [] });
+            Ok(([(header::CONTENT_TYPE, INDEX)], none.to_string()).into_response())
         }
         Route::Catalog | Route::Upload => Err((StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported)),
     }
@@ -249,7 +244,7 @@ mod tests {
     }
 
     async fn start() -> (Registry, Digest) {
-        let shelf = Shelf::of(&images::RELEASES);
+        let shelf = crate::cli::demo::images::shelf();
         let digest = shelf.resolve(REPOSITORY, "v2.3.1").unwrap();
         (Registry::start(shelf, &credentials()).await.unwrap(), digest)
     }

@@ -5,17 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::Method;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::DemoError;
-use super::client::Credentials;
+use super::credentials::Credentials;
+use super::error::DemoError;
 use crate::cli::client::{Client, ClientArgs};
 use crate::cli::error::CliError;
-use crate::cli::serve::Running;
+use crate::cli::serve;
 use crate::config::{self, Config, ConfigError, Flags, Secret};
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
+use crate::wire::{Environment, NewToken, Phase, Running};
 
 /// Quiet time after which a rollout counts as settled: longer than a rollout pauses, short enough to watch.
 const SETTLE: &str = "3s";
@@ -54,7 +54,7 @@ pub(super) fn config(
 }
 
 /// The client that every command uses.
-pub(super) fn client(running: &Running) -> Result<Client, CliError> {
+pub(super) fn client(running: &serve::Running) -> Result<Client, CliError> {
     let address = running.admin_url();
     let admin = address.parse().map_err(|error: url::ParseError| {
         let reason = error.to_string();
@@ -69,21 +69,13 @@ pub(super) async fn environment(
     name: &str,
     color: &str,
 ) -> Result<(EnvironmentName, Credentials), CliError> {
-    #[derive(Deserialize)]
-    struct Made {
-        name: EnvironmentName,
-    }
-    #[derive(Deserialize)]
-    struct NewToken {
-        username: String,
-        secret: String,
-    }
     let body = json!({ "name": name, "color": color, "description": "made by the demo" });
-    let Made { name } = admin.send(Method::POST, &["environments"], &[], Some(&body)).await?.parse()?;
+    let made: Environment = admin.send(Method::POST, &["environments"], &[], Some(&body)).await?.parse()?;
+    let name = made.name;
     let body = json!({ "name": "cluster", "kind": "cluster" });
     let path = ["environments", name.as_str(), "tokens"];
-    let NewToken { username, secret } = admin.send(Method::POST, &path, &[], Some(&body)).await?.parse()?;
-    Ok((name, Credentials { username, secret }))
+    let token: NewToken = admin.send(Method::POST, &path, &[], Some(&body)).await?.parse()?;
+    Ok((name, Credentials { username: token.username.to_string(), secret: token.secret }))
 }
 
 /// Looks at `GET …/running`.
@@ -115,22 +107,12 @@ impl Watcher<'_> {
         repository: &str,
         version: &str,
     ) -> Result<bool, CliError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            services: Vec<Service>,
-        }
-        #[derive(Deserialize)]
-        struct Service {
-            repository: String,
-            version: Option<String>,
-            state: String,
-        }
-        let Answer { services } =
+        let Running { services, .. } =
             self.0.get(&["environments", environment, "running"], &[]).await?.parse()?;
         Ok(services.iter().any(|service| {
-            service.repository == repository
+            service.repository.as_str() == repository
                 && service.version.as_deref() == Some(version)
-                && service.state == "settled"
+                && service.state == Phase::Settled
         }))
     }
 }

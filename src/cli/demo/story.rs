@@ -4,8 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::DemoError;
-use super::client::{Credentials, Machine, Pulled, Runtime};
+use super::client::{Machine, Pulled, Runtime};
+use super::credentials::Credentials;
+use super::error::DemoError;
 use super::setup::Watcher;
 use crate::cli::error::CliError;
 

@@ -1,15 +1,14 @@
 //! What the demo shows at its end: the answers of the real commands, and what to try next.
 
-use serde::Deserialize;
-
-use super::client::Credentials;
+use super::credentials::Credentials;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
-use crate::cli::output::{Style, Table, dim, plain, short};
+use crate::cli::output::{Style, Table, dim, plain};
 use crate::cli::serve::Running;
 use crate::cli::status::StatusArgs;
 use crate::cli::timeline::TimelineArgs;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
+use crate::wire::LocalPull;
 
 /// As `landfall timeline` and `landfall status` print it, and what a person pulled.
 pub(super) async fn print_answers(client: &Client, environment: &EnvironmentName) -> Result<(), CliError> {
@@ -22,25 +21,17 @@ pub(super) async fn print_answers(client: &Client, environment: &EnvironmentName
 
 /// What no node pulled: it changes nothing above, and says why.
 async fn print_local(client: &Client, environment: &EnvironmentName) -> Result<(), CliError> {
-    #[derive(Deserialize)]
-    struct Local {
-        repository: String,
-        version: Option<String>,
-        digest: String,
-        client: String,
-        reason: String,
-    }
     let path = ["environments", environment.as_str(), "local"];
-    let pulls: Vec<Local> = client.get(&path, &[]).await?.parse()?;
+    let pulls: Vec<LocalPull> = client.get(&path, &[]).await?.parse()?;
     let mut table = Table::indented(2);
     for pull in pulls {
         let version = pull.version.unwrap_or_default();
         table.row([
-            plain(pull.repository),
+            plain(pull.repository.to_string()),
             plain(version),
-            dim(short(&pull.digest)),
-            plain(pull.client),
-            dim(pull.reason),
+            dim(pull.digest.short()),
+            plain(&*pull.client),
+            dim(&*pull.reason),
         ]);
     }
     let pulls = table.render(&client.output);

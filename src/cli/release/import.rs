@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::git::{Git, GitError, TagRef};
 use crate::cli::client::Client;
-use crate::cli::error::CliError;
-use crate::cli::output::clean;
+use crate::cli::error::{CliError, CommandError};
+use crate::cli::terminal::clean;
 use crate::model::oci::Repository;
 use crate::model::releases::history::{self, History, Past};
 use crate::model::releases::summary;
@@ -57,9 +57,9 @@ pub enum ImportError {
     UnknownSince(String),
 }
 
-impl ImportError {
-    /// As in `sysexits.h`.
-    pub fn exit_code(&self) -> u8 {
+impl CommandError for ImportError {
+    // As in `sysexits.h`.
+    fn exit_code(&self) -> u8 {
         match self {
             Self::Git(GitError::Missing(_)) => 69,         // EX_UNAVAILABLE
             Self::Git(GitError::NoRepository(_)) => 66,    // EX_NOINPUT

@@ -12,17 +12,17 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use http::Method;
-use serde::Deserialize;
 use serde_json::json;
 
-use super::answers::ReleaseLine;
 use super::client::Client;
 use super::error::CliError;
-use super::output::{Style, Table, ago, clean, dim, plain, short, word};
+use super::output::{Style, Table, ago, dim, plain, short, word};
+use super::terminal::clean;
 use crate::clock::now;
 use crate::model::oci::{Digest, Repository};
 use crate::model::releases::Change;
 use crate::model::time::Time;
+use crate::wire::Release;
 
 /// Releases that are listed unless told.
 const LIMIT: u16 = 20;
@@ -90,34 +90,6 @@ struct ListArgs {
     limit: u16,
 }
 
-#[derive(Deserialize)]
-struct Shown {
-    id: String,
-    repository: String,
-    version: String,
-    digest: Option<String>,
-    revision: Option<String>,
-    created_at: Time,
-    changes: Vec<ShownChange>,
-    summary: String,
-    environments: Vec<Where>,
-}
-
-#[derive(Deserialize)]
-struct ShownChange {
-    kind: String,
-    title: String,
-    pr: Option<u64>,
-    issue: Option<u64>,
-    author: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Where {
-    name: String,
-    since: Time,
-}
-
 impl ReleaseArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -162,11 +134,11 @@ impl AddArgs {
         if client.output.json {
             return client.output.print(&answer.as_json());
         }
-        let release: Shown = answer.parse()?;
+        let release: Release = answer.parse()?;
         client.output.print(&format!(
             "{} of {} is registered as {}: {}\n",
             clean(&release.version),
-            clean(&release.repository),
+            clean(release.repository.as_str()),
             clean(&release.id),
             clean(&release.summary)
         ))
@@ -183,7 +155,7 @@ impl ListArgs {
         if client.output.json {
             return client.output.print(&answer.as_json());
         }
-        let releases: Vec<ReleaseLine> = answer.parse()?;
+        let releases: Vec<Release> = answer.parse()?;
         if releases.is_empty() {
             return client.output.print(
                 "No release is known. CI registers one with:\n\n  landfall release add --repository docker/app \
@@ -192,10 +164,11 @@ impl ListArgs {
         }
         let mut table = Table::with_headings(&["ID", "REPOSITORY", "VERSION", "MADE", "RUNS IN", "SUMMARY"]);
         for release in &releases {
-            let places: Vec<&str> = release.environments.iter().map(|place| place.name.as_str()).collect();
+            let places: Vec<&str> =
+                release.environments.iter().flatten().map(|place| place.name.as_str()).collect();
             table.row([
                 dim(release.id.clone()),
-                plain(release.repository.clone()),
+                plain(release.repository.to_string()),
                 (release.version.clone(), Style::Bold),
                 plain(ago(now(), release.created_at)),
                 plain(places.join(", ")),
@@ -206,16 +179,19 @@ impl ListArgs {
     }
 }
 
-fn describe(client: &Client, release: &Shown) -> String {
+fn describe(client: &Client, release: &Release) -> String {
     let title = format!("{} {}", release.repository, release.version);
     let mut text = format!("{}  {}\n", client.output.paint(&title, Style::Bold), clean(&release.id));
     let mut facts = Table::indented(2);
     facts.row([dim("made"), plain(format!("{} ({})", release.created_at, ago(now(), release.created_at)))]);
-    facts.row([dim("digest"), plain(release.digest.clone().unwrap_or_else(|| "not known yet".to_owned()))]);
+    facts.row([
+        dim("digest"),
+        plain(release.digest.map_or_else(|| "not known yet".to_owned(), |digest| digest.to_string())),
+    ]);
     if let Some(revision) = &release.revision {
         facts.row([dim("revision"), plain(short(revision))]);
     }
-    for place in &release.environments {
+    for place in release.environments.iter().flatten() {
         facts.row([dim("runs in"), plain(format!("{} since {}", place.name, ago(now(), place.since)))]);
     }
     facts.row([dim("summary"), plain(release.summary.clone())]);
@@ -224,7 +200,7 @@ fn describe(client: &Client, release: &Shown) -> String {
     for change in &release.changes {
         let numbers = [change.pr, change.issue].into_iter().flatten().map(|number| format!("#{number}"));
         changes.row([
-            word(&change.kind),
+            word(change.kind.as_str()),
             (change.title.clone(), Style::Plain),
             plain(numbers.collect::<Vec<_>>().join(" ")),
             dim(change.author.clone().unwrap_or_default()),

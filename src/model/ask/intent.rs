@@ -1,8 +1,8 @@
 //! What a question is about, by its cues.
 
-use super::Intent;
 use super::frame::{description, is_frame};
 use super::names::Found;
+use super::question::Intent;
 use super::words::Word;
 
 /// An intent, and what speaks for it.

@@ -1,7 +1,7 @@
 //! The names of the world in a question: environments, repositories, versions, tokens.
 
-use super::World;
 use super::words::{Word, is_slip};
+use super::world::World;
 use crate::model::search::version;
 
 /// Short forms that people use for an environment, the one that is written out first.

@@ -1,6 +1,7 @@
 //! Questions and what they are understood as, in a small world that is asked on Wednesday, 3 June 2026.
 
 use super::*;
+use crate::model::time::Time;
 
 const ROLLBACK: &str = "2026-05-28T16:20:00Z";
 
@@ -31,8 +32,8 @@ fn ask(question: &str) -> Asked {
 /// What was understood, in one line: the intent, then what is known, `?` and what is asked back.
 fn told(asked: &Asked) -> String {
     let asked = asked.clone();
-    let intent = serde_json::to_value(asked.intent).unwrap();
-    let mut parts = vec![intent.as_str().unwrap().to_owned()];
+    let intent = crate::wire::Intent::from(asked.intent);
+    let mut parts = vec![intent.to_string()];
     let mut known =
         |name: &str, value: Option<String>| parts.extend(value.map(|value| format!("{name}={value}")));
     known("env", asked.environment);

@@ -4,8 +4,9 @@ use jiff::civil::{Date, DateTime, Time as Clock, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
 
+use super::question::Range;
 use super::words::Word;
-use super::{Range, World};
+use super::world::World;
 use crate::model::time::{Span as Length, Time};
 
 const MONTHS: [&str; 12] = [
@@ -31,7 +32,7 @@ const NUMBERS: [&str; 13] = [
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     side: Side,
-    what: What,
+    meaning: Meaning,
 }
 
 /// On which side of it.
@@ -43,7 +44,7 @@ enum Side {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum What {
+enum Meaning {
     Stretch(Resolved),
     Rollback,
 }
@@ -59,9 +60,9 @@ pub(super) struct Resolved {
 impl Moment {
     /// As points in time; none if a rollback is meant that never was.
     pub(super) fn resolve(self, environment: Option<&str>, world: &World<'_>) -> Option<Resolved> {
-        let meant = match self.what {
-            What::Stretch(stretch) => stretch,
-            What::Rollback => {
+        let meant = match self.meaning {
+            Meaning::Stretch(stretch) => stretch,
+            Meaning::Rollback => {
                 let at = (world.latest_rollback)(environment)?;
                 Resolved { range: Range { from: at, to: at + Length::from_ms(1) }, instant: true }
             }
@@ -104,14 +105,14 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>) -> Option<Moment> {
         // `may` and `march` are months where a time is expected.
         let placed =
             ["in", "since", "during", "of", "until", "before", "after", "last"].contains(&before.as_str());
-        let Some((what, length)) = read(&texts, now, placed) else { continue };
+        let Some((meaning, length)) = read(&texts, now, placed) else { continue };
         let (side, lead) = side(&two_before, &before);
         // `the last rollback` is a time only behind `before` or `since`.
-        if matches!(what, What::Rollback) && side == Side::In {
+        if matches!(meaning, Meaning::Rollback) && side == Side::In {
             continue;
         }
         words[start - lead..start + length].iter_mut().for_each(|word| word.taken = true);
-        return Some(Moment { side, what });
+        return Some(Moment { side, meaning });
     }
     None
 }
@@ -130,35 +131,35 @@ fn side(two_before: &str, before: &str) -> (Side, usize) {
 }
 
 /// A time at the beginning of `texts`, and how many words it has.
-fn read(texts: &[&str], now: DateTime, placed: bool) -> Option<(What, usize)> {
+fn read(texts: &[&str], now: DateTime, placed: bool) -> Option<(Meaning, usize)> {
     let first = *texts.first()?;
     let article = usize::from(["the", "last", "latest"].contains(&first));
     let event = texts.get(article).copied().unwrap_or_default();
     if ["rollback", "roll-back", "revert"].contains(&event) && article == 1 {
-        return Some((What::Rollback, 2));
+        return Some((Meaning::Rollback, 2));
     }
     if let Ok(at) = first.to_uppercase().parse::<Timestamp>() {
-        return Some((What::Stretch(instant(Time::from_ms(at.as_millisecond()))), 1));
+        return Some((Meaning::Stretch(instant(Time::from_ms(at.as_millisecond()))), 1));
     }
     if let Ok(at) = first.to_uppercase().parse::<DateTime>()
         && first.contains('t')
     {
-        return Some((What::Stretch(instant(time(at)?)), 1));
+        return Some((Meaning::Stretch(instant(time(at)?)), 1));
     }
     if let Some((from, to, length)) = between(texts, now) {
-        return Some((What::Stretch(stretch(from, to)?), length));
+        return Some((Meaning::Stretch(stretch(from, to)?), length));
     }
     if let Some((at, length)) = ago(texts, now) {
-        return Some((What::Stretch(instant(time(at)?)), length));
+        return Some((Meaning::Stretch(instant(time(at)?)), length));
     }
     if let Some((day, length)) = day(texts, now) {
         return Some(match clock(&texts[length..]) {
-            Some((at, more)) => (What::Stretch(instant(time(day.to_datetime(at))?)), length + more),
-            None => (What::Stretch(whole(day, day.tomorrow().ok()?)?), length),
+            Some((at, more)) => (Meaning::Stretch(instant(time(day.to_datetime(at))?)), length + more),
+            None => (Meaning::Stretch(whole(day, day.tomorrow().ok()?)?), length),
         });
     }
     if let Some((from, to, length)) = period(texts, now, placed) {
-        return Some((What::Stretch(stretch(from, to)?), length));
+        return Some((Meaning::Stretch(stretch(from, to)?), length));
     }
     // A time of day alone is today's, or yesterday's if today's is still to come.
     let (at, length) =
@@ -166,11 +167,11 @@ fn read(texts: &[&str], now: DateTime, placed: bool) -> Option<(What, usize)> {
     // `at noon yesterday`, `10:30 on May 13`
     let joint = length + usize::from(texts.get(length) == Some(&"on"));
     if let Some((day, more)) = texts.get(joint..).and_then(|rest| day(rest, now)) {
-        return Some((What::Stretch(instant(time(day.to_datetime(at))?)), joint + more));
+        return Some((Meaning::Stretch(instant(time(day.to_datetime(at))?)), joint + more));
     }
     let today = now.date().to_datetime(at);
     let at = if today > now { today.checked_sub(1.day()).ok()? } else { today };
-    Some((What::Stretch(instant(time(at)?)), length))
+    Some((Meaning::Stretch(instant(time(at)?)), length))
 }
 
 /// `between May 1 and May 10`, `from Monday to Wednesday`: with both ends.

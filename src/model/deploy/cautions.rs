@@ -7,7 +7,7 @@ use super::passage::Passage;
 use super::world::World;
 use crate::model::event::EnvironmentName;
 use crate::model::planned::{Aim, Caution, DeployKind, SecretFlaw};
-use crate::model::questions::{Phase, RunningService};
+use crate::wire::{Phase, RunningService};
 
 /// The facts that give reason for a caution.
 pub(super) struct Sight<'a> {

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::model::act::Action;
 use crate::model::event::{EnvironmentName, Event};
@@ -32,7 +31,7 @@ pub struct Followed {
 }
 
 /// Where the application of a plan stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interruption {
     /// When.
     pub at: Time,

@@ -1,18 +1,16 @@
 //! Which release is meant: by its version, or by what it changed.
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use super::world::World;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::planned::Workload;
-use crate::model::questions::{Certainty, ReleaseRef, SearchMatch, Searched, history};
+use crate::model::questions::history;
 use crate::model::quotes::quoted;
-use crate::model::releases::{Change, Registration, Relation, Release};
+use crate::model::releases::{Registration, Relation, Release};
+use crate::wire::{Candidate, Certainty, ReleaseChange, ReleaseRef, SearchMatch, Searched, Standing};
 
-/// Candidates that are listed at most.
-const CANDIDATES_MAX: usize = 10;
+/// Candidates that are listed at most, and so that a search looks for.
+pub const CANDIDATES_MAX: usize = 10;
 /// Changes of one service that are looked through for an image that only its tag names.
 const HISTORY_MAX: usize = 4_096;
 
@@ -29,16 +27,6 @@ pub struct Wish {
     pub namespace: Option<String>,
     /// To which workload, if not those of the environment's settings.
     pub workload: Option<Workload>,
-}
-
-/// A release that may be meant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Candidate {
-    /// The release.
-    pub release: ReleaseRef,
-    /// The change that speaks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<Change>,
 }
 
 /// Why there is no plan, in words for whoever asked, with the next step.
@@ -68,7 +56,7 @@ pub enum NoPlan {
 /// A release that was found, and the change that was asked for.
 pub(super) struct Found {
     pub(super) release: Release,
-    pub(super) change: Option<Change>,
+    pub(super) change: Option<ReleaseChange>,
     /// What runs in the environment has the change already.
     pub(super) is_live: bool,
 }
@@ -168,7 +156,7 @@ fn by_change(
             quoted(query)
         ),
     };
-    match (searched.map(|searched| searched.certainty), matches.first()) {
+    match (searched.map(|searched| &searched.certainty), matches.first()) {
         (Some(Certainty::Sure), Some(best)) => {
             let mut repositories: Vec<&Repository> =
                 best.releases.iter().map(|release| &release.repository).collect();
@@ -182,8 +170,7 @@ fn by_change(
             let chosen = repository.and_then(|repository| carrier(world, env, repository, best));
             let release = chosen.ok_or_else(nothing)?;
             let stands = best.environments.iter().find(|stands| stands.name == *env);
-            let is_live =
-                stands.is_some_and(|stands| stands.state == crate::model::questions::Standing::Live);
+            let is_live = stands.is_some_and(|stands| stands.state == Standing::Live);
             Ok(Found { release, change: Some(best.change.clone()), is_live })
         }
         (Some(Certainty::Perhaps), Some(_)) => {
@@ -242,7 +229,7 @@ fn one_of<T>(
     Err(found)
 }
 
-fn several_of(releases: impl Iterator<Item = ReleaseRef>, change: Option<&Change>) -> NoPlan {
+fn several_of(releases: impl Iterator<Item = ReleaseRef>, change: Option<&ReleaseChange>) -> NoPlan {
     let candidates =
         releases.take(CANDIDATES_MAX).map(|release| Candidate { release, change: change.cloned() });
     several("several repositories have such a release", candidates.collect())

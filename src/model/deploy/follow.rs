@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use super::deploys::Followed;
-use super::view::{Balance, Deploy, DeployState};
 use super::world::World;
 use super::{commands, texts};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Digest;
 use crate::model::planned::{Caution, Planned};
-use crate::model::questions::{
-    Deployment, Image, Phase, ReleaseRef, ReleaseView, Running, fixes_and_pull_requests, running, timeline,
-};
+use crate::model::questions::{fixes_and_pull_requests, running, timeline};
 use crate::model::releases::{Registration, Release};
 use crate::model::time::{Span, Time};
+use crate::wire::{self, Balance, Deploy, DeployState, Deployment, Image, Phase, ReleaseRef, Running};
 
 /// After so long without a pull of its image a plan counts as not seen.
 const NOT_SEEN: Span = Span::from_mins(30);
@@ -87,27 +85,28 @@ fn told(world: &World<'_>, followed: &Followed, course: &Course) -> Deploy {
             .and_then(|version| known(world, planned, version))
             .map(|it| it.id.clone()),
     });
+    let causes = if state == DeployState::NotSeen { causes(world, followed, course) } else { Vec::new() };
     Deploy {
         id: planned.id.clone(),
         environment: planned.environment.clone(),
         release: release(world, followed),
         image: planned.image.clone(),
-        kind: planned.kind,
+        kind: planned.kind.into(),
         from,
         state,
         planned_at: followed.planned_at,
         applied_at: followed.applied_at,
-        interrupted: followed.interrupted.clone(),
+        interrupted: followed.interrupted.as_ref().map(Into::into),
         observed_at: seen.observed_at,
         settled_at: seen.settled_at,
         deployment_id: seen.deployment_id,
         namespace: planned.aim.as_ref().map(|aim| aim.namespace.clone()),
-        workloads: planned.aim.iter().flat_map(|aim| aim.targets.clone()).collect(),
+        workloads: planned.aim.iter().flat_map(|aim| &aim.targets).map(Into::into).collect(),
         commands: commands::of(planned),
         gained: balance(world, planned, &planned.gained.versions),
         lost: balance(world, planned, &planned.lost.versions),
         warnings: texts::warnings(planned),
-        causes: if state == DeployState::NotSeen { causes(world, followed, course) } else { Vec::new() },
+        causes,
         text: texts::text(planned),
     }
 }
@@ -216,10 +215,10 @@ fn release(world: &World<'_>, followed: &Followed) -> ReleaseRef {
 }
 
 fn balance(world: &World<'_>, planned: &Planned, versions: &[String]) -> Balance {
-    let releases: Vec<ReleaseView> = versions
+    let releases: Vec<wire::Release> = versions
         .iter()
         .filter_map(|version| known(world, planned, version))
-        .map(|release| ReleaseView::from(release.as_ref()))
+        .map(|release| wire::Release::from(release.as_ref()))
         .collect();
     let (fixes, pull_requests) = fixes_and_pull_requests(&releases);
     Balance { releases, fixes, pull_requests }

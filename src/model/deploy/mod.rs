@@ -23,19 +23,38 @@ mod plan;
 #[cfg(test)]
 mod tests;
 mod texts;
-mod view;
 mod workload;
 mod world;
 
 pub use aim::Cluster;
 pub use commands::{VERSION_LABEL, label, pull_secret};
 pub use deploys::{Deploys, Followed, Interruption};
-pub use find::{Candidate, NoPlan, Wish};
+pub use find::{CANDIDATES_MAX, NoPlan, Wish};
 pub use follow::{follow, follow_all, outdated};
 pub use found::{Container, Found, PullSecret, Surroundings};
 pub use plan::plan;
-pub use view::{Balance, Deploy, DeployState, Warning, WarningKind};
 pub use workload::{BadWorkload, Place, is_namespace};
 pub use world::World;
 
 pub use super::planned::{Aim, DeployKind, Planned, TARGETS_MAX, Target, Workload, WorkloadKind};
+
+use crate::wire::{self, in_words};
+
+in_words! {
+    DeployKind => DeployKind { Initial, Upgrade, Rollback, Rebuild, Changed, Unchanged }
+    WorkloadKind => WorkloadKind { Deployment, StatefulSet, DaemonSet, CronJob }
+}
+
+impl From<&Target> for wire::DeployTarget {
+    fn from(target: &Target) -> Self {
+        let Target { kind, name, containers, init_containers } = target.clone();
+        Self { kind: kind.into(), name, containers, init_containers }
+    }
+}
+
+impl From<&Interruption> for wire::Interruption {
+    fn from(interruption: &Interruption) -> Self {
+        let Interruption { at, applied, not_applied, why } = interruption.clone();
+        Self { at, applied, not_applied, why }
+    }
+}

@@ -6,8 +6,9 @@ use super::world::World;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Digest;
 use crate::model::planned::{DeployKind, Releases};
-use crate::model::questions::{RunningService, history};
+use crate::model::questions::history;
 use crate::model::releases::{Change, ChangeKind, Named, Number, Relation, Release};
+use crate::wire::RunningService;
 
 /// Versions that a plan names at most on each side.
 const VERSIONS_MAX: usize = 200;

@@ -11,8 +11,8 @@ use super::world::World;
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Repository, Tag};
 use crate::model::planned::{ChosenFor, Kubectl, NewSecret, Origin, Planned, Workload};
-use crate::model::questions::Searched;
 use crate::model::releases::Release;
+use crate::wire::Searched;
 
 /// The plan for what `wish` means in `env`; `id` is its identifier, `searched` what the wish's query found, `place`
 /// what the environment's settings say, `cluster` what its cluster says.

@@ -10,6 +10,7 @@ use crate::model::questions::{Finder, search};
 use crate::model::registries::{Registries, Registry};
 use crate::model::releases::{Change, Registration};
 use crate::model::time::{Span, Time};
+use crate::wire::{Deploy, DeployState, DeployWarningKind};
 
 const HOST: &str = "registry.test:5000";
 
@@ -145,8 +146,8 @@ fn asked(query: &str) -> Wish {
     Wish { query: Some(query.to_owned()), ..Wish::default() }
 }
 
-fn kinds(planned: &Planned) -> Vec<WarningKind> {
-    texts::warnings(planned).iter().map(|warning| warning.kind).collect()
+fn kinds(planned: &Planned) -> Vec<DeployWarningKind> {
+    texts::warnings(planned).iter().map(|warning| warning.kind.clone()).collect()
 }
 
 #[test]
@@ -185,16 +186,21 @@ fn a_plan_says_what_comes_and_a_rollback_what_is_lost() {
     let up = story.planned("v1.2.0");
     assert_eq!((up.kind, up.gained.versions.join(" ")), (DeployKind::Upgrade, "v1.1.0 v1.2.0".to_owned()));
     assert_eq!(up.image, format!("{HOST}/shop/payment@{}", digest("v1.2.0")));
-    assert_eq!(kinds(&up), [WarningKind::WorkloadGuessed]);
+    assert_eq!(kinds(&up), [DeployWarningKind::WorkloadGuessed]);
 
     story.rolls_out("v1.2.0");
     let back = story.planned("v1.0.0");
     assert_eq!((back.kind, back.lost.versions.join(" ")), (DeployKind::Rollback, "v1.1.0 v1.2.0".to_owned()));
-    assert_eq!(kinds(&back), [WarningKind::Rollback, WarningKind::PullPolicy, WarningKind::WorkloadGuessed]);
+    assert_eq!(
+        kinds(&back),
+        [DeployWarningKind::Rollback, DeployWarningKind::PullPolicy, DeployWarningKind::WorkloadGuessed]
+    );
     let text = texts::text(&back);
     assert!(text.contains("rollback") && text.contains("login times out"), "{text}");
     assert_eq!(story.planned("v1.2.0").kind, DeployKind::Unchanged);
-    assert!(kinds(&story.planned("login times out behind a proxy")).contains(&WarningKind::AlreadyLive));
+    assert!(
+        kinds(&story.planned("login times out behind a proxy")).contains(&DeployWarningKind::AlreadyLive)
+    );
 }
 
 #[test]
@@ -222,7 +228,7 @@ fn the_commands_name_digest_namespace_and_workload() {
                 .into(),
         ]
     );
-    assert_eq!(kinds(&planned), [WarningKind::NeverSeen]);
+    assert_eq!(kinds(&planned), [DeployWarningKind::NeverSeen]);
 }
 
 #[test]
@@ -230,7 +236,7 @@ fn without_a_live_token_the_pull_secret_comes_first() {
     let mut story = Story::new();
     story.act(Action::TokenRevoked { environment: env(), id: TokenId::new("tok_a") });
     let planned = story.planned("v1.1.0");
-    assert!(kinds(&planned).contains(&WarningKind::NoLiveToken));
+    assert!(kinds(&planned).contains(&DeployWarningKind::NoLiveToken));
     let commands = commands::of(&planned);
     assert!(commands[0].contains("create secret docker-registry landfall-staging"), "{commands:?}");
     assert!(commands[1].contains("patch serviceaccount default"), "{commands:?}");
@@ -245,7 +251,7 @@ fn a_release_without_a_digest_goes_by_its_tag() {
     let planned = story.planned("v2.0.0");
     assert_eq!(planned.image, format!("{HOST}/shop/payment:v2.0.0"));
     assert_eq!(planned.kind, DeployKind::Upgrade);
-    assert!(kinds(&planned).contains(&WarningKind::DigestUnknown));
+    assert!(kinds(&planned).contains(&DeployWarningKind::DigestUnknown));
 }
 
 #[test]
@@ -307,7 +313,7 @@ fn a_pull_policy_that_hides_pulls_is_warned_about_by_container() {
         story.around = Some(workload(policy));
         let planned = story.planned(version);
         let mut warnings = texts::warnings(&planned).into_iter();
-        warnings.find(|warning| warning.kind == WarningKind::PullPolicy).map(|warning| warning.text)
+        warnings.find(|warning| warning.kind == DeployWarningKind::PullPolicy).map(|warning| warning.text)
     };
     // Nodes that never held the image ask for it, unless they never ask.
     assert_eq!(of_policy("IfNotPresent", "v1.1.0"), None);
@@ -316,7 +322,7 @@ fn a_pull_policy_that_hides_pulls_is_warned_about_by_container() {
     story.rolls_out("v1.1.0");
     let mut back = |policy: &str| {
         story.around = Some(workload(policy));
-        kinds(&story.planned("v1.0.0")).contains(&WarningKind::PullPolicy)
+        kinds(&story.planned("v1.0.0")).contains(&DeployWarningKind::PullPolicy)
     };
     assert!(back("IfNotPresent") && !back("Always"));
 }
@@ -341,7 +347,7 @@ fn a_deploy_goes_to_a_bounded_number_of_workloads() {
         secret: PullSecret::Holds { sha256: [1; 32] },
     };
     story.around = Some(around(TARGETS_MAX));
-    assert_eq!(kinds(&story.planned("v1.1.0")), [WarningKind::NeverSeen]);
+    assert_eq!(kinds(&story.planned("v1.1.0")), [DeployWarningKind::NeverSeen]);
     story.around = Some(around(TARGETS_MAX + 1));
     let one = Wish { workload: Some("pay-7".parse().unwrap()), ..asked("v1.1.0") };
     assert!(matches!(story.plan(&asked("v1.1.0")), Err(NoPlan::Invalid { field: "workload", .. })));

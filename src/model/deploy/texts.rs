@@ -1,12 +1,12 @@
 //! A plan's record in sentences: the plan itself, and each of its cautions.
 
 use super::commands;
-use super::view::{Warning, WarningKind};
+use crate::model::deployments::attempts::cause_of;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::planned::{Caution, DeployKind, Planned, Releases, SecretFlaw, SilentContainer, Workload};
-use crate::model::questions::FailedAttempt;
 use crate::model::quotes::quoted;
+use crate::wire::{DeployWarning, DeployWarningKind};
 
 /// The plan in a sentence or two. Titles come from outside: they stand between quotes.
 pub(super) fn text(planned: &Planned) -> String {
@@ -63,26 +63,26 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 }
 
 /// The plan's cautions in words, each with what to do.
-pub(super) fn warnings(planned: &Planned) -> Vec<Warning> {
-    let warning = |caution| Warning { kind: kind(caution), text: warning(planned, caution) };
+pub(super) fn warnings(planned: &Planned) -> Vec<DeployWarning> {
+    let warning = |caution| DeployWarning { kind: kind(caution), text: warning(planned, caution) };
     planned.cautions.iter().map(warning).collect()
 }
 
-fn kind(caution: &Caution) -> WarningKind {
+fn kind(caution: &Caution) -> DeployWarningKind {
     match caution {
-        Caution::Rollback => WarningKind::Rollback,
-        Caution::AlreadyRunning => WarningKind::AlreadyRunning,
-        Caution::AlreadyLive => WarningKind::AlreadyLive,
-        Caution::RollingOut => WarningKind::RollingOut,
-        Caution::Failing { .. } => WarningKind::Failing,
-        Caution::NoLiveToken => WarningKind::NoLiveToken,
-        Caution::DigestUnknown => WarningKind::DigestUnknown,
-        Caution::NeverSeen => WarningKind::NeverSeen,
-        Caution::HeldByNodes | Caution::PullPolicy { .. } => WarningKind::PullPolicy,
-        Caution::ClusterUnknown { .. } => WarningKind::ClusterUnknown,
-        Caution::NoWorkload { .. } => WarningKind::NoWorkload,
-        Caution::PullSecret { .. } => WarningKind::PullSecret,
-        Caution::WorkloadGuessed => WarningKind::WorkloadGuessed,
+        Caution::Rollback => DeployWarningKind::Rollback,
+        Caution::AlreadyRunning => DeployWarningKind::AlreadyRunning,
+        Caution::AlreadyLive => DeployWarningKind::AlreadyLive,
+        Caution::RollingOut => DeployWarningKind::RollingOut,
+        Caution::Failing { .. } => DeployWarningKind::Failing,
+        Caution::NoLiveToken => DeployWarningKind::NoLiveToken,
+        Caution::DigestUnknown => DeployWarningKind::DigestUnknown,
+        Caution::NeverSeen => DeployWarningKind::NeverSeen,
+        Caution::HeldByNodes | Caution::PullPolicy { .. } => DeployWarningKind::PullPolicy,
+        Caution::ClusterUnknown { .. } => DeployWarningKind::ClusterUnknown,
+        Caution::NoWorkload { .. } => DeployWarningKind::NoWorkload,
+        Caution::PullSecret { .. } => DeployWarningKind::PullSecret,
+        Caution::WorkloadGuessed => DeployWarningKind::WorkloadGuessed,
     }
 }
 
@@ -98,7 +98,7 @@ fn warning(planned: &Planned, caution: &Caution) -> String {
             "a rollout of {repository} is going on in {env}; wait until it has settled, or end it first"
         ),
         Caution::Failing { status } => {
-            let cause = FailedAttempt::cause_of(*status);
+            let cause = cause_of(*status);
             format!("pulls of {repository} fail in {env} at the moment: {cause}")
         }
         Caution::NoLiveToken => no_live_token(env),

@@ -5,9 +5,10 @@ use crate::model::deployments::State;
 use crate::model::directory::Directory;
 use crate::model::event::{EnvironmentName, TokenKind};
 use crate::model::oci::Repository;
-use crate::model::questions::{FailedAttempt, RunningService, running};
+use crate::model::questions::running;
 use crate::model::registries::Registries;
 use crate::model::time::Time;
+use crate::wire::{FailedAttempt, RunningService};
 
 /// The state of things when a plan is made or followed.
 #[derive(Clone, Copy)]

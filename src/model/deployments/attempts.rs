@@ -151,3 +151,17 @@ impl Attempts {
         if is_recent { self.left_out } else { 0 }
     }
 }
+
+/// The cause of a refusal for those who wait for the image.
+pub fn cause_of(status: u16) -> &'static str {
+    match status {
+        401 => "the token was revoked or has expired",
+        403 => "the registry withholds the repository",
+        404 => "the registry does not have it",
+        429 => "the registry asks for fewer requests",
+        502 => "the registry cannot be reached, or broke off",
+        504 => "the registry did not answer in time",
+        500.. => "the registry failed",
+        _ => "the registry refused",
+    }
+}

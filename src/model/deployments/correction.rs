@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::model::oci::{Digest, Tag};
 use crate::model::time::Time;
@@ -14,7 +13,7 @@ use super::rule::Rule;
 pub(crate) const CORRECTIONS_MAX: usize = 8;
 
 /// Assumptions about an image that turned out to be wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Assumption {
     /// It was replaced: the image after it ran.
@@ -26,7 +25,7 @@ pub enum Assumption {
 }
 
 /// Findings that replaced an assumption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// The service runs it.

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::model::oci::{Digest, Tag};
 use crate::model::time::Time;
@@ -52,7 +51,7 @@ pub enum Shows {
 
 /// Strengths of evidence, the weakest first. Each belongs to one source; one of another source goes to the end, for
 /// snapshots hold their places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
     /// A HEAD alone: the node has the image already, and asked whether its tag still says so.
@@ -64,7 +63,7 @@ pub enum Grade {
 }
 
 /// Sources of evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EvidenceSource {
     /// Requests that the proxy answered.

@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::model::agent::family;
 use crate::model::event::Observation;
@@ -48,7 +47,7 @@ pub struct Warning {
 }
 
 /// Kinds of unusual uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
     /// It was used from a network that it was never used from before.

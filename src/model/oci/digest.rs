@@ -6,17 +6,11 @@ use std::str::FromStr;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::ser::SerializeTuple as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::ToSchema;
 
 use super::{Malformed, from_text};
 
 /// A content digest: `sha256:<64 lower hex>` or `sha512:<128 lower hex>`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(
-    value_type = String,
-    pattern = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$",
-    examples("sha256:24d085704ac93832b137db39ec4f3ce435ffd4a4e01b53e1fbec4af60eff0227")
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(Value);
 
 /// In line and not boxed: a digest is copied into most of what is folded, and one by sha512 is rare.

@@ -10,7 +10,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::ToSchema;
 
 pub use digest::{Algorithm, Digest, Hasher};
 pub use route::Route;
@@ -24,14 +23,8 @@ const TAG_BYTES_MAX: usize = 128;
 
 /// A repository's name: as it stands in the proxy's path, e.g. `docker/payment-service`, or that of an image at a registry
 /// to which no path leads, e.g. `registry.internal:5000/payment-service`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-#[schema(
-    value_type = String,
-    max_length = 514,
-    pattern = "^([a-z0-9._-]+:[0-9]+/|\\[[0-9a-f:.]+\\]:[0-9]+/)?[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*$",
-    examples("docker/payment-service")
-)]
 pub struct Repository(Arc<str>);
 
 /// A tag, e.g. `v2.3.1`.

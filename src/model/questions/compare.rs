@@ -2,19 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
-use super::incomplete::{Incomplete, incomplete};
-use super::release::ReleaseView;
-use super::step::{image, ordered_version, tag};
-use super::view::Image;
-use super::{Asked, asked};
+use super::image::{image, ordered_version, tag};
+use super::incomplete::incomplete;
+use super::service::{ServiceAt, services_at};
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
-use crate::model::releases::{ChangeKind, Named, Relation};
+use crate::model::releases::{Named, Relation};
 use crate::model::time::Time;
+use crate::wire::{Ahead, ComparedService, Comparison, Image, Release};
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]
@@ -23,96 +19,19 @@ pub struct Side<'a> {
     pub state: &'a State,
     /// Which environment.
     pub environment: &'a EnvironmentName,
-    /// When.
+    /// The time of it.
     pub at: Time,
 }
 
-/// Two environments, service by service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Comparison {
-    /// The left environment.
-    pub left: EnvironmentName,
-    /// The right environment.
-    pub right: EnvironmentName,
-    /// When the left one is looked at.
-    pub left_at: Time,
-    /// When the right one is looked at.
-    pub right_at: Time,
-    /// Service by service, in the order of the repositories.
-    pub services: Vec<ComparedService>,
-    /// What may be lacking of the left environment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_incomplete: Option<Incomplete>,
-    /// What may be lacking of the right environment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub right_incomplete: Option<Incomplete>,
-}
-
-/// One service on both sides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ComparedService {
-    /// Which.
-    pub repository: Repository,
-    /// What the left side runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left: Option<Image>,
-    /// What the right side runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub right: Option<Image>,
-    /// Which one is ahead.
-    pub relation: Ahead,
-    /// The releases that one side has and the other lacks, in publishing order.
-    pub releases: Vec<ReleaseView>,
-    /// How many fixes, security fixes among them, those releases brought.
-    pub fixes: usize,
-    /// The pull requests of those releases, in rising order.
-    pub pull_requests: Vec<u64>,
-}
-
-/// Which side of a comparison is ahead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Ahead {
-    /// Both run the same release.
-    Same,
-    /// The left side runs the later one.
-    LeftAhead,
-    /// The right side runs the later one.
-    RightAhead,
-    /// Neither contains the other.
-    Diverged,
-    /// Only the left side runs the service.
-    LeftOnly,
-    /// Only the right side runs the service.
-    RightOnly,
-    /// Nothing is known that could tell.
-    Unknown,
-}
-
-impl Ahead {
-    /// As it is written in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Same => "same",
-            Self::LeftAhead => "left_ahead",
-            Self::RightAhead => "right_ahead",
-            Self::Diverged => "diverged",
-            Self::LeftOnly => "left_only",
-            Self::RightOnly => "right_only",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// How `left` stands to `right`.
+/// Compares `left` with `right`.
 pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
     let (lefts, rights) = (left.asked(), right.asked());
-    let running = |side: &[Asked<'_>]| -> BTreeSet<Repository> {
+    let running = |side: &[ServiceAt<'_>]| -> BTreeSet<Repository> {
         let running = side.iter().filter(|asked| asked.service.current().is_some());
         running.map(|asked| asked.repository.clone()).collect()
     };
     let repositories: BTreeSet<Repository> = running(&lefts).union(&running(&rights)).cloned().collect();
-    let of = |side: &[Asked<'_>], repository: &Repository| {
+    let of = |side: &[ServiceAt<'_>], repository: &Repository| {
         // Both lists are in the order of the repositories.
         side.binary_search_by(|asked| asked.repository.cmp(repository)).ok()
     };
@@ -135,8 +54,8 @@ pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
 }
 
 impl<'a> Side<'a> {
-    fn asked(&self) -> Vec<Asked<'a>> {
-        asked(self.state, self.environment, self.at)
+    fn asked(&self) -> Vec<ServiceAt<'a>> {
+        services_at(self.state, self.environment, self.at)
     }
 }
 
@@ -148,7 +67,7 @@ struct Running {
 }
 
 impl Running {
-    fn of(asked: &Asked<'_>) -> Option<Self> {
+    fn of(asked: &ServiceAt<'_>) -> Option<Self> {
         let rollout = &asked.service.current()?.rollout;
         let image = image(asked.state, asked.repository, &rollout.digest, tag(rollout));
         let version = ordered_version(asked.state, asked.repository, &rollout.digest, tag(rollout));
@@ -167,9 +86,9 @@ fn compared(
     right: Option<Running>,
 ) -> ComparedService {
     let catalogue = state.catalogue();
-    let between = |low: Named<'_>, high: Named<'_>| -> Vec<ReleaseView> {
+    let between = |low: Named<'_>, high: Named<'_>| -> Vec<Release> {
         let releases = catalogue.between(&repository, low, high);
-        releases.into_iter().map(|release| ReleaseView::from(release.as_ref())).collect()
+        releases.into_iter().map(|release| Release::from(release.as_ref())).collect()
     };
     let (relation, releases) = match (&left, &right) {
         (Some(_), None) => (Ahead::LeftOnly, Vec::new()),
@@ -193,15 +112,14 @@ fn compared(
 }
 
 /// What either of two lines has that the other lacks.
-fn apart(state: &State, repository: &Repository, left: Named<'_>, right: Named<'_>) -> Vec<ReleaseView> {
+fn apart(state: &State, repository: &Repository, left: Named<'_>, right: Named<'_>) -> Vec<Release> {
     let Some(line) = state.catalogue().line(repository) else { return Vec::new() };
-    line.apart(left, right).into_iter().map(|release| ReleaseView::from(release.as_ref())).collect()
+    line.apart(left, right).into_iter().map(|release| Release::from(release.as_ref())).collect()
 }
 
-/// How many fixes `releases` brought, and by which pull requests all of their changes came.
-pub(in crate::model) fn fixes_and_pull_requests(releases: &[ReleaseView]) -> (usize, Vec<u64>) {
-    let fixes = |release: &ReleaseView| release.count(ChangeKind::Fix) + release.count(ChangeKind::Security);
+/// Number of fixes in `releases`, and the pull requests of all of their changes.
+pub(in crate::model) fn fixes_and_pull_requests(releases: &[Release]) -> (usize, Vec<u64>) {
     let changes = releases.iter().flat_map(|release| &release.changes);
     let pull_requests: BTreeSet<u64> = changes.filter_map(|change| change.pr).collect();
-    (releases.iter().map(fixes).sum(), pull_requests.into_iter().collect())
+    (releases.iter().map(Release::fixes).sum(), pull_requests.into_iter().collect())
 }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::step::Step;
+use super::rollout::RolloutAt;
 use crate::model::deployments::State;
 use crate::model::time::{Span, Time};
 
-/// The pace of a rollout, for a plot.
+/// The rollout of a rollout, for a plot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Curve {
     /// After each known arrival: when, and how many nodes had come. Between the first and the last pulls that are kept
@@ -19,8 +19,8 @@ pub struct Curve {
 }
 
 impl Curve {
-    pub(super) fn of(step: &Step<'_>, state: &State) -> Self {
-        let rollout = step.rollout;
+    pub(super) fn of(at: &RolloutAt<'_>, state: &State) -> Self {
+        let rollout = at.rollout;
         let mut arrivals: Vec<Time> =
             rollout.evidence.iter().filter(|item| item.arrived).map(|item| item.at).collect();
         arrivals.sort_unstable();
@@ -34,8 +34,8 @@ impl Curve {
         });
         Self {
             points: points.collect(),
-            expected: step.expected.max(rollout.nodes),
-            took: step.progressed_at.since(rollout.opened_at),
+            expected: at.expected.max(rollout.nodes),
+            took: at.progressed_at.since(rollout.opened_at),
         }
     }
 }

@@ -8,27 +8,28 @@
 //!   mended by a later release cannot be told from a release.
 //! - *Time to restore*: from the first node of what was rolled back until the first node of the rollback.
 //!
-//! "Accelerate" (Forsgren, Humble, Kim 2018), chapter 2; <https://dora.dev/guides/dora-metrics-four-keys/>
+//! "Accelerate" (Forsgren, Humble, Kim 2018), detailed 2; <https://dora.dev/guides/dora-metrics-four-keys/>
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::view::{Kind, Phase};
-use super::{Asked, Step, asked};
+use super::rollout::RolloutAt;
+use super::service::{ServiceAt, services_at};
+use super::states::{Kind, Phase};
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::{Span, Time};
 
 /// Most weeks that are looked at.
-pub(super) const WEEKS_MAX: usize = 52;
+pub const WEEKS_MAX: usize = 52;
 const WEEK: Span = Span::from_mins(7 * 24 * 60);
 
 /// The measures of an environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Insights {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
     /// From this time on.
     pub from: Time,
@@ -43,7 +44,7 @@ pub struct Insights {
 /// The measures of one service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Service {
-    /// Which.
+    /// The service's repository.
     pub repository: Repository,
     /// Its measures.
     pub measure: Measure,
@@ -94,7 +95,7 @@ pub fn insights(state: &State, env: &EnvironmentName, weeks: usize, now: Time) -
     let from = now - Span::from_ms(WEEK.ms() * weeks as i64);
     let mut whole = Tally::new(weeks);
     let mut services = Vec::new();
-    for asked in asked(state, env, now) {
+    for asked in services_at(state, env, now) {
         let mut tally = Tally::new(weeks);
         tally.take(state, &asked, state.time().now(now) - now.since(from));
         whole.add(&tally);
@@ -111,31 +112,31 @@ impl Tally {
         Self { weeks: vec![Week::default(); weeks], ..Self::default() }
     }
 
-    fn take(&mut self, state: &State, asked: &Asked<'_>, from: Time) {
+    fn take(&mut self, state: &State, asked: &ServiceAt<'_>, from: Time) {
         // When what runs had come, and since when each release has been out here.
         let mut came: BTreeMap<Digest, Time> = BTreeMap::new();
-        for step in asked.steps() {
-            let (at, kind) = (step.rollout.opened_at, step.kind(state));
-            let is_first = !came.contains_key(&step.rollout.digest);
+        for rollout in asked.rollouts() {
+            let (at, kind) = (rollout.rollout.opened_at, rollout.kind(state));
+            let is_first = !came.contains_key(&rollout.rollout.digest);
             let week = at.since(from).ms().div_euclid(WEEK.ms());
             let week = usize::try_from(week).ok().and_then(|week| self.weeks.get_mut(week));
-            if let Some(week) = week.filter(|_| step.state != Phase::Aborted) {
+            if let Some(week) = week.filter(|_| rollout.state != Phase::Aborted) {
                 match kind {
                     Kind::Initial => {}
                     Kind::Rollback => {
                         week.rollbacks += 1;
-                        let broken = step.from.as_ref().and_then(|(digest, _)| came.get(digest));
+                        let broken = rollout.from.as_ref().and_then(|(digest, _)| came.get(digest));
                         self.restores.extend(broken.map(|broken| at.since(*broken)));
                     }
                     Kind::Upgrade | Kind::Restore | Kind::Rebuild | Kind::Changed => {
                         week.deployments += 1;
                         if is_first {
-                            self.lead_times.extend(lead_times(state, &step));
+                            self.lead_times.extend(lead_times(state, &rollout));
                         }
                     }
                 }
             }
-            came.insert(step.rollout.digest, at);
+            came.insert(rollout.rollout.digest, at);
         }
     }
 
@@ -164,12 +165,12 @@ impl Tally {
 }
 
 /// How long each release that came with this change had been made before.
-fn lead_times(state: &State, step: &Step<'_>) -> Vec<Span> {
-    let line = state.catalogue().line(step.repository);
-    let releases = step.view(state).releases;
+fn lead_times(state: &State, rollout: &RolloutAt<'_>) -> Vec<Span> {
+    let line = state.catalogue().line(rollout.repository);
+    let releases = rollout.view(state).releases;
     let made = releases.iter().filter_map(|release| line?.with_version(&release.version)?.created_at);
     // A clock that is ahead of ours makes no release from the future.
-    made.map(|made| state.shown(step.rollout.opened_at).since(made).max(Span::default())).collect()
+    made.map(|made| state.shown(rollout.rollout.opened_at).since(made).max(Span::default())).collect()
 }
 
 /// The middle one, in whole seconds; of two, the mean.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::Asked;
-use super::step::{ordered_version, tag, version};
-use super::view::Phase;
+use super::image::{ordered_version, tag, version};
+use super::service::ServiceAt;
+use super::states::Phase;
 use crate::model::deployments::State;
 use crate::model::deployments::rollout::Rollout;
 use crate::model::oci::{Digest, Repository};
@@ -14,7 +14,7 @@ use crate::model::releases::{Named, Relation};
 /// One service across the environments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Which service.
+    /// The service's repository.
     pub repository: Repository,
     /// Environment by environment; none where it was never seen to run.
     pub cells: Vec<Option<Cell>>,
@@ -61,8 +61,8 @@ struct Image<'a> {
 const ROWS_MAX: usize = 500;
 
 /// The rows of these environments, and how many more there would be.
-pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> (Vec<Row>, usize) {
-    let mut by_repository: BTreeMap<&Repository, Vec<(usize, &Asked<'_>, &Rollout)>> = BTreeMap::new();
+pub(super) fn rows(state: &State, lanes: &[Vec<ServiceAt<'_>>]) -> (Vec<Row>, usize) {
+    let mut by_repository: BTreeMap<&Repository, Vec<(usize, &ServiceAt<'_>, &Rollout)>> = BTreeMap::new();
     for (place, lane) in lanes.iter().enumerate() {
         for asked in lane {
             if let Some(current) = asked.service.current() {
@@ -79,7 +79,7 @@ pub(super) fn rows(state: &State, lanes: &[Vec<Asked<'_>>]) -> (Vec<Row>, usize)
 fn row(
     state: &State,
     repository: &Repository,
-    running: &[(usize, &Asked<'_>, &Rollout)],
+    running: &[(usize, &ServiceAt<'_>, &Rollout)],
     width: usize,
 ) -> Row {
     // Few images run in many environments: each is looked up once.

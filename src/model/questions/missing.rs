@@ -1,64 +1,21 @@
 //! Is an environment up to date, and if not, what does it lack?
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use super::compare::fixes_and_pull_requests;
-use super::incomplete::{Incomplete, incomplete};
-use super::release::ReleaseView;
-use super::step::{image, ordered_version, release_of, tag};
-use super::view::Image;
-use super::{Asked, asked};
+use super::convert::of_image;
+use super::image::{image, ordered_version, release_of, tag};
+use super::incomplete::incomplete;
+use super::service::{ServiceAt, services_at};
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::time::{Span, Time};
+use crate::wire::{self, Missing, MissingService};
 
-/// What an environment lacks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Missing {
-    /// Where.
-    pub environment: EnvironmentName,
-    /// As of when.
-    pub at: Time,
-    /// No service is behind the latest release that is known of it.
-    pub up_to_date: bool,
-    /// Service by service, in the order of the repositories.
-    pub services: Vec<MissingService>,
-    /// What the answer may lack.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub incomplete: Option<Incomplete>,
-}
-
-/// What one service lacks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct MissingService {
-    /// Which.
-    pub repository: Repository,
-    /// What it runs.
-    pub running: Image,
-    /// The latest release: in the order of releases, without pre-releases unless one is running. None where no
-    /// release of the repository is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub latest: Option<ReleaseView>,
-    /// Nothing is missing, as far as the catalogue knows.
-    pub up_to_date: bool,
-    /// The releases after the running one, in publishing order.
-    pub missing: Vec<ReleaseView>,
-    /// How many fixes, security fixes among them, those brought.
-    pub fixes: usize,
-    /// Their pull requests, in rising order.
-    pub pull_requests: Vec<u64>,
-    /// How long ago the first missing release was made, in whole seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub behind_since_s: Option<i64>,
-}
-
-/// What `env` lacks at `now`.
+/// Tells what `env` lacks at `now`.
 pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
     let services: Vec<MissingService> =
-        asked(state, env, now).iter().filter_map(|asked| service(asked, now)).collect();
+        services_at(state, env, now).iter().filter_map(|asked| service(asked, now)).collect();
     Missing {
         environment: env.clone(),
         at: now,
@@ -68,7 +25,7 @@ pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
     }
 }
 
-fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
+fn service(asked: &ServiceAt<'_>, now: Time) -> Option<MissingService> {
     let (state, repository) = (asked.state, asked.repository);
     let rollout = &asked.service.current()?.rollout;
     let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
@@ -81,8 +38,8 @@ fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
     };
     let after = line.zip(latest).map_or_else(Vec::new, |(line, latest)| line.after(running, latest));
     let after = after.into_iter().map(AsRef::as_ref).filter(|release| is_wanted(release));
-    let mut missing: Vec<ReleaseView> = after.map(ReleaseView::from).collect();
-    let mut latest = latest.map(|latest| ReleaseView::from(latest.as_ref()));
+    let mut missing: Vec<wire::Release> = after.map(wire::Release::from).collect();
+    let mut latest = latest.map(|latest| wire::Release::from(latest.as_ref()));
     for image in elsewhere(state, repository, running, now) {
         let is_later = latest.as_ref().is_none_or(|latest| is_later(state, latest, &image));
         if is_later {
@@ -105,11 +62,11 @@ fn service(asked: &Asked<'_>, now: Time) -> Option<MissingService> {
 }
 
 /// What other environments run of `repository` that is later than `running`, and of which no release is known.
-fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Time) -> Vec<ReleaseView> {
-    let mut images: Vec<ReleaseView> = Vec::new();
+fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Time) -> Vec<wire::Release> {
+    let mut images: Vec<wire::Release> = Vec::new();
     for (_, tracked) in state.environments() {
         let Some(service) = tracked.service_of(repository) else { continue };
-        let asked = Asked::of(state, repository, service, now);
+        let asked = ServiceAt::of(state, repository, service, now);
         let Some(current) = asked.service.current() else { continue };
         let (digest, tag) = (&current.rollout.digest, tag(&current.rollout));
         let is_known = release_of(state, repository, digest, tag).is_some()
@@ -121,13 +78,13 @@ fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Ti
         let here = Named { digest, version: version.as_deref() };
         if state.catalogue().relation(repository, running, here) == Relation::Later {
             let since = state.shown(current.rollout.opened_at);
-            images.push(ReleaseView::of_image(repository, *digest, version, since));
+            images.push(of_image(repository, *digest, version, since));
         }
     }
     images
 }
 
-fn is_later(state: &State, than: &ReleaseView, image: &ReleaseView) -> bool {
+fn is_later(state: &State, than: &wire::Release, image: &wire::Release) -> bool {
     let Some(digest) = image.digest else { return false };
     // A release without an image is found by its version.
     let than_digest = than.digest.unwrap_or(digest);

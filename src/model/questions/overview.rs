@@ -6,12 +6,13 @@
 use super::curve::Curve;
 use super::incomplete::incomplete;
 use super::matrix::{Row, rows};
+use super::service::{ServiceAt, attempts, services_at};
+use super::states::{Kind, Phase};
 use super::timeline::{Group, grouped_since};
-use super::view::{Change, Kind, Phase};
-use super::{Asked, asked, attempts};
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::time::{Span, Time};
+use crate::wire::ServiceChange;
 
 /// Changes of the latest deployment that a card shows; the others are counted.
 const SHOWN_MAX: usize = 5;
@@ -25,7 +26,7 @@ const DAY: Span = Span::from_mins(24 * 60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overview {
     /// The environments, in the order in which they were asked for.
-    pub places: Vec<Place>,
+    pub environments: Vec<EnvironmentSummary>,
     /// Service by service, in the order of the repositories; the cells in the order of the environments.
     pub rows: Vec<Row>,
     /// How many more there would be.
@@ -34,7 +35,7 @@ pub struct Overview {
 
 /// An environment at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct EnvironmentSummary {
     /// Its name.
     pub name: EnvironmentName,
     /// How many services run in it.
@@ -69,7 +70,7 @@ pub struct Latest {
     /// The first evidence.
     pub started_at: Time,
     /// Some of its changes.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ServiceChange>,
     /// How many changes are not shown.
     pub more: usize,
     /// The most nodes that showed one of its changes.
@@ -84,18 +85,18 @@ pub fn overview<'a>(
     names: impl IntoIterator<Item = &'a EnvironmentName>,
     now: Time,
 ) -> Overview {
-    let (mut places, mut lanes) = (Vec::new(), Vec::new());
+    let (mut environments, mut lanes) = (Vec::new(), Vec::new());
     for name in names {
-        let asked = asked(state, name, now);
-        places.push(Place::of(state, name, &asked, now));
+        let asked = services_at(state, name, now);
+        environments.push(EnvironmentSummary::of(state, name, &asked, now));
         lanes.push(asked);
     }
     let (rows, rows_more) = rows(state, &lanes);
-    Overview { places, rows, rows_more }
+    Overview { environments, rows, rows_more }
 }
 
-impl Place {
-    fn of(state: &State, name: &EnvironmentName, asked: &[Asked<'_>], now: Time) -> Self {
+impl EnvironmentSummary {
+    fn of(state: &State, name: &EnvironmentName, asked: &[ServiceAt<'_>], now: Time) -> Self {
         let settle = state.rules().settle;
         let running: Vec<_> =
             asked.iter().filter_map(|asked| Some((asked.phase_now()?, asked.service.current()?))).collect();
@@ -107,7 +108,7 @@ impl Place {
         Self {
             name: name.clone(),
             services: running.len(),
-            state: running.iter().map(|(phase, _)| *phase).max_by_key(|phase| phase.unrest()),
+            state: running.iter().map(|(phase, _)| *phase).max(),
             failing,
             is_incomplete: incomplete(state, name, now).is_some(),
             unconfirmed_since: last_seen_at.filter(|at| here.since(*at) > settle).map(|at| state.shown(at)),
@@ -120,7 +121,7 @@ impl Place {
 }
 
 /// How many changes opened on each of the last days.
-fn spark(asked: &[Asked<'_>], now: Time) -> [u32; SPARK_DAYS] {
+fn spark(asked: &[ServiceAt<'_>], now: Time) -> [u32; SPARK_DAYS] {
     let mut days = [0; SPARK_DAYS];
     let start = now - Span::from_ms(DAY.ms() * SPARK_DAYS as i64);
     for asked in asked {
@@ -138,27 +139,27 @@ fn spark(asked: &[Asked<'_>], now: Time) -> [u32; SPARK_DAYS] {
 
 /// The latest deployment of `env` at `now`.
 pub fn latest(state: &State, env: &EnvironmentName, now: Time) -> Option<Latest> {
-    latest_of(state, &asked(state, env, now))
+    latest_of(state, &services_at(state, env, now))
 }
 
 /// The latest deployment: goes back only as far as its changes do.
-fn latest_of(state: &State, asked: &[Asked<'_>]) -> Option<Latest> {
-    let newest = asked.iter().filter_map(Asked::newest).max()?;
+fn latest_of(state: &State, asked: &[ServiceAt<'_>]) -> Option<Latest> {
+    let newest = asked.iter().filter_map(ServiceAt::newest).max()?;
     grouped_since(state, asked, newest).groups.last().map(|group| Latest::of(state, group))
 }
 
 impl Latest {
     fn of(state: &State, group: &Group<'_>) -> Self {
-        let most = group.0.iter().max_by_key(|step| step.rollout.nodes);
+        let most = group.0.iter().max_by_key(|rollout| rollout.rollout.nodes);
         Self {
             id: group.id(),
             kind: group.kind(state),
             state: group.phase(),
             started_at: group.started_at(state).unwrap_or_default(),
-            changes: group.0.iter().take(SHOWN_MAX).map(|step| step.view(state)).collect(),
+            changes: group.0.iter().take(SHOWN_MAX).map(|rollout| rollout.view(state)).collect(),
             more: group.0.len().saturating_sub(SHOWN_MAX),
-            nodes: most.map_or(0, |step| step.rollout.nodes),
-            curve: most.map(|step| Curve::of(step, state)),
+            nodes: most.map_or(0, |rollout| rollout.rollout.nodes),
+            curve: most.map(|rollout| Curve::of(rollout, state)),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! What the questions of the dashboard's pages answer, from short histories of pulls.
 
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::{
-    Confidence, Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, insights, latest, overview, story,
-    timeline, trace,
+    Confidence, Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, detailed_timeline, insights, latest,
+    overview, timeline, trace,
 };
 use crate::model::deployments::{Rules, State};
 use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
@@ -13,6 +12,7 @@ use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Catalogue, Registration};
 use crate::model::time::{Span, Time};
 use crate::model::words::word;
+use crate::wire;
 
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
@@ -59,12 +59,12 @@ fn catalogue() -> Catalogue {
         ["web", "pay"].into_iter().flat_map(|it| (0..10).map(move |version| (it, version)))
     {
         let made = START + Span::from_mins(i64::from(version) * DAY);
-        let registration = Registration {
+        let told = Registration {
             digests: vec![digest(service, version)],
             created_at: Some(made),
             ..Registration::named(repository(service), format!("v1.{version}"))
         };
-        catalogue.add(&registration, made);
+        catalogue.add(&told, made);
     }
     catalogue
 }
@@ -114,29 +114,29 @@ fn a_card_tells_the_latest_deployment_and_the_last_days() {
         pulled("production", "web", 2, 4 * DAY),
     ]);
     let seen = overview(&state, [&env("production")], after(4 * DAY + HOUR));
-    let place = &seen.places[0];
-    assert_eq!((place.services, place.state, place.failing), (2, Some(Phase::Settled), 0));
-    let latest = place.latest.as_ref().unwrap();
+    let summary = &seen.environments[0];
+    assert_eq!((summary.services, summary.state, summary.failing), (2, Some(Phase::Settled), 0));
+    let latest = summary.latest.as_ref().unwrap();
     assert_eq!((latest.kind, latest.nodes, latest.more), (Kind::Rollback, 3, 0));
     assert_eq!(latest.changes[0].reverted.len(), 1);
     assert_eq!(latest.curve.as_ref().unwrap().points.len(), 3);
-    assert_eq!(place.spark.iter().sum::<u32>(), 4);
-    assert_eq!((place.spark[SPARK_DAYS - 1], place.spark[SPARK_DAYS - 2]), (1, 2));
-    assert_eq!(overview(&state, [&env("none")], after(DAY)).places[0].latest, None);
+    assert_eq!(summary.spark.iter().sum::<u32>(), 4);
+    assert_eq!((summary.spark[SPARK_DAYS - 1], summary.spark[SPARK_DAYS - 2]), (1, 2));
+    assert_eq!(overview(&state, [&env("none")], after(DAY)).environments[0].latest, None);
 }
 
 #[test]
 fn a_story_has_the_rollout_and_the_pulls_behind_each_change() {
     let state = folded([pulled("production", "web", 0, 0), pulled("production", "web", 1, DAY)]);
-    let story = story(&state, &env("production"), after(2 * DAY), 1, None);
-    let chapter = &story.chapters[0];
-    assert_eq!(chapter.deployment.changes[0].kind, Kind::Upgrade);
-    let counts: Vec<u32> = chapter.curves[0].points.iter().map(|(_, nodes)| *nodes).collect();
+    let page = detailed_timeline(&state, &env("production"), after(2 * DAY), 1, None);
+    let detailed = &page.deployments[0];
+    assert_eq!(detailed.deployment.changes[0].kind, wire::Kind::Upgrade);
+    let counts: Vec<u32> = detailed.curves[0].points.iter().map(|(_, nodes)| *nodes).collect();
     assert_eq!(counts, [1, 2, 3]);
-    assert_eq!(chapter.curves[0].took, Span::from_secs(40));
-    assert_eq!(chapter.evidence[0].pulls.len(), 3);
-    let next = super::story(&state, &env("production"), after(2 * DAY), 9, story.next.as_deref());
-    assert_eq!(next.chapters.len(), 1);
+    assert_eq!(detailed.curves[0].took, Span::from_secs(40));
+    assert_eq!(detailed.evidence[0].pulls.len(), 3);
+    let next = super::detailed_timeline(&state, &env("production"), after(2 * DAY), 9, page.next.as_deref());
+    assert_eq!(next.deployments.len(), 1);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_release_is_traced_to_where_it_is_live_and_where_it_was_rolled_back() {
     ]);
     let release = state.catalogue().of(&repository("web"))[2].clone();
     let trace = trace(&state, &release, after(3 * DAY));
-    let found: Vec<_> = trace
+    let told: Vec<_> = trace
         .stays
         .iter()
         .map(|stay| {
@@ -161,7 +161,7 @@ fn a_release_is_traced_to_where_it_is_live_and_where_it_was_rolled_back() {
         .collect();
     let day = |days| Some(Span::from_mins(days * DAY));
     assert_eq!(
-        found,
+        told,
         [
             ("canary", Standing::Live, true, day(1)),
             ("old", Standing::NotLive, false, None),
@@ -209,30 +209,28 @@ proptest! {
         asked in 0..60_i64,
     ) {
         let mut minutes = 0;
-        let observations = pulls.into_iter().map(|(service, version, pause)| {
+        let told = pulls.into_iter().map(|(service, version, pause)| {
             minutes += pause;
             pulled("production", ["web", "pay"][service], version, minutes)
         });
-        let observations: Vec<_> = observations.collect();
-        let state = folded(observations);
+        let told: Vec<_> = told.collect();
+        let state = folded(told);
         let (name, now) = (env("production"), after(minutes + asked));
         let card = latest(&state, &name, now);
         let first = timeline(&state, &name, now, 1, None).deployments.into_iter().next();
-        let of_card = card.map(|it| (it.id, it.kind, it.state, it.changes));
+        let of_card = card.map(|it| (it.id, it.kind.into(), it.state.into(), it.changes));
         let of_timeline = first.map(|it| (it.id, it.kind, it.state, it.changes));
         prop_assert_eq!(of_card, of_timeline);
     }
 }
 
 #[test]
-fn states_and_confidences_are_written_alike_and_have_a_word() {
-    let text = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+fn states_and_confidences_have_a_word() {
     let phases = [Phase::RollingOut, Phase::Settled, Phase::Mixed, Phase::Aborted, Phase::Removed];
-    let phases = phases.map(|phase| (text(json!(phase)), phase.as_str()));
+    let phases = phases.map(|phase| wire::Phase::from(phase).to_string());
     let confidences = [Confidence::Tentative, Confidence::Likely, Confidence::Confirmed];
-    let confidences = confidences.map(|confidence| (text(json!(confidence)), confidence.as_str()));
-    for (json, name) in phases.into_iter().chain(confidences) {
-        assert_eq!(json, name);
-        assert!(word(name).is_some(), "{name}");
+    let confidences = confidences.map(|confidence| wire::Confidence::from(confidence).to_string());
+    for name in phases.into_iter().chain(confidences) {
+        assert!(word(&name).is_some(), "{name}");
     }
 }

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use super::incomplete::incomplete;
-use super::step::{Step, sentence};
-use super::view::{Change, Confidence, Deployment, Evidence, Kind, Phase, Timeline};
-use super::{Asked, asked};
+use super::rollout::{RolloutAt, sentence};
+use super::service::{ServiceAt, services_at};
+use super::states::{Confidence, Kind, Phase};
 use crate::model::deployments::State;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::{Span, Time};
+use crate::wire::{Deployment, Evidence, ServiceChange, Timeline};
 
 /// How far back a page looks at first, in settle times; then four times as far, until it is full.
 const LOOK_BACK: i64 = 64;
@@ -42,10 +43,10 @@ pub(super) fn page<T>(
     before: Option<&str>,
     view: impl Fn(&Group<'_>) -> T,
 ) -> (Vec<T>, Option<String>) {
-    let asked = asked(state, env, now);
+    let asked = services_at(state, env, now);
     let opened = |id: &str| asked.iter().find_map(|service| service.opened_at(id));
     let until = before.and_then(opened);
-    let newest = asked.iter().filter_map(Asked::newest).max().unwrap_or(now);
+    let newest = asked.iter().filter_map(ServiceAt::newest).max().unwrap_or(now);
     let mut back = Span::from_ms(state.rules().settle.ms().max(1).saturating_mul(LOOK_BACK));
     loop {
         let grouped = grouped_since(state, &asked, until.unwrap_or(newest) - back);
@@ -71,7 +72,7 @@ pub fn deployment(state: &State, id: &str, now: Time) -> Option<Deployment> {
 pub fn evidence(state: &State, id: &str, now: Time) -> Option<Evidence> {
     in_any(state, id, now, |group, _| Evidence {
         deployment: id.to_owned(),
-        changes: group.0.iter().map(|step| step.evidence(state)).collect(),
+        changes: group.0.iter().map(|rollout| rollout.evidence(state)).collect(),
     })
 }
 
@@ -82,7 +83,7 @@ pub(super) fn in_any<T>(
     view: impl Fn(&Group<'_>, &EnvironmentName) -> T,
 ) -> Option<T> {
     state.environments().find_map(|(env, _)| {
-        let asked = asked(state, env, now);
+        let asked = services_at(state, env, now);
         let opened_at = asked.iter().find_map(|service| service.opened_at(id))?;
         let grouped = grouped_since(state, &asked, opened_at);
         grouped.groups.iter().find(|group| group.id() == id).map(|group| view(group, env))
@@ -90,7 +91,7 @@ pub(super) fn in_any<T>(
 }
 
 /// Changes that went out together.
-pub(super) struct Group<'a>(pub(super) Vec<Step<'a>>);
+pub(super) struct Group<'a>(pub(super) Vec<RolloutAt<'a>>);
 
 /// The groups from some time on.
 pub(super) struct Grouped<'a> {
@@ -100,58 +101,53 @@ pub(super) struct Grouped<'a> {
 }
 
 /// Every group, in the order in which they opened.
-pub(super) fn grouped<'a>(state: &State, asked: &'a [Asked<'_>]) -> Vec<Group<'a>> {
-    group(asked.iter().flat_map(Asked::steps).collect(), state.rules().settle)
+pub(super) fn grouped<'a>(state: &State, asked: &'a [ServiceAt<'_>]) -> Vec<Group<'a>> {
+    group(asked.iter().flat_map(ServiceAt::rollouts).collect(), state.rules().settle)
 }
 
 /// The groups that opened at `from` or later, and some before them.
-pub(super) fn grouped_since<'a>(state: &State, asked: &'a [Asked<'_>], from: Time) -> Grouped<'a> {
+pub(super) fn grouped_since<'a>(state: &State, asked: &'a [ServiceAt<'_>], from: Time) -> Grouped<'a> {
     let settle = state.rules().settle;
     let mut back = Span::from_ms(settle.ms().max(1).saturating_mul(2));
     loop {
         let mut is_all = true;
-        let mut steps: Vec<Step<'a>> = Vec::new();
+        let mut rollouts: Vec<RolloutAt<'a>> = Vec::new();
         for service in asked {
-            let (since, all) = service.steps_since(from - back);
-            steps.extend(since);
+            let (since, all) = service.rollouts_since(from - back);
+            rollouts.extend(since);
             is_all &= all;
         }
         if is_all {
-            return Grouped { groups: group(steps, settle), is_all };
+            return Grouped { groups: group(rollouts, settle), is_all };
         }
-        steps.sort_by_key(|step| step.rollout.opened_at);
-        let gap = steps.windows(2).rposition(|pair| {
-            let [before, after] = [&pair[0], &pair[1]].map(|step| step.rollout.opened_at);
+        rollouts.sort_by_key(|rollout| rollout.rollout.opened_at);
+        let gap = rollouts.windows(2).rposition(|pair| {
+            let [before, after] = [&pair[0], &pair[1]].map(|rollout| rollout.rollout.opened_at);
             after <= from && after.since(before) > settle
         });
         if let Some(gap) = gap {
-            return Grouped { groups: group(steps.split_off(gap + 1), settle), is_all };
+            return Grouped { groups: group(rollouts.split_off(gap + 1), settle), is_all };
         }
         back = Span::from_ms(back.ms().saturating_mul(4));
     }
 }
 
-/// What an identifier stands for, if it can be one.
-pub(super) fn identity(id: &str) -> Option<u64> {
-    u64::from_str_radix(id.strip_prefix("dep_")?, 16).ok()
-}
-
-fn group(mut steps: Vec<Step<'_>>, settle: Span) -> Vec<Group<'_>> {
-    steps.sort_by(|a, b| (a.rollout.opened_at, a.repository).cmp(&(b.rollout.opened_at, b.repository)));
+fn group(mut rollouts: Vec<RolloutAt<'_>>, settle: Span) -> Vec<Group<'_>> {
+    rollouts.sort_by(|a, b| (a.rollout.opened_at, a.repository).cmp(&(b.rollout.opened_at, b.repository)));
     let mut groups: Vec<Group<'_>> = Vec::new();
     // The services of the last one: two changes of one service are two deployments.
     let mut services: BTreeSet<&Repository> = BTreeSet::new();
-    for step in steps {
+    for rollout in rollouts {
         let last = groups.last_mut();
         let last = last.filter(|group| {
             let last = group.0.last().map(|last| last.rollout.opened_at);
-            last.is_some_and(|last| step.rollout.opened_at.since(last) <= settle)
+            last.is_some_and(|last| rollout.rollout.opened_at.since(last) <= settle)
         });
         match last {
-            Some(group) if services.insert(step.repository) => group.0.push(step),
+            Some(group) if services.insert(rollout.repository) => group.0.push(rollout),
             _ => {
-                services = BTreeSet::from([step.repository]);
-                groups.push(Group(vec![step]));
+                services = BTreeSet::from([rollout.repository]);
+                groups.push(Group(vec![rollout]));
             }
         }
     }
@@ -166,32 +162,32 @@ impl Group<'_> {
     }
 
     pub(super) fn started_at(&self, state: &State) -> Option<Time> {
-        self.0.first().map(|step| state.shown(step.rollout.opened_at))
+        self.0.first().map(|rollout| state.shown(rollout.rollout.opened_at))
     }
 
     /// The least settled state of its changes.
     pub(super) fn phase(&self) -> Phase {
-        self.0.iter().map(|step| step.state).max_by_key(|state| state.unrest()).unwrap_or(Phase::RollingOut)
+        self.0.iter().map(|rollout| rollout.state).max().unwrap_or(Phase::RollingOut)
     }
 
     /// The gravest kind of its changes.
     pub(super) fn kind(&self, state: &State) -> Kind {
-        self.0.iter().map(|step| step.kind(state)).max_by_key(|kind| kind.gravity()).unwrap_or(Kind::Changed)
+        self.0.iter().map(|rollout| rollout.kind(state)).max().unwrap_or(Kind::Changed)
     }
 
     pub(super) fn view(&self, state: &State, env: &EnvironmentName) -> Deployment {
-        let changes: Vec<Change> = self.0.iter().map(|step| step.view(state)).collect();
+        let changes: Vec<ServiceChange> = self.0.iter().map(|rollout| rollout.view(state)).collect();
         let phase = self.phase();
-        let kind = changes.iter().map(|change| change.kind).max_by_key(|kind| kind.gravity());
         let settled = changes.iter().filter_map(|change| change.settled_at).max();
+        let confidence = self.0.iter().map(RolloutAt::confidence).min().unwrap_or(Confidence::Tentative);
         Deployment {
             id: self.id(),
             environment: env.clone(),
-            state: phase,
-            kind: kind.unwrap_or(Kind::Changed),
+            state: phase.into(),
+            kind: self.kind(state).into(),
             started_at: self.started_at(state).unwrap_or_default(),
             settled_at: settled.filter(|_| phase == Phase::Settled),
-            confidence: changes.iter().map(|change| change.confidence).min().unwrap_or(Confidence::Tentative),
+            confidence: confidence.into(),
             releases_landed: changes.iter().map(|change| change.releases.len()).sum(),
             releases_reverted: changes.iter().map(|change| change.reverted.len()).sum(),
             summary: summary(&changes),
@@ -201,7 +197,7 @@ impl Group<'_> {
 }
 
 /// What happened, in a sentence; of very many changes, the first.
-fn summary(changes: &[Change]) -> String {
+fn summary(changes: &[ServiceChange]) -> String {
     let mut sentences: Vec<String> = changes.iter().take(SENTENCES_MAX).map(sentence).collect();
     if let Some(more @ 1..) = changes.len().checked_sub(SENTENCES_MAX) {
         sentences.push(format!("and {more} more"));

@@ -1,54 +1,50 @@
 //! Where one release went: since when it is live, where a later one took its place, where it was rolled back.
 
-use serde::Serialize;
-
-use super::Asked;
-use super::step::{image, ordered_version, release_of, tag};
-use super::verify::Standing;
-use super::view::{Image, Phase};
+use super::image::{image, ordered_version, release_of, tag};
+use super::service::ServiceAt;
+use super::states::{Phase, Standing};
 use crate::model::deployments::State;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollout::Rollout;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::releases::{Named, Release};
 use crate::model::time::Time;
+use crate::wire::Image;
 
 /// The environments that run a service of a release's repository, in the order of their names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// Environment by environment.
     pub stays: Vec<Stay>,
 }
 
 /// What became of a release in one environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stay {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentName,
-    /// Where it stands: contained in what runs, rolled back, or never there.
+    /// Its standing: contained in what runs, rolled back, or never there.
     pub state: Standing,
     /// Since when it is contained in what runs; for what was rolled back, since when it is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
-    /// When it, or a later release that contains it, first came.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Time when it, or a later release that contains it, first came.
     pub first_at: Option<Time>,
-    /// What runs.
+    /// The image that runs.
     pub running: Image,
     /// What runs is this very release, and not a later one that contains it.
     pub is_itself: bool,
 }
 
-/// Where `release` went, as it looks at `now`.
+/// Tells where `release` went, as it looks at `now`.
 pub fn trace(state: &State, release: &Release, now: Time) -> Trace {
     let stays = state.environments().filter_map(|(name, tracked)| {
         let (repository, service) = tracked.named_service(&release.repository)?;
-        stay(&Asked::of(state, repository, service, now), name, release)
+        stay(&ServiceAt::of(state, repository, service, now), name, release)
     });
     Trace { stays: stays.collect() }
 }
 
-fn stay(asked: &Asked<'_>, name: &EnvironmentName, release: &Release) -> Option<Stay> {
+fn stay(asked: &ServiceAt<'_>, name: &EnvironmentName, release: &Release) -> Option<Stay> {
     let (state, repository) = (asked.state, asked.repository);
     let current = asked.service.current()?;
     let line = state.catalogue().line(repository)?;

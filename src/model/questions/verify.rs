@@ -5,203 +5,105 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use super::find::at;
-use super::incomplete::{Incomplete, in_words, incomplete};
-use super::release::ReleaseRef;
-use super::step::{confidence, image, ordered_version, tag};
+use super::image::{image, ordered_version, tag};
+use super::incomplete::incomplete;
+use super::rollout::confidence;
+use super::service::{ServiceAt, services_at};
+use super::states::{Confidence, Phase, Standing};
 use super::timeline::{Group, grouped};
-use super::view::{Confidence, Image, Phase};
-use super::{Asked, asked};
 use crate::model::deployments::State;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollout::Rollout;
-use crate::model::event::EnvironmentName;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
-use crate::model::releases::{Change, Named, Relation, Release};
+use crate::model::releases::{Named, Relation, Release};
 use crate::model::search::{Band, Found, Hit, Matched, Way};
 use crate::model::time::Time;
+use crate::wire::{Match, MatchedWord, ReleaseRef, ServiceStanding, Verified};
 
-/// Where a change stands in an environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// Every service that carries it has settled on a release that contains it.
-    Live,
-    /// A release that contains it is rolling out.
-    RollingOut,
-    /// Some services have it, or a part of one.
-    PartlyLive,
-    /// No service runs a release that contains it.
-    NotLive,
-    /// It was live, and what runs now lacks it.
-    RolledBack,
-    /// No change fits the description.
-    NoSuchChange,
-    /// Nothing certain can be said.
-    Unknown,
+/// A change that may be meant.
+pub(super) struct Candidate {
+    /// Without its services.
+    pub(super) view: Match,
+    state: Standing,
+    services: Vec<ServiceMatch>,
 }
 
-impl Standing {
-    /// As it is written in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::RollingOut => "rolling_out",
-            Self::PartlyLive => "partly_live",
-            Self::NotLive => "not_live",
-            Self::RolledBack => "rolled_back",
-            Self::NoSuchChange => "no_such_change",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// The answer to "is this live?".
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Verified {
-    /// Where.
-    pub environment: EnvironmentName,
-    /// As of when.
-    pub at: Time,
-    /// What was asked for.
-    pub query: String,
-    /// The answer.
-    pub answer: Standing,
-    /// Since when; for what was rolled back, since when it is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Time>,
-    /// How sure the pulls make it, where they say something.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<Confidence>,
-    /// The answer in a sentence, and what to do next.
-    pub text: String,
-    /// The change that is meant; where the answer is `unknown` or `no_such_change`, the nearest candidates.
-    pub matches: Vec<Match>,
-    /// What the answer may lack.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub incomplete: Option<Incomplete>,
-}
-
-/// A change that may be meant, and where it stands.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Match {
-    /// The first release that has it.
-    pub release: ReleaseRef,
-    /// The change.
-    pub change: Change,
-    /// How much of the description it answers, 0 to 1.
-    pub score: f64,
-    /// Where it stands.
-    pub state: Standing,
-    /// Since when.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Time>,
-    /// Every release that lists it.
-    pub releases: Vec<ReleaseRef>,
-    /// Service by service: the evidence.
-    pub services: Vec<ServiceStanding>,
-    /// Which words of the description it answers, and how.
-    pub matched: Vec<MatchedWord>,
-    /// Which words of the description it does not answer.
-    pub unmatched: Vec<String>,
-}
-
-/// Where a change stands in one service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ServiceStanding {
-    /// Which.
-    pub repository: Repository,
-    /// What it runs.
-    pub running: Image,
-    /// Where the change stands in it.
-    pub state: Standing,
-    /// Since when.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Time>,
-    /// How sure the pulls make what runs.
-    pub confidence: Confidence,
-    /// The latest pull that showed what runs.
-    pub last_seen_at: Time,
-    /// The deployment that brought it, or took it away: its evidence is one click away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deployment_id: Option<String>,
-    /// What opened that deployment.
-    #[serde(skip)]
+/// Standing of a change in one service.
+struct ServiceMatch {
+    view: ServiceStanding,
+    state: Standing,
+    confidence: Confidence,
+    /// What opened the deployment that brought it, or took it away.
     opened: (Digest, Time),
 }
 
-/// One word of a description and the word that answers it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct MatchedWord {
-    /// As it was asked for.
-    pub asked: String,
-    /// As the change has it, where it is a word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub found: Option<String>,
-    /// How the one answers the other.
-    pub by: &'static str,
-}
-
-/// Whether what `found` means is live in `env` at `now`.
+/// Tells whether what `found` means is live in `env` at `now`. The answer's `text` is empty: `wording` has it.
 pub fn verify(state: &State, env: &EnvironmentName, query: &str, found: &Found, now: Time) -> Verified {
-    let eyes = Eyes::on(state, env, found, now);
-    let mut matches: Vec<Match> = found.hits.iter().filter_map(|hit| eyes.matched(hit, found)).collect();
-    if let Some(best) = matches.first_mut() {
+    let standings = Standings::on(state, env, found, now);
+    let mut candidates: Vec<Candidate> =
+        found.hits.iter().filter_map(|hit| standings.matched(hit, found)).collect();
+    if let Some(best) = candidates.first_mut() {
         name_deployments(state, env, now, best);
     }
-    let best = matches.first();
+    let best = candidates.first();
     let answer = match (found.band, best) {
         (Band::Sure, Some(best)) => best.state,
         (Band::Perhaps, Some(_)) => Standing::Unknown,
         _ => Standing::NoSuchChange,
     };
     let meant = best.filter(|_| found.band == Band::Sure);
-    let incomplete = incomplete(state, env, now);
+    let confidence = meant.and_then(|best| best.services.iter().map(|service| service.confidence).min());
     Verified {
         environment: env.clone(),
         at: now,
         query: query.to_owned(),
-        answer,
-        since: meant.and_then(|best| best.since),
-        confidence: meant.and_then(|best| best.services.iter().map(|service| service.confidence).min()),
-        text: sentence(env, found.band, best) + &in_words(&[&incomplete]),
-        matches,
-        incomplete,
+        answer: answer.into(),
+        since: meant.and_then(|best| best.view.since),
+        confidence: confidence.map(Into::into),
+        text: String::new(),
+        matches: candidates.into_iter().map(Match::from).collect(),
+        incomplete: incomplete(state, env, now),
+    }
+}
+
+impl From<Candidate> for Match {
+    fn from(candidate: Candidate) -> Self {
+        let services = candidate.services.into_iter().map(|service| service.view).collect();
+        Self { services, ..candidate.view }
     }
 }
 
 /// Names the deployments that are the evidence: only whoever asks about one environment pays for it.
-fn name_deployments(state: &State, env: &EnvironmentName, now: Time, found: &mut Match) {
-    let asked = asked(state, env, now);
+fn name_deployments(state: &State, env: &EnvironmentName, now: Time, candidate: &mut Candidate) {
+    let asked = services_at(state, env, now);
     let groups = grouped(state, &asked);
-    for service in &mut found.services {
+    for service in &mut candidate.services {
         let is_it = |group: &&Group<'_>| {
-            group.0.iter().any(|step| {
-                *step.repository == service.repository
-                    && (step.rollout.digest, step.rollout.opened_at) == service.opened
+            group.0.iter().any(|rollout| {
+                *rollout.repository == service.view.repository
+                    && (rollout.rollout.digest, rollout.rollout.opened_at) == service.opened
             })
         };
-        service.deployment_id = groups.iter().rev().find(is_it).map(Group::id);
+        service.view.deployment_id = groups.iter().rev().find(is_it).map(Group::id);
     }
 }
 
 /// What a question about changes looks at in an environment: the services of the repositories that carry them.
-pub(super) struct Eyes<'a> {
+pub(super) struct Standings<'a> {
     state: &'a State,
-    asked: Vec<Asked<'a>>,
+    asked: Vec<ServiceAt<'a>>,
 }
 
-impl<'a> Eyes<'a> {
+impl<'a> Standings<'a> {
     pub(super) fn on(state: &'a State, env: &EnvironmentName, found: &Found, now: Time) -> Self {
         let places = found.hits.iter().flat_map(|hit| &hit.places);
         let repositories: BTreeSet<&Repository> = places.map(|place| &place.repository).collect();
         let tracked = state.environment(env);
         let services = repositories.into_iter().filter_map(|repository| tracked?.named_service(repository));
         let asked =
-            services.map(|(repository, service)| Asked::of(state, repository, service, now)).collect();
+            services.map(|(repository, service)| ServiceAt::of(state, repository, service, now)).collect();
         Self { state, asked }
     }
 
@@ -230,7 +132,7 @@ impl<'a> Eyes<'a> {
         (!services.is_empty()).then(|| together(&services))
     }
 
-    fn services(&self, carriers: &[&Release]) -> Vec<ServiceStanding> {
+    fn services(&self, carriers: &[&Release]) -> Vec<ServiceMatch> {
         let mut by_repository: BTreeMap<&Repository, Vec<&str>> = BTreeMap::new();
         for carrier in carriers {
             by_repository.entry(&carrier.repository).or_default().push(&carrier.version);
@@ -240,24 +142,25 @@ impl<'a> Eyes<'a> {
         running.filter_map(|(asked, carriers)| self.service(asked, carriers)).collect()
     }
 
-    pub(super) fn matched(&self, hit: &Hit, found: &Found) -> Option<Match> {
+    pub(super) fn matched(&self, hit: &Hit, found: &Found) -> Option<Candidate> {
         let (_, change) = at(self.state, hit.places.first()?)?;
         let carriers = Self::carriers(self.state, hit, found);
         let services = self.services(&carriers);
         let (state, since) = together(&services);
         let own = carriers.iter().copied().filter(|carrier| carrier.repository == hit.places[0].repository);
         let first = own.reduce(|first, other| self.earlier(first, other))?;
-        Some(Match {
+        let view = Match {
             release: ReleaseRef::from(first),
-            change: change.clone(),
+            change: change.into(),
             score: (f64::from(hit.score) * 1000.0).round() / 1000.0,
-            state,
+            state: state.into(),
             since,
             releases: carriers.iter().map(|carrier| ReleaseRef::from(*carrier)).collect(),
-            services,
+            services: Vec::new(),
             matched: hit.matched.iter().map(MatchedWord::from).collect(),
             unmatched: hit.missing.clone(),
-        })
+        };
+        Some(Candidate { view, state, services })
     }
 
     fn earlier<'r>(&self, a: &'r Release, b: &'r Release) -> &'r Release {
@@ -267,7 +170,7 @@ impl<'a> Eyes<'a> {
         if relation == Relation::Earlier { b } else { a }
     }
 
-    fn service(&self, asked: &Asked<'_>, carriers: &[&str]) -> Option<ServiceStanding> {
+    fn service(&self, asked: &ServiceAt<'_>, carriers: &[&str]) -> Option<ServiceMatch> {
         let (state, repository) = (self.state, asked.repository);
         let settle = state.rules().settle;
         let current = asked.service.current()?;
@@ -309,26 +212,27 @@ impl<'a> Eyes<'a> {
         };
         let opened = ran[first];
         let is_since = matches!(standing, Standing::Live | Standing::RolledBack | Standing::RollingOut);
-        Some(ServiceStanding {
+        let confidence = confidence(phase, &current.rollout);
+        let view = ServiceStanding {
             repository: repository.clone(),
             running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),
-            state: standing,
+            state: standing.into(),
             since: (is_since && now_in != Some(false) || standing == Standing::RolledBack)
                 .then(|| state.shown(opened.opened_at)),
-            confidence: confidence(phase, &current.rollout),
+            confidence: confidence.into(),
             last_seen_at: state.shown(current.rollout.last_at),
             deployment_id: None,
-            opened: (opened.digest, opened.opened_at),
-        })
+        };
+        Some(ServiceMatch { view, state: standing, confidence, opened: (opened.digest, opened.opened_at) })
     }
 }
 
 /// What several services say together.
-fn together(services: &[ServiceStanding]) -> (Standing, Option<Time>) {
+fn together(services: &[ServiceMatch]) -> (Standing, Option<Time>) {
     let count = |standing| services.iter().filter(|service| service.state == standing).count();
     let since = |standing| {
         let of_it = services.iter().filter(|service| service.state == standing);
-        of_it.filter_map(|service| service.since).max()
+        of_it.filter_map(|service| service.view.since).max()
     };
     let live = count(Standing::Live);
     let standing = if services.is_empty() {
@@ -351,74 +255,6 @@ fn together(services: &[ServiceStanding]) -> (Standing, Option<Time>) {
     (standing, since(standing))
 }
 
-/// The answer in words, with the next step where there is one.
-fn sentence(env: &EnvironmentName, band: Band, best: Option<&Match>) -> String {
-    let quoted = |found: &Match| {
-        let number = found.change.pr.map(|pr| format!(" (#{pr})")).unwrap_or_default();
-        format!("“{}”{number}", found.change.title)
-    };
-    match (band, best) {
-        (Band::Sure, Some(found)) => stands(env, &quoted(found), found),
-        (Band::Perhaps, Some(found)) => format!(
-            "It is not certain which change is meant. The nearest is {} in {} {}; ask again with its pull request's number or more of its title.",
-            quoted(found),
-            found.release.repository,
-            found.release.version
-        ),
-        (_, Some(found)) => format!(
-            "No known change fits. The nearest is {} in {} {}, which is something else; if the change has a pull request, ask for its number.",
-            quoted(found),
-            found.release.repository,
-            found.release.version
-        ),
-        (_, None) => {
-            "No known change fits. `landfall release list` shows which releases are known.".to_owned()
-        }
-    }
-}
-
-fn stands(env: &EnvironmentName, change: &str, found: &Match) -> String {
-    let since = found.since.map(|since| format!(" since {since}")).unwrap_or_default();
-    let first = &found.release;
-    let live = found.services.iter().filter(|service| service.state == Standing::Live).count();
-    let running = || {
-        let running = found.services.iter().map(|service| {
-            let version = service.running.version.clone().unwrap_or_else(|| service.running.digest.short());
-            format!("{} {version}", service.repository)
-        });
-        running.collect::<Vec<_>>().join(", ")
-    };
-    match found.state {
-        Standing::Live => format!("{change} is live in {env}{since}, with {}.", running()),
-        Standing::RollingOut => format!("{change} is rolling out in {env}{since}."),
-        Standing::PartlyLive if found.services.len() > 1 => {
-            format!("{change} is live in {live} of {} services of {env} that carry it.", found.services.len())
-        }
-        Standing::PartlyLive => {
-            format!("{change} is live in a part of {env}: two images run beside each other.")
-        }
-        Standing::RolledBack => {
-            let at = found.since.map(|since| format!(" at {since}")).unwrap_or_default();
-            format!("{change} was live in {env} and was rolled back{at}; {env} runs {} now.", running())
-        }
-        Standing::NotLive if found.services.is_empty() => format!(
-            "{change} is not live in {env}: nothing there was seen to run {}. {} is the first release that has it.",
-            first.repository, first.version
-        ),
-        Standing::NotLive => format!(
-            "{change} is not live in {env}, which runs {}. {} is the first release that has it.",
-            running(),
-            first.version
-        ),
-        Standing::Unknown | Standing::NoSuchChange => format!(
-            "{change} came with {} {}; whether {} contains it cannot be told from what is known of the releases' order.",
-            first.repository,
-            first.version,
-            running()
-        ),
-    }
-}
-
 impl From<&Matched> for MatchedWord {
     fn from(matched: &Matched) -> Self {
         let by = match matched.way {
@@ -429,6 +265,6 @@ impl From<&Matched> for MatchedWord {
             Way::Abbreviation => "abbreviation",
             Way::Synonym => "synonym",
         };
-        Self { asked: matched.asked.clone(), found: matched.found.clone(), by }
+        Self { asked: matched.asked.clone(), found: matched.found.clone(), by: by.into() }
     }
 }

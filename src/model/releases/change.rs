@@ -3,7 +3,6 @@
 use serde::de::Error as _;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::ToSchema;
 
 use super::classify::classify;
 use super::references::{is_reference, references};
@@ -14,7 +13,7 @@ pub const TITLE_BYTES_MAX: usize = 512;
 pub const CHANGES_MAX: usize = 1_000;
 
 /// Kinds of changes, as far as a reader cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// Something new, or something better.
@@ -34,7 +33,7 @@ pub enum ChangeKind {
 }
 
 /// Rules that decide a change's kind; the README of `releases`, "How changes are classified", has them in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// The publisher of the release said so.
@@ -65,7 +64,7 @@ pub enum Rule {
 ///
 /// Its JSON is `{kind, title, pr?, issue?, commit?, author?, rule?}`. On the way in `kind` may be missing: the title
 /// is classified then. A kind without a rule was given by who sent it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "Written")]
 pub struct Change {
     /// Its kind.
@@ -85,9 +84,8 @@ pub struct Change {
 }
 
 /// A change as it is read: the members in the order in which [`Change`] writes them.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = NewChange)]
-pub struct Written {
+#[derive(Deserialize)]
+struct Written {
     #[serde(default)]
     kind: Option<ChangeKind>,
     title: String,

@@ -1,7 +1,6 @@
 //! One release, and what becomes of it when it is told twice.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::change::Change;
 use super::order::key;
@@ -81,7 +80,7 @@ pub struct Conflict {
 }
 
 /// A field that was registered otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The field's name.
     pub field: &'static str,

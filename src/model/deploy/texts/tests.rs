@@ -43,49 +43,49 @@ fn every_caution_is_a_warning_with_what_to_do() {
     for (caution, kind, text) in [
         (
             Caution::Rollback,
-            WarningKind::Rollback,
+            DeployWarningKind::Rollback,
             "this is a rollback: it takes back 2 releases with 1 fix (1 of security)",
         ),
         (
             Caution::AlreadyRunning,
-            WarningKind::AlreadyRunning,
+            DeployWarningKind::AlreadyRunning,
             "staging was last seen to run this image already",
         ),
         (
             Caution::AlreadyLive,
-            WarningKind::AlreadyLive,
+            DeployWarningKind::AlreadyLive,
             "what staging runs contains the change already; deploying may not be needed",
         ),
         (
             Caution::RollingOut,
-            WarningKind::RollingOut,
+            DeployWarningKind::RollingOut,
             "a rollout of shop/pay is going on in staging; wait until it has settled, or end it first",
         ),
         (
             Caution::Failing { status: 404 },
-            WarningKind::Failing,
+            DeployWarningKind::Failing,
             "pulls of shop/pay fail in staging at the moment: the registry does not have it",
         ),
         (
             Caution::NoLiveToken,
-            WarningKind::NoLiveToken,
+            DeployWarningKind::NoLiveToken,
             "no cluster token of staging is accepted, so nodes cannot pull; the first commands make one and its pull \
              secret (or make it with create_token and use the command that it returns)",
         ),
         (
             Caution::DigestUnknown,
-            WarningKind::DigestUnknown,
+            DeployWarningKind::DigestUnknown,
             "no digest of the release is known, so the image is named by its tag, which can move; register the release's \
              digest to pin it",
         ),
         (
             Caution::NeverSeen,
-            WarningKind::NeverSeen,
+            DeployWarningKind::NeverSeen,
             "staging was never seen to run shop/pay: make sure that the environment and the names are right",
         ),
         (
             Caution::HeldByNodes,
-            WarningKind::PullPolicy,
+            DeployWarningKind::PullPolicy,
             "nodes of staging pulled this image before: those that still hold it ask for nothing under imagePullPolicy \
              IfNotPresent (the default for an image by digest), and Landfall may not see the rollout; with Always each \
              start asks",
@@ -97,47 +97,47 @@ fn every_caution_is_a_warning_with_what_to_do() {
                     container("deployment/pay:log", "IfNotPresent"),
                 ],
             },
-            WarningKind::PullPolicy,
+            DeployWarningKind::PullPolicy,
             "nodes that hold the image ask for nothing under the imagePullPolicy of deployment/pay:app (Never), \
              deployment/pay:log (IfNotPresent), and Landfall may not see the rollout; with Always each start asks",
         ),
         (
             Caution::ClusterUnknown { why: "it does not answer".into() },
-            WarningKind::ClusterUnknown,
+            DeployWarningKind::ClusterUnknown,
             "the cluster of staging did not say which workloads it has: it does not answer",
         ),
         (
             Caution::NoWorkload { namespace: "shop".into() },
-            WarningKind::NoWorkload,
+            DeployWarningKind::NoWorkload,
             "no workload of the namespace shop uses shop/pay, or not the one that was named: Landfall applies nothing \
              here. Make the workload first, or name its container with `workload` (KIND/NAME:CONTAINER)",
         ),
-        (secret(SecretFlaw::Absent), WarningKind::PullSecret, &of_secret("is not there")),
+        (secret(SecretFlaw::Absent), DeployWarningKind::PullSecret, &of_secret("is not there")),
         (
             secret(SecretFlaw::OtherKind),
-            WarningKind::PullSecret,
+            DeployWarningKind::PullSecret,
             &of_secret("is no pull secret (kubernetes.io/dockerconfigjson)"),
         ),
         (
             secret(SecretFlaw::OtherHost),
-            WarningKind::PullSecret,
+            DeployWarningKind::PullSecret,
             &of_secret("has no password for this proxy"),
         ),
         (
             secret(SecretFlaw::NotAccepted),
-            WarningKind::PullSecret,
+            DeployWarningKind::PullSecret,
             &of_secret("holds a token that is not accepted as this environment's cluster"),
         ),
         (
             Caution::WorkloadGuessed,
-            WarningKind::WorkloadGuessed,
+            DeployWarningKind::WorkloadGuessed,
             "nobody named the workload: the commands mean deployment/pay and a container of the image's name; say which \
              with `workload` (KIND/NAME:CONTAINER) and `namespace` if it is another",
         ),
     ] {
         let lost = Releases { count: 2, fixes: 1, security_fixes: 1, ..Releases::default() };
         let planned = Planned { lost, cautions: vec![caution], ..planned() };
-        assert_eq!(warnings(&planned), [Warning { kind, text: text.to_owned() }]);
+        assert_eq!(warnings(&planned), [DeployWarning { kind, text: text.to_owned() }]);
     }
 }
 

@@ -139,12 +139,12 @@ proptest! {
         let (log, now, ..) = disturbed(&observations, end, &steps);
         let state = folded_log(&log);
         let env = story::environment();
-        let story = questions::story(&state, &env, now, 1_000, None);
-        let starts: Vec<Time> = story.chapters.iter().rev().map(|it| it.deployment.started_at).collect();
+        let story = questions::detailed_timeline(&state, &env, now, 1_000, None);
+        let starts: Vec<Time> = story.deployments.iter().rev().map(|it| it.deployment.started_at).collect();
         prop_assert!(starts.is_sorted(), "{starts:?}");
         let running = questions::running(&state, &env, now);
         let overview = questions::overview(&state, [&env], now);
-        for place in &overview.places {
+        for place in &overview.environments {
             let latest = place.latest.as_ref();
             let shown = [place.last_seen_at, place.unconfirmed_since, latest.map(|latest| latest.started_at)];
             prop_assert!(shown.iter().flatten().all(|at| *at <= now), "{place:?}");

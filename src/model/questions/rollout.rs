@@ -1,7 +1,5 @@
 //! One change of one service, and what can be said of it.
 
-use std::sync::Arc;
-
 use crate::model::deployments::State;
 use crate::model::deployments::correction::{Assumption, Correction, Finding};
 use crate::model::deployments::evidence::EvidenceItem;
@@ -10,13 +8,13 @@ use crate::model::deployments::rollout::Rollout;
 use crate::model::deployments::rule::Rule;
 use crate::model::deployments::service::Service;
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::releases::{Named, Number, Relation, Release};
+use crate::model::releases::{Named, Relation};
 use crate::model::time::Time;
 
-use super::release::ReleaseView;
-use super::view::{
-    Change, ChangeEvidence, Confidence, CorrectionView, Image, Kind, Phase, PullEvidence, RuleView,
-};
+use super::convert::of_image;
+use super::image::{image, ordered_version, release_of, tag};
+use super::states::{Confidence, Kind, Phase};
+use crate::wire::{self, ChangeEvidence, Image, PullEvidence, ServiceChange};
 
 /// Most images that ran before a change and are looked through for releases that nobody registered.
 const RAN_MAX: usize = 64;
@@ -26,7 +24,7 @@ type Tagged<'a> = (&'a Digest, Option<&'a str>);
 
 /// One change of one service.
 #[derive(Clone)]
-pub(super) struct Step<'a> {
+pub(super) struct RolloutAt<'a> {
     pub(super) repository: &'a Repository,
     pub(super) service: &'a Service,
     pub(super) rollout: &'a Rollout,
@@ -40,7 +38,7 @@ pub(super) struct Step<'a> {
     pub(super) expected: u32,
 }
 
-impl Step<'_> {
+impl RolloutAt<'_> {
     pub(super) fn kind(&self, state: &State) -> Kind {
         let Some((from, from_tag)) = &self.from else { return Kind::Initial };
         let to = &self.rollout.digest;
@@ -63,7 +61,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn view(&self, state: &State) -> Change {
+    pub(super) fn view(&self, state: &State) -> ServiceChange {
         let kind = self.kind(state);
         let to = self.rollout.digest;
         let to_tagged = (&to, tag(self.rollout));
@@ -74,18 +72,21 @@ impl Step<'_> {
             }
             _ => {
                 let release = release_of(state, self.repository, &to, tag(self.rollout));
-                (release.map(|release| ReleaseView::from(release.as_ref())).into_iter().collect(), Vec::new())
+                (
+                    release.map(|release| wire::Release::from(release.as_ref())).into_iter().collect(),
+                    Vec::new(),
+                )
             }
         };
-        Change {
+        ServiceChange {
             repository: self.repository.clone(),
-            kind,
+            kind: kind.into(),
             from: self.from.as_ref().map(|(from, tag)| image(state, self.repository, from, *tag)),
             to: image(state, self.repository, &to, tag(self.rollout)),
-            state: self.state,
+            state: self.state.into(),
             started_at: state.shown(self.rollout.opened_at),
             settled_at: self.settled_at.map(|at| state.shown(at)),
-            confidence: confidence(self.state, self.rollout),
+            confidence: self.confidence().into(),
             releases,
             reverted,
             clients: self.rollout.nodes,
@@ -94,19 +95,20 @@ impl Step<'_> {
         }
     }
 
-    fn corrections(&self, state: &State) -> Vec<CorrectionView> {
+    fn corrections(&self, state: &State) -> Vec<wire::Correction> {
         let view = |correction: &Correction| {
             let tag = correction.tag.as_ref().map(Tag::as_str);
             let image = image(state, self.repository, &correction.digest, tag);
             let text = in_sentence(correction, &image);
-            let (at, was, now) = (state.shown(correction.at), correction.was, correction.now);
-            CorrectionView { at, image, was, now, rule: correction.rule.into(), text }
+            let (was, now) = (correction.was.into(), correction.now.into());
+            let (at, rule) = (state.shown(correction.at), correction.rule.into());
+            wire::Correction { at, image, was, now, rule, text }
         };
         self.rollout.corrections.iter().map(view).collect()
     }
 
     /// The rules that spoke: by which it took over, what was set aside, whether it is over, what it is.
-    fn rules(&self) -> Vec<RuleView> {
+    fn rules(&self) -> Vec<wire::Rule> {
         let mut rules = vec![self.rule];
         let spoke = [
             (self.rollout.is_shared, Rule::SharedAddress),
@@ -115,20 +117,20 @@ impl Step<'_> {
             (self.from.is_some(), Rule::Order),
         ];
         rules.extend(spoke.into_iter().filter(|(spoke, rule)| *spoke && *rule != self.rule).map(|it| it.1));
-        rules.into_iter().map(RuleView::from).collect()
+        rules.into_iter().map(Into::into).collect()
     }
 
     /// The releases after `low` up to and with `high`: those of the catalogue, and the latest images that ran here of
     /// which it knows nothing, by the versions that their tags name.
-    fn between(&self, state: &State, low: Tagged<'_>, high: Tagged<'_>) -> Vec<ReleaseView> {
+    fn between(&self, state: &State, low: Tagged<'_>, high: Tagged<'_>) -> Vec<wire::Release> {
         let (catalogue, repository) = (state.catalogue(), self.repository);
         let version_of = |(digest, tag): Tagged<'_>| ordered_version(state, repository, digest, tag);
         let (low_version, high_version) = (version_of(low), version_of(high));
         let low = Named { digest: low.0, version: low_version.as_deref() };
         let high = Named { digest: high.0, version: high_version.as_deref() };
         let known = catalogue.between(repository, low, high);
-        let mut releases: Vec<ReleaseView> =
-            known.into_iter().map(|it| ReleaseView::from(it.as_ref())).collect();
+        let mut releases: Vec<wire::Release> =
+            known.into_iter().map(|it| wire::Release::from(it.as_ref())).collect();
         for rollout in self.ran() {
             if release_of(state, repository, &rollout.digest, tag(rollout)).is_some()
                 || releases.iter().any(|release| release.digest == Some(rollout.digest))
@@ -143,7 +145,7 @@ impl Step<'_> {
             };
             if rollout.digest == *high.digest || lies_between() {
                 let since = state.shown(rollout.opened_at);
-                releases.push(ReleaseView::of_image(repository, rollout.digest, version, since));
+                releases.push(of_image(repository, rollout.digest, version, since));
             }
         }
         releases
@@ -166,6 +168,11 @@ impl Step<'_> {
         }
         ran.reverse();
         ran
+    }
+
+    /// Confidence in it.
+    pub(super) fn confidence(&self) -> Confidence {
+        confidence(self.state, self.rollout)
     }
 
     /// "9 of 12 nodes within 6 min; 2 stragglers".
@@ -197,9 +204,9 @@ impl Step<'_> {
     }
 
     pub(super) fn evidence(&self, state: &State) -> ChangeEvidence {
-        let mut items: Vec<&EvidenceItem> = self.rollout.evidence.iter().collect();
-        items.sort_by_key(|item| item.at);
-        let pulls = items.into_iter().map(|item| PullEvidence::new(state, item)).collect();
+        let mut seen: Vec<&EvidenceItem> = self.rollout.evidence.iter().collect();
+        seen.sort_by_key(|seen| seen.at);
+        let pulls = seen.into_iter().map(|seen| pull(state, seen)).collect();
         ChangeEvidence {
             repository: self.repository.clone(),
             digest: self.rollout.digest,
@@ -212,22 +219,20 @@ impl Step<'_> {
     }
 }
 
-impl PullEvidence {
-    fn new(state: &State, item: &EvidenceItem) -> Self {
-        Self {
-            at: state.shown(item.at),
-            source: item.grade.source(),
-            client: item.place.clone(),
-            tag: item.tag.as_ref().map(|tag| tag.as_str().to_owned()),
-            grade: item.grade,
-            arrived: item.arrived,
-        }
+fn pull(state: &State, seen: &EvidenceItem) -> PullEvidence {
+    PullEvidence {
+        at: state.shown(seen.at),
+        source: seen.grade.source().into(),
+        client: seen.place.clone(),
+        tag: seen.tag.as_ref().map(|tag| tag.as_str().to_owned()),
+        grade: seen.grade.into(),
+        arrived: seen.arrived,
     }
 }
 
 /// "v2.3.0 seemed to be back with a pull by 10.0.1.7; it was a straggler (rule 8, stragglers)".
 fn in_sentence(correction: &Correction, image: &Image) -> String {
-    let name = image.version.clone().unwrap_or_else(|| image.digest.short());
+    let name = image.label();
     let by = correction.client.as_ref().map(|client| format!(" with a pull by {client}")).unwrap_or_default();
     let was = match correction.was {
         Assumption::Replaced => "was thought to be replaced".to_owned(),
@@ -244,18 +249,17 @@ fn in_sentence(correction: &Correction, image: &Image) -> String {
 }
 
 /// "payment rolled back from v2.3.1 to v2.3.0 (9 nodes within 6 min)".
-pub(super) fn sentence(change: &Change) -> String {
+pub(super) fn sentence(change: &ServiceChange) -> String {
     let name = change.repository.as_str().rsplit('/').next().unwrap_or_default();
-    let of = |image: &Image| image.version.clone().unwrap_or_else(|| image.digest.short());
-    let to = of(&change.to);
-    let from = change.from.as_ref().map(of).unwrap_or_default();
+    let to = change.to.label();
+    let from = change.from.as_ref().map(Image::label).unwrap_or_default();
     let what = match change.kind {
-        Kind::Initial => format!("{name} {to} appeared"),
-        Kind::Upgrade => format!("{name} upgraded from {from} to {to}"),
-        Kind::Rollback => format!("{name} rolled back from {from} to {to}"),
-        Kind::Restore => format!("{name} restored from {from} to {to}"),
-        Kind::Rebuild => format!("{name} {to} rebuilt"),
-        Kind::Changed => format!("{name} changed from {from} to {to}"),
+        wire::Kind::Initial => format!("{name} {to} appeared"),
+        wire::Kind::Upgrade => format!("{name} upgraded from {from} to {to}"),
+        wire::Kind::Rollback => format!("{name} rolled back from {from} to {to}"),
+        wire::Kind::Restore => format!("{name} restored from {from} to {to}"),
+        wire::Kind::Rebuild => format!("{name} {to} rebuilt"),
+        wire::Kind::Changed | wire::Kind::Unlisted(_) => format!("{name} changed from {from} to {to}"),
     };
     format!("{what} ({})", change.reason)
 }
@@ -263,59 +267,6 @@ pub(super) fn sentence(change: &Change) -> String {
 pub(super) fn confidence(state: Phase, rollout: &Rollout) -> Confidence {
     let is_settled = matches!(state, Phase::Settled | Phase::Aborted);
     if is_settled && rollout.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
-}
-
-pub(super) fn tag(rollout: &Rollout) -> Option<&str> {
-    rollout.tag.as_ref().map(Tag::as_str)
-}
-
-pub(super) fn image(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Image {
-    let release = release_of(state, repository, digest, tag);
-    Image {
-        digest: *digest,
-        version: version(state, repository, digest, tag),
-        release_id: release.map(|release| release.id.clone()),
-    }
-}
-
-/// The release that an image belongs to: by its digest, by the version in its labels, which may have been learned in
-/// another repository, or by its tag where that release knows no image.
-pub(super) fn release_of<'a>(
-    state: &'a State,
-    repository: &Repository,
-    digest: &Digest,
-    tag: Option<&str>,
-) -> Option<&'a Arc<Release>> {
-    let line = state.catalogue().line(repository)?;
-    let by_label = || line.with_version(state.labelled_version(digest)?);
-    let by_tag = || line.with_version(tag?).filter(|release| release.digest().is_none());
-    line.with_digest(digest).or_else(by_label).or_else(by_tag)
-}
-
-/// From the catalogue, else from the image's labels, else the tag it was pulled by.
-pub(super) fn version(
-    state: &State,
-    repository: &Repository,
-    digest: &Digest,
-    tag: Option<&str>,
-) -> Option<String> {
-    let released = release_of(state, repository, digest, tag);
-    let released = released.map(|release| release.version.as_str());
-    released.or_else(|| state.labelled_version(digest)).or(tag).map(str::to_owned)
-}
-
-/// A version that can tell an order: a tag such as `latest` names no version.
-pub(super) fn ordered_version(
-    state: &State,
-    repository: &Repository,
-    digest: &Digest,
-    tag: Option<&str>,
-) -> Option<String> {
-    let line = state.catalogue().line(repository);
-    match line.and_then(|line| line.with_digest(digest)) {
-        Some(released) => Some(released.version.clone()),
-        None => version(state, repository, digest, tag.filter(|tag| Number::parse(tag).is_some())),
-    }
 }
 
 /// "40 s", "6 min", "2 h".

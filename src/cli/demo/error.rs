@@ -1,0 +1,43 @@
+//! Why the demo did not work.
+
+use std::io;
+
+use super::client::PullError;
+use crate::cli::error::CommandError;
+
+/// Why the demo did not work, where neither the server nor a client command says it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DemoError {
+    /// The system refused something that the demo needs.
+    #[error("the demo cannot {doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// Why it did not work.
+        source: io::Error,
+    },
+    /// A pull did not work.
+    #[error("a pull of the demo failed: {0}")]
+    Pull(#[from] PullError),
+    /// What was pulled did not show.
+    #[error("{environment} did not settle on {repository} {version} within {waited_s} s")]
+    NotSettled {
+        /// In which environment.
+        environment: &'static str,
+        /// Of which repository.
+        repository: &'static str,
+        /// Which version was pulled.
+        version: &'static str,
+        /// For how long it was awaited, in seconds.
+        waited_s: u64,
+    },
+}
+
+impl CommandError for DemoError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::System { .. } => 71,                     // EX_OSERR
+            Self::Pull(_) | Self::NotSettled { .. } => 70, // EX_SOFTWARE
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The names and times that a question is understood with.
+
+use crate::model::time::Time;
+
+/// What a question can be about.
+pub struct World<'a> {
+    /// The environments.
+    pub environments: Vec<Environment<'a>>,
+    /// The repositories, with the versions that are known of them.
+    pub repositories: Vec<Repository<'a>>,
+    /// The tokens that people gave a name.
+    pub tokens: Vec<Token<'a>>,
+    /// When the question is asked.
+    pub now: Time,
+    /// When the latest rollback in this environment (or anywhere) began, if there was one.
+    pub latest_rollback: &'a dyn Fn(Option<&str>) -> Option<Time>,
+}
+
+/// An environment, as people name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is, for people. Its words name it too.
+    pub description: &'a str,
+}
+
+/// A repository, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Repository<'a> {
+    /// Its whole name.
+    pub name: &'a str,
+    /// Its versions.
+    pub versions: Vec<&'a str>,
+}
+
+/// A token.
+#[derive(Clone, Copy, Debug)]
+pub struct Token<'a> {
+    /// Whose it is.
+    pub environment: &'a str,
+    /// Its name.
+    pub name: &'a str,
+}

@@ -1,0 +1,208 @@
+//! A service as it looks at a time.
+
+use std::borrow::Cow;
+
+use super::image::{image, tag};
+use super::rollout::{RolloutAt, confidence};
+use super::states::Phase;
+use crate::model::deployments::attempts::Attempt;
+use crate::model::deployments::candidate::Candidate;
+use crate::model::deployments::current::Current;
+use crate::model::deployments::past::Outcome;
+use crate::model::deployments::past::PastRollout;
+use crate::model::deployments::rollout::Rollout;
+use crate::model::deployments::rule::Rule;
+use crate::model::deployments::service::Service;
+use crate::model::deployments::{EnvironmentState, State};
+use crate::model::names::EnvironmentName;
+use crate::model::oci::Repository;
+use crate::model::time::Time;
+use crate::wire::RunningService;
+
+/// A service as it looks at a time. Its times are on the log's own line, `now` is too: what is shown of them is what
+/// [`State::shown`] makes of them.
+pub(super) struct ServiceAt<'a> {
+    pub(super) state: &'a State,
+    pub(super) repository: &'a Repository,
+    pub(super) service: Cow<'a, Service>,
+    pub(super) now: Time,
+}
+
+/// The services of `env` at `now`, in the order of their repositories.
+pub(super) fn services_at<'a>(state: &'a State, env: &EnvironmentName, now: Time) -> Vec<ServiceAt<'a>> {
+    let services = state.environment(env).into_iter().flat_map(EnvironmentState::services);
+    services.map(|(repository, service)| ServiceAt::of(state, repository, service, now)).collect()
+}
+
+impl<'a> ServiceAt<'a> {
+    pub(super) fn of(state: &'a State, repository: &'a Repository, service: &'a Service, now: Time) -> Self {
+        let now = state.time().now(now);
+        Self { state, repository, service: service.at(now, state.rules().settle), now }
+    }
+}
+
+impl ServiceAt<'_> {
+    /// What runs; `gap_at` is when observations of the environment were last missing.
+    pub(super) fn running(&self, gap_at: Option<Time>) -> Option<RunningService> {
+        let settle = self.state.rules().settle;
+        let (rollout, state) = (&self.service.current()?.rollout, self.phase_now()?);
+        let image = image(self.state, self.repository, &rollout.digest, tag(rollout));
+        let is_silent = self.now.since(rollout.last_at) > settle;
+        let is_behind_gap = gap_at.is_some_and(|gap| gap > rollout.last_at);
+        Some(RunningService {
+            repository: self.repository.clone(),
+            digest: rollout.digest,
+            version: image.version,
+            release_id: image.release_id,
+            since: self.state.shown(rollout.opened_at),
+            state: state.into(),
+            confidence: confidence(state, rollout).into(),
+            last_seen_at: self.state.shown(rollout.last_at),
+            clients: rollout.nodes,
+            unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.shown(rollout.last_at)),
+        })
+    }
+
+    pub(super) fn phase(&self, current: &Current) -> Phase {
+        let settles_at = current.settles_at(self.state.rules().settle);
+        if settles_at <= self.now { Phase::Settled } else { Phase::RollingOut }
+    }
+
+    /// The state of what runs; `mixed` where another image runs beside it.
+    pub(super) fn phase_now(&self) -> Option<Phase> {
+        let (current, settle) = (self.service.current()?, self.state.rules().settle);
+        let mut candidates = self.service.candidates(self.now, settle);
+        let is_mixed =
+            candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
+        Some(if is_mixed { Phase::Mixed } else { self.phase(current) })
+    }
+
+    /// Every change, in the order in which they opened.
+    pub(super) fn rollouts(&self) -> Vec<RolloutAt<'_>> {
+        self.rollouts_since(Time::from_ms(i64::MIN)).0
+    }
+
+    /// The changes that opened at `since` or later, in that order, and whether there are none before.
+    pub(super) fn rollouts_since(&self, since: Time) -> (Vec<RolloutAt<'_>>, bool) {
+        let (mut is_all, mut older) = (true, 0);
+        let mut rollouts: Vec<RolloutAt<'_>> = Vec::new();
+        for past in self.service.past().rev() {
+            if past.rollout.opened_at >= since {
+                rollouts.push(self.past(past));
+                continue;
+            }
+            is_all = false;
+            // They stand in the order in which they ended. A claim opens before the second takeover after it, so
+            // behind three images that ran before `since` there are none after it.
+            older += usize::from(past.outcome == Outcome::Replaced);
+            if older == 3 {
+                break;
+            }
+        }
+        let now = self.rollouts_now();
+        is_all &= now.iter().all(|rollout| rollout.rollout.opened_at >= since);
+        rollouts.extend(now.into_iter().filter(|rollout| rollout.rollout.opened_at >= since));
+        rollouts.sort_by_key(|rollout| (rollout.rollout.opened_at, rollout.rollout.digest));
+        (rollouts, is_all)
+    }
+
+    /// Time when the latest image that ran opened.
+    pub(super) fn newest(&self) -> Option<Time> {
+        self.service.current().map(|current| current.rollout.opened_at)
+    }
+
+    /// Time when the change opened that gave a deployment this identifier.
+    pub(super) fn opened_at(&self, id: &str) -> Option<Time> {
+        let identity = identity(id)?;
+        let is_it = |rollout: &&Rollout| self.service.identity(rollout) == identity;
+        let now = || self.rollouts_now().into_iter().map(|rollout| rollout.rollout).find(is_it);
+        self.service.opened_at(identity).or_else(|| now().map(|rollout| rollout.opened_at))
+    }
+
+    /// The image that runs, and those that claim to follow it.
+    fn rollouts_now(&self) -> Vec<RolloutAt<'_>> {
+        let settle = self.state.rules().settle;
+        let Some(current) = self.service.current() else { return Vec::new() };
+        let mut rollouts: Vec<RolloutAt<'_>> = self
+            .service
+            .candidates(self.now, settle)
+            .map(|candidate| self.candidate(current, candidate))
+            .collect();
+        let state = self.phase(current);
+        rollouts.push(RolloutAt {
+            repository: self.repository,
+            service: &self.service,
+            rollout: &current.rollout,
+            from: current.from.as_ref().map(|from| (from.digest, from.tag())),
+            state,
+            progressed_at: current.progressed_at(),
+            settled_at: (state == Phase::Settled).then(|| current.settles_at(settle)),
+            ran_before: current.ran_before,
+            rule: current.rule,
+            stragglers: current.stragglers,
+            expected: current.expected(),
+        });
+        rollouts
+    }
+
+    fn past<'b>(&'b self, past: &'b PastRollout) -> RolloutAt<'b> {
+        RolloutAt {
+            repository: self.repository,
+            service: &self.service,
+            rollout: &past.rollout,
+            from: past.from.as_ref().map(|from| (from.digest, from.tag())),
+            state: match past.outcome {
+                Outcome::Replaced => Phase::Settled,
+                Outcome::Mixed => Phase::Mixed,
+                Outcome::Aborted => Phase::Aborted,
+            },
+            progressed_at: past.progressed_at,
+            settled_at: past.settled_at,
+            ran_before: past.ran_before,
+            rule: past.rule,
+            stragglers: past.stragglers,
+            expected: past.expected,
+        }
+    }
+
+    fn candidate<'b>(&'b self, current: &'b Current, candidate: &'b Candidate) -> RolloutAt<'b> {
+        let settle = self.state.rules().settle;
+        RolloutAt {
+            repository: self.repository,
+            service: &self.service,
+            rollout: &candidate.rollout,
+            from: Some((current.rollout.digest, tag(&current.rollout))),
+            state: match candidate.outcome(self.now, settle) {
+                None | Some(Outcome::Replaced) => Phase::RollingOut,
+                Some(Outcome::Mixed) => Phase::Mixed,
+                Some(Outcome::Aborted) => Phase::Aborted,
+            },
+            progressed_at: candidate.rollout.last_arrival(),
+            settled_at: None,
+            ran_before: candidate.ran_before,
+            rule: Rule::Share,
+            stragglers: 0,
+            expected: candidate.nodes_to_complete(current, settle),
+        }
+    }
+}
+
+/// What an identifier stands for, if it can be one.
+fn identity(id: &str) -> Option<u64> {
+    u64::from_str_radix(id.strip_prefix("dep_")?, 16).ok()
+}
+
+/// What could not be pulled, in the order of the repositories; what a pull that looks well shows to work is cleared.
+pub(super) fn attempts<'a>(
+    tracked: Option<&'a EnvironmentState>,
+    asked: &'a [ServiceAt<'_>],
+) -> impl Iterator<Item = (&'a Repository, Attempt)> {
+    tracked.into_iter().flat_map(|tracked| tracked.attempts().iter()).flat_map(|(repository, attempts)| {
+        let place = asked.binary_search_by(|asked| asked.repository.cmp(repository));
+        let ended = place.map_or(&[][..], |place| asked[place].service.completed());
+        attempts.iter().map(move |attempt| {
+            let cleared_at = ended.iter().find_map(|ended| attempt.cleared_by(ended)).or(attempt.cleared_at);
+            (repository, Attempt { cleared_at, ..attempt.clone() })
+        })
+    })
+}

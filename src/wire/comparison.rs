@@ -1,0 +1,94 @@
+//! Releases that an environment lacks, and differences of two environments.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::deployments::Image;
+use super::release::Release;
+use super::running::Incomplete;
+use super::words::Ahead;
+use crate::model::names::EnvironmentName;
+use crate::model::oci::Repository;
+use crate::model::time::Time;
+
+/// Releases that an environment lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Missing {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// As of when.
+    pub at: Time,
+    /// No service is behind the latest release that is known of it.
+    pub up_to_date: bool,
+    /// Service by service, in the order of the repositories.
+    pub services: Vec<MissingService>,
+    /// Gaps that the answer may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
+}
+
+/// Releases that one service lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MissingService {
+    /// The service's repository.
+    pub repository: Repository,
+    /// The image that it runs.
+    pub running: Image,
+    /// The latest release: in the order of releases, without pre-releases unless one is running. None where no
+    /// release of the repository is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Release>,
+    /// Nothing is missing, as far as the catalogue knows.
+    pub up_to_date: bool,
+    /// The releases after the running one, in publishing order.
+    pub missing: Vec<Release>,
+    /// Number of fixes in those, security fixes among them.
+    pub fixes: usize,
+    /// Their pull requests, in rising order.
+    pub pull_requests: Vec<u64>,
+    /// Age of the first missing release, in whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind_since_s: Option<i64>,
+}
+
+/// Two environments, service by service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Comparison {
+    /// The left environment.
+    pub left: EnvironmentName,
+    /// The right environment.
+    pub right: EnvironmentName,
+    /// Time when the left one is looked at.
+    pub left_at: Time,
+    /// Time when the right one is looked at.
+    pub right_at: Time,
+    /// Service by service, in the order of the repositories.
+    pub services: Vec<ComparedService>,
+    /// Gaps in what is known of the left environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_incomplete: Option<Incomplete>,
+    /// Gaps in what is known of the right environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right_incomplete: Option<Incomplete>,
+}
+
+/// One service on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ComparedService {
+    /// The service's repository.
+    pub repository: Repository,
+    /// The image that the left side runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<Image>,
+    /// The image that the right side runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right: Option<Image>,
+    /// The relation of the two sides.
+    pub relation: Ahead,
+    /// The releases that one side has and the other lacks, in publishing order.
+    pub releases: Vec<Release>,
+    /// Number of fixes in those releases, security fixes among them.
+    pub fixes: usize,
+    /// The pull requests of those releases, in rising order.
+    pub pull_requests: Vec<u64>,
+}

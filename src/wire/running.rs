@@ -1,0 +1,137 @@
+//! Services that run in an environment, pulls that fail there, and gaps in what is known of it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::words::{Confidence, Phase};
+use crate::model::names::{EnvironmentName, TokenId};
+use crate::model::oci::{Digest, Reference, Repository};
+use crate::model::time::Time;
+
+/// Services that run in an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Running {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// As of when.
+    pub at: Time,
+    /// Service by service, in the order of the repositories.
+    pub services: Vec<RunningService>,
+    /// References that somebody tries to pull and cannot, in the order of the repositories.
+    pub failing: Vec<FailedAttempt>,
+    /// Gaps that the answer may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
+}
+
+/// The image that one service runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunningService {
+    /// The service's repository.
+    pub repository: Repository,
+    /// The digest that most of it runs, as far as the pulls tell.
+    pub digest: Digest,
+    /// Its version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its release, where the catalogue has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_id: Option<String>,
+    /// Since when: the first evidence.
+    pub since: Time,
+    /// `mixed` where another image runs beside it.
+    pub state: Phase,
+    /// Confidence in that.
+    pub confidence: Confidence,
+    /// The latest pull that showed it. A node that has the image may ask for nothing: this is "last seen".
+    pub last_seen_at: Time,
+    /// Number of nodes that showed it.
+    pub clients: u32,
+    /// No pull has confirmed the answer since: for longer than the settle time, or since before a gap in the log. A
+    /// node that has an image under `IfNotPresent` asks for nothing, so silence is no news, good or bad.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_since: Option<Time>,
+}
+
+/// A reference that could not be pulled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailedAttempt {
+    /// Of which service.
+    pub repository: Repository,
+    /// The request as it was asked.
+    #[schema(value_type = String)]
+    pub reference: Reference,
+    /// The latest refusal's status.
+    pub status: u16,
+    /// The cause, in words.
+    pub cause: Cow<'static, str>,
+    /// The first refusal.
+    pub first_at: Time,
+    /// The latest refusal.
+    pub last_at: Time,
+    /// Number of refusals.
+    pub count: u64,
+    /// Time when it worked after all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cleared_at: Option<Time>,
+}
+
+/// A pull by a person's machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LocalPull {
+    /// The repository.
+    pub repository: Repository,
+    /// Its top-level digest.
+    pub digest: Digest,
+    /// Its version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The time of it.
+    pub at: Time,
+    /// From where.
+    pub client: Arc<str>,
+    /// By which program.
+    pub agent: Arc<str>,
+    /// The reason why it counts as local.
+    pub reason: Arc<str>,
+}
+
+/// Gaps in what is known of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Incomplete {
+    /// Number of services that were forgotten, those that were silent for longest first, because the environment had more than
+    /// are kept. One that runs may be among them, and one that comes back looks new.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub services_forgotten: u64,
+    /// Number of refused requests that are not listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refusals_left_out: u64,
+    /// The latest stretches of which not every pull is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
+    /// The same in words.
+    pub text: String,
+}
+
+/// A stretch of which not every pull is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = GapView)]
+pub struct Gap {
+    /// Time when the first pull was lost.
+    pub from: Time,
+    /// Time when pulls were kept again.
+    pub until: Time,
+    /// Number of requests that were lost.
+    pub lost: u64,
+    /// The token that made more requests than are kept; none where the log could not be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenId>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
