@@ -69,7 +69,7 @@ use fold::{Fold, Views};
 use local::Local;
 #[cfg(test)]
 use local::journal;
-use recorder::{Recorder, Writer};
+use recorder::{QUEUE_ENTRIES_MAX, Recorder, Writer};
 
 /// Before the slow pass begins, so that damage of a small log is known at once.
 const SCRUB_PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -136,7 +136,7 @@ impl Log {
         counters: Counters,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let (log, writer, fold) = Self::assemble(engine, rules, counters, clock)?;
+        let (log, writer, fold) = Self::assemble(engine, rules, counters, clock, QUEUE_ENTRIES_MAX)?;
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
             spawned.map_err(|source| OpenError::Io { path: "a thread of the log".into(), source })
@@ -147,17 +147,18 @@ impl Log {
         Ok(log)
     }
 
-    /// A log without threads: whoever calls the steps of its writer and its fold makes it go.
+    /// A log without threads, which goes by the steps of its writer and its fold. `entries_max` may wait for the writer.
     fn assemble(
         engine: Arc<dyn Engine>,
         rules: Rules,
         counters: Counters,
         clock: Clock,
+        entries_max: usize,
     ) -> Result<(Self, Writer, Fold), OpenError> {
         let (fold, sender) = Fold::open(engine.clone(), &rules, &counters, clock.clone())?;
         let views = fold.views();
         let last_stamp = views.latest().state.time().last_told();
-        let (recorder, writer) = recorder::new(engine, counters, clock, last_stamp, sender);
+        let (recorder, writer) = recorder::new(entries_max, engine, counters, clock, last_stamp, sender);
         let (turn, threads, stops) = (Turn::default(), Arc::default(), Arc::default());
         Ok((Self { recorder, views, rules, turn, threads, stops }, writer, fold))
     }

@@ -28,6 +28,8 @@ use clients::Clients;
 use history::History;
 use world::{InMemory, OnDisk, Tap, World};
 
+/// Observations that may wait: a few, for they take memory at each opening.
+const QUEUE_ENTRIES_MAX: usize = 256;
 /// Steps of a run.
 const STEPS: u64 = 150;
 /// Seeds that find a planted fault, at most.
@@ -72,7 +74,8 @@ fn open(world: &mut impl World, clock: &Arc<Mutex<SetClock>>) -> Result<Process,
     let counters = Counters::default();
     let tap = Arc::new(Tap::new(world.open(&counters)?));
     let (engine, rules) = (tap.clone(), Rules::default());
-    let (log, writer, mut fold) = Log::assemble(engine, rules, counters, Clock::of(clock.clone()))?;
+    let (log, writer, mut fold) =
+        Log::assemble(engine, rules, counters, Clock::of(clock.clone()), QUEUE_ENTRIES_MAX)?;
     fold.set_snapshot_events(9);
     Ok(Process { log, writer, fold, tap })
 }
