@@ -1,11 +1,6 @@
-//! The durable log: one writer, group commit, and what is folded from it.
+//! The durable log, and what is folded from it.
 //!
-//! ```text
-//! record/append → bounded queue → recorder: one frame of the journal for all that wait → view: fold, publish
-//!                                                                                       → keeper: into the database
-//! ```
-//!
-//! The log is the database and what the journal has beyond it. It is the ground state. Everything that is folded from it can be thrown away and folded again.
+//! The log is the ground state. Everything that is folded from it can be thrown away and folded again.
 #![doc = include_str!("README.md")]
 
 mod acts;
@@ -65,10 +60,11 @@ use crate::model::time::{Span, Time};
 use counters::Counters;
 use decide::Turn;
 use engine::Engine;
-use fold::{Fold, Views};
+use fold::Fold;
 use local::Local;
 #[cfg(test)]
 use local::journal;
+use publisher::Views;
 use recorder::{QUEUE_ENTRIES_MAX, Recorder, Writer};
 
 /// Before the slow pass begins, so that damage of a small log is known at once.
