@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::error::AppendError;
-use super::fold::Views;
+use super::publisher::Views;
 use super::recorder::Recorder;
 use super::view::View;
 use crate::model::event::Event;

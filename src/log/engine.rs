@@ -270,8 +270,11 @@ pub(super) struct Whole {
     /// The base snapshot's bytes; empty where nothing was removed yet.
     pub(super) base: Box<dyn AsRef<[u8]> + Send>,
     /// All events as bytes, with their numbers.
-    pub(super) events: Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Fault>> + Send>,
+    pub(super) events: RawEvents,
 }
+
+/// Events as bytes in log order, each with its number.
+pub(super) type RawEvents = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Fault>> + Send>;
 
 /// How an engine is.
 #[derive(Clone, Debug, Default)]

@@ -10,14 +10,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 
 use super::counters::{Counters, ForgottenGauges};
 use super::engine::{Engine, Numbered, Snapshot};
 use super::error::{AppendError, OpenError};
-use super::publisher::{Published, Publisher, Subscribers};
+use super::publisher::{Publisher, Views};
 use super::snapshot;
 use super::view::View;
 use crate::clock::Clock;
@@ -68,29 +67,12 @@ impl Drop for FoldSender {
     }
 }
 
-/// The published views.
-#[derive(Clone)]
-pub(super) struct Views {
-    latest: Arc<ArcSwap<View>>,
-    subscribers: Subscribers,
-}
-
-impl Views {
-    pub(super) fn latest(&self) -> Arc<View> {
-        self.latest.load_full()
-    }
-
-    pub(super) fn follow(&self) -> broadcast::Receiver<Arc<Published>> {
-        self.subscribers.subscribe()
-    }
-}
-
 /// The one that folds.
 pub(super) struct Fold {
     messages: Receiver<Message>,
     view: View,
-    views: Views,
     publisher: Publisher,
+    views: Views,
     clock: Clock,
     panics: Counter,
     forgotten: ForgottenGauges,
@@ -131,15 +113,14 @@ impl Fold {
     ) -> Result<(Self, FoldSender), OpenError> {
         let view = snapshot::begin(&*engine, rules)?;
         let (sender, messages) = sync_channel(MESSAGES_MAX);
-        let (publisher, subscribers) = Publisher::new();
-        let views = Views { latest: Arc::new(ArcSwap::from_pointee(view.clone())), subscribers };
+        let (publisher, views) = Publisher::new(&view);
         let mut fold = Self {
             messages,
             snapshot_at: view.applied,
             snapshot_events: SNAPSHOT_EVENTS,
             view,
-            views,
             publisher,
+            views,
             published_at: clock.instant(),
             clock,
             panics: counters.fold_panics.clone(),
@@ -279,9 +260,8 @@ impl Fold {
     }
 
     fn publish(&mut self) {
-        self.views.latest.store(Arc::new(self.view.clone()));
+        self.publisher.publish(&self.view);
         self.forgotten.show(self.view.state.forgotten());
-        self.publisher.publish();
         self.is_ahead = false;
     }
 

@@ -1,11 +1,6 @@
-//! The durable log: one writer, group commit, and what is folded from it.
+//! The durable log, and what is folded from it.
 //!
-//! ```text
-//! record/append → bounded queue → recorder: one frame of the journal for all that wait → view: fold, publish
-//!                                                                                       → keeper: into the database
-//! ```
-//!
-//! The log is the database and what the journal has beyond it. It is the ground state. Everything that is folded from it can be thrown away and folded again.
+//! The log is the ground state. Everything that is folded from it can be thrown away and folded again.
 #![doc = include_str!("README.md")]
 
 mod acts;
@@ -66,11 +61,12 @@ use crate::model::time::{Span, Time};
 use counters::Counters;
 use decide::Turn;
 use engine::Engine;
-use fold::{Fold, Views};
+use fold::Fold;
 use local::Local;
 #[cfg(test)]
 use local::journal;
-use recorder::{Recorder, Writer};
+use publisher::Views;
+use recorder::{QUEUE_ENTRIES_MAX, Recorder, Writer};
 
 /// Before the slow pass begins, so that damage of a small log is known at once.
 const SCRUB_PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -137,7 +133,7 @@ impl Log {
         counters: Counters,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let (log, writer, fold) = Self::assemble(engine, rules, counters, clock)?;
+        let (log, writer, fold) = Self::assemble(engine, rules, counters, clock, QUEUE_ENTRIES_MAX)?;
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
             spawned.map_err(|source| OpenError::Io { path: "a thread of the log".into(), source })
@@ -148,17 +144,18 @@ impl Log {
         Ok(log)
     }
 
-    /// A log without threads: whoever calls the steps of its writer and its fold makes it go.
+    /// A log without threads, which goes by the steps of its writer and its fold. `entries_max` may wait for the writer.
     fn assemble(
         engine: Arc<dyn Engine>,
         rules: Rules,
         counters: Counters,
         clock: Clock,
+        entries_max: usize,
     ) -> Result<(Self, Writer, Fold), OpenError> {
         let (fold, sender) = Fold::open(engine.clone(), &rules, &counters, clock.clone())?;
         let views = fold.views();
         let last_stamp = views.latest().state.time().last_shown();
-        let (recorder, writer) = recorder::new(engine, counters, clock, last_stamp, sender);
+        let (recorder, writer) = recorder::new(entries_max, engine, counters, clock, last_stamp, sender);
         let (turn, threads, stops) = (Turn::default(), Arc::default(), Arc::default());
         Ok((Self { recorder, views, rules, turn, threads, stops }, writer, fold))
     }

@@ -1,9 +1,12 @@
-//! The publisher: sends events that were folded to those who follow. Nothing is gathered while nobody does.
+//! The publisher: replaces the view that readers see, and sends events that were folded to those who follow. Nothing is
+//! gathered while nobody does.
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::broadcast;
 
+use super::view::View;
 use crate::model::event::{Event, Object};
 
 /// Publications that wait for a slow follower.
@@ -22,22 +25,38 @@ pub struct Published {
 
 /// The fold's end.
 pub(super) struct Publisher {
-    subscribers: broadcast::Sender<Arc<Published>>,
+    views: Views,
     next: Published,
 }
 
-/// Where to subscribe.
-pub(super) type Subscribers = broadcast::Sender<Arc<Published>>;
+/// The readers' end: the published view, and where to subscribe.
+#[derive(Clone)]
+pub(super) struct Views {
+    latest: Arc<ArcSwap<View>>,
+    subscribers: broadcast::Sender<Arc<Published>>,
+}
+
+impl Views {
+    pub(super) fn latest(&self) -> Arc<View> {
+        self.latest.load_full()
+    }
+
+    pub(super) fn follow(&self) -> broadcast::Receiver<Arc<Published>> {
+        self.subscribers.subscribe()
+    }
+}
 
 impl Publisher {
-    pub(super) fn new() -> (Self, Subscribers) {
+    /// With `view` published.
+    pub(super) fn new(view: &View) -> (Self, Views) {
         let (subscribers, _) = broadcast::channel(WAITING_MAX);
-        (Self { subscribers: subscribers.clone(), next: Published::default() }, subscribers)
+        let views = Views { latest: Arc::new(ArcSwap::from_pointee(view.clone())), subscribers };
+        (Self { views: views.clone(), next: Published::default() }, views)
     }
 
     /// Gathers those of these events that followers want, the first of which has the number `first`.
     pub(super) fn gather(&mut self, first: u64, events: &[Event]) {
-        if self.subscribers.receiver_count() == 0 {
+        if self.views.subscribers.receiver_count() == 0 {
             return;
         }
         let is_wanted = |event: &Event| match event {
@@ -58,11 +77,12 @@ impl Publisher {
         }
     }
 
-    /// Sends what was gathered: the view has it now.
-    pub(super) fn publish(&mut self) {
+    /// Publishes the view, and sends what was gathered, which is in it.
+    pub(super) fn publish(&mut self, view: &View) {
+        self.views.latest.store(Arc::new(view.clone()));
         if !self.next.events.is_empty() {
             // Whoever followed may have gone.
-            let _ = self.subscribers.send(Arc::new(std::mem::take(&mut self.next)));
+            let _ = self.views.subscribers.send(Arc::new(std::mem::take(&mut self.next)));
         }
     }
 }

@@ -35,7 +35,7 @@ use shared::Shared;
 pub(super) use writer::Writer;
 
 /// Entries that may wait for the writer. At 300 B each, some 20 MB.
-const QUEUE_ENTRIES_MAX: usize = 65_536;
+pub(super) const QUEUE_ENTRIES_MAX: usize = 65_536;
 /// Changes that may wait for the writer. They wait for no observation, so a few are many.
 const CHANGES_MAX: usize = 1_024;
 
@@ -205,15 +205,16 @@ fn refused<T>(error: TrySendError<T>) -> AppendError {
     }
 }
 
-/// A recorder over an engine, and its writer.
+/// A recorder over an engine, and its writer, for which `entries_max` may wait.
 pub(super) fn new(
+    entries_max: usize,
     engine: Arc<dyn Engine>,
     counters: Counters,
     clock: Clock,
     last_stamp: Option<Time>,
     fold: FoldSender,
 ) -> (Recorder, Writer) {
-    let (queue, entries) = sync_channel(QUEUE_ENTRIES_MAX);
+    let (queue, entries) = sync_channel(entries_max);
     let (changes, waiting_changes) = sync_channel(CHANGES_MAX);
     let monitor = clock.monitor(last_stamp);
     let shared = Arc::new(Shared::new(engine, counters, clock));

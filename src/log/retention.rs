@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::engine::{Engine, Snapshot};
 use super::error::{OpenError, ReadError};
-use super::fold::Views;
+use super::publisher::Views;
 use super::snapshot::{self, base};
 use super::view::View;
 use crate::clock;

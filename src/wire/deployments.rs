@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::release::Release;
 use super::running::Incomplete;
-use super::words::{Confidence, EvidenceSource, Finding, Grade, Kind, Phase, Thought};
+use super::words::{Assumption, Confidence, EvidenceSource, Finding, Grade, Kind, Phase};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
@@ -77,7 +77,7 @@ pub struct Correction {
     #[serde(flatten)]
     pub image: Image,
     /// The earlier judgement.
-    pub was: Thought,
+    pub was: Assumption,
     /// The judgement that took its place.
     pub now: Finding,
     /// The rule that spoke.

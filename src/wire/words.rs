@@ -176,7 +176,7 @@ words! {
         Transfer = "transfer",
     }
     /// Earlier verdicts on an image.
-    Thought {
+    Assumption {
         /// It was replaced: the image after it ran.
         Replaced = "replaced",
         /// It was on its way back.

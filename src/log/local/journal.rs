@@ -179,7 +179,7 @@ impl Journal {
         self.half_bytes
     }
 
-    /// Where the database's keeper says how far it is.
+    /// Where the flusher says how far the database is.
     pub(in crate::log) fn progress(&self) -> Arc<Progress> {
         self.progress.clone()
     }

@@ -22,7 +22,7 @@ use super::engine::{Deliver, Engine, EngineHealth, Events, Group, Kept, Numbered
 use super::error::{Astray, OpenError, ReadError};
 use crate::model::event::Event;
 use files::OpenFiles;
-use flusher::Flusher;
+use flusher::{Flusher, Progress};
 use journal::Journal;
 use scrub::Scrubber;
 use store::{Slot, Store};
@@ -175,8 +175,8 @@ impl Engine for Local {
         let progress = self.flusher.get().map(Flusher::progress);
         let found = self.scrubber.found();
         EngineHealth {
-            is_keeping_refused: progress.is_some_and(|progress| progress.is_failing()),
-            free_bytes: progress.map_or(0, |progress| progress.free_bytes()),
+            is_keeping_refused: progress.is_some_and(Progress::is_failing),
+            free_bytes: progress.map_or(0, Progress::free_bytes),
             damaged_events: found.damaged,
             scrubbed_at: found.ended_at,
         }

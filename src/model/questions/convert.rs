@@ -20,7 +20,7 @@ in_words! {
     EvidenceSource => EvidenceSource { Pull }
     Standing => Standing { Live, RollingOut, PartlyLive, NotLive, RolledBack, NoSuchChange, Unknown }
     Grade => Grade { Check, Pull, Transfer }
-    Assumption => Thought { Replaced, WayBack, Minority }
+    Assumption => Assumption { Replaced, WayBack, Minority }
     Finding => Finding { Deployed, Straggler, GivenUp }
     ChangeKind => ChangeKind { Feature, Fix, Perf, Security, Breaking, Docs, Other }
     releases::Rule => ChangeRule {
