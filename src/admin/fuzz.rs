@@ -3,8 +3,9 @@
 use http::Uri;
 use http::uri::Authority;
 
-use super::fields::Fields;
-use super::{gate, questions};
+use crate::admin::http::fields::Fields;
+use crate::admin::http::gate;
+use crate::admin::v1::questions;
 
 /// A request's `Host` header: ours in every spelling, or in none.
 pub(crate) fn host(bytes: &[u8]) {

@@ -16,8 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service as _;
 
-use super::caller::Connection;
-use super::{App, router};
+use crate::admin::http::caller::Connection;
+use crate::admin::{App, router};
 use crate::listen::{self, ListenerLimits, ResponseBody, Slot, Slots, StallGuard};
 
 /// The listener's bounds, where the limit on open files allows so many connections: more than an office of dashboards.

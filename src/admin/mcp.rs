@@ -15,9 +15,9 @@ use http::HeaderMap;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
-use super::auth::has_foreign_origin;
-use super::here::Here;
-use super::problem::Problem;
+use crate::admin::http::auth::has_foreign_origin;
+use crate::admin::http::in_process::Here;
+use crate::admin::http::problem::Problem;
 use crate::mcp::{Consents, Server};
 
 /// Longest request; a release with a thousand changes and their notes fits.

@@ -5,63 +5,40 @@
 //! ```
 #![doc = include_str!("README.md")]
 
-mod admin_tokens;
-mod apply;
 mod ask;
-mod audit;
-mod auth;
-mod backup;
-mod bodies;
-mod caller;
-mod deploys;
-mod environments;
-mod events;
-mod export;
-mod feed;
-mod fields;
 #[cfg(test)]
 pub(crate) mod fuzz;
-mod gate;
-mod here;
-mod instructions;
-mod limits;
+mod http;
 mod listener;
 #[cfg(feature = "mcp")]
 mod mcp;
-mod open;
-mod openapi;
-mod params;
-mod problem;
-mod questions;
-mod random;
-mod releases;
-mod sessions;
-mod stream;
-mod token_file;
-mod tokens;
+mod operations;
 #[cfg(feature = "dashboard")]
-mod web;
+mod pages;
+mod state;
+mod v1;
 pub(crate) mod webhooks;
-mod whoami;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use http::{HeaderValue, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use caller::{CLI_AGENT, MCP_AGENT};
+pub use self::http::caller::{CLI_AGENT, MCP_AGENT};
 pub use listener::{LIMITS, serve};
-pub use open::{Readiness, Serving};
-pub use token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
+pub use operations::{Readiness, Serving};
+pub use state::token_file::{AdminToken, AdminTokenError, TOKEN_FILE};
 
+use self::http::caller::Admin;
+use self::http::problem::Problem;
 use crate::answer::Answers;
 use crate::config::{self, ClusterAccess, Webhook};
 use crate::log::{AppendError, Log};
@@ -70,8 +47,6 @@ use crate::model::deploy::Place;
 use crate::model::event::EnvironmentName;
 use crate::model::registries::Registries;
 use crate::model::time::Time;
-use caller::Admin;
-use problem::Problem;
 
 /// What the control plane is told at start.
 pub struct Settings {
@@ -110,12 +85,12 @@ pub struct App {
     changes: Mutex<()>,
     /// Held while a cluster is told, so that one deploy is told whole before another begins.
     applying: Mutex<()>,
-    sessions: sessions::Sessions,
+    sessions: state::sessions::Sessions,
     deliveries: webhooks::Deliveries,
-    feed: feed::Feed,
-    readers: stream::Readers,
-    limits: limits::Limits,
-    bodies: bodies::Bodies,
+    feed: v1::news::Feed,
+    readers: self::http::stream::Readers,
+    limits: state::limits::Limits,
+    bodies: state::bodies::Bodies,
     /// What questions are answered from.
     answers: Answers,
     /// The model that answers what `ask` does not understand.
@@ -139,12 +114,12 @@ impl App {
             started: Instant::now(),
             changes: Mutex::new(()),
             applying: Mutex::new(()),
-            sessions: sessions::Sessions::default(),
+            sessions: state::sessions::Sessions::default(),
             deliveries: webhooks::Deliveries::default(),
-            feed: feed::Feed::default(),
-            readers: stream::Readers::default(),
-            limits: limits::Limits::default(),
-            bodies: bodies::Bodies::default(),
+            feed: v1::news::Feed::default(),
+            readers: self::http::stream::Readers::default(),
+            limits: state::limits::Limits::default(),
+            bodies: state::bodies::Bodies::default(),
         }
     }
 
@@ -169,56 +144,20 @@ impl App {
     }
 }
 
-/// What stands below `/api/v1` for whoever the guard let through, and what it says about itself.
-fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
-    let (api, described) = OpenApiRouter::new()
-        .routes(routes!(environments::list, environments::create))
-        .routes(routes!(environments::show, environments::update, environments::delete))
-        .routes(routes!(tokens::list, tokens::create))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(tokens::rotate))
-        .routes(routes!(questions::running))
-        .routes(routes!(questions::timeline))
-        .routes(routes!(questions::local))
-        .routes(routes!(questions::deployment))
-        .routes(routes!(questions::evidence))
-        .routes(routes!(questions::missing))
-        .routes(routes!(questions::history))
-        .routes(routes!(questions::changes))
-        .routes(routes!(questions::compare))
-        .routes(routes!(questions::verify))
-        .routes(routes!(questions::search))
-        .routes(routes!(ask::ask))
-        .routes(routes!(releases::list, releases::create))
-        .routes(routes!(releases::show))
-        .routes(routes!(deploys::create))
-        .routes(routes!(deploys::show))
-        .routes(routes!(deploys::list))
-        .routes(routes!(admin_tokens::list, admin_tokens::create))
-        .routes(routes!(admin_tokens::revoke))
-        .routes(routes!(whoami::caller))
-        .routes(routes!(audit::audit))
-        .routes(routes!(events::events))
-        .routes(routes!(export::export))
-        .routes(routes!(backup::backup))
-        .split_for_parts();
-    let api = api.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
-    (api, described)
-}
-
 fn router(app: Arc<App>) -> Router {
-    let (api, described) = api();
-    let open = OpenApiRouter::with_openapi(openapi::head())
-        .routes(routes!(open::healthz))
-        .routes(routes!(open::readyz))
-        .routes(routes!(open::metrics))
-        .routes(routes!(open::status))
+    let (api, described) = v1::api().routes(routes!(ask::ask)).split_for_parts();
+    let api = api.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    let open = OpenApiRouter::with_openapi(self::http::openapi::head())
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::status))
         // Who sends these shows a signature in place of a token.
         .routes(routes!(webhooks::github))
         .routes(routes!(webhooks::gitlab));
     let (open, document) = open.split_for_parts();
-    let document = openapi::finished(document.nest("/api/v1", described));
-    let here = here::Here::new(api.clone().with_state(app.clone()), document.clone());
+    let document = self::http::openapi::finished(document.nest("/api/v1", described));
+    let here = self::http::in_process::Here::new(api.clone().with_state(app.clone()), document.clone());
     let guarded = Router::new()
         .nest("/api/v1", api)
         // What a language model looks up goes the way of everybody's requests.
@@ -226,14 +165,14 @@ fn router(app: Arc<App>) -> Router {
     #[cfg(feature = "mcp")]
     let guarded = guarded.merge(mcp::router(here));
     let guarded = guarded
-        .layer(axum::middleware::from_fn_with_state(app.clone(), auth::guard))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), self::http::auth::guard))
         .layer(axum::middleware::map_response(uncached));
-    let all = open.merge(guarded).merge(openapi::router(openapi::PATH, document));
+    let all = open.merge(guarded).merge(self::http::openapi::router(self::http::openapi::PATH, document));
     #[cfg(feature = "dashboard")]
-    let all = all.merge(web::router());
+    let all = all.merge(pages::router());
     all.fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(app.clone(), gate::gate))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), self::http::gate::gate))
         .with_state(app)
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::admin::problem::Problem;
-use crate::admin::tokens::TokenView;
+use crate::admin::http::problem::Problem;
+use crate::admin::v1::tokens::TokenView;
 use crate::answer::{Answers, CANDIDATES_MAX, Compare, Moment, Refused, Within};
 use crate::model::ask::{Asked, CAN_ANSWER, Intent};
 use crate::model::directory::Environment;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use http::HeaderMap;
 
 use super::text;
-use crate::admin::problem::Problem;
+use crate::admin::http::problem::Problem;
 use crate::config::Provider;
 use crate::model::oci::Digest;
 

@@ -21,10 +21,11 @@ use axum::response::IntoResponse;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::caller::Connection;
-use super::fields;
-use super::problem::Problem;
-use super::{Answer, App, json as answer, releases};
+use crate::admin::http::caller::Connection;
+use crate::admin::http::fields;
+use crate::admin::http::problem::Problem;
+use crate::admin::v1::releases;
+use crate::admin::{Answer, App, json as answer};
 use crate::clock::now;
 use crate::config::{Provider, Webhook};
 use crate::model::act::Action;

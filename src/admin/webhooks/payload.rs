@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::admin::problem::Problem;
+use crate::admin::http::problem::Problem;
 use crate::config::Provider;
 use crate::model::time::Time;
 

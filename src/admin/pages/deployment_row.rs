@@ -1,0 +1,249 @@
+//! A deployment in words: a line for the list, and everything that opens under it.
+
+use std::collections::BTreeSet;
+
+use super::charts::{Plot, rollout};
+use super::parts::{Badge, Label, When, count, label, length, short};
+use crate::model::questions::{
+    Change, ChangeEvidence, Chapter, Curve, Kind, Phase, PullEvidence, ReleaseView,
+};
+use crate::model::releases::{Change as Item, ChangeKind, without_type};
+use crate::model::time::Time;
+
+/// Services that a line names; the others are counted.
+const NAMED_MAX: usize = 3;
+/// Changes that are listed of one release; its own page has them all.
+const ITEMS_MAX: usize = 12;
+
+/// A deployment.
+pub(super) struct Told {
+    pub(super) id: String,
+    pub(super) environment: String,
+    pub(super) kind: Badge,
+    pub(super) state: Option<Badge>,
+    pub(super) confidence: Badge,
+    /// `payment v12 → v14`
+    pub(super) what: String,
+    /// `2 releases`, `3 fixes`, `8 min`, `14 nodes`
+    pub(super) facts: Vec<String>,
+    pub(super) when: When,
+    pub(super) day: String,
+    pub(super) changes: Vec<ToldChange>,
+    /// How many changes are left out.
+    pub(super) more: usize,
+}
+
+/// One service's part of it.
+pub(super) struct ToldChange {
+    pub(super) repository: String,
+    pub(super) kind: Badge,
+    pub(super) state: Badge,
+    pub(super) from: Option<Label>,
+    pub(super) to: Label,
+    pub(super) reason: String,
+    /// What later observations took back.
+    pub(super) corrections: Vec<(String, When)>,
+    pub(super) curve: Plot,
+    pub(super) releases: Vec<ToldRelease>,
+    pub(super) reverted: Vec<ToldRelease>,
+    /// The fixes that stopped being live.
+    pub(super) lost: Vec<ToldItem>,
+    pub(super) pulls: Vec<ToldPull>,
+    pub(super) pulls_total: u32,
+}
+
+/// A release.
+pub(super) struct ToldRelease {
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) made: When,
+    pub(super) summary: String,
+    pub(super) items: Vec<ToldItem>,
+    pub(super) more: usize,
+    /// The catalogue has a page of it.
+    pub(super) is_known: bool,
+}
+
+/// One change of a release.
+pub(super) struct ToldItem {
+    pub(super) kind: Badge,
+    pub(super) title: String,
+    pub(super) pr: Option<u64>,
+    pub(super) issue: Option<u64>,
+    pub(super) author: Option<String>,
+}
+
+/// A pull as evidence.
+pub(super) struct ToldPull {
+    pub(super) when: When,
+    pub(super) client: String,
+    pub(super) asked: String,
+    pub(super) grade: &'static str,
+    pub(super) arrived: bool,
+}
+
+impl Told {
+    pub(super) fn new(chapter: &Chapter, now: Time) -> Self {
+        let deployment = &chapter.deployment;
+        let parts = chapter.curves.iter().zip(&chapter.evidence);
+        let changes = deployment.changes.iter().zip(parts);
+        Self {
+            id: deployment.id.clone(),
+            environment: deployment.environment.to_string(),
+            kind: Badge::of(deployment.kind.as_str()),
+            state: (deployment.state != Phase::Settled).then(|| Badge::of(deployment.state.as_str())),
+            confidence: Badge::of(deployment.confidence.as_str()),
+            what: what(&deployment.changes, chapter.more),
+            facts: facts(chapter),
+            when: When::new(deployment.started_at, now),
+            day: deployment.started_at.to_string().chars().take("2026-03-02".len()).collect(),
+            changes: changes
+                .map(|(change, (curve, pulls))| ToldChange::new(change, curve, pulls, now))
+                .collect(),
+            more: chapter.more,
+        }
+    }
+}
+
+/// `payment v12 → v14, web v1.4 → v1.5 and 3 more`
+fn what(changes: &[Change], further: usize) -> String {
+    let one = |change: &Change| {
+        let (service, to) = (short(&change.repository), label(&change.to));
+        match &change.from {
+            Some(from) => format!("{service} {} → {to}", label(from)),
+            None => format!("{service} {to}"),
+        }
+    };
+    let named = changes.iter().take(NAMED_MAX).map(one).collect::<Vec<_>>().join(", ");
+    match changes.len().saturating_sub(NAMED_MAX) + further {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// What a line counts: releases, fixes, how long it took, nodes.
+fn facts(chapter: &Chapter) -> Vec<String> {
+    let changes = &chapter.deployment.changes;
+    let fixes = |pick: fn(&Change) -> &Vec<ReleaseView>| {
+        let releases = changes.iter().flat_map(pick);
+        releases
+            .map(|release| release.count(ChangeKind::Fix) + release.count(ChangeKind::Security))
+            .sum::<usize>() as u64
+    };
+    let mut facts = Vec::new();
+    let reverted = chapter.deployment.releases_reverted as u64;
+    let lost = fixes(|change| &change.reverted);
+    if reverted > 0 {
+        facts.push(format!("{} reverted", count(reverted, "release")));
+    }
+    if lost > 0 {
+        facts.push(format!("{} stopped being live", count(lost, "fix")));
+    }
+    let landed = chapter.deployment.releases_landed as u64;
+    if landed > 0 && changes.iter().any(|change| change.kind != Kind::Initial) {
+        facts.push(count(landed, "release"));
+        let fixes = fixes(|change| &change.releases);
+        facts.extend((fixes > 0).then(|| count(fixes, "fix")));
+    }
+    let took = chapter.curves.iter().map(|curve| curve.took).max().unwrap_or_default();
+    facts.extend((took.ms() > 0).then(|| length(took)));
+    let nodes = changes.iter().map(|change| change.clients).max().unwrap_or_default();
+    facts.push(count(nodes, "node"));
+    facts
+}
+
+impl ToldChange {
+    fn new(change: &Change, curve: &Curve, evidence: &ChangeEvidence, now: Time) -> Self {
+        let releases =
+            |all: &[ReleaseView]| all.iter().rev().map(|release| ToldRelease::new(release, now)).collect();
+        Self {
+            repository: change.repository.to_string(),
+            kind: Badge::of(change.kind.as_str()),
+            state: Badge::of(change.state.as_str()),
+            from: change.from.as_ref().map(Label::from),
+            to: Label::from(&change.to),
+            reason: change.reason.clone(),
+            corrections: change
+                .corrections
+                .iter()
+                .map(|it| (it.text.clone(), When::new(it.at, now)))
+                .collect(),
+            curve: rollout(curve),
+            releases: releases(&change.releases),
+            reverted: releases(&change.reverted),
+            lost: lost(&change.reverted),
+            pulls: evidence.pulls.iter().map(|pull| ToldPull::new(pull, now)).collect(),
+            pulls_total: evidence.pulls_total,
+        }
+    }
+
+    /// Some of the pulls are not kept.
+    pub(super) fn is_cut(&self) -> bool {
+        (self.pulls.len() as u64) < u64::from(self.pulls_total)
+    }
+}
+
+/// The fixes of these releases, each once.
+fn lost(reverted: &[ReleaseView]) -> Vec<ToldItem> {
+    let mut seen = BTreeSet::new();
+    let changes = reverted.iter().flat_map(|release| &release.changes);
+    let fixes = changes.filter(|change| matches!(change.kind, ChangeKind::Fix | ChangeKind::Security));
+    fixes.filter(|change| seen.insert((&change.title, change.pr))).map(ToldItem::new).collect()
+}
+
+impl ToldRelease {
+    fn new(release: &ReleaseView, now: Time) -> Self {
+        Self {
+            id: release.id.clone(),
+            version: release.version.clone(),
+            made: When::new(release.created_at, now),
+            summary: release.summary.clone(),
+            items: release.changes.iter().take(ITEMS_MAX).map(ToldItem::new).collect(),
+            more: release.changes.len().saturating_sub(ITEMS_MAX),
+            is_known: release.source != crate::model::questions::Source::Tag,
+        }
+    }
+}
+
+impl ToldItem {
+    pub(super) fn new(change: &Item) -> Self {
+        Self {
+            kind: Badge::of(kind(change.kind)),
+            // The badge says the type.
+            title: without_type(&change.title),
+            pr: change.pr,
+            issue: change.issue,
+            author: change.author.clone(),
+        }
+    }
+}
+
+impl ToldPull {
+    fn new(pull: &PullEvidence, now: Time) -> Self {
+        use crate::model::deployments::pull::Grade;
+        Self {
+            when: When::new(pull.at, now),
+            client: pull.client.to_string(),
+            asked: pull.tag.clone().unwrap_or_else(|| "by digest".to_owned()),
+            grade: match pull.grade {
+                Grade::Check => "check",
+                Grade::Pull => "pull",
+                Grade::Transfer => "transfer",
+            },
+            arrived: pull.arrived,
+        }
+    }
+}
+
+/// A change's kind as it is written in JSON.
+pub(super) fn kind(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Feature => "feature",
+        ChangeKind::Fix => "fix",
+        ChangeKind::Perf => "perf",
+        ChangeKind::Security => "security",
+        ChangeKind::Breaking => "breaking",
+        ChangeKind::Docs => "docs",
+        ChangeKind::Other => "other",
+    }
+}

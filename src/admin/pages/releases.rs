@@ -1,0 +1,141 @@
+//! Releases: those that are known, and where one of them went.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use http::{StatusCode, Uri};
+
+use super::deployment_row::ToldItem;
+use super::parts::{Badge, Choice, Label, When, choices};
+use super::visitor::{Chrome, Visitor};
+use super::{Page, page};
+use crate::admin::App;
+use crate::admin::http::fields::Fields;
+use crate::admin::http::params::Params;
+use crate::admin::http::problem::Problem;
+use crate::model::questions::{self, ReleaseView, Standing, Stay};
+use crate::model::releases::Release;
+use crate::model::time::Time;
+
+/// Releases on the list.
+const LISTED_MAX: usize = 100;
+
+#[derive(Template)]
+#[template(path = "releases.html")]
+struct ReleasesPage {
+    chrome: Chrome,
+    repositories: Vec<Choice>,
+    releases: Vec<Line>,
+    more: usize,
+}
+
+/// A release on the list.
+struct Line {
+    id: String,
+    repository: String,
+    version: String,
+    made: When,
+    summary: String,
+    environments: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "release.html")]
+struct ReleasePage {
+    chrome: Chrome,
+    release: ReleaseView,
+    made: When,
+    source: &'static str,
+    items: Vec<ToldItem>,
+    stays: Vec<StayRow>,
+}
+
+/// What became of it in one environment.
+struct StayRow {
+    environment: String,
+    state: Badge,
+    story: String,
+    since: Option<When>,
+    running: Label,
+    is_itself: bool,
+}
+
+pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
+    let query = Fields::from_query(&uri, &["repository"])?;
+    let wanted = query.text("repository")?.unwrap_or_default();
+    let moment = app.answers.now();
+    let lines = || moment.state().catalogue().lines();
+    let of = lines().filter(|(repository, _)| wanted.is_empty() || repository.as_str() == wanted);
+    let mut releases: Vec<(usize, &Arc<Release>)> =
+        of.flat_map(|(_, line)| line.releases().iter().enumerate()).collect();
+    // The latest that was heard of first; of those heard of at once, the last of its line.
+    releases.sort_by_key(|(place, release)| std::cmp::Reverse((release.added_at, *place)));
+    let more = releases.len().saturating_sub(LISTED_MAX);
+    let shown = releases.into_iter().take(LISTED_MAX);
+    let releases = shown.map(|(_, release)| Line::new(moment.release(release), moment.at())).collect();
+    let repositories = choices(lines().map(|(repository, _)| repository), wanted);
+    page(StatusCode::OK, &ReleasesPage { chrome: visitor.chrome("releases"), repositories, releases, more })
+}
+
+pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params) -> Page {
+    let (moment, id) = (app.answers.now(), params.get("id"));
+    let now = moment.at();
+    let unknown = || {
+        Problem::not_found(format!(
+            "there is no release `{id}`; `landfall release list` shows which are known"
+        ))
+    };
+    let release = moment.state().catalogue().with_id(id).ok_or_else(unknown)?;
+    let trace = moment.trace(release);
+    let release = ReleaseView::from(release.as_ref());
+    page(
+        StatusCode::OK,
+        &ReleasePage {
+            chrome: visitor.chrome("releases"),
+            made: When::new(release.created_at, now),
+            source: match release.source {
+                questions::Source::Registered => "registered",
+                questions::Source::Labels => "known from the labels of its image",
+                questions::Source::Tag => "known from the tag of its image",
+            },
+            items: release.changes.iter().map(ToldItem::new).collect(),
+            stays: trace.stays.iter().map(|stay| StayRow::new(stay, now)).collect(),
+            release,
+        },
+    )
+}
+
+impl Line {
+    fn new(release: ReleaseView, now: Time) -> Self {
+        let environments = release.environments.unwrap_or_default();
+        Self {
+            id: release.id,
+            repository: release.repository.to_string(),
+            version: release.version,
+            made: When::new(release.created_at, now),
+            summary: release.summary,
+            environments: environments.into_iter().map(|place| place.name.to_string()).collect(),
+        }
+    }
+}
+
+impl StayRow {
+    fn new(stay: &Stay, now: Time) -> Self {
+        let story = match (stay.state, stay.is_itself) {
+            (Standing::Live | Standing::RollingOut, true) => "runs it since",
+            (Standing::Live | Standing::RollingOut, false) => "has it, in a later release, since",
+            (Standing::RolledBack, _) => "had it until",
+            (Standing::NotLive, _) => "never had it",
+            _ => "cannot be told from the releases' order",
+        };
+        Self {
+            environment: stay.environment.to_string(),
+            state: Badge::of(stay.state.as_str()),
+            story: story.to_owned(),
+            since: stay.since.map(|at| When::new(at, now)),
+            running: Label::from(&stay.running),
+            is_itself: stay.is_itself,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The audit trail: who changed what, when, through what and from where. It is read from the log itself.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::{StatusCode, Uri};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::admin::http::fields::Fields;
+use crate::admin::http::problem::Problem;
+use crate::admin::{Answer, App, json};
+use crate::model::act::{Act, Through, Who};
+use crate::model::event::{EnvironmentName, TokenId};
+use crate::model::time::Time;
+
+/// Entries on one page, unless told.
+const PAGE_DEFAULT: usize = 50;
+/// Entries on one page at most.
+const PAGE_MAX: usize = 500;
+
+/// A page of the audit trail, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditTrail)]
+pub(in crate::admin) struct Trail {
+    entries: Vec<Entry>,
+    /// What to ask for with `before` for the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+}
+
+/// One change.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
+pub(in crate::admin) struct Entry {
+    /// Its place in the log.
+    id: u64,
+    at: Time,
+    by: By,
+    through: Through,
+    /// The address that it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Arc<str>>,
+    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<EnvironmentName>,
+    /// What was done, in words.
+    summary: String,
+}
+
+/// Who changed something.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditActor)]
+pub(in crate::admin) struct By {
+    kind: &'static str,
+    /// The admin token's identifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<TokenId>,
+    /// The admin token's name at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+impl From<Who> for By {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::Unknown => Self { kind: "unknown", id: None, name: None },
+            Who::TokenFile => Self { kind: "token_file", id: None, name: None },
+            Who::Webhook { name } => Self { kind: "webhook", id: None, name: Some(name) },
+            Who::AdminToken { id, name } => Self { kind: "admin_token", id: Some(id), name: Some(name) },
+        }
+    }
+}
+
+impl From<(u64, Act)> for Entry {
+    fn from((id, act): (u64, Act)) -> Self {
+        Self {
+            id,
+            at: act.at,
+            through: act.by.through,
+            from: act.by.from,
+            by: act.by.who.into(),
+            action: act.action.kind(),
+            environment: act.action.environment().cloned(),
+            summary: act.action.to_string(),
+        }
+    }
+}
+
+/// Tells who changed what, when, through what and from where, the newest first.
+///
+/// An environment that was deleted can be asked about.
+#[utoipa::path(get, path = "/audit", tag = "administration", operation_id = "audit",
+    params(
+        ("limit" = Option<u16>, Query, description = "Entries on the page; 50 unless told", minimum = 1, maximum = 500),
+        ("before" = Option<u64>, Query, description = "Only those before the entry with this `id`", minimum = 0),
+        ("environment" = Option<EnvironmentName>, Query, description = "Only what changed in this environment"),
+    ),
+    responses((status = 200, body = Trail)))]
+pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["limit", "before", "environment"])?;
+    let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
+    let before = before(&query)?;
+    let environment = environment(&query)?;
+    let (acts, next) = page(&app, before, limit, environment).await?;
+    json(StatusCode::OK, &Trail { entries: acts.into_iter().map(Entry::from).collect(), next })
+}
+
+/// A page of the trail, newest first, and where the next one begins.
+pub(in crate::admin) async fn page(
+    app: &App,
+    before: u64,
+    limit: usize,
+    environment: Option<EnvironmentName>,
+) -> Result<(Vec<(u64, Act)>, Option<u64>), Problem> {
+    let log = app.log.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let wanted = |act: &Act| environment.is_none() || act.action.environment() == environment.as_ref();
+        // One more than asked for tells whether there is another page.
+        log.acts(before, limit + 1, wanted)
+    });
+    let mut acts = read.await.map_err(unreadable)?.map_err(unreadable)?;
+    let has_more = acts.len() > limit;
+    acts.truncate(limit);
+    let next = acts.last().map(|(id, _)| *id).filter(|_| has_more);
+    Ok((acts, next))
+}
+
+pub(in crate::admin) fn before(query: &Fields) -> Result<u64, Problem> {
+    let Some(text) = query.text("before")? else { return Ok(u64::MAX) };
+    let id = text.parse().ok().filter(|&id: &u64| i64::try_from(id).is_ok());
+    id.ok_or_else(|| Problem::invalid("before", "must be the `id` of an entry"))
+}
+
+pub(in crate::admin) fn environment(query: &Fields) -> Result<Option<EnvironmentName>, Problem> {
+    let Some(text) = query.text("environment")? else { return Ok(None) };
+    let bad =
+        |error: crate::model::event::BadEnvironmentName| Problem::invalid("environment", error.to_string());
+    text.parse().map(Some).map_err(bad)
+}
+
+pub(in crate::admin) fn unreadable(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "the log cannot be read for the audit trail");
+    Problem::internal()
+}

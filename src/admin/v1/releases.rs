@@ -1,0 +1,216 @@
+//! Releases: registered, listed and shown.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use http::{HeaderValue, StatusCode, Uri, header};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::admin::http::caller::Admin;
+use crate::admin::http::fields::{self, Fields};
+use crate::admin::http::params::Params;
+use crate::admin::http::problem::Problem;
+use crate::admin::{Answer, App, json};
+use crate::answer::Within;
+use crate::clock::now;
+use crate::model::act::Action;
+use crate::model::oci::{Digest, Malformed, Repository};
+use crate::model::questions::{self, ReleaseView};
+use crate::model::releases::change::{CHANGES_MAX, Written};
+use crate::model::releases::{Added, Change, Registration, Release, notes};
+use crate::model::time::Time;
+
+/// Longest body of a registration: a thousand changes and their notes.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Longest version, revision or name of a parent.
+const NAME_CHARS_MAX: usize = 128;
+/// Most digests of one registration.
+const DIGESTS_MAX: usize = 64;
+/// Most parents of one release: an octopus merge has some.
+const PARENTS_MAX: usize = 64;
+/// Releases on one page, unless told.
+const PAGE_DEFAULT: usize = 100;
+/// Releases on one page at most.
+const PAGE_MAX: usize = 1_000;
+
+/// What a registration says.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRelease)]
+pub(in crate::admin) struct Body {
+    /// The image name in the registry's path.
+    #[schema(value_type = Repository, required = true, nullable = false)]
+    repository: Option<String>,
+    /// The top-level digest of its image.
+    digest: Option<Digest>,
+    /// Further digests: of rebuilds, of other images of the same release.
+    #[serde(default)]
+    digests: Vec<Digest>,
+    /// The version.
+    #[schema(required = true, nullable = false, max_length = 128)]
+    version: Option<String>,
+    /// The commit it was built from.
+    revision: Option<String>,
+    /// When it was made.
+    created_at: Option<Time>,
+    /// The versions or revisions that it was built upon.
+    #[serde(default)]
+    parents: Vec<String>,
+    /// What changed with it.
+    #[serde(default)]
+    #[schema(value_type = Vec<Written>)]
+    changes: Vec<Change>,
+    /// Release notes in Markdown, which are split into changes.
+    notes: Option<String>,
+}
+
+/// Registers a release. Doing it again changes nothing; what contradicts it is refused.
+#[utoipa::path(post, path = "/releases", tag = "releases", operation_id = "register_release", request_body = Body,
+    responses((status = 201, body = ReleaseView), (status = 200, body = ReleaseView, description = "It was known"),
+        (status = 409, description = "It is registered already, and otherwise")))]
+pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
+    let body: Body = fields::json_body(request.into_body(), BODY_BYTES_MAX).await?;
+    let told = registration(body)?;
+    let _changing = app.changes.lock().await;
+    let added =
+        app.log.view().state.catalogue().check(&told).map_err(|conflict| Problem::differs(&conflict))?;
+    let (repository, version) = (told.repository.clone(), told.version.clone());
+    if added != Added::Same {
+        app.act(&admin, now(), Action::ReleaseAdded(Box::new(told))).await?;
+        tracing::info!(%repository, version, "release registered");
+    }
+    let view = app.log.view();
+    let release = view.state.catalogue().line(&repository).and_then(|line| line.with_version(&version));
+    let release = release.ok_or_else(Problem::internal)?;
+    let status = if added == Added::New { StatusCode::CREATED } else { StatusCode::OK };
+    json(status, &questions::release(&view.state, release, now()))
+}
+
+fn registration(body: Body) -> Result<Registration, Problem> {
+    let missing = |field| Problem::invalid(field, "is missing");
+    let repository = body.repository.ok_or_else(|| missing("repository"))?;
+    let repository: Repository =
+        repository.parse().map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))?;
+    let version = name("version", body.version.ok_or_else(|| missing("version"))?)?;
+    let mut digests: Vec<Digest> = body.digest.into_iter().collect();
+    for digest in body.digests {
+        if !digests.contains(&digest) {
+            digests.push(digest);
+        }
+    }
+    bounded("digests", digests.len(), DIGESTS_MAX)?;
+    bounded("parents", body.parents.len(), PARENTS_MAX)?;
+    let parents = body.parents.into_iter().map(|parent| name("parents", parent));
+    let mut changes: Vec<Change> = body.changes;
+    if let Some(notes) = body.notes {
+        let read =
+            notes::read(&notes, &version).map_err(|error| Problem::invalid("notes", error.to_string()))?;
+        changes.extend(read.changes);
+    }
+    bounded("changes", changes.len(), CHANGES_MAX)?;
+    Ok(Registration {
+        repository,
+        version,
+        digests,
+        revision: body.revision.map(|revision| name("revision", revision)).transpose()?,
+        created_at: body.created_at,
+        parents: parents.collect::<Result<_, _>>()?,
+        changes,
+    })
+}
+
+pub(in crate::admin) fn name(field: &str, text: String) -> Result<String, Problem> {
+    let text = text.trim();
+    let is_line = !text.is_empty() && !text.chars().any(char::is_control);
+    if is_line && text.chars().count() <= NAME_CHARS_MAX {
+        Ok(text.to_owned())
+    } else {
+        Err(Problem::invalid(field, format!("must be 1 to {NAME_CHARS_MAX} characters on one line")))
+    }
+}
+
+fn bounded(field: &str, count: usize, max: usize) -> Result<(), Problem> {
+    if count <= max {
+        Ok(())
+    } else {
+        Err(Problem::invalid(field, format!("may have {max} entries, not {count}")))
+    }
+}
+
+/// Lists releases, the latest that was registered first; with `q`, the best match first.
+///
+/// A `Link` header leads to the next page (RFC 8288).
+#[utoipa::path(get, path = "/releases", tag = "releases", operation_id = "list_releases",
+    params(
+        ("repository" = Option<Repository>, Query, description = "Only of this repository"),
+        ("q" = Option<String>, Query, description = "What a change of it is about"),
+        ("limit" = Option<u16>, Query, description = "Releases on the page; 100 unless told", minimum = 1, maximum = 1000),
+        ("before" = Option<String>, Query, description = "Only those after this release in the list"),
+    ),
+    responses((status = 200, body = [ReleaseView])))]
+pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    let query = Fields::from_query(&uri, &["repository", "q", "limit", "before"])?;
+    let repository: Option<Repository> = query
+        .text("repository")?
+        .map(|text| {
+            text.parse().map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
+        })
+        .transpose()?;
+    let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
+    let moment = app.answers.now();
+    let state = moment.state();
+    let shown = |release: &Arc<Release>| moment.release(release);
+    if let Some(text) = query.text("q")?.map(str::trim).filter(|text| !text.is_empty()) {
+        let within = Within(repository.as_ref().map(Repository::as_str));
+        let found = moment.find(text, limit, within);
+        let mut releases: Vec<&Arc<Release>> = Vec::new();
+        for release in found.hits.iter().flat_map(|hit| questions::releases_of(state, hit)) {
+            if releases.len() < limit && !releases.iter().any(|known| known.id == release.id) {
+                releases.push(release);
+            }
+        }
+        return json(StatusCode::OK, &releases.into_iter().map(shown).collect::<Vec<ReleaseView>>());
+    }
+    let lines =
+        state.catalogue().lines().filter(|(name, _)| repository.as_ref().is_none_or(|it| it == *name));
+    let mut releases: Vec<&Arc<Release>> = lines.flat_map(|(_, line)| line.releases().iter().rev()).collect();
+    // A stable sort: of releases told at one moment, the order within a repository stays.
+    releases.sort_by_key(|release| std::cmp::Reverse(release.added_at));
+    let start = match query.text("before")? {
+        None => 0,
+        Some(id) => {
+            let place = releases.iter().position(|release| release.id == id);
+            place.ok_or_else(|| Problem::invalid("before", "must be the id of a listed release"))? + 1
+        }
+    };
+    let end = releases.len().min(start.saturating_add(limit));
+    let mut answer =
+        json(StatusCode::OK, &releases[start..end].iter().map(|it| shown(it)).collect::<Vec<ReleaseView>>())?;
+    if let Some(last) = releases[start..end].last().filter(|_| end < releases.len()) {
+        answer.headers_mut().insert(header::LINK, next_page(&query, &last.id, limit));
+    }
+    Ok(answer)
+}
+
+fn next_page(query: &Fields, before: &str, limit: usize) -> HeaderValue {
+    let mut next = url::form_urlencoded::Serializer::new(String::new());
+    if let Ok(Some(repository)) = query.text("repository") {
+        next.append_pair("repository", repository);
+    }
+    next.append_pair("limit", &limit.to_string()).append_pair("before", before);
+    let link = format!("</api/v1/releases?{}>; rel=\"next\"", next.finish());
+    HeaderValue::from_str(&link).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Shows a release.
+#[utoipa::path(get, path = "/releases/{id}", tag = "releases", operation_id = "show_release",
+    responses((status = 200, body = ReleaseView)))]
+pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
+    let view = app.log.view();
+    let id = params.get("id");
+    let unknown =
+        || Problem::not_found(format!("there is no release `{id}`; GET /api/v1/releases lists them"));
+    let release = view.state.catalogue().with_id(id).ok_or_else(unknown)?;
+    json(StatusCode::OK, &questions::release(&view.state, release, now()))
+}
