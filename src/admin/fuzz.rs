@@ -46,7 +46,7 @@ pub(crate) fn query(bytes: &[u8]) {
         if let Ok(Some(at)) = fields.time(field) {
             assert_eq!(at.to_string().parse().ok(), Some(at), "a time is written as another");
         }
-        if let Ok(Some(line)) = fields.line(field, 500) {
+        if let Ok(Some(line)) = fields.one_line(field, 500) {
             assert!(line.chars().count() <= 500 && !line.chars().any(char::is_control));
         }
     }

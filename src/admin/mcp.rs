@@ -16,7 +16,7 @@ use rmcp::transport::streamable_http_server::session::local::{LocalSessionManage
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::admin::http::auth::has_foreign_origin;
-use crate::admin::http::in_process::Here;
+use crate::admin::http::in_process::InProcess;
 use crate::admin::http::problem::Problem;
 use crate::mcp::{Consents, Server};
 
@@ -34,12 +34,12 @@ const WITHOUT_SESSIONS: &str = "2026-07-28";
 
 #[derive(Clone)]
 struct Door {
-    service: StreamableHttpService<Server<Here>, LocalSessionManager>,
+    service: StreamableHttpService<Server<InProcess>, LocalSessionManager>,
     sessions: Arc<LocalSessionManager>,
 }
 
 /// `/mcp` over `api`.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Here) -> Router<S> {
+pub(super) fn router<S: Clone + Send + Sync + 'static>(api: InProcess) -> Router<S> {
     let consents = match Consents::new() {
         Ok(consents) => Arc::new(consents),
         Err(error) => {

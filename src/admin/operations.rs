@@ -1,18 +1,20 @@
-//! What is open on the admin listener: health, readiness, metrics, status. No secrets here.
+//! Health, readiness, metrics and status: open to everybody who reaches the admin listener, so without secrets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderName, StatusCode, header};
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::admin::http::answers::Json;
 use crate::admin::http::problem::Problem;
-use crate::admin::{Answer, App, json};
+use crate::admin::state::readiness::Readiness;
+use crate::admin::state::{Settings, Started};
 use crate::clock::now;
+use crate::log::Log;
 use crate::model::log_time::LogTime;
 use crate::model::time::Time;
 
@@ -21,39 +23,6 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// Steps of the clock that `/status` shows.
 const STEPS_SHOWN_MAX: usize = 8;
-
-/// Whether the proxy lets connections in: all that `/readyz` says. Whatever probes that takes the proxy out of use, so
-/// the log is no part of it: pulls go on without it. How the log is, `/status` and the metrics say.
-#[derive(Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
-
-/// Ends the readiness when it is dropped: with the task that lets connections in, however that ends.
-pub struct Serving(Readiness);
-
-impl Readiness {
-    /// Ready, until the answer is dropped or [`Readiness::end`] is called.
-    #[must_use]
-    pub fn begin(&self) -> Serving {
-        self.0.store(true, Ordering::Relaxed);
-        Serving(self.clone())
-    }
-
-    /// Not ready any more: the server is stopping.
-    pub fn end(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let is_ready = self.0.load(Ordering::Relaxed);
-        is_ready.then_some(()).ok_or_else(|| "no new connection is let in: the server is stopping".to_owned())
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
@@ -72,7 +41,7 @@ pub(super) struct Status {
     nodes_forgotten: u64,
     /// Services that it forgot, those that were silent for longest.
     services_forgotten: u64,
-    /// Releases that only images' labels told of, and that it forgot.
+    /// Releases known from images' labels alone, and that it forgot.
     releases_forgotten: u64,
     log: LogStatus,
     #[schema(value_type = Object)]
@@ -92,7 +61,7 @@ struct LogStatus {
     database_writable: bool,
     /// Room that the journal has left before it needs the database.
     journal_free_bytes: u64,
-    /// How long ago something was made durable; absent if nothing was since the start.
+    /// Seconds since something was made durable; absent if nothing was since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     written_s_ago: Option<u64>,
     /// Events that are not what was written, as the slow pass over the log found.
@@ -111,7 +80,7 @@ struct LogStatus {
 /// This machine's clock was set.
 #[derive(Serialize, ToSchema)]
 struct ClockStep {
-    /// When, by the clock after it.
+    /// Time by the clock after it.
     at: Time,
     /// Its size in seconds; negative where the clock went back.
     by_s: i64,
@@ -130,41 +99,45 @@ pub(super) async fn healthz() -> &'static str {
 /// Says whether the proxy lets connections in. The log's health is not asked: see `/status`.
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "readyz", security(()),
     responses((status = 200, body = Ready), (status = 503, body = Ready, description = "The server is stopping")))]
-pub(super) async fn readyz(State(app): State<Arc<App>>) -> Answer {
-    let serving = app.readiness.check();
+pub(super) async fn readyz(State(readiness): State<Readiness>) -> (StatusCode, Json<Ready>) {
+    let serving = readiness.check();
     let status = if serving.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = serving.is_ok();
-    json(status, &Ready { ready, checks: [("serving", in_words(serving))].into() })
+    (status, Json(Ready { ready, checks: [("serving", in_words(serving))].into() }))
 }
 
 /// Every module's counters, in the format of OpenMetrics.
 #[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "metrics", security(()),
     responses((status = 200, body = String,
         content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
-pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn metrics(
+    State(registry): State<Arc<Registry>>,
+) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &app.registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the metrics cannot be written as text");
-            Problem::internal().into_response()
-        }
-    }
+    prometheus_client::encoding::text::encode(&mut text, &registry).map_err(|error| {
+        tracing::error!(%error, "the metrics cannot be written as text");
+        Problem::internal()
+    })?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }
 
 /// The whole server in a few figures.
 #[utoipa::path(get, path = "/status", tag = "operations", operation_id = "status", security(()),
     responses((status = 200, body = Status)))]
-pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
-    let view = app.log.view();
+pub(super) async fn status(
+    State(log): State<Log>,
+    State(settings): State<Arc<Settings>>,
+    State(Started(started)): State<Started>,
+) -> Json<Status> {
+    let view = log.view();
     let now = now();
-    let (late, lost) = app.log.late_and_lost();
-    let health = app.log.health();
+    let (late, lost) = log.late_and_lost();
+    let health = log.health();
     let forgotten = view.state.forgotten();
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
-        started_at: app.settings.started_at,
-        uptime_s: app.started.elapsed().as_secs(),
+        started_at: settings.started_at,
+        uptime_s: started.elapsed().as_secs(),
         environments: view.directory.environments().count(),
         tokens_active: view.directory.environments().map(|one| one.tokens_active(now)).sum(),
         nodes_forgotten: forgotten.nodes,
@@ -184,9 +157,9 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Answer {
             lost,
             clock_steps: clock_steps(view.state.time()),
         },
-        proxy: (app.settings.proxy_figures)(),
+        proxy: (settings.proxy_figures)(),
     };
-    json(StatusCode::OK, &status)
+    Json(status)
 }
 
 fn clock_steps(time: &LogTime) -> Vec<ClockStep> {

@@ -9,29 +9,60 @@ mod link;
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use http::{Extensions, StatusCode};
+use axum::extract::{FromRef, State};
+use http::Extensions;
+use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
 
+use crate::admin::http::answers::Json;
 use crate::admin::http::caller::Caller;
-use crate::admin::http::fields::{BODY_BYTES_MAX, json_body, line};
-use crate::admin::http::in_process::Here;
+use crate::admin::http::described::route;
+use crate::admin::http::fields::{Body, one_line};
+use crate::admin::http::in_process::InProcess;
 use crate::admin::http::problem::Problem;
-use crate::admin::{Answer, App, json};
-use crate::answer::Moment;
+use crate::admin::state::{App, Settings};
+use crate::answer::{Answers, Moment};
 use crate::clock::now;
 use crate::model::act::Role;
 use crate::model::ask::{self, Asked, Intent, World};
 use crate::model::directory::Environment;
 use crate::model::time::Time;
 
-use answers::Told;
-pub(super) use endpoint::Endpoint;
+use answers::Reply;
+use endpoint::Endpoint;
 
 /// Longest question.
 const QUESTION_CHARS_MAX: usize = 500;
+
+/// The route of questions.
+pub(super) fn api() -> OpenApiRouter<Asking> {
+    OpenApiRouter::new().routes(route!(ask))
+}
+
+/// The parts of the state that questions are answered with.
+#[derive(Clone)]
+pub(super) struct Asking {
+    answers: Arc<Answers>,
+    /// The model that answers what `model::ask` does not understand, where there is one.
+    model: Option<Arc<Endpoint>>,
+    /// The API that the model reads.
+    api: InProcess,
+}
+
+impl Asking {
+    /// As the settings say; a model that cannot be used is left out and logged.
+    pub(super) fn new(app: &App, api: InProcess) -> Self {
+        let settings = Arc::<Settings>::from_ref(app);
+        let model = settings.ask.as_ref().map(Endpoint::new).transpose().unwrap_or_else(|reason| {
+            tracing::error!(reason, "ask.model_url cannot be used; `ask` answers without it");
+            None
+        });
+        Self { answers: FromRef::from_ref(app), model: model.map(Arc::new), api }
+    }
+}
 
 /// A question.
 #[derive(Deserialize, ToSchema)]
@@ -45,7 +76,7 @@ struct Question {
 /// An answer.
 #[derive(Serialize, ToSchema)]
 struct Answered {
-    /// What was understood: `running`, `verify`, `missing`, `compare`, `changes`, `history`, `rollbacks`, `search`,
+    /// Intent that was understood: `running`, `verify`, `missing`, `compare`, `changes`, `history`, `rollbacks`, `search`,
     /// `deploy`, `tokens`, `create_environment`, `generate_token` or `unknown`.
     #[schema(value_type = String)]
     intent: Intent,
@@ -71,27 +102,30 @@ struct Answered {
     /// The language model that wrote the answer; Landfall's own answers have none. Its words prove nothing: `data` does.
     #[serde(skip_serializing_if = "Option::is_none")]
     written_by: Option<String>,
-    /// What the query behind it answered; `null` where there was none. `looked_up` where a model wrote the answer.
+    /// Answer of the query behind it; `null` where there was none. `looked_up` where a model wrote the answer.
     data: Value,
 }
 
 /// Answers a question in plain English; nothing is ever done by one.
-#[utoipa::path(post, path = "/ask", tag = "questions", operation_id = "ask", request_body = Question,
-    responses((status = 200, body = Answered)))]
-pub(super) async fn ask(State(app): State<Arc<App>>, mut request: Request) -> Answer {
-    let asking = std::mem::take(request.extensions_mut());
-    let Question { question } = json_body(request.into_body(), BODY_BYTES_MAX).await?;
-    let question = line("question", question, QUESTION_CHARS_MAX)?;
+#[utoipa::path(post, path = "/ask", tag = "questions", operation_id = "ask")]
+async fn ask(
+    State(asking): State<Asking>,
+    parts: Parts,
+    Body(Question { question }): Body<Question>,
+) -> Result<Json<Answered>, Problem> {
+    let question = one_line("question", question, QUESTION_CHARS_MAX)?;
     let question = question.trim();
     if question.is_empty() {
         return Err(Problem::invalid("question", "must not be empty"));
     }
     let now = now();
-    let asked = understood(&app.answers.now(), question);
+    let asked = understood(&asking.answers.now(), question);
     let is_for_the_model = asked.intent == Intent::Unknown && !asked.is_declined;
-    let (asked, (text, data)) = answers::answer(&app.answers, asked).await?;
-    let (text, data, written_by) = match &app.model {
-        Some(model) if is_for_the_model => written(model, asking, question, now, (text, data)).await,
+    let (asked, (text, data)) = answers::answer(&asking.answers, asked).await?;
+    let (text, data, written_by) = match &asking.model {
+        Some(model) if is_for_the_model => {
+            written(model, &asking.api, parts.extensions, question, now, (text, data)).await
+        }
         _ => (text, data, None),
     };
     let answered = Answered {
@@ -108,30 +142,26 @@ pub(super) async fn ask(State(app): State<Arc<App>>, mut request: Request) -> An
         written_by,
         data,
     };
-    json(StatusCode::OK, &answered)
+    Ok(Json(answered))
 }
 
-/// What the model writes: its text, what it looked up, its name. Where it writes nothing, `otherwise`, and why.
+/// The answer that the model writes: its text, what it looked up, its name. Where it writes nothing, `otherwise` and the reason.
 async fn written(
     model: &Endpoint,
-    mut asking: Extensions,
+    api: &InProcess,
+    mut from: Extensions,
     question: &str,
     now: Time,
-    otherwise: Told,
+    otherwise: Reply,
 ) -> (String, Value, Option<String>) {
-    let api = asking.remove::<Here>();
     // Whoever asks: a question changes nothing, so no call that it leads to may.
-    if let Some(caller) = asking.get_mut::<Caller>() {
+    if let Some(caller) = from.get_mut::<Caller>() {
         caller.role = Role::Viewer;
     }
-    let held = match &api {
-        Some(api) => conversation::hold(model, api, &asking, question, now).await,
-        None => Err(endpoint::Failure::Silent),
-    };
-    match held {
+    match conversation::converse(model, api, &from, question, now).await {
         Ok(conversation::Written { text, looked_up }) => {
-            let from: Vec<&str> = looked_up.iter().flat_map(|it| &it.from).map(String::as_str).collect();
-            let text = format!("{text}\n(Answered by {} from: {}.)", model.model, from.join(", "));
+            let paths: Vec<&str> = looked_up.iter().flat_map(|it| &it.from).map(String::as_str).collect();
+            let text = format!("{text}\n(Answered by {} from: {}.)", model.model, paths.join(", "));
             (text, json!({ "looked_up": looked_up }), Some(model.model.clone()))
         }
         Err(failure) => {

@@ -1,5 +1,5 @@
-//! Who may use the control plane: whoever shows the token of the token file, an admin or viewer token, or the cookie
-//! of a browser that was logged in with one of them.
+//! Admission to the control plane: by the token of the token file, an admin or viewer token, or the cookie of a browser
+//! that was logged in with one of them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,54 +10,89 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, header};
 
-use super::caller::{Caller, Connection, Holder, through};
+use super::caller::{Caller, Connection, through};
 use super::problem::Problem;
-use crate::admin::App;
+use crate::admin::state::holder::Holder;
+use crate::admin::state::limits::Limits;
+use crate::admin::state::sessions::Sessions;
+use crate::admin::state::{Settings, bundle};
 use crate::clock::now;
+use crate::log::Log;
 use crate::model::act::{Through, Who};
 use crate::model::secret::sha256;
 use crate::model::time::Time;
 
-/// Whose token this is, if it is accepted.
-fn holder(app: &App, token: &str, now: Time) -> Option<Holder> {
-    if app.settings.admin_token.is(token) {
-        return Some(Holder::of_token_file());
-    }
-    let view = app.log.view();
-    let token = view.directory.admins().authenticate(&sha256(token), now).ok()?;
-    Some(Holder { who: Who::AdminToken { id: token.id.clone(), name: token.name.clone() }, role: token.role })
+/// The tokens and sessions that are accepted, and the patience with those that are not.
+#[derive(Clone)]
+pub(in crate::admin) struct Access {
+    settings: Arc<Settings>,
+    log: Log,
+    sessions: Arc<Sessions>,
+    limits: Arc<Limits>,
 }
 
-/// Whose token the address `from` shows, if it is accepted. A right token is found first, whoever else is wrong there: a
-/// look-up costs one hash, and a token is too long to be guessed. Only those who are wrong may have to wait.
-pub(in crate::admin) fn admit(app: &App, from: IpAddr, token: &str) -> Result<Holder, Problem> {
-    holder(app, token.trim(), now()).ok_or_else(|| refuse(app, from))
-}
+bundle!(Access { settings, log, sessions, limits });
 
-/// The answer to a request without a good token.
-fn refuse(app: &App, from: IpAddr) -> Problem {
-    app.limits.failed(from, Instant::now()).err().map_or_else(Problem::unauthorized, Problem::too_many)
-}
-
-/// Who is logged in with this request's cookie. A session ends with the token that opened it.
-pub(in crate::admin) fn logged_in(app: &App, headers: &HeaderMap, now: Time) -> Option<Holder> {
-    let holder = app.sessions.holder(headers, now)?;
-    match &holder.who {
-        Who::AdminToken { id, .. } => {
-            let view = app.log.view();
-            view.directory.admins().token(id).is_some_and(|token| token.is_active(now)).then_some(holder)
+impl Access {
+    /// The holder of this token, if it is accepted.
+    fn holder(&self, token: &str, now: Time) -> Option<Holder> {
+        if self.settings.admin_token.is(token) {
+            return Some(Holder::of_token_file());
         }
-        Who::TokenFile | Who::Unknown => Some(holder),
-        Who::Webhook { .. } => None,
+        let view = self.log.view();
+        let token = view.directory.admins().authenticate(&sha256(token), now).ok()?;
+        let who = Who::AdminToken { id: token.id.clone(), name: token.name.clone() };
+        Some(Holder { who, role: token.role })
     }
-}
 
-/// Whether a request's token or session is still accepted.
-pub(in crate::admin) fn is_known(app: &App, headers: &HeaderMap, now: Time) -> bool {
-    bearer(headers)
-        .and_then(|token| holder(app, token, now))
-        .or_else(|| logged_in(app, headers, now))
-        .is_some()
+    /// The holder of the token that the address `from` shows. A right token is found first, whoever else is wrong there: a
+    /// look-up costs one hash, and a token is too long to be guessed.
+    ///
+    /// # Errors
+    /// The token is not accepted: 401, or 429 where the address was wrong too often.
+    pub(in crate::admin) fn admit(&self, from: IpAddr, token: &str) -> Result<Holder, Problem> {
+        self.holder(token.trim(), now()).ok_or_else(|| self.refuse(from))
+    }
+
+    /// The answer to a request without a good token.
+    fn refuse(&self, from: IpAddr) -> Problem {
+        self.limits.failed(from, Instant::now()).err().map_or_else(Problem::unauthorized, Problem::too_many)
+    }
+
+    /// The holder of the token that this request's cookie was opened with. A session ends with that token.
+    pub(in crate::admin) fn logged_in(&self, headers: &HeaderMap, now: Time) -> Option<Holder> {
+        let holder = self.sessions.holder(headers, now)?;
+        match &holder.who {
+            Who::AdminToken { id, .. } => {
+                let view = self.log.view();
+                let token = view.directory.admins().token(id);
+                token.is_some_and(|token| token.is_active(now)).then_some(holder)
+            }
+            Who::TokenFile | Who::Unknown => Some(holder),
+            Who::Webhook { .. } => None,
+        }
+    }
+
+    /// Says whether a request's token or session is accepted now.
+    pub(in crate::admin) fn is_known(&self, headers: &HeaderMap, now: Time) -> bool {
+        let by_token = bearer(headers).and_then(|token| self.holder(token, now));
+        by_token.or_else(|| self.logged_in(headers, now)).is_some()
+    }
+
+    fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        let (headers, extensions) = (request.headers(), request.extensions());
+        let from = Connection::of(extensions).peer;
+        let (holder, through) = match bearer(headers) {
+            Some(token) => (self.admit(from, token)?, through(headers)),
+            None => (self.logged_in(headers, now()).ok_or_else(|| self.refuse(from))?, Through::Dashboard),
+        };
+        // A browser adds its cookie to whatever a page asks for, but it also names the page's origin on every change.
+        let unnamed = through == Through::Dashboard && !headers.contains_key(header::ORIGIN);
+        if is_change(request.method()) && (unnamed || has_foreign_origin(headers)) {
+            return Err(Problem::foreign_origin());
+        }
+        Ok(Caller::new(holder, through, extensions))
+    }
 }
 
 /// RFC 6750 section 2.1.
@@ -67,34 +102,19 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Lets a request through that shows a token or comes from a page that was logged in with one, and that, if it changes
-/// something, comes from no other site. Handlers learn from it who asks.
+/// something, comes from no other site. Puts the [`Caller`] into it.
 pub(in crate::admin) async fn guard(
-    State(app): State<Arc<App>>,
+    State(access): State<Access>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match caller(&app, &request) {
+    match access.caller(&request) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
     }
-}
-
-fn caller(app: &App, request: &Request) -> Result<Caller, Problem> {
-    let (headers, extensions) = (request.headers(), request.extensions());
-    let from = Connection::of(extensions).peer;
-    let (holder, through) = match bearer(headers) {
-        Some(token) => (admit(app, from, token)?, through(headers)),
-        None => (logged_in(app, headers, now()).ok_or_else(|| refuse(app, from))?, Through::Dashboard),
-    };
-    // A browser adds its cookie to whatever a page asks for, but it also names the page's origin on every change.
-    let unnamed = through == Through::Dashboard && !headers.contains_key(header::ORIGIN);
-    if is_change(request.method()) && (unnamed || has_foreign_origin(headers)) {
-        return Err(Problem::foreign_origin());
-    }
-    Ok(Caller::new(holder, through, extensions))
 }
 
 fn is_change(method: &Method) -> bool {

@@ -1,4 +1,4 @@
-//! Who asks: found out once, by the guard, and handed to whoever answers.
+//! The caller of a request: found out once, by the guard, and handed to the handler.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,8 +7,10 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, header};
 
 use super::problem::Problem;
+use crate::admin::state::changes::Author;
+use crate::admin::state::holder::Holder;
 use crate::listen::Slot;
-use crate::model::act::{Actor, Role, Through, Who};
+use crate::model::act::{Actor, Role, Through};
 
 /// The `User-Agent` of `landfall`'s own commands begins so.
 pub const CLI_AGENT: &str = "landfall-cli/";
@@ -39,21 +41,7 @@ impl Connection {
     }
 }
 
-/// Whose token it is, and what it allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::admin) struct Holder {
-    pub(in crate::admin) who: Who,
-    pub(in crate::admin) role: Role,
-}
-
-impl Holder {
-    /// Whoever holds the token of the token file.
-    pub(in crate::admin) fn of_token_file() -> Self {
-        Self { who: Who::TokenFile, role: Role::Admin }
-    }
-}
-
-/// Who asks, through what and from where. The guard puts one into every request that it lets through.
+/// The caller: its name in the log, and its role. The guard puts one into every request that it lets through.
 #[derive(Clone, Debug)]
 pub(in crate::admin) struct Caller {
     pub(in crate::admin) actor: Actor,
@@ -78,7 +66,7 @@ impl Caller {
     }
 }
 
-/// What a request with a token came through, as its client calls itself.
+/// The client that a request with a token came through, as it calls itself.
 pub(in crate::admin) fn through(headers: &HeaderMap) -> Through {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     match agent {
@@ -95,15 +83,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Somebody who may change things. It cannot be made elsewhere, and [`crate::admin::App::act`] demands one.
+/// Somebody who may change things, by an admin's token or session. It can be made nowhere else.
 #[derive(Clone, Debug)]
 pub(in crate::admin) struct Admin {
     actor: Actor,
 }
 
-impl Admin {
-    /// Who it is, for the log.
-    pub(in crate::admin) fn actor(&self) -> &Actor {
+impl Author for Admin {
+    fn actor(&self) -> &Actor {
         &self.actor
     }
 }

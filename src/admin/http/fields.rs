@@ -1,9 +1,9 @@
-//! A request's JSON body, form or query, read field by field, so that every refusal names its field.
+//! The JSON body, form or query of a request, read field by field, so that every refusal names its field.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -25,7 +25,7 @@ pub(in crate::admin) struct Fields(BTreeMap<String, Value>);
 
 impl Fields {
     /// Reads an HTML form (`application/x-www-form-urlencoded`) with no other fields than the `known` ones.
-    pub(in crate::admin) async fn from_form(body: Body, known: &[&str]) -> Result<Self, Problem> {
+    pub(in crate::admin) async fn from_form(body: axum::body::Body, known: &[&str]) -> Result<Self, Problem> {
         let bytes = whole(body, BODY_BYTES_MAX).await?;
         let pairs = url::form_urlencoded::parse(&bytes);
         Self::known(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))).collect(), known)
@@ -60,9 +60,9 @@ impl Fields {
     }
 
     /// A text of `chars` characters at most that fits one line, if it was given.
-    pub(in crate::admin) fn line(&self, field: &str, chars_max: usize) -> Result<Option<&str>, Problem> {
+    pub(in crate::admin) fn one_line(&self, field: &str, chars_max: usize) -> Result<Option<&str>, Problem> {
         let Some(text) = self.text(field)? else { return Ok(None) };
-        line(field, text.to_owned(), chars_max)?;
+        one_line(field, text.to_owned(), chars_max)?;
         Ok(Some(text))
     }
 
@@ -84,11 +84,18 @@ impl Fields {
     }
 }
 
+/// A JSON body of `BYTES_MAX` bytes at most, as an argument of a handler.
+pub(in crate::admin) struct Body<T, const BYTES_MAX: usize = BODY_BYTES_MAX>(pub(in crate::admin) T);
+
+impl<T: DeserializeOwned, S: Send + Sync, const BYTES_MAX: usize> FromRequest<S> for Body<T, BYTES_MAX> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        json_body(request.into_body(), BYTES_MAX).await.map(Self)
+    }
+}
+
 /// Reads a JSON body of `bytes_max` bytes at most into a type; a refusal names the field, however deep it lies.
-pub(in crate::admin) async fn json_body<T: DeserializeOwned>(
-    body: Body,
-    bytes_max: usize,
-) -> Result<T, Problem> {
+async fn json_body<T: DeserializeOwned>(body: axum::body::Body, bytes_max: usize) -> Result<T, Problem> {
     let bytes = whole(body, bytes_max).await?;
     // serde would also take an array of a struct's fields.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
@@ -116,7 +123,7 @@ fn named(message: &str) -> Option<&str> {
 }
 
 /// `text`, if it has `chars_max` characters at most and fits one line.
-pub(in crate::admin) fn line(field: &str, text: String, chars_max: usize) -> Result<String, Problem> {
+pub(in crate::admin) fn one_line(field: &str, text: String, chars_max: usize) -> Result<String, Problem> {
     if text.chars().count() > chars_max {
         return Err(Problem::invalid(field, format!("may be {chars_max} characters long")));
     }
@@ -127,7 +134,7 @@ pub(in crate::admin) fn line(field: &str, text: String, chars_max: usize) -> Res
 }
 
 /// A body in one piece, within bounds of size and time.
-pub(in crate::admin) async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+pub(in crate::admin) async fn whole(body: axum::body::Body, bytes_max: usize) -> Result<Bytes, Problem> {
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
         Err(_) => Err(Problem::body_timeout()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(bytes_max)),
@@ -150,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_names_only_known_fields_of_the_right_type() {
-        let read = |body: &'static str| json_body::<Wanted>(Body::from(body), BODY_BYTES_MAX);
+        let read = |body: &'static str| json_body::<Wanted>(axum::body::Body::from(body), BODY_BYTES_MAX);
         let read_well = Wanted { name: "a".to_owned(), kind: None };
         assert_eq!(read(r#" {"name": "a", "kind": null}"#).await.unwrap(), read_well);
         for (body, field) in [
@@ -169,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_bounded() {
         let long = format!("{{\"name\": \"{}\"}}", "a".repeat(BODY_BYTES_MAX));
-        let refused = json_body::<Wanted>(Body::from(long), BODY_BYTES_MAX).await.unwrap_err();
+        let refused = json_body::<Wanted>(axum::body::Body::from(long), BODY_BYTES_MAX).await.unwrap_err();
         assert_eq!(refused, Problem::too_large(BODY_BYTES_MAX));
     }
 

@@ -1,4 +1,4 @@
-//! What every request passes first: does it name us, does its address ask too much, and is there room for its body?
+//! The gate that every request passes first: it names us, its address does not ask too much, and there is room for its body.
 //!
 //! A page of another site can make a browser send requests here under a name of its own that it lets point here (DNS
 //! rebinding). Such a request names that site in its `Host` header: it is refused, whatever it shows. The probes are
@@ -13,39 +13,52 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::uri::Authority;
 
-use super::auth::is_known;
+use super::auth::Access;
 use super::caller::Connection;
 use super::problem::Problem;
-use crate::admin::App;
+use crate::admin::state::bodies::Bodies;
+use crate::admin::state::limits::Limits;
+use crate::admin::state::{Settings, bundle};
 use crate::clock::now;
 use crate::listen::{NoHost, host};
 
 /// Paths that are open to any name and any number of requests.
 pub(in crate::admin) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
+/// The parts of the state that decide about a request as a whole.
+#[derive(Clone)]
+pub(in crate::admin) struct Gate {
+    access: Access,
+    limits: Arc<Limits>,
+    bodies: Arc<Bodies>,
+    settings: Arc<Settings>,
+}
+
+bundle!(Gate { access, limits, bodies, settings });
+
 /// Lets a request through that names this server and whose address does not ask too much.
-pub(in crate::admin) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(in crate::admin) async fn gate(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     if PROBES.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     let connection = Connection::of(request.extensions());
-    let is_known = is_known(&app, request.headers(), now());
-    if let Err(wait) = app.limits.request(connection.peer, is_known, Instant::now()) {
+    let is_known = gate.access.is_known(request.headers(), now());
+    if let Err(wait) = gate.limits.request(connection.peer, is_known, Instant::now()) {
         return Problem::too_many(wait).into_response();
     }
     let named = host(request.version(), request.uri(), request.headers()).ok().flatten();
     match named.and_then(|host| host.parse::<Authority>().ok()) {
         None => Problem::malformed(NoHost.to_string()).into_response(),
-        Some(authority) if is_ours(authority.host(), connection.local, &app.settings.hosts) => {
+        Some(authority) if is_ours(authority.host(), connection.local, &gate.settings.hosts) => {
             let (parts, body) = request.into_parts();
-            let (body, _taken) = app.bodies.counted(body, is_known);
+            let (body, _taken) = gate.bodies.counted(body, is_known);
             next.run(Request::from_parts(parts, body)).await
         }
         Some(authority) => Problem::foreign_host(authority.host()).into_response(),
     }
 }
 
-/// Whether `host` is a name of this machine itself, the address that the request came to, or one of `hosts`.
+/// Says whether `host` is a name of this machine itself, the address that the request came to, or one of `hosts`.
 pub(in crate::admin) fn is_ours(host: &str, local: IpAddr, hosts: &[String]) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);

@@ -1,4 +1,4 @@
-//! The API in the same process, for what answers people and agents from it: `/mcp`, and the model that `ask` can be given.
+//! The API as something to call in the same process: for `/mcp`, and for the model that `ask` can be given.
 
 use axum::Router;
 use axum::body::Body;
@@ -18,16 +18,16 @@ const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The API in the same process, whose handlers demand that somebody put a [`Caller`] into the request.
 #[derive(Clone)]
-pub(in crate::admin) struct Here(Router);
+pub(in crate::admin) struct InProcess(Router);
 
-impl Here {
+impl InProcess {
     /// The API of this router, and what it says about itself.
     pub(in crate::admin) fn new(api: Router, document: Bytes) -> Self {
         Self(api.merge(super::openapi::router("/openapi.json", document)))
     }
 }
 
-impl Api for Here {
+impl Api for InProcess {
     async fn ask(&self, ask: Ask, from: &Extensions) -> Result<Reply, Unreachable> {
         let broken = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "a tool's request could not be made");

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the handlers say about themselves, and what holds for all of them.
+//! The OpenAPI document: the handlers' descriptions, and what holds for all of them.
 //!
 //! A handler names its path, its parameters and its own answers in `#[utoipa::path]`, and is routed by `routes!`, so that
 //! no route is without a description. What the gate, the guard and the reading of requests may answer is added here, by
@@ -16,10 +16,10 @@ use utoipa::openapi::OpenApi as Document;
 
 use super::problem::Body as Problem;
 
-/// Where it is served.
+/// Path of the document.
 pub(in crate::admin) const PATH: &str = "/api/v1/openapi.json";
 
-/// What the document says before the handlers do.
+/// The document before the handlers' descriptions.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -120,7 +120,7 @@ fn path_parameter(path: &str, name: &str) -> Value {
     }
 }
 
-/// What the gate, the guard and the reading of a request may answer.
+/// Refusals of the gate, the guard and the reading of a request.
 fn refusals(
     path: &str,
     method: &str,

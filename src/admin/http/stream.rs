@@ -4,26 +4,22 @@
 //! patience with a client. Whatever ends one early breaks the answer off: half of it is never taken for the whole.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::Frame;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use super::problem::Problem;
 use crate::log::ReadError;
 
-/// Such answers at the same time.
-const READERS_MAX: usize = 4;
 /// Blocks that wait for a slow client.
 const BLOCKS_WAITING_MAX: usize = 4;
 const PATIENCE: Patience = Patience { block: Duration::from_secs(30), whole: Duration::from_secs(60 * 60) };
 
-/// How long a client may take.
+/// Time that a client may take.
 #[derive(Clone, Copy)]
 struct Patience {
     /// For the next block.
@@ -32,37 +28,21 @@ struct Patience {
     whole: Duration,
 }
 
-/// A place for each answer.
-pub(in crate::admin) struct Readers(Arc<Semaphore>);
-
-impl Default for Readers {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(READERS_MAX)))
-    }
-}
-
-impl Readers {
-    /// A place, if there is one.
-    pub(in crate::admin) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        self.0.clone().try_acquire_owned().map_err(|_| Problem::too_many_streams())
-    }
-}
-
 /// A body of `blocks`, each of which is read on a thread that may block; `what` is said where it breaks off.
-pub(in crate::admin) fn body<B>(what: &'static str, blocks: B, place: OwnedSemaphorePermit) -> Body
+pub(in crate::admin) fn body<B>(what: &'static str, blocks: B, permit: OwnedSemaphorePermit) -> Body
 where
     B: Iterator<Item = Result<Bytes, ReadError>> + Send + 'static,
 {
-    Body::new(patient(PATIENCE, what, blocks, place))
+    Body::new(patient(PATIENCE, what, blocks, permit))
 }
 
-fn patient<B>(patience: Patience, what: &'static str, blocks: B, place: OwnedSemaphorePermit) -> Blocks
+fn patient<B>(patience: Patience, what: &'static str, blocks: B, permit: OwnedSemaphorePermit) -> Blocks
 where
     B: Iterator<Item = Result<Bytes, ReadError>> + Send + 'static,
 {
     let (sender, blocks_sent) = mpsc::channel(BLOCKS_WAITING_MAX);
     tokio::spawn(async move {
-        let _place = place;
+        let _permit = permit;
         if let Err(reason) = hand_over(patience, blocks, sender).await {
             tracing::warn!(what, reason, "an answer broke off");
         }
@@ -135,6 +115,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
+    use crate::admin::state::readers::{READERS_MAX, Readers};
 
     const SHORT: Patience = Patience { block: Duration::from_millis(20), whole: PATIENCE.whole };
     /// More than wait for a client.
@@ -159,34 +140,34 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_whole_or_breaks_off() {
         let readers = Readers::default();
-        let place = || readers.place().unwrap();
-        assert_eq!(taken(patient(PATIENCE, "a test", blocks(MANY), place())).await, (MANY, true));
-        assert_eq!(taken(patient(PATIENCE, "a test", blocks(0), place())).await, (0, true));
+        let permit = || readers.permit().unwrap();
+        assert_eq!(taken(patient(PATIENCE, "a test", blocks(MANY), permit())).await, (MANY, true));
+        assert_eq!(taken(patient(PATIENCE, "a test", blocks(0), permit())).await, (0, true));
         let failing = blocks(2).chain([Err(ReadError::Closed)]).chain(blocks(2));
-        assert_eq!(taken(patient(PATIENCE, "a test", failing, place())).await, (2, false));
+        assert_eq!(taken(patient(PATIENCE, "a test", failing, permit())).await, (2, false));
     }
 
     #[tokio::test]
-    async fn a_client_that_takes_nothing_gets_no_end_and_gives_its_place_back() {
+    async fn a_client_that_takes_nothing_gets_no_end_and_gives_its_permit_back() {
         for patience in [SHORT, Patience { block: PATIENCE.block, whole: SHORT.block }] {
             let readers = Readers::default();
             let mut bodies: Vec<_> = (0..READERS_MAX)
-                .map(|_| patient(patience, "a test", blocks(MANY), readers.place().unwrap()))
+                .map(|_| patient(patience, "a test", blocks(MANY), readers.permit().unwrap()))
                 .collect();
-            let again = readers.0.acquire_many(READERS_MAX as u32).await.unwrap();
-            assert!(readers.place().is_err(), "they are all taken");
+            let again = readers.all().await;
+            assert!(readers.permit().is_none(), "they are all taken");
             drop(again);
             assert_eq!(taken(bodies.remove(0)).await, (BLOCKS_WAITING_MAX, false));
         }
     }
 
     #[tokio::test]
-    async fn a_client_that_goes_gives_its_place_back() {
+    async fn a_client_that_goes_gives_its_permit_back() {
         let readers = Readers::default();
         let endless = std::iter::repeat_with(|| Ok(Bytes::from_static(b"block ")));
-        let mut body = patient(PATIENCE, "a test", endless, readers.place().unwrap());
+        let mut body = patient(PATIENCE, "a test", endless, readers.permit().unwrap());
         assert!(body.frame().await.is_some());
         drop(body);
-        let _all = readers.0.acquire_many(READERS_MAX as u32).await.unwrap();
+        let _all = readers.all().await;
     }
 }

@@ -1,15 +1,12 @@
-//! What happens: the latest pulls as they come, and who changed what.
-
-use std::sync::Arc;
+//! The page of activity: the latest pulls as they come, and the audit trail.
 
 use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
+use super::page::{Page, page};
 use super::parts::{Badge, Choice, When, choices};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page};
-use crate::admin::App;
 use crate::admin::http::fields::Fields;
 use crate::admin::v1::audit;
 use crate::admin::v1::news::is_news;
@@ -62,17 +59,17 @@ struct ActRow {
     summary: String,
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn show(State(log): State<Log>, visitor: Visitor, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["environment", "kind", "before"])?;
     let name = query.text("environment")?.unwrap_or_default();
     let kind = query.text("kind")?.unwrap_or_default().to_owned();
     let wanted = if name.is_empty() { None } else { audit::environment(&query)? };
     let before = audit::before(&query)?;
-    let (view, now) = (app.log.view(), now());
-    let (log, applied, place, of_kind) = (app.log.clone(), view.applied, wanted.clone(), kind.clone());
-    let read = tokio::task::spawn_blocking(move || latest(&log, applied, place.as_ref(), &of_kind)).await;
+    let (view, now) = (log.view(), now());
+    let (reading, applied, place, of_kind) = (log.clone(), view.applied, wanted.clone(), kind.clone());
+    let read = tokio::task::spawn_blocking(move || latest(&reading, applied, place.as_ref(), &of_kind)).await;
     let pulls = read.map_err(audit::unreadable)?;
-    let (acts, next) = audit::page(&app, before, ACTS_MAX, wanted).await?;
+    let (acts, next) = audit::page(&log, before, ACTS_MAX, wanted).await?;
     let names = view.directory.environments().map(|one| &one.name);
     page(
         StatusCode::OK,
@@ -142,7 +139,7 @@ fn latest(log: &Log, applied: u64, place: Option<&EnvironmentName>, kind: &str) 
     pulls
 }
 
-/// Who pulled, as the page's filter calls it.
+/// The kind of a puller, as the page's filter calls it.
 fn kind_of(observation: &Observation) -> &'static str {
     if observation.digest.is_none() {
         return "failing";

@@ -1,4 +1,4 @@
-//! Plots as inline SVG: numbers in, shapes out. Colours are the stylesheet's; each plot says in words what it shows.
+//! Charts as inline SVG: numbers in, shapes out. Colours are the stylesheet's; each chart says in words what it shows.
 
 use std::fmt::{self, Write as _};
 
@@ -7,25 +7,25 @@ use askama::filters::HtmlSafe;
 use super::parts::{count, length};
 use crate::model::questions::{Curve, Week};
 
-/// A plot. It has numbers and words of our own only.
-pub(super) struct Plot(String);
+/// A chart. It has numbers and words of our own only.
+pub(super) struct Chart(String);
 
-impl HtmlSafe for Plot {}
+impl HtmlSafe for Chart {}
 
-impl fmt::Display for Plot {
+impl fmt::Display for Chart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-fn plot(class: &str, width: f64, height: f64, says: &str, shapes: &str) -> Plot {
-    Plot(format!(
+fn chart(class: &str, width: f64, height: f64, says: &str, shapes: &str) -> Chart {
+    Chart(format!(
         r#"<svg class="plot {class}" viewBox="0 0 {width} {height}" preserveAspectRatio="xMinYMid" role="img" aria-label="{says}"><title>{says}</title>{shapes}</svg>"#
     ))
 }
 
 /// Bars for each of the last days.
-pub(super) fn spark(days: &[u32]) -> Plot {
+pub(super) fn spark(days: &[u32]) -> Chart {
     const STEP: f64 = 6.0;
     const HEIGHT: f64 = 20.0;
     let most = f64::from(days.iter().copied().max().unwrap_or_default().max(1));
@@ -41,11 +41,11 @@ pub(super) fn spark(days: &[u32]) -> Plot {
     }
     let total: u32 = days.iter().sum();
     let says = format!("{} of services in the last {} days", count(total, "change"), days.len());
-    plot("spark", days.len() as f64 * STEP, HEIGHT, &says, &shapes)
+    chart("spark", days.len() as f64 * STEP, HEIGHT, &says, &shapes)
 }
 
-/// How many nodes had come, as time went by.
-pub(super) fn rollout(curve: &Curve) -> Plot {
+/// Nodes that had come, as time went by.
+pub(super) fn rollout(curve: &Curve) -> Chart {
     const WIDTH: f64 = 220.0;
     const HEIGHT: f64 = 56.0;
     const TOP: f64 = 6.0;
@@ -68,11 +68,11 @@ pub(super) fn rollout(curve: &Curve) -> Plot {
     );
     let of = if curve.expected > nodes { format!(" of about {}", curve.expected) } else { String::new() };
     let says = format!("{}{of} within {}", count(nodes, "node"), length(curve.took));
-    plot("rollout", WIDTH, HEIGHT, &says, &shapes)
+    chart("rollout", WIDTH, HEIGHT, &says, &shapes)
 }
 
 /// Deployments and rollbacks, week by week: deployments above the line, rollbacks below.
-pub(super) fn weeks(weeks: &[Week]) -> Plot {
+pub(super) fn weeks(weeks: &[Week]) -> Chart {
     const STEP: f64 = 14.0;
     const UP: f64 = 40.0;
     const DOWN: f64 = 14.0;
@@ -98,5 +98,5 @@ pub(super) fn weeks(weeks: &[Week]) -> Plot {
     let rollbacks: u32 = weeks.iter().map(|week| week.rollbacks).sum();
     let (deployments, rollbacks) = (count(deployments, "deployment"), count(rollbacks, "rollback"));
     let says = format!("{deployments} and {rollbacks} in {} weeks", weeks.len());
-    plot("weeks", width, UP + DOWN + 2.0, &says, &shapes)
+    chart("weeks", width, UP + DOWN + 2.0, &says, &shapes)
 }

@@ -6,14 +6,13 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::deployment_row::ToldItem;
+use super::deployment_row::ItemRow;
+use super::page::{Page, page};
 use super::parts::{Badge, Choice, Label, choices, count, exact, field_value, link, moment};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page};
-use crate::admin::App;
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
-use crate::answer;
+use crate::answer::{self, Answers};
 use crate::model::questions::{Ahead, ComparedService, Comparison};
 use crate::model::time::Time;
 
@@ -53,13 +52,13 @@ struct Row {
     relation: Badge,
     facts: String,
     releases: Vec<(String, String)>,
-    items: Vec<ToldItem>,
+    items: Vec<ItemRow>,
     more: usize,
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["left", "right", "left_at", "right_at"])?;
-    let today = app.answers.now();
+    let today = answers.now();
     let names: Vec<&str> = today.directory().environments().map(|one| one.name.as_str()).collect();
     let chosen = |field: &str, otherwise: usize| -> Result<Option<&str>, Problem> {
         let named = query.text(field)?.filter(|name| !name.is_empty());
@@ -71,7 +70,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
     let compared = match (left, right) {
         (Some(left), Some(right)) => {
             let sides = answer::Compare { left, right, left_at, right_at };
-            let comparison = app.answers.compare(sides).await?;
+            let comparison = answers.compare(sides).await?;
             Some(Compared::new(&comparison, Side::new(left, left_at), Side::new(right, right_at)))
         }
         _ => None,
@@ -147,7 +146,7 @@ impl Row {
             facts: facts.join(", "),
             releases: service.releases.iter().map(|it| (it.id.clone(), it.version.clone())).collect(),
             more: changes.len().saturating_sub(ITEMS_MAX),
-            items: changes.into_iter().take(ITEMS_MAX).map(ToldItem::new).collect(),
+            items: changes.into_iter().take(ITEMS_MAX).map(ItemRow::new).collect(),
         }
     }
 }

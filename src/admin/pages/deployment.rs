@@ -6,22 +6,22 @@ use askama::Template;
 use axum::extract::State;
 use http::StatusCode;
 
-use super::deployment_row::Told;
+use super::deployment_row::DeploymentRow;
+use super::page::{Page, page};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page};
-use crate::admin::App;
 use crate::admin::http::params::Params;
+use crate::answer::Answers;
 
 #[derive(Template)]
 #[template(path = "deployment.html")]
 struct DeploymentPage {
     chrome: Chrome,
-    deployment: Told,
+    deployment: DeploymentRow,
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params) -> Page {
-    let moment = app.answers.now();
+pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, params: Params) -> Page {
+    let moment = answers.now();
     let chapter = moment.chapter(params.get("id"))?;
     let chrome = visitor.chrome("environments");
-    page(StatusCode::OK, &DeploymentPage { chrome, deployment: Told::new(&chapter, moment.at()) })
+    page(StatusCode::OK, &DeploymentPage { chrome, deployment: DeploymentRow::new(&chapter, moment.at()) })
 }

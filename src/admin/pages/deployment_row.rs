@@ -1,8 +1,8 @@
-//! A deployment in words: a line for the list, and everything that opens under it.
+//! A deployment as a row of a list, and everything that opens under it.
 
 use std::collections::BTreeSet;
 
-use super::charts::{Plot, rollout};
+use super::charts::{Chart, rollout};
 use super::parts::{Badge, Label, When, count, label, length, short};
 use crate::model::questions::{
     Change, ChangeEvidence, Chapter, Curve, Kind, Phase, PullEvidence, ReleaseView,
@@ -10,13 +10,13 @@ use crate::model::questions::{
 use crate::model::releases::{Change as Item, ChangeKind, without_type};
 use crate::model::time::Time;
 
-/// Services that a line names; the others are counted.
+/// Services that a row names; the others are counted.
 const NAMED_MAX: usize = 3;
 /// Changes that are listed of one release; its own page has them all.
 const ITEMS_MAX: usize = 12;
 
 /// A deployment.
-pub(super) struct Told {
+pub(super) struct DeploymentRow {
     pub(super) id: String,
     pub(super) environment: String,
     pub(super) kind: Badge,
@@ -28,44 +28,44 @@ pub(super) struct Told {
     pub(super) facts: Vec<String>,
     pub(super) when: When,
     pub(super) day: String,
-    pub(super) changes: Vec<ToldChange>,
-    /// How many changes are left out.
+    pub(super) changes: Vec<ChangeRow>,
+    /// Changes that are left out.
     pub(super) more: usize,
 }
 
 /// One service's part of it.
-pub(super) struct ToldChange {
+pub(super) struct ChangeRow {
     pub(super) repository: String,
     pub(super) kind: Badge,
     pub(super) state: Badge,
     pub(super) from: Option<Label>,
     pub(super) to: Label,
     pub(super) reason: String,
-    /// What later observations took back.
+    /// Statements that later observations took back.
     pub(super) corrections: Vec<(String, When)>,
-    pub(super) curve: Plot,
-    pub(super) releases: Vec<ToldRelease>,
-    pub(super) reverted: Vec<ToldRelease>,
+    pub(super) curve: Chart,
+    pub(super) releases: Vec<ReleaseRow>,
+    pub(super) reverted: Vec<ReleaseRow>,
     /// The fixes that stopped being live.
-    pub(super) lost: Vec<ToldItem>,
-    pub(super) pulls: Vec<ToldPull>,
+    pub(super) lost: Vec<ItemRow>,
+    pub(super) pulls: Vec<PullRow>,
     pub(super) pulls_total: u32,
 }
 
 /// A release.
-pub(super) struct ToldRelease {
+pub(super) struct ReleaseRow {
     pub(super) id: String,
     pub(super) version: String,
     pub(super) made: When,
     pub(super) summary: String,
-    pub(super) items: Vec<ToldItem>,
+    pub(super) items: Vec<ItemRow>,
     pub(super) more: usize,
     /// The catalogue has a page of it.
     pub(super) is_known: bool,
 }
 
 /// One change of a release.
-pub(super) struct ToldItem {
+pub(super) struct ItemRow {
     pub(super) kind: Badge,
     pub(super) title: String,
     pub(super) pr: Option<u64>,
@@ -74,7 +74,7 @@ pub(super) struct ToldItem {
 }
 
 /// A pull as evidence.
-pub(super) struct ToldPull {
+pub(super) struct PullRow {
     pub(super) when: When,
     pub(super) client: String,
     pub(super) asked: String,
@@ -82,7 +82,7 @@ pub(super) struct ToldPull {
     pub(super) arrived: bool,
 }
 
-impl Told {
+impl DeploymentRow {
     pub(super) fn new(chapter: &Chapter, now: Time) -> Self {
         let deployment = &chapter.deployment;
         let parts = chapter.curves.iter().zip(&chapter.evidence);
@@ -98,7 +98,7 @@ impl Told {
             when: When::new(deployment.started_at, now),
             day: deployment.started_at.to_string().chars().take("2026-03-02".len()).collect(),
             changes: changes
-                .map(|(change, (curve, pulls))| ToldChange::new(change, curve, pulls, now))
+                .map(|(change, (curve, pulls))| ChangeRow::new(change, curve, pulls, now))
                 .collect(),
             more: chapter.more,
         }
@@ -121,7 +121,7 @@ fn what(changes: &[Change], further: usize) -> String {
     }
 }
 
-/// What a line counts: releases, fixes, how long it took, nodes.
+/// The counts of a row: releases, fixes, how long it took, nodes.
 fn facts(chapter: &Chapter) -> Vec<String> {
     let changes = &chapter.deployment.changes;
     let fixes = |pick: fn(&Change) -> &Vec<ReleaseView>| {
@@ -152,10 +152,10 @@ fn facts(chapter: &Chapter) -> Vec<String> {
     facts
 }
 
-impl ToldChange {
+impl ChangeRow {
     fn new(change: &Change, curve: &Curve, evidence: &ChangeEvidence, now: Time) -> Self {
         let releases =
-            |all: &[ReleaseView]| all.iter().rev().map(|release| ToldRelease::new(release, now)).collect();
+            |all: &[ReleaseView]| all.iter().rev().map(|release| ReleaseRow::new(release, now)).collect();
         Self {
             repository: change.repository.to_string(),
             kind: Badge::of(change.kind.as_str()),
@@ -172,7 +172,7 @@ impl ToldChange {
             releases: releases(&change.releases),
             reverted: releases(&change.reverted),
             lost: lost(&change.reverted),
-            pulls: evidence.pulls.iter().map(|pull| ToldPull::new(pull, now)).collect(),
+            pulls: evidence.pulls.iter().map(|pull| PullRow::new(pull, now)).collect(),
             pulls_total: evidence.pulls_total,
         }
     }
@@ -184,28 +184,28 @@ impl ToldChange {
 }
 
 /// The fixes of these releases, each once.
-fn lost(reverted: &[ReleaseView]) -> Vec<ToldItem> {
+fn lost(reverted: &[ReleaseView]) -> Vec<ItemRow> {
     let mut seen = BTreeSet::new();
     let changes = reverted.iter().flat_map(|release| &release.changes);
     let fixes = changes.filter(|change| matches!(change.kind, ChangeKind::Fix | ChangeKind::Security));
-    fixes.filter(|change| seen.insert((&change.title, change.pr))).map(ToldItem::new).collect()
+    fixes.filter(|change| seen.insert((&change.title, change.pr))).map(ItemRow::new).collect()
 }
 
-impl ToldRelease {
+impl ReleaseRow {
     fn new(release: &ReleaseView, now: Time) -> Self {
         Self {
             id: release.id.clone(),
             version: release.version.clone(),
             made: When::new(release.created_at, now),
             summary: release.summary.clone(),
-            items: release.changes.iter().take(ITEMS_MAX).map(ToldItem::new).collect(),
+            items: release.changes.iter().take(ITEMS_MAX).map(ItemRow::new).collect(),
             more: release.changes.len().saturating_sub(ITEMS_MAX),
             is_known: release.source != crate::model::questions::Source::Tag,
         }
     }
 }
 
-impl ToldItem {
+impl ItemRow {
     pub(super) fn new(change: &Item) -> Self {
         Self {
             kind: Badge::of(kind(change.kind)),
@@ -218,7 +218,7 @@ impl ToldItem {
     }
 }
 
-impl ToldPull {
+impl PullRow {
     fn new(pull: &PullEvidence, now: Time) -> Self {
         use crate::model::deployments::pull::Grade;
         Self {

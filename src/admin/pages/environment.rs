@@ -1,4 +1,4 @@
-//! An environment: what runs in it, now or at another time, and what landed.
+//! The page of an environment: the services that run in it, now or at another time, and its deployments.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::deployment_row::Told;
+use super::deployment_row::DeploymentRow;
+use super::page::{Page, page};
 use super::parts::{Badge, Label, When, count, exact, field_value, link, moment as moment_of};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page};
-use crate::admin::App;
 use crate::admin::http::fields::Fields;
 use crate::admin::http::params::Params;
+use crate::answer::Answers;
 use crate::clock::now;
 use crate::model::directory::Environment;
 use crate::model::questions::{self, FailedAttempt, LocalPull, MissingService, RunningService};
@@ -27,7 +27,7 @@ const FAILING_MAX: usize = 100;
 /// Local pulls on a page, the latest ones.
 const LOCAL_MAX: usize = 10;
 
-/// What every page of an environment begins with.
+/// The beginning of every page of an environment.
 pub(super) struct Head {
     pub(super) name: String,
     pub(super) description: String,
@@ -96,7 +96,7 @@ struct LackingRow {
     facts: String,
 }
 
-/// What somebody tries to pull and cannot.
+/// An image that somebody tries to pull and cannot.
 struct FailingRow {
     image: String,
     status: u16,
@@ -116,20 +116,25 @@ struct LocalRow {
 /// The deployments of one day.
 struct Day {
     name: String,
-    deployments: Vec<Told>,
+    deployments: Vec<DeploymentRow>,
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params, uri: Uri) -> Page {
+pub(super) async fn show(
+    State(answers): State<Arc<Answers>>,
+    visitor: Visitor,
+    params: Params,
+    uri: Uri,
+) -> Page {
     let query = Fields::from_query(&uri, &["before", "at"])?;
-    let moment = app.answers.as_of(Some(params.get("env")), moment_of(&query, "at")?).await?;
+    let moment = answers.as_of(Some(params.get("env")), moment_of(&query, "at")?).await?;
     let environment = moment.environment(params.get("env"))?;
     let (name, before, now) = (environment.name.as_str(), query.text("before")?, now());
     let running = moment.running(name)?;
     let story = moment.story(name, PAGE, before)?;
-    let told = story.chapters.iter().map(|chapter| Told::new(chapter, now)).collect();
+    let rows = story.chapters.iter().map(|chapter| DeploymentRow::new(chapter, now)).collect();
     let at = moment.past();
     let written = at.map(|at| at.to_string());
-    let here = (Some(name), written.as_deref());
+    let this = (Some(name), written.as_deref());
     page(
         StatusCode::OK,
         &EnvironmentPage {
@@ -138,8 +143,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
             at: written.clone().unwrap_or_default(),
             past: at.map(exact),
             at_field: field_value(at),
-            compare_link: link("/compare", &[("left", here.0), ("left_at", here.1), ("right_at", here.1)]),
-            search_link: link("/search", &[("environment", here.0), ("at", here.1)]),
+            compare_link: link("/compare", &[("left", this.0), ("left_at", this.1), ("right_at", this.1)]),
+            search_link: link("/search", &[("environment", this.0), ("at", this.1)]),
             is_first_page: before.is_none(),
             services_more: running.services.len().saturating_sub(SERVICES_MAX),
             services: running
@@ -157,7 +162,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
                 .take(FAILING_MAX)
                 .map(|attempt| FailingRow::new(attempt, now))
                 .collect(),
-            days: by_day(told, now),
+            days: by_day(rows, now),
             next: story.next,
             local: moment
                 .local(name)?
@@ -172,10 +177,10 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
 }
 
 /// Days in UTC: the log's days, the same for everybody.
-fn by_day(told: Vec<Told>, now: Time) -> Vec<Day> {
+fn by_day(rows: Vec<DeploymentRow>, now: Time) -> Vec<Day> {
     let today: String = now.to_string().chars().take("2026-03-02".len()).collect();
     let mut days: Vec<Day> = Vec::new();
-    for deployment in told {
+    for deployment in rows {
         let name = if deployment.day == today { "Today".to_owned() } else { deployment.day.clone() };
         match days.last_mut() {
             Some(day) if day.name == name => day.deployments.push(deployment),

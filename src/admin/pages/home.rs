@@ -6,11 +6,11 @@ use askama::Template;
 use axum::extract::State;
 use http::StatusCode;
 
-use super::charts::{Plot, rollout, spark};
+use super::charts::{Chart, rollout, spark};
+use super::page::{Page, page};
 use super::parts::{Badge, Label, When, count, short};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page};
-use crate::admin::App;
+use crate::answer::Answers;
 use crate::model::directory::Environment;
 use crate::model::questions::{Cell, Change, Kind, Latest, Mark, Phase, Place, Row};
 use crate::model::time::{Span, Time};
@@ -34,7 +34,7 @@ struct Card<'a> {
     seen: Option<When>,
     is_unconfirmed: bool,
     counts: String,
-    spark: Plot,
+    spark: Chart,
     has_token: bool,
 }
 
@@ -47,7 +47,7 @@ struct LatestView<'a> {
     when: When,
     nodes: String,
     releases: Option<String>,
-    curve: Option<Plot>,
+    curve: Option<Chart>,
 }
 
 /// `payment v12 → v14`
@@ -58,8 +58,8 @@ struct ChangeLine<'a> {
     to: Label,
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Page {
-    let moment = app.answers.now();
+pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor) -> Page {
+    let moment = answers.now();
     let overview = moment.overview();
     let settle = moment.state().rules().settle;
     let cards = moment.directory().environments().zip(&overview.places);
@@ -132,7 +132,7 @@ impl<'a> ChangeLine<'a> {
     }
 }
 
-/// What stands behind a version: a shape, and what it means.
+/// The mark behind a version: a shape, and what it means.
 fn mark(cell: &Cell) -> Option<(&'static str, String)> {
     match cell.mark {
         Mark::Level => None,

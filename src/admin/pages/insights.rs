@@ -1,4 +1,4 @@
-//! How often and how well an environment's services are shipped.
+//! The page of insights: how often and how well an environment's services are shipped.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::charts::{Plot, weeks};
+use super::charts::{Chart, weeks};
+use super::page::{Page, page};
 use super::parts::{Choice, choices, count, length};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page};
-use crate::admin::App;
 use crate::admin::http::fields::Fields;
+use crate::answer::Answers;
 use crate::model::questions::Measure;
 use crate::model::time::Span;
 
@@ -43,13 +43,13 @@ struct Measured {
     rate: String,
     rollbacks: String,
     restore: String,
-    plot: Plot,
+    plot: Chart,
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["environment", "weeks"])?;
     let span = query.count("weeks", WEEKS_MAX)?.unwrap_or(WEEKS_DEFAULT);
-    let moment = app.answers.now();
+    let moment = answers.now();
     let names: Vec<&str> = moment.directory().environments().map(|one| one.name.as_str()).collect();
     let asked = query.text("environment")?.or(names.first().copied()).unwrap_or_default();
     let shown = if asked.is_empty() {

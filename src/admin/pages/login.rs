@@ -7,18 +7,18 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::{HeaderMap, StatusCode, Uri, header};
 
-use super::{Page, page, to};
-use crate::admin::App;
-use crate::admin::http::auth::{admit, has_foreign_origin};
+use super::page::{Page, page, to};
+use crate::admin::http::auth::{Access, has_foreign_origin};
 use crate::admin::http::caller::Connection;
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
+use crate::admin::state::sessions::Sessions;
 use crate::clock::now;
 
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage {
-    /// Why the last try failed.
+    /// The reason why the last try failed.
     refused: Option<String>,
     next: String,
 }
@@ -28,18 +28,22 @@ pub(super) async fn form(uri: Uri) -> Page {
     page(StatusCode::OK, &LoginPage { refused: None, next: next(&query)? })
 }
 
-pub(super) async fn log_in(State(app): State<Arc<App>>, request: Request) -> Page {
+pub(super) async fn log_in(
+    State(access): State<Access>,
+    State(sessions): State<Arc<Sessions>>,
+    request: Request,
+) -> Page {
     if has_foreign_origin(request.headers()) {
         return Err(Problem::foreign_origin().into());
     }
     let from = Connection::of(request.extensions()).peer;
     let fields = Fields::from_form(request.into_body(), &["token", "next"]).await?;
     let next = next(&fields)?;
-    let holder = match admit(&app, from, fields.text("token")?.unwrap_or_default()) {
+    let holder = match access.admit(from, fields.text("token")?.unwrap_or_default()) {
         Ok(holder) => holder,
         Err(problem) => return refused(&problem, next),
     };
-    let cookie = app.sessions.open(holder, now()).map_err(|error| {
+    let cookie = sessions.open(holder, now()).map_err(|error| {
         tracing::error!(%error, "no session can be opened");
         Problem::internal()
     })?;
@@ -58,14 +62,14 @@ fn refused(problem: &Problem, next: String) -> Page {
     Ok(([(header::RETRY_AFTER, seconds)], form).into_response())
 }
 
-pub(super) async fn log_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Page {
+pub(super) async fn log_out(State(sessions): State<Arc<Sessions>>, headers: HeaderMap) -> Page {
     if has_foreign_origin(&headers) {
         return Err(Problem::foreign_origin().into());
     }
-    Ok(([(header::SET_COOKIE, app.sessions.close(&headers))], to("/login")).into_response())
+    Ok(([(header::SET_COOKIE, sessions.close(&headers))], to("/login")).into_response())
 }
 
-/// Where to go after the login: a path of our own, never another host's.
+/// The path to go to after the login: one of our own, never another host's.
 fn next(fields: &Fields) -> Result<String, Problem> {
     let next = fields.text("next")?.unwrap_or("/");
     let is_ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);

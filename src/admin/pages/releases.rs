@@ -1,4 +1,4 @@
-//! Releases: those that are known, and where one of them went.
+//! The pages of releases: the list, and one of them with its way through the environments.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::deployment_row::ToldItem;
+use super::deployment_row::ItemRow;
+use super::page::{Page, page};
 use super::parts::{Badge, Choice, Label, When, choices};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page};
-use crate::admin::App;
 use crate::admin::http::fields::Fields;
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
+use crate::answer::Answers;
 use crate::model::questions::{self, ReleaseView, Standing, Stay};
 use crate::model::releases::Release;
 use crate::model::time::Time;
@@ -26,12 +26,12 @@ const LISTED_MAX: usize = 100;
 struct ReleasesPage {
     chrome: Chrome,
     repositories: Vec<Choice>,
-    releases: Vec<Line>,
+    releases: Vec<ReleaseRow>,
     more: usize,
 }
 
 /// A release on the list.
-struct Line {
+struct ReleaseRow {
     id: String,
     repository: String,
     version: String,
@@ -47,11 +47,11 @@ struct ReleasePage {
     release: ReleaseView,
     made: When,
     source: &'static str,
-    items: Vec<ToldItem>,
+    items: Vec<ItemRow>,
     stays: Vec<StayRow>,
 }
 
-/// What became of it in one environment.
+/// The course of it in one environment.
 struct StayRow {
     environment: String,
     state: Badge,
@@ -61,10 +61,10 @@ struct StayRow {
     is_itself: bool,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn list(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["repository"])?;
     let wanted = query.text("repository")?.unwrap_or_default();
-    let moment = app.answers.now();
+    let moment = answers.now();
     let lines = || moment.state().catalogue().lines();
     let of = lines().filter(|(repository, _)| wanted.is_empty() || repository.as_str() == wanted);
     let mut releases: Vec<(usize, &Arc<Release>)> =
@@ -73,13 +73,13 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
     releases.sort_by_key(|(place, release)| std::cmp::Reverse((release.added_at, *place)));
     let more = releases.len().saturating_sub(LISTED_MAX);
     let shown = releases.into_iter().take(LISTED_MAX);
-    let releases = shown.map(|(_, release)| Line::new(moment.release(release), moment.at())).collect();
+    let releases = shown.map(|(_, release)| ReleaseRow::new(moment.release(release), moment.at())).collect();
     let repositories = choices(lines().map(|(repository, _)| repository), wanted);
     page(StatusCode::OK, &ReleasesPage { chrome: visitor.chrome("releases"), repositories, releases, more })
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params) -> Page {
-    let (moment, id) = (app.answers.now(), params.get("id"));
+pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, params: Params) -> Page {
+    let (moment, id) = (answers.now(), params.get("id"));
     let now = moment.at();
     let unknown = || {
         Problem::not_found(format!(
@@ -99,14 +99,14 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
                 questions::Source::Labels => "known from the labels of its image",
                 questions::Source::Tag => "known from the tag of its image",
             },
-            items: release.changes.iter().map(ToldItem::new).collect(),
+            items: release.changes.iter().map(ItemRow::new).collect(),
             stays: trace.stays.iter().map(|stay| StayRow::new(stay, now)).collect(),
             release,
         },
     )
 }
 
-impl Line {
+impl ReleaseRow {
     fn new(release: ReleaseView, now: Time) -> Self {
         let environments = release.environments.unwrap_or_default();
         Self {

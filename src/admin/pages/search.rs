@@ -1,4 +1,4 @@
-//! Is it live? A description of a change → the change that it means, and where that is live.
+//! The search page: from a description to the changes that it may mean, and the environments where they are live.
 
 use std::sync::Arc;
 
@@ -6,13 +6,12 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::deployment_row::ToldItem;
+use super::deployment_row::ItemRow;
+use super::page::{Page, page};
 use super::parts::{Badge, Choice, Label, When, choices, exact, field_value, link, moment as moment_of};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page};
-use crate::admin::App;
 use crate::admin::http::fields::Fields;
-use crate::answer::{Moment, QUERY_CHARS_MAX, Within};
+use crate::answer::{Answers, Moment, QUERY_CHARS_MAX, Within};
 use crate::clock::now;
 use crate::model::questions::{self, Certainty, Match, SearchMatch, Standing, Verified};
 use crate::model::time::Time;
@@ -26,10 +25,10 @@ struct SearchPage {
     chrome: Chrome,
     environments: Vec<Choice>,
     at_field: String,
-    /// When the answer is about the past.
+    /// The time, where the answer is about the past.
     past: Option<String>,
     answer: Option<Answer>,
-    /// Why what follows is not certain.
+    /// The reason why what follows is not certain.
     caution: Option<&'static str>,
     found: Vec<Found>,
     /// It is certain which change is meant.
@@ -59,28 +58,28 @@ struct ServiceRow {
 
 /// A change that may be meant.
 struct Found {
-    item: ToldItem,
+    item: ItemRow,
     release_id: String,
     release: String,
-    places: Vec<Stands>,
+    environments: Vec<Presence>,
 }
 
-/// Where it stands in one environment.
-struct Stands {
+/// The state of a change in one environment.
+struct Presence {
     environment: String,
     link: String,
     state: Badge,
     since: Option<When>,
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
     let query = Fields::from_query(&uri, &["q", "environment", "at"])?;
-    let text = query.line("q", QUERY_CHARS_MAX)?.unwrap_or_default().trim().to_owned();
+    let text = query.one_line("q", QUERY_CHARS_MAX)?.unwrap_or_default().trim().to_owned();
     let name = query.text("environment")?.unwrap_or_default();
     let now = now();
     let at = moment_of(&query, "at")?.filter(|at| *at < now);
     let env = Some(name).filter(|name| !name.is_empty());
-    let moment = app.answers.searchable_as_of(env, at.filter(|_| !text.is_empty())).await?;
+    let moment = answers.searchable_as_of(env, at.filter(|_| !text.is_empty())).await?;
     let names = moment.directory().environments().map(|one| &one.name);
     let mut shown = SearchPage {
         chrome: Chrome { query: text.clone(), ..visitor.chrome("search") },
@@ -103,7 +102,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, uri: Uri
         shown.found = searched.matches.iter().map(|it| Found::everywhere(it, &moment, now)).collect();
     } else {
         let verified = moment.verify(name, &text, Within::default())?;
-        shown.found = verified.matches.iter().map(|it| Found::here(it, name, &moment, now)).collect();
+        shown.found =
+            verified.matches.iter().map(|it| Found::in_environment(it, name, &moment, now)).collect();
         shown.is_sure = !matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange);
         shown.answer = Some(Answer::new(verified, now));
     }
@@ -148,32 +148,32 @@ impl Answer {
 
 impl Found {
     fn everywhere(found: &SearchMatch, moment: &Moment<'_>, now: Time) -> Self {
-        let places = found.environments.iter().map(|place| Stands {
+        let environments = found.environments.iter().map(|place| Presence {
             environment: place.name.to_string(),
             link: to_environment(place.name.as_str(), moment),
             state: Badge::of(place.state.as_str()),
             since: place.since.map(|at| When::new(at, now)),
         });
         Self {
-            item: ToldItem::new(&found.change),
+            item: ItemRow::new(&found.change),
             release_id: found.release.id.clone(),
             release: format!("{} {}", found.release.repository, found.release.version),
-            places: places.collect(),
+            environments: environments.collect(),
         }
     }
 
-    fn here(found: &Match, environment: &str, moment: &Moment<'_>, now: Time) -> Self {
-        let place = Stands {
+    fn in_environment(found: &Match, environment: &str, moment: &Moment<'_>, now: Time) -> Self {
+        let place = Presence {
             environment: environment.to_owned(),
             link: to_environment(environment, moment),
             state: Badge::of(found.state.as_str()),
             since: found.since.map(|at| When::new(at, now)),
         };
         Self {
-            item: ToldItem::new(&found.change),
+            item: ItemRow::new(&found.change),
             release_id: found.release.id.clone(),
             release: format!("{} {}", found.release.repository, found.release.version),
-            places: vec![place],
+            environments: vec![place],
         }
     }
 }

@@ -1,19 +1,18 @@
 //! Environments made, changed and deleted.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::extract::{Request, State};
 use http::StatusCode;
 
 use super::environment::Head;
+use super::page::{Page, page, to};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page, to};
-use crate::admin::App;
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
+use crate::admin::state::changes::Changes;
 use crate::admin::v1::environments::{self, EnvironmentChanges, NewEnvironment};
 use crate::clock::now;
+use crate::log::Log;
 use crate::model::event::BadEnvironmentName;
 
 #[derive(Template)]
@@ -35,7 +34,7 @@ pub(super) async fn blank(visitor: Visitor) -> Page {
     page(StatusCode::OK, &NewPage { chrome: visitor.chrome("environments") })
 }
 
-pub(super) async fn create(State(app): State<Arc<App>>, visitor: Visitor, request: Request) -> Page {
+pub(super) async fn create(State(changes): State<Changes>, visitor: Visitor, request: Request) -> Page {
     let (admin, fields) = visitor.form(request, &["name", "description", "color"]).await?;
     let name = fields.required_text("name")?.trim().parse();
     let new = NewEnvironment {
@@ -43,13 +42,13 @@ pub(super) async fn create(State(app): State<Arc<App>>, visitor: Visitor, reques
         description: fields.text("description")?.map(str::to_owned),
         color: fields.text("color")?.map(str::to_owned),
     };
-    let name = environments::make(&app, &admin, new).await?;
+    let name = environments::make(&changes, &admin, new).await?;
     // What an environment needs next is a token.
     Ok(to(&format!("/environments/{name}/tokens")))
 }
 
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: Params) -> Page {
-    let view = app.log.view();
+pub(super) async fn show(State(log): State<Log>, visitor: Visitor, params: Params) -> Page {
+    let view = log.view();
     let environment = params.environment(&view.directory)?;
     let deletion = environments::deletion(environment, &view, now());
     let chrome = visitor.chrome("environments");
@@ -57,22 +56,22 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor, params: 
 }
 
 pub(super) async fn change(
-    State(app): State<Arc<App>>,
+    State(changes): State<Changes>,
     visitor: Visitor,
     params: Params,
     request: Request,
 ) -> Page {
     let (admin, fields) = visitor.form(request, &["description", "color"]).await?;
-    let changes = EnvironmentChanges {
+    let wanted = EnvironmentChanges {
         description: fields.text("description")?.map(str::to_owned),
         color: fields.text("color")?.map(str::to_owned),
     };
-    let name = environments::change(&app, &admin, params.get("env"), changes).await?;
+    let name = environments::change(&changes, &admin, params.get("env"), wanted).await?;
     Ok(to(&format!("/environments/{name}")))
 }
 
 pub(super) async fn delete(
-    State(app): State<Arc<App>>,
+    State(changes): State<Changes>,
     visitor: Visitor,
     params: Params,
     request: Request,
@@ -83,6 +82,6 @@ pub(super) async fn delete(
         let wrong = format!("nothing was deleted: to delete `{name}`, type its name, {name}, into the field");
         return Err(Problem::conflict(wrong).into());
     }
-    environments::remove(&app, &admin, name, typed).await?;
+    environments::remove(&changes, &admin, name, typed).await?;
     Ok(to("/"))
 }

@@ -7,14 +7,17 @@ use axum::extract::{Request, State};
 use http::StatusCode;
 
 use super::environment::Head;
+use super::page::{Page, page, to};
 use super::parts::{Badge, When};
 use super::visitor::{Chrome, Visitor};
-use super::{Page, page, to};
-use crate::admin::App;
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
-use crate::admin::v1::tokens::{self, NewToken, TokenRequest};
+use crate::admin::state::Settings;
+use crate::admin::state::changes::Changes;
+use crate::admin::v1::token_views::{NewToken, TokenRequest};
+use crate::admin::v1::tokens;
 use crate::clock::now;
+use crate::log::{Log, View};
 use crate::model::directory::Token;
 use crate::model::event::TokenKind;
 use crate::model::time::{Span, Time};
@@ -59,8 +62,8 @@ struct NewTokenPage {
     ends: Option<When>,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor, params: Params) -> Page {
-    let (view, now) = (app.log.view(), now());
+pub(super) async fn list(State(log): State<Log>, visitor: Visitor, params: Params) -> Page {
+    let (view, now) = (log.view(), now());
     let environment = params.environment(&view.directory)?;
     let mut tokens: Vec<&Token> = environment.tokens().collect();
     // Those in use first, the newest first among them.
@@ -81,7 +84,8 @@ pub(super) async fn list(State(app): State<Arc<App>>, visitor: Visitor, params: 
 }
 
 pub(super) async fn create(
-    State(app): State<Arc<App>>,
+    State(changes): State<Changes>,
+    State(settings): State<Arc<Settings>>,
     visitor: Visitor,
     params: Params,
     request: Request,
@@ -103,35 +107,38 @@ pub(super) async fn create(
         }
     };
     let wanted = TokenRequest { name: fields.required_text("name")?.to_owned(), kind, expires_at };
-    let token = tokens::make(&app, &admin, params.get("env"), wanted).await?;
-    secret(&app, &visitor, &params, token)
+    let token = tokens::make(&changes, &settings, &admin, params.get("env"), wanted).await?;
+    secret(&changes.view(), &visitor, &params, token)
 }
 
 pub(super) async fn rotate(
-    State(app): State<Arc<App>>,
+    State(changes): State<Changes>,
+    State(settings): State<Arc<Settings>>,
     visitor: Visitor,
     params: Params,
     request: Request,
 ) -> Page {
     let (admin, fields) = visitor.form(request, &["overlap"]).await?;
-    let token = tokens::turn(&app, &admin, &params, tokens::overlap(fields.text("overlap")?)?, None).await?;
-    secret(&app, &visitor, &params, token)
+    let token =
+        tokens::turn(&changes, &settings, &admin, &params, tokens::overlap(fields.text("overlap")?)?, None)
+            .await?;
+    secret(&changes.view(), &visitor, &params, token)
 }
 
 pub(super) async fn revoke(
-    State(app): State<Arc<App>>,
+    State(changes): State<Changes>,
     visitor: Visitor,
     params: Params,
     request: Request,
 ) -> Page {
     let (admin, _) = visitor.form(request, &[]).await?;
-    tokens::end(&app, &admin, &params).await?;
+    tokens::end(&changes, &admin, &params).await?;
     Ok(to(&format!("/environments/{}/tokens", params.get("env"))))
 }
 
 /// The one page that shows a secret.
-fn secret(app: &App, visitor: &Visitor, params: &Params, token: NewToken) -> Page {
-    let (view, now) = (app.log.view(), now());
+fn secret(view: &View, visitor: &Visitor, params: &Params, token: NewToken) -> Page {
+    let now = now();
     let environment = params.environment(&view.directory)?;
     page(
         StatusCode::OK,

@@ -1,22 +1,17 @@
-//! Who looks at a page, and how a page says no.
+//! The visitor of a page, and the forms that a visitor sends.
 
-use std::sync::Arc;
-
-use askama::Template;
-use axum::extract::{FromRequestParts, Request};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{FromRef, FromRequestParts, Request};
+use axum::response::Response;
 use http::Uri;
 use http::request::Parts;
 use subtle::ConstantTimeEq as _;
 
-use super::{page, to};
-use crate::admin::App;
-use crate::admin::http::auth::{has_foreign_origin, logged_in};
+use super::page::to;
+use crate::admin::http::auth::{Access, has_foreign_origin};
 use crate::admin::http::caller::{Admin, Caller};
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
 use crate::admin::state::sessions::Sessions;
-use crate::answer::Refused;
 use crate::clock::now;
 use crate::model::act::{Role, Through};
 
@@ -29,22 +24,25 @@ pub(super) struct Visitor {
     proof: String,
 }
 
-/// What every page shows around its content.
+/// The frame that every page has around its content.
 pub(super) struct Chrome {
     /// The field of every form.
     pub(super) proof: String,
     /// The part of the dashboard that the page belongs to.
     pub(super) section: &'static str,
-    /// What stands in the search box.
+    /// The text in the search box.
     pub(super) query: String,
     /// The visitor may change things.
     pub(super) can_change: bool,
 }
 
-impl FromRequestParts<Arc<App>> for Visitor {
+impl<S: Send + Sync> FromRequestParts<S> for Visitor
+where
+    Access: FromRef<S>,
+{
     type Rejection = Response;
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let holder = logged_in(app, &parts.headers, now());
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let holder = Access::from_ref(state).logged_in(&parts.headers, now());
         match (holder, Sessions::form_proof(&parts.headers)) {
             (Some(holder), Some(proof)) => {
                 Ok(Self { caller: Caller::new(holder, Through::Dashboard, &parts.extensions), proof })
@@ -55,7 +53,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
 }
 
 impl Visitor {
-    /// What a page of this part of the dashboard shows around its content.
+    /// The frame of a page of this part of the dashboard.
     pub(super) fn chrome(&self, section: &'static str) -> Chrome {
         let can_change = self.caller.role == Role::Admin;
         Chrome { proof: self.proof.clone(), section, query: String::new(), can_change }
@@ -84,33 +82,4 @@ fn to_login(uri: &Uri) -> Response {
     }
     let next: String = url::form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
     to(&format!("/login?next={next}"))
-}
-
-/// An answer that says no, as a page.
-pub(super) struct Refusal(Problem);
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
-
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
-        Self(refused.into())
-    }
-}
-
-#[derive(Template)]
-#[template(path = "refusal.html")]
-struct RefusalPage<'a> {
-    title: &'a str,
-    detail: &'a str,
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let shown = RefusalPage { title: self.0.title(), detail: self.0.detail() };
-        page(self.0.status(), &shown).unwrap_or_else(|_| self.0.into_response())
-    }
 }

@@ -37,7 +37,7 @@ impl Default for Bodies {
 pub(in crate::admin) struct NoRoom;
 
 impl NoRoom {
-    /// Whether that is why a body could not be read.
+    /// Says whether that is why a body could not be read.
     pub(in crate::admin) fn is_behind(mut error: &(dyn Error + 'static)) -> bool {
         loop {
             if error.is::<Self>() {
@@ -49,7 +49,7 @@ impl NoRoom {
     }
 }
 
-/// What one request has taken of the budget; given back when this and its body are dropped.
+/// The share of the budget that one request has taken; given back when this and its body are dropped.
 #[derive(Clone, Debug)]
 pub(in crate::admin) struct Taken(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 

@@ -1,6 +1,6 @@
-//! How much one address may ask, and how often it may be wrong about a token. Bounded; lives in memory.
+//! Limits of one address: of its requests, and of its wrong tokens. Bounded; lives in memory.
 //!
-//! What is protected is the server's time, not the tokens: those are random and long. So nothing stands before a token that
+//! They protect the server's time, not the tokens: those are random and long. So nothing stands before a token that
 //! is right, and being wrong costs those who are wrong.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ const FAILURES: Rate = Rate { burst: 60, pause: Duration::from_secs(1) };
 /// Addresses that are remembered. The one that asked last longest ago makes room.
 const VISITORS_MAX: usize = 4_096;
 
-/// How long to wait before asking again.
+/// Time to wait before asking again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::admin) struct Wait(pub(in crate::admin) Duration);
 

@@ -1,4 +1,4 @@
-//! What needs the system's randomness: new secrets and identifiers.
+//! New secrets and identifiers, from the system's randomness.
 
 use crate::model::event::TokenId;
 use crate::model::secret::{RANDOM_BYTES, Secret};

@@ -7,14 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, header};
 
+use super::holder::Holder;
 use super::random::{self, NoRandomness};
-use crate::admin::http::caller::Holder;
 use crate::model::secret::{SESSION_PREFIX, sha256};
 use crate::model::time::{Span, Time};
 
 /// A working day; then the token is asked for again.
 const SESSION_HOURS: i64 = 12;
-/// How many there may be; the one that ends first makes room for the next.
+/// Sessions at most; the one that ends first makes room for the next.
 const SESSIONS_MAX: usize = 1_000;
 /// The cookie's name.
 const COOKIE: &str = "landfall_session";
@@ -47,7 +47,7 @@ impl Sessions {
         Ok(format!("{COOKIE}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict"))
     }
 
-    /// Who is logged in with a request's cookie.
+    /// The holder that is logged in with a request's cookie.
     pub(in crate::admin) fn holder(&self, headers: &HeaderMap, now: Time) -> Option<Holder> {
         let secret = cookie(headers)?;
         // The table is keyed by the hash of 190 random bits: the time of a look-up tells nothing of a secret.
@@ -55,7 +55,7 @@ impl Sessions {
         open.get(&sha256(secret)).filter(|session| session.end > now).map(|session| session.holder.clone())
     }
 
-    /// What the forms of a request's session carry: it proves that a form is of a page of that session. Derived from the
+    /// The proof that the forms of a request's session carry: that a form is of a page of that session. Derived from the
     /// secret, which no page has, so that it needs no keeping.
     pub(in crate::admin) fn form_proof(headers: &HeaderMap) -> Option<String> {
         let proof = sha256(&format!("form\0{}", cookie(headers)?));

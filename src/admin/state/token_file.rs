@@ -23,7 +23,7 @@ pub struct AdminToken {
     sha256: [u8; 32],
 }
 
-/// Why there is no administrator's token.
+/// The reason why there is no administrator's token.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminTokenError {
     /// The file cannot be read.
@@ -33,7 +33,7 @@ pub enum AdminTokenError {
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The file's token can be guessed.
@@ -43,7 +43,7 @@ pub enum AdminTokenError {
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// How many characters it has.
+        /// Its length in characters.
         chars: usize,
     },
     /// A new token cannot be written.
@@ -51,7 +51,7 @@ pub enum AdminTokenError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A new token cannot be made.
@@ -97,7 +97,7 @@ impl AdminToken {
         Ok(Self { sha256: secret::sha256(token) })
     }
 
-    /// Whether this is it. The comparison takes the same time wherever the hashes differ.
+    /// Says whether this is it. The comparison takes the same time wherever the hashes differ.
     pub(in crate::admin) fn is(&self, token: &str) -> bool {
         secret::sha256(token).ct_eq(&self.sha256).into()
     }

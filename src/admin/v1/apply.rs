@@ -1,69 +1,51 @@
-//! A plan carried out: rehearsed whole by its cluster, then told to it workload by workload, and written down.
+//! A plan carried out: rehearsed whole by its cluster, then applied workload by workload, and written down.
 //!
 //! ```text
 //! plan → changes → dry run of all → (the plan into the log) → one by one → applied, or interrupted and where
 //! ```
 //!
-//! Whoever asked may be gone before the end: what was begun is finished and written down all the same.
+//! The client may be gone before the end: what was begun is finished and written down all the same.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::deploys::environment;
-use super::tokens::{self, NewToken, TokenRequest};
-use crate::admin::App;
+use super::planner::{self, Planner};
+use super::reach::{self, Reached, no_access, unreached};
+use super::token_views::{NewToken, TokenRequest};
+use super::tokens;
 use crate::admin::http::caller::Admin;
+use crate::admin::http::params;
 use crate::admin::http::problem::Problem;
-use crate::admin::state::random;
+use crate::admin::state::changes::Changes;
+use crate::admin::state::{Rollout, bundle, random};
 use crate::clock::now;
-use crate::cluster::{Change, Cluster, ClusterError, Conflicts};
-use crate::config::ClusterAccess;
+use crate::cluster::{Change, ClusterError, Conflicts};
 use crate::model::act::Action;
 use crate::model::deploy::{
     Aim, Followed, Plan, Planned, PullSecret, Surroundings, Target, outdated, pull_secret,
 };
-use crate::model::event::EnvironmentName;
 use crate::model::secret::PULL_PREFIX;
 
 /// After so long no further change is begun.
 const APPLY_TIME_MAX: Duration = Duration::from_secs(60);
-/// What the tokens of pull secrets that are made here are called.
+/// Name of the tokens in pull secrets that are made here.
 const TOKEN_NAME: &str = "kubernetes";
 
-/// A cluster that was reached, and what it has.
-pub(in crate::admin) struct Reached {
-    cluster: Cluster,
-    pub(in crate::admin) around: Surroundings,
+/// The parts of the state that carrying a plan out takes.
+#[derive(Clone)]
+pub(super) struct Executor {
+    pub(super) planner: Planner,
+    pub(super) changes: Changes,
+    turn: Rollout,
 }
 
-impl Reached {
-    /// Asks the cluster that `access` leads to about the namespace of `env`.
-    pub(in crate::admin) async fn new(
-        app: &App,
-        env: &EnvironmentName,
-        access: &ClusterAccess,
-    ) -> Result<Self, ClusterError> {
-        let reached = async {
-            let cluster = Cluster::reach(access).await?;
-            let around = cluster.surroundings(&pull_secret(env), &app.settings.registry_host).await?;
-            Ok(Self { cluster, around })
-        };
-        reached.await.inspect_err(|error| log(env, error))
-    }
-}
-
-/// What is inside goes into the log, here and nowhere else.
-fn log(env: &EnvironmentName, error: &ClusterError) {
-    let inside = error.source().map(ToString::to_string).unwrap_or_default();
-    tracing::warn!(environment = %env, %error, %inside, "a cluster did not do what it was asked");
-}
+bundle!(Executor { planner, changes, turn });
 
 /// A plan that is to be carried out.
-pub(in crate::admin) struct Order {
-    pub(in crate::admin) app: Arc<App>,
-    pub(in crate::admin) admin: Admin,
-    pub(in crate::admin) conflicts: Conflicts,
+pub(super) struct Order {
+    executor: Executor,
+    admin: Admin,
+    conflicts: Conflicts,
     planned: Arc<Planned>,
     aim: Aim,
     /// The plan is not in the log yet: it gets there when the cluster would take it.
@@ -72,8 +54,8 @@ pub(in crate::admin) struct Order {
 
 impl Order {
     /// To carry out a plan that is not in the log yet.
-    pub(in crate::admin) fn of_new(
-        app: Arc<App>,
+    pub(super) fn of_new(
+        executor: Executor,
         admin: Admin,
         conflicts: Conflicts,
         plan: Plan,
@@ -84,18 +66,18 @@ impl Order {
                  plan and what it takes",
             )
         })?;
-        Ok(Self { app, admin, conflicts, planned: Arc::new(plan.planned), aim, is_new: true })
+        Ok(Self { executor, admin, conflicts, planned: Arc::new(plan.planned), aim, is_new: true })
     }
 
     /// To carry out a plan that was made before.
-    pub(in crate::admin) fn of_known(
-        app: Arc<App>,
+    pub(super) fn of_known(
+        executor: Executor,
         admin: Admin,
         conflicts: Conflicts,
         followed: &Followed,
     ) -> Result<Self, Problem> {
         let id = &followed.planned.id;
-        if let Some(why) = outdated(&app.world(&app.log.view(), now()), followed) {
+        if let Some(why) = outdated(&executor.planner.world(&executor.planner.view(), now()), followed) {
             return Err(Problem::conflict(format!("nothing was applied: {why}; plan again")));
         }
         let aim = followed.aim.clone().ok_or_else(|| {
@@ -104,14 +86,18 @@ impl Order {
                  with kubectl, or plan again"
             ))
         })?;
-        Ok(Self { app, admin, conflicts, planned: followed.planned.clone(), aim, is_new: false })
+        Ok(Self { executor, admin, conflicts, planned: followed.planned.clone(), aim, is_new: false })
+    }
+
+    fn planner(&self) -> &Planner {
+        &self.executor.planner
     }
 
     /// Carries it out, whether or not who asked waits for the end.
     ///
     /// # Errors
     /// Nothing was changed, or part of it, as the problem and the plan say.
-    pub(in crate::admin) async fn carry_out(self, reached: Reached) -> Result<(), Problem> {
+    pub(super) async fn carry_out(self, reached: Reached) -> Result<(), Problem> {
         let done = tokio::spawn(async move { self.run(&reached).await }).await;
         done.unwrap_or_else(|error| {
             tracing::error!(%error, "a deploy was not carried out to its end");
@@ -120,7 +106,7 @@ impl Order {
     }
 
     async fn run(&self, reached: &Reached) -> Result<(), Problem> {
-        let Ok(_alone) = self.app.applying.try_lock() else {
+        let Ok(_alone) = self.executor.turn.0.try_lock() else {
             return Err(Problem::conflict(
                 "nothing was applied: another deploy is being carried out; ask again when it is done",
             ));
@@ -130,12 +116,12 @@ impl Order {
         self.rehearse(reached, &changes, needs_secret).await?;
         if self.is_new {
             let plan = Plan { planned: Planned::clone(&self.planned), aim: Some(self.aim.clone()) };
-            self.app.act(&self.admin, now(), plan.action()).await?;
+            self.executor.changes.append(&self.admin, now(), plan.action()).await?;
         }
         let secret = if needs_secret { Some(self.new_secret().await?) } else { None };
         let (token, secret) = secret.unzip();
         let changes: Vec<Change> = secret.into_iter().chain(changes).collect();
-        self.tell(reached, &changes, token).await
+        self.apply(reached, &changes, token).await
     }
 
     /// One change for each workload. What was agreed to is what is done: workloads that are not as they were planned for
@@ -160,7 +146,7 @@ impl Order {
         self.aim.targets.iter().map(change).collect()
     }
 
-    /// Whether the cluster's pull secret is good. One that is something else is nobody's to replace.
+    /// Says whether the cluster's pull secret is good. A secret of another type is not replaced.
     fn can_pull(&self, around: &Surroundings) -> Result<bool, Problem> {
         let env = &self.planned.environment;
         if around.secret == PullSecret::OtherKind {
@@ -171,7 +157,7 @@ impl Order {
                 around.namespace
             )));
         }
-        Ok(self.app.world(&self.app.log.view(), now()).is_good(env, around.secret))
+        Ok(self.planner().world(&self.planner().view(), now()).is_good(env, around.secret))
     }
 
     /// Has the cluster say whether it would take all of it.
@@ -184,8 +170,8 @@ impl Order {
         let env = &self.planned.environment;
         if needs_secret {
             // Its token is made when the cluster takes the rest; until then a password that opens nothing.
-            let nothing = random::secret(PULL_PREFIX).map_err(tokens::no_randomness)?;
-            let secret = Change::of_secret(env, &self.app.settings.registry_host, &nothing);
+            let nothing = random::secret(PULL_PREFIX)?;
+            let secret = Change::of_secret(env, &self.planner().settings.registry_host, &nothing);
             self.rehearsed(reached.cluster.dry_run(&[secret], self.conflicts).await)?;
         }
         self.rehearsed(reached.cluster.dry_run(changes, self.conflicts).await)
@@ -193,7 +179,7 @@ impl Order {
 
     fn rehearsed(&self, answer: Result<(), ClusterError>) -> Result<(), Problem> {
         answer.map_err(|error| {
-            log(&self.planned.environment, &error);
+            reach::log(&self.planned.environment, &error);
             Problem::cluster(&error, &format!("nothing was applied, in a dry run: {error}"))
         })
     }
@@ -202,13 +188,15 @@ impl Order {
     async fn new_secret(&self) -> Result<(NewToken, Change), Problem> {
         let env = &self.planned.environment;
         let wanted = TokenRequest { name: TOKEN_NAME.to_owned(), kind: None, expires_at: None };
-        let token = tokens::make(&self.app, &self.admin, env.as_str(), wanted).await?;
-        let secret = Change::of_secret(env, &self.app.settings.registry_host, &token.secret);
+        let token =
+            tokens::make(&self.executor.changes, &self.planner().settings, &self.admin, env.as_str(), wanted)
+                .await?;
+        let secret = Change::of_secret(env, &self.planner().settings.registry_host, &token.secret);
         Ok((token, secret))
     }
 
-    /// Tells the cluster, change by change, up to the first that it does not take; and writes down how far that went.
-    async fn tell(
+    /// Applies change by change, up to the first that it does not take; and writes down how far that went.
+    async fn apply(
         &self,
         reached: &Reached,
         changes: &[Change],
@@ -216,29 +204,32 @@ impl Order {
     ) -> Result<(), Problem> {
         let began = Instant::now();
         let mut stop = None;
-        let mut told = 0;
+        let mut applied = 0;
         for change in changes {
             if began.elapsed() > APPLY_TIME_MAX {
                 stop = Some(ClusterError::TimedOut);
                 break;
             }
             match reached.cluster.apply(change, self.conflicts).await {
-                Ok(()) => told += 1,
+                Ok(()) => applied += 1,
                 Err(error) => {
                     stop = Some(error);
                     break;
                 }
             }
         }
-        let (applied, not_applied) = changes.split_at(told);
-        if let Some(token) =
-            token.filter(|_| told == 0 && stop.as_ref().is_some_and(|error| !error.is_outcome_unknown()))
+        let (done, open) = changes.split_at(applied);
+        if let Some(token) = token
+            .filter(|_| done.is_empty() && stop.as_ref().is_some_and(|error| !error.is_outcome_unknown()))
         {
             // The secret did not get there, so nobody has it.
             let (environment, id) = (self.planned.environment.clone(), token.id);
-            self.app.act(&self.admin, now(), Action::TokenRevoked { environment, id }).await?;
+            self.executor
+                .changes
+                .append(&self.admin, now(), Action::TokenRevoked { environment, id })
+                .await?;
         }
-        self.write_down(self.named(applied), self.named(not_applied), stop).await
+        self.write_down(self.named(done), self.named(open), stop).await
     }
 
     fn named(&self, changes: &[Change]) -> Vec<String> {
@@ -256,9 +247,9 @@ impl Order {
         let Some(error) = stop else {
             tracing::info!(%environment, deploy = %id, workloads = applied.len(), "deploy applied");
             let action = Action::DeployApplied { id, environment, workloads: applied };
-            return self.app.act(&self.admin, now(), action).await;
+            return Ok(self.executor.changes.append(&self.admin, now(), action).await?);
         };
-        log(&environment, &error);
+        reach::log(&environment, &error);
         let open = if error.is_outcome_unknown() {
             "; the first of them may have been applied all the same"
         } else {
@@ -275,48 +266,35 @@ impl Order {
             ),
         );
         let action = Action::DeployInterrupted { id, environment, applied, not_applied, why };
-        self.app.act(&self.admin, now(), action).await?;
+        self.executor.changes.append(&self.admin, now(), action).await?;
         Err(problem)
     }
 }
 
-impl App {
+impl Executor {
     /// Carries out the plan with this identifier, as it was made. One that was carried out already is left as it is.
-    pub(in crate::admin) async fn apply_known(
-        self: &Arc<Self>,
+    pub(super) async fn apply_known(
+        &self,
         admin: Admin,
         id: &str,
         env: Option<&str>,
         conflicts: Conflicts,
     ) -> Result<(), Problem> {
-        let view = self.log.view();
-        let followed = view.deploys.with_id(id).ok_or_else(|| super::deploys::unknown(id))?;
+        let view = self.planner.view();
+        let followed = view.deploys.with_id(id).ok_or_else(|| planner::unknown(id))?;
         let planned = &followed.planned;
         if env.is_some_and(|env| env != planned.environment.as_str()) {
             let other = format!("`{id}` is a plan for {}", planned.environment);
             return Err(Problem::invalid("environment", other));
         }
-        let environment = &environment(&view, planned.environment.as_str())?.name;
+        let environment = &params::named(&view.directory, planned.environment.as_str())?.name;
         if followed.applied_at.is_some() {
             return Ok(());
         }
-        let access = self.settings.clusters.get(environment).ok_or_else(no_access)?;
+        let access = self.planner.settings.clusters.get(environment).ok_or_else(no_access)?;
         let order = Order::of_known(self.clone(), admin, conflicts, followed)?;
-        let reached = Reached::new(self, environment, access).await;
+        let reached = Reached::new(&self.planner.settings.registry_host, environment, access).await;
         let reached = reached.map_err(|error| unreached(&error))?;
         order.carry_out(reached).await
     }
-}
-
-/// Nobody gave Landfall access to the environment's cluster.
-pub(in crate::admin) fn no_access() -> Problem {
-    Problem::conflict(
-        "nothing was applied: this server has no access to a cluster ([[cluster]] in its configuration gives it). Plan \
-         without `apply` and run the plan's commands with kubectl; GET /api/v1/deploys/{id} follows it",
-    )
-}
-
-/// The cluster did not say what it has.
-pub(in crate::admin) fn unreached(error: &ClusterError) -> Problem {
-    Problem::cluster(error, &format!("nothing was applied: {error}"))
 }

@@ -1,15 +1,16 @@
-//! The audit trail: who changed what, when, through what and from where. It is read from the log itself.
+//! The audit trail: each change with its author, its time, its client and its address, read from the log itself.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::{StatusCode, Uri};
+use http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::admin::http::answers::Json;
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
-use crate::admin::{Answer, App, json};
+use crate::log::Log;
 use crate::model::act::{Act, Through, Who};
 use crate::model::event::{EnvironmentName, TokenId};
 use crate::model::time::Time;
@@ -24,7 +25,7 @@ const PAGE_MAX: usize = 500;
 #[schema(as = AuditTrail)]
 pub(in crate::admin) struct Trail {
     entries: Vec<Entry>,
-    /// What to ask for with `before` for the next page.
+    /// Value of `before` for the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<u64>,
 }
@@ -44,11 +45,11 @@ pub(in crate::admin) struct Entry {
     action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<EnvironmentName>,
-    /// What was done, in words.
+    /// The change in words.
     summary: String,
 }
 
-/// Who changed something.
+/// Author of a change.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditActor)]
 pub(in crate::admin) struct By {
@@ -95,25 +96,24 @@ impl From<(u64, Act)> for Entry {
         ("limit" = Option<u16>, Query, description = "Entries on the page; 50 unless told", minimum = 1, maximum = 500),
         ("before" = Option<u64>, Query, description = "Only those before the entry with this `id`", minimum = 0),
         ("environment" = Option<EnvironmentName>, Query, description = "Only what changed in this environment"),
-    ),
-    responses((status = 200, body = Trail)))]
-pub(super) async fn audit(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    ))]
+pub(super) async fn audit(State(log): State<Log>, uri: Uri) -> Result<Json<Trail>, Problem> {
     let query = Fields::from_query(&uri, &["limit", "before", "environment"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
     let before = before(&query)?;
     let environment = environment(&query)?;
-    let (acts, next) = page(&app, before, limit, environment).await?;
-    json(StatusCode::OK, &Trail { entries: acts.into_iter().map(Entry::from).collect(), next })
+    let (acts, next) = page(&log, before, limit, environment).await?;
+    Ok(Json(Trail { entries: acts.into_iter().map(Entry::from).collect(), next }))
 }
 
 /// A page of the trail, newest first, and where the next one begins.
 pub(in crate::admin) async fn page(
-    app: &App,
+    log: &Log,
     before: u64,
     limit: usize,
     environment: Option<EnvironmentName>,
 ) -> Result<(Vec<(u64, Act)>, Option<u64>), Problem> {
-    let log = app.log.clone();
+    let log = log.clone();
     let read = tokio::task::spawn_blocking(move || {
         let wanted = |act: &Act| environment.is_none() || act.action.environment() == environment.as_ref();
         // One more than asked for tells whether there is another page.

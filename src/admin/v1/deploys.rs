@@ -1,60 +1,53 @@
 //! Deploys: planned, applied where somebody says so, and followed until their pulls arrive.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use http::StatusCode;
+use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::apply::{Order, Reached, no_access, unreached};
+use super::apply::{Executor, Order};
+use super::planner::Planner;
+use super::reach::{Reached, no_access, unreached};
+use crate::admin::http::answers::{Json, List, Stored};
 use crate::admin::http::caller::Admin;
-use crate::admin::http::fields;
-use crate::admin::http::params::Params;
+use crate::admin::http::fields::Body;
+use crate::admin::http::params::{self, Params};
 use crate::admin::http::problem::Problem;
 use crate::admin::state::random;
-use crate::admin::{Answer, App, json};
-use crate::answer::{QUERY_CHARS_MAX, Within};
+use crate::answer::QUERY_CHARS_MAX;
 use crate::clock::{self, now};
 use crate::cluster::Conflicts;
-use crate::log::View;
-use crate::model::deploy::{self, BadWorkload, Cluster, NoPlan, Place, Plan, Wish, World, is_namespace};
-use crate::model::directory::Environment;
+use crate::model::deploy::{self, BadWorkload, Cluster, Wish, is_namespace};
 use crate::model::oci::{Malformed, Repository};
-use crate::model::time::Time;
 
 /// Prefix of a plan's identifier.
 const ID_PREFIX: &str = "dpl_";
 /// Longest version.
 const VERSION_CHARS_MAX: usize = 128;
-/// Changes that the search of a plan looks at.
-const MATCHES_MAX: usize = 10;
 /// Plans that are listed.
 const LISTED_MAX: usize = 20;
 
-/// What is to be deployed.
+/// A release to deploy.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = DeployWish)]
-struct Body {
-    /// Where.
+pub(super) struct DeployWish {
+    /// Environment that it is deployed into.
     environment: Option<String>,
-    /// What the release changed, in words; or its version.
+    /// A change in the release, in words; or its version.
     query: Option<String>,
-    /// Of which repository.
+    /// Repository of the release.
     repository: Option<String>,
-    /// Which version.
+    /// Version of the release.
     version: Option<String>,
-    /// In which namespace.
+    /// Namespace of the workload.
     namespace: Option<String>,
-    /// To which workload: KIND/NAME:CONTAINER.
+    /// Workload that gets it: KIND/NAME:CONTAINER.
     workload: Option<String>,
     /// A plan that was made before and is to be applied as it is; with nothing else but `environment` and `apply`.
     plan: Option<String>,
-    /// Whether Landfall is to tell the cluster. Saying so is the confirmation.
+    /// Apply the plan to the cluster, too. Saying so is the confirmation.
     #[serde(default)]
     apply: bool,
-    /// Whether fields of the workloads that something else manages are Landfall's from now on.
+    /// Fields of the workloads that something else manages are Landfall's from now on.
     #[serde(default)]
     take_over: bool,
 }
@@ -62,30 +55,33 @@ struct Body {
 /// Plans what puts a release into an environment, and with `apply` tells its cluster. Where several releases may be meant,
 /// they are the candidates of the refusal.
 ///
-/// A cluster is told workload by workload, after a dry run of all. Where it stops in between, the refusal and the plan say
+/// A cluster gets the plan workload by workload, after a dry run of all. Where it stops in between, the refusal and the plan say
 /// what was applied and what was not. A plan that was applied already is left as it is.
-#[utoipa::path(post, path = "/deploy", tag = "deploys", operation_id = "deploy", request_body = Body,
-    responses((status = 200, description = "A plan that was made before is applied", body = deploy::Deploy),
-        (status = 201, body = deploy::Deploy), (status = 404), (status = 409),
+#[utoipa::path(post, path = "/deploy", tag = "deploys", operation_id = "deploy",
+    responses((status = 200, description = "A plan that was made before is applied"), (status = 404), (status = 409),
         (status = 502, description = "The cluster does not answer as it should")))]
-pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
-    let body: Body = fields::json_body(request.into_body(), fields::BODY_BYTES_MAX).await?;
-    let conflicts = if body.take_over { Conflicts::TakeOver } else { Conflicts::Refuse };
-    if let Some(id) = &body.plan {
-        check_alone(&body)?;
-        app.apply_known(admin, id, body.environment.as_deref(), conflicts).await?;
-        return json(StatusCode::OK, &followed(&app, &app.log.view(), id, now())?);
+pub(super) async fn create(
+    State(executor): State<Executor>,
+    admin: Admin,
+    Body(wanted): Body<DeployWish>,
+) -> Result<Stored<deploy::Deploy>, Problem> {
+    let planner = &executor.planner;
+    let conflicts = if wanted.take_over { Conflicts::TakeOver } else { Conflicts::Refuse };
+    if let Some(id) = &wanted.plan {
+        check_alone(&wanted)?;
+        executor.apply_known(admin, id, wanted.environment.as_deref(), conflicts).await?;
+        return planner.followed(&planner.view(), id, now()).map(Stored::Known);
     }
-    let name = body.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
-    let apply = body.apply;
-    let wish = wish(body)?;
-    let env = environment(&app.log.view(), &name)?.name.clone();
-    let access = app.settings.clusters.get(&env);
+    let name = wanted.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
+    let apply = wanted.apply;
+    let wish = wish(wanted)?;
+    let env = params::named(&planner.view().directory, &name)?.name.clone();
+    let access = planner.settings.clusters.get(&env);
     if apply && access.is_none() {
         return Err(no_access());
     }
     let reached = match access {
-        Some(access) => Some(Reached::new(&app, &env, access).await),
+        Some(access) => Some(Reached::new(&planner.settings.registry_host, &env, access).await),
         None => None,
     };
     let silence = match &reached {
@@ -98,24 +94,24 @@ pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: R
         Some(Err(_)) => Cluster::Silent(&silence),
         Some(Ok(reached)) => Cluster::Open(&reached.around),
     };
-    let id = random::token_id(ID_PREFIX).map_err(super::tokens::no_randomness)?;
-    let (view, now) = (app.log.view(), now());
-    let environment = environment(&view, &name)?;
-    let plan = app
+    let id = random::token_id(ID_PREFIX)?;
+    let (view, now) = (planner.view(), now());
+    let environment = params::named(&view.directory, &name)?;
+    let plan = planner
         .plan(&view, environment, &wish, cluster, now, id.to_string())
         .map_err(|no| Problem::no_plan(&no))?;
     match reached {
         Some(Ok(reached)) if apply => {
-            Order::of_new(app.clone(), admin, conflicts, plan)?.carry_out(reached).await?;
+            Order::of_new(executor.clone(), admin, conflicts, plan)?.carry_out(reached).await?;
         }
-        _ => app.act(&admin, now, plan.action()).await?,
+        _ => executor.changes.append(&admin, now, plan.action()).await?,
     }
     tracing::info!(environment = %environment.name, deploy = %id, "deploy planned");
-    json(StatusCode::CREATED, &followed(&app, &app.log.view(), id.as_str(), clock::now())?)
+    planner.followed(&planner.view(), id.as_str(), clock::now()).map(Stored::Created)
 }
 
 /// A plan is applied as it was made.
-fn check_alone(body: &Body) -> Result<(), Problem> {
+fn check_alone(body: &DeployWish) -> Result<(), Problem> {
     let others = [&body.query, &body.repository, &body.version, &body.namespace, &body.workload];
     if others.into_iter().any(Option::is_some) {
         return Err(Problem::invalid("plan", "stands alone: a plan is applied as it was made"));
@@ -128,71 +124,28 @@ fn check_alone(body: &Body) -> Result<(), Problem> {
 }
 
 /// Tells how far a planned deploy is.
-#[utoipa::path(get, path = "/deploys/{id}", tag = "deploys", operation_id = "followDeploy",
-    responses((status = 200, body = deploy::Deploy)))]
-pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
-    json(StatusCode::OK, &followed(&app, &app.log.view(), params.get("id"), now())?)
+#[utoipa::path(get, path = "/deploys/{id}", tag = "deploys", operation_id = "followDeploy")]
+pub(super) async fn show(
+    State(planner): State<Planner>,
+    params: Params,
+) -> Result<Json<deploy::Deploy>, Problem> {
+    planner.followed(&planner.view(), params.get("id"), now()).map(Json)
 }
 
 /// Lists an environment's latest plans, the newest first.
-#[utoipa::path(get, path = "/environments/{env}/deploys", tag = "deploys", operation_id = "deploys",
-    responses((status = 200, body = [deploy::Deploy])))]
-pub(super) async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
-    let (view, now) = (app.log.view(), now());
-    let world = app.world(&view, now);
+#[utoipa::path(get, path = "/environments/{env}/deploys", tag = "deploys", operation_id = "deploys")]
+pub(super) async fn list(
+    State(planner): State<Planner>,
+    params: Params,
+) -> Result<List<deploy::Deploy>, Problem> {
+    let (view, now) = (planner.view(), now());
+    let world = planner.world(&view, now);
     let environment = params.environment(&view.directory)?;
     let plans = view.deploys.of(&environment.name).take(LISTED_MAX);
-    json(StatusCode::OK, &deploy::follow_all(&world, &environment.name, plans))
+    Ok(List(deploy::follow_all(&world, &environment.name, plans)))
 }
 
-impl App {
-    /// What a plan is made from.
-    pub(in crate::admin) fn world<'a>(&'a self, view: &'a View, now: Time) -> World<'a> {
-        World {
-            state: &view.state,
-            directory: &view.directory,
-            now,
-            registry_host: &self.settings.registry_host,
-            registries: &self.settings.registries,
-        }
-    }
-
-    /// A plan, which is not in the log yet.
-    pub(in crate::admin) fn plan(
-        &self,
-        view: &View,
-        environment: &Environment,
-        wish: &Wish,
-        cluster: Cluster<'_>,
-        now: Time,
-        id: String,
-    ) -> Result<Plan, NoPlan> {
-        let within = Within(wish.repository.as_ref().map(Repository::as_str));
-        let searched =
-            wish.query.as_deref().map(|query| self.answers.now().search(query, MATCHES_MAX, within));
-        let nowhere = Place::default();
-        let place = self.settings.places.get(&environment.name).unwrap_or(&nowhere);
-        deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, cluster, id)
-    }
-}
-
-fn followed(app: &App, view: &View, id: &str, now: Time) -> Result<deploy::Deploy, Problem> {
-    let followed = view.deploys.with_id(id).ok_or_else(|| unknown(id))?;
-    Ok(deploy::follow(&app.world(view, now), followed))
-}
-
-pub(in crate::admin) fn unknown(id: &str) -> Problem {
-    Problem::not_found(format!(
-        "there is no deploy `{id}`; POST /api/v1/deploy plans one, and the audit trail has the older ones"
-    ))
-}
-
-pub(in crate::admin) fn environment<'a>(view: &'a View, name: &str) -> Result<&'a Environment, Problem> {
-    let unknown = || Problem::not_found(format!("there is no environment `{name}`"));
-    view.directory.environment(name).ok_or_else(unknown)
-}
-
-fn wish(body: Body) -> Result<Wish, Problem> {
+fn wish(body: DeployWish) -> Result<Wish, Problem> {
     let repository = body.repository.map(|text| {
         text.parse::<Repository>()
             .map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))

@@ -1,27 +1,25 @@
 //! Environments: made, shown, changed and deleted.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::response::IntoResponse;
-use http::{StatusCode, Uri};
+use axum::extract::State;
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::http::answers::{Created, Done, Json, List};
 use crate::admin::http::caller::Admin;
-use crate::admin::http::fields::{BODY_BYTES_MAX, Fields, json_body, line};
+use crate::admin::http::fields::{Body, Fields, one_line};
 use crate::admin::http::params::{self, Params};
 use crate::admin::http::problem::Problem;
-use crate::admin::{Answer, App, json};
+use crate::admin::state::changes::Changes;
 use crate::clock::now;
-use crate::log::View;
+use crate::log::{Log, View};
 use crate::model::act::Action;
 use crate::model::directory::Environment;
 use crate::model::event::EnvironmentName;
 use crate::model::questions::{self, Deployment};
 use crate::model::time::Time;
 
-/// How many environments there may be.
+/// Environments at most.
 const ENVIRONMENTS_MAX: usize = 1_000;
 /// Longest description.
 const DESCRIPTION_CHARS_MAX: usize = 500;
@@ -34,23 +32,23 @@ const PALETTE: [&str; 10] = [
 /// An environment as the API shows it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Environment)]
-pub(in crate::admin) struct EnvironmentView<'a> {
-    name: &'a EnvironmentName,
-    description: &'a str,
-    color: &'a str,
+pub(in crate::admin) struct EnvironmentView {
+    name: EnvironmentName,
+    description: String,
+    color: String,
     created_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_deployment: Option<Deployment>,
     tokens_active: usize,
 }
 
-impl<'a> EnvironmentView<'a> {
-    fn new(environment: &'a Environment, view: &View, now: Time) -> Self {
+impl EnvironmentView {
+    fn new(environment: &Environment, view: &View, now: Time) -> Self {
         let latest = questions::timeline(&view.state, &environment.name, now, 1, None);
         Self {
-            name: &environment.name,
-            description: &environment.description,
-            color: &environment.color,
+            name: environment.name.clone(),
+            description: environment.description.clone(),
+            color: environment.color.clone(),
             created_at: environment.created_at,
             latest_deployment: latest.deployments.into_iter().next(),
             tokens_active: environment.tokens_active(now),
@@ -58,13 +56,13 @@ impl<'a> EnvironmentView<'a> {
     }
 }
 
-/// What a new environment is to be.
+/// A new environment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct NewEnvironment {
     /// Lower-case letters, digits and inner dashes.
     pub(in crate::admin) name: EnvironmentName,
-    /// What it is, for people; one line.
+    /// Description for people; one line.
     #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*$")]
     pub(in crate::admin) description: Option<String>,
     /// `#rrggbb`; one of ours unless told.
@@ -72,11 +70,11 @@ pub(in crate::admin) struct NewEnvironment {
     pub(in crate::admin) color: Option<String>,
 }
 
-/// What is to change; what is not named stays as it is.
+/// Changes to an environment; a field that is not named stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct EnvironmentChanges {
-    /// What it is, for people; one line.
+    /// Description for people; one line.
     #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*$")]
     pub(in crate::admin) description: Option<String>,
     /// `#rrggbb`
@@ -85,35 +83,37 @@ pub(in crate::admin) struct EnvironmentChanges {
 }
 
 /// Lists the environments.
-#[utoipa::path(get, path = "/environments", tag = "environments", operation_id = "list_environments",
-    responses((status = 200, body = [EnvironmentView])))]
-pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
-    let (view, now) = (app.log.view(), now());
+#[utoipa::path(get, path = "/environments", tag = "environments", operation_id = "list_environments")]
+pub(super) async fn list(State(log): State<Log>) -> Result<List<EnvironmentView>, Problem> {
+    let (view, now) = (log.view(), now());
     let environments = view.directory.environments();
-    let shown: Vec<_> = environments.map(|one| EnvironmentView::new(one, &view, now)).collect();
-    json(StatusCode::OK, &shown)
+    let shown = environments.map(|one| EnvironmentView::new(one, &view, now)).collect();
+    Ok(List(shown))
 }
 
 /// Shows an environment.
-#[utoipa::path(get, path = "/environments/{env}", tag = "environments", operation_id = "show_environment",
-    responses((status = 200, body = EnvironmentView)))]
-pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
-    answer(&app, StatusCode::OK, &params.environment(&app.log.view().directory)?.name)
+#[utoipa::path(get, path = "/environments/{env}", tag = "environments", operation_id = "show_environment")]
+pub(super) async fn show(State(log): State<Log>, params: Params) -> Result<Json<EnvironmentView>, Problem> {
+    let view = log.view();
+    let environment = params.environment(&view.directory)?;
+    Ok(Json(EnvironmentView::new(environment, &view, now())))
 }
 
 /// Makes an environment.
 #[utoipa::path(post, path = "/environments", tag = "environments", operation_id = "create_environment",
-    request_body = NewEnvironment,
-    responses((status = 201, body = EnvironmentView), (status = 409, description = "It exists already")))]
-pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
-    let new: NewEnvironment = json_body(request.into_body(), BODY_BYTES_MAX).await?;
-    let name = make(&app, &admin, new).await?;
-    answer(&app, StatusCode::CREATED, &name)
+    responses((status = 409, description = "It exists already")))]
+pub(super) async fn create(
+    State(changes): State<Changes>,
+    admin: Admin,
+    Body(new): Body<NewEnvironment>,
+) -> Result<Created<EnvironmentView>, Problem> {
+    let name = make(&changes, &admin, new).await?;
+    shown(&changes.view(), &name).map(Created)
 }
 
 /// Makes an environment.
 pub(in crate::admin) async fn make(
-    app: &App,
+    changes: &Changes,
     admin: &Admin,
     new: NewEnvironment,
 ) -> Result<EnvironmentName, Problem> {
@@ -121,8 +121,8 @@ pub(in crate::admin) async fn make(
     let description = description(new.description)?.unwrap_or_default();
     let color = color(new.color)?.unwrap_or_else(|| default_color(&name));
 
-    let _changing = app.changes.lock().await;
-    let view = app.log.view();
+    let _changing = changes.lock().await;
+    let view = changes.view();
     if view.directory.environment(name.as_str()).is_some() {
         return Err(Problem::conflict(format!("the environment `{name}` exists already")));
     }
@@ -131,38 +131,45 @@ pub(in crate::admin) async fn make(
             "there may be {ENVIRONMENTS_MAX} environments; delete one first"
         )));
     }
-    app.act(admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color }).await?;
+    changes
+        .append(admin, now(), Action::EnvironmentCreated { name: name.clone(), description, color })
+        .await?;
     tracing::info!(environment = %name, "environment created");
     Ok(name)
 }
 
 /// Changes an environment's description or colour. Tokens and history stay as they are.
-#[utoipa::path(patch, path = "/environments/{env}", tag = "environments", operation_id = "update_environment",
-    request_body = EnvironmentChanges, responses((status = 200, body = EnvironmentView)))]
+#[utoipa::path(
+    patch,
+    path = "/environments/{env}",
+    tag = "environments",
+    operation_id = "update_environment"
+)]
 pub(super) async fn update(
-    State(app): State<Arc<App>>,
+    State(changes): State<Changes>,
     admin: Admin,
     params: Params,
-    request: Request,
-) -> Answer {
-    let changes: EnvironmentChanges = json_body(request.into_body(), BODY_BYTES_MAX).await?;
-    let name = change(&app, &admin, params.get("env"), changes).await?;
-    answer(&app, StatusCode::OK, &name)
+    Body(wanted): Body<EnvironmentChanges>,
+) -> Result<Json<EnvironmentView>, Problem> {
+    let name = change(&changes, &admin, params.get("env"), wanted).await?;
+    shown(&changes.view(), &name).map(Json)
 }
 
 /// Changes an environment.
 pub(in crate::admin) async fn change(
-    app: &App,
+    changes: &Changes,
     admin: &Admin,
     environment: &str,
-    changes: EnvironmentChanges,
+    wanted: EnvironmentChanges,
 ) -> Result<EnvironmentName, Problem> {
-    let (description, color) = (description(changes.description)?, color(changes.color)?);
+    let (description, color) = (description(wanted.description)?, color(wanted.color)?);
 
-    let _changing = app.changes.lock().await;
-    let name = params::named(&app.log.view().directory, environment)?.name.clone();
+    let _changing = changes.lock().await;
+    let name = params::named(&changes.view().directory, environment)?.name.clone();
     if description.is_some() || color.is_some() {
-        app.act(admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color }).await?;
+        changes
+            .append(admin, now(), Action::EnvironmentUpdated { name: name.clone(), description, color })
+            .await?;
         tracing::info!(environment = %name, "environment updated");
     }
     Ok(name)
@@ -174,21 +181,26 @@ pub(in crate::admin) async fn change(
 #[utoipa::path(delete, path = "/environments/{env}", tag = "environments", operation_id = "delete_environment",
     params(("confirm" = Option<String>, Query, description = "The environment's name once more")),
     responses((status = 204, description = "It is deleted"), (status = 409, description = "It was not confirmed")))]
-pub(super) async fn delete(State(app): State<Arc<App>>, admin: Admin, params: Params, uri: Uri) -> Answer {
+pub(super) async fn delete(
+    State(changes): State<Changes>,
+    admin: Admin,
+    params: Params,
+    uri: Uri,
+) -> Result<Done, Problem> {
     let query = Fields::from_query(&uri, &["confirm"])?;
-    remove(&app, &admin, params.get("env"), query.text("confirm")?).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    remove(&changes, &admin, params.get("env"), query.text("confirm")?).await?;
+    Ok(Done)
 }
 
 /// Deletes an environment whose name was said once more.
 pub(in crate::admin) async fn remove(
-    app: &App,
+    changes: &Changes,
     admin: &Admin,
     environment: &str,
     confirm: Option<&str>,
 ) -> Result<(), Problem> {
-    let _changing = app.changes.lock().await;
-    let view = app.log.view();
+    let _changing = changes.lock().await;
+    let view = changes.view();
     let environment = params::named(&view.directory, environment)?;
     let name = environment.name.clone();
     if confirm != Some(name.as_str()) {
@@ -197,12 +209,12 @@ pub(in crate::admin) async fn remove(
             "nothing was deleted: {what}. To confirm, say its name once more: ?confirm={name}"
         )));
     }
-    app.act(admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
+    changes.append(admin, now(), Action::EnvironmentDeleted { name: name.clone() }).await?;
     tracing::info!(environment = %name, "environment deleted");
     Ok(())
 }
 
-/// What deleting an environment would do, said before it is done.
+/// The effects of deleting an environment, in words, before it is done.
 pub(in crate::admin) fn deletion(environment: &Environment, view: &View, now: Time) -> String {
     let count = |count: usize, one: &str| match count {
         0 => format!("no {one}"),
@@ -219,15 +231,14 @@ pub(in crate::admin) fn deletion(environment: &Environment, view: &View, now: Ti
     )
 }
 
-fn answer(app: &App, status: StatusCode, name: &EnvironmentName) -> Answer {
-    let view = app.log.view();
+fn shown(view: &View, name: &EnvironmentName) -> Result<EnvironmentView, Problem> {
     let gone = || Problem::not_found(format!("there is no environment `{name}`"));
     let environment = view.directory.environment(name.as_str()).ok_or_else(gone)?;
-    json(status, &EnvironmentView::new(environment, &view, now()))
+    Ok(EnvironmentView::new(environment, view, now()))
 }
 
 fn description(text: Option<String>) -> Result<Option<String>, Problem> {
-    text.map(|text| line("description", text, DESCRIPTION_CHARS_MAX)).transpose()
+    text.map(|text| one_line("description", text, DESCRIPTION_CHARS_MAX)).transpose()
 }
 
 fn color(text: Option<String>) -> Result<Option<String>, Problem> {

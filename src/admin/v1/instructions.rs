@@ -1,9 +1,9 @@
-//! What to do with a new token: commands and a file that work as they stand.
+//! Instructions for a new token: commands and a file that work as they stand.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::admin::Settings;
+use crate::admin::state::Settings;
 use crate::model::event::EnvironmentName;
 use crate::model::secret::Secret;
 use crate::model::shell::quoted;

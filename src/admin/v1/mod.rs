@@ -10,47 +10,54 @@ pub(super) mod events;
 pub(super) mod export;
 pub(super) mod instructions;
 pub(super) mod news;
+pub(super) mod planner;
 pub(super) mod questions;
+pub(super) mod reach;
 pub(super) mod releases;
+pub(super) mod token_views;
 pub(super) mod tokens;
 pub(super) mod whoami;
 
-use std::sync::Arc;
-
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-use super::App;
+use super::http::described::route;
+use super::state::App;
 
 /// The routes below `/api/v1`, with what each says about itself; questions in plain English are in `ask`.
-pub(super) fn api() -> OpenApiRouter<Arc<App>> {
+pub(super) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(environments::list, environments::create))
-        .routes(routes!(environments::show, environments::update, environments::delete))
-        .routes(routes!(tokens::list, tokens::create))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(tokens::rotate))
-        .routes(routes!(questions::running))
-        .routes(routes!(questions::timeline))
-        .routes(routes!(questions::local))
-        .routes(routes!(questions::deployment))
-        .routes(routes!(questions::evidence))
-        .routes(routes!(questions::missing))
-        .routes(routes!(questions::history))
-        .routes(routes!(questions::changes))
-        .routes(routes!(questions::compare))
-        .routes(routes!(questions::verify))
-        .routes(routes!(questions::search))
-        .routes(routes!(releases::list, releases::create))
-        .routes(routes!(releases::show))
-        .routes(routes!(deploys::create))
-        .routes(routes!(deploys::show))
-        .routes(routes!(deploys::list))
-        .routes(routes!(admin_tokens::list, admin_tokens::create))
-        .routes(routes!(admin_tokens::revoke))
-        .routes(routes!(whoami::caller))
-        .routes(routes!(audit::audit))
-        .routes(routes!(events::events))
-        .routes(routes!(export::export))
-        .routes(routes!(backup::backup))
+        .routes(route!(environments::list))
+        .routes(route!(environments::create))
+        .routes(route!(environments::show))
+        .routes(route!(environments::update))
+        .routes(route!(environments::delete))
+        .routes(route!(tokens::list))
+        .routes(route!(tokens::create))
+        .routes(route!(tokens::revoke))
+        .routes(route!(tokens::rotate))
+        .routes(route!(questions::running))
+        .routes(route!(questions::timeline))
+        .routes(route!(questions::local))
+        .routes(route!(questions::deployment))
+        .routes(route!(questions::evidence))
+        .routes(route!(questions::missing))
+        .routes(route!(questions::history))
+        .routes(route!(questions::changes))
+        .routes(route!(questions::compare))
+        .routes(route!(questions::verify))
+        .routes(route!(questions::search))
+        .routes(route!(releases::list))
+        .routes(route!(releases::create))
+        .routes(route!(releases::show))
+        .routes(route!(deploys::create))
+        .routes(route!(deploys::show))
+        .routes(route!(deploys::list))
+        .routes(route!(admin_tokens::list))
+        .routes(route!(admin_tokens::create))
+        .routes(route!(admin_tokens::revoke))
+        .routes(route!(whoami::caller))
+        .routes(route!(audit::audit))
+        .routes(route!(events::events))
+        .routes(route!(export::export))
+        .routes(route!(backup::backup))
 }

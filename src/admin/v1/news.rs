@@ -1,110 +1,40 @@
-//! What happens, told to everybody who listens: pulls, deployments, and what administrators do.
+//! News for the feed: pulls, deployments, and what administrators do.
 //!
-//! One task reads what the log published and derives deployments from it; it runs only while somebody listens. Nobody
-//! waits for a listener: whoever is too slow is told how much was missed, and asks again.
+//! One task reads what the log published and derives deployments from it; it runs only while somebody listens. A listener
+//! that is too slow learns how much it missed, and asks again.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use axum::response::sse::Event as Frame;
 use serde::Serialize;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::audit::Entry;
-use crate::admin::App;
+use crate::admin::state::feed::{Feed, News};
 use crate::clock::now;
+use crate::log::Log;
 use crate::model::act::{Act, Action};
 use crate::model::agent::{Puller, puller};
 use crate::model::deployments::State;
 use crate::model::event::{EnvironmentName, Event, Object, Observation};
 use crate::model::questions::{self, Kind, Phase};
 
-/// Listeners at the same time.
-const LISTENERS_MAX: usize = 128;
-/// News that wait for a slow listener.
-const NEWS_WAITING_MAX: usize = 1_024;
-/// How often it is looked whether time alone changed something: rollouts settle when nothing comes.
+/// Time between two looks at what time alone changes: rollouts settle when nothing comes.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
-/// One thing that happened, as a server-sent event.
-#[derive(Clone)]
-pub(in crate::admin) struct News {
-    /// `pull`, `attempt`, `deployment`, `token`, `environment`, `release`, `admin_token` or `missed`.
-    pub(in crate::admin) kind: &'static str,
-    /// Where, if it was in one environment.
-    pub(in crate::admin) environment: Option<EnvironmentName>,
-    /// The event as it is sent.
-    pub(in crate::admin) frame: Bytes,
-}
-
-/// Who listens, and who tells.
-pub(in crate::admin) struct Feed {
-    /// A place for each listener.
-    pub(in crate::admin) places: Arc<Semaphore>,
-    told: Mutex<Option<broadcast::Sender<News>>>,
-    closing: watch::Sender<bool>,
-}
-
-impl Default for Feed {
-    fn default() -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(LISTENERS_MAX)),
-            told: Mutex::default(),
-            closing: watch::Sender::new(false),
-        }
-    }
-}
-
-impl Feed {
-    /// Begins to listen.
-    pub(in crate::admin) fn listen(&self, app: &Arc<App>) -> broadcast::Receiver<News> {
-        let mut told = self.lock();
-        if let Some(sender) = &*told {
-            return sender.subscribe();
-        }
-        let (sender, news) = broadcast::channel(NEWS_WAITING_MAX);
-        *told = Some(sender.clone());
-        tokio::spawn(tell(app.clone(), sender));
-        news
-    }
-
-    /// Ends every stream: the server stops.
-    pub(in crate::admin) fn close(&self) {
-        self.closing.send_replace(true);
-    }
-
-    /// Resolves when the server stops.
-    pub(in crate::admin) fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
-    }
-
-    /// Whether nobody listens any more; then the next listener starts another task.
-    fn is_left(&self, sender: &broadcast::Sender<News>) -> bool {
-        let mut told = self.lock();
-        let is_left = sender.receiver_count() == 0;
-        if is_left {
-            *told = None;
-        }
-        is_left
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<broadcast::Sender<News>>> {
-        // It is whole at every instant, whoever panicked.
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn tell(app: Arc<App>, sender: broadcast::Sender<News>) {
-    let mut published = app.log.follow();
-    let mut closing = app.feed.closing();
+/// Writes the feed until nobody listens or the server stops.
+pub(super) async fn write(log: Log, feed: Arc<Feed>, sender: broadcast::Sender<News>) {
+    let mut published = log.follow();
+    let mut closing = feed.closing();
     let mut look = tokio::time::interval(LOOK_PAUSE);
-    let mut known = Known::of(&app);
+    let mut known = Known::of(&log);
     loop {
         let mut news = Vec::new();
         tokio::select! {
-            told = published.recv() => match told {
+            received = published.recv() => match received {
                 Ok(published) => {
                     known.touch(&published.events);
                     news.extend(published.events.iter().filter_map(|(place, event)| of_event(*place, event)));
@@ -116,10 +46,10 @@ async fn tell(app: Arc<App>, sender: broadcast::Sender<News>) {
             _ = look.tick() => {}
             _ = closing.changed() => return,
         }
-        if app.feed.is_left(&sender) {
+        if feed.is_left(&sender) {
             return;
         }
-        news.extend(known.changes(&app));
+        news.extend(known.changes(&log));
         for one in news {
             // Whoever listened may have gone.
             let _ = sender.send(one);
@@ -127,7 +57,7 @@ async fn tell(app: Arc<App>, sender: broadcast::Sender<News>) {
     }
 }
 
-/// The latest deployment of each environment, as it was told.
+/// The latest deployment of each environment, as it was sent.
 struct Known {
     latest: BTreeMap<EnvironmentName, Option<Stand>>,
     /// Environments to look at again.
@@ -143,8 +73,8 @@ struct Stand {
 }
 
 impl Known {
-    fn of(app: &App) -> Self {
-        let view = app.log.view();
+    fn of(log: &Log) -> Self {
+        let view = log.view();
         let environments = view.state.environments();
         let latest = environments.map(|(name, _)| (name.clone(), stand(&view.state, name)));
         Self { latest: latest.collect(), touched: Vec::new() }
@@ -159,9 +89,9 @@ impl Known {
         }
     }
 
-    /// The deployments that came or went on since they were told.
-    fn changes(&mut self, app: &App) -> Vec<News> {
-        let view = app.log.view();
+    /// The deployments that came or went on since they were sent.
+    fn changes(&mut self, log: &Log) -> Vec<News> {
+        let view = log.view();
         let is_open = |stand: &Option<Stand>| {
             stand.as_ref().is_some_and(|stand| matches!(stand.state, Phase::RollingOut | Phase::Mixed))
         };
@@ -175,8 +105,7 @@ impl Known {
             let latest = stand(&view.state, &name);
             if latest.is_some() && self.latest.get(&name) != Some(&latest) {
                 let deployments = questions::timeline(&view.state, &name, now(), 1, None).deployments;
-                let told = deployments.first().map(|one| frame("deployment", 0, Some(&name), one));
-                news.extend(told);
+                news.extend(deployments.first().map(|one| frame("deployment", 0, Some(&name), one)));
             }
             // A pull that was not complete when it was read is so a little later.
             if latest.is_none() && view.state.environment(&name).is_some() {
@@ -199,7 +128,7 @@ fn stand(state: &State, name: &EnvironmentName) -> Option<Stand> {
 struct Pulled<'a> {
     #[serde(flatten)]
     observation: &'a Observation,
-    /// Who pulls so: a `node`, a `prepull`, a `laptop`, or `other`.
+    /// The kind of the puller: `node`, `prepull`, `laptop` or `other`.
     by: &'static str,
 }
 
@@ -238,7 +167,7 @@ fn of_act(sequence: u64, act: &Act) -> News {
     frame(kind, sequence, environment.as_ref(), &Entry::from((sequence, act.clone())))
 }
 
-/// What an action is about.
+/// The subject of an action.
 pub(in crate::admin) fn subject(action: &Action) -> &'static str {
     let kind = action.kind();
     let subjects = ["admin_token", "token", "environment", "release"];
@@ -250,16 +179,15 @@ pub(in crate::admin) fn missed(events: u64) -> News {
     frame("missed", 0, None, &BTreeMap::from([("events", events)]))
 }
 
-/// HTML, "Server-sent events", section 9.2.5: JSON has no line break of its own.
 fn frame(
     kind: &'static str,
     sequence: u64,
     environment: Option<&EnvironmentName>,
     data: &impl Serialize,
 ) -> News {
-    // These are texts and numbers: they always have a JSON form.
-    let data = serde_json::to_string(data).unwrap_or_default();
-    let id = if sequence > 0 { format!("id: {sequence}\n") } else { String::new() };
-    let frame = format!("event: {kind}\n{id}data: {data}\n\n").into();
-    News { kind, environment: environment.cloned(), frame }
+    // These are texts and numbers: they always have a JSON form, and no line break.
+    let event = Frame::default().event(kind);
+    let event = if sequence > 0 { event.id(sequence.to_string()) } else { event };
+    let event = event.data(serde_json::to_string(data).unwrap_or_default());
+    News { kind, environment: environment.cloned(), event }
 }

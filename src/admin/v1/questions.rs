@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::{StatusCode, Uri};
+use http::Uri;
 
+use crate::admin::http::answers::{Json, List};
 use crate::admin::http::fields::Fields;
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
-use crate::admin::{Answer, App, json};
-use crate::answer::{Compare, QUERY_CHARS_MAX, Within};
+use crate::answer::{Answers, Compare, QUERY_CHARS_MAX, Within};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::{Malformed, Repository};
 use crate::model::questions;
@@ -22,12 +22,15 @@ const PAGE_MAX: usize = 200;
 
 /// Tells what runs in an environment, now or at a time; a time to come is answered as of now.
 #[utoipa::path(get, path = "/environments/{env}/running", tag = "questions", operation_id = "running",
-    params(("at" = Option<Time>, Query, description = "As of when; now unless told")),
-    responses((status = 200, body = questions::Running)))]
-pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
+    params(("at" = Option<Time>, Query, description = "As of when; now unless told")))]
+pub(super) async fn running(
+    State(answers): State<Arc<Answers>>,
+    params: Params,
+    uri: Uri,
+) -> Result<Json<questions::Running>, Problem> {
     let query = Fields::from_query(&uri, &["at"])?;
-    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
-    json(StatusCode::OK, &moment.running(params.get("env"))?)
+    let moment = answers.as_of(Some(params.get("env")), query.time("at")?).await?;
+    Ok(Json(moment.running(params.get("env"))?))
 }
 
 /// Lists an environment's deployments, the newest first.
@@ -36,45 +39,57 @@ pub(super) async fn running(State(app): State<Arc<App>>, params: Params, uri: Ur
         ("limit" = Option<u16>, Query, description = "Deployments on the page; 20 unless told", minimum = 1, maximum = 200),
         ("before" = Option<String>, Query, description = "Only those before this deployment"),
         ("at" = Option<Time>, Query, description = "As of when; now unless told"),
-    ),
-    responses((status = 200, body = questions::Timeline)))]
-pub(super) async fn timeline(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
+    ))]
+pub(super) async fn timeline(
+    State(answers): State<Arc<Answers>>,
+    params: Params,
+    uri: Uri,
+) -> Result<Json<questions::Timeline>, Problem> {
     let query = Fields::from_query(&uri, &["limit", "before", "at"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
-    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
-    json(StatusCode::OK, &moment.timeline(params.get("env"), limit, query.text("before")?)?)
+    let moment = answers.as_of(Some(params.get("env")), query.time("at")?).await?;
+    Ok(Json(moment.timeline(params.get("env"), limit, query.text("before")?)?))
 }
 
 /// Shows a deployment.
-#[utoipa::path(get, path = "/deployments/{id}", tag = "questions", operation_id = "deployment",
-    responses((status = 200, body = questions::Deployment)))]
-pub(super) async fn deployment(State(app): State<Arc<App>>, params: Params) -> Answer {
-    json(StatusCode::OK, &app.answers.now().deployment(params.get("id"))?)
+#[utoipa::path(get, path = "/deployments/{id}", tag = "questions", operation_id = "deployment")]
+pub(super) async fn deployment(
+    State(answers): State<Arc<Answers>>,
+    params: Params,
+) -> Result<Json<questions::Deployment>, Problem> {
+    Ok(Json(answers.now().deployment(params.get("id"))?))
 }
 
 /// Shows the pulls behind a deployment.
-#[utoipa::path(get, path = "/deployments/{id}/evidence", tag = "questions", operation_id = "evidence",
-    responses((status = 200, body = questions::Evidence)))]
-pub(super) async fn evidence(State(app): State<Arc<App>>, params: Params) -> Answer {
-    json(StatusCode::OK, &app.answers.now().evidence(params.get("id"))?)
+#[utoipa::path(get, path = "/deployments/{id}/evidence", tag = "questions", operation_id = "evidence")]
+pub(super) async fn evidence(
+    State(answers): State<Arc<Answers>>,
+    params: Params,
+) -> Result<Json<questions::Evidence>, Problem> {
+    Ok(Json(answers.now().evidence(params.get("id"))?))
 }
 
 /// Lists the pulls of people's machines, which changed nothing.
-#[utoipa::path(get, path = "/environments/{env}/local", tag = "questions", operation_id = "local",
-    responses((status = 200, body = [questions::LocalPull])))]
-pub(super) async fn local(State(app): State<Arc<App>>, params: Params) -> Answer {
-    json(StatusCode::OK, &app.answers.now().local(params.get("env"))?)
+#[utoipa::path(get, path = "/environments/{env}/local", tag = "questions", operation_id = "local")]
+pub(super) async fn local(
+    State(answers): State<Arc<Answers>>,
+    params: Params,
+) -> Result<List<questions::LocalPull>, Problem> {
+    Ok(List(answers.now().local(params.get("env"))?))
 }
 
 /// Tells whether an environment is up to date, and what it lacks, now or at a time: of the releases that were
 /// registered by then.
 #[utoipa::path(get, path = "/environments/{env}/missing", tag = "questions", operation_id = "missing",
-    params(("at" = Option<Time>, Query, description = "As of when; now unless told")),
-    responses((status = 200, body = questions::Missing)))]
-pub(super) async fn missing(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
+    params(("at" = Option<Time>, Query, description = "As of when; now unless told")))]
+pub(super) async fn missing(
+    State(answers): State<Arc<Answers>>,
+    params: Params,
+    uri: Uri,
+) -> Result<Json<questions::Missing>, Problem> {
     let query = Fields::from_query(&uri, &["at"])?;
-    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
-    json(StatusCode::OK, &moment.missing(params.get("env"))?)
+    let moment = answers.as_of(Some(params.get("env")), query.time("at")?).await?;
+    Ok(Json(moment.missing(params.get("env"))?))
 }
 
 /// Tells the history of one service, the newest change first.
@@ -83,14 +98,17 @@ pub(super) async fn missing(State(app): State<Arc<App>>, params: Params, uri: Ur
         ("repository" = Repository, Query, description = "Which service"),
         ("limit" = Option<u16>, Query, description = "Changes; 20 unless told", minimum = 1, maximum = 200),
         ("at" = Option<Time>, Query, description = "As of when; now unless told"),
-    ),
-    responses((status = 200, body = questions::History)))]
-pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
+    ))]
+pub(super) async fn history(
+    State(answers): State<Arc<Answers>>,
+    params: Params,
+    uri: Uri,
+) -> Result<Json<questions::History>, Problem> {
     let query = Fields::from_query(&uri, &["repository", "limit", "at"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
     let repository = repository(query.required_text("repository")?)?;
-    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
-    json(StatusCode::OK, &moment.history(params.get("env"), &repository, limit)?)
+    let moment = answers.as_of(Some(params.get("env")), query.time("at")?).await?;
+    Ok(Json(moment.history(params.get("env"), &repository, limit)?))
 }
 
 /// Tells what changed in an environment between two times, as it looked at `at`: in the week before that, unless told.
@@ -99,13 +117,16 @@ pub(super) async fn history(State(app): State<Arc<App>>, params: Params, uri: Ur
         ("from" = Option<Time>, Query, description = "From this time on; a week before `until` unless told"),
         ("until" = Option<Time>, Query, description = "Up to this time; `at` unless told"),
         ("at" = Option<Time>, Query, description = "As of when; now unless told"),
-    ),
-    responses((status = 200, body = questions::Changes)))]
-pub(super) async fn changes(State(app): State<Arc<App>>, params: Params, uri: Uri) -> Answer {
+    ))]
+pub(super) async fn changes(
+    State(answers): State<Arc<Answers>>,
+    params: Params,
+    uri: Uri,
+) -> Result<Json<questions::Changes>, Problem> {
     let query = Fields::from_query(&uri, &["from", "until", "at"])?;
     let (from, until) = (query.time("from")?, query.time("until")?);
-    let moment = app.answers.as_of(Some(params.get("env")), query.time("at")?).await?;
-    json(StatusCode::OK, &moment.changes(params.get("env"), from, until)?)
+    let moment = answers.as_of(Some(params.get("env")), query.time("at")?).await?;
+    Ok(Json(moment.changes(params.get("env"), from, until)?))
 }
 
 /// Compares two environments, or one with itself at another time.
@@ -117,8 +138,11 @@ pub(super) async fn changes(State(app): State<Arc<App>>, params: Params, uri: Ur
         ("left_at" = Option<Time>, Query, description = "When the left one is looked at; `at` unless told"),
         ("right_at" = Option<Time>, Query, description = "When the right one is looked at; `at` unless told"),
     ),
-    responses((status = 200, body = questions::Comparison), (status = 404, description = "There is no such environment")))]
-pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    responses((status = 404, description = "There is no such environment")))]
+pub(super) async fn compare(
+    State(answers): State<Arc<Answers>>,
+    uri: Uri,
+) -> Result<Json<questions::Comparison>, Problem> {
     let query = Fields::from_query(&uri, &["left", "right", "at", "left_at", "right_at"])?;
     let at = query.time("at")?;
     let sides = Compare {
@@ -127,7 +151,7 @@ pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         left_at: query.time("left_at")?.or(at),
         right_at: query.time("right_at")?.or(at),
     };
-    json(StatusCode::OK, &app.answers.compare(sides).await?)
+    Ok(Json(answers.compare(sides).await?))
 }
 
 /// Tells whether a fix is live in an environment, from a loose description of it, now or at a time: by the pulls and the
@@ -138,12 +162,15 @@ pub(super) async fn compare(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         ("q" = String, Query, description = "What the change is about, in a line", min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"),
         ("at" = Option<Time>, Query, description = "As of when; now unless told"),
     ),
-    responses((status = 200, body = questions::Verified), (status = 404, description = "There is no such environment")))]
-pub(super) async fn verify(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    responses((status = 404, description = "There is no such environment")))]
+pub(super) async fn verify(
+    State(answers): State<Arc<Answers>>,
+    uri: Uri,
+) -> Result<Json<questions::Verified>, Problem> {
     let query = Fields::from_query(&uri, &["environment", "q", "at"])?;
     let (text, name) = (searched(&query)?, query.required_text("environment")?);
-    let moment = app.answers.searchable_as_of(Some(name), query.time("at")?).await?;
-    json(StatusCode::OK, &moment.verify(name, text, Within::default())?)
+    let moment = answers.searchable_as_of(Some(name), query.time("at")?).await?;
+    Ok(Json(moment.verify(name, text, Within::default())?))
 }
 
 /// Finds changes by a loose description, the best match first, and tells where each is live.
@@ -152,15 +179,17 @@ pub(super) async fn verify(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         ("q" = String, Query, description = "What the change is about, in a line", min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"),
         ("repository" = Option<Repository>, Query, description = "Only in this repository"),
         ("limit" = Option<u16>, Query, description = "Matches; 20 unless told", minimum = 1, maximum = 200),
-    ),
-    responses((status = 200, body = questions::Searched)))]
-pub(super) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    ))]
+pub(super) async fn search(
+    State(answers): State<Arc<Answers>>,
+    uri: Uri,
+) -> Result<Json<questions::Searched>, Problem> {
     let query = Fields::from_query(&uri, &["q", "repository", "limit"])?;
     let text = searched(&query)?;
     let within = query.text("repository")?.map(repository).transpose()?;
     let within = Within(within.as_ref().map(Repository::as_str));
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
-    json(StatusCode::OK, &app.answers.now().search(text, limit, within))
+    Ok(Json(answers.now().search(text, limit, within)))
 }
 
 fn repository(text: &str) -> Result<Repository, Problem> {
@@ -169,7 +198,7 @@ fn repository(text: &str) -> Result<Repository, Problem> {
 
 /// The description to search for.
 pub(in crate::admin) fn searched(query: &Fields) -> Result<&str, Problem> {
-    match query.line("q", QUERY_CHARS_MAX)?.map(str::trim) {
+    match query.one_line("q", QUERY_CHARS_MAX)?.map(str::trim) {
         None => Err(Problem::invalid("q", "is missing")),
         Some("") => Err(Problem::invalid("q", "must not be empty")),
         Some(text) => Ok(text),

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use http::{HeaderValue, StatusCode, Uri, header};
+use axum::extract::State;
+use http::{HeaderMap, HeaderValue, Uri, header};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::admin::http::answers::{Json, List, Stored};
 use crate::admin::http::caller::Admin;
-use crate::admin::http::fields::{self, Fields};
+use crate::admin::http::fields::{Body, Fields};
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
-use crate::admin::{Answer, App, json};
-use crate::answer::Within;
+use crate::admin::state::changes::Changes;
+use crate::answer::{Answers, Within};
 use crate::clock::now;
+use crate::log::Log;
 use crate::model::act::Action;
 use crate::model::oci::{Digest, Malformed, Repository};
 use crate::model::questions::{self, ReleaseView};
@@ -34,11 +36,10 @@ const PAGE_DEFAULT: usize = 100;
 /// Releases on one page at most.
 const PAGE_MAX: usize = 1_000;
 
-/// What a registration says.
+/// A release to register.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = NewRelease)]
-pub(in crate::admin) struct Body {
+pub(super) struct NewRelease {
     /// The image name in the registry's path.
     #[schema(value_type = Repository, required = true, nullable = false)]
     repository: Option<String>,
@@ -52,12 +53,12 @@ pub(in crate::admin) struct Body {
     version: Option<String>,
     /// The commit it was built from.
     revision: Option<String>,
-    /// When it was made.
+    /// Time when it was made.
     created_at: Option<Time>,
     /// The versions or revisions that it was built upon.
     #[serde(default)]
     parents: Vec<String>,
-    /// What changed with it.
+    /// Changes in it.
     #[serde(default)]
     #[schema(value_type = Vec<Written>)]
     changes: Vec<Change>,
@@ -66,28 +67,34 @@ pub(in crate::admin) struct Body {
 }
 
 /// Registers a release. Doing it again changes nothing; what contradicts it is refused.
-#[utoipa::path(post, path = "/releases", tag = "releases", operation_id = "register_release", request_body = Body,
-    responses((status = 201, body = ReleaseView), (status = 200, body = ReleaseView, description = "It was known"),
-        (status = 409, description = "It is registered already, and otherwise")))]
-pub(super) async fn create(State(app): State<Arc<App>>, admin: Admin, request: Request) -> Answer {
-    let body: Body = fields::json_body(request.into_body(), BODY_BYTES_MAX).await?;
-    let told = registration(body)?;
-    let _changing = app.changes.lock().await;
-    let added =
-        app.log.view().state.catalogue().check(&told).map_err(|conflict| Problem::differs(&conflict))?;
-    let (repository, version) = (told.repository.clone(), told.version.clone());
+#[utoipa::path(post, path = "/releases", tag = "releases", operation_id = "register_release",
+    responses((status = 200, description = "It was known"), (status = 409, description = "It is registered already, and otherwise")))]
+pub(super) async fn create(
+    State(changes): State<Changes>,
+    admin: Admin,
+    Body(wanted): Body<NewRelease, BODY_BYTES_MAX>,
+) -> Result<Stored<ReleaseView>, Problem> {
+    let registration = registration(wanted)?;
+    let _changing = changes.lock().await;
+    let added = changes
+        .view()
+        .state
+        .catalogue()
+        .check(&registration)
+        .map_err(|conflict| Problem::differs(&conflict))?;
+    let (repository, version) = (registration.repository.clone(), registration.version.clone());
     if added != Added::Same {
-        app.act(&admin, now(), Action::ReleaseAdded(Box::new(told))).await?;
+        changes.append(&admin, now(), Action::ReleaseAdded(Box::new(registration))).await?;
         tracing::info!(%repository, version, "release registered");
     }
-    let view = app.log.view();
+    let view = changes.view();
     let release = view.state.catalogue().line(&repository).and_then(|line| line.with_version(&version));
     let release = release.ok_or_else(Problem::internal)?;
-    let status = if added == Added::New { StatusCode::CREATED } else { StatusCode::OK };
-    json(status, &questions::release(&view.state, release, now()))
+    let shown = questions::release(&view.state, release, now());
+    Ok(if added == Added::New { Stored::Created(shown) } else { Stored::Known(shown) })
 }
 
-fn registration(body: Body) -> Result<Registration, Problem> {
+fn registration(body: NewRelease) -> Result<Registration, Problem> {
     let missing = |field| Problem::invalid(field, "is missing");
     let repository = body.repository.ok_or_else(|| missing("repository"))?;
     let repository: Repository =
@@ -147,9 +154,11 @@ fn bounded(field: &str, count: usize, max: usize) -> Result<(), Problem> {
         ("q" = Option<String>, Query, description = "What a change of it is about"),
         ("limit" = Option<u16>, Query, description = "Releases on the page; 100 unless told", minimum = 1, maximum = 1000),
         ("before" = Option<String>, Query, description = "Only those after this release in the list"),
-    ),
-    responses((status = 200, body = [ReleaseView])))]
-pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    ))]
+pub(super) async fn list(
+    State(answers): State<Arc<Answers>>,
+    uri: Uri,
+) -> Result<(HeaderMap, List<ReleaseView>), Problem> {
     let query = Fields::from_query(&uri, &["repository", "q", "limit", "before"])?;
     let repository: Option<Repository> = query
         .text("repository")?
@@ -158,7 +167,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         })
         .transpose()?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
-    let moment = app.answers.now();
+    let moment = answers.now();
     let state = moment.state();
     let shown = |release: &Arc<Release>| moment.release(release);
     if let Some(text) = query.text("q")?.map(str::trim).filter(|text| !text.is_empty()) {
@@ -170,12 +179,12 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
                 releases.push(release);
             }
         }
-        return json(StatusCode::OK, &releases.into_iter().map(shown).collect::<Vec<ReleaseView>>());
+        return Ok((HeaderMap::new(), List(releases.into_iter().map(shown).collect())));
     }
     let lines =
         state.catalogue().lines().filter(|(name, _)| repository.as_ref().is_none_or(|it| it == *name));
     let mut releases: Vec<&Arc<Release>> = lines.flat_map(|(_, line)| line.releases().iter().rev()).collect();
-    // A stable sort: of releases told at one moment, the order within a repository stays.
+    // A stable sort: of releases registered at one moment, the order within a repository stays.
     releases.sort_by_key(|release| std::cmp::Reverse(release.added_at));
     let start = match query.text("before")? {
         None => 0,
@@ -185,12 +194,11 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         }
     };
     let end = releases.len().min(start.saturating_add(limit));
-    let mut answer =
-        json(StatusCode::OK, &releases[start..end].iter().map(|it| shown(it)).collect::<Vec<ReleaseView>>())?;
+    let mut headers = HeaderMap::new();
     if let Some(last) = releases[start..end].last().filter(|_| end < releases.len()) {
-        answer.headers_mut().insert(header::LINK, next_page(&query, &last.id, limit));
+        headers.insert(header::LINK, next_page(&query, &last.id, limit));
     }
-    Ok(answer)
+    Ok((headers, List(releases[start..end].iter().map(|it| shown(it)).collect())))
 }
 
 fn next_page(query: &Fields, before: &str, limit: usize) -> HeaderValue {
@@ -204,13 +212,12 @@ fn next_page(query: &Fields, before: &str, limit: usize) -> HeaderValue {
 }
 
 /// Shows a release.
-#[utoipa::path(get, path = "/releases/{id}", tag = "releases", operation_id = "show_release",
-    responses((status = 200, body = ReleaseView)))]
-pub(super) async fn show(State(app): State<Arc<App>>, params: Params) -> Answer {
-    let view = app.log.view();
+#[utoipa::path(get, path = "/releases/{id}", tag = "releases", operation_id = "show_release")]
+pub(super) async fn show(State(log): State<Log>, params: Params) -> Result<Json<ReleaseView>, Problem> {
+    let view = log.view();
     let id = params.get("id");
     let unknown =
         || Problem::not_found(format!("there is no release `{id}`; GET /api/v1/releases lists them"));
     let release = view.state.catalogue().with_id(id).ok_or_else(unknown)?;
-    json(StatusCode::OK, &questions::release(&view.state, release, now()))
+    Ok(Json(questions::release(&view.state, release, now())))
 }

@@ -76,7 +76,14 @@ pub(super) fn room(module: &[&str]) -> String {
 
 /// The rooms that this code of `module` names, its own left out.
 pub(super) fn rooms(module: &[&str], code: &str) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
+    let mut rooms: BTreeSet<String> = paths(module, code).iter().map(|path| room(path)).collect();
+    rooms.remove(&room(module));
+    rooms
+}
+
+/// The paths that this code of `module` names, from the crate's root on.
+pub(super) fn paths<'a>(module: &[&'a str], code: &'a str) -> Vec<Vec<&'a str>> {
+    let mut found = Vec::new();
     for root in ["crate::", "super::"] {
         for (at, _) in code.match_indices(root) {
             let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
@@ -85,11 +92,10 @@ pub(super) fn rooms(module: &[&str], code: &str) -> BTreeSet<String> {
             }
             let mut paths = Vec::new();
             expand(&code[at..], &mut Vec::new(), &mut paths);
-            rooms.extend(paths.iter().map(|path| room(&absolute(module, path))));
+            found.extend(paths.iter().map(|path| absolute(module, path)));
         }
     }
-    rooms.remove(&room(module));
-    rooms
+    found
 }
 
 /// Collects the paths that begin here, braces expanded. Gives the bytes that were read.
@@ -110,12 +116,14 @@ fn expand<'a>(text: &'a str, before: &mut Vec<&'a str>, paths: &mut Vec<Vec<&'a 
         }
         let end = text[at..].find(|character: char| !character.is_alphanumeric() && character != '_');
         let end = at + end.unwrap_or(text.len() - at);
-        if end > at {
+        let is_named = end > at;
+        if is_named {
             before.push(&text[at..end]);
         }
         at = end;
         if !text[at..].starts_with("::") {
-            paths.push(before.clone());
+            // Behind a trailing comma there is no name.
+            paths.extend(is_named.then(|| before.clone()));
             break;
         }
         at += 2;

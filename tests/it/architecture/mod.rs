@@ -1,6 +1,7 @@
 //! The walls: which room may import from which, and what the model may not know (ARCHITECTURE.md, "The map").
 
 mod imports;
+mod layers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
