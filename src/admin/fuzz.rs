@@ -3,8 +3,9 @@
 use http::Uri;
 use http::uri::Authority;
 
-use super::fields::Fields;
-use super::{gate, questions};
+use crate::admin::http::fields::Fields;
+use crate::admin::http::gate;
+use crate::admin::v1::questions;
 
 /// A request's `Host` header: ours in every spelling, or in none.
 pub(crate) fn host(bytes: &[u8]) {
@@ -45,7 +46,7 @@ pub(crate) fn query(bytes: &[u8]) {
         if let Ok(Some(at)) = fields.time(field) {
             assert_eq!(at.to_string().parse().ok(), Some(at), "a time is written as another");
         }
-        if let Ok(Some(line)) = fields.line(field, 500) {
+        if let Ok(Some(line)) = fields.one_line(field, 500) {
             assert!(line.chars().count() <= 500 && !line.chars().any(char::is_control));
         }
     }

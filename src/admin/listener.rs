@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::FromRef;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,8 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service as _;
 
-use super::caller::Connection;
-use super::{App, router};
+use crate::admin::http::caller::Connection;
+use crate::admin::router::router;
+use crate::admin::state::App;
+use crate::admin::state::feed::Feed;
 use crate::listen::{self, ListenerLimits, ResponseBody, Slot, Slots, StallGuard};
 
 /// The listener's bounds, where the limit on open files allows so many connections: more than an office of dashboards.
@@ -33,8 +36,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Serves the control plane on `listener` until `shutdown` resolves, then lets open answers finish, within a bound.
 pub async fn serve(listener: TcpListener, slots: Arc<Slots>, app: App, shutdown: impl Future) {
-    let app = Arc::new(app);
-    let router = router(app.clone());
+    let feed = Arc::<Feed>::from_ref(&app);
+    let router = router(app);
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX);
     let http = Arc::new(http);
@@ -53,8 +56,8 @@ pub async fn serve(listener: TcpListener, slots: Arc<Slots>, app: App, shutdown:
     };
     let shutdown = async {
         shutdown.await;
-        // StreamExecutor of events have no other end.
-        app.feed.close();
+        // Streams of events have no other end.
+        feed.close();
     };
     listen::serve(listener, slots, shutdown, serve_connection).await;
 }

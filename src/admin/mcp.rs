@@ -15,9 +15,9 @@ use http::HeaderMap;
 use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
-use super::auth::has_foreign_origin;
-use super::here::Here;
-use super::problem::Problem;
+use crate::admin::http::auth::has_foreign_origin;
+use crate::admin::http::in_process::InProcess;
+use crate::admin::http::problem::Problem;
 use crate::mcp::{Consents, Server};
 
 /// Longest request; a release with a thousand changes and their notes fits.
@@ -34,12 +34,12 @@ const WITHOUT_SESSIONS: &str = "2026-07-28";
 
 #[derive(Clone)]
 struct Door {
-    service: StreamableHttpService<Server<Here>, LocalSessionManager>,
+    service: StreamableHttpService<Server<InProcess>, LocalSessionManager>,
     sessions: Arc<LocalSessionManager>,
 }
 
 /// `/mcp` over `api`.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(api: Here) -> Router<S> {
+pub(super) fn router<S: Clone + Send + Sync + 'static>(api: InProcess) -> Router<S> {
     let consents = match Consents::new() {
         Ok(consents) => Arc::new(consents),
         Err(error) => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::admin::problem::Problem;
-use crate::admin::tokens;
+use crate::admin::http::problem::Problem;
+use crate::admin::v1::token_views;
 use crate::answer::{Answers, CANDIDATES_MAX, Compare, Moment, Refused, Within};
 use crate::model::ask::{Asked, CAN_ANSWER, Intent};
 use crate::model::directory::Environment;
@@ -19,27 +19,27 @@ use crate::wording;
 /// Changes of a service that an answer looks at.
 const HISTORY_MAX: usize = 20;
 
-/// Sentences, and the view behind them.
-pub(super) type Told = (String, Value);
+/// A reply: sentences, and the view behind them.
+pub(super) type Reply = (String, Value);
 
 /// The answer, and the question with what the answer found out: the release that a description means.
-pub(super) async fn answer(answers: &Answers, asked: Asked) -> Result<(Asked, Told), Problem> {
+pub(super) async fn answer(answers: &Answers, asked: Asked) -> Result<(Asked, Reply), Problem> {
     if let Some(open) = &asked.ask_back {
-        let told = (wording::asked_back(open), json!({ "ask_back": open.what, "choices": open.choices }));
-        return Ok((asked, told));
+        let reply = (wording::asked_back(open), json!({ "ask_back": open.what, "choices": open.choices }));
+        return Ok((asked, reply));
     }
     if asked.intent == Intent::Compare {
-        let told = compare(answers, &asked).await?;
-        return Ok((asked, told));
+        let reply = compare(answers, &asked).await?;
+        return Ok((asked, reply));
     }
     let moment = match asked.intent {
         Intent::Verify => answers.searchable_as_of(None, asked.at).await?,
         _ => answers.as_of(None, asked.at).await?,
     };
-    Ok(Room { moment }.answer(asked)?)
+    Ok(Answering { moment }.answer(asked)?)
 }
 
-async fn compare(answers: &Answers, asked: &Asked) -> Result<Told, Refused> {
+async fn compare(answers: &Answers, asked: &Asked) -> Result<Reply, Refused> {
     let [left, right, ..] = &asked.environments[..] else {
         return Ok(("Two environments are compared; name both.".into(), Value::Null));
     };
@@ -48,35 +48,35 @@ async fn compare(answers: &Answers, asked: &Asked) -> Result<Told, Refused> {
 }
 
 /// The moment that a question is about.
-struct Room<'a> {
+struct Answering<'a> {
     moment: Moment<'a>,
 }
 
-impl Room<'_> {
-    fn answer(&self, mut asked: Asked) -> Result<(Asked, Told), Refused> {
+impl Answering<'_> {
+    fn answer(&self, mut asked: Asked) -> Result<(Asked, Reply), Refused> {
         let moment = &self.moment;
         let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
-        let told = match asked.intent {
+        let reply = match asked.intent {
             Intent::Running => self.each(&asked, |env| {
                 let mut running = moment.running(env)?;
                 let text = wording::running(&running, asked.repository.as_deref());
                 if let Some(wanted) = &asked.repository {
                     running.services.retain(|service| service.repository.as_str() == wanted);
                 }
-                Ok(self.told(text, &running))
+                Ok(self.reply(text, &running))
             }),
             Intent::Verify => self.verify(&asked),
             Intent::Missing => self.each(&asked, |env| {
                 let missing = moment.missing(env)?;
-                Ok(self.told(wording::missing(&missing), &missing))
+                Ok(self.reply(wording::missing(&missing), &missing))
             }),
             Intent::Changes => self.each(&asked, |env| {
                 let changes = moment.changes(env, from, until)?;
-                Ok(self.told(wording::changes(&changes), &changes))
+                Ok(self.reply(wording::changes(&changes), &changes))
             }),
             Intent::Rollbacks => self.each(&asked, |env| {
                 let changes = moment.rollbacks(env, from, until)?;
-                Ok(self.told(wording::rollbacks(&changes), &changes))
+                Ok(self.reply(wording::rollbacks(&changes), &changes))
             }),
             Intent::History => self.history(&asked),
             Intent::Search => Ok(self.search(&asked)),
@@ -90,27 +90,27 @@ impl Room<'_> {
                 Ok((wording::cannot_answer(), json!({ "can_answer": CAN_ANSWER })))
             }
         };
-        Ok((asked, told?))
+        Ok((asked, reply?))
     }
 
     /// The sentences, with the time where the moment is past, and the view behind them.
-    fn told(&self, text: String, view: &impl Serialize) -> Told {
+    fn reply(&self, text: String, view: &impl Serialize) -> Reply {
         (wording::as_of(self.moment.past(), text), json!(view))
     }
 
     /// One answer for each environment that the question is about: the one it names, or all.
-    fn each(&self, asked: &Asked, tell: impl Fn(&str) -> Result<Told, Refused>) -> Result<Told, Refused> {
+    fn each(&self, asked: &Asked, answer: impl Fn(&str) -> Result<Reply, Refused>) -> Result<Reply, Refused> {
         let all = self.moment.directory().environments().map(|it| it.name.as_str());
         let meant = all.filter(|name| asked.environment.as_deref().is_none_or(|wanted| *name == wanted));
-        let told = meant.map(tell).collect::<Result<Vec<Told>, Refused>>()?;
-        Ok(match <[Told; 1]>::try_from(told) {
+        let replies = meant.map(answer).collect::<Result<Vec<Reply>, Refused>>()?;
+        Ok(match <[Reply; 1]>::try_from(replies) {
             Ok([one]) => one,
-            Err(told) if told.is_empty() => (
+            Err(replies) if replies.is_empty() => (
                 "There is no environment yet. This makes one: landfall env create production".into(),
                 Value::Null,
             ),
-            Err(told) => {
-                let (texts, data): (Vec<String>, Vec<Value>) = told.into_iter().unzip();
+            Err(replies) => {
+                let (texts, data): (Vec<String>, Vec<Value>) = replies.into_iter().unzip();
                 // The time is said once, before all of them.
                 let heading = wording::as_of(self.moment.past(), String::new());
                 let texts = texts.iter().map(|text| text.strip_prefix(&heading).unwrap_or(text));
@@ -129,9 +129,9 @@ impl Room<'_> {
         Within(asked.repository.as_deref())
     }
 
-    fn verify(&self, asked: &Asked) -> Result<Told, Refused> {
-        if let (None, Some(told)) = (&asked.description, self.verify_release(asked)) {
-            return Ok(told);
+    fn verify(&self, asked: &Asked) -> Result<Reply, Refused> {
+        if let (None, Some(reply)) = (&asked.description, self.verify_release(asked)) {
+            return Ok(reply);
         }
         let wanted = Self::wanted(asked);
         self.each(asked, |env| {
@@ -141,26 +141,27 @@ impl Room<'_> {
     }
 
     /// "Is v2.4.1 of identity in production?" asks for a release and no change.
-    fn verify_release(&self, asked: &Asked) -> Option<Told> {
+    fn verify_release(&self, asked: &Asked) -> Option<Reply> {
         let shown = self.moment.release(self.named_release(asked)?);
         let text = wording::release_there(&shown, asked.environment.as_deref()?);
-        Some(self.told(text, &shown))
+        Some(self.reply(text, &shown))
     }
 
-    fn history(&self, asked: &Asked) -> Result<Told, Refused> {
+    fn history(&self, asked: &Asked) -> Result<Reply, Refused> {
         let repository: Option<Repository> = asked.repository.as_deref().and_then(|name| name.parse().ok());
         self.each(asked, |env| match &repository {
-            Some(repository) => match self.moment.history(env, repository, HISTORY_MAX) {
-                Ok(history) => Ok(self.told(wording::history(&history), &history)),
-                Err(Refused::NeverPulled { environment, repository }) => {
-                    Ok(self.told(format!("{environment} was never seen to pull {repository}."), &Value::Null))
+            Some(repository) => {
+                match self.moment.history(env, repository, HISTORY_MAX) {
+                    Ok(history) => Ok(self.reply(wording::history(&history), &history)),
+                    Err(Refused::NeverPulled { environment, repository }) => Ok(self
+                        .reply(format!("{environment} was never seen to pull {repository}."), &Value::Null)),
+                    Err(refused) => Err(refused),
                 }
-                Err(refused) => Err(refused),
-            },
+            }
             None => {
                 let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
                 let changes = self.moment.rollbacks(env, from, until)?;
-                Ok(self.told(wording::changes(&changes), &changes))
+                Ok(self.reply(wording::changes(&changes), &changes))
             }
         })
     }
@@ -171,7 +172,7 @@ impl Room<'_> {
         self.moment.state().catalogue().line(&repository)?.with_version(asked.version.as_deref()?)
     }
 
-    fn search(&self, asked: &Asked) -> Told {
+    fn search(&self, asked: &Asked) -> Reply {
         if let (None, Some(release)) = (&asked.description, self.named_release(asked)) {
             let shown = self.moment.release(release);
             return (wording::release(&shown), json!(shown));
@@ -182,7 +183,7 @@ impl Room<'_> {
     }
 
     /// Names the release that would go there, and how. Nothing is ever deployed by a question.
-    fn deploy(&self, asked: &mut Asked) -> Told {
+    fn deploy(&self, asked: &mut Asked) -> Reply {
         let state = self.moment.state();
         let env = asked.environment.clone().unwrap_or_default();
         if asked.version.is_none() && asked.description.is_none() {
@@ -228,12 +229,12 @@ impl Room<'_> {
         running.services.into_iter().find(|service| service.repository.as_str() == wanted)?.version
     }
 
-    fn tokens(&self, asked: &Asked) -> Result<Told, Refused> {
+    fn tokens(&self, asked: &Asked) -> Result<Reply, Refused> {
         let now = self.moment.at();
         self.each(asked, |env| {
             let tokens = self.moment.environment(env).into_iter().flat_map(Environment::tokens);
             let tokens = tokens.filter(|token| asked.token.as_ref().is_none_or(|name| token.name == *name));
-            let tokens: Vec<_> = tokens.map(|token| tokens::shown(token, now)).collect();
+            let tokens: Vec<_> = tokens.map(|token| token_views::shown(token, now)).collect();
             let text = wording::tokens(env, &tokens, now);
             Ok((text, json!(tokens)))
         })

@@ -48,7 +48,7 @@ pub(super) struct Choice {
     pub(super) message: Said,
 }
 
-/// What the model says: words, or the tools that it wants called.
+/// A message of the model: words, or the tools that it wants called.
 #[derive(Deserialize)]
 pub(super) struct Said {
     pub(super) content: Option<String>,

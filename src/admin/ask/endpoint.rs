@@ -21,7 +21,7 @@ const CONVERSATIONS_MAX: usize = 4;
 /// Longest answer that is read: a model's words and calls, not its thoughts.
 const REPLY_BYTES_MAX: usize = 256 * 1024;
 
-/// Why a model gave no answer. No text of the endpoint's is in it, and no key.
+/// The reason why a model gave no answer. No text of the endpoint's is in it, and no key.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("{CONVERSATIONS_MAX} questions are with it already")]
@@ -47,13 +47,13 @@ impl Failure {
     pub(super) fn for_clients(&self) -> String {
         match self {
             Self::Unreachable(_) | Self::Status(_) | Self::Garbage(_) => "its endpoint failed".to_owned(),
-            told => told.to_string(),
+            other => other.to_string(),
         }
     }
 }
 
 /// An OpenAI-compatible endpoint.
-pub(in crate::admin) struct Endpoint {
+pub(super) struct Endpoint {
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: String,
     pub(super) model: String,
@@ -67,7 +67,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// TLS, or the key, cannot be used; in words.
-    pub(in crate::admin) fn new(ask: &config::AskConfig) -> Result<Self, String> {
+    pub(super) fn new(ask: &config::AskConfig) -> Result<Self, String> {
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let tls = tls

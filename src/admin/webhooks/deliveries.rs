@@ -1,12 +1,12 @@
-//! Which deliveries were taken. In memory: after a restart a replay is a release that is known already.
+//! The deliveries that were taken, in memory: after a restart a replay is a release that is known already.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use http::HeaderMap;
 
-use super::text;
-use crate::admin::problem::Problem;
+use super::headers::text;
+use crate::admin::http::problem::Problem;
 use crate::config::Provider;
 use crate::model::oci::Digest;
 
@@ -15,7 +15,7 @@ const DELIVERIES_MAX: usize = 4_096;
 /// Longest identifier of a delivery.
 const ID_BYTES_MAX: usize = 128;
 
-/// What a delivery is known by.
+/// The marks that a delivery is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Delivery {
     provider: Provider,
@@ -48,7 +48,7 @@ impl Delivery {
 
 /// The deliveries that were taken last.
 #[derive(Debug, Default)]
-pub(in crate::admin) struct Deliveries {
+pub(super) struct Deliveries {
     taken: Mutex<VecDeque<Delivery>>,
 }
 

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::payload::{self, Told};
+use super::payload::{self, Payload};
 use super::registration;
 use super::signature::Claim;
 use crate::config::{Provider, Secret, Webhook};
@@ -38,7 +38,7 @@ pub(crate) fn webhook(bytes: &[u8]) {
     let proven = |hook| Claim::of(hook, &headers, now).is_some_and(|claim| claim.proven_by(body).is_some());
     assert!(!hooks.iter().any(proven), "nobody signed this");
     for (hook, event) in hooks.iter().zip(["release", "Release Hook"]) {
-        let Ok(Told::Release(published)) = payload::read(hook.provider, event, body) else { continue };
+        let Ok(Payload::Release(published)) = payload::read(hook.provider, event, body) else { continue };
         assert!(published.revision.as_ref().is_none_or(|revision| matches!(revision.len(), 40 | 64)));
         if let Ok(release) = registration(hook, &published) {
             assert!(release.changes.len() <= CHANGES_MAX && !release.version.chars().any(char::is_control));

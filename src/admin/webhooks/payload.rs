@@ -1,8 +1,8 @@
-//! What a delivery says: GitHub's `release` event, GitLab's `Release Hook`.
+//! The payload of a delivery: GitHub's `release` event, GitLab's `Release Hook`.
 
 use serde::Deserialize;
 
-use crate::admin::problem::Problem;
+use crate::admin::http::problem::Problem;
 use crate::config::Provider;
 use crate::model::time::Time;
 
@@ -14,18 +14,18 @@ pub(super) struct Published {
     pub(super) tag: String,
     /// Its notes, in Markdown.
     pub(super) notes: String,
-    /// Its commit, where that is told.
+    /// Its commit, where the forge names it.
     pub(super) revision: Option<String>,
-    /// When its commit was made: the one date that git and both forges agree on.
+    /// Time of its commit: the one date that git and both forges agree on.
     pub(super) created_at: Option<Time>,
 }
 
-/// What became of a delivery's body.
+/// The payload of a delivery, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Payload {
     Release(Published),
-    /// Nothing that matters here, and why.
-    Nothing(String),
+    /// Something that does not matter here, and why.
+    Ignored(String),
 }
 
 /// <https://docs.github.com/en/webhooks/webhook-events-and-payloads#release>
@@ -76,11 +76,11 @@ struct GitlabCommit {
 }
 
 /// Reads the body of an event, as its header names it.
-pub(super) fn read(provider: Provider, event: &str, body: &[u8]) -> Result<Told, Problem> {
+pub(super) fn read(provider: Provider, event: &str, body: &[u8]) -> Result<Payload, Problem> {
     match (provider, event) {
-        (Provider::Github, "release") => parse::<Github>(body).map(Github::told),
-        (Provider::Gitlab, "Release Hook") => parse::<Gitlab>(body).map(Gitlab::told),
-        _ => Ok(Told::Nothing("only events of releases matter here".to_owned())),
+        (Provider::Github, "release") => parse::<Github>(body).map(Github::payload),
+        (Provider::Gitlab, "Release Hook") => parse::<Gitlab>(body).map(Gitlab::payload),
+        _ => Ok(Payload::Ignored("only events of releases matter here".to_owned())),
     }
 }
 
@@ -90,12 +90,12 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
 }
 
 impl Github {
-    fn told(self) -> Told {
+    fn payload(self) -> Payload {
         let is_public = matches!(self.action.as_str(), "published" | "released" | "prereleased" | "edited");
         if !is_public || self.release.draft {
-            return Told::Nothing(format!("the release is {}, and not published", self.action));
+            return Payload::Ignored(format!("the release is {}, and not published", self.action));
         }
-        Told::Release(Published {
+        Payload::Release(Published {
             source: self.repository.full_name,
             tag: self.release.tag_name,
             notes: self.release.body.unwrap_or_default(),
@@ -106,15 +106,15 @@ impl Github {
 }
 
 impl Gitlab {
-    fn told(self) -> Told {
+    fn payload(self) -> Payload {
         if !matches!(self.action.as_str(), "create" | "update") {
-            return Told::Nothing(format!("the action is {}", self.action));
+            return Payload::Ignored(format!("the action is {}", self.action));
         }
         let (revision, created_at) = match self.commit {
             Some(commit) => (Some(commit.id), commit.timestamp),
             None => (None, None),
         };
-        Told::Release(Published {
+        Payload::Release(Published {
             source: self.project.path_with_namespace,
             tag: self.tag,
             notes: self.description.unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! Whether a delivery comes from whom it says.
+//! The proof that a delivery comes from its forge.
 //!
 //! GitHub signs the body: `X-Hub-Signature-256: sha256=<hex HMAC-SHA256>`. GitLab shows the secret itself in
 //! `X-Gitlab-Token`; or, where its signing token is used (`whsec_…`), it signs by Standard Webhooks:
@@ -14,23 +14,24 @@ use http::HeaderMap;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::text;
+use super::headers::text;
+use crate::admin::state::changes::Author;
 use crate::config::{Provider, Webhook};
 use crate::model::act::{Actor, Through, Who};
 use crate::model::oci::Digest;
 use crate::model::secret::sha256;
 use crate::model::time::{Span, Time};
 
-/// How a signing token begins; base64 follows.
+/// Beginning of a signing token; base64 follows.
 const SIGNING_TOKEN: &str = "whsec_";
-/// How far a signed delivery's time may be off.
+/// Difference that a signed delivery's time may have.
 const SKEW_MAX: Span = Span::from_mins(5);
 /// Most signatures in one header: old and new while a secret is changed.
 const SIGNATURES_MAX: usize = 8;
 
-/// Somebody who knows a webhook's secret. [`crate::admin::App::decide_signed`] demands one.
+/// Somebody who knows a webhook's secret, and may register its releases.
 #[derive(Clone, Debug)]
-pub(in crate::admin) struct Signed {
+pub(super) struct Signed {
     actor: Actor,
 }
 
@@ -39,24 +40,25 @@ impl Signed {
         let who = Who::Webhook { name: hook.name.clone() };
         Self { actor: Actor { who, through: Through::Webhook, from: Some(from.to_string().into()) } }
     }
+}
 
-    /// Who it is, for the log.
-    pub(in crate::admin) fn actor(&self) -> &Actor {
+impl Author for Signed {
+    fn actor(&self) -> &Actor {
         &self.actor
     }
 }
 
-/// What a delivery's headers claim about one webhook's secret.
+/// The claim of a delivery's headers about one webhook's secret.
 pub(super) struct Claim<'a> {
     hook: &'a Webhook,
     proof: Proof<'a>,
 }
 
-/// What shows that a claim is true.
+/// The proof of a claim.
 enum Proof<'a> {
     /// The secret itself was shown.
     Shown,
-    /// What the body's HMAC is said to be.
+    /// The body's HMAC, as it is claimed.
     OfBody(&'a str),
     OfStandard {
         key: Vec<u8>,

@@ -114,12 +114,14 @@ fn expand<'a>(text: &'a str, before: &mut Vec<&'a str>, paths: &mut Vec<Vec<&'a 
         }
         let end = text[at..].find(|character: char| !character.is_alphanumeric() && character != '_');
         let end = at + end.unwrap_or(text.len() - at);
-        if end > at {
+        let is_named = end > at;
+        if is_named {
             before.push(&text[at..end]);
         }
         at = end;
         if !text[at..].starts_with("::") {
-            paths.push(before.clone());
+            // Behind a trailing comma there is no name; `super::*` names all of the parent.
+            paths.extend((is_named || text[at..].starts_with('*')).then(|| before.clone()));
             break;
         }
         at += 2;

@@ -2,6 +2,7 @@
 
 mod cycles;
 mod imports;
+mod layers;
 
 use std::fs;
 use std::path::{Path, PathBuf};

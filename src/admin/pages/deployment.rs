@@ -1,0 +1,27 @@
+//! One deployment, on a page that can be named to others.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use http::StatusCode;
+
+use super::deployment_row::DeploymentRow;
+use super::page::{Page, page};
+use super::visitor::{Chrome, Visitor};
+use crate::admin::http::params::Params;
+use crate::answer::Answers;
+
+#[derive(Template)]
+#[template(path = "deployment.html")]
+struct DeploymentPage {
+    chrome: Chrome,
+    deployment: DeploymentRow,
+}
+
+pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, params: Params) -> Page {
+    let moment = answers.now();
+    let detailed = moment.detailed_deployment(params.get("id"))?;
+    let chrome = visitor.chrome("environments");
+    page(StatusCode::OK, &DeploymentPage { chrome, deployment: DeploymentRow::new(&detailed, moment.at()) })
+}

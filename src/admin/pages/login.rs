@@ -1,0 +1,96 @@
+//! Logging in and out.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use http::{HeaderMap, StatusCode, Uri, header};
+
+use super::page::{Page, page, to};
+use crate::admin::http::auth::{Access, has_foreign_origin};
+use crate::admin::http::caller::Connection;
+use crate::admin::http::fields::Fields;
+use crate::admin::http::problem::Problem;
+use crate::admin::state::sessions::Sessions;
+use crate::clock::now;
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    /// The reason why the last try failed.
+    refused: Option<String>,
+    next: String,
+}
+
+pub(super) async fn form(uri: Uri) -> Page {
+    let query = Fields::from_query(&uri, &["next"])?;
+    page(StatusCode::OK, &LoginPage { refused: None, next: next(&query)? })
+}
+
+pub(super) async fn log_in(
+    State(access): State<Access>,
+    State(sessions): State<Arc<Sessions>>,
+    request: Request,
+) -> Page {
+    if has_foreign_origin(request.headers()) {
+        return Err(Problem::foreign_origin().into());
+    }
+    let from = Connection::of(request.extensions()).peer;
+    let fields = Fields::from_form(request.into_body(), &["token", "next"]).await?;
+    let next = next(&fields)?;
+    let holder = match access.admit(from, fields.text("token")?.unwrap_or_default()) {
+        Ok(holder) => holder,
+        Err(problem) => return refused(&problem, next),
+    };
+    let cookie = sessions.open(holder, now()).map_err(|error| {
+        tracing::error!(%error, "no session can be opened");
+        Problem::internal()
+    })?;
+    Ok(([(header::SET_COOKIE, cookie)], to(&next)).into_response())
+}
+
+/// The form once more, with what is wrong; 403, for a page has no way to answer a challenge.
+fn refused(problem: &Problem, next: String) -> Page {
+    tracing::warn!("a login to the dashboard was refused");
+    let Some(seconds) = problem.retry_after_s() else {
+        let wrong = "That is no admin or viewer token, or it has ended.".to_owned();
+        return page(StatusCode::FORBIDDEN, &LoginPage { refused: Some(wrong), next });
+    };
+    let wait = format!("Too many wrong tokens came from this address. Try again in {seconds} s.");
+    let form = page(StatusCode::TOO_MANY_REQUESTS, &LoginPage { refused: Some(wait), next })?;
+    Ok(([(header::RETRY_AFTER, seconds)], form).into_response())
+}
+
+pub(super) async fn log_out(State(sessions): State<Arc<Sessions>>, headers: HeaderMap) -> Page {
+    if has_foreign_origin(&headers) {
+        return Err(Problem::foreign_origin().into());
+    }
+    Ok(([(header::SET_COOKIE, sessions.close(&headers))], to("/login")).into_response())
+}
+
+/// The path to go to after the login: one of our own, never another host's.
+fn next(fields: &Fields) -> Result<String, Problem> {
+    let next = fields.text("next")?.unwrap_or("/");
+    let is_ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    Ok(if is_ours { next } else { "/" }.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_login_leads_to_no_other_host() {
+        for (given, wanted) in [
+            ("%2Fcompare%3Fleft%3Da", "/compare?left=a"),
+            ("%2F%2Fevil.example", "/"),
+            ("https%3A%2F%2Fevil.example", "/"),
+            ("%2F%5Cevil.example", "/"),
+            ("", "/"),
+        ] {
+            let uri: Uri = format!("/login?next={given}").parse().unwrap();
+            assert_eq!(next(&Fields::from_query(&uri, &["next"]).unwrap()).unwrap(), wanted, "{given}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The small parts that pages are made of. Each escapes what it shows, and is safe where it is put.
+
+use std::fmt::Display;
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use url::form_urlencoded;
+
+use crate::admin::http::fields::Fields;
+use crate::admin::http::problem::Problem;
+use crate::model::oci::{Digest, Repository};
+use crate::model::time::{Span, Time, ago};
+use crate::model::words::{self, Tone, Word};
+use crate::wire::Image;
+
+/// A word of the vocabulary with its shape.
+#[derive(Template)]
+#[template(
+    source = r#"<span class="badge {{ self.tone() }}" title="{{ word.meaning }}"><span aria-hidden="true">{{ word.shape }}</span> {{ word.label }}</span>"#,
+    ext = "html"
+)]
+pub(super) struct Badge {
+    word: &'static Word,
+}
+
+impl HtmlSafe for Badge {}
+
+impl Badge {
+    /// The badge of a word by its name in JSON.
+    pub(super) fn of(name: &str) -> Self {
+        Self { word: words::known(name) }
+    }
+
+    /// The same as a class of the stylesheet.
+    fn tone(&self) -> &'static str {
+        match self.word.tone {
+            Tone::Good => "good",
+            Tone::Open => "open",
+            Tone::Bad => "bad",
+            Tone::Quiet => "quiet",
+        }
+    }
+}
+
+/// A point in time: how long ago, and exactly when. The script says the latter in the viewer's zone.
+#[derive(Template)]
+#[template(
+    source = r#"<time datetime="{{ at }}" title="{{ self.exact() }}">{{ self.ago() }}</time>"#,
+    ext = "html"
+)]
+pub(super) struct When {
+    at: Time,
+    now: Time,
+}
+
+impl HtmlSafe for When {}
+
+impl When {
+    pub(super) fn new(at: Time, now: Time) -> Self {
+        Self { at, now }
+    }
+
+    fn ago(&self) -> String {
+        ago(self.now, self.at)
+    }
+
+    fn exact(&self) -> String {
+        exact(self.at)
+    }
+}
+
+/// `2026-03-02 06:00:48 UTC`
+pub(super) fn exact(at: Time) -> String {
+    let text = at.to_string();
+    let (date, time) = (text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default());
+    format!("{date} {time} UTC")
+}
+
+/// An image by its version, with the digest on hover.
+#[derive(Template)]
+#[template(source = r#"<span class="version" title="{{ digest }}">{{ text }}</span>"#, ext = "html")]
+pub(super) struct Label {
+    text: String,
+    digest: Digest,
+}
+
+impl HtmlSafe for Label {}
+
+impl From<&Image> for Label {
+    fn from(image: &Image) -> Self {
+        Self { text: image.label(), digest: image.digest }
+    }
+}
+
+impl Label {
+    pub(super) fn new(version: Option<&str>, digest: Digest) -> Self {
+        Self { text: version.map_or_else(|| digest.short(), str::to_owned), digest }
+    }
+}
+
+/// The last part of a repository's name: what people call the service.
+pub(super) fn short(repository: &Repository) -> &str {
+    repository.as_str().rsplit('/').next().unwrap_or_default()
+}
+
+/// `1 release`, `2 releases`
+pub(super) fn count(count: impl Into<u64>, one: &str) -> String {
+    let count = count.into();
+    let many = if one.ends_with('x') { format!("{one}es") } else { format!("{one}s") };
+    format!("{count} {}", if count == 1 { one } else { &many })
+}
+
+/// `40 s`, `6 min`, `2 h`, `3 d`
+pub(super) fn length(span: Span) -> String {
+    match span.ms().max(0) / 1000 {
+        s @ ..120 => format!("{s} s"),
+        s @ ..7200 => format!("{} min", s / 60),
+        s @ ..172_800 => format!("{} h", s / 3600),
+        s => format!("{} d", s / 86_400),
+    }
+}
+
+/// One of several to choose from.
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) label: String,
+    pub(super) is_chosen: bool,
+}
+
+/// Choices of names, one of them chosen.
+pub(super) fn choices<T: Display>(all: impl IntoIterator<Item = T>, chosen: &str) -> Vec<Choice> {
+    let choice = |one: T| {
+        let value = one.to_string();
+        Choice { label: value.clone(), is_chosen: value == chosen, value }
+    };
+    all.into_iter().map(choice).collect()
+}
+
+/// A field with a point in time: RFC 3339, or what a browser's field for date and time sends, which is UTC here.
+pub(super) fn moment(fields: &Fields, name: &str) -> Result<Option<Time>, Problem> {
+    let Some(text) = fields.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let as_field = || [":00Z", "Z"].iter().find_map(|end| format!("{text}{end}").parse().ok());
+    let at = text.parse().ok().or_else(as_field);
+    at.map(Some).ok_or_else(|| Problem::invalid(name, "must be a time such as 2026-03-02T06:00"))
+}
+
+/// The value of a browser's field for date and time, in UTC: to the millisecond, so that sending it again asks for the
+/// same moment.
+pub(super) fn field_value(at: Option<Time>) -> String {
+    at.map(|at| at.to_string().trim_end_matches('Z').to_owned()).unwrap_or_default()
+}
+
+/// A path with a query, of the values that there are.
+pub(super) fn link(path: &str, query: &[(&str, Option<&str>)]) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    pairs.extend_pairs(query.iter().filter_map(|(name, value)| Some((name, (*value)?))));
+    let pairs = pairs.finish();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") }
+}

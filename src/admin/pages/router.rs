@@ -1,0 +1,66 @@
+//! The routes of the dashboard, its assets, and the headers that every page has.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderName, HeaderValue, header};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+
+use super::{
+    activity, compare, deployment, environment, home, insights, login, releases, search, settings, tokens,
+};
+use crate::admin::state::App;
+
+/// Nothing but our own stylesheet, script and forms: a name that somebody pulled can never become a script.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The routes of pages.
+pub(in crate::admin) fn router() -> Router<App> {
+    Router::new()
+        .route("/", get(home::show))
+        .route("/environments", get(settings::blank).post(settings::create))
+        .route("/environments/{env}", get(environment::show))
+        .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
+        .route("/environments/{env}/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/environments/{env}/tokens/{id}/rotate", post(tokens::rotate))
+        .route("/environments/{env}/settings", get(settings::show).post(settings::change))
+        .route("/environments/{env}/delete", post(settings::delete))
+        .route("/deployments/{id}", get(deployment::show))
+        .route("/compare", get(compare::show))
+        .route("/releases", get(releases::list))
+        .route("/releases/{id}", get(releases::show))
+        .route("/search", get(search::show))
+        .route("/insights", get(insights::show))
+        .route("/activity", get(activity::show))
+        .route("/login", get(login::form).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/style.css", get(async || asset("text/css; charset=utf-8", include_str!("assets/style.css"))))
+        .route(
+            "/app.js",
+            get(async || asset("text/javascript; charset=utf-8", include_str!("assets/app.js"))),
+        )
+        .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))))
+        .layer(axum::middleware::map_response(guarded))
+        // A page's proof of its session may be compressed beside what a visitor searched for: no other site's page can
+        // make a browser ask with the session's cookie (SameSite=Strict), so nobody can compare lengths.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+}
+
+async fn guarded(mut response: Response) -> Response {
+    let headers: [(HeaderName, &str); 3] = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // With `no-referrer` a browser would name no origin on our own forms either (Fetch, section 3.2.5).
+        (header::REFERRER_POLICY, "same-origin"),
+    ];
+    response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn asset(media_type: &'static str, text: &'static str) -> impl IntoResponse {
+    // A new release is seen after an hour at the latest.
+    ([(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "private, max-age=3600")], text)
+}

@@ -1,0 +1,179 @@
+//! The search page: from a description to the changes that it may mean, and the environments where they are live.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use http::{StatusCode, Uri};
+
+use super::deployment_row::ItemRow;
+use super::page::{Page, page};
+use super::parts::{Badge, Choice, Label, When, choices, exact, field_value, link, moment as moment_of};
+use super::visitor::{Chrome, Visitor};
+use crate::admin::http::fields::Fields;
+use crate::answer::{Answers, Moment, QUERY_CHARS_MAX, Within};
+use crate::clock::now;
+use crate::model::time::Time;
+use crate::wire::{Certainty, Match, SearchMatch, ServiceStanding, Standing, Verified};
+
+/// Changes that are shown.
+const FOUND_MAX: usize = 20;
+
+#[derive(Template)]
+#[template(path = "search.html")]
+struct SearchPage {
+    chrome: Chrome,
+    environments: Vec<Choice>,
+    at_field: String,
+    /// The time, where the answer is about the past.
+    past: Option<String>,
+    answer: Option<Answer>,
+    /// The reason why what follows is not certain.
+    caution: Option<&'static str>,
+    found: Vec<Found>,
+    /// It is certain which change is meant.
+    is_sure: bool,
+    /// The query as one word of a command.
+    command: String,
+}
+
+/// The answer for one environment.
+struct Answer {
+    state: Badge,
+    text: String,
+    since: Option<When>,
+    confidence: Option<Badge>,
+    services: Vec<ServiceRow>,
+}
+
+/// The evidence: one service.
+struct ServiceRow {
+    repository: String,
+    running: Label,
+    state: Badge,
+    since: Option<When>,
+    seen: When,
+    deployment_id: Option<String>,
+}
+
+/// A change that may be meant.
+struct Found {
+    item: ItemRow,
+    release_id: String,
+    release: String,
+    environments: Vec<Presence>,
+}
+
+/// The state of a change in one environment.
+struct Presence {
+    environment: String,
+    link: String,
+    state: Badge,
+    since: Option<When>,
+}
+
+pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
+    let query = Fields::from_query(&uri, &["q", "environment", "at"])?;
+    let text = query.one_line("q", QUERY_CHARS_MAX)?.unwrap_or_default().trim().to_owned();
+    let name = query.text("environment")?.unwrap_or_default();
+    let now = now();
+    let at = moment_of(&query, "at")?.filter(|at| *at < now);
+    let env = Some(name).filter(|name| !name.is_empty());
+    let moment = answers.searchable_as_of(env, at.filter(|_| !text.is_empty())).await?;
+    let names = moment.directory().environments().map(|one| &one.name);
+    let mut shown = SearchPage {
+        chrome: Chrome { query: text.clone(), ..visitor.chrome("search") },
+        environments: choices(names, name),
+        at_field: field_value(at),
+        past: moment.past().map(exact),
+        answer: None,
+        caution: None,
+        found: Vec::new(),
+        is_sure: false,
+        command: format!("'{}'", text.replace('\'', r"'\''")),
+    };
+    if text.is_empty() {
+        return page(StatusCode::OK, &shown);
+    }
+    if name.is_empty() {
+        let searched = moment.search(&text, FOUND_MAX, Within::default());
+        shown.caution = caution(&searched.certainty);
+        shown.is_sure = searched.certainty == Certainty::Sure;
+        shown.found = searched.matches.iter().map(|it| Found::everywhere(it, &moment, now)).collect();
+    } else {
+        let verified = moment.verify(name, &text, Within::default())?;
+        shown.found =
+            verified.matches.iter().map(|it| Found::in_environment(it, name, &moment, now)).collect();
+        shown.is_sure = !matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange);
+        shown.answer = Some(Answer::new(verified, now));
+    }
+    page(StatusCode::OK, &shown)
+}
+
+fn caution(certainty: &Certainty) -> Option<&'static str> {
+    match certainty {
+        Certainty::Sure => None,
+        Certainty::Perhaps => Some("It is not certain which change is meant; one of these may be."),
+        Certainty::No | Certainty::Unlisted(_) => Some("No known change fits. These are only the nearest."),
+    }
+}
+
+/// The page of an environment at the same moment.
+fn to_environment(name: &str, moment: &Moment<'_>) -> String {
+    let at = moment.past().map(|at| at.to_string());
+    link(&format!("/environments/{name}"), &[("at", at.as_deref())])
+}
+
+impl Answer {
+    fn new(verified: Verified, now: Time) -> Self {
+        let is_certain = verified.confidence.is_some();
+        let services = verified.matches.first().filter(|_| is_certain).map(|best| &best.services);
+        let row = |service: &ServiceStanding| ServiceRow {
+            repository: service.repository.to_string(),
+            running: Label::from(&service.running),
+            state: Badge::of(service.state.as_str()),
+            since: service.since.map(|at| When::new(at, now)),
+            seen: When::new(service.last_seen_at, now),
+            deployment_id: service.deployment_id.clone(),
+        };
+        Self {
+            state: Badge::of(verified.answer.as_str()),
+            services: services.into_iter().flatten().map(row).collect(),
+            text: verified.text,
+            since: verified.since.map(|at| When::new(at, now)),
+            confidence: verified.confidence.map(|confidence| Badge::of(confidence.as_str())),
+        }
+    }
+}
+
+impl Found {
+    fn everywhere(found: &SearchMatch, moment: &Moment<'_>, now: Time) -> Self {
+        let environments = found.environments.iter().map(|place| Presence {
+            environment: place.name.to_string(),
+            link: to_environment(place.name.as_str(), moment),
+            state: Badge::of(place.state.as_str()),
+            since: place.since.map(|at| When::new(at, now)),
+        });
+        Self {
+            item: ItemRow::new(&found.change),
+            release_id: found.release.id.clone(),
+            release: format!("{} {}", found.release.repository, found.release.version),
+            environments: environments.collect(),
+        }
+    }
+
+    fn in_environment(found: &Match, environment: &str, moment: &Moment<'_>, now: Time) -> Self {
+        let place = Presence {
+            environment: environment.to_owned(),
+            link: to_environment(environment, moment),
+            state: Badge::of(found.state.as_str()),
+            since: found.since.map(|at| When::new(at, now)),
+        };
+        Self {
+            item: ItemRow::new(&found.change),
+            release_id: found.release.id.clone(),
+            release: format!("{} {}", found.release.repository, found.release.version),
+            environments: vec![place],
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The visitor of a page, and the forms that a visitor sends.
+
+use axum::extract::{FromRef, FromRequestParts, Request};
+use axum::response::Response;
+use http::Uri;
+use http::request::Parts;
+use subtle::ConstantTimeEq as _;
+
+use super::page::to;
+use crate::admin::http::auth::{Access, has_foreign_origin};
+use crate::admin::http::caller::{Admin, Caller};
+use crate::admin::http::fields::Fields;
+use crate::admin::http::problem::Problem;
+use crate::admin::state::sessions::Sessions;
+use crate::clock::now;
+use crate::model::act::{Role, Through};
+
+/// The form field that proves that a form is of this session.
+const PROOF: &str = "proof";
+
+/// Somebody who is logged in; everybody else is sent to log in.
+pub(super) struct Visitor {
+    caller: Caller,
+    proof: String,
+}
+
+/// The frame that every page has around its content.
+pub(super) struct Chrome {
+    /// The field of every form.
+    pub(super) proof: String,
+    /// The part of the dashboard that the page belongs to.
+    pub(super) section: &'static str,
+    /// The text in the search box.
+    pub(super) query: String,
+    /// The visitor may change things.
+    pub(super) can_change: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor
+where
+    Access: FromRef<S>,
+{
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let holder = Access::from_ref(state).logged_in(&parts.headers, now());
+        match (holder, Sessions::form_proof(&parts.headers)) {
+            (Some(holder), Some(proof)) => {
+                Ok(Self { caller: Caller::new(holder, Through::Dashboard, &parts.extensions), proof })
+            }
+            _ => Err(to_login(&parts.uri)),
+        }
+    }
+}
+
+impl Visitor {
+    /// The frame of a page of this part of the dashboard.
+    pub(super) fn chrome(&self, section: &'static str) -> Chrome {
+        let can_change = self.caller.role == Role::Admin;
+        Chrome { proof: self.proof.clone(), section, query: String::new(), can_change }
+    }
+
+    /// Reads a form that changes something: of this session's pages, by somebody who may.
+    pub(super) async fn form(&self, request: Request, known: &[&str]) -> Result<(Admin, Fields), Problem> {
+        if has_foreign_origin(request.headers()) {
+            return Err(Problem::foreign_origin());
+        }
+        let known = [known, &[PROOF]].concat();
+        let fields = Fields::from_form(request.into_body(), &known).await?;
+        let given = fields.text(PROOF)?.unwrap_or_default();
+        if !bool::from(given.as_bytes().ct_eq(self.proof.as_bytes())) {
+            return Err(Problem::foreign_form());
+        }
+        Ok((self.caller.clone().admin()?, fields))
+    }
+}
+
+/// To the login, and back to where the visitor wanted to go.
+fn to_login(uri: &Uri) -> Response {
+    let wanted = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    if wanted == "/" {
+        return to("/login");
+    }
+    let next: String = url::form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
+    to(&format!("/login?next={next}"))
+}

@@ -1,0 +1,65 @@
+//! The router of the admin listener, and the document that describes it.
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
+use http::{HeaderValue, header};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::http::auth::{self, Access};
+use super::http::gate::{self, Gate};
+use super::http::in_process::InProcess;
+use super::http::openapi;
+use super::http::problem::Problem;
+use super::state::App;
+use super::{ask, operations, v1, webhooks};
+
+/// Path of the API.
+const API: &str = "/api/v1";
+
+/// Everything that the admin listener serves.
+pub(super) fn router(app: App) -> Router {
+    let (open, head) = open(&app).split_for_parts();
+    let (v1, described) = v1::api().split_for_parts();
+    let (ask, asked) = ask::api().split_for_parts();
+    let document = openapi::finished(head.nest(API, described).nest(API, asked));
+
+    // A tool's requests go the way of everybody's, as its caller.
+    let in_process = with_fallbacks(v1.clone()).with_state(app.clone());
+    let in_process = InProcess::new(in_process, document.clone());
+    let ask = ask.with_state(ask::Asking::new(&app, in_process.clone()));
+    let guarded = Router::new().nest(API, with_fallbacks(v1.merge(ask)));
+    #[cfg(feature = "mcp")]
+    let guarded = guarded.merge(super::mcp::router(in_process));
+    let guarded =
+        guarded.layer(from_fn_with_state(Access::from_ref(&app), auth::guard)).layer(map_response(uncached));
+
+    let all = open.merge(guarded).merge(openapi::router(openapi::PATH, document));
+    #[cfg(feature = "dashboard")]
+    let all = all.merge(super::pages::router());
+    with_fallbacks(all).layer(from_fn_with_state(Gate::from_ref(&app), gate::gate)).with_state(app)
+}
+
+/// Routes that need no token. A webhook's sender shows a signature in place of one.
+fn open(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::status))
+        .merge(webhooks::api(app))
+}
+
+fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
+        .fallback(async || Problem::not_found("no such path"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+}
+
+/// Answers change with every pull, and one of them holds a secret: no cache keeps them (RFC 9111 section 5.2.2.5).
+async fn uncached(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

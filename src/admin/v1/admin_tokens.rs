@@ -1,0 +1,128 @@
+//! Admin and viewer tokens: made, shown without their secret, revoked. The token of the token file is none of them.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::tokens::{check_expiry, name};
+use crate::admin::http::answers::{Created, Done, List};
+use crate::admin::http::caller::Admin;
+use crate::admin::http::fields::Body;
+use crate::admin::http::params::Params;
+use crate::admin::http::problem::Problem;
+use crate::admin::state::changes::Changes;
+use crate::admin::state::random;
+use crate::log::Log;
+use crate::model::act::{Action, Role};
+use crate::model::directory::{AdminToken, Admins};
+use crate::model::event::TokenId;
+use crate::model::secret::{ADMIN_PREFIX, VIEWER_PREFIX};
+use crate::model::time::Time;
+use crate::wire::{self, in_words};
+
+/// Admin tokens at most, the revoked ones too.
+const ADMIN_TOKENS_MAX: usize = 1_000;
+/// Prefix of their public identifiers.
+const ID_PREFIX: &str = "adm_";
+
+in_words! {
+    Role => Role { Viewer, Admin }
+}
+
+fn shown(token: &AdminToken) -> wire::AdminToken {
+    wire::AdminToken {
+        id: token.id.clone(),
+        name: token.name.clone(),
+        kind: token.role.into(),
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        revoked_at: token.revoked_at,
+    }
+}
+
+/// A new admin or viewer token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin) struct AdminTokenRequest {
+    /// Whose it is, or what uses it; one line.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"
+    )]
+    name: String,
+    /// Role that it gives; `viewer` unless told.
+    #[schema(value_type = Option<wire::Role>)]
+    kind: Option<Role>,
+    /// From when on it is refused; never unless told.
+    expires_at: Option<Time>,
+}
+
+/// Lists admin and viewer tokens, the revoked too, in the order in which they were made.
+#[utoipa::path(get, path = "/admin-tokens", tag = "administration", operation_id = "list_admin_tokens")]
+pub(super) async fn list(State(log): State<Log>) -> Result<List<wire::AdminToken>, Problem> {
+    let view = log.view();
+    let mut all: Vec<_> = view.directory.admins().tokens().map(shown).collect();
+    all.sort_by_key(|token| token.created_at);
+    Ok(List(all))
+}
+
+/// Makes an admin or viewer token. Its secret is shown this once.
+#[utoipa::path(post, path = "/admin-tokens", tag = "administration", operation_id = "create_admin_token",
+    responses((status = 409, description = "There are too many")))]
+pub(super) async fn create(
+    State(changes): State<Changes>,
+    admin: Admin,
+    Body(wanted): Body<AdminTokenRequest>,
+) -> Result<Created<wire::NewAdminToken>, Problem> {
+    let (name, role) = (name(wanted.name)?, wanted.kind.unwrap_or(Role::Viewer));
+    let expires_at = wanted.expires_at;
+    let prefix = if role == Role::Admin { ADMIN_PREFIX } else { VIEWER_PREFIX };
+    let secret = random::secret(prefix)?;
+
+    let decided = changes.decide(&admin, |view, created_at| {
+        check_expiry(expires_at, created_at)?;
+        if view.directory.admins().tokens().count() >= ADMIN_TOKENS_MAX {
+            let full = format!("there may be {ADMIN_TOKENS_MAX} admin tokens, the revoked too");
+            return Err(Problem::conflict(full));
+        }
+        let id = new_id(view.directory.admins())?;
+        let (name, secret_sha256) = (name.clone(), secret.sha256());
+        let action = Action::AdminTokenCreated { id: id.clone(), name, role, secret_sha256, expires_at };
+        Ok((Some(action), (id, created_at)))
+    });
+    let (id, created_at) = decided.await?;
+    tracing::info!(token = %id, kind = role.as_str(), "admin token created");
+    let (kind, secret) = (role.into(), secret.expose().to_owned());
+    Ok(Created(wire::NewAdminToken { id, name, kind, secret, created_at, expires_at }))
+}
+
+/// Revokes an admin or viewer token: it is refused from the next request on. Repeating it changes nothing.
+#[utoipa::path(delete, path = "/admin-tokens/{id}", tag = "administration", operation_id = "revoke_admin_token",
+    responses((status = 204, description = "It is revoked")))]
+pub(super) async fn revoke(
+    State(changes): State<Changes>,
+    admin: Admin,
+    params: Params,
+) -> Result<Done, Problem> {
+    let id = TokenId::new(params.get("id"));
+    let unknown = || Problem::not_found(format!("there is no admin token `{id}`"));
+    let revoked = changes.decide(&admin, |view, _| {
+        let token = view.directory.admins().token(&id).ok_or_else(unknown)?;
+        let is_change = token.revoked_at.is_none();
+        Ok::<_, Problem>((is_change.then(|| Action::AdminTokenRevoked { id: id.clone() }), is_change))
+    });
+    if revoked.await? {
+        tracing::info!(token = %id, "admin token revoked");
+    }
+    Ok(Done)
+}
+
+fn new_id(admins: &Admins) -> Result<TokenId, Problem> {
+    loop {
+        let id = random::token_id(ID_PREFIX)?;
+        if admins.token(&id).is_none() {
+            return Ok(id);
+        }
+    }
+}

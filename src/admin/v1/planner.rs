@@ -1,0 +1,77 @@
+//! Plans of deploys: made from the log's state, the settings and an environment's cluster, and followed afterwards.
+
+use std::sync::Arc;
+
+use crate::admin::http::problem::Problem;
+use crate::admin::state::{Settings, bundle};
+use crate::answer::{Answers, Within};
+use crate::log::{Log, View};
+use crate::model::deploy::{self, Cluster, NoPlan, Place, Planned, Wish, World};
+use crate::model::directory::Environment;
+use crate::model::oci::Repository;
+use crate::model::time::Time;
+use crate::wire;
+
+/// The parts of the state that plans are made from.
+#[derive(Clone)]
+pub(super) struct Planner {
+    log: Log,
+    answers: Arc<Answers>,
+    pub(super) settings: Arc<Settings>,
+}
+
+bundle!(Planner { log, answers, settings });
+
+impl Planner {
+    /// The latest state.
+    pub(super) fn view(&self) -> Arc<View> {
+        self.log.view()
+    }
+
+    /// Everything that a plan is made from besides the wish and the cluster.
+    pub(super) fn world<'a>(&'a self, view: &'a View, now: Time) -> World<'a> {
+        World {
+            state: &view.state,
+            directory: &view.directory,
+            now,
+            registry_host: &self.settings.registry_host,
+            registries: &self.settings.registries,
+        }
+    }
+
+    /// A plan, which is not in the log yet.
+    pub(super) fn plan(
+        &self,
+        view: &View,
+        environment: &Environment,
+        wish: &Wish,
+        cluster: Cluster<'_>,
+        now: Time,
+        id: String,
+    ) -> Result<Planned, NoPlan> {
+        let within = Within(wish.repository.as_ref().map(Repository::as_str));
+        let searched = wish
+            .query
+            .as_deref()
+            .map(|query| self.answers.now().search(query, deploy::CANDIDATES_MAX, within));
+        let nowhere = Place::default();
+        let place = self.settings.places.get(&environment.name).unwrap_or(&nowhere);
+        deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, cluster, id)
+    }
+
+    /// The plan with this identifier, and how far it is.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn followed(&self, view: &View, id: &str, now: Time) -> Result<wire::Deploy, Problem> {
+        let followed = view.deploys.with_id(id).ok_or_else(|| unknown(id))?;
+        Ok(deploy::follow(&self.world(view, now), followed))
+    }
+}
+
+/// There is no plan with this identifier.
+pub(super) fn unknown(id: &str) -> Problem {
+    Problem::not_found(format!(
+        "there is no deploy `{id}`; POST /api/v1/deploy plans one, and the audit trail has the older ones"
+    ))
+}
