@@ -20,7 +20,7 @@ use form::stored;
 
 use crate::model::names::{EnvironmentName, TokenId};
 use crate::model::oci::{Digest, Reference, Repository};
-use crate::model::releases::{self, change};
+use crate::model::releases;
 use crate::model::time::Time;
 use crate::model::{act, event, names, planned};
 
@@ -147,7 +147,7 @@ stored! {
         changes: Vec<Change>,
     }
 
-    struct change::Change {
+    struct releases::Change {
         kind: ChangeKind,
         title: String,
         pr: Option<u64>,
@@ -157,9 +157,9 @@ stored! {
         rule: Option<Rule>,
     }
 
-    enum change::ChangeKind { Feature, Fix, Perf, Security, Breaking, Docs, Other }
+    enum releases::ChangeKind { Feature, Fix, Perf, Security, Breaking, Docs, Other }
 
-    enum change::Rule {
+    enum releases::Rule {
         Given,
         BreakingMarker,
         Cve,

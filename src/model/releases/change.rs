@@ -5,60 +5,13 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::classify::classify;
+use super::kind::{ChangeKind, Rule};
 use super::references::{is_reference, references};
 
 /// Longest title that is kept, in bytes; a longer one is cut at a word and ends in `…`.
 pub const TITLE_BYTES_MAX: usize = 512;
 /// Most changes of one release.
 pub const CHANGES_MAX: usize = 1_000;
-
-/// Kinds of changes, as far as a reader cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChangeKind {
-    /// Something new, or something better.
-    Feature,
-    /// Something that was wrong.
-    Fix,
-    /// The same, faster or in less space.
-    Perf,
-    /// Something that could be abused.
-    Security,
-    /// Something that makes users change what they have.
-    Breaking,
-    /// Words for people.
-    Docs,
-    /// Dependencies, chores, tests, and what no rule knows.
-    Other,
-}
-
-/// Rules that decide a change's kind; the README of `releases`, "How changes are classified", has them in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// The publisher of the release said so.
-    Given,
-    /// `feat!: …`, `[BREAKING] …`, a `BREAKING CHANGE` footer.
-    BreakingMarker,
-    /// The number of a published vulnerability.
-    Cve,
-    /// `fix(security): …`
-    SecurityScope,
-    /// The heading that it stands under.
-    Section,
-    /// A dependency's new version.
-    Dependency,
-    /// Says that it mends something that could be abused.
-    SecurityPhrase,
-    /// `fix(ui): …`, `Feature: …`, `[BUGFIX] …`
-    ConventionalType,
-    /// `✨ …`, `:bug: …`
-    Gitmoji,
-    /// `Fix …`, `Area: add …`
-    FirstWord,
-    /// No rule spoke.
-    Unclassified,
-}
 
 /// One change of a release.
 ///

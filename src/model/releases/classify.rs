@@ -1,6 +1,6 @@
 //! From a title to the kind of its change. The rules stand in their order; the first that speaks decides.
 
-use super::change::{ChangeKind, Rule};
+use super::kind::{ChangeKind, Rule};
 
 /// A title as the rules see it.
 struct Title<'a> {

@@ -1,6 +1,7 @@
 //! One commit, read for what it says of a release.
 
-use super::change::{Change, ChangeKind, Rule};
+use super::change::Change;
+use super::kind::{ChangeKind, Rule};
 use super::references::references;
 use crate::model::time::Time;
 

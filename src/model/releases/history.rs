@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::change::{CHANGES_MAX, Change, ChangeKind, Rule};
+use super::change::{CHANGES_MAX, Change};
 use super::commit::{Commit, Merge};
+use super::kind::{ChangeKind, Rule};
 use super::order::Number;
 
 /// Most parents that a release names.

@@ -8,8 +8,9 @@ use std::rc::Rc;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::change::{CHANGES_MAX, Change, Rule, cut};
+use super::change::{CHANGES_MAX, Change, cut};
 use super::classify::section_kind;
+use super::kind::Rule;
 use super::references::references;
 
 /// Longest notes that are read, in bytes; GitLab allows a million characters, GitHub an eighth of that.

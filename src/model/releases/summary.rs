@@ -1,7 +1,8 @@
 //! A release in a sentence: counts first, then what matters most; security and breaking changes are always named.
 
-use super::change::{Change, ChangeKind};
+use super::change::Change;
 use super::classify::without_type;
+use super::kind::ChangeKind;
 
 /// Most titles that stand for all features, fixes and speed-ups.
 const HIGHLIGHTS_MAX: usize = 3;

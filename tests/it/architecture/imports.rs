@@ -88,7 +88,9 @@ pub(super) fn paths<'a>(code: &'a str, roots: &[&str]) -> Vec<Vec<&'a str>> {
     for root in roots {
         for (at, _) in code.match_indices(&format!("{root}::")) {
             let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
-            if !code[..at].bytes().next_back().is_some_and(is_part) {
+            // `pub(in crate::log)` says who may see a thing, and imports nothing.
+            let is_visibility = code[..at].ends_with("(in ");
+            if !is_visibility && !code[..at].bytes().next_back().is_some_and(is_part) {
                 expand(&code[at..], &mut Vec::new(), &mut paths);
             }
         }

@@ -271,9 +271,9 @@ fn sources() -> Vec<File> {
     sources
 }
 
-/// Files that `#[cfg(test)]` modules are made of, and the fuzz targets.
+/// Files that `#[cfg(test)]` modules are made of, the simulation, and the fuzz targets.
 fn is_of_tests(path: &str) -> bool {
-    path.split(['/', '.']).any(|part| matches!(part, "tests" | "fuzz"))
+    path.split(['/', '.']).any(|part| matches!(part, "tests" | "fuzz" | "simulation"))
 }
 
 /// The module of a file: `log/journal.rs` and `log/mod.rs` are `log::journal` and `log`.
