@@ -12,6 +12,10 @@ mod history;
 mod run;
 mod world;
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::memory::Plant;
@@ -59,15 +63,27 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// Plays seeds for as long as the environment says, or `seeds` of them.
-fn play_seeds(seeds: u64, play: impl Fn(u64) -> Result<(), String>) {
+/// Plays seeds for as long as the environment says, or `seeds` of them, on every core.
+fn play_seeds(seeds: u64, play: impl Fn(u64) -> Result<(), String> + Sync) {
     let first = number("LANDFALL_TEST_SEED").unwrap_or(1);
     let seconds = number("LANDFALL_TEST_SIMULATION_SECONDS");
-    let (began, mut count) = (Instant::now(), 0);
-    while seconds.map_or(count < seeds, |seconds| began.elapsed() < Duration::from_secs(seconds)) {
-        play(first + count).unwrap_or_else(|what| panic!("{what}"));
-        count += 1;
-    }
+    let (began, next) = (Instant::now(), AtomicU64::new(0));
+    let play_next = || {
+        let mut count = 0;
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if !seconds.map_or(index < seeds, |seconds| began.elapsed() < Duration::from_secs(seconds)) {
+                return count;
+            }
+            play(first + index).unwrap_or_else(|what| panic!("{what}"));
+            count += 1;
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let count: u64 = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(&play_next)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).sum()
+    });
     println!("{count} seeds in {:?}", began.elapsed());
 }
 
