@@ -81,7 +81,7 @@ fn play_seeds(seeds: u64, play: impl Fn(u64) -> Result<(), String> + Sync) {
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let count: u64 = thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(&play_next)).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_next)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).sum()
     });
     println!("{count} seeds in {:?}", began.elapsed());

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::Chance;
@@ -99,7 +100,7 @@ impl Clients {
     /// Takes the answers that have come.
     pub(super) fn hear(&mut self, history: &mut History, log: &Log) -> Result<(), String> {
         for (key, mut receipt) in std::mem::take(&mut self.receipts) {
-            match receipt.written.as_mut().map_or(Err(TryRecvError::Closed), |written| written.try_recv()) {
+            match receipt.written.as_mut().map_or(Err(TryRecvError::Closed), Receiver::try_recv) {
                 Ok(()) => drop(history.promise(key)?),
                 Err(TryRecvError::Empty) => self.receipts.push((key, receipt)),
                 Err(TryRecvError::Closed) => {

@@ -205,7 +205,7 @@ impl History {
             check(self.places.contains_key(key), || format!("{key} was called durable and is gone"))?;
         }
         let is_back = |key: &String| self.places.get(key).is_some_and(|place| *place < before.events.len());
-        for key in refused.iter().filter(|key| is_back(key)) {
+        if let Some(key) = refused.iter().find(|key| is_back(key)) {
             return Err(format!("{key} was called lost and is back"));
         }
         // What a process called lost in its last moments may have reached the disk whole.

@@ -13,9 +13,9 @@ pub(super) fn cycles(modules: &[Module<'_>]) -> Vec<Vec<usize>> {
     let imports = imports(modules);
     let reached: Vec<Vec<bool>> = (0..modules.len()).map(|from| reached(from, &imports)).collect();
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    for one in 0..modules.len() {
+    for (one, from_one) in reached.iter().enumerate() {
         let group: Vec<usize> =
-            (0..modules.len()).filter(|&other| reached[one][other] && reached[other][one]).collect();
+            (0..modules.len()).filter(|&other| from_one[other] && reached[other][one]).collect();
         if group.len() > 1 && group[0] == one {
             groups.push(group);
         }
@@ -41,7 +41,7 @@ fn imports(modules: &[Module<'_>]) -> Vec<Vec<usize>> {
         for _ in 0..8 {
             let parts: Vec<&str> = path.iter().map(String::as_str).collect();
             let known = (1..=parts.len()).rev().find_map(|end| Some((end, *places.get(&parts[..end])?)));
-            let Some((end, place)) = known else { return None };
+            let (end, place) = known?;
             let further = parts.get(end).and_then(|name| passed_on.get(&(place, *name)));
             let Some(further) = further else { return Some(place) };
             path = further.iter().chain(&parts[end + 1..]).map(|part| (*part).to_owned()).collect();
