@@ -38,7 +38,7 @@ pub(super) fn router(app: App) -> Router {
 
     let all = open.merge(guarded).merge(openapi::router(openapi::PATH, document));
     #[cfg(feature = "dashboard")]
-    let all = all.merge(super::pages::router());
+    let all = all.merge(super::pages::router(&app));
     with_fallbacks(all).layer(from_fn_with_state(Gate::from_ref(&app), gate::gate)).with_state(app)
 }
 

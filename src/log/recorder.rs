@@ -195,7 +195,16 @@ impl Recorder {
 /// environment that was deleted meanwhile, it leaves aside. Only where an environment is made anew, under the name of
 /// one that was deleted, could what comes late be taken for its own.
 fn overtakes(event: &Event) -> bool {
-    !matches!(event, Event::Acted(act) if matches!(act.action, Action::EnvironmentCreated { .. }))
+    match event {
+        Event::Acted(act) => !matches!(act.action, Action::EnvironmentCreated { .. }),
+        // Whatever tells of pulls keeps its place among them.
+        Event::Observed(_)
+        | Event::Learned { .. }
+        | Event::Gap { .. }
+        | Event::Refused { .. }
+        | Event::LeftOut(_)
+        | Event::ClockStepped { .. } => false,
+    }
 }
 
 fn refused<T>(error: TrySendError<T>) -> AppendError {

@@ -9,7 +9,7 @@
 //! wire in one place, by a `From`.
 //!
 //! A reader meets servers that are older and newer than itself. Members that a type does not name are ignored, those
-//! that may be missing are optional, and a word that this version does not know is kept as it came ([`words`]).
+//! that may be missing are optional, and a word that this version does not know is kept as it came (`words.rs`).
 
 mod administration;
 mod ask;

@@ -31,7 +31,22 @@ async fn see(server: &Server, path: &str, cookie: &str) -> Answer {
 async fn nothing_is_shown_before_the_login() {
     let server = Server::start().await;
     server.environment("production").await;
-    for path in ["/", "/environments/production", "/environments/none"] {
+    let paths = [
+        "/",
+        "/environments",
+        "/environments/production",
+        "/environments/none",
+        "/environments/production/tokens",
+        "/environments/production/settings",
+        "/deployments/dep_1",
+        "/compare",
+        "/releases",
+        "/releases/rel_1",
+        "/search",
+        "/insights",
+        "/activity",
+    ];
+    for path in paths {
         let answer = see(&server, path, "landfall_session=lfs_guess").await;
         let wanted = if path == "/" {
             "/login".to_owned()

@@ -1,12 +1,14 @@
 //! The routes of the dashboard, its assets, and the headers that every page has.
 
 use axum::Router;
+use axum::middleware::{from_extractor_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderName, HeaderValue, header};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use super::visitor::Visitor;
 use super::{
     activity, compare, deployment, environment, home, insights, login, releases, search, settings, tokens,
 };
@@ -16,9 +18,10 @@ use crate::admin::state::App;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The routes of pages.
-pub(in crate::admin) fn router() -> Router<App> {
-    Router::new()
+/// The routes of pages. Nobody sees one, or does anything there, without a session: the layer asks for a [`Visitor`]
+/// whatever a handler takes. The login and the assets are for everybody.
+pub(in crate::admin) fn router(app: &App) -> Router<App> {
+    let pages = Router::new()
         .route("/", get(home::show))
         .route("/environments", get(settings::blank).post(settings::create))
         .route("/environments/{env}", get(environment::show))
@@ -34,6 +37,8 @@ pub(in crate::admin) fn router() -> Router<App> {
         .route("/search", get(search::show))
         .route("/insights", get(insights::show))
         .route("/activity", get(activity::show))
+        .route_layer(from_extractor_with_state::<Visitor, App>(app.clone()));
+    Router::new()
         .route("/login", get(login::form).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/style.css", get(async || asset("text/css; charset=utf-8", include_str!("assets/style.css"))))
@@ -42,7 +47,8 @@ pub(in crate::admin) fn router() -> Router<App> {
             get(async || asset("text/javascript; charset=utf-8", include_str!("assets/app.js"))),
         )
         .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))))
-        .layer(axum::middleware::map_response(guarded))
+        .merge(pages)
+        .layer(map_response(guarded))
         // A page's proof of its session may be compressed beside what a visitor searched for: no other site's page can
         // make a browser ask with the session's cookie (SameSite=Strict), so nobody can compare lengths.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))

@@ -1,6 +1,8 @@
 mod samples;
 
-use samples::{Named, samples};
+use std::collections::BTreeSet;
+
+use samples::{ACTIONS, EVENTS, Named, action_place, event_place, samples};
 
 use super::*;
 
@@ -25,6 +27,16 @@ fn what_is_written_is_pinned() {
         written == golden,
         "the bytes changed: that is a new version, with a golden file of its own; new variants are new lines:\n{written}"
     );
+}
+
+#[test]
+fn every_event_and_every_action_has_a_sample() {
+    let samples = samples();
+    let events: BTreeSet<usize> = samples.iter().map(|named| event_place(&named.event)).collect();
+    let acts = samples.iter().filter_map(|named| named.event.act());
+    let actions: BTreeSet<usize> = acts.map(|act| action_place(&act.action)).collect();
+    assert!(events.into_iter().eq(0..EVENTS), "an event lacks a sample");
+    assert!(actions.into_iter().eq(0..ACTIONS), "an action lacks a sample");
 }
 
 #[test]

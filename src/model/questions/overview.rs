@@ -44,7 +44,7 @@ pub struct EnvironmentSummary {
     pub state: Option<Phase>,
     /// How many references somebody tries to pull and cannot.
     pub failing: usize,
-    /// Something was left out of what is known of it, see [`super::Incomplete`].
+    /// Something was left out of what is known of it, see [`Incomplete`](crate::wire::Incomplete).
     pub is_incomplete: bool,
     /// The latest pull that showed what runs.
     pub last_seen_at: Option<Time>,

@@ -17,6 +17,42 @@ pub(super) struct Named {
 
 const AT: Time = Time::from_ms(1_772_431_248_032);
 
+/// Number of events, and of actions: those that the two functions below tell apart.
+pub(super) const EVENTS: usize = 7;
+pub(super) const ACTIONS: usize = 13;
+
+/// A number for each event. A new one gets the next, and a sample.
+pub(super) fn event_place(event: &Event) -> usize {
+    match event {
+        Event::Observed(_) => 0,
+        Event::Learned { .. } => 1,
+        Event::Gap { .. } => 2,
+        Event::Acted(_) => 3,
+        Event::Refused { .. } => 4,
+        Event::LeftOut(_) => 5,
+        Event::ClockStepped { .. } => 6,
+    }
+}
+
+/// A number for each action. A new one gets the next, and a sample.
+pub(super) fn action_place(action: &Action) -> usize {
+    match action {
+        Action::EnvironmentCreated { .. } => 0,
+        Action::EnvironmentUpdated { .. } => 1,
+        Action::EnvironmentDeleted { .. } => 2,
+        Action::TokenCreated { .. } => 3,
+        Action::TokenRevoked { .. } => 4,
+        Action::TokenRotated { .. } => 5,
+        Action::AdminTokenCreated { .. } => 6,
+        Action::AdminTokenRevoked { .. } => 7,
+        Action::ReleaseAdded(_) => 8,
+        Action::DeployPlanned(_) => 9,
+        Action::DeployApplied { .. } => 10,
+        Action::DeployInterrupted { .. } => 11,
+        Action::BackupTaken => 12,
+    }
+}
+
 pub(super) fn samples() -> Vec<Named> {
     let mut samples = Vec::new();
     let mut add = |name: &str, event| samples.push(Named { name: name.to_owned(), event });
