@@ -76,7 +76,7 @@ impl CommandError for ServeError {
         match self {
             Self::Config(ConfigError::File { .. }) => EX_NOINPUT,
             Self::Config(_) | Self::Upstream(_) | Self::Tls(_) | Self::AdminToken(_) => EX_CONFIG,
-            Self::Log(OpenError::InUse { .. }) => EX_TEMPFAIL,
+            Self::Log(OpenError::InUse { .. } | OpenError::Closed { .. }) => EX_TEMPFAIL,
             Self::Log(
                 OpenError::Damaged { .. }
                 | OpenError::DamagedJournal { .. }

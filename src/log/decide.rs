@@ -16,11 +16,18 @@ use crate::model::event::Event;
 /// Attempts until a change is refused.
 const ATTEMPTS_MAX: usize = 5;
 
-/// The turn that the decisions of one process take, so that they do not compete with each other.
+/// The turn that the changes of one process take, so that they do not compete with each other: an act that depends on
+/// nothing makes a decision outdated all the same, and a crowd of them would starve it.
 #[derive(Clone, Default)]
 pub(super) struct Turn(Arc<Mutex<()>>);
 
 impl Turn {
+    /// See [`Log::append`](super::Log::append).
+    pub(super) async fn append(&self, recorder: &Recorder, event: Event) -> Result<(), AppendError> {
+        let _turn = self.0.lock().await;
+        recorder.append(event, None).await
+    }
+
     /// See [`Log::decide`](super::Log::decide).
     pub(super) async fn decide<T, E>(
         &self,

@@ -7,7 +7,7 @@
 //!
 //! **Numbers** are the engine's: a [`Group`] has none, and what is delivered or read has them, from 1, without a hole.
 //!
-//! **Two moments.** A group is *durable* when `append` returns: answers that promise it may go out. It is *kept* when
+//! **Two moments.** A group is *durable* when `append` calls `durable`: answers that promise it go out then. It is *kept* when
 //! `keep` says so: then whoever reads the log finds it. Everything durable is kept sooner or later, after a crash at the
 //! latest when the log is opened again.
 //!
@@ -51,13 +51,15 @@ pub(super) trait Engine: Send + Sync {
     fn begin(&self, deliver: Deliver) -> Result<(), OpenError>;
 
     /// Makes the group durable and empties it. With `seen`, only if no act after that number is in the log. A group
-    /// without events only tries whether the engine can be written. Returns the number of the group's last event. Blocks
+    /// without events only tries whether the engine can be written. `durable` is called as soon as it is durable, before it
+    /// is delivered, since requests wait for it. Returns the number of the group's last event. Blocks
     /// for one write and one sync, and while there is no room.
     ///
     /// # Errors
     /// The group has its events still, and none of them is in the log. Only if the process dies before the engine can be
     /// written again may the next opening find them.
-    fn append(&self, group: &mut Group, seen: Option<u64>) -> Result<u64, Refusal>;
+    fn append(&self, group: &mut Group, seen: Option<u64>, durable: &mut dyn FnMut())
+    -> Result<u64, Refusal>;
 
     /// Moves what is durable to where it is read, if it is time for that, or at once where that `is_asked`.
     fn keep(&self, now: Instant, is_asked: bool) -> Kept;

@@ -16,6 +16,12 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// It was closed meanwhile.
+    #[error("{path} is closed: after a failed write it is opened again by itself")]
+    Closed {
+        /// Where.
+        path: PathBuf,
+    },
     /// Somebody else has it.
     #[error(
         "{path} is in use by another landfall; stop that one, or give this one a folder of its own with --data"
@@ -160,6 +166,7 @@ impl ReadError {
     pub(super) fn at_opening(self, path: &Path) -> OpenError {
         match self {
             Self::Database(fault) => fault.into(),
+            Self::Closed => OpenError::Closed { path: path.to_owned() },
             other => OpenError::Damaged { path: path.to_owned(), reason: other.to_string() },
         }
     }

@@ -151,7 +151,12 @@ impl Engine for Memory {
         Ok(())
     }
 
-    fn append(&self, group: &mut Group, seen: Option<u64>) -> Result<u64, Refusal> {
+    fn append(
+        &self,
+        group: &mut Group,
+        seen: Option<u64>,
+        durable: &mut dyn FnMut(),
+    ) -> Result<u64, Refusal> {
         let unwritable = |what: &str| Err(Refusal::Unwritable(what.to_owned()));
         let mut disk = self.disk();
         let mut running = self.running.lock().unwrap();
@@ -187,6 +192,7 @@ impl Engine for Memory {
         } else {
             disk.journal.push(frame);
         }
+        durable();
         if let Some(deliver) = &running.deliver {
             deliver(Numbered { first, events });
         }

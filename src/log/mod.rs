@@ -166,7 +166,7 @@ impl Log {
     /// # Errors
     /// The change is not in the log: the disk refused it, or the queue is full.
     pub async fn append(&self, event: Event) -> Result<(), AppendError> {
-        self.recorder.append(event, None).await
+        self.turn.append(&self.recorder, event).await
     }
 
     /// Decides on the latest view, and appends the change only if no other was made since. Where one was, waits until the

@@ -55,7 +55,9 @@ pub(super) fn start(
         while stop.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
             let lived = views.latest().state.time().lived_until(clock::now());
             match thin(&*engine, &rules, lived - keep, EVENTS_MIN) {
-                Ok(0) | Err(ThinError::Engine(ReadError::Closed)) => {}
+                // While the disk fails, there is a message about that already.
+                Ok(0)
+                | Err(ThinError::Engine(ReadError::Closed) | ThinError::Open(OpenError::Closed { .. })) => {}
                 Ok(events) => tracing::info!(events, "old observations left the log; what they proved stays"),
                 Err(error) => tracing::warn!(%error, "old observations could not be removed"),
             }
@@ -95,15 +97,23 @@ pub(super) fn thin(
 fn end_of_old(engine: &dyn Engine, base: &View, until: Span) -> Result<u64, ReadError> {
     let mut time = base.state.time().clone();
     let (mut end, mut latest) = (base.applied, time.furthest());
+    let mut last_observed = base.applied;
     for entry in engine.events_after(base.applied)? {
         let (sequence, event) = entry?;
         latest = latest.max(Some(time.take(&event)));
         let is_recent = event.is_observed() && time.lived() >= until;
-        if is_recent || sequence - base.applied > EVENTS_MAX {
+        if is_recent {
             break;
         }
-        if event.is_observed() && time.furthest() >= latest {
-            end = sequence;
+        if sequence - base.applied > EVENTS_MAX {
+            // An act that was stamped while the clock was far ahead would otherwise keep everything until then.
+            return Ok(if end == base.applied { last_observed } else { end });
+        }
+        if event.is_observed() {
+            last_observed = sequence;
+            if time.furthest() >= latest {
+                end = sequence;
+            }
         }
     }
     Ok(end)

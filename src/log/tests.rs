@@ -123,9 +123,12 @@ fn a_newer_layout_is_refused() {
     assert!(error.to_string().contains("has layout 5"), "{error}");
 }
 
-fn revoked(token: &str) -> Event {
-    let action = Action::TokenRevoked { environment: "production".parse().unwrap(), id: TokenId::new(token) };
+fn acted(action: Action) -> Event {
     action.by(Actor::default(), Time::from_ms(0))
+}
+
+fn revoked(token: &str) -> Event {
+    acted(Action::TokenRevoked { environment: "production".parse().unwrap(), id: TokenId::new(token) })
 }
 
 #[tokio::test]

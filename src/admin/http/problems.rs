@@ -218,6 +218,17 @@ impl Problem {
         )
     }
 
+    /// 503: other changes came between the decision about this one and its write, again and again.
+    pub(in crate::admin) fn outdated() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "outdated",
+            "Other changes came between",
+            "nothing was changed, because others change the same things at this moment; try again",
+        )
+        .retry_after(1)
+    }
+
     /// 503: the log cannot take a change now.
     pub(in crate::admin) fn log_unavailable() -> Self {
         Self::new(
@@ -270,6 +281,7 @@ impl From<NotWritten> for Problem {
     fn from(why: NotWritten) -> Self {
         match why {
             NotWritten::Astray(what) => Self::log_astray(&what),
+            NotWritten::Outdated => Self::outdated(),
             NotWritten::Unavailable => Self::log_unavailable(),
         }
     }

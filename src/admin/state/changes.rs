@@ -26,6 +26,9 @@ pub(in crate::admin) enum NotWritten {
     /// The log's files were deleted or replaced; in words.
     #[error("{0}")]
     Astray(String),
+    /// Other changes came between, again and again.
+    #[error("other changes came between")]
+    Outdated,
     /// The log takes no change now.
     #[error("the log takes no change now")]
     Unavailable,
@@ -74,6 +77,9 @@ impl Changes {
     }
 
     fn not_written(&self, error: AppendError) -> NotWritten {
+        if error == AppendError::Outdated {
+            return NotWritten::Outdated;
+        }
         tracing::error!(%error, "a change was not written");
         match (error, self.log.health().verdict()) {
             (AppendError::Astray, Err(what)) => NotWritten::Astray(what),

@@ -101,5 +101,5 @@ pub(in crate::admin) fn environment(query: &Fields) -> Result<Option<Environment
 
 pub(in crate::admin) fn unreadable(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "the log cannot be read for the audit trail");
-    Problem::internal()
+    Problem::log_unreadable()
 }

@@ -107,7 +107,12 @@ impl Engine for Local {
         Ok(())
     }
 
-    fn append(&self, group: &mut Group, seen: Option<u64>) -> Result<u64, Refusal> {
+    fn append(
+        &self,
+        group: &mut Group,
+        seen: Option<u64>,
+        durable: &mut dyn FnMut(),
+    ) -> Result<u64, Refusal> {
         let closed = || Refusal::Unwritable("it is closed".to_owned());
         let mut writing = self.writing();
         let writing = writing.as_mut().ok_or_else(closed)?;
@@ -119,6 +124,7 @@ impl Engine for Local {
             return Err(Refusal::Outdated { by: writing.last_act });
         }
         writing.journal.write(group.frame_mut()).map_err(unwritable)?;
+        durable();
         let last_act = group.last_act();
         let (frame, events) = group.take();
         let (first, last) = (frame.first(), frame.last());

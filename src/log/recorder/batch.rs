@@ -1,5 +1,6 @@
 //! One group's worth of everything that waits for the engine.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::TryRecvError;
 
 use super::queue::{Change, Entry, Queues};
@@ -43,17 +44,17 @@ pub(super) struct Decision {
     pub(super) answer: Answer,
 }
 
-/// Work that waits for the next batch: a decision that may depend on an act of this one, and those who wait for it.
+/// Work that waits for the next batch: decisions that may depend on an act of this one, and those who wait for them.
 #[derive(Default)]
 pub(super) struct Rest {
-    pub(super) change: Option<Change>,
+    pub(super) changes: VecDeque<Change>,
     pub(super) keeps: Vec<KeptAnswer>,
 }
 
 impl Batch {
     /// A batch that begins with the `rest` of the one before.
     pub(super) fn take_rest(&mut self, rest: Rest, queues: &Queues, watch: &mut Watch) {
-        if let Some(change) = rest.change {
+        for change in rest.changes {
             self.push_change(change, watch);
         }
         for answer in rest.keeps {
@@ -71,7 +72,7 @@ impl Batch {
     }
 
     fn has_room(&self) -> bool {
-        self.rest.change.is_none()
+        self.rest.changes.is_empty()
             && self.group.events().len() < GROUP_ENTRIES_MAX
             && self.group.bytes() < GROUP_BYTES_MAX
     }
@@ -79,7 +80,7 @@ impl Batch {
     fn push_change(&mut self, change: Change, watch: &mut Watch) {
         if change.seen.is_some() && self.group.has_act() {
             // The engine is asked about one decision at a time.
-            self.rest.change = Some(change);
+            self.rest.changes.push_back(change);
             return;
         }
         let Change { event, seen, answer } = change;
@@ -100,7 +101,7 @@ impl Batch {
     fn push_keep(&mut self, answer: KeptAnswer, queues: &Queues, watch: &mut Watch) {
         // It means everything that was handed over before: changes, too.
         self.take_changes(queues, watch);
-        if self.rest.change.is_none() {
+        if self.rest.changes.is_empty() {
             self.keeps.push(answer);
         } else {
             self.rest.keeps.push(answer);

@@ -91,7 +91,7 @@ impl Writer {
     /// The next entry, once there is one; nothing when the queue is closed. Meanwhile an engine that failed is tried again,
     /// so that it heals, and a gap is written, although nobody pulls.
     fn next(&mut self) -> Option<Entry> {
-        if self.rest.change.is_some() {
+        if !self.rest.changes.is_empty() {
             return Some(Entry::Wake);
         }
         while !self.is_writable() {
@@ -115,7 +115,7 @@ impl Writer {
         let gap = batch.push_gap(&self.shared);
         if gap.is_some() {
             self.write(batch, gap);
-        } else if self.shared.engine.append(&mut batch.group, None).is_ok() {
+        } else if self.shared.engine.append(&mut batch.group, None, &mut || ()).is_ok() {
             // Nothing was lost but a change that somebody was told about.
             self.shared.writable.store(true, Ordering::Relaxed);
             tracing::info!("the log can be written again");
@@ -156,7 +156,6 @@ impl Writer {
             self.forget(written);
         }
         self.shared.counters.entries.inc_by(entries);
-        self.notifier.notify(batch.observers);
         if batch.stepped != Span::default() {
             self.shared.counters.clock_steps.inc();
             tracing::warn!(
@@ -214,7 +213,10 @@ impl Writer {
             return None;
         }
         let seen = batch.decision.as_ref().map(|decision| decision.seen);
-        let mut appended = self.shared.engine.append(&mut batch.group, seen);
+        let Batch { group, observers, .. } = batch;
+        // Requests are answered before the fold is woken.
+        let mut durable = || self.notifier.notify(std::mem::take(observers));
+        let mut appended = self.shared.engine.append(group, seen, &mut durable);
         if let Err(Refusal::Outdated { by }) = appended {
             if let Some(Decision { place, answer, .. }) = batch.decision.take() {
                 batch.group.remove(place);
@@ -224,7 +226,8 @@ impl Writer {
             if batch.group.events().is_empty() {
                 return Some(0);
             }
-            appended = self.shared.engine.append(&mut batch.group, None);
+            let mut durable = || self.notifier.notify(std::mem::take(&mut batch.observers));
+            appended = self.shared.engine.append(&mut batch.group, None, &mut durable);
         }
         self.shared.writable.store(appended.is_ok(), Ordering::Relaxed);
         match &appended {

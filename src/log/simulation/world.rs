@@ -233,8 +233,13 @@ impl Engine for Tap {
         }))
     }
 
-    fn append(&self, group: &mut Group, seen: Option<u64>) -> Result<u64, Refusal> {
-        self.engine.append(group, seen)
+    fn append(
+        &self,
+        group: &mut Group,
+        seen: Option<u64>,
+        durable: &mut dyn FnMut(),
+    ) -> Result<u64, Refusal> {
+        self.engine.append(group, seen, durable)
     }
 
     fn keep(&self, now: Instant, is_asked: bool) -> Kept {

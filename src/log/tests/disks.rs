@@ -140,6 +140,61 @@ async fn a_change_waits_for_two_frames_however_many_observations_wait_on_a_slow_
     assert!(order.collect::<Vec<_>>().is_sorted(), "observations keep their order");
 }
 
+/// A backup is an act, too: a decision is outdated by it all the same, and a crowd of backups must not starve one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn acts_that_depend_on_nothing_starve_no_decision() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = start(Store::open(dir.path()).unwrap(), Clock::default(), 2_048, |disk| disk);
+    let (done, is_done) = tokio::sync::watch::channel(false);
+    let crowd = (0..8).map(|_| {
+        let (log, is_done) = (log.clone(), is_done.clone());
+        tokio::spawn(async move {
+            while !*is_done.borrow() {
+                log.append(acted(Action::BackupTaken)).await.unwrap();
+            }
+        })
+    });
+    let crowd: Vec<_> = crowd.collect();
+    for number in 0..40 {
+        let revoked = revoked(&format!("tok_{number}"));
+        let decided = log.decide(|_| Ok::<_, ()>((Some(revoked.clone()), ()))).await;
+        assert_eq!(decided, Ok(Ok(())), "decision {number}");
+    }
+    done.send_replace(true);
+    for task in crowd {
+        task.await.unwrap();
+    }
+}
+
+/// Several decisions come into one frame, of which the first waits behind an act: each is answered by the engine.
+#[tokio::test]
+async fn no_decision_is_forgotten_in_a_frame_of_several() {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = slow_disk::Gate::default();
+    let slow = gate.clone();
+    let log = start(Store::open(dir.path()).unwrap(), Clock::default(), 2_048, move |disk| {
+        Box::new(slow_disk::SlowDisk { disk, gate: slow.clone() })
+    });
+    let recorder = &log.recorder;
+    let waiting = [
+        // The frame that is under way.
+        (acted(Action::BackupTaken), None),
+        // Those behind it: the last one keeps its place among the observations, the others go ahead.
+        (acted(Action::BackupTaken), None),
+        (revoked("tok_1"), Some(0)),
+        (created("production"), Some(0)),
+    ];
+    let mut answers: Vec<_> =
+        waiting.into_iter().map(|(event, seen)| Box::pin(recorder.append(event, seen))).collect();
+    for answer in &mut answers {
+        let handed_over = tokio::time::timeout(Duration::ZERO, answer).await;
+        assert!(handed_over.is_err(), "nothing is written yet");
+    }
+    gate.let_through(usize::MAX);
+    let answers = futures_util::future::join_all(answers).await;
+    assert_eq!(answers, [Ok(()), Ok(()), Err(AppendError::Outdated), Err(AppendError::Outdated)]);
+}
+
 /// A log with halves of `half_pages`, whose database and whose journal fail on demand.
 fn open_failing(dir: &Path, half_pages: u32) -> (Log, failing_disk::Full, failing_disk::Full) {
     let (database_full, journal_full) = <(failing_disk::Full, failing_disk::Full)>::default();
