@@ -236,7 +236,7 @@ fn is_test(name: &str) -> bool {
     found.is_some_and(|(end, text)| {
         let is_in =
             |part: &&str| text.contains(&format!("mod {part} ")) || text.contains(&format!("fn {part}("));
-        path[end..].iter().all(|part| is_in(part))
+        path[end..].iter().all(is_in)
     })
 }
 
