@@ -5,7 +5,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::schema::{self, Form};
+use super::schema::{self, As, Form};
 use crate::model::event::Event;
 
 /// The version that is written.
@@ -34,7 +34,7 @@ pub enum CodecError {
 /// Appends the event's bytes to `buffer`.
 pub(super) fn encode(event: &Event, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
     buffer.push(VERSION);
-    postcard::to_io(&schema::Event::of(event), buffer).map_err(|_| CodecError::Unwritable)?;
+    postcard::to_io(&As::<schema::Event>(event), buffer).map_err(|_| CodecError::Unwritable)?;
     Ok(())
 }
 

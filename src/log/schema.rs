@@ -13,10 +13,11 @@ mod form;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::{SerializeStruct, SerializeStructVariant};
+use serde::{Deserialize, Serializer};
 
-pub(super) use form::Form;
 use form::stored;
+pub(super) use form::{As, Form};
 
 use crate::model::names::{EnvironmentName, TokenId};
 use crate::model::oci::{Digest, Reference, Repository};

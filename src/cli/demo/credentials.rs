@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What a pull needs to authenticate: an environment's token.
+/// The credentials of a pull: an environment and its token.
 #[derive(Clone)]
 pub(super) struct Credentials {
     pub(super) username: String,

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use flate2::bufread::MultiGzDecoder;
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG};
-use http::response::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Frame;
 
@@ -35,28 +34,31 @@ pub(super) struct UnsupportedEncoding(pub(super) String);
 ///
 /// # Errors
 /// The encoding is unknown, or the answer is a part of an encoded whole.
-pub(super) fn decoder_for(head: &mut Parts) -> Result<Option<Box<Decoder>>, UnsupportedEncoding> {
-    if !head.headers.contains_key(CONTENT_ENCODING) {
+pub(super) fn decoder_for(
+    status: StatusCode,
+    headers: &mut HeaderMap,
+) -> Result<Option<Box<Decoder>>, UnsupportedEncoding> {
+    if !headers.contains_key(CONTENT_ENCODING) {
         return Ok(None);
     }
-    let names = names(&head.headers);
+    let names = names(headers);
     let is_encoded = match names.as_str() {
         "" | "identity" => false,
         // A part of an encoded whole cannot be decoded.
-        _ if head.status == StatusCode::PARTIAL_CONTENT => return Err(UnsupportedEncoding(names)),
+        _ if status == StatusCode::PARTIAL_CONTENT => return Err(UnsupportedEncoding(names)),
         "gzip" | "x-gzip" => true,
         // The status is the answer; only the error's text stays encoded.
-        _ if !head.status.is_success() => return Ok(None),
+        _ if !status.is_success() => return Ok(None),
         _ => return Err(UnsupportedEncoding(names)),
     };
-    head.headers.remove(CONTENT_ENCODING);
+    headers.remove(CONTENT_ENCODING);
     if !is_encoded {
         return Ok(None);
     }
     for name in [CONTENT_LENGTH, ACCEPT_RANGES, CONTENT_RANGE] {
-        head.headers.remove(name);
+        headers.remove(name);
     }
-    weaken(&mut head.headers);
+    weaken(headers);
     Ok(Some(Box::new(Decoder::new())))
 }
 

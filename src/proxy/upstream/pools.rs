@@ -92,15 +92,14 @@ impl Pools {
             TimeoutClass::Small => &self.head_deadlines.small,
         };
         match head.bound(pin!(pool.send(outgoing))).await {
-            Ok(Ok(answer)) => {
-                let (mut head, mut body) = answer.into_parts();
-                let decoder = encoding::decoder_for(&mut head).map_err(|UnsupportedEncoding(encoding)| {
-                    UpstreamError::Encoded { host: host(), encoding }
-                })?;
-                if let Some(decoder) = decoder {
-                    body.decode(decoder);
+            Ok(Ok(mut answer)) => {
+                let decoder = encoding::decoder_for(answer.status(), answer.headers_mut());
+                let unsupported =
+                    |UnsupportedEncoding(encoding)| UpstreamError::Encoded { host: host(), encoding };
+                if let Some(decoder) = decoder.map_err(unsupported)? {
+                    answer.body_mut().decode(decoder);
                 }
-                Ok(Response::from_parts(head, body))
+                Ok(answer)
             }
             Ok(Err(error)) => Err(self.describe(&error, host())),
             Err(Elapsed) => Err(UpstreamError::TimedOut { host: host(), limit: head.wait() }),
