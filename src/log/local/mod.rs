@@ -116,6 +116,7 @@ impl Engine for Local {
         let closed = || Refusal::Unwritable("it is closed".to_owned());
         let mut writing = self.writing();
         let writing = writing.as_mut().ok_or_else(closed)?;
+        let flusher = self.flusher.get().ok_or_else(closed)?;
         let unwritable = |error: journal::WriteError| Refusal::Unwritable(error.to_string());
         if group.events().is_empty() {
             return writing.journal.unspoil().map(|()| writing.journal.last()).map_err(unwritable);
@@ -131,7 +132,7 @@ impl Engine for Local {
         if let Some(place) = last_act {
             writing.last_act = first + place as u64;
         }
-        self.flusher.get().ok_or_else(closed)?.take(frame);
+        flusher.take(frame);
         (writing.deliver)(Numbered { first, events });
         Ok(last)
     }

@@ -65,6 +65,24 @@ impl Shared {
         }
     }
 
+    /// Notes that so many events are durable, and with them the `gap`; more may have been lost meanwhile.
+    pub(super) fn written(&self, events: u64, gap: Option<Gap>) {
+        if let Some(written) = gap {
+            let mut pending = locked(&self.gap);
+            if let Some(gap) = pending.as_mut() {
+                gap.lost -= written.lost;
+                gap.from = self.clock.now();
+            }
+            *pending = pending.filter(|gap| gap.lost > 0);
+        }
+        self.counters.entries.inc_by(events);
+        self.counters.commits.inc();
+        *locked(&self.written_at) = Some(self.clock.instant());
+        if !self.writable.swap(true, Ordering::Relaxed) {
+            tracing::info!("the log is written again");
+        }
+    }
+
     /// Counts observations that are lost; a gap will say so in the log.
     pub(super) fn lose(&self, at: Time, lost: u64) {
         if lost > 0 {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Decision, Rest};
 use super::queue::{Entry, Queues};
-use super::shared::{Gap, Shared, locked};
+use super::shared::{Gap, Shared};
 use super::watch::{LOOK_PAUSE, Watch};
 use crate::clock::ClockMonitor;
 use crate::log::engine::Refusal;
@@ -143,19 +143,14 @@ impl Writer {
     fn write(&mut self, mut batch: Batch, gap: Option<Gap>) {
         self.rest = std::mem::take(&mut batch.rest);
         self.shared.lose(self.shared.clock.now(), batch.lost);
-        let entries = batch.group.events().len() as u64;
-        match self.append(&mut batch) {
-            Some(last) => self.answer(batch, entries, gap, last),
+        match self.append(&mut batch, gap) {
+            Some(last) => self.answer(batch, last),
             None => self.lose(batch),
         }
     }
 
     /// Answers those who wait for a batch that is durable. The number of its last event is `last`.
-    fn answer(&mut self, batch: Batch, entries: u64, gap: Option<Gap>, last: u64) {
-        if let Some(written) = gap {
-            self.forget(written);
-        }
-        self.shared.counters.entries.inc_by(entries);
+    fn answer(&mut self, batch: Batch, last: u64) {
         if batch.stepped != Span::default() {
             self.shared.counters.clock_steps.inc();
             tracing::warn!(
@@ -189,62 +184,48 @@ impl Writer {
         }
     }
 
-    /// Takes a written gap off the pending one; more may have been lost meanwhile.
-    fn forget(&self, written: Gap) {
-        let mut pending = locked(&self.shared.gap);
-        if let Some(gap) = pending.as_mut() {
-            gap.lost -= written.lost;
-            gap.from = self.shared.clock.now();
-        }
-        *pending = pending.filter(|gap| gap.lost > 0);
-    }
-
     fn is_writable(&self) -> bool {
         self.shared.writable.load(Ordering::Relaxed)
     }
 
     /// Appends the group, without its decision where that saw too little. Returns the number of its last event, 0 for none.
-    fn append(&mut self, batch: &mut Batch) -> Option<u64> {
-        if batch.group.events().is_empty() {
-            return Some(0);
-        }
-        let was_writable = self.is_writable();
-        if !was_writable && self.shared.clock.instant() < self.retry_at {
+    fn append(&mut self, batch: &mut Batch, gap: Option<Gap>) -> Option<u64> {
+        let is_too_early = !self.is_writable() && self.shared.clock.instant() < self.retry_at;
+        if is_too_early && !batch.group.events().is_empty() {
             return None;
         }
         let seen = batch.decision.as_ref().map(|decision| decision.seen);
-        let Batch { group, observers, .. } = batch;
-        // Requests are answered before the fold is woken.
-        let mut durable = || self.notifier.notify(std::mem::take(observers));
-        let mut appended = self.shared.engine.append(group, seen, &mut durable);
+        let mut appended = self.try_append(batch, seen, gap);
         if let Err(Refusal::Outdated { by }) = appended {
             if let Some(Decision { place, answer, .. }) = batch.decision.take() {
                 batch.group.remove(place);
                 // Once it sees what came between, it can decide again.
                 self.show(by, vec![(answer, Err(AppendError::Outdated))]);
             }
-            if batch.group.events().is_empty() {
-                return Some(0);
-            }
-            let mut durable = || self.notifier.notify(std::mem::take(&mut batch.observers));
-            appended = self.shared.engine.append(&mut batch.group, None, &mut durable);
+            appended = self.try_append(batch, None, gap);
         }
-        self.shared.writable.store(appended.is_ok(), Ordering::Relaxed);
-        match &appended {
-            Ok(_) => {
-                self.shared.counters.commits.inc();
-                *locked(&self.shared.written_at) = Some(self.shared.clock.instant());
-                if !was_writable {
-                    tracing::info!("the log is written again");
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "the log cannot be written; pulls go on untracked until it can");
-                self.shared.counters.failures.inc();
-                self.retry_at = self.shared.clock.instant() + RETRY_PAUSE;
-            }
+        if let Err(error) = &appended {
+            tracing::error!(%error, "the log cannot be written; pulls go on untracked until it can");
+            self.shared.writable.store(false, Ordering::Relaxed);
+            self.shared.counters.failures.inc();
+            self.retry_at = self.shared.clock.instant() + RETRY_PAUSE;
         }
         appended.ok()
+    }
+
+    /// Appends the group, and answers its requests: once what others may ask of the log says that it is written, and
+    /// before the fold is woken.
+    fn try_append(&self, batch: &mut Batch, seen: Option<u64>, gap: Option<Gap>) -> Result<u64, Refusal> {
+        let Batch { group, observers, .. } = batch;
+        let entries = group.events().len() as u64;
+        if entries == 0 {
+            return Ok(0);
+        }
+        let mut durable = || {
+            self.shared.written(entries, gap);
+            self.notifier.notify(std::mem::take(observers));
+        };
+        self.shared.engine.append(group, seen, &mut durable)
     }
 }
 

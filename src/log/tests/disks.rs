@@ -140,6 +140,38 @@ async fn a_change_waits_for_two_frames_however_many_observations_wait_on_a_slow_
     assert!(order.collect::<Vec<_>>().is_sorted(), "observations keep their order");
 }
 
+/// Sends the log's health, as it is at the moment of a wake-up.
+struct Looker(Log, Mutex<std::sync::mpsc::Sender<Health>>);
+
+impl std::task::Wake for Looker {
+    fn wake(self: Arc<Self>) {
+        let _ = self.1.lock().unwrap().send(self.0.health());
+    }
+}
+
+/// Whoever hears that something is durable may ask the log at once.
+#[test]
+fn what_is_durable_is_so_in_the_log_s_health_before_anybody_hears_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = slow_disk::Gate::default();
+    let slow = gate.clone();
+    // Outside of a runtime the writer's thread wakes by itself those that wait.
+    let log = start(Store::open(dir.path()).unwrap(), Clock::default(), 16, move |disk| {
+        Box::new(slow_disk::SlowDisk { disk, gate: slow.clone() })
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let deadlines = long();
+    let mut receipt = std::pin::pin!(log.record(observation(1)).durable(&deadlines));
+    let (sender, heard) = std::sync::mpsc::channel();
+    let waker = Arc::new(Looker(log.clone(), Mutex::new(sender))).into();
+    assert!(receipt.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    gate.let_through(usize::MAX);
+    let health = heard.recv().unwrap();
+    assert!(health.written_ago.is_some(), "{health:?}");
+    assert_eq!(runtime.block_on(receipt), Durability::Durable);
+}
+
 /// A backup is an act, too: a decision is outdated by it all the same, and a crowd of backups must not starve one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn acts_that_depend_on_nothing_starve_no_decision() {
