@@ -8,3 +8,4 @@ mod histories;
 mod properties;
 mod sightings;
 mod story;
+mod world;
