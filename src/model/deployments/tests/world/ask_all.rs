@@ -59,7 +59,9 @@ impl History {
     fn instants(&self, dice: &mut Dice) -> Vec<Time> {
         let whole = self.end.since(self.start).ms();
         let mut instants: Vec<Time> = (0..INSTANTS)
-            .map(|_| self.start + Span::from_ms(i64::try_from(dice.roll(usize::try_from(whole).unwrap())).unwrap()))
+            .map(|_| {
+                self.start + Span::from_ms(i64::try_from(dice.roll(usize::try_from(whole).unwrap())).unwrap())
+            })
             .collect();
         for service in &self.services {
             for change in &service.truth.changes {
@@ -84,7 +86,8 @@ impl History {
     ) {
         let image = told.services.get(&service.repository).and_then(|told| told.current.as_ref());
         let claimed = image.and_then(|image| number(service, image.digest));
-        let named = |place: Option<usize>| place.map_or("nothing", |place| service.images[place].version.as_str());
+        let named =
+            |place: Option<usize>| place.map_or("nothing", |place| service.images[place].version.as_str());
         let (family, seed) = (self.family, self.seed);
         let state = image.map_or("", |image| image.state.as_str());
         claims.extend(image.map(|image| Claim::new(service, image, at)));
@@ -94,7 +97,10 @@ impl History {
             score.current_right += usize::from(is_right);
             if !is_right {
                 let (runs, told) = (named(Some(change.image)), named(claimed));
-                errors.push(format!("{family:?} {seed} {} at {at} runs {runs}, told {told} {state}", service.environment));
+                errors.push(format!(
+                    "{family:?} {seed} {} at {at} runs {runs}, told {told} {state}",
+                    service.environment
+                ));
             }
         }
         for (_, rest) in parts(service).filter(|(middle, _)| *middle == at) {
@@ -104,7 +110,10 @@ impl History {
             score.parts_right += usize::from(is_right);
             if !is_right {
                 let told = named(claimed);
-                errors.push(format!("{family:?} {seed} {} at {at} a part, told {told} {state}", service.environment));
+                errors.push(format!(
+                    "{family:?} {seed} {} at {at} a part, told {told} {state}",
+                    service.environment
+                ));
             }
         }
     }
@@ -147,7 +156,8 @@ fn parts(service: &Service) -> impl Iterator<Item = (Time, usize)> {
     service.truth.changes.iter().filter_map(|change| {
         let (from, until, rest) = change.part?;
         let from = from.max(change.first?);
-        let before = service.truth.whole().filter(|other| other.is_observable && other.started_at < change.started_at);
+        let before =
+            service.truth.whole().filter(|other| other.is_observable && other.started_at < change.started_at);
         let is_known = before.last().is_some_and(|before| before.image == rest);
         let length = until.since(from);
         (is_known && length >= Span::from_mins(10)).then(|| (from + Span::from_ms(length.ms() / 2), rest))

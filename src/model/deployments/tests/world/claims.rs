@@ -131,7 +131,10 @@ impl fmt::Display for Claims {
             let (known_right, known) = self.knowable.get(words).copied().unwrap_or_default();
             let name = format!("{}, {}", words.0, words.1);
             let (all, knowable) = (share(*right, *count), share(known_right, known));
-            writeln!(f, "{name:24} {right:7} {count:7} {all:6.3} | {known_right:7} {known:7} {knowable:6.3}")?;
+            writeln!(
+                f,
+                "{name:24} {right:7} {count:7} {all:6.3} | {known_right:7} {known:7} {knowable:6.3}"
+            )?;
         }
         writeln!(f, "wrong for over an hour, though it could be known: {}", self.long.len())?;
         self.long.iter().try_for_each(|line| writeln!(f, "  {line}"))

@@ -42,7 +42,8 @@ impl Play {
 
     /// Back to what ran before what runs.
     pub(super) fn undo(&mut self) {
-        let whole = self.record.opened.iter().filter(|it| it.intent == Intent::Whole || it.promoted_at.is_some());
+        let whole =
+            self.record.opened.iter().filter(|it| it.intent == Intent::Whole || it.promoted_at.is_some());
         if let Some(before) = whole.last().and_then(|opened| opened.from) {
             self.deploy(before);
         }

@@ -68,7 +68,14 @@ impl Image {
             (digest("dependencies", service), 4_000_000),
             (digest("layer", &name), 1_500_000),
         ];
-        Self { version: version.into(), is_released: true, reference, chain, config: digest("config", &name), layers }
+        Self {
+            version: version.into(),
+            is_released: true,
+            reference,
+            chain,
+            config: digest("config", &name),
+            layers,
+        }
     }
 
     /// The same content in another index, as a cached rebuild with new provenance gives it.

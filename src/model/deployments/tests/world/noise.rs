@@ -11,11 +11,11 @@ use crate::model::event::{Method, Object, Observation, TokenKind};
 use crate::model::oci::{Digest, Reference};
 use crate::model::time::Span;
 
-pub(super) const DESKTOP: &str =
-    r"docker/27.3.1 go/go1.22.7 kernel/6.10.14-linuxkit os/linux arch/arm64 UpstreamClient(Docker-Client/27.3.1 \(darwin\))";
+pub(super) const DESKTOP: &str = r"docker/27.3.1 go/go1.22.7 kernel/6.10.14-linuxkit os/linux arch/arm64 UpstreamClient(Docker-Client/27.3.1 \(darwin\))";
 const COMPOSE: &str =
     "docker/27.3.1 go/go1.22.7 kernel/6.8.0 os/linux arch/amd64 UpstreamClient(compose/v2.29.7)";
-const TESTCONTAINERS: &str = "docker/27.3.1 go/go1.22.7 kernel/6.8.0 os/linux arch/amd64 UpstreamClient(tc-java/1.20.4)";
+const TESTCONTAINERS: &str =
+    "docker/27.3.1 go/go1.22.7 kernel/6.8.0 os/linux arch/amd64 UpstreamClient(tc-java/1.20.4)";
 const BUILDKIT: &str = "buildkit/v0.16.0";
 const SCANNERS: [&str; 4] =
     ["trivy/0.57", "crane/v0.20 go-containerregistry/v0.20", "skopeo/1.16.1", "kyverno/v1.13"];

@@ -224,7 +224,12 @@ impl Play {
                 self.observe(&client, self.setup.runtime.agent(), kind, request.clone());
             }
             if let Some(request) = asked.first().filter(|_| ended.is_ok() && kind == TokenKind::Cluster) {
-                self.record.shown.push(Shown { at: request.at, image: number, serves, client: client.clone() });
+                self.record.shown.push(Shown {
+                    at: request.at,
+                    image: number,
+                    serves,
+                    client: client.clone(),
+                });
             }
         }
         match ended {

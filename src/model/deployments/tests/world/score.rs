@@ -116,9 +116,10 @@ pub(super) fn compare(
         }
         score.reported += 1;
         score.rollbacks_reported += usize::from(report.kind == Told::Rollback);
-        let is_failed = service.failures.iter().any(|failure| {
-            failure.digest == report.digest && apart(failure.at, report.started_at) <= WINDOW
-        });
+        let is_failed = service
+            .failures
+            .iter()
+            .any(|failure| failure.digest == report.digest && apart(failure.at, report.started_at) <= WINDOW);
         score.failed += usize::from(is_failed);
         mistake(format!(
             "{} {} {} {} at {} is wrong{}",
@@ -142,7 +143,8 @@ fn matches(service: &Service, reports: &[ReplayedDeployment]) -> Vec<(usize, usi
     let mut near = Vec::new();
     for (of, change) in required(service).enumerate() {
         for (place, report) in reports.iter().enumerate() {
-            let is_it = report.digest == service.images[change.image].digest() && report.state != Phase::Aborted;
+            let is_it =
+                report.digest == service.images[change.image].digest() && report.state != Phase::Aborted;
             let times = change.first.iter().chain(&change.also);
             let distance = times.map(|at| apart(*at, report.started_at)).min().filter(|it| *it <= WINDOW);
             if let Some(distance) = distance.filter(|_| is_it) {

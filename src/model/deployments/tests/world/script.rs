@@ -214,10 +214,11 @@ fn around(play: &mut Play, family: Family) {
                 life::cron(play, 0);
             }
         }
-        Plain | AlwaysAsks | Crio | Dockerd | RollbackSoon | RollbackLate | CanaryAborted | CanaryPromoted
-        | CanarySteps | Half | FailedPulls | LateContent | SlowLinks | Prepull | SideBySide | Previews
-        | Regions | SharedAddress | Mirror | ScaledDown | ScaledToZero | SlowRollout | MovedTag | Nested
-        | SharedChild | Signatures | Together | TokenRotation | OddVersions => {}
+        Plain | AlwaysAsks | Crio | Dockerd | RollbackSoon | RollbackLate | CanaryAborted
+        | CanaryPromoted | CanarySteps | Half | FailedPulls | LateContent | SlowLinks | Prepull
+        | SideBySide | Previews | Regions | SharedAddress | Mirror | ScaledDown | ScaledToZero
+        | SlowRollout | MovedTag | Nested | SharedChild | Signatures | Together | TokenRotation
+        | OddVersions => {}
     }
 }
 

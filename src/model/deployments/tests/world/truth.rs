@@ -97,7 +97,8 @@ impl Truth {
     fn show(&mut self, shown: &[Shown]) {
         for place in 0..self.changes.len() {
             let change = &self.changes[place];
-            let next = self.changes[place + 1..].iter().find(|next| !next.is_optional).map(|next| next.started_at);
+            let next =
+                self.changes[place + 1..].iter().find(|next| !next.is_optional).map(|next| next.started_at);
             let until = if change.is_optional { Some(change.until) } else { next };
             let proofs: Vec<&Shown> = shown
                 .iter()

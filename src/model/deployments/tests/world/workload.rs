@@ -157,7 +157,11 @@ impl Play {
     }
 
     fn serving(&self) -> Vec<u32> {
-        self.pods.iter().filter(|(_, pod)| pod.workload.is_some() && pod.is_ready).map(|(id, _)| *id).collect()
+        self.pods
+            .iter()
+            .filter(|(_, pod)| pod.workload.is_some() && pod.is_ready)
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// A node is drained, and a fresh one takes its place.
