@@ -1,8 +1,11 @@
 //! Folds a history, and asks on the way as people would ask at that time.
 
+use std::collections::BTreeMap;
+
 use super::claims::{Claim, Claims};
 use super::dice::Dice;
 use super::history::{History, Service, title};
+use super::light::parts;
 use super::score::{Score, compare, number};
 use crate::model::deployments::{Rules, State};
 use crate::model::questions::{self, Finder};
@@ -141,25 +144,15 @@ impl History {
         let is_shown = last.is_some_and(|change| {
             change.is_observable && change.first.is_some_and(|first| first + Span::from_mins(10) <= at)
         });
-        let runs = truth.running(at).is_some_and(|running| running.keys().any(|image| *image >= place));
+        // A service without pods asks for nothing; nobody can tell that from silence.
+        let lacks = |running: &BTreeMap<usize, usize>| {
+            !running.is_empty() && running.keys().all(|image| *image < place)
+        };
         score.verified += 1;
-        if answer == Standing::Live && is_shown && !runs {
+        if answer == Standing::Live && is_shown && truth.running(at).is_some_and(lacks) {
             score.false_live += 1;
             let version = &service.images[place].version;
             errors.push(format!("{:?} {} at {at} {version} is called live", self.family, self.seed));
         }
     }
-}
-
-/// The middle of each time in which a part ran another image, as an observer can know it, and what the rest ran.
-fn parts(service: &Service) -> impl Iterator<Item = (Time, usize)> {
-    service.truth.changes.iter().filter_map(|change| {
-        let (from, until, rest) = change.part?;
-        let from = from.max(change.first?);
-        let before =
-            service.truth.whole().filter(|other| other.is_observable && other.started_at < change.started_at);
-        let is_known = before.last().is_some_and(|before| before.image == rest);
-        let length = until.since(from);
-        (is_known && length >= Span::from_mins(10)).then(|| (from + Span::from_ms(length.ms() / 2), rest))
-    })
 }

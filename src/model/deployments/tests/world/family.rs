@@ -119,6 +119,7 @@ impl Family {
             Self::MovedTag => {
                 (setup.naming, setup.asks_always) = (Naming::Moved(dice.pick(&["latest", "main"])), true);
             }
+            Self::Prepull => setup.asks_always = dice.chance(50),
             Self::Nested => setup.shape = Shape::Nested,
             Self::SharedChild => setup.shape = Shape::Index,
             Self::CronSame | Self::CronOlder | Self::Jobs => setup.replicas = dice.from(3, 8),
@@ -133,7 +134,6 @@ impl Family {
             | Self::Scanners
             | Self::Laptops
             | Self::Runners
-            | Self::Prepull
             | Self::ScaledToZero
             | Self::Autoscaled
             | Self::NodesReplaced

@@ -1,6 +1,6 @@
 //! One history: the services of some environments, what the proxy saw of them, and what was true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dice::Dice;
 use super::family::Family;
@@ -116,7 +116,8 @@ impl History {
         history
     }
 
-    /// The parents of manifests, as a proxy knows them that remembers the last index that it handed out.
+    /// The parents of manifests, as a proxy knows them: it reads each index once, when it first passes, and of several
+    /// that name a manifest the one that it read last is what it says.
     fn learn_parents(&mut self, dice: &mut Dice) {
         let mut children: BTreeMap<Digest, Digest> = BTreeMap::new();
         for image in self.services.iter().flat_map(|service| &service.images) {
@@ -124,13 +125,14 @@ impl History {
                 children.insert(pair[0], pair[1]);
             }
         }
-        let mut parents: BTreeMap<Digest, Digest> = BTreeMap::new();
+        let (mut parents, mut read) = (BTreeMap::new(), BTreeSet::new());
         for observation in &mut self.observations {
             let Some(digest) = observation.digest.filter(|_| observation.object == Object::Manifest) else {
                 continue;
             };
             if observation.method == Method::Get
                 && let Some(child) = children.get(&digest)
+                && read.insert(digest)
             {
                 parents.insert(*child, digest);
             }

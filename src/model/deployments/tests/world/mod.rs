@@ -10,6 +10,7 @@ mod family;
 mod history;
 mod image;
 mod life;
+mod light;
 mod node;
 mod noise;
 mod play;

@@ -129,10 +129,14 @@ impl Play {
         }
     }
 
-    /// A DaemonSet brings an image to every node before it runs.
+    /// A DaemonSet brings an image to the nodes before it runs; some are taken by surprise.
     pub(super) fn prepull(&mut self, image: usize) {
         let reference = self.images[image].reference.clone();
+        let reaches = self.dice.pick(&[50, 80, 100]);
         for place in 0..self.nodes.len() {
+            if !self.dice.chance(reaches) {
+                continue;
+            }
             let reference = reference.clone();
             let wait = self.dice.seconds(0, 60);
             self.after(wait, move |play| {

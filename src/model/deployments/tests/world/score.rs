@@ -100,7 +100,7 @@ pub(super) fn compare(
             change.first.unwrap()
         );
         match report {
-            None => mistake(format!("missed {what}, {} pulls", change.pulls)),
+            None => mistake(format!("missed {what}, {} pulls", change.proofs.len())),
             Some(report) if is_rollback != is_told => mistake(format!("{what} told as {}", report.kind)),
             Some(_) => {}
         }

@@ -104,10 +104,10 @@ fn change(play: &mut Play, family: Family, place: usize) {
         RollbackLate | RollbackCached => up_or_back(play, 45),
         Kitchen => kitchen(play),
         AlwaysAsks | Crio | Dockerd | Pinned | MovedTag | Nested | Signatures | OddVersions | Together => {
-            up_or_back(play, 25);
+            up_or_back(play, 35);
         }
         Plain | Scanners | Laptops | Runners | SlowLinks | CronSame | CronOlder | Jobs | SharedAddress
-        | Mirror | Autoscaled | NodesReplaced | SlowRollout => up_or_back(play, 12),
+        | Mirror | Autoscaled | NodesReplaced | SlowRollout => up_or_back(play, 20),
     }
 }
 
@@ -227,12 +227,12 @@ pub(super) fn times(family: Family, start: Time, dice: &mut Dice) -> Vec<Time> {
     let count = match family {
         Family::Previews => dice.from(10, 16),
         Family::SideBySide => dice.from(5, 8),
-        _ => dice.from(4, 6),
+        _ => dice.from(5, 8),
     };
     let mut at = start + dice.seconds(5, 60);
     let mut times = vec![at];
     for _ in 1..count {
-        at = at + if family == Family::Previews { dice.hours(2, 8) } else { dice.hours(8, 26) };
+        at = at + if family == Family::Previews { dice.hours(2, 8) } else { dice.hours(7, 22) };
         times.push(at);
     }
     times

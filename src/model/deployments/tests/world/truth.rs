@@ -1,6 +1,7 @@
 //! What was true, from the pods alone, and what of it a request shows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::play::Play;
 use super::record::{Intent, Opened, Shown};
@@ -34,8 +35,8 @@ pub(super) struct Change {
     pub(super) first: Option<Time>,
     /// Other times at which it may be said to have begun.
     pub(super) also: Vec<Time>,
-    pub(super) pulls: usize,
-    pub(super) clients: usize,
+    /// The pulls that show it, and from where.
+    pub(super) proofs: Vec<(Time, Arc<str>)>,
     /// Whether it needs no telling: it never was the service.
     pub(super) is_optional: bool,
     /// Whether a request shows it before the next change.
@@ -50,7 +51,7 @@ pub(super) struct Change {
 impl Change {
     /// Whether a single pull is all that shows it.
     pub(super) fn is_weak(&self) -> bool {
-        self.pulls == 1
+        self.proofs.len() == 1
     }
 }
 
@@ -107,11 +108,12 @@ impl Truth {
                 .collect();
             let change = &mut self.changes[place];
             change.first = proofs.iter().map(|shown| shown.at).min();
-            change.pulls = proofs.len();
-            change.clients = proofs.iter().map(|shown| &shown.client).collect::<BTreeSet<_>>().len();
+            change.proofs = proofs.iter().map(|shown| (shown.at, shown.client.clone())).collect();
+            change.proofs.sort();
             change.is_observable = change.first.is_some();
-            let after = change.promoted_at;
-            let later = after.and_then(|at| proofs.iter().map(|shown| shown.at).filter(|it| *it >= at).min());
+            let promoted_at = change.promoted_at;
+            let later =
+                change.proofs.iter().map(|(at, _)| *at).find(|at| promoted_at.is_some_and(|it| it <= *at));
             change.also.extend(later);
         }
     }
@@ -198,8 +200,7 @@ fn change(opened: &Opened, until: Time, end: Time) -> Change {
         finished_at: opened.finished_at.or(opened.ended_at).unwrap_or(until).min(until.max(opened.at)),
         first: None,
         also: Vec::new(),
-        pulls: 0,
-        clients: 0,
+        proofs: Vec::new(),
         is_optional,
         is_observable: false,
         until,
