@@ -22,6 +22,7 @@ families! {
     AlwaysAsks "The same where every start of a container asks."
     Crio "The same under CRI-O."
     Dockerd "The same under a Docker daemon that an orchestrator drives."
+    Podman "The same under podman on servers, with the token of the environment."
     Pinned "Pods name digests."
     RollbackSoon "Releases that are taken back within minutes."
     RollbackLate "Releases that are taken back hours later."
@@ -92,6 +93,7 @@ impl Family {
                 setup.is_signed = self == Self::Signatures;
             }
             Self::Dockerd => setup.runtime = Runtime::Dockerd,
+            Self::Podman => setup.runtime = Runtime::Podman,
             Self::Pinned => setup.naming = Naming::Pinned,
             Self::RollbackCached => (setup.nodes, setup.replicas) = (dice.from(4, 7), dice.from(6, 12)),
             Self::CanaryAborted | Self::CanaryPromoted | Self::Half => {

@@ -173,7 +173,7 @@ impl History {
 fn release(repository: &Repository, number: usize, image: &Image) -> Registration {
     let change = Change {
         kind: ChangeKind::Fix,
-        title: format!("Mend the {}", title(number)),
+        title: title(number),
         pr: Some(1000 + number as u64),
         issue: None,
         commit: None,
@@ -187,9 +187,9 @@ fn release(repository: &Repository, number: usize, image: &Image) -> Registratio
     }
 }
 
-/// A title that no other release has.
+/// The title of the change that the build number `number` brought; no other has it.
 pub(super) fn title(number: usize) -> String {
     let parts =
         ["basket", "invoice", "ledger", "parcel", "voucher", "stock", "refund", "login", "export", "clock"];
-    format!("{} of the {}", parts[number % 10], parts[(number / 10 + number * 7 + 3) % 10])
+    format!("Mend the {} of the {}", parts[number % 10], parts[(number / 10 + number * 7 + 3) % 10])
 }

@@ -16,7 +16,8 @@ pub(super) fn write(play: &mut Play, family: Family, times: &[Time]) {
     play.add_workload(by_region, (play.setup.regions > 1).then_some(0));
     let second = (play.setup.regions > 1).then_some(1);
     play.add_workload(if second.is_some() { by_region } else { 0 }, second);
-    life::noise(play, 4);
+    // Two clusters have twice the noise.
+    life::noise(play, 4 * play.setup.regions);
     for (place, at) in times.iter().enumerate() {
         play.at(*at, move |play| change(play, family, place));
     }
@@ -55,8 +56,11 @@ fn change(play: &mut Play, family: Family, place: usize) {
                 play.after(wait, Play::undo);
             }
         }
+        // Between them, plain releases: what a canary is compared with.
+        CanaryAborted | CanaryPromoted | CanarySteps | Half if play.dice.chance(35) => up_or_back(play, 20),
         CanaryAborted | CanaryPromoted | CanarySteps => canary(play, family),
         Half => half(play),
+        FailedPulls | LateContent if play.dice.chance(35) => up_or_back(play, 20),
         FailedPulls | LateContent => failing(play, family),
         Prepull => {
             let image = next(play);
@@ -72,7 +76,7 @@ fn change(play: &mut Play, family: Family, place: usize) {
         Regions => {
             let image = next(play);
             play.open(super::record::Intent::Whole, image, &[0, 1]);
-            let wait = play.dice.hours(1, 4);
+            let wait = play.dice.hours(2, 7);
             play.after(wait, |play| play.follow(1));
         }
         ScaledDown => {
@@ -102,8 +106,13 @@ fn change(play: &mut Play, family: Family, place: usize) {
             up_or_back(play, 15);
         }
         RollbackLate | RollbackCached => up_or_back(play, 45),
+        MovedTag if play.dice.chance(25) => {
+            let image = life::rebuild(play);
+            play.deploy(image);
+        }
+        MovedTag => up_or_back(play, 35),
         Kitchen => kitchen(play),
-        AlwaysAsks | Crio | Dockerd | Pinned | MovedTag | Nested | Signatures | OddVersions | Together => {
+        AlwaysAsks | Crio | Dockerd | Podman | Pinned | Nested | Signatures | OddVersions | Together => {
             up_or_back(play, 35);
         }
         Plain | Scanners | Laptops | Runners | SlowLinks | CronSame | CronOlder | Jobs | SharedAddress
@@ -214,7 +223,7 @@ fn around(play: &mut Play, family: Family) {
                 life::cron(play, 0);
             }
         }
-        Plain | AlwaysAsks | Crio | Dockerd | RollbackSoon | RollbackLate | CanaryAborted
+        Plain | AlwaysAsks | Crio | Dockerd | Podman | RollbackSoon | RollbackLate | CanaryAborted
         | CanaryPromoted | CanarySteps | Half | FailedPulls | LateContent | SlowLinks | Prepull
         | SideBySide | Previews | Regions | SharedAddress | Mirror | ScaledDown | ScaledToZero
         | SlowRollout | MovedTag | Nested | SharedChild | Signatures | Together | TokenRotation

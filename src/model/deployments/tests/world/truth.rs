@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::image::Image;
 use super::play::Play;
 use super::record::{Intent, Opened, Shown};
 use crate::model::time::{Span, Time};
@@ -12,6 +13,8 @@ use crate::model::time::{Span, Time};
 pub(super) enum Kind {
     Initial,
     Upgrade,
+    /// The same version under another digest.
+    Rebuild,
     Rollback,
     Restore,
     /// A part got it, and lost it again.
@@ -88,7 +91,7 @@ impl Truth {
         }
         let mut truth = Self { changes, busy: Vec::new(), runs: record.runs.clone(), is_many };
         truth.show(&record.shown);
-        truth.name();
+        truth.name(&play.images);
         truth.busy = truth.changes.iter().map(|change| (change.started_at, change.finished_at)).collect();
         truth.busy.extend(record.absent.iter().map(|(from, until)| (*from, until.unwrap_or(end))));
         truth
@@ -119,13 +122,13 @@ impl Truth {
     }
 
     /// Names the kinds, as they were and as they look.
-    fn name(&mut self) {
+    fn name(&mut self, images: &[Image]) {
         let (mut ran, mut seen) = (BTreeSet::new(), BTreeSet::new());
         let (mut before, mut before_seen) = (None, None);
         for change in self.changes.iter_mut().filter(|change| !change.is_optional) {
             (change.from, change.from_seen) = (before, before_seen);
-            change.kind = kind(before, change.image, &ran);
-            change.kind_seen = kind(before_seen, change.image, &seen);
+            change.kind = kind(images, before, change.image, &ran);
+            change.kind_seen = kind(images, before_seen, change.image, &seen);
             ran.insert(change.image);
             before = Some(change.image);
             // Back to what an observer never saw leave: nothing shows it.
@@ -177,9 +180,10 @@ impl Truth {
     }
 }
 
-fn kind(before: Option<usize>, image: usize, ran: &BTreeSet<usize>) -> Kind {
+fn kind(images: &[Image], before: Option<usize>, image: usize, ran: &BTreeSet<usize>) -> Kind {
     match before {
         None => Kind::Initial,
+        Some(before) if before != image && images[before].version == images[image].version => Kind::Rebuild,
         Some(before) if image < before => Kind::Rollback,
         Some(_) if ran.contains(&image) => Kind::Restore,
         Some(_) => Kind::Upgrade,
