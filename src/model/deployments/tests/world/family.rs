@@ -114,7 +114,7 @@ impl Family {
             Self::SharedAddress => setup.one_address = true,
             Self::Mirror => {
                 (setup.has_mirror, setup.nodes) = (true, 20);
-                setup.replicas = dice.from(8, 16);
+                (setup.replicas, setup.asks_always) = (dice.from(8, 16), dice.chance(30));
             }
             Self::ScaledDown => setup.replicas = dice.from(10, 16),
             Self::SlowRollout => setup.ready_s = (60, 420),

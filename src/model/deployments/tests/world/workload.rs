@@ -43,7 +43,7 @@ impl Play {
         let is_whole = workload.limit.is_none_or(|limit| limit >= workload.replicas);
         let mut pods = self.pods.values().filter(|pod| pod.workload == Some(number));
         if is_whole && pods.all(|pod| pod.is_ready && pod.revision == workload.revision) {
-            self.record.finish(number, self.now);
+            self.record.finish(number, workload.image, self.now);
         }
     }
 
