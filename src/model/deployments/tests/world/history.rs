@@ -149,16 +149,14 @@ impl History {
                 *line = &service.images;
             }
         }
-        let lines = lines.into_iter();
-        lines
-            .flat_map(|(repository, images)| {
-                images
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, image)| image.is_released)
-                    .map(|(number, image)| release(repository, number, image))
-            })
-            .collect()
+        let mut releases = Vec::new();
+        for (repository, images) in lines {
+            for (number, image) in images.iter().enumerate().filter(|(_, image)| image.is_released) {
+                let is_rebuilt = images[..number].iter().any(|before| before.version == image.version);
+                releases.push(release(repository, number, image, is_rebuilt));
+            }
+        }
+        releases
     }
 
     pub(super) fn catalogue(&self) -> Catalogue {
@@ -170,7 +168,7 @@ impl History {
     }
 }
 
-fn release(repository: &Repository, number: usize, image: &Image) -> Registration {
+fn release(repository: &Repository, number: usize, image: &Image, is_rebuilt: bool) -> Registration {
     let change = Change {
         kind: ChangeKind::Fix,
         title: title(number),
@@ -182,7 +180,8 @@ fn release(repository: &Repository, number: usize, image: &Image) -> Registratio
     };
     Registration {
         digests: vec![image.digest()],
-        changes: vec![change],
+        // A rebuild brings nothing of its own.
+        changes: if is_rebuilt { Vec::new() } else { vec![change] },
         ..Registration::named(repository.clone(), &*image.version)
     }
 }

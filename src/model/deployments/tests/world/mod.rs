@@ -24,7 +24,9 @@ mod script;
 mod truth;
 mod workload;
 
+use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use claims::Claims;
 use family::Family;
@@ -41,33 +43,44 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// What came of all histories.
+/// What came of the histories of a kind.
 #[derive(Default)]
 struct Outcome {
-    whole: Score,
+    score: Score,
     claims: Claims,
     mistakes: Vec<String>,
-    misses: Vec<String>,
 }
 
-impl Outcome {
-    /// Plays the histories of a kind and adds what came of them.
-    fn play(&mut self, family: Family, seeds: std::ops::Range<u64>, is_fresh: bool) {
-        let mut score = Score::default();
-        for seed in seeds {
-            let history = History::new(family, seed);
-            if let Some(folder) = std::env::var_os("LANDFALL_TEST_WORLD_OUT") {
-                export::write(&history, Path::new(&folder)).unwrap();
-            }
-            let asked = history.ask();
-            score += &asked.score;
-            self.claims.append(asked.claims);
-            self.mistakes.extend(asked.mistakes);
+/// Plays the histories of a kind.
+fn play(family: Family, seeds: Range<u64>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for seed in seeds {
+        let history = History::new(family, seed);
+        if let Some(folder) = std::env::var_os("LANDFALL_TEST_WORLD_OUT") {
+            export::write(&history, Path::new(&folder)).unwrap();
         }
-        println!("{}", row(&family.name(), &score));
-        self.misses.extend(bars::misses(&family.name(), &score, is_fresh));
-        self.whole += &score;
+        let asked = history.ask();
+        outcome.score += &asked.score;
+        outcome.claims.append(asked.claims);
+        outcome.mistakes.extend(asked.mistakes);
     }
+    outcome
+}
+
+/// Plays all kinds, as many at once as there are processors.
+fn play_all(families: &[Family], seeds: &Range<u64>) -> Vec<(Family, Outcome)> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let take = || families.get(next.fetch_add(1, Ordering::Relaxed));
+        std::iter::from_fn(take).map(|family| (*family, play(*family, seeds.clone()))).collect::<Vec<_>>()
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut outcomes: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    outcomes.sort_by_key(|(family, _)| *family);
+    outcomes
 }
 
 #[test]
@@ -76,19 +89,25 @@ fn no_answer_lies() {
     let seeds = first..first + variable("LANDFALL_TEST_WORLD_SEEDS").unwrap_or(SEEDS);
     let is_fresh = seeds != (FIRST..FIRST + SEEDS);
     let only = std::env::var("LANDFALL_TEST_WORLD").unwrap_or_default();
+    let families: Vec<Family> =
+        Family::ALL.iter().copied().filter(|family| family.name().contains(&only)).collect();
+    let (mut whole, mut claims, mut mistakes, mut misses) =
+        (Score::default(), Claims::default(), Vec::new(), Vec::new());
     println!("{HEAD}");
-    let mut outcome = Outcome::default();
-    for family in Family::ALL.iter().filter(|family| family.name().contains(&only)) {
-        outcome.play(*family, seeds.clone(), is_fresh);
+    for (family, outcome) in play_all(&families, &seeds) {
+        println!("{}", row(&family.name(), &outcome.score));
+        misses.extend(bars::misses(&family.name(), &outcome.score, is_fresh));
+        whole += &outcome.score;
+        claims.append(outcome.claims);
+        mistakes.extend(outcome.mistakes);
     }
-    println!("{}\n\n{}", row("all", &outcome.whole), outcome.claims);
+    println!("{}\n\n{claims}", row("all", &whole));
     if std::env::var_os("LANDFALL_TEST_WORLD_MISTAKES").is_some() {
-        println!("{}", outcome.mistakes.join("\n"));
+        println!("{}", mistakes.join("\n"));
     }
-    let mut misses = outcome.misses;
     if only.is_empty() {
-        misses.extend(bars::misses("all", &outcome.whole, is_fresh));
-        misses.extend(bars::unreliable(&outcome.claims, is_fresh));
+        misses.extend(bars::misses("all", &whole, is_fresh));
+        misses.extend(bars::unreliable(&claims, is_fresh));
     }
     assert!(misses.is_empty(), "below the bars, and not known to be:\n{}", misses.join("\n"));
 }
