@@ -155,7 +155,7 @@ impl History {
         let found = finder.find(&query, |repository| *repository == service.repository, 5);
         let answer = questions::verify(state, &service.environment, &query, &found, at).answer;
         let truth = &service.truth;
-        let last = truth.whole().filter(|change| change.started_at <= at).next_back();
+        let last = truth.whole().rfind(|change| change.started_at <= at);
         let is_shown = last.is_some_and(|change| {
             change.is_observable && change.first.is_some_and(|first| first + Span::from_mins(10) <= at)
         });

@@ -70,20 +70,11 @@ fn of(service: &Service) -> Value {
 
 fn one(service: &Service, change: &Change) -> Value {
     let digest = |image: usize| service.images[image].digest();
-    let kind = match change.kind {
-        Kind::Aborted => "canary_aborted",
-        Kind::Beside => "preview",
-        Kind::Initial | Kind::Upgrade | Kind::Rebuild | Kind::Rollback | Kind::Restore
-            if change.is_optional =>
-        {
-            "rollout_aborted"
-        }
-        kind => word(kind),
-    };
+    let kind = word(change);
     let mut value = json!({
         "digest": digest(change.image), "version": service.images[change.image].version,
         "from": change.from.map(digest), "from_seen": change.from_seen.map(digest),
-        "kind": kind, "kind_seen": if change.is_observable { word(change.kind_seen) } else { "none" },
+        "kind": kind, "kind_seen": if change.is_observable { kind_word(change.kind_seen) } else { "none" },
         "kind_knowable": true, "started_at": change.started_at, "finished_at": change.finished_at,
         "observable": change.is_observable, "optional": change.is_optional, "weak": change.is_weak(),
         "first_evidence_at": change.first.filter(|_| change.is_observable), "also_at": change.also,
@@ -99,7 +90,16 @@ fn one(service: &Service, change: &Change) -> Value {
     value
 }
 
-fn word(kind: Kind) -> &'static str {
+/// The kind of a change; where it was given up, the way back is one.
+fn word(change: &Change) -> &'static str {
+    match change.kind {
+        Kind::GivenUp if change.from.is_some_and(|from| change.image < from) => "rollback",
+        Kind::GivenUp => "rollout_aborted",
+        kind => kind_word(kind),
+    }
+}
+
+fn kind_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Initial => "initial",
         Kind::Upgrade => "upgrade",
@@ -107,6 +107,7 @@ fn word(kind: Kind) -> &'static str {
         Kind::Rollback => "rollback",
         Kind::Restore => "restore",
         Kind::Aborted => "canary_aborted",
+        Kind::GivenUp => "rollout_aborted",
         Kind::Beside => "preview",
     }
 }

@@ -94,7 +94,7 @@ fn told(service: &Service, change: &Change, started_at: Time) -> ReplayedDeploym
         Kind::Rebuild => Told::Rebuild,
         Kind::Rollback => Told::Rollback,
         Kind::Restore => Told::Restore,
-        Kind::Upgrade | Kind::Aborted | Kind::Beside => Told::Upgrade,
+        Kind::Upgrade | Kind::Aborted | Kind::GivenUp | Kind::Beside => Told::Upgrade,
     };
     ReplayedDeployment {
         digest: service.images[change.image].digest(),

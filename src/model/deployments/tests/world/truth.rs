@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Restore,
     /// A part got it, and lost it again.
     Aborted,
+    /// A rollout that was given up before half of the pods had it, or the undoing of one.
+    GivenUp,
     /// One of several that run side by side.
     Beside,
 }
@@ -173,7 +175,7 @@ impl Truth {
         if self.is_busy(at) {
             return None;
         }
-        let change = self.whole().filter(|change| change.started_at <= at).next_back()?;
+        let change = self.whole().rfind(|change| change.started_at <= at)?;
         let grace = if change.is_weak() { Span::from_mins(180) } else { Span::from_mins(10) };
         let is_known = change.is_observable && change.first? + grace <= at;
         is_known.then_some(change)
@@ -193,12 +195,17 @@ fn kind(images: &[Image], before: Option<usize>, image: usize, ran: &BTreeSet<us
 fn change(opened: &Opened, until: Time, end: Time) -> Change {
     let is_part = opened.intent == Intent::Part;
     let is_optional = opened.intent == Intent::Beside || is_part && opened.promoted_at.is_none();
+    let kind = match opened.intent {
+        Intent::Whole => Kind::GivenUp,
+        Intent::Part => Kind::Aborted,
+        Intent::Beside => Kind::Beside,
+    };
     let part_until = opened.promoted_at.or(opened.ended_at).unwrap_or(end);
     Change {
         image: opened.image,
         from: opened.from,
-        kind: if is_part { Kind::Aborted } else { Kind::Beside },
-        kind_seen: Kind::Beside,
+        kind,
+        kind_seen: kind,
         from_seen: None,
         started_at: opened.at,
         finished_at: opened.finished_at.or(opened.ended_at).unwrap_or(until).min(until.max(opened.at)),
