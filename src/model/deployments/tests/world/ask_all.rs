@@ -42,9 +42,15 @@ impl History {
             for (service, claims) in self.services.iter().zip(&mut claims) {
                 let told = questions::replayed(&state, &service.environment, at);
                 self.ask_one(service, &told, at, &mut score, claims, &mut mistakes);
-                if self.is_catalogued && dice.chance(25) {
-                    let place = dice.roll(service.images.len());
-                    self.verify(service, &state, &finder, place, at, &mut score, &mut mistakes);
+                let place = dice.roll(service.images.len());
+                let asks = self.is_catalogued && dice.chance(25);
+                let lie = if asks { self.is_false_live(service, &state, &finder, place, at) } else { None };
+                score.verified += usize::from(lie.is_some());
+                if lie == Some(true) {
+                    score.false_live += 1;
+                    let version = &service.images[place].version;
+                    mistakes
+                        .push(format!("{:?} {} at {at} {version} is called live", self.family, self.seed));
                 }
             }
         }
@@ -136,21 +142,17 @@ impl History {
         }
     }
 
-    /// Asks whether the change of the image at `place` is live.
-    #[expect(clippy::too_many_arguments)]
-    fn verify(
+    /// Whether it is a lie that the change of the image at `place` is called live, if it is; nothing for an image that
+    /// is no release.
+    fn is_false_live(
         &self,
         service: &Service,
         state: &State,
         finder: &Finder,
         place: usize,
         at: Time,
-        score: &mut Score,
-        mistakes: &mut Vec<String>,
-    ) {
-        if !service.images[place].is_released {
-            return;
-        }
+    ) -> Option<bool> {
+        service.images[place].is_released.then_some(())?;
         let query = title(place);
         let found = finder.find(&query, |repository| *repository == service.repository, 5);
         let answer = questions::verify(state, &service.environment, &query, &found, at).answer;
@@ -163,11 +165,6 @@ impl History {
         let lacks = |running: &BTreeMap<usize, usize>| {
             !running.is_empty() && running.keys().all(|image| *image < place)
         };
-        score.verified += 1;
-        if answer == Standing::Live && is_shown && truth.running(at).is_some_and(lacks) {
-            score.false_live += 1;
-            let version = &service.images[place].version;
-            mistakes.push(format!("{:?} {} at {at} {version} is called live", self.family, self.seed));
-        }
+        Some(answer == Standing::Live && is_shown && truth.running(at).is_some_and(lacks))
     }
 }

@@ -44,8 +44,8 @@ impl Play {
     pub(super) fn before(&self) -> Option<usize> {
         let current = self.workloads[self.live].image;
         let whole = |opened: &&Opened| opened.finished_at.is_some() && opened.ended_at.is_none();
-        let images = self.record.opened.iter().filter(whole).map(|opened| opened.image);
-        images.filter(|image| Some(*image) != current).next_back()
+        let mut images = self.record.opened.iter().filter(whole).map(|opened| opened.image);
+        images.rfind(|image| Some(*image) != current)
     }
 
     pub(super) fn undo(&mut self) {

@@ -70,9 +70,8 @@ pub(super) fn parts(service: &Service) -> impl Iterator<Item = (Time, usize)> {
     service.truth.changes.iter().filter_map(|change| {
         let (from, until, rest) = change.part?;
         let from = from.max(change.first?);
-        let whole = service.truth.whole();
-        let before = whole.filter(|other| other.is_observable && other.started_at < change.started_at);
-        let is_known = before.last().is_some_and(|before| before.image == rest);
+        let was_seen = |other: &&Change| other.is_observable && other.started_at < change.started_at;
+        let is_known = service.truth.whole().rfind(was_seen).is_some_and(|before| before.image == rest);
         let length = until.since(from);
         (is_known && length >= Span::from_mins(10)).then(|| (from + Span::from_ms(length.ms() / 2), rest))
     })

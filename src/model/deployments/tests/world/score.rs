@@ -67,70 +67,80 @@ pub(super) fn number(service: &Service, digest: crate::model::oci::Digest) -> Op
     service.images.iter().position(|image| image.digest() == digest)
 }
 
-/// Compares what is told of a service with what was true. Mistakes go to `errors`, a line each.
+/// Compares what is told of a service with what was true. Mistakes go to `mistakes`, a line each.
 pub(super) fn compare(
     history: &History,
     service: &Service,
     told: Option<&ReplayedService>,
     score: &mut Score,
-    errors: &mut Vec<String>,
+    mistakes: &mut Vec<String>,
 ) {
-    let none = Vec::new();
-    let reports = told.map_or(&none, |told| &told.deployments);
+    let reports = told.map_or(&[][..], |told| &told.deployments);
     let matched = matches(service, reports);
-    let mut mistake = |text: String| errors.push(format!("{:?} {} {text}", history.family, history.seed));
+    let mut mistake = |text: String| {
+        mistakes.push(format!("{:?} {} {}: {text}", history.family, history.seed, service.environment));
+    };
     for (place, change) in required(service).enumerate() {
         let report = matched.iter().find(|(of, _)| *of == place).map(|(_, report)| &reports[*report]);
-        let is_rollback = change.kind == Kind::Rollback && change.kind_seen == Kind::Rollback;
-        let is_told = report.is_some_and(|report| report.kind == Told::Rollback);
-        score.happened += 1;
-        score.found += usize::from(report.is_some());
-        score.rollbacks += usize::from(is_rollback);
-        score.rollbacks_found += usize::from(is_rollback && is_told);
-        if is_told {
-            score.rollbacks_reported += 1;
-            score.rollbacks_right +=
-                usize::from(change.kind == Kind::Rollback || change.kind_seen == Kind::Rollback);
-        }
-        let what = format!(
-            "{} {:?} to {} at {}",
-            service.environment,
-            change.kind_seen,
-            service.images[change.image].version,
-            change.first.unwrap()
-        );
-        match report {
-            None => mistake(format!("missed {what}, {} pulls", change.proofs.len())),
-            Some(report) if is_rollback != is_told => mistake(format!("{what} told as {}", report.kind)),
-            Some(_) => {}
-        }
+        count_change(service, change, report, score, &mut mistake);
     }
     for (place, report) in reports.iter().enumerate() {
-        if matched.iter().any(|(_, of)| *of == place) {
+        let is_right = matched.iter().any(|(_, of)| *of == place);
+        if is_right || !is_tolerated(service, report) {
             score.reported += 1;
-            score.reported_right += 1;
-            continue;
+            score.reported_right += usize::from(is_right);
         }
-        if is_tolerated(service, report) {
-            continue;
+        if !is_right && !is_tolerated(service, report) {
+            count_wrong(service, report, score, &mut mistake);
         }
-        score.reported += 1;
-        score.rollbacks_reported += usize::from(report.kind == Told::Rollback);
-        let is_failed = service
-            .failures
-            .iter()
-            .any(|failure| failure.digest == report.digest && apart(failure.at, report.started_at) <= WINDOW);
-        score.failed += usize::from(is_failed);
-        mistake(format!(
-            "{} {} {} {} at {} is wrong{}",
-            service.environment,
-            report.kind,
-            report.version.as_deref().unwrap_or("?"),
-            report.state,
-            report.started_at,
-            if is_failed { ": its pull failed" } else { "" }
-        ));
     }
+}
+
+fn count_change(
+    service: &Service,
+    change: &Change,
+    report: Option<&ReplayedDeployment>,
+    score: &mut Score,
+    mistake: &mut impl FnMut(String),
+) {
+    let is_rollback = change.kind == Kind::Rollback && change.kind_seen == Kind::Rollback;
+    let may_be_one = change.kind == Kind::Rollback || change.kind_seen == Kind::Rollback;
+    let is_told = report.is_some_and(|report| report.kind == Told::Rollback);
+    score.happened += 1;
+    score.found += usize::from(report.is_some());
+    score.rollbacks += usize::from(is_rollback);
+    score.rollbacks_found += usize::from(is_rollback && is_told);
+    score.rollbacks_reported += usize::from(is_told);
+    score.rollbacks_right += usize::from(is_told && may_be_one);
+    let version = &service.images[change.image].version;
+    let at = change.first.map(|first| first.to_string()).unwrap_or_default();
+    let what = format!("{:?} to {version} at {at}", change.kind_seen);
+    match report {
+        None => mistake(format!("missed {what}, {} pulls", change.proofs.len())),
+        Some(report) if is_told != is_rollback && !(is_told && may_be_one) => {
+            mistake(format!("{what} told as {}", report.kind));
+        }
+        Some(_) => {}
+    }
+}
+
+fn count_wrong(
+    service: &Service,
+    report: &ReplayedDeployment,
+    score: &mut Score,
+    mistake: &mut impl FnMut(String),
+) {
+    score.rollbacks_reported += usize::from(report.kind == Told::Rollback);
+    let is_failed = service
+        .failures
+        .iter()
+        .any(|failure| failure.digest == report.digest && apart(failure.at, report.started_at) <= WINDOW);
+    score.failed += usize::from(is_failed);
+    let number = number(service, report.digest);
+    let version = number.map_or("an unknown image", |number| service.images[number].version.as_str());
+    let why = if is_failed { ": its pull failed" } else { "" };
+    let (kind, state, at) = (&report.kind, &report.state, report.started_at);
+    mistake(format!("{kind} to {version} {state} at {at} is wrong{why}"));
 }
 
 /// The changes that must be told.
