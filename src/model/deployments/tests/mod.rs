@@ -1,6 +1,5 @@
 //! Histories as sentences, properties of any history, and how often the answers are right.
 
-mod bar;
 mod bounds;
 mod clock;
 mod form;
@@ -8,3 +7,4 @@ mod histories;
 mod properties;
 mod sightings;
 mod story;
+mod world;
