@@ -5,12 +5,14 @@
 mod deploy;
 
 use super::search::is_certain;
+use super::seen::{age, as_last_seen};
 use super::views::side_names;
+use crate::model::oci::Repository;
 use crate::model::quotes::quoted;
 use crate::wire::{
     Ahead, Certainty, Changes, Comparison, Deployment, Environment, Evidence, Image, Match, Missing,
-    NewToken, Release, ReleaseChange, ReleaseRef, Running, SearchMatch, Searched, ServiceChange, Standing,
-    Timeline, Token, Verified,
+    NewToken, Release, ReleaseChange, ReleaseRef, Running, SearchMatch, Searched, Seen, ServiceChange,
+    Standing, Timeline, Token, Verified,
 };
 
 pub use deploy::deploy;
@@ -113,19 +115,27 @@ pub fn running(running: &Running) -> String {
     let services = lines(&running.services, |one| {
         let ran = Image { digest: one.digest, version: one.version.clone(), release_id: None };
         format!(
-            "{} {} since {} ({}, {}; last seen {})",
+            "{} {} since {} ({}, {}; last seen {}, at {})",
             name(one.repository.as_str()),
             image(&ran),
             one.since,
             word(one.state.as_str()),
             word(one.confidence.as_str()),
-            one.last_seen_at
+            age(&one.seen),
+            one.seen.last_seen_at
         )
     });
     let failing = lines(&running.failing, |one| {
         format!("{} cannot be pulled: {}", name(one.repository.as_str()), one.cause)
     });
-    format!("{env} was last seen to run:{services}{failing}")
+    let seen = seen(running.services.iter().map(|one| (&one.repository, &one.seen)));
+    format!("{env} was last seen to run:{services}{failing}{seen}")
+}
+
+/// Ages of the services and what silence hides, on a line of its own; empty where nothing runs.
+fn seen<'a>(services: impl Iterator<Item = (&'a Repository, &'a Seen)>) -> String {
+    let told = as_last_seen(services.map(|(repository, seen)| (name(repository.as_str()), seen)));
+    if told.is_empty() { told } else { format!("\n{told}") }
 }
 
 /// One deployment in a line.
@@ -185,8 +195,9 @@ pub fn comparison(comparison: &Comparison) -> String {
 /// Releases that an environment lacks.
 pub fn missing(missing: &Missing) -> String {
     let env = &missing.environment;
+    let seen = seen(missing.services.iter().map(|one| (&one.repository, &one.seen)));
     if missing.up_to_date {
-        return format!("{env} is up to date, as far as releases are known.");
+        return format!("{env} is up to date, as far as releases are known.{seen}");
     }
     let behind = missing.services.iter().filter(|one| !one.up_to_date);
     let services = lines(behind, |one| {
@@ -199,7 +210,7 @@ pub fn missing(missing: &Missing) -> String {
             one.fixes
         )
     });
-    format!("{env} is not up to date:{services}")
+    format!("{env} is not up to date:{services}{seen}")
 }
 
 /// A change and its number.
@@ -239,7 +250,8 @@ pub fn verified(verified: &Verified) -> String {
                     word(one.state.as_str())
                 )
             });
-            format!("{answer} in {env}{since}: {}.{services}", matched(best))
+            let seen = seen(best.services.iter().map(|one| (&one.repository, &one.seen)));
+            format!("{answer} in {env}{since}: {}.{services}{seen}", matched(best))
         }
         (_, None) => format!("{answer} in {env}{since}."),
     }
@@ -279,10 +291,12 @@ pub fn searched(searched: &Searched) -> String {
 
 /// A release: its changes, and where it runs.
 pub fn release(release: &Release) -> String {
+    let seen = as_last_seen(release.environments.iter().flatten().map(|it| (it.name.to_string(), &it.seen)));
+    let seen = if seen.is_empty() { seen } else { format!(" ({seen})") };
     let places: Vec<&str> = release.environments.iter().flatten().map(|it| it.name.as_str()).collect();
     let places = if places.is_empty() { "no environment".to_owned() } else { places.join(", ") };
     format!(
-        "{} {} ({}) runs in {places}; {}:{}",
+        "{} {} ({}) runs in {places}{seen}; {}:{}",
         name(release.repository.as_str()),
         name(&release.version),
         name(&release.id),

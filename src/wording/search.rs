@@ -1,6 +1,7 @@
 //! Changes that were described loosely, in sentences.
 
-use super::views::lacks;
+use super::seen::as_last_seen;
+use super::views::{further, lacks};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
@@ -32,7 +33,14 @@ pub fn verified(verified: &Verified) -> String {
         ),
         (_, Some(found)) => stands(env, found),
     };
-    said + &lacks(&[&verified.incomplete])
+    said + &further(age_of(verified)) + &lacks(&[&verified.incomplete])
+}
+
+/// Age of the answer in words; empty where it rests on no pulls.
+pub fn age_of(verified: &Verified) -> String {
+    let services = verified.matches.first().filter(|_| is_certain(verified)).map(|best| &best.services);
+    let seen = services.into_iter().flatten();
+    as_last_seen(seen.map(|service| (service.repository.to_string(), &service.seen)))
 }
 
 /// True where it is certain which change is meant. An answer that is certain rests on pulls, and says how sure they make it.

@@ -1,5 +1,6 @@
 //! Views in two or three sentences: versions, times and counts first, for people who asked in words.
 
+use super::seen::{age, as_last_seen};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{
@@ -16,6 +17,11 @@ pub fn lacks(parts: &[&Option<Incomplete>]) -> String {
     if texts.is_empty() { String::new() } else { format!(" Not everything is known: {}.", texts.join("; ")) }
 }
 
+/// A further sentence, where there is one.
+pub(super) fn further(sentence: String) -> String {
+    if sentence.is_empty() { sentence } else { format!(" {sentence}") }
+}
+
 /// Running services in words; of `repository` alone where one is named.
 pub fn running(running: &Running, repository: Option<&str>) -> String {
     let env = &running.environment;
@@ -26,7 +32,9 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         .collect();
     let told = services.iter().map(|service| {
         let version = service.version.clone().unwrap_or_else(|| service.digest.short());
-        format!("{} {version} since {}", service.repository, day(service.since))
+        let seen =
+            if services.len() > 1 { format!(", last seen {}", age(&service.seen)) } else { String::new() };
+        format!("{} {version} since {}{seen}", service.repository, day(service.since))
     });
     let told = listed(told);
     let failing = match running.failing.len() {
@@ -40,12 +48,14 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         (1, _) => format!("{env} runs {told}.{failing}"),
         (count, _) => format!("{env} runs {count} services: {told}.{failing}"),
     };
-    said + &lacks(&[&running.incomplete])
+    let seen = services.iter().map(|service| (service.repository.to_string(), &service.seen));
+    said + &further(as_last_seen(seen)) + &lacks(&[&running.incomplete])
 }
 
 /// Missing releases in words.
 pub fn missing(missing: &Missing) -> String {
-    missing_services(missing) + &lacks(&[&missing.incomplete])
+    let seen = missing.services.iter().map(|service| (service.repository.to_string(), &service.seen));
+    missing_services(missing) + &further(as_last_seen(seen)) + &lacks(&[&missing.incomplete])
 }
 
 fn missing_services(missing: &Missing) -> String {
@@ -183,8 +193,10 @@ pub fn release(release: &Release) -> String {
         0 => "It runs in no environment that is tracked".to_owned(),
         _ => format!("It runs in {}", listed(places.into_iter())),
     };
+    let seen = release.environments.iter().flatten().map(|place| (place.name.to_string(), &place.seen));
+    let seen = further(as_last_seen(seen));
     format!(
-        "{} {} ({}): {}. {runs}.{requests}",
+        "{} {} ({}): {}. {runs}.{seen}{requests}",
         release.repository,
         release.version,
         day(release.created_at),
@@ -197,7 +209,10 @@ pub fn release_there(release: &Release, env: &str) -> String {
     let (repository, version) = (&release.repository, &release.version);
     let place = release.environments.iter().flatten().find(|place| place.name.as_str() == env);
     match place {
-        Some(place) => format!("{repository} {version} runs in {env} since {}.", place.since),
+        Some(place) => {
+            let seen = further(as_last_seen([(env.to_owned(), &place.seen)]));
+            format!("{repository} {version} runs in {env} since {}.{seen}", place.since)
+        }
         None => format!("{repository} {version} does not run in {env}. {}", self::release(release)),
     }
 }
@@ -228,7 +243,7 @@ fn services(count: usize) -> String {
 }
 
 /// The first of them, and how many more.
-fn listed(parts: impl Iterator<Item = String>) -> String {
+pub(super) fn listed(parts: impl Iterator<Item = String>) -> String {
     let parts: Vec<String> = parts.collect();
     match parts.len().checked_sub(NAMED_MAX) {
         None | Some(0) => parts.join("; "),

@@ -133,7 +133,7 @@ impl Answer {
             running: Label::from(&service.running),
             state: Badge::of(service.state.as_str()),
             since: service.since.map(|at| When::new(at, now)),
-            seen: When::new(service.last_seen_at, now),
+            seen: When::new(service.seen.last_seen_at, now),
             deployment_id: service.deployment_id.clone(),
         };
         Self {
