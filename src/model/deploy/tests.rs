@@ -1,5 +1,7 @@
 //! Plans over short histories: which release is meant, what it would do, what becomes of it.
 
+mod followed;
+
 use std::ops::RangeInclusive;
 
 use super::*;
@@ -259,86 +261,6 @@ fn a_release_without_a_digest_goes_by_its_tag() {
     assert_eq!(planned.image, format!("{HOST}/shop/payment:v2.0.0"));
     assert_eq!(planned.kind, DeployKind::Upgrade);
     assert!(kinds(&planned).contains(&DeployWarningKind::DigestUnknown));
-}
-
-#[test]
-fn a_plan_is_followed_from_its_first_pull_until_it_settles() {
-    let mut story = Story::new();
-    story.rolls_out("v1.0.0");
-    let planned = story.planned("v1.1.0");
-    story.act(Action::DeployPlanned(Box::new(planned)));
-    assert_eq!(story.followed().state, DeployState::Planned);
-    story.now = story.now + Span::from_mins(31);
-    let late = story.followed();
-    assert_eq!(late.state, DeployState::NotSeen);
-    assert!(late.causes[0].contains("were not run"), "{:?}", late.causes);
-
-    let before = story.now;
-    story.rolls_out("v1.1.0");
-    let settled = story.followed();
-    assert_eq!(settled.state, DeployState::Settled);
-    assert!(settled.observed_at > Some(before) && settled.settled_at > settled.observed_at);
-    assert!(settled.deployment_id.unwrap().starts_with("dep_"));
-    story.now = before + Span::from_secs(20);
-    assert_eq!(story.followed().state, DeployState::Observed);
-}
-
-/// A deploy of v1.1.0 over v1.0.0, and what is pulled after it.
-fn deployed(and_then: impl FnOnce(&mut Story)) -> Deploy {
-    let mut story = Story::new();
-    story.rolls_out("v1.0.0");
-    let planned = story.planned("v1.1.0");
-    story.act(Action::DeployPlanned(Box::new(planned)));
-    story.pulled("v1.1.0", 1..=3);
-    and_then(&mut story);
-    story.now = story.now + Span::from_mins(30);
-    story.followed()
-}
-
-#[test]
-fn a_deploy_is_settled_only_while_no_other_image_was_seen_after_it() {
-    let settled = deployed(|_| ());
-    assert_eq!((settled.state, settled.age_s), (DeployState::Settled, Some(1800)));
-    assert!(settled.caveat.unwrap().contains("would not show"));
-    type Then = fn(&mut Story);
-    let spoken_against: [(&str, &str, Then); 4] = [
-        ("the old file is applied again at once; one node of three lacks it", "v1.0.0", |story| {
-            story.pulled("v1.0.0", 1..=1);
-        }),
-        ("the old image is back after an hour", "v1.0.0", |story| {
-            story.now = story.now + Span::from_mins(60);
-            story.pulled("v1.0.0", 1..=3);
-        }),
-        ("a further one follows", "v1.2.0", |story| {
-            story.now = story.now + Span::from_mins(60);
-            story.rolls_out("v1.2.0");
-        }),
-        ("the old image is back, and a node shows it that never had it", "v1.0.0", |story| {
-            story.now = story.now + Span::from_mins(60);
-            story.pulled("v1.0.0", 4..=4);
-        }),
-    ];
-    for (what, version, then) in spoken_against {
-        let deploy = deployed(then);
-        assert_eq!((deploy.state, deploy.settled_at), (DeployState::Observed, None), "{what}");
-        let other = deploy.seen_after.unwrap_or_else(|| panic!("{what}"));
-        assert_eq!(other.image.version.as_deref(), Some(version), "{what}");
-    }
-    let stands: [(&str, Then); 2] = [
-        ("an old pod starts again during the rollout", |story| {
-            story.pulled("v1.0.0", 4..=4);
-            story.pulled("v1.1.0", 4..=4);
-        }),
-        ("the old image was back, and this one came again", |story| {
-            story.now = story.now + Span::from_mins(60);
-            story.rolls_out("v1.0.0");
-            story.rolls_out("v1.1.0");
-        }),
-    ];
-    for (what, then) in stands {
-        let deploy = deployed(then);
-        assert_eq!((deploy.state, deploy.seen_after), (DeployState::Settled, None), "{what}");
-    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Catalogue, Registration};
 use crate::model::time::{Span, Time};
 use crate::model::words::word;
-use crate::wire;
+use crate::wire::{self, Seen};
 
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
@@ -116,6 +116,9 @@ fn an_answer_says_how_old_it_is_and_what_silence_hides() {
     let fresh = seen(&[&once], 10);
     assert_eq!((fresh.last_seen_at, fresh.age_s), (once[2].at, 560));
     assert_eq!(fresh.unconfirmed_since, None, "within the settle time");
+    let state = folded([once.clone()]);
+    let last = running(&state, &env("production"), once[2].at + Span::from_mins(10)).services.remove(0);
+    assert_eq!((last.seen.age_s, last.seen.unconfirmed_since), (600, None), "the settle time is over then");
     assert!(
         fresh.caveat.unwrap().contains("a rollback to an image that the nodes still have would not show")
     );
@@ -140,6 +143,10 @@ fn an_answer_that_rests_on_several_services_is_as_old_as_the_oldest() {
     assert_eq!(together, services[1].seen);
     assert_eq!(services[0].seen.unconfirmed_since, None);
     assert_ne!(services[0].seen.caveat, services[1].seen.caveat);
+    // Where the oldest would have been heard of, another one would not.
+    let older = Seen { age_s: 0, last_seen_at: after(0), ..services[0].seen.clone() };
+    let together = seen::together([&older, &services[1].seen].into_iter()).unwrap();
+    assert_eq!((together.last_seen_at, together.caveat), (after(0), services[1].seen.caveat.clone()));
 }
 
 #[test]
