@@ -2,6 +2,7 @@
 //!
 //! What comes from outside (titles, versions, names of programs) stands between quotes that it cannot end.
 
+mod access;
 mod deploy;
 
 use super::search::is_certain;
@@ -10,11 +11,12 @@ use super::views::side_names;
 use crate::model::oci::Repository;
 use crate::model::quotes::quoted;
 use crate::wire::{
-    Ahead, Certainty, Changes, Comparison, Deployment, Environment, Evidence, Image, Match, Missing,
-    NewToken, Release, ReleaseChange, ReleaseRef, Running, SearchMatch, Searched, Seen, ServiceChange,
-    Standing, Timeline, Token, Verified,
+    Ahead, Certainty, Changes, Comparison, Deployment, Evidence, Image, Match, Missing, Release,
+    ReleaseChange, ReleaseRef, Running, SearchMatch, Searched, Seen, ServiceChange, Standing, Timeline,
+    Verified,
 };
 
+pub use access::{environment, environments, new_token, tokens};
 pub use deploy::deploy;
 
 /// Things that a text names before it only counts.
@@ -59,51 +61,6 @@ fn lines<T>(things: impl IntoIterator<Item = T>, line: impl Fn(T) -> String) -> 
         text.push_str(&format!("\n- and {more} more"));
     }
     text
-}
-
-/// Environments, and what landed in each last.
-pub fn environments(all: &[Environment]) -> String {
-    if all.is_empty() {
-        return "There is no environment yet; make one with create_environment.".to_owned();
-    }
-    let line = |one: &Environment| {
-        let last =
-            one.latest_deployment.as_ref().map_or_else(|| "nothing was pulled yet".to_owned(), summary);
-        format!("{}: {last}", one.name)
-    };
-    format!("{}:{}", counted(all.len(), "environment"), lines(all, line))
-}
-
-/// One environment, and what to do next with it.
-pub fn environment(environment: &Environment) -> String {
-    let next =
-        if environment.tokens_active == 0 { " It has no token yet: create_token makes one." } else { "" };
-    format!("The environment {} is there.{next}", environment.name)
-}
-
-/// Tokens, and how they are used.
-pub fn tokens(all: &[Token]) -> String {
-    let line = |one: &Token| {
-        let state = if one.revoked_at.is_none() { "" } else { ", revoked" };
-        format!(
-            "{} {} ({}{state}), {} pulls",
-            name(one.id.as_str()),
-            quoted(&one.name),
-            word(one.kind.as_str()),
-            one.pulls
-        )
-    };
-    format!("{}.{}", counted(all.len(), "token"), lines(all, line))
-}
-
-/// A new token, without its secret.
-pub fn new_token(token: &NewToken) -> String {
-    format!(
-        "The token {} of {} is made. Its secret is in `secret` of the structured answer and in its commands, this once: \
-         `kubectl` stores it in a cluster. Show it to nobody but the person who asked.",
-        name(token.id.as_str()),
-        token.username
-    )
 }
 
 /// Running services, and what cannot be pulled.
