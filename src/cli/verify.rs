@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::answers::sentence;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, dim, plain, word};
@@ -11,7 +12,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
 use crate::wire::{Certainty, EnvironmentStanding, ReleaseChange, ReleaseRef, Searched, Standing, Verified};
-use crate::wording::age;
+use crate::wording::{age, as_last_seen};
 
 /// Matches that `search` shows unless told.
 const LIMIT: u16 = 10;
@@ -141,7 +142,9 @@ impl SearchArgs {
                 client,
                 matches.map(|it| (it.score, &it.change, &it.release, &it.environments[..])),
             );
-            client.output.print(&format!("{heading}{table}"))?;
+            let seen = searched.matches.iter().flat_map(|it| &it.environments);
+            let seen = sentence(&as_last_seen(seen.map(|it| (it.name.to_string(), &it.seen))));
+            client.output.print(&format!("{heading}{table}{seen}"))?;
         }
         Ok(if searched.certainty == Certainty::No { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

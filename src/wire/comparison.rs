@@ -87,6 +87,12 @@ pub struct ComparedService {
     /// The image that the right side runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right: Option<Image>,
+    /// Age of the left image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_seen: Option<Seen>,
+    /// Age of the right image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right_seen: Option<Seen>,
     /// The relation of the two sides.
     pub relation: Ahead,
     /// The releases that one side has and the other lacks, in publishing order.

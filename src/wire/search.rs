@@ -148,4 +148,7 @@ pub struct EnvironmentStanding {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
+    /// Age of that: when the service of it that was silent for longest was last seen.
+    #[serde(flatten)]
+    pub seen: Seen,
 }

@@ -6,7 +6,7 @@ mod access;
 mod deploy;
 
 use super::search::is_certain;
-use super::seen::{age, as_last_seen};
+use super::seen::{age, as_last_seen, compared_as_last_seen};
 use super::views::side_names;
 use crate::model::oci::Repository;
 use crate::model::quotes::quoted;
@@ -91,8 +91,12 @@ pub fn running(running: &Running) -> String {
 
 /// Ages of the services and what silence hides, on a line of its own; empty where nothing runs.
 fn seen<'a>(services: impl Iterator<Item = (&'a Repository, &'a Seen)>) -> String {
-    let told = as_last_seen(services.map(|(repository, seen)| (name(repository.as_str()), seen)));
-    if told.is_empty() { told } else { format!("\n{told}") }
+    on_a_line(as_last_seen(services.map(|(repository, seen)| (name(repository.as_str()), seen))))
+}
+
+/// A sentence on a line of its own, where there is one.
+fn on_a_line(sentence: String) -> String {
+    if sentence.is_empty() { sentence } else { format!("\n{sentence}") }
 }
 
 /// One deployment in a line.
@@ -146,7 +150,8 @@ pub fn comparison(comparison: &Comparison) -> String {
         };
         format!("{}: {} and {}; {relation}", name(one.repository.as_str()), side(&one.left), side(&one.right))
     });
-    format!("{left} and {right}:{services}")
+    let seen = on_a_line(compared_as_last_seen(comparison));
+    format!("{left} and {right}:{services}{seen}")
 }
 
 /// Releases that an environment lacks.
@@ -239,11 +244,15 @@ pub fn searched(searched: &Searched) -> String {
         }
     };
     let line = |one: &SearchMatch| {
-        let places = one.environments.iter().map(|it| format!("{}: {}", it.name, word(it.state.as_str())));
-        let places = places.collect::<Vec<_>>().join(", ");
-        format!("{} [{places}]", shipped(&one.change, &one.release))
+        let places = one.environments.iter();
+        let places = places
+            .map(|it| format!("{}: {}, last seen {}", it.name, word(it.state.as_str()), age(&it.seen)))
+            .collect::<Vec<_>>();
+        format!("{} [{}]", shipped(&one.change, &one.release), places.join("; "))
     };
-    format!("{heading}:{}", lines(&searched.matches, line))
+    let seen = searched.matches.iter().flat_map(|one| &one.environments);
+    let seen = on_a_line(as_last_seen(seen.map(|it| (it.name.to_string(), &it.seen))));
+    format!("{heading}:{}{seen}", lines(&searched.matches, line))
 }
 
 /// A release: its changes, and where it runs.

@@ -15,7 +15,7 @@ pub use asked::{
     unknown_release,
 };
 pub use search::{registered_later, searched, verified};
-pub use seen::{age, as_last_seen, deploy_seen};
+pub use seen::{age, as_last_seen, compared_as_last_seen, deploy_seen};
 pub use views::{
     changes, comparison, history, lacks, missing, release, release_there, rollbacks, running, side_names,
 };

@@ -120,5 +120,6 @@ fn found(found: &SearchMatch) -> String {
     let places = places.collect::<Vec<_>>().join(", ");
     let places = if places.is_empty() { String::new() } else { format!(" {places}.") };
     let release = &found.release;
-    format!("{} came with {} {}.{places}", quoted(&found.change), release.repository, release.version)
+    let seen = further(as_last_seen(found.environments.iter().map(|it| (it.name.to_string(), &it.seen))));
+    format!("{} came with {} {}.{places}{seen}", quoted(&found.change), release.repository, release.version)
 }

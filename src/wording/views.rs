@@ -1,6 +1,6 @@
 //! Views in two or three sentences: versions, times and counts first, for people who asked in words.
 
-use super::seen::{age, as_last_seen};
+use super::seen::{age, as_last_seen, compared_as_last_seen};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{
@@ -85,7 +85,9 @@ fn missing_services(missing: &Missing) -> String {
 
 /// Differences of two environments in words.
 pub fn comparison(comparison: &Comparison) -> String {
-    compared(comparison) + &lacks(&[&comparison.left_incomplete, &comparison.right_incomplete])
+    compared(comparison)
+        + &further(compared_as_last_seen(comparison))
+        + &lacks(&[&comparison.left_incomplete, &comparison.right_incomplete])
 }
 
 fn compared(comparison: &Comparison) -> String {

@@ -21,7 +21,7 @@ use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Named, Relation, Release};
 use crate::model::search::{Band, Found, Hit, Matched, Way};
 use crate::model::time::Time;
-use crate::wire::{Match, MatchedWord, ReleaseRef, ServiceStanding, Verified};
+use crate::wire::{Match, MatchedWord, ReleaseRef, Seen, ServiceStanding, Verified};
 
 /// A change that may be meant.
 pub(super) struct Candidate {
@@ -135,9 +135,11 @@ impl<'a> Standings<'a> {
     }
 
     /// Where a change stands that `carriers` list, if a service of their repositories runs here.
-    pub(super) fn standing(&self, carriers: &[&Release]) -> Option<(Standing, Option<Time>)> {
+    pub(super) fn standing(&self, carriers: &[&Release]) -> Option<(Standing, Option<Time>, Seen)> {
         let services = self.services(carriers);
-        (!services.is_empty()).then(|| together(&services))
+        let seen = seen::together(services.iter().map(|service| &service.view.seen))?;
+        let (standing, since) = together(&services);
+        Some((standing, since, seen))
     }
 
     fn services(&self, carriers: &[&Release]) -> Vec<ServiceMatch> {
