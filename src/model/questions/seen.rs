@@ -16,8 +16,10 @@ use crate::wire::{Seen, SeenAfter};
 
 /// Caveat where caches hide ways back.
 const CACHES_HIDE: &str = "a rollback to an image that the nodes still have would not show";
-/// Caveat where every start is heard of.
-const STARTS_ASK: &str = "the nodes ask for it at each start, so a rollback would show; a removal would not";
+/// Caveat where starts are heard of. One request of a node that holds the image is no proof that all ask: a kubelet asks
+/// once, too, when its pull secret was made anew.
+const STARTS_ASK: &str =
+    "nodes asked for it although they have it, so a rollback would likely show; a removal would not";
 
 impl ServiceAt<'_> {
     /// Age of what is known of the image that runs; `gap_at` is when observations of the environment were last missing.
