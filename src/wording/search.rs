@@ -37,7 +37,7 @@ pub fn verified(verified: &Verified) -> String {
 }
 
 /// Age of the answer in words; empty where it rests on no pulls.
-pub fn age_of(verified: &Verified) -> String {
+fn age_of(verified: &Verified) -> String {
     let services = verified.matches.first().filter(|_| is_certain(verified)).map(|best| &best.services);
     let seen = services.into_iter().flatten();
     as_last_seen(seen.map(|service| (service.repository.to_string(), &service.seen)))
