@@ -6,8 +6,8 @@ mod access;
 mod deploy;
 
 use super::search::is_certain;
-use super::seen::{age, as_last_seen, compared_as_last_seen};
-use super::views::side_names;
+use super::seen::{age, as_last_seen};
+use super::views::{compared_as_last_seen, side_names};
 use crate::model::oci::Repository;
 use crate::model::quotes::quoted;
 use crate::wire::{
@@ -257,12 +257,12 @@ pub fn searched(searched: &Searched) -> String {
 
 /// A release: its changes, and where it runs.
 pub fn release(release: &Release) -> String {
-    let seen = as_last_seen(release.environments.iter().flatten().map(|it| (it.name.to_string(), &it.seen)));
-    let seen = if seen.is_empty() { seen } else { format!(" ({seen})") };
+    let seen = release.environments.iter().flatten().map(|it| (it.name.to_string(), &it.seen));
+    let seen = on_a_line(as_last_seen(seen));
     let places: Vec<&str> = release.environments.iter().flatten().map(|it| it.name.as_str()).collect();
     let places = if places.is_empty() { "no environment".to_owned() } else { places.join(", ") };
     format!(
-        "{} {} ({}) runs in {places}{seen}; {}:{}",
+        "{} {} ({}) runs in {places}; {}:{}{seen}",
         name(release.repository.as_str()),
         name(&release.version),
         name(&release.id),

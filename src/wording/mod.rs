@@ -6,6 +6,7 @@
 
 pub mod agent;
 mod asked;
+mod listed;
 mod search;
 mod seen;
 mod views;
@@ -15,9 +16,10 @@ pub use asked::{
     unknown_release,
 };
 pub use search::{registered_later, searched, verified};
-pub use seen::{age, as_last_seen, compared_as_last_seen, deploy_seen};
+pub use seen::{age, as_last_seen, deploy_seen};
 pub use views::{
-    changes, comparison, history, lacks, missing, release, release_there, rollbacks, running, side_names,
+    changes, compared_as_last_seen, comparison, history, lacks, missing, release, release_there, rollbacks,
+    running, side_names,
 };
 
 use crate::model::time::Time;

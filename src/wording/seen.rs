@@ -1,11 +1,9 @@
 //! Age of an answer in words: when what it rests on was last seen, and what silence since then would hide. Ages are counted
 //! from the time that the answer is about.
 
-use super::views::listed;
-use crate::model::names::EnvironmentName;
-use crate::model::oci::Repository;
+use super::listed::listed;
 use crate::model::time::{Span, Time, ago};
-use crate::wire::{Comparison, Deploy, Seen};
+use crate::wire::{Deploy, Seen};
 
 /// "5 min ago": the age of a sighting when the answer was given.
 pub fn age(seen: &Seen) -> String {
@@ -40,16 +38,6 @@ pub fn as_last_seen<'a>(services: impl IntoIterator<Item = (String, &'a Seen)>) 
         format!("{of} last seen {up_to}{}; {caveat}.", age(oldest))
     });
     sentences.collect::<Vec<_>>().join(" ")
-}
-
-/// The same of both sides of a comparison.
-pub fn compared_as_last_seen(comparison: &Comparison) -> String {
-    let of = |repository: &Repository, side: &EnvironmentName| format!("{repository} in {side}");
-    as_last_seen(comparison.services.iter().flat_map(|service| {
-        let left = service.left_seen.iter().map(|seen| (of(&service.repository, &comparison.left), seen));
-        let right = service.right_seen.iter().map(|seen| (of(&service.repository, &comparison.right), seen));
-        left.chain(right)
-    }))
 }
 
 /// How far the pulls bear a deploy out: its age, or the image that was seen after it. Empty before it was seen.

@@ -1,15 +1,13 @@
 //! Views in two or three sentences: versions, times and counts first, for people who asked in words.
 
-use super::seen::{age, as_last_seen, compared_as_last_seen};
+use super::listed::listed;
+use super::seen::{age, as_last_seen};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{
     Ahead, Changes, Comparison, History, Image, Incomplete, Kind, Missing, Release, Running, RunningService,
     ServiceChange,
 };
-
-/// Parts of a sentence at most; the rest is counted.
-const NAMED_MAX: usize = 12;
 
 /// Gaps of answers, as a further sentence; empty where they lack nothing.
 pub fn lacks(parts: &[&Option<Incomplete>]) -> String {
@@ -130,6 +128,17 @@ fn compared(comparison: &Comparison) -> String {
     )
 }
 
+/// Age of both sides of a comparison, and what silence hides.
+pub fn compared_as_last_seen(comparison: &Comparison) -> String {
+    let (left, right) = side_names(comparison);
+    as_last_seen(comparison.services.iter().flat_map(|service| {
+        let of = |side: &str| format!("{} in {side}", service.repository);
+        let left = service.left_seen.iter().map(|seen| (of(&left), seen)).collect::<Vec<_>>();
+        let right = service.right_seen.iter().map(|seen| (of(&right), seen)).collect::<Vec<_>>();
+        left.into_iter().chain(right)
+    }))
+}
+
 /// Names of the two sides: two moments are named with the sides that they belong to.
 pub fn side_names(comparison: &Comparison) -> (String, String) {
     let side = |name: &EnvironmentName, at: Time| match comparison.left_at == comparison.right_at {
@@ -242,13 +251,4 @@ fn day(at: Time) -> String {
 
 fn services(count: usize) -> String {
     if count == 1 { "1 service".to_owned() } else { format!("{count} services") }
-}
-
-/// The first of them, and how many more.
-pub(super) fn listed(parts: impl Iterator<Item = String>) -> String {
-    let parts: Vec<String> = parts.collect();
-    match parts.len().checked_sub(NAMED_MAX) {
-        None | Some(0) => parts.join("; "),
-        Some(more) => format!("{}; and {more} more", parts[..NAMED_MAX].join("; ")),
-    }
 }

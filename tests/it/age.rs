@@ -2,6 +2,7 @@
 
 use landfall::clock::now;
 use landfall::model::act::{Action, Actor};
+use landfall::model::deploy::Planned;
 use landfall::model::event::TokenId;
 use landfall::model::time::{Span, Time};
 use serde_json::{Value, json};
@@ -57,9 +58,9 @@ async fn deployed(server: &Server, minutes: i64) -> String {
     let wish = json!({"environment": "production", "version": "v2.0.0"});
     let plan = server.post("/api/v1/deploy", wish).await.json();
     let view = server.log.view();
-    let mut planned = view.deploys.with_id(plan["id"].as_str().unwrap()).unwrap().planned.clone();
-    planned.id = "dpl_0123456789ab".to_owned();
-    let id = planned.id.clone();
+    let followed = view.deploys.with_id(plan["id"].as_str().unwrap()).unwrap();
+    let id = "dpl_0123456789ab".to_owned();
+    let planned = Planned { id: id.clone(), ..Planned::clone(&followed.planned) };
     let planned = Action::DeployPlanned(Box::new(planned)).by(Actor::default(), ago(minutes));
     server.log.append(planned).await.unwrap();
     pulled(server, &token, minutes, 2).await;
