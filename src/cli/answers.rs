@@ -15,8 +15,12 @@ pub fn heading(at: Option<Time>) -> String {
 
 /// A line that says what an answer may lack; empty where it lacks nothing.
 pub fn lacks(parts: &[&Option<Incomplete>]) -> String {
-    let lacks = wording::lacks(parts);
-    if lacks.is_empty() { lacks } else { format!("{}\n", clean(lacks.trim_start())) }
+    sentence(wording::lacks(parts).trim_start())
+}
+
+/// A sentence on a line of its own; empty where there is none.
+pub fn sentence(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{}\n", clean(text)) }
 }
 
 /// Releases, a line each.

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::answers::{heading, lacks, listed};
+use super::answers::{heading, lacks, listed, sentence};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, plain, word};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{Comparison, Image};
-use crate::wording::side_names;
+use crate::wording::{compared_as_last_seen, side_names};
 
 /// Shows two environments side by side, or one at two times
 #[derive(Debug, Args)]
@@ -75,7 +75,7 @@ fn describe(client: &Client, comparison: &Comparison) -> String {
             plain(between),
         ]);
     }
-    let mut text = table.render(&client.output);
+    let mut text = table.render(&client.output) + &sentence(&compared_as_last_seen(comparison));
     for service in comparison.services.iter().filter(|service| !service.releases.is_empty()) {
         text.push_str(&format!("\n{}\n", client.output.paint(service.repository.as_str(), Style::Bold)));
         text.push_str(&listed(client, &service.releases));

@@ -8,7 +8,7 @@ use clap::Args;
 use http::Method;
 use serde_json::json;
 
-use super::answers::listed;
+use super::answers::{listed, sentence};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, dim, word};
@@ -16,6 +16,7 @@ use crate::model::deploy::{BadWorkload, Workload};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::wire::{Deploy, DeployState};
+use crate::wording::deploy_seen;
 
 /// Pause between two looks at a deploy that is followed.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
@@ -51,7 +52,7 @@ pub struct DeployArgs {
     /// Take over fields of the workloads that another tool manages
     #[arg(long, requires = "apply")]
     take_over: bool,
-    /// Follow this plan until its rollout has settled or counts as not seen
+    /// Follow this plan until its rollout has settled, counts as not seen, or another image was seen after it
     #[arg(long, value_name = "ID", conflicts_with_all = ["text", "env", "apply"])]
     follow: Option<String>,
 }
@@ -137,12 +138,13 @@ async fn follow(client: &Client, id: &str) -> Result<ExitCode, CliError> {
     loop {
         let answer = client.get(&["deploys", id], &[]).await?;
         let deploy: Deploy = answer.parse()?;
-        let is_over = matches!(deploy.state, DeployState::Settled | DeployState::NotSeen);
+        let is_over = matches!(deploy.state, DeployState::Settled | DeployState::NotSeen)
+            || deploy.seen_after.is_some();
         if client.output.json {
             if is_over {
                 client.output.print(&answer.as_json())?;
             }
-        } else if last.as_ref() != Some(&deploy.state) {
+        } else if is_over || last.as_ref() != Some(&deploy.state) {
             client.output.print(&progress(client, &deploy))?;
             last = Some(deploy.state.clone());
         }
@@ -179,6 +181,7 @@ fn progress(client: &Client, deploy: &Deploy) -> String {
             client.output.paint(&stopped, Style::Plain)
         ));
     }
+    text.push_str(&sentence(&deploy_seen(deploy)));
     for cause in &deploy.causes {
         text.push_str(&format!("  likely: {}\n", client.output.paint(cause, Style::Plain)));
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::answers::{lacks, listed};
+use super::answers::{lacks, listed, sentence};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, plain, word};
@@ -12,7 +12,7 @@ use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::Missing;
-use crate::wording::as_of;
+use crate::wording::{as_last_seen, as_of};
 
 /// Shows which releases an environment lacks; exits with 1 when it is not up to date
 #[derive(Debug, Args)]
@@ -70,6 +70,8 @@ impl MissingArgs {
             ]);
         }
         text.push_str(&table.render(&client.output));
+        let seen = missing.services.iter().map(|service| (service.repository.to_string(), &service.seen));
+        text.push_str(&sentence(&as_last_seen(seen)));
         for service in missing.services.iter().filter(|service| !service.up_to_date) {
             text.push_str(&format!("\n{}\n", client.output.paint(service.repository.as_str(), Style::Bold)));
             text.push_str(&listed(client, &service.missing));

@@ -64,7 +64,7 @@ enum Command {
     Compare(Remote<compare::CompareArgs>),
     /// Show which releases an environment lacks
     Missing(Remote<missing::MissingArgs>),
-    /// Tell whether a change is live
+    /// Tell whether a change is live, and how old that answer is
     Verify(Remote<verify::VerifyArgs>),
     /// Find changes by a loose description
     Search(Remote<verify::SearchArgs>),

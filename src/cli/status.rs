@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::answers::lacks;
+use super::answers::{lacks, sentence};
 use super::client::{Answer, Client};
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, word};
@@ -14,6 +14,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Reference;
 use crate::model::time::Time;
 use crate::wire::{Environment, FailedAttempt, Running};
+use crate::wording::as_last_seen;
 
 /// Shows what runs in an environment, or in all of them
 #[derive(Debug, Default, Args)]
@@ -102,12 +103,14 @@ impl StatusArgs {
                 word(service.state.as_str()),
                 word(service.confidence.as_str()),
                 plain(spoken(service.since)),
-                plain(spoken(service.last_seen_at)),
+                plain(spoken(service.seen.last_seen_at)),
                 plain(service.clients.to_string()),
             ]);
         }
         let table = if running.services.is_empty() { String::new() } else { table.render(&client.output) };
-        format!("{env}{as_of}\n{table}{}{lacks}", failing(client, &running.failing, spoken))
+        let seen = running.services.iter().map(|service| (service.repository.to_string(), &service.seen));
+        let seen = sentence(&as_last_seen(seen));
+        format!("{env}{as_of}\n{table}{seen}{}{lacks}", failing(client, &running.failing, spoken))
     }
 }
 

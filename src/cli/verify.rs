@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::answers::sentence;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, dim, plain, word};
@@ -11,12 +12,25 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
 use crate::wire::{Certainty, EnvironmentStanding, ReleaseChange, ReleaseRef, Searched, Standing, Verified};
+use crate::wording::{age, as_last_seen};
 
 /// Matches that `search` shows unless told.
 const LIMIT: u16 = 10;
 
-/// Tells whether a change is live; exits with 1 unless it is
+/// Exit code for a change that was live when it was last seen, longer ago than the settle time.
+const LIVE_WHEN_LAST_SEEN: u8 = 3;
+
+/// Said beneath the help of `verify`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  live, and a pull showed it within the settle time (`derive.settle`, 10 min unless set)
+  3  live when last seen, and no pull has confirmed it since: nodes that have an image ask for
+     nothing under IfNotPresent, so a rollback to one would not show
+  1  anything else, and what cannot be answered";
+
+/// Tells whether a change is live, and how old that is; exits with 0, 3 or 1
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct VerifyArgs {
     /// What the change is about: words of its title, its pull request (`#4511`), a CVE
     #[arg(required = true, value_name = "TEXT")]
@@ -57,7 +71,7 @@ impl VerifyArgs {
         } else {
             client.output.print(&self.describe(client, &verified))?;
         }
-        Ok(if verified.answer == Standing::Live { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(exit_code(&verified))
     }
 
     fn describe(&self, client: &Client, verified: &Verified) -> String {
@@ -82,6 +96,7 @@ impl VerifyArgs {
                 plain(service.repository.to_string()),
                 (service.running.label(), Style::Bold),
                 word(service.state.as_str()),
+                plain(format!("last seen {}", age(&service.seen))),
                 dim(evidence),
             ]);
         }
@@ -92,6 +107,15 @@ impl VerifyArgs {
             text.push_str(&format!("The pulls behind it: landfall timeline {} --evidence\n", self.env));
         }
         text
+    }
+}
+
+/// 0 for a change that is live, 3 for one that was when it was last seen and that nothing has confirmed since, 1 for all else.
+fn exit_code(verified: &Verified) -> ExitCode {
+    match (&verified.answer, verified.unconfirmed_since) {
+        (Standing::Live, None) => ExitCode::SUCCESS,
+        (Standing::Live, Some(_)) => ExitCode::from(LIVE_WHEN_LAST_SEEN),
+        _ => ExitCode::FAILURE,
     }
 }
 
@@ -118,7 +142,9 @@ impl SearchArgs {
                 client,
                 matches.map(|it| (it.score, &it.change, &it.release, &it.environments[..])),
             );
-            client.output.print(&format!("{heading}{table}"))?;
+            let seen = searched.matches.iter().flat_map(|it| &it.environments);
+            let seen = sentence(&as_last_seen(seen.map(|it| (it.name.to_string(), &it.seen))));
+            client.output.print(&format!("{heading}{table}{seen}"))?;
         }
         Ok(if searched.certainty == Certainty::No { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

@@ -197,7 +197,7 @@ pub(super) static TOOLS: [Tool; 20] = [
     Tool {
         name: "verify_change",
         title: "Verify whether a change is live",
-        about: "Says whether a fix or feature is live in an environment, with the evidence: live, rolling out, partly live, not live, rolled back, or not certain which change is meant. Answers “is the login fix live?” and “was it live yesterday?” (with `at`). Never say yes for `unknown` or `no_such_change`.",
+        about: "Says whether a fix or feature is live in an environment, with the evidence: live, rolling out, partly live, not live, rolled back, or not certain which change is meant. Answers “is the login fix live?” and “was it live yesterday?” (with `at`). Never say yes for `unknown` or `no_such_change`. A yes is as of when it was last seen: say how old it is (`age_s`) and its `caveat`.",
         effect: Reads,
         fields: &[
             needed("environment", Text, Query("environment"), "Name of the environment"),

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::deployments::Image;
 use super::release::Release;
 use super::running::Incomplete;
+use super::seen::Seen;
 use super::words::Ahead;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
@@ -34,6 +35,9 @@ pub struct MissingService {
     pub repository: Repository,
     /// The image that it runs.
     pub running: Image,
+    /// Age of what runs.
+    #[serde(flatten)]
+    pub seen: Seen,
     /// The latest release: in the order of releases, without pre-releases unless one is running. None where no
     /// release of the repository is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +87,12 @@ pub struct ComparedService {
     /// The image that the right side runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right: Option<Image>,
+    /// Age of the left image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_seen: Option<Seen>,
+    /// Age of the right image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right_seen: Option<Seen>,
     /// The relation of the two sides.
     pub relation: Ahead,
     /// The releases that one side has and the other lacks, in publishing order.

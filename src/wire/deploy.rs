@@ -1,5 +1,7 @@
 //! Deploys: what was planned, how far it is, and what it means.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -38,9 +40,21 @@ pub struct Deploy {
     /// The first pull of it since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_at: Option<Time>,
-    /// Time when its rollout had settled.
+    /// Time when its rollout had settled; none once another image was seen after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Time>,
+    /// Another image that was seen after it: whoever put that there, this deploy is not what runs, or not all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_after: Option<SeenAfter>,
+    /// The latest pull of its image, while the service runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Time>,
+    /// Age of that at the time of the answer, in whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_s: Option<i64>,
+    /// Changes that silence since then would hide, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<Cow<'static, str>>,
     /// The deployment that its pulls made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment_id: Option<String>,
@@ -61,6 +75,15 @@ pub struct Deploy {
     pub causes: Vec<String>,
     /// The plan in a sentence or two.
     pub text: String,
+}
+
+/// An image that was seen after another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SeenAfter {
+    /// The image.
+    pub image: Image,
+    /// Time when it was last seen.
+    pub at: Time,
 }
 
 /// Releases that come or go, and what they weigh.
@@ -154,7 +177,7 @@ words! {
         Applied = "applied",
         /// A pull of its image came with a token of its environment.
         Observed = "observed",
-        /// Its rollout has settled.
+        /// Its rollout has settled, and no other image was seen after it.
         Settled = "settled",
         /// No pull came for a while.
         NotSeen = "not_seen",

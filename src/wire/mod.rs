@@ -21,6 +21,7 @@ mod replay;
 mod running;
 mod schema;
 mod search;
+mod seen;
 mod words;
 
 pub use administration::*;
@@ -32,6 +33,7 @@ pub use release::*;
 pub use replay::*;
 pub use running::*;
 pub use search::*;
+pub use seen::*;
 pub use words::*;
 
 #[cfg(test)]
@@ -48,13 +50,14 @@ mod tests {
             "environment": "production", "at": "2026-03-02T06:00:00Z", "mood": "good", "failing": [],
             "services": [{
                 "repository": "shop/web", "digest": digest, "since": "2026-03-02T06:00:00Z", "state": "paused",
-                "confidence": "confirmed", "last_seen_at": "2026-03-02T06:00:00Z", "clients": 3, "zone": "eu"
+                "confidence": "confirmed", "last_seen_at": "2026-03-02T06:00:00Z", "age_s": 285, "clients": 3, "zone": "eu"
             }]
         }))
         .unwrap();
         let service = &running.services[0];
         assert_eq!((service.state.as_str(), service.confidence.as_str()), ("paused", "confirmed"));
         assert_eq!((service.version.as_deref(), running.incomplete.is_none()), (None, true));
+        assert_eq!((service.seen.age_s, service.seen.unconfirmed_since), (285, None));
         let problem: Problem = serde_json::from_value(json!({"title": "No", "cause": 7})).unwrap();
         assert_eq!((problem.title.as_str(), problem.detail.as_str()), ("No", ""));
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::seen::Seen;
 use super::words::words;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
@@ -74,6 +75,9 @@ pub struct ReleasePlace {
     pub name: EnvironmentName,
     /// Since when: the first evidence.
     pub since: Time,
+    /// Age of that.
+    #[serde(flatten)]
+    pub seen: Seen,
 }
 
 /// One change of a release.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::seen::Seen;
 use super::words::{Confidence, Phase};
 use crate::model::names::{EnvironmentName, TokenId};
 use crate::model::oci::{Digest, Reference, Repository};
@@ -46,14 +47,11 @@ pub struct RunningService {
     pub state: Phase,
     /// Confidence in that.
     pub confidence: Confidence,
-    /// The latest pull that showed it. A node that has the image may ask for nothing: this is "last seen".
-    pub last_seen_at: Time,
     /// Number of nodes that showed it.
     pub clients: u32,
-    /// No pull has confirmed the answer since: for longer than the settle time, or since before a gap in the log. A
-    /// node that has an image under `IfNotPresent` asks for nothing, so silence is no news, good or bad.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unconfirmed_since: Option<Time>,
+    /// Its age.
+    #[serde(flatten)]
+    pub seen: Seen,
 }
 
 /// A reference that could not be pulled.

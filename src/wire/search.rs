@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::deployments::Image;
 use super::release::{ReleaseChange, ReleaseRef};
 use super::running::Incomplete;
+use super::seen::Seen;
 use super::words::{Certainty, Confidence, Standing};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
@@ -30,6 +31,19 @@ pub struct Verified {
     /// Confidence by the pulls, where they say something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
+    /// The latest time for which the evidence shows it: when the service of it that was silent for longest was last seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Time>,
+    /// Age of that at the time of the answer, in whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_s: Option<i64>,
+    /// No pull has confirmed the answer since: for longer than the settle time, or since before a gap in the log. What
+    /// is `live` was live when it was last seen, then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_since: Option<Time>,
+    /// Changes that silence since then would hide, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<Cow<'static, str>>,
     /// The answer in a sentence, and what to do next.
     pub text: String,
     /// The change that is meant; where the answer is `unknown` or `no_such_change`, the nearest candidates.
@@ -77,8 +91,9 @@ pub struct ServiceStanding {
     pub since: Option<Time>,
     /// Confidence in what runs.
     pub confidence: Confidence,
-    /// The latest pull that showed what runs.
-    pub last_seen_at: Time,
+    /// Age of what runs.
+    #[serde(flatten)]
+    pub seen: Seen,
     /// The deployment that brought it, or took it away: its evidence is one click away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment_id: Option<String>,
@@ -133,4 +148,7 @@ pub struct EnvironmentStanding {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
+    /// Age of that: when the service of it that was silent for longest was last seen.
+    #[serde(flatten)]
+    pub seen: Seen,
 }

@@ -2,17 +2,21 @@
 //!
 //! What comes from outside (titles, versions, names of programs) stands between quotes that it cannot end.
 
+mod access;
 mod deploy;
 
 use super::search::is_certain;
-use super::views::side_names;
+use super::seen::{age, as_last_seen};
+use super::views::{compared_as_last_seen, side_names};
+use crate::model::oci::Repository;
 use crate::model::quotes::quoted;
 use crate::wire::{
-    Ahead, Certainty, Changes, Comparison, Deployment, Environment, Evidence, Image, Match, Missing,
-    NewToken, Release, ReleaseChange, ReleaseRef, Running, SearchMatch, Searched, ServiceChange, Standing,
-    Timeline, Token, Verified,
+    Ahead, Certainty, Changes, Comparison, Deployment, Evidence, Image, Match, Missing, Release,
+    ReleaseChange, ReleaseRef, Running, SearchMatch, Searched, Seen, ServiceChange, Standing, Timeline,
+    Verified,
 };
 
+pub use access::{environment, environments, new_token, tokens};
 pub use deploy::deploy;
 
 /// Things that a text names before it only counts.
@@ -59,51 +63,6 @@ fn lines<T>(things: impl IntoIterator<Item = T>, line: impl Fn(T) -> String) -> 
     text
 }
 
-/// Environments, and what landed in each last.
-pub fn environments(all: &[Environment]) -> String {
-    if all.is_empty() {
-        return "There is no environment yet; make one with create_environment.".to_owned();
-    }
-    let line = |one: &Environment| {
-        let last =
-            one.latest_deployment.as_ref().map_or_else(|| "nothing was pulled yet".to_owned(), summary);
-        format!("{}: {last}", one.name)
-    };
-    format!("{}:{}", counted(all.len(), "environment"), lines(all, line))
-}
-
-/// One environment, and what to do next with it.
-pub fn environment(environment: &Environment) -> String {
-    let next =
-        if environment.tokens_active == 0 { " It has no token yet: create_token makes one." } else { "" };
-    format!("The environment {} is there.{next}", environment.name)
-}
-
-/// Tokens, and how they are used.
-pub fn tokens(all: &[Token]) -> String {
-    let line = |one: &Token| {
-        let state = if one.revoked_at.is_none() { "" } else { ", revoked" };
-        format!(
-            "{} {} ({}{state}), {} pulls",
-            name(one.id.as_str()),
-            quoted(&one.name),
-            word(one.kind.as_str()),
-            one.pulls
-        )
-    };
-    format!("{}.{}", counted(all.len(), "token"), lines(all, line))
-}
-
-/// A new token, without its secret.
-pub fn new_token(token: &NewToken) -> String {
-    format!(
-        "The token {} of {} is made. Its secret is in `secret` of the structured answer and in its commands, this once: \
-         `kubectl` stores it in a cluster. Show it to nobody but the person who asked.",
-        name(token.id.as_str()),
-        token.username
-    )
-}
-
 /// Running services, and what cannot be pulled.
 pub fn running(running: &Running) -> String {
     let env = &running.environment;
@@ -113,19 +72,31 @@ pub fn running(running: &Running) -> String {
     let services = lines(&running.services, |one| {
         let ran = Image { digest: one.digest, version: one.version.clone(), release_id: None };
         format!(
-            "{} {} since {} ({}, {}; last seen {})",
+            "{} {} since {} ({}, {}; last seen {}, at {})",
             name(one.repository.as_str()),
             image(&ran),
             one.since,
             word(one.state.as_str()),
             word(one.confidence.as_str()),
-            one.last_seen_at
+            age(&one.seen),
+            one.seen.last_seen_at
         )
     });
     let failing = lines(&running.failing, |one| {
         format!("{} cannot be pulled: {}", name(one.repository.as_str()), one.cause)
     });
-    format!("{env} was last seen to run:{services}{failing}")
+    let seen = seen(running.services.iter().map(|one| (&one.repository, &one.seen)));
+    format!("{env} was last seen to run:{services}{failing}{seen}")
+}
+
+/// Ages of the services and what silence hides, on a line of its own; empty where nothing runs.
+fn seen<'a>(services: impl Iterator<Item = (&'a Repository, &'a Seen)>) -> String {
+    on_a_line(as_last_seen(services.map(|(repository, seen)| (name(repository.as_str()), seen))))
+}
+
+/// A sentence on a line of its own, where there is one.
+fn on_a_line(sentence: String) -> String {
+    if sentence.is_empty() { sentence } else { format!("\n{sentence}") }
 }
 
 /// One deployment in a line.
@@ -179,14 +150,16 @@ pub fn comparison(comparison: &Comparison) -> String {
         };
         format!("{}: {} and {}; {relation}", name(one.repository.as_str()), side(&one.left), side(&one.right))
     });
-    format!("{left} and {right}:{services}")
+    let seen = on_a_line(compared_as_last_seen(comparison));
+    format!("{left} and {right}:{services}{seen}")
 }
 
 /// Releases that an environment lacks.
 pub fn missing(missing: &Missing) -> String {
     let env = &missing.environment;
+    let seen = seen(missing.services.iter().map(|one| (&one.repository, &one.seen)));
     if missing.up_to_date {
-        return format!("{env} is up to date, as far as releases are known.");
+        return format!("{env} is up to date, as far as releases are known.{seen}");
     }
     let behind = missing.services.iter().filter(|one| !one.up_to_date);
     let services = lines(behind, |one| {
@@ -199,7 +172,7 @@ pub fn missing(missing: &Missing) -> String {
             one.fixes
         )
     });
-    format!("{env} is not up to date:{services}")
+    format!("{env} is not up to date:{services}{seen}")
 }
 
 /// A change and its number.
@@ -239,7 +212,8 @@ pub fn verified(verified: &Verified) -> String {
                     word(one.state.as_str())
                 )
             });
-            format!("{answer} in {env}{since}: {}.{services}", matched(best))
+            let seen = seen(best.services.iter().map(|one| (&one.repository, &one.seen)));
+            format!("{answer} in {env}{since}: {}.{services}{seen}", matched(best))
         }
         (_, None) => format!("{answer} in {env}{since}."),
     }
@@ -270,19 +244,25 @@ pub fn searched(searched: &Searched) -> String {
         }
     };
     let line = |one: &SearchMatch| {
-        let places = one.environments.iter().map(|it| format!("{}: {}", it.name, word(it.state.as_str())));
-        let places = places.collect::<Vec<_>>().join(", ");
-        format!("{} [{places}]", shipped(&one.change, &one.release))
+        let places = one.environments.iter();
+        let places = places
+            .map(|it| format!("{}: {}, last seen {}", it.name, word(it.state.as_str()), age(&it.seen)))
+            .collect::<Vec<_>>();
+        format!("{} [{}]", shipped(&one.change, &one.release), places.join("; "))
     };
-    format!("{heading}:{}", lines(&searched.matches, line))
+    let seen = searched.matches.iter().flat_map(|one| &one.environments);
+    let seen = on_a_line(as_last_seen(seen.map(|it| (it.name.to_string(), &it.seen))));
+    format!("{heading}:{}{seen}", lines(&searched.matches, line))
 }
 
 /// A release: its changes, and where it runs.
 pub fn release(release: &Release) -> String {
+    let seen = release.environments.iter().flatten().map(|it| (it.name.to_string(), &it.seen));
+    let seen = on_a_line(as_last_seen(seen));
     let places: Vec<&str> = release.environments.iter().flatten().map(|it| it.name.as_str()).collect();
     let places = if places.is_empty() { "no environment".to_owned() } else { places.join(", ") };
     format!(
-        "{} {} ({}) runs in {places}; {}:{}",
+        "{} {} ({}) runs in {places}; {}:{}{seen}",
         name(release.repository.as_str()),
         name(&release.version),
         name(&release.id),

@@ -6,7 +6,9 @@
 
 pub mod agent;
 mod asked;
+mod listed;
 mod search;
+mod seen;
 mod views;
 
 pub use asked::{
@@ -14,8 +16,10 @@ pub use asked::{
     unknown_release,
 };
 pub use search::{registered_later, searched, verified};
+pub use seen::{age, as_last_seen, deploy_seen};
 pub use views::{
-    changes, comparison, history, lacks, missing, release, release_there, rollbacks, running, side_names,
+    changes, compared_as_last_seen, comparison, history, lacks, missing, release, release_there, rollbacks,
+    running, side_names,
 };
 
 use crate::model::time::Time;

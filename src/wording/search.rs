@@ -1,6 +1,7 @@
 //! Changes that were described loosely, in sentences.
 
-use super::views::lacks;
+use super::seen::as_last_seen;
+use super::views::{further, lacks};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
@@ -32,7 +33,14 @@ pub fn verified(verified: &Verified) -> String {
         ),
         (_, Some(found)) => stands(env, found),
     };
-    said + &lacks(&[&verified.incomplete])
+    said + &further(age_of(verified)) + &lacks(&[&verified.incomplete])
+}
+
+/// Age of the answer in words; empty where it rests on no pulls.
+fn age_of(verified: &Verified) -> String {
+    let services = verified.matches.first().filter(|_| is_certain(verified)).map(|best| &best.services);
+    let seen = services.into_iter().flatten();
+    as_last_seen(seen.map(|service| (service.repository.to_string(), &service.seen)))
 }
 
 /// True where it is certain which change is meant. An answer that is certain rests on pulls, and says how sure they make it.
@@ -112,5 +120,6 @@ fn found(found: &SearchMatch) -> String {
     let places = places.collect::<Vec<_>>().join(", ");
     let places = if places.is_empty() { String::new() } else { format!(" {places}.") };
     let release = &found.release;
-    format!("{} came with {} {}.{places}", quoted(&found.change), release.repository, release.version)
+    let seen = further(as_last_seen(found.environments.iter().map(|it| (it.name.to_string(), &it.seen))));
+    format!("{} came with {} {}.{places}{seen}", quoted(&found.change), release.repository, release.version)
 }

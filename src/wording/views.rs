@@ -1,5 +1,7 @@
 //! Views in two or three sentences: versions, times and counts first, for people who asked in words.
 
+use super::listed::listed;
+use super::seen::{age, as_last_seen};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{
@@ -7,13 +9,15 @@ use crate::wire::{
     ServiceChange,
 };
 
-/// Parts of a sentence at most; the rest is counted.
-const NAMED_MAX: usize = 12;
-
 /// Gaps of answers, as a further sentence; empty where they lack nothing.
 pub fn lacks(parts: &[&Option<Incomplete>]) -> String {
     let texts: Vec<&str> = parts.iter().filter_map(|part| Some(part.as_ref()?.text.as_str())).collect();
     if texts.is_empty() { String::new() } else { format!(" Not everything is known: {}.", texts.join("; ")) }
+}
+
+/// A further sentence, where there is one.
+pub(super) fn further(sentence: String) -> String {
+    if sentence.is_empty() { sentence } else { format!(" {sentence}") }
 }
 
 /// Running services in words; of `repository` alone where one is named.
@@ -26,7 +30,9 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         .collect();
     let told = services.iter().map(|service| {
         let version = service.version.clone().unwrap_or_else(|| service.digest.short());
-        format!("{} {version} since {}", service.repository, day(service.since))
+        let seen =
+            if services.len() > 1 { format!(", last seen {}", age(&service.seen)) } else { String::new() };
+        format!("{} {version} since {}{seen}", service.repository, day(service.since))
     });
     let told = listed(told);
     let failing = match running.failing.len() {
@@ -40,12 +46,14 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         (1, _) => format!("{env} runs {told}.{failing}"),
         (count, _) => format!("{env} runs {count} services: {told}.{failing}"),
     };
-    said + &lacks(&[&running.incomplete])
+    let seen = services.iter().map(|service| (service.repository.to_string(), &service.seen));
+    said + &further(as_last_seen(seen)) + &lacks(&[&running.incomplete])
 }
 
 /// Missing releases in words.
 pub fn missing(missing: &Missing) -> String {
-    missing_services(missing) + &lacks(&[&missing.incomplete])
+    let seen = missing.services.iter().map(|service| (service.repository.to_string(), &service.seen));
+    missing_services(missing) + &further(as_last_seen(seen)) + &lacks(&[&missing.incomplete])
 }
 
 fn missing_services(missing: &Missing) -> String {
@@ -75,7 +83,9 @@ fn missing_services(missing: &Missing) -> String {
 
 /// Differences of two environments in words.
 pub fn comparison(comparison: &Comparison) -> String {
-    compared(comparison) + &lacks(&[&comparison.left_incomplete, &comparison.right_incomplete])
+    compared(comparison)
+        + &further(compared_as_last_seen(comparison))
+        + &lacks(&[&comparison.left_incomplete, &comparison.right_incomplete])
 }
 
 fn compared(comparison: &Comparison) -> String {
@@ -116,6 +126,17 @@ fn compared(comparison: &Comparison) -> String {
         listed(told),
         if same == 1 { "1 service is".to_owned() } else { format!("{same} services are") }
     )
+}
+
+/// Age of both sides of a comparison, and what silence hides.
+pub fn compared_as_last_seen(comparison: &Comparison) -> String {
+    let (left, right) = side_names(comparison);
+    as_last_seen(comparison.services.iter().flat_map(|service| {
+        let of = |side: &str| format!("{} in {side}", service.repository);
+        let left = service.left_seen.iter().map(|seen| (of(&left), seen)).collect::<Vec<_>>();
+        let right = service.right_seen.iter().map(|seen| (of(&right), seen)).collect::<Vec<_>>();
+        left.into_iter().chain(right)
+    }))
 }
 
 /// Names of the two sides: two moments are named with the sides that they belong to.
@@ -183,8 +204,10 @@ pub fn release(release: &Release) -> String {
         0 => "It runs in no environment that is tracked".to_owned(),
         _ => format!("It runs in {}", listed(places.into_iter())),
     };
+    let seen = release.environments.iter().flatten().map(|place| (place.name.to_string(), &place.seen));
+    let seen = further(as_last_seen(seen));
     format!(
-        "{} {} ({}): {}. {runs}.{requests}",
+        "{} {} ({}): {}. {runs}.{seen}{requests}",
         release.repository,
         release.version,
         day(release.created_at),
@@ -197,7 +220,10 @@ pub fn release_there(release: &Release, env: &str) -> String {
     let (repository, version) = (&release.repository, &release.version);
     let place = release.environments.iter().flatten().find(|place| place.name.as_str() == env);
     match place {
-        Some(place) => format!("{repository} {version} runs in {env} since {}.", place.since),
+        Some(place) => {
+            let seen = further(as_last_seen([(env.to_owned(), &place.seen)]));
+            format!("{repository} {version} runs in {env} since {}.{seen}", place.since)
+        }
         None => format!("{repository} {version} does not run in {env}. {}", self::release(release)),
     }
 }
@@ -225,13 +251,4 @@ fn day(at: Time) -> String {
 
 fn services(count: usize) -> String {
     if count == 1 { "1 service".to_owned() } else { format!("{count} services") }
-}
-
-/// The first of them, and how many more.
-fn listed(parts: impl Iterator<Item = String>) -> String {
-    let parts: Vec<String> = parts.collect();
-    match parts.len().checked_sub(NAMED_MAX) {
-        None | Some(0) => parts.join("; "),
-        Some(more) => format!("{}; and {more} more", parts[..NAMED_MAX].join("; ")),
-    }
 }

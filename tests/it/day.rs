@@ -109,7 +109,8 @@ impl Shop {
         let told = self.get(&format!("/api/v1/verify?{query}")).await;
         assert_eq!(told["answer"], answer, "{text} in {environment}: {told:#}");
         let said = self.landfall.cli(&["verify", text, "--env", environment]);
-        assert_eq!(said.code, Some(if answer == "live" { 0 } else { 1 }), "{}", said.all());
+        // The rollout has been quiet for longer than the settle time: it was live when it was last seen.
+        assert_eq!(said.code, Some(if answer == "live" { 3 } else { 1 }), "{}", said.all());
         assert!(said.out.starts_with(&answer.replace('_', " ")), "{}", said.out);
     }
 

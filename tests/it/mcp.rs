@@ -109,7 +109,7 @@ fn timeless(value: &Value) -> Value {
         Value::Object(members) => members
             .iter()
             .filter(|(name, _)| {
-                !matches!(name.as_str(), "at" | "left_at" | "right_at" | "until" | "behind_since_s")
+                !matches!(name.as_str(), "at" | "left_at" | "right_at" | "until" | "behind_since_s" | "age_s")
             })
             .map(|(name, member)| (name.clone(), timeless(member)))
             .collect(),

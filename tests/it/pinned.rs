@@ -31,7 +31,8 @@ impl Steady {
             let end = rest[start..].find(|char| !is_part(char)).map_or(rest.len(), |length| start + length);
             let word = rest[start..end].trim_end_matches(['.', ':']);
             steady.push_str(&rest[..start]);
-            let is_age = steady.ends_with("\"behind_since_s\"");
+            let is_age =
+                ["behind_since_s", "age_s"].iter().any(|name| steady.ends_with(&format!("\"{name}\"")));
             steady.push_str(&if is_age { ":AGE".to_owned() } else { self.word(word) });
             steady.push_str(&rest[start + word.len()..end]);
             rest = &rest[end..];

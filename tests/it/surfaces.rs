@@ -6,7 +6,7 @@ use landfall::clock::now;
 use landfall::model::act::{Action, Actor};
 use landfall::model::event::TokenId;
 use landfall::model::releases::Registration;
-use landfall::model::time::{Span, Time};
+use landfall::model::time::{Span, Time, ago};
 use serde_json::{Value, json};
 
 use crate::admin_cli::command;
@@ -52,6 +52,10 @@ struct Moment {
     relation: &'static str,
     /// Production's deployments, the newest first.
     kinds: &'static [&'static str],
+    /// Minutes ago when production was last seen to run what it ran.
+    seen_minutes_ago: i64,
+    /// What silence since then would hide.
+    caveat: &'static str,
 }
 
 const MOMENTS: [Moment; 4] = [
@@ -64,6 +68,9 @@ const MOMENTS: [Moment; 4] = [
         login: "rolled_back",
         relation: "left_ahead",
         kinds: &["rollback", "upgrade", "initial"],
+        seen_minutes_ago: 60,
+        // The nodes held v1 and asked.
+        caveat: HEARD,
     },
     Moment {
         name: "before the rollback",
@@ -74,6 +81,8 @@ const MOMENTS: [Moment; 4] = [
         login: "live",
         relation: "same",
         kinds: &["upgrade", "initial"],
+        seen_minutes_ago: 150,
+        caveat: HIDDEN,
     },
     Moment {
         name: "staging alone has v2",
@@ -84,6 +93,8 @@ const MOMENTS: [Moment; 4] = [
         login: "not_live",
         relation: "left_ahead",
         kinds: &["initial"],
+        seen_minutes_ago: 290,
+        caveat: HIDDEN,
     },
     Moment {
         name: "before v2",
@@ -95,6 +106,8 @@ const MOMENTS: [Moment; 4] = [
         login: "no_such_change",
         relation: "same",
         kinds: &["initial"],
+        seen_minutes_ago: 290,
+        caveat: HIDDEN,
     },
 ];
 
@@ -162,10 +175,20 @@ impl World {
     async fn cli(&self, arguments: &[&str]) -> String {
         let output = command(&self.server, arguments).await;
         // `missing` and `verify` answer with their exit code, too.
-        assert!(output.status.code().is_some_and(|code| code < 2), "{arguments:?}: {output:?}");
+        assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 }
+
+/// Said of every answer that rests on pulls of nodes that ask for nothing they hold.
+const HIDDEN: &str = "a rollback to an image that the nodes still have would not show";
+
+/// Said where nodes that held an image asked for it.
+const HEARD: &str =
+    "nodes asked for it although they have it, so a rollback would likely show; a removal would not";
+
+/// Longest that the test may take, in seconds.
+const LATE_S_MAX: i64 = 600;
 
 /// A question, as each surface is asked it. Each adds the time in its own way.
 struct Question {
@@ -283,6 +306,41 @@ impl Moment {
         }
     }
 
+    /// Tells whether the answer to `question` has an age: whether it rests on what runs in production.
+    fn is_aged(&self, question: &str) -> bool {
+        matches!(question, "running" | "missing") || question == "verify" && self.login != "no_such_change"
+    }
+
+    /// The age of the answer in seconds, since the latest of the three nodes.
+    fn age_s(&self) -> i64 {
+        (self.seen_minutes_ago - self.minutes_ago) * 60 - 15
+    }
+
+    /// Ages as texts say them: that of now grows while the test runs.
+    fn ages(&self) -> Vec<String> {
+        let last = |late_s: i64| ago(Time::from_ms((self.age_s() + late_s) * 1000), Time::from_ms(0));
+        let late_s = if self.minutes_ago == 0 { LATE_S_MAX } else { 0 };
+        vec![format!("as last seen {}; ", last(0)), format!("as last seen {}; ", last(late_s))]
+    }
+
+    /// The age in a structured answer, and what it says of silence.
+    #[track_caller]
+    fn check_age(&self, what: &str, question: &str, answer: &Value) {
+        let (at, seen_at) = match question {
+            "verify" => (answer, &answer["as_of"]),
+            _ => (&answer["services"][0], &answer["services"][0]["last_seen_at"]),
+        };
+        if !self.is_aged(question) {
+            assert_eq!((&at["age_s"], &at["caveat"]), (&Value::Null, &Value::Null), "{what}: {answer}");
+            return;
+        }
+        let late_s = at["age_s"].as_i64().unwrap() - self.age_s();
+        let late_s_max = if self.minutes_ago == 0 { LATE_S_MAX } else { 0 };
+        assert!((0..=late_s_max).contains(&late_s), "{what}: {late_s} s late: {answer}");
+        assert_eq!(at["caveat"], self.caveat, "{what}: {answer}");
+        assert!(seen_at.is_string() && at["unconfirmed_since"] == *seen_at, "{what}: {answer}");
+    }
+
     /// Words that a text for people has to have, and words that it must not have.
     fn words(&self, question: &str) -> (Vec<String>, Vec<String>) {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -313,6 +371,15 @@ fn check_text(what: &str, text: &str, moment: &Moment, question: &str) {
     for word in unwanted {
         assert!(!lower.contains(&word), "{what}: “{word}” is in: {text}");
     }
+    check_text_age(what, &lower, moment, question);
+}
+
+#[track_caller]
+fn check_text_age(what: &str, lower: &str, moment: &Moment, question: &str) {
+    if moment.is_aged(question) {
+        let is_said = moment.ages().iter().any(|age| lower.contains(&format!("{age}{}", moment.caveat)));
+        assert!(is_said, "{what}: none of {:?} in: {lower}", moment.ages());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,6 +399,7 @@ async fn every_surface_tells_the_same_facts_of_every_moment() {
             assert_eq!(rest.status, 200, "{}: {}", what("REST"), rest.text());
             let rest = rest.json();
             assert_eq!(facts(name, &rest), wanted, "{}: {rest}", what("REST"));
+            moment.check_age(&what("REST"), name, &rest);
             if is_past && matches!(name, "running" | "missing" | "verify") {
                 assert_eq!(rest["at"], at.to_string(), "{}", what("REST"));
             }
@@ -350,17 +418,21 @@ async fn every_surface_tells_the_same_facts_of_every_moment() {
             let json: Value =
                 serde_json::from_str(&world.cli(&[&arguments[..], &["--json"]].concat()).await).unwrap();
             assert_eq!(facts(name, &json), wanted, "{}: {json}", what("the command line"));
+            moment.check_age(&what("the command line"), name, &json);
 
             let (tool, mut arguments) = question.tool;
             if is_past {
                 arguments["at"] = json!(written);
             }
             let result = agent.result(tool, arguments).await;
-            assert_eq!(facts(name, &result["structuredContent"]), wanted, "{}: {result}", what("the tool"));
+            let told = &result["structuredContent"];
+            assert_eq!(facts(name, told), wanted, "{}: {result}", what("the tool"));
+            moment.check_age(&what("the tool"), name, told);
             let text = result["content"][0]["text"].as_str().unwrap();
             if name != "missing" {
                 check_text(&what("the tool"), text, moment, name);
             }
+            check_text_age(&what("the tool"), &text.to_lowercase(), moment, name);
             assert_eq!(text.starts_with(&format!("As of {at}")), is_past, "{}: {text}", what("the tool"));
 
             let asked = match is_past {
@@ -374,6 +446,7 @@ async fn every_surface_tells_the_same_facts_of_every_moment() {
             let answer = world.ask(&format!("{asked}?")).await;
             assert_eq!(answer["intent"], name, "{}: {answer}", what("ask"));
             assert_eq!(facts(name, &answer["data"]), wanted, "{}: {answer}", what("ask"));
+            moment.check_age(&what("ask"), name, &answer["data"]);
             let text = answer["text"].as_str().unwrap();
             check_text(&what("ask"), text, moment, name);
             assert_eq!(text.starts_with(&format!("As of {at}")), is_past, "{}: {text}", what("ask"));
@@ -400,6 +473,7 @@ fn check_page(what: &str, page: &str, moment: &Moment, question: &str, is_past: 
     for word in wanted {
         assert!(lower.contains(&word), "{what}: no “{word}” in: {page}");
     }
+    check_text_age(what, &lower, moment, question);
     match question {
         "running" => {
             let (_, services) = page.split_once("What runs</h2>").unwrap();

@@ -15,6 +15,7 @@ use crate::admin::http::problem::Problem;
 use crate::answer::{self, Answers};
 use crate::model::time::Time;
 use crate::wire::{Ahead, ComparedService, Comparison};
+use crate::wording::compared_as_last_seen;
 
 /// Changes that are listed of one service.
 const ITEMS_MAX: usize = 40;
@@ -35,6 +36,8 @@ struct Compared {
     left: Side,
     right: Side,
     verdict: String,
+    /// Age of both sides, and what silence hides.
+    seen: String,
     rows: Vec<Row>,
     same: Vec<Row>,
 }
@@ -121,7 +124,8 @@ impl Compared {
         let (same, rows): (Vec<_>, Vec<_>) =
             comparison.services.iter().partition(|service| service.relation == Ahead::Same);
         let rows = rows.into_iter().map(Row::new).collect();
-        Self { left, right, verdict, rows, same: same.into_iter().map(Row::new).collect() }
+        let seen = compared_as_last_seen(comparison);
+        Self { left, right, verdict, seen, rows, same: same.into_iter().map(Row::new).collect() }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::clock::now;
 use crate::model::directory::Environment;
 use crate::model::time::Time;
 use crate::wire::{FailedAttempt, LocalPull, Missing, MissingService, RunningService};
+use crate::wording::as_last_seen;
 
 /// Deployments on a page.
 const PAGE: usize = 25;
@@ -58,6 +59,8 @@ struct EnvironmentPage {
     search_link: String,
     is_first_page: bool,
     services: Vec<ServiceRow>,
+    /// Age of what runs, and what silence hides.
+    seen: String,
     services_more: usize,
     incomplete: Option<String>,
     missing: Option<Lacking>,
@@ -153,6 +156,9 @@ pub(super) async fn show(
                 .take(SERVICES_MAX)
                 .map(|service| ServiceRow::new(service, now))
                 .collect(),
+            seen: as_last_seen(
+                running.services.iter().map(|service| (service.repository.to_string(), &service.seen)),
+            ),
             incomplete: running.incomplete.map(|incomplete| incomplete.text),
             missing: before.is_none().then(|| moment.missing(name)).transpose()?.map(Lacking::new),
             failing_more: running.failing.len().saturating_sub(FAILING_MAX),
@@ -200,8 +206,8 @@ impl ServiceRow {
             state: Badge::of(service.state.as_str()),
             confidence: Badge::of(service.confidence.as_str()),
             since: When::new(service.since, now),
-            seen: When::new(service.last_seen_at, now),
-            is_unconfirmed: service.unconfirmed_since.is_some(),
+            seen: When::new(service.seen.last_seen_at, now),
+            is_unconfirmed: service.seen.unconfirmed_since.is_some(),
             clients: service.clients,
         }
     }

@@ -18,6 +18,7 @@ use crate::model::questions::{Standing, Stay};
 use crate::model::releases::Release;
 use crate::model::time::Time;
 use crate::wire::{self, Source};
+use crate::wording::as_last_seen;
 
 /// Releases on the list.
 const LISTED_MAX: usize = 100;
@@ -50,6 +51,8 @@ struct ReleasePage {
     source: &'static str,
     items: Vec<ItemRow>,
     stays: Vec<StayRow>,
+    /// Age of what runs in those, and what silence hides.
+    seen: String,
 }
 
 /// The course of it in one environment.
@@ -102,6 +105,7 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
             },
             items: release.changes.iter().map(ItemRow::new).collect(),
             stays: trace.stays.iter().map(|stay| StayRow::new(stay, now)).collect(),
+            seen: as_last_seen(trace.stays.iter().map(|stay| (stay.environment.to_string(), &stay.seen))),
             release,
         },
     )

@@ -15,6 +15,7 @@ use crate::answer::{Answers, Moment, QUERY_CHARS_MAX, Within};
 use crate::clock::now;
 use crate::model::time::Time;
 use crate::wire::{Certainty, Match, SearchMatch, ServiceStanding, Standing, Verified};
+use crate::wording::as_last_seen;
 
 /// Changes that are shown.
 const FOUND_MAX: usize = 20;
@@ -62,6 +63,8 @@ struct Found {
     release_id: String,
     release: String,
     environments: Vec<Presence>,
+    /// Age of where it stands, and what silence hides; the answer for one environment says it itself.
+    seen: String,
 }
 
 /// The state of a change in one environment.
@@ -133,7 +136,7 @@ impl Answer {
             running: Label::from(&service.running),
             state: Badge::of(service.state.as_str()),
             since: service.since.map(|at| When::new(at, now)),
-            seen: When::new(service.last_seen_at, now),
+            seen: When::new(service.seen.last_seen_at, now),
             deployment_id: service.deployment_id.clone(),
         };
         Self {
@@ -159,6 +162,7 @@ impl Found {
             release_id: found.release.id.clone(),
             release: format!("{} {}", found.release.repository, found.release.version),
             environments: environments.collect(),
+            seen: as_last_seen(found.environments.iter().map(|it| (it.name.to_string(), &it.seen))),
         }
     }
 
@@ -174,6 +178,7 @@ impl Found {
             release_id: found.release.id.clone(),
             release: format!("{} {}", found.release.repository, found.release.version),
             environments: vec![place],
+            seen: String::new(),
         }
     }
 }

@@ -155,7 +155,7 @@ pub(super) async fn compare(
 }
 
 /// Tells whether a fix is live in an environment, from a loose description of it, now or at a time: by the pulls and the
-/// releases that were known by then.
+/// releases that were known by then. The answer says how old it is, and what silence since then would hide.
 #[utoipa::path(get, path = "/verify", tag = "questions", operation_id = "verify",
     params(
         ("environment" = EnvironmentName, Query, description = "Where"),

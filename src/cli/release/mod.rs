@@ -14,6 +14,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::json;
 
+use super::answers::sentence;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, short, word};
@@ -23,6 +24,7 @@ use crate::model::oci::{Digest, Repository};
 use crate::model::releases::Change;
 use crate::model::time::Time;
 use crate::wire::Release;
+use crate::wording::{age, as_last_seen};
 
 /// Releases that are listed unless told.
 const LIMIT: u16 = 20;
@@ -192,7 +194,8 @@ fn describe(client: &Client, release: &Release) -> String {
         facts.row([dim("revision"), plain(short(revision))]);
     }
     for place in release.environments.iter().flatten() {
-        facts.row([dim("runs in"), plain(format!("{} since {}", place.name, ago(now(), place.since)))]);
+        let (since, seen) = (ago(now(), place.since), age(&place.seen));
+        facts.row([dim("runs in"), plain(format!("{} since {since}, last seen {seen}", place.name))]);
     }
     facts.row([dim("summary"), plain(release.summary.clone())]);
     text.push_str(&facts.render(&client.output));
@@ -206,6 +209,8 @@ fn describe(client: &Client, release: &Release) -> String {
             dim(change.author.clone().unwrap_or_default()),
         ]);
     }
+    let seen = release.environments.iter().flatten().map(|place| (place.name.to_string(), &place.seen));
+    text.push_str(&sentence(&as_last_seen(seen)));
     text.push('\n');
     text.push_str(&changes.render(&client.output));
     text

@@ -8,10 +8,13 @@ use super::{commands, texts};
 use crate::model::event::EnvironmentName;
 use crate::model::oci::Digest;
 use crate::model::planned::{Caution, Planned};
-use crate::model::questions::{fixes_and_pull_requests, running, timeline};
+use crate::model::questions::{fixes_and_pull_requests, running, seen_after, timeline};
 use crate::model::releases::{Registration, Release};
 use crate::model::time::{Span, Time};
-use crate::wire::{self, Balance, Deploy, DeployState, Deployment, Image, Phase, ReleaseRef, Running};
+use crate::wire::{
+    self, Balance, Deploy, DeployState, Deployment, Image, Phase, ReleaseRef, Running, RunningService, Seen,
+    SeenAfter, ServiceChange,
+};
 
 /// After so long without a pull of its image a plan counts as not seen.
 const NOT_SEEN: Span = Span::from_mins(30);
@@ -66,10 +69,10 @@ impl Course {
 
 fn told(world: &World<'_>, followed: &Followed, course: &Course) -> Deploy {
     let planned = &followed.planned;
-    let seen = Seen::of(followed, course);
+    let found = Found::of(world, followed, course);
     let begun_at = followed.applied_at.unwrap_or(followed.planned_at);
     let is_late = world.now.since(begun_at) > NOT_SEEN;
-    let state = match (seen.observed_at, seen.settled_at) {
+    let state = match (found.observed_at, found.settled_at) {
         (Some(_), Some(_)) => DeployState::Settled,
         (Some(_), None) => DeployState::Observed,
         (None, _) if is_late => DeployState::NotSeen,
@@ -97,9 +100,13 @@ fn told(world: &World<'_>, followed: &Followed, course: &Course) -> Deploy {
         planned_at: followed.planned_at,
         applied_at: followed.applied_at,
         interrupted: followed.interrupted.as_ref().map(Into::into),
-        observed_at: seen.observed_at,
-        settled_at: seen.settled_at,
-        deployment_id: seen.deployment_id,
+        observed_at: found.observed_at,
+        settled_at: found.settled_at,
+        seen_after: found.seen_after,
+        last_seen_at: found.seen.as_ref().map(|seen| seen.last_seen_at),
+        age_s: found.seen.as_ref().map(|seen| seen.age_s),
+        caveat: found.seen.and_then(|seen| seen.caveat),
+        deployment_id: found.deployment_id,
         namespace: planned.aim.as_ref().map(|aim| aim.namespace.clone()),
         workloads: planned.aim.iter().flat_map(|aim| &aim.targets).map(Into::into).collect(),
         commands: commands::of(planned),
@@ -113,55 +120,88 @@ fn told(world: &World<'_>, followed: &Followed, course: &Course) -> Deploy {
 
 /// What the pulls say.
 #[derive(Default)]
-struct Seen {
+struct Found {
     observed_at: Option<Time>,
     settled_at: Option<Time>,
     deployment_id: Option<String>,
+    seen: Option<Seen>,
+    seen_after: Option<SeenAfter>,
 }
 
-impl Seen {
-    fn of(followed: &Followed, course: &Course) -> Self {
-        let (planned, deployments) = (&followed.planned, &course.deployments);
-        let is_it = |digest: &Digest, version: Option<&String>| match &planned.digest {
-            Some(wanted) => wanted == digest,
-            None => version == Some(&planned.version),
-        };
-        let change_of = |deployment: &Deployment| {
-            let mut changes = deployment.changes.iter();
-            let change = changes.find(|change| {
-                change.repository == planned.repository
-                    && is_it(&change.to.digest, change.to.version.as_ref())
-            });
-            change.cloned()
-        };
-        let end = followed.planned_at + ACCOUNT;
-        // The first rollout of it that began after the plan.
-        let began = deployments.iter().rev().filter_map(|it| Some((it, change_of(it)?)));
-        for (deployment, change) in began {
-            if change.started_at >= followed.planned_at && change.started_at <= end {
-                return Self {
-                    observed_at: Some(change.started_at),
-                    settled_at: change.settled_at.filter(|_| change.state == Phase::Settled),
-                    deployment_id: Some(deployment.id.clone()),
-                };
-            }
+impl Found {
+    fn of(world: &World<'_>, followed: &Followed, course: &Course) -> Self {
+        let planned = &followed.planned;
+        let mut services = course.running.services.iter();
+        let runs = services.find(|service| service.repository == planned.repository);
+        let holds = runs.filter(|runs| is_it(planned, &runs.digest, runs.version.as_ref()));
+        let found = Self::by_rollout(followed, course, runs.filter(|_| holds.is_none()));
+        let found = found.or_else(|| Self::by_presence(followed, course, holds?));
+        let Some(mut found) = found else { return Self::default() };
+        // Quiet time tells an old pod that started again during the rollout from what came after it.
+        if found.settled_at.is_some() && found.seen_after.is_none() {
+            found.seen_after = seen_after(world.state, &planned.environment, &planned.repository, world.now);
         }
-        // It ran before the plan: a pull of it since shows that it still does.
-        let service = course.running.services.iter().find(|service| {
-            service.repository == planned.repository && is_it(&service.digest, service.version.as_ref())
-        });
-        let Some(service) = service.filter(|it| it.last_seen_at >= followed.planned_at) else {
-            return Self::default();
-        };
-        let deployment = deployments
-            .iter()
-            .find(|it| change_of(it).is_some_and(|change| change.started_at == service.since));
-        Self {
-            observed_at: Some(service.last_seen_at),
-            settled_at: (service.state == Phase::Settled).then_some(service.last_seen_at),
-            deployment_id: deployment.map(|deployment| deployment.id.clone()),
+        if found.seen_after.is_some() {
+            found.settled_at = None;
         }
+        Self { seen: holds.map(|holds| holds.seen.clone()), ..found }
     }
+
+    /// The first rollout of it that began after the plan, unless `other` runs: the image that is there instead.
+    fn by_rollout(followed: &Followed, course: &Course, other: Option<&RunningService>) -> Option<Self> {
+        let planned = &followed.planned;
+        let rollouts = course.deployments.iter().filter_map(|it| Some((it, change_of(planned, it)?)));
+        let (_, newest) = rollouts.clone().next()?;
+        let (deployment, first) = rollouts.rev().find(|(_, change)| {
+            let end = followed.planned_at + ACCOUNT;
+            change.started_at >= followed.planned_at && change.started_at <= end
+        })?;
+        let is_over = matches!(newest.state, Phase::Settled | Phase::Aborted);
+        Some(Self {
+            observed_at: Some(first.started_at),
+            settled_at: newest.settled_at.filter(|_| newest.state == Phase::Settled && other.is_none()),
+            deployment_id: Some(deployment.id.clone()),
+            seen: None,
+            seen_after: other.filter(|_| is_over).map(|other| SeenAfter {
+                image: Image {
+                    digest: other.digest,
+                    version: other.version.clone(),
+                    release_id: other.release_id.clone(),
+                },
+                at: other.seen.last_seen_at,
+            }),
+        })
+    }
+
+    /// It ran before the plan: a pull of it since shows that it still does.
+    fn by_presence(followed: &Followed, course: &Course, holds: &RunningService) -> Option<Self> {
+        let last_seen_at = Some(holds.seen.last_seen_at).filter(|at| *at >= followed.planned_at)?;
+        let opened = |it: &&Deployment| {
+            change_of(&followed.planned, it).is_some_and(|change| change.started_at == holds.since)
+        };
+        Some(Self {
+            observed_at: Some(last_seen_at),
+            settled_at: (holds.state == Phase::Settled).then_some(last_seen_at),
+            deployment_id: course.deployments.iter().find(opened).map(|deployment| deployment.id.clone()),
+            ..Self::default()
+        })
+    }
+}
+
+/// Tells whether an image is the planned one.
+fn is_it(planned: &Planned, digest: &Digest, version: Option<&String>) -> bool {
+    match &planned.digest {
+        Some(wanted) => wanted == digest,
+        None => version == Some(&planned.version),
+    }
+}
+
+/// The part of a deployment that brings the planned image, if one does.
+fn change_of<'d>(planned: &Planned, deployment: &'d Deployment) -> Option<&'d ServiceChange> {
+    deployment.changes.iter().find(|change| {
+        change.repository == planned.repository
+            && is_it(planned, &change.to.digest, change.to.version.as_ref())
+    })
 }
 
 /// Why no pull came, the likeliest first.

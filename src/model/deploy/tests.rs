@@ -1,5 +1,9 @@
 //! Plans over short histories: which release is meant, what it would do, what becomes of it.
 
+mod followed;
+
+use std::ops::RangeInclusive;
+
 use super::*;
 use crate::model::act::{Action, Actor};
 use crate::model::deployments::{Rules, State};
@@ -83,7 +87,13 @@ impl Story {
 
     /// Three nodes pull, and half an hour goes by.
     fn rolls_out(&mut self, version: &str) {
-        for node in 1..=3 {
+        self.pulled(version, 1..=3);
+        self.now = self.now + Span::from_mins(30);
+    }
+
+    /// These nodes pull, five seconds after each other.
+    fn pulled(&mut self, version: &str, nodes: RangeInclusive<u8>) {
+        for node in nodes {
             self.now = self.now + Span::from_secs(5);
             let observation = Observation {
                 at: self.now,
@@ -104,7 +114,6 @@ impl Story {
             };
             self.apply(&Event::Observed(observation));
         }
-        self.now = self.now + Span::from_mins(30);
     }
 
     fn cluster(&self) -> Cluster<'_> {
@@ -252,28 +261,6 @@ fn a_release_without_a_digest_goes_by_its_tag() {
     assert_eq!(planned.image, format!("{HOST}/shop/payment:v2.0.0"));
     assert_eq!(planned.kind, DeployKind::Upgrade);
     assert!(kinds(&planned).contains(&DeployWarningKind::DigestUnknown));
-}
-
-#[test]
-fn a_plan_is_followed_from_its_first_pull_until_it_settles() {
-    let mut story = Story::new();
-    story.rolls_out("v1.0.0");
-    let planned = story.planned("v1.1.0");
-    story.act(Action::DeployPlanned(Box::new(planned)));
-    assert_eq!(story.followed().state, DeployState::Planned);
-    story.now = story.now + Span::from_mins(31);
-    let late = story.followed();
-    assert_eq!(late.state, DeployState::NotSeen);
-    assert!(late.causes[0].contains("were not run"), "{:?}", late.causes);
-
-    let before = story.now;
-    story.rolls_out("v1.1.0");
-    let settled = story.followed();
-    assert_eq!(settled.state, DeployState::Settled);
-    assert!(settled.observed_at > Some(before) && settled.settled_at > settled.observed_at);
-    assert!(settled.deployment_id.unwrap().starts_with("dep_"));
-    story.now = before + Span::from_secs(20);
-    assert_eq!(story.followed().state, DeployState::Observed);
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Current {
     }
 
     /// Tells whether its nodes were seen to ask although they hold it: then silence means something.
-    pub(super) fn asks_always(&self) -> bool {
+    pub fn asks_always(&self) -> bool {
         self.rollout.checks > 0
     }
 

@@ -142,6 +142,12 @@ impl Service {
         self.rollouts.candidates.iter().filter(is_shown)
     }
 
+    /// The image beside the current one that was seen last, be it by stragglers alone.
+    pub fn latest_beside(&self) -> Option<&Rollout> {
+        let all = self.rollouts.candidates.iter().map(|candidate| &candidate.rollout);
+        all.max_by_key(|rollout| rollout.last_at)
+    }
+
     /// Deployments that are over, in the order in which they ended.
     pub fn past(&self) -> impl DoubleEndedIterator<Item = &PastRollout> {
         self.rollouts.history.iter()

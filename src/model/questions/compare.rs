@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::image::{image, ordered_version, tag};
 use super::incomplete::incomplete;
 use super::service::{ServiceAt, services_at};
-use crate::model::deployments::State;
+use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::releases::{Named, Relation};
 use crate::model::time::Time;
-use crate::wire::{Ahead, ComparedService, Comparison, Image, Release};
+use crate::wire::{Ahead, ComparedService, Comparison, Image, Release, Seen};
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]
@@ -38,9 +38,9 @@ pub fn compare(left: Side<'_>, right: Side<'_>) -> Comparison {
     // Releases become known as time goes by: the later side's catalogue knows both.
     let knows = if left.at > right.at { left.state } else { right.state };
     let service = |repository: Repository| {
-        let left = of(&lefts, &repository).and_then(|place| Running::of(&lefts[place]));
-        let right = of(&rights, &repository).and_then(|place| Running::of(&rights[place]));
-        compared(knows, repository, left, right)
+        let on_left = of(&lefts, &repository).and_then(|place| Running::of(&lefts[place], left.gap_at()));
+        let on_right = of(&rights, &repository).and_then(|place| Running::of(&rights[place], right.gap_at()));
+        compared(knows, repository, on_left, on_right)
     };
     Comparison {
         left: left.environment.clone(),
@@ -57,6 +57,11 @@ impl<'a> Side<'a> {
     fn asked(&self) -> Vec<ServiceAt<'a>> {
         services_at(self.state, self.environment, self.at)
     }
+
+    /// The end of the latest stretch in which observations were missing.
+    fn gap_at(&self) -> Option<Time> {
+        self.state.environment(self.environment).and_then(EnvironmentState::gap_at)
+    }
 }
 
 /// What one side runs.
@@ -64,14 +69,16 @@ struct Running {
     image: Image,
     /// Its version, if that tells an order.
     version: Option<String>,
+    seen: Seen,
 }
 
 impl Running {
-    fn of(asked: &ServiceAt<'_>) -> Option<Self> {
-        let rollout = &asked.service.current()?.rollout;
+    fn of(asked: &ServiceAt<'_>, gap_at: Option<Time>) -> Option<Self> {
+        let current = asked.service.current()?;
+        let (rollout, seen) = (&current.rollout, asked.seen(current, gap_at));
         let image = image(asked.state, asked.repository, &rollout.digest, tag(rollout));
         let version = ordered_version(asked.state, asked.repository, &rollout.digest, tag(rollout));
-        Some(Self { image, version })
+        Some(Self { image, version, seen })
     }
 
     fn named(&self) -> Named<'_> {
@@ -107,8 +114,19 @@ fn compared(
         }
     };
     let (fixes, pull_requests) = fixes_and_pull_requests(&releases);
-    let (left, right) = (left.map(|it| it.image), right.map(|it| it.image));
-    ComparedService { repository, left, right, relation, releases, fixes, pull_requests }
+    let sides = |side: Option<Running>| side.map(|it| (it.image, it.seen)).unzip();
+    let ((left, left_seen), (right, right_seen)) = (sides(left), sides(right));
+    ComparedService {
+        repository,
+        left,
+        right,
+        left_seen,
+        right_seen,
+        relation,
+        releases,
+        fixes,
+        pull_requests,
+    }
 }
 
 /// What either of two lines has that the other lacks.

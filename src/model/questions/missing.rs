@@ -5,7 +5,7 @@ use super::convert::of_image;
 use super::image::{image, ordered_version, release_of, tag};
 use super::incomplete::incomplete;
 use super::service::{ServiceAt, services_at};
-use crate::model::deployments::State;
+use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::releases::{Named, Number, Relation, Release};
@@ -14,8 +14,10 @@ use crate::wire::{self, Missing, MissingService};
 
 /// Tells what `env` lacks at `now`.
 pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
+    let gap_at = state.environment(env).and_then(EnvironmentState::gap_at);
+    let asked = services_at(state, env, now);
     let services: Vec<MissingService> =
-        services_at(state, env, now).iter().filter_map(|asked| service(asked, now)).collect();
+        asked.iter().filter_map(|asked| service(asked, gap_at, now)).collect();
     Missing {
         environment: env.clone(),
         at: now,
@@ -25,9 +27,9 @@ pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
     }
 }
 
-fn service(asked: &ServiceAt<'_>, now: Time) -> Option<MissingService> {
-    let (state, repository) = (asked.state, asked.repository);
-    let rollout = &asked.service.current()?.rollout;
+fn service(asked: &ServiceAt<'_>, gap_at: Option<Time>, now: Time) -> Option<MissingService> {
+    let (state, repository, current) = (asked.state, asked.repository, asked.service.current()?);
+    let rollout = &current.rollout;
     let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
     let running = Named { digest: &rollout.digest, version: version.as_deref() };
     let is_pre = version.as_deref().and_then(Number::parse).is_some_and(|number| number.is_prerelease());
@@ -52,6 +54,7 @@ fn service(asked: &ServiceAt<'_>, now: Time) -> Option<MissingService> {
     Some(MissingService {
         repository: repository.clone(),
         running: image(state, repository, &rollout.digest, tag(rollout)),
+        seen: asked.seen(current, gap_at),
         latest,
         up_to_date: missing.is_empty(),
         behind_since_s: first_at.map(|first_at| now.since(first_at).max(Span::from_ms(0)).ms() / 1000),

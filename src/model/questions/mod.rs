@@ -21,6 +21,7 @@ mod replayed;
 mod rollout;
 mod running;
 mod search;
+mod seen;
 mod service;
 mod states;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use release::release;
 pub use replayed::replayed;
 pub use running::{local, running};
 pub use search::search;
+pub use seen::seen_after;
 pub use states::{Confidence, Kind, Phase, Standing};
 pub use timeline::{deployment, evidence, timeline};
 pub use trace::{Stay, Trace, trace};

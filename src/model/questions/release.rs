@@ -14,8 +14,11 @@ pub fn release(state: &State, release: &Release, now: Time) -> wire::Release {
         let asked = ServiceAt::of(state, &release.repository, service, now);
         let current = asked.service.current()?;
         let runs = release_of(state, &release.repository, &current.rollout.digest, tag(&current.rollout))?;
-        (runs.id == release.id)
-            .then(|| ReleasePlace { name: name.clone(), since: state.shown(current.rollout.opened_at) })
+        (runs.id == release.id).then(|| ReleasePlace {
+            name: name.clone(),
+            since: state.shown(current.rollout.opened_at),
+            seen: asked.seen(current, tracked.gap_at()),
+        })
     });
     wire::Release { environments: Some(environments.collect()), ..wire::Release::from(release) }
 }

@@ -18,7 +18,7 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
             state: running.state,
             confidence: running.confidence,
             since: running.since,
-            last_seen_at: running.last_seen_at,
+            last_seen_at: running.seen.last_seen_at,
         });
         let view = |rollout: RolloutAt<'_>| {
             let change = rollout.view(state);

@@ -15,8 +15,8 @@ pub fn search(state: &State, query: &str, found: &Found, now: Time) -> Searched 
     let matches = found.hits.iter().filter_map(|hit| {
         let carriers = Standings::carriers(state, hit, found);
         let stands = environments.iter().filter_map(|(name, standings)| {
-            let (state, since) = standings.standing(&carriers)?;
-            Some(EnvironmentStanding { name: (*name).clone(), state: state.into(), since })
+            let (state, since, seen) = standings.standing(&carriers)?;
+            Some(EnvironmentStanding { name: (*name).clone(), state: state.into(), since, seen })
         });
         let stands: Vec<EnvironmentStanding> = stands.collect();
         let matched = nowhere.matched(hit, found)?.view;

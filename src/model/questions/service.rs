@@ -44,11 +44,9 @@ impl<'a> ServiceAt<'a> {
 impl ServiceAt<'_> {
     /// What runs; `gap_at` is when observations of the environment were last missing.
     pub(super) fn running(&self, gap_at: Option<Time>) -> Option<RunningService> {
-        let settle = self.state.rules().settle;
-        let (rollout, state) = (&self.service.current()?.rollout, self.phase_now()?);
+        let (current, state) = (self.service.current()?, self.phase_now()?);
+        let rollout = &current.rollout;
         let image = image(self.state, self.repository, &rollout.digest, tag(rollout));
-        let is_silent = self.now.since(rollout.last_at) > settle;
-        let is_behind_gap = gap_at.is_some_and(|gap| gap > rollout.last_at);
         Some(RunningService {
             repository: self.repository.clone(),
             digest: rollout.digest,
@@ -57,9 +55,8 @@ impl ServiceAt<'_> {
             since: self.state.shown(rollout.opened_at),
             state: state.into(),
             confidence: confidence(state, rollout).into(),
-            last_seen_at: self.state.shown(rollout.last_at),
             clients: rollout.nodes,
-            unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.shown(rollout.last_at)),
+            seen: self.seen(current, gap_at),
         })
     }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{
     Confidence, Kind, Mark, Measure, Phase, SPARK_DAYS, Standing, detailed_timeline, insights, latest,
-    overview, timeline, trace,
+    overview, running, seen, timeline, trace,
 };
 use crate::model::deployments::{Rules, State};
 use crate::model::event::{EnvironmentName, Event, Method, Object, Observation, TokenId, TokenKind};
@@ -12,7 +12,7 @@ use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Catalogue, Registration};
 use crate::model::time::{Span, Time};
 use crate::model::words::word;
-use crate::wire;
+use crate::wire::{self, Seen};
 
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
@@ -103,6 +103,50 @@ fn the_matrix_marks_who_is_ahead_and_by_how_much_the_others_are_behind() {
     assert!(seen.rows[0].is_level && !seen.rows[1].is_level);
     assert_eq!(marks(1), [Some(Mark::Ahead), Some(Mark::Behind(2)), Some(Mark::Ahead)]);
     assert_eq!(&*seen.rows[1].cells[1].as_ref().unwrap().label, "v1.2");
+}
+
+#[test]
+fn an_answer_says_how_old_it_is_and_what_silence_hides() {
+    let once = pulled("production", "web", 1, 0);
+    let again: Vec<_> = pulled("production", "web", 1, 60).into_iter().take(1).collect();
+    let seen = |pulls: &[&Vec<Observation>], minutes| {
+        let state = folded(pulls.iter().map(|pulls| (*pulls).clone()));
+        running(&state, &env("production"), after(minutes)).services[0].seen.clone()
+    };
+    let fresh = seen(&[&once], 10);
+    assert_eq!((fresh.last_seen_at, fresh.age_s), (once[2].at, 560));
+    assert_eq!(fresh.unconfirmed_since, None, "within the settle time");
+    let state = folded([once.clone()]);
+    let last = running(&state, &env("production"), once[2].at + Span::from_mins(10)).services.remove(0);
+    assert_eq!((last.seen.age_s, last.seen.unconfirmed_since), (600, None), "the settle time is over then");
+    assert!(
+        fresh.caveat.unwrap().contains("a rollback to an image that the nodes still have would not show")
+    );
+    let old = seen(&[&once], 11);
+    assert_eq!((old.age_s, old.unconfirmed_since), (620, Some(once[2].at)));
+    // A node that asks although it holds the image would ask for another one, too.
+    let heard = seen(&[&once, &again], 71);
+    assert_eq!((heard.age_s, heard.unconfirmed_since), (660, Some(again[0].at)));
+    assert!(heard.caveat.unwrap().contains("a rollback would likely show"));
+    // A past question counts from then.
+    assert_eq!(seen(&[&once, &again], 65).age_s, 300);
+}
+
+#[test]
+fn an_answer_that_rests_on_several_services_is_as_old_as_the_oldest() {
+    let mut pulls = vec![pulled("production", "web", 1, 0), pulled("production", "pay", 1, 300)];
+    pulls.push(pulled("production", "pay", 1, 310));
+    let state = folded(pulls);
+    let services = running(&state, &env("production"), after(315)).services;
+    let together = seen::together(services.iter().map(|service| &service.seen)).unwrap();
+    assert_eq!(together.unconfirmed_since, Some(together.last_seen_at), "pay was seen, web was not");
+    assert_eq!(together, services[1].seen);
+    assert_eq!(services[0].seen.unconfirmed_since, None);
+    assert_ne!(services[0].seen.caveat, services[1].seen.caveat);
+    // Where the oldest would have been heard of, another one would not.
+    let older = Seen { age_s: 0, last_seen_at: after(0), ..services[0].seen.clone() };
+    let together = seen::together([&older, &services[1].seen].into_iter()).unwrap();
+    assert_eq!((together.last_seen_at, together.caveat), (after(0), services[1].seen.caveat.clone()));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::model::deployments::rollout::Rollout;
 use crate::model::names::EnvironmentName;
 use crate::model::releases::{Named, Release};
 use crate::model::time::Time;
-use crate::wire::Image;
+use crate::wire::{Image, Seen};
 
 /// The environments that run a service of a release's repository, in the order of their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Stay {
     pub first_at: Option<Time>,
     /// The image that runs.
     pub running: Image,
+    /// Age of that.
+    pub seen: Seen,
     /// What runs is this very release, and not a later one that contains it.
     pub is_itself: bool,
 }
@@ -39,12 +41,17 @@ pub struct Stay {
 pub fn trace(state: &State, release: &Release, now: Time) -> Trace {
     let stays = state.environments().filter_map(|(name, tracked)| {
         let (repository, service) = tracked.named_service(&release.repository)?;
-        stay(&ServiceAt::of(state, repository, service, now), name, release)
+        stay(&ServiceAt::of(state, repository, service, now), name, tracked.gap_at(), release)
     });
     Trace { stays: stays.collect() }
 }
 
-fn stay(asked: &ServiceAt<'_>, name: &EnvironmentName, release: &Release) -> Option<Stay> {
+fn stay(
+    asked: &ServiceAt<'_>,
+    name: &EnvironmentName,
+    gap_at: Option<Time>,
+    release: &Release,
+) -> Option<Stay> {
     let (state, repository) = (asked.state, asked.repository);
     let current = asked.service.current()?;
     let line = state.catalogue().line(repository)?;
@@ -77,6 +84,7 @@ fn stay(asked: &ServiceAt<'_>, name: &EnvironmentName, release: &Release) -> Opt
         since: changed_at.filter(|_| !matches!(standing, Standing::NotLive | Standing::Unknown)),
         first_at,
         running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),
+        seen: asked.seen(current, gap_at),
         is_itself: found.is_some_and(|found| found.id == release.id),
     })
 }

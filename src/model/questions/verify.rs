@@ -9,18 +9,19 @@ use super::find::at;
 use super::image::{image, ordered_version, tag};
 use super::incomplete::incomplete;
 use super::rollout::confidence;
+use super::seen;
 use super::service::{ServiceAt, services_at};
 use super::states::{Confidence, Phase, Standing};
 use super::timeline::{Group, grouped};
-use crate::model::deployments::State;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollout::Rollout;
+use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Named, Relation, Release};
 use crate::model::search::{Band, Found, Hit, Matched, Way};
 use crate::model::time::Time;
-use crate::wire::{Match, MatchedWord, ReleaseRef, ServiceStanding, Verified};
+use crate::wire::{Match, MatchedWord, ReleaseRef, Seen, ServiceStanding, Verified};
 
 /// A change that may be meant.
 pub(super) struct Candidate {
@@ -55,6 +56,7 @@ pub fn verify(state: &State, env: &EnvironmentName, query: &str, found: &Found, 
     };
     let meant = best.filter(|_| found.band == Band::Sure);
     let confidence = meant.and_then(|best| best.services.iter().map(|service| service.confidence).min());
+    let seen = meant.and_then(|best| seen::together(best.services.iter().map(|service| &service.view.seen)));
     Verified {
         environment: env.clone(),
         at: now,
@@ -62,6 +64,10 @@ pub fn verify(state: &State, env: &EnvironmentName, query: &str, found: &Found, 
         answer: answer.into(),
         since: meant.and_then(|best| best.view.since),
         confidence: confidence.map(Into::into),
+        as_of: seen.as_ref().map(|seen| seen.last_seen_at),
+        age_s: seen.as_ref().map(|seen| seen.age_s),
+        unconfirmed_since: seen.as_ref().and_then(|seen| seen.unconfirmed_since),
+        caveat: seen.and_then(|seen| seen.caveat),
         text: String::new(),
         matches: candidates.into_iter().map(Match::from).collect(),
         incomplete: incomplete(state, env, now),
@@ -94,6 +100,8 @@ fn name_deployments(state: &State, env: &EnvironmentName, now: Time, candidate: 
 pub(super) struct Standings<'a> {
     state: &'a State,
     asked: Vec<ServiceAt<'a>>,
+    /// The end of the latest stretch in which observations of the environment were missing.
+    gap_at: Option<Time>,
 }
 
 impl<'a> Standings<'a> {
@@ -104,12 +112,12 @@ impl<'a> Standings<'a> {
         let services = repositories.into_iter().filter_map(|repository| tracked?.named_service(repository));
         let asked =
             services.map(|(repository, service)| ServiceAt::of(state, repository, service, now)).collect();
-        Self { state, asked }
+        Self { state, asked, gap_at: tracked.and_then(EnvironmentState::gap_at) }
     }
 
     /// Sees no environment, and so what a change is and nothing of where it stands.
     pub(super) fn closed(state: &'a State) -> Self {
-        Self { state, asked: Vec::new() }
+        Self { state, asked: Vec::new(), gap_at: None }
     }
 
     /// The releases that list the change of a hit, wherever: one product may live in several repositories, and the
@@ -127,9 +135,11 @@ impl<'a> Standings<'a> {
     }
 
     /// Where a change stands that `carriers` list, if a service of their repositories runs here.
-    pub(super) fn standing(&self, carriers: &[&Release]) -> Option<(Standing, Option<Time>)> {
+    pub(super) fn standing(&self, carriers: &[&Release]) -> Option<(Standing, Option<Time>, Seen)> {
         let services = self.services(carriers);
-        (!services.is_empty()).then(|| together(&services))
+        let seen = seen::together(services.iter().map(|service| &service.view.seen))?;
+        let (standing, since) = together(&services);
+        Some((standing, since, seen))
     }
 
     fn services(&self, carriers: &[&Release]) -> Vec<ServiceMatch> {
@@ -220,7 +230,7 @@ impl<'a> Standings<'a> {
             since: (is_since && now_in != Some(false) || standing == Standing::RolledBack)
                 .then(|| state.shown(opened.opened_at)),
             confidence: confidence.into(),
-            last_seen_at: state.shown(current.rollout.last_at),
+            seen: asked.seen(current, self.gap_at),
             deployment_id: None,
         };
         Some(ServiceMatch { view, state: standing, confidence, opened: (opened.digest, opened.opened_at) })

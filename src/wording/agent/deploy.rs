@@ -1,5 +1,6 @@
 //! Plans and deploys for coding agents.
 
+use super::super::seen::deploy_seen;
 use super::{counted, image, lines, name, title, word};
 use crate::wire::{Balance, Deploy, ReleaseChange};
 
@@ -8,13 +9,14 @@ pub fn deploy(deploy: &Deploy) -> String {
     let from = deploy.from.as_ref().map(|from| format!(" from {}", image(from))).unwrap_or_default();
     let commands: String = deploy.commands.iter().map(|command| format!("\n    {command}")).collect();
     format!(
-        "{}: {} of {}{from} to {} {}; {}.{}{}{}{}{}{}\nCommands, for a person to run or agree to:{commands}",
+        "{}: {} of {}{from} to {} {}; {}.{}{}{}{}{}{}{}\nCommands, for a person to run or agree to:{commands}",
         name(&deploy.id),
         word(deploy.kind.as_str()),
         deploy.environment,
         name(deploy.release.repository.as_str()),
         name(&deploy.release.version),
         word(deploy.state.as_str()),
+        seen(deploy),
         targets(deploy),
         interruption(deploy),
         balance("comes", &deploy.gained),
@@ -22,6 +24,15 @@ pub fn deploy(deploy: &Deploy) -> String {
         lines(&deploy.warnings, |warning| format!("warning: {}", warning.text)),
         lines(&deploy.causes, |cause| format!("likely cause: {cause}"))
     )
+}
+
+/// Age of what the pulls say of it, or the image that was seen after it.
+fn seen(deploy: &Deploy) -> String {
+    if let Some(other) = &deploy.seen_after {
+        return format!(" It does not stand: {} was seen after it, at {}.", image(&other.image), other.at);
+    }
+    let told = deploy_seen(deploy);
+    if told.is_empty() { told } else { format!(" {told}") }
 }
 
 fn targets(deploy: &Deploy) -> String {

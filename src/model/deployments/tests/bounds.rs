@@ -136,12 +136,16 @@ fn what_one_token_left_out_is_said_where_it_matters() {
     state.apply(&left_out(100, 110, Excess::Refusals));
     let running = |state: &State, now| questions::running(state, &environment(), at(now));
     assert_eq!(running(&state, 120).incomplete.unwrap().refusals_left_out, 7);
-    assert_eq!(running(&state, 120).services[0].unconfirmed_since, None, "refusals could have shown nothing");
+    assert_eq!(
+        running(&state, 120).services[0].seen.unconfirmed_since,
+        None,
+        "refusals could have shown nothing"
+    );
 
     state.apply(&left_out(200, 210, Excess::Observations));
     state.apply(&left_out(210, 220, Excess::Observations));
     let answer = running(&state, 230);
-    assert_eq!(answer.services[0].unconfirmed_since, Some(at(0)), "what came since may be missing");
+    assert_eq!(answer.services[0].seen.unconfirmed_since, Some(at(0)), "what came since may be missing");
     let [gap] = &answer.incomplete.unwrap().gaps[..] else { panic!("what goes on is one gap") };
     assert_eq!((gap.from, gap.until, gap.lost), (at(200), at(220), 14));
     assert_eq!(gap.token, Some(TokenId::new("tok_1")));
