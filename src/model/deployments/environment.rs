@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::attempts::{Attempt, Attempts};
+use super::content::Contents;
+use super::family::Family;
 use super::local::{LocalPulls, PulledLocally};
 use super::pull::{CompletedPull, answered_manifest};
 use super::service::Service;
 use crate::model::event::{EnvironmentName, Observation, TokenId};
-use crate::model::oci::{Digest, Repository};
+use crate::model::oci::Repository;
 use crate::model::time::Time;
 
 /// Most services of an environment that are remembered.
@@ -141,9 +143,9 @@ impl EnvironmentState {
     }
 
     /// Takes a pull by a person's machine into account.
-    pub(super) fn add_local(&mut self, observation: &Observation, index: Option<Digest>, reason: &str) {
+    pub(super) fn add_local(&mut self, observation: &Observation, contents: &Contents, reason: &str) {
         if let Some(digest) = answered_manifest(observation) {
-            Arc::make_mut(&mut self.local).add(observation, index.unwrap_or(digest), reason);
+            Arc::make_mut(&mut self.local).add(observation, &Family::of(digest, contents), reason);
         }
     }
 

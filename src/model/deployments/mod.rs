@@ -17,6 +17,7 @@ pub mod correction;
 pub mod current;
 mod environment;
 pub mod evidence;
+mod family;
 mod history;
 mod images;
 mod local;

@@ -11,6 +11,8 @@ use crate::model::oci::{Digest, Tag};
 use crate::model::sharded_map::{ShardKey, ShardedMap, fnv};
 use crate::model::time::Time;
 
+use super::content::Contents;
+use super::family::Family;
 use super::images::Images;
 use super::pull::{COMPLETE, OpenPulls, answered_digest};
 use super::sighting::Sighting;
@@ -79,17 +81,18 @@ impl Nodes {
         self.clock
     }
 
-    /// Takes a request into account. `index` is the index that its manifest is known to belong to.
+    /// Takes a request into account. `current` is the image that the service runs.
     pub(super) fn request(
         &mut self,
         observation: &Observation,
         runtime: Runtime,
-        index: Option<Digest>,
+        contents: &Contents,
+        current: Option<Digest>,
     ) -> RequestFacts {
         let key = NodeKey::of(observation, runtime);
         let answered = answered_digest(observation);
         if let (Some(digest), Object::Manifest) = (answered, observation.object) {
-            return self.manifest(observation, key, digest, index);
+            return self.manifest(observation, key, digest, contents, current);
         }
         // An address that was never answered with a manifest is no node.
         let Some(node) = self.by_key.get_mut(&key) else { return RequestFacts::default() };
@@ -110,13 +113,19 @@ impl Nodes {
         observation: &Observation,
         key: NodeKey,
         digest: Digest,
-        index: Option<Digest>,
+        contents: &Contents,
+        current: Option<Digest>,
     ) -> RequestFacts {
         let (node, nodes_forgotten) = self.by_key.bounded(&key, NODES_MAX, |node| node.last_at);
         node.last_at = node.last_at.max(observation.at);
         let Node { images, pulls, .. } = node;
-        let guessed = if index.is_none() { pulls.reading_index(observation, &digest, images) } else { None };
-        let top = index.or(guessed).unwrap_or(digest);
+        let family = Family::of(digest, contents);
+        let under_way = pulls.latest_of(observation.at, |it| family.has(it));
+        let guessed = match under_way {
+            Some(_) => None,
+            None => pulls.reading_index(observation, &digest, images),
+        };
+        let top = under_way.or(guessed).unwrap_or_else(|| family.image(images, current));
         let change = pulls.manifest(observation, top);
         if let Some(first_at) = change.replaced {
             self.open.remove(&(first_at, key.clone(), top));
@@ -131,9 +140,9 @@ impl Nodes {
     }
 
     /// Notes that a node holds an image that it need not run. Returns the number of nodes that were forgotten.
-    pub(super) fn prepull(&mut self, key: &NodeKey, digest: Digest) -> u64 {
+    pub(super) fn prepull(&mut self, key: &NodeKey, family: &Family<'_>, current: Option<Digest>) -> u64 {
         let (node, forgotten) = self.by_key.bounded(key, NODES_MAX, |node| node.last_at);
-        node.images.add(digest, None);
+        node.images.add(family.image(&node.images, current), None);
         forgotten
     }
 

@@ -83,7 +83,13 @@ impl OpenPulls {
         self.open.iter_mut().rev().find(|open| at.since(open.first_at) <= PULL)
     }
 
-    /// The index that the node is just reading, when `observation` asks for a manifest of which no index is known:
+    /// The image of the latest pull under way of one that `is_it`.
+    pub(crate) fn latest_of(&self, at: Time, is_it: impl Fn(&Digest) -> bool) -> Option<Digest> {
+        let open = self.open.iter().rev().find(|open| at.since(open.first_at) <= PULL && is_it(&open.digest));
+        open.map(|open| open.digest)
+    }
+
+    /// The index that the node is just reading, when `observation` asks for a manifest that none of its pulls is known to contain:
     /// a platform manifest follows its index at once, by digest, and was not asked for by HEAD before. `images` are
     /// those that the node holds.
     pub(crate) fn reading_index(

@@ -107,35 +107,37 @@ impl State {
         if self.is_governed && !self.environments.contains_key(&observation.environment) {
             return; // it was deleted while this was on its way
         }
-        let index = self.contents.index_of(observation);
+        self.contents.note_parent(observation);
         let environment =
             Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
         match puller(observation.token_kind, &observation.agent) {
-            Puller::Node(runtime) => self.node_request(observation, runtime, index),
+            Puller::Node(runtime) => self.node_request(observation, runtime),
             Puller::Prepull(runtime) => {
                 let (name, repository) = (&observation.environment, &observation.repository);
                 let is_made = answered_manifest(observation).is_some();
                 let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
-                environment
-                    .update_service(name, repository, is_made, |it| it.prepull(observation, runtime, index));
+                let contents = &self.contents;
+                environment.update_service(name, repository, is_made, |it| {
+                    it.prepull(observation, runtime, contents)
+                });
                 self.unlist(name, &gone);
             }
-            Puller::Laptop(reason) => environment.add_local(observation, index, reason),
+            Puller::Laptop(reason) => environment.add_local(observation, &self.contents, reason),
             Puller::Other => {}
         }
         self.complete_due_pulls();
     }
 
     /// Takes a node's request into account.
-    fn node_request(&mut self, observation: &Observation, runtime: Runtime, index: Option<Digest>) {
+    fn node_request(&mut self, observation: &Observation, runtime: Runtime) {
         let Observation { environment: name, repository, at, .. } = observation;
         let settle = self.rules.settle;
         let Some(environment) = self.environments.get_mut(name).map(Arc::make_mut) else { return };
         let is_made = answered_manifest(observation).is_some();
         let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
-        let due = &mut self.due;
+        let (due, contents) = (&mut self.due, &self.contents);
         let facts = environment.update_service(name, repository, is_made, |service| {
-            let facts = service.request(observation, runtime, index, settle);
+            let facts = service.request(observation, runtime, contents, settle);
             if let (None, Some(due_at)) = (service.scheduled_at, service.due_at()) {
                 service.scheduled_at = Some(due_at);
                 due.insert((due_at, name.clone(), repository.clone()));
@@ -156,7 +158,7 @@ impl State {
         }
         self.unlist(name, &gone);
         if let (Some(child), Some(index)) = (observation.digest, facts.index) {
-            self.contents.set_index(*at, child, Some(index));
+            self.contents.add_above(*at, child, index);
         }
     }
 
@@ -220,9 +222,10 @@ impl State {
 
     /// Takes what was read of an image into account.
     fn learn(&mut self, clock_at: Time, repository: &Repository, digest: Digest, facts: &Facts) {
-        let top = self.contents.learn(self.time.of(clock_at), digest, facts);
-        if let Some(labels) = self.contents.labels(&top) {
-            Arc::make_mut(&mut self.catalogue).see(repository, top, &labels.labels(), clock_at);
+        for top in self.contents.learn(self.time.of(clock_at), digest, facts) {
+            if let Some(labels) = self.contents.labels(&top) {
+                Arc::make_mut(&mut self.catalogue).see(repository, top, &labels.labels(), clock_at);
+            }
         }
     }
 
