@@ -121,6 +121,11 @@ impl PendingObservation {
         }
     }
 
+    /// The client, as its environment knows it, and the repository that it asks for.
+    pub(super) fn reader(&self) -> (EnvironmentName, Arc<str>, Repository) {
+        (self.environment.clone(), self.client.clone(), self.repository.clone())
+    }
+
     /// Completes the observation with the outcome and the current time.
     pub(super) fn complete(self, summary: ResponseSummary) -> Observation {
         Observation {

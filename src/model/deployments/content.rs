@@ -47,6 +47,8 @@ struct Content {
     /// that differ in nothing but their provenance share their platform manifests.
     above: Vec<Digest>,
     is_config: bool,
+    /// It is no image, nor part of one: a chart, a signature.
+    is_artifact: bool,
     /// The next content on the way to its labels.
     leads_to: Option<Digest>,
     labels: Option<Arc<ImageLabels>>,
@@ -119,6 +121,20 @@ impl Contents {
             all.remove(0);
         }
         all.push(above);
+    }
+
+    /// Notes that `digest` is no image. Returns whether that is news.
+    pub(super) fn note_artifact(&mut self, at: Time, digest: Digest) -> bool {
+        let is_news = !self.is_artifact(&digest);
+        if is_news {
+            self.named(at, digest).is_artifact = true;
+        }
+        is_news
+    }
+
+    /// Tells whether `digest` is known to be no image.
+    pub(super) fn is_artifact(&self, digest: &Digest) -> bool {
+        self.0.get(digest).is_some_and(|content| content.is_artifact)
     }
 
     /// Everything that contains `digest`, directly or not; the nearest first.

@@ -12,7 +12,7 @@ use super::local::{LocalPulls, PulledLocally};
 use super::pull::{CompletedPull, answered_manifest};
 use super::service::Service;
 use crate::model::event::{EnvironmentName, Observation, TokenId};
-use crate::model::oci::Repository;
+use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
 
 /// Most services of an environment that are remembered.
@@ -80,6 +80,24 @@ impl EnvironmentState {
             self.clear(repository, &completed);
         }
         Some(done)
+    }
+
+    /// Forgets what was taken for an image and is none, and with it a service that is nothing else. Returns that.
+    pub(super) fn forget_artifact(
+        &mut self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Option<Arc<Service>> {
+        if self.local.names(repository, digest) {
+            Arc::make_mut(&mut self.local).forget(repository, digest);
+        }
+        let service = Arc::make_mut(self.services.get_mut(repository)?);
+        service.forget_pulls(digest);
+        if !service.is_blank() {
+            return None;
+        }
+        self.weight -= service.weight();
+        self.services.remove(repository)
     }
 
     fn clear(&mut self, repository: &Repository, completed: &[CompletedPull]) {

@@ -74,6 +74,16 @@ impl LocalPulls {
         });
     }
 
+    /// Tells whether a pull of `digest` is among them.
+    pub(super) fn names(&self, repository: &Repository, digest: &Digest) -> bool {
+        self.0.iter().any(|pull| pull.digest == *digest && pull.repository == *repository)
+    }
+
+    /// Forgets the pulls of what turned out to be no image.
+    pub(super) fn forget(&mut self, repository: &Repository, digest: &Digest) {
+        self.0.retain(|pull| pull.digest != *digest || pull.repository != *repository);
+    }
+
     /// The pulls, in log order.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &PulledLocally> {
         self.0.iter()

@@ -20,6 +20,9 @@ use super::sighting::Sighting;
 /// Most nodes that are remembered for a service.
 const NODES_MAX: usize = 16_384;
 
+/// Longest content, in bytes, that may be a signature's or an attestation's where a node reads one beside an image.
+const ASIDE_BYTES_MAX: u64 = 64 * 1024;
+
 /// A node of a cluster: an address, and the kind of runtime that asks from there. Tokens rotate, so they are no part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct NodeKey {
@@ -46,6 +49,8 @@ struct Node {
     /// The images that it holds, as far as its pulls tell.
     images: Images,
     pulls: OpenPulls,
+    /// What it reads beside an image just now: a signature of it, say.
+    aside: Option<Digest>,
     /// Its latest request.
     last_at: Time,
 }
@@ -98,7 +103,9 @@ impl Nodes {
         let Some(node) = self.by_key.get_mut(&key) else { return RequestFacts::default() };
         node.last_at = node.last_at.max(observation.at);
         let refused_tag = match answered {
+            Some(_) if node.aside.is_some() && observation.bytes <= ASIDE_BYTES_MAX => None,
             Some(digest) => {
+                node.aside = None;
                 node.pulls.blob(observation, digest);
                 None
             }
@@ -118,6 +125,10 @@ impl Nodes {
     ) -> RequestFacts {
         let (node, nodes_forgotten) = self.by_key.bounded(&key, NODES_MAX, |node| node.last_at);
         node.last_at = node.last_at.max(observation.at);
+        if node.aside == Some(digest) {
+            return RequestFacts { nodes_forgotten, ..RequestFacts::default() };
+        }
+        node.aside = None;
         let Node { images, pulls, .. } = node;
         let family = Family::of(digest, contents);
         let under_way = pulls.latest_of(observation.at, |it| family.has(it));
@@ -137,6 +148,24 @@ impl Nodes {
             self.open.insert((first_at, key, top));
         }
         RequestFacts { index: guessed, refused_tag: None, nodes_forgotten }
+    }
+
+    /// Notes that a node reads what is no image beside one: the small content that it asks for next belongs to that.
+    pub(super) fn reads_aside(&mut self, key: &NodeKey, digest: Digest) {
+        if let Some(node) = self.by_key.get_mut(key) {
+            node.aside = Some(digest);
+        }
+    }
+
+    /// Forgets the pulls of what turned out to be no image.
+    pub(super) fn forget_pulls(&mut self, digest: &Digest) {
+        let gone: Vec<OpenKey> = self.open.iter().filter(|(_, _, open)| open == digest).cloned().collect();
+        for open in gone {
+            self.open.remove(&open);
+            if let Some(node) = self.by_key.get_mut(&open.1) {
+                node.pulls.forget(digest);
+            }
+        }
     }
 
     /// Notes that a node holds an image that it need not run. Returns the number of nodes that were forgotten.

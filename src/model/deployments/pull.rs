@@ -83,6 +83,11 @@ impl OpenPulls {
         self.open.iter_mut().rev().find(|open| at.since(open.first_at) <= PULL)
     }
 
+    /// Forgets the pulls of what turned out to be no image.
+    pub(crate) fn forget(&mut self, digest: &Digest) {
+        self.open.retain(|open| open.digest != *digest);
+    }
+
     /// The image of the latest pull under way of one that `is_it`.
     pub(crate) fn latest_of(&self, at: Time, is_it: impl Fn(&Digest) -> bool) -> Option<Digest> {
         let open = self.open.iter().rev().find(|open| at.since(open.first_at) <= PULL && is_it(&open.digest));

@@ -92,6 +92,21 @@ impl Service {
         self.nodes_forgotten = self.nodes_forgotten.saturating_add(forgotten);
     }
 
+    /// Notes that a node reads what is no image beside one.
+    pub(super) fn reads_aside(&mut self, observation: &Observation, runtime: Runtime, digest: Digest) {
+        self.nodes.reads_aside(&NodeKey::of(observation, runtime), digest);
+    }
+
+    /// Forgets the pulls of what turned out to be no image.
+    pub(super) fn forget_pulls(&mut self, digest: &Digest) {
+        self.nodes.forget_pulls(digest);
+    }
+
+    /// Tells whether nothing is known of any image of it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.current().is_none() && self.nodes.are_idle() && !self.is_prepulled
+    }
+
     /// The time when its next pull is complete.
     pub(crate) fn due_at(&self) -> Option<Time> {
         self.nodes.due_at()

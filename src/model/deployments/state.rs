@@ -1,5 +1,7 @@
 //! The state of the fold: the environments and what the images are that run in them.
 
+mod requests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -95,128 +97,6 @@ impl State {
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }
             | Action::BackupTaken => {}
-        }
-    }
-
-    /// Takes an observation into account: the log's next event, or a line of a trace.
-    pub fn observe(&mut self, observation: &Observation) {
-        let at = self.time.observed(observation.at);
-        let observation = observation.placed(at);
-        let observation = observation.as_ref();
-        self.last_at = self.last_at.max(Some(at));
-        if self.is_governed && !self.environments.contains_key(&observation.environment) {
-            return; // it was deleted while this was on its way
-        }
-        self.contents.note_parent(observation);
-        let environment =
-            Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
-        match puller(observation.token_kind, &observation.agent) {
-            Puller::Node(runtime) => self.node_request(observation, runtime),
-            Puller::Prepull(runtime) => {
-                let (name, repository) = (&observation.environment, &observation.repository);
-                let is_made = answered_manifest(observation).is_some();
-                let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
-                let contents = &self.contents;
-                environment.update_service(name, repository, is_made, |it| {
-                    it.prepull(observation, runtime, contents)
-                });
-                self.unlist(name, &gone);
-            }
-            Puller::Laptop(reason) => environment.add_local(observation, &self.contents, reason),
-            Puller::Other => {}
-        }
-        self.complete_due_pulls();
-    }
-
-    /// Takes a node's request into account.
-    fn node_request(&mut self, observation: &Observation, runtime: Runtime) {
-        let Observation { environment: name, repository, at, .. } = observation;
-        let settle = self.rules.settle;
-        let Some(environment) = self.environments.get_mut(name).map(Arc::make_mut) else { return };
-        let is_made = answered_manifest(observation).is_some();
-        let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
-        let (due, contents) = (&mut self.due, &self.contents);
-        let facts = environment.update_service(name, repository, is_made, |service| {
-            let facts = service.request(observation, runtime, contents, settle);
-            if let (None, Some(due_at)) = (service.scheduled_at, service.due_at()) {
-                service.scheduled_at = Some(due_at);
-                due.insert((due_at, name.clone(), repository.clone()));
-            }
-            facts
-        });
-        let facts = facts.unwrap_or_default();
-        if answered_digest(observation).is_none() {
-            let attempt = Attempt {
-                reference: facts.refused_tag.map_or_else(|| observation.reference.clone(), Reference::Tag),
-                status: observation.status,
-                first_at: *at,
-                last_at: *at,
-                count: 1,
-                cleared_at: None,
-            };
-            environment.refuse(repository, attempt);
-        }
-        self.unlist(name, &gone);
-        if let (Some(child), Some(index)) = (observation.digest, facts.index) {
-            self.contents.add_above(*at, child, index);
-        }
-    }
-
-    /// Strikes services that were forgotten off the list of those that are to be looked at.
-    fn unlist(&mut self, name: &EnvironmentName, gone: &[(Repository, Arc<Service>)]) {
-        for (repository, service) in gone {
-            if let Some(at) = service.scheduled_at {
-                self.due.remove(&(at, name.clone(), repository.clone()));
-            }
-        }
-    }
-
-    /// Takes refusals into account that were counted together.
-    fn add_refusals(&mut self, last: &Observation, first_at: Time, count: u64) {
-        let (first_at, last_at) = (self.time.of(first_at), self.time.of(last.at));
-        self.last_at = self.last_at.max(Some(last_at));
-        let Puller::Node(_) = puller(last.token_kind, &last.agent) else { return };
-        let Some(environment) = self.environments.get_mut(&last.environment) else { return };
-        let attempt = Attempt {
-            reference: last.reference.clone(),
-            status: last.status,
-            first_at,
-            last_at,
-            count,
-            cleared_at: None,
-        };
-        Arc::make_mut(environment).refuse(&last.repository, attempt);
-    }
-
-    /// Notes what was left out because one token asked for more than is kept.
-    fn leave_out(&mut self, left_out: &LeftOut) {
-        let LeftOut { environment, token, from, until, count, what } = left_out;
-        let (from, until) = (self.time.of(*from), self.time.of(*until));
-        let Some(environment) = self.environments.get_mut(environment).map(Arc::make_mut) else { return };
-        match what {
-            Excess::Refusals => environment.leave_out(until, *count),
-            Excess::Observations => {
-                let token = Some(token.clone());
-                environment.add_gap(Gap { from, until, lost: *count, token });
-            }
-        }
-    }
-
-    /// Ends complete pulls of services that nobody asks for just now, so that a question finds little to do.
-    fn complete_due_pulls(&mut self) {
-        let Some(now) = self.last_at else { return };
-        let settle = self.rules.settle;
-        while self.due.first().is_some_and(|(due_at, ..)| *due_at < now) {
-            let Some((_, name, repository)) = self.due.pop_first() else { return };
-            let Some(environment) = self.environments.get_mut(&name).map(Arc::make_mut) else { continue };
-            let due_at = environment.update_service(&name, &repository, false, |service| {
-                service.complete_pulls(now, settle);
-                service.scheduled_at = service.due_at();
-                service.scheduled_at
-            });
-            if let Some(due_at) = due_at.flatten() {
-                self.due.insert((due_at, name, repository));
-            }
         }
     }
 

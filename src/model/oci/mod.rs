@@ -2,6 +2,7 @@
 //!
 //! Text that does not parse here never reaches an upstream.
 
+mod artifact;
 mod digest;
 mod route;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use artifact::is_artifact_type;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use route::Route;
 

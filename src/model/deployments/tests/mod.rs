@@ -1,5 +1,6 @@
 //! Histories as sentences, properties of any history, and how often the answers are right.
 
+mod artifacts;
 mod bar;
 mod bounds;
 mod clock;
