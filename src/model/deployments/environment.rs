@@ -10,7 +10,9 @@ use super::content::Contents;
 use super::family::Family;
 use super::local::{LocalPulls, PulledLocally};
 use super::pull::{CompletedPull, answered_manifest};
+use super::runtimes::Runtimes;
 use super::service::Service;
+use crate::model::agent::Runtime;
 use crate::model::event::{EnvironmentName, Observation, TokenId};
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
@@ -35,6 +37,7 @@ pub struct EnvironmentState {
     weight: usize,
     attempts: Arc<Attempts>,
     local: Arc<LocalPulls>,
+    runtimes: Arc<Runtimes>,
     gaps: VecDeque<Gap>,
     /// The time when observations were last missing.
     gap_at: Option<Time>,
@@ -158,6 +161,15 @@ impl EnvironmentState {
             self.gaps.pop_front();
         }
         self.gaps.push_back(gap);
+    }
+
+    /// Tells what speaks against a node, if anything does. Notes one that was answered, where nothing does.
+    pub(super) fn doubt_node(&mut self, observation: &Observation, runtime: Runtime) -> Option<&'static str> {
+        let doubt = self.runtimes.doubt(runtime, observation.at);
+        if doubt.is_none() && answered_manifest(observation).is_some() {
+            self.runtimes.hear(runtime, &observation.client, observation.at);
+        }
+        doubt
     }
 
     /// Takes a pull by a person's machine into account.

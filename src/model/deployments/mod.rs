@@ -27,6 +27,7 @@ pub mod pull;
 pub mod rollout;
 mod rollouts;
 pub mod rule;
+mod runtimes;
 pub mod service;
 pub mod sighting;
 mod state;

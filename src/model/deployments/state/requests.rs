@@ -30,7 +30,10 @@ impl State {
         let environment =
             Arc::make_mut(self.environments.entry(observation.environment.clone()).or_default());
         match puller(observation.token_kind, &observation.agent) {
-            Puller::Node(runtime) => self.node_request(observation, runtime),
+            Puller::Node(runtime) => match environment.doubt_node(observation, runtime) {
+                None => self.node_request(observation, runtime),
+                Some(reason) => environment.add_local(observation, &self.contents, reason),
+            },
             Puller::Prepull(runtime) => {
                 let (name, repository) = (&observation.environment, &observation.repository);
                 let is_made = answered_manifest(observation).is_some();
@@ -134,8 +137,13 @@ impl State {
         if self.is_of_artifact(last) {
             return;
         }
-        let Puller::Node(_) = puller(last.token_kind, &last.agent) else { return };
-        let Some(environment) = self.environments.get_mut(&last.environment) else { return };
+        let Puller::Node(runtime) = puller(last.token_kind, &last.agent) else { return };
+        let Some(environment) = self.environments.get_mut(&last.environment).map(Arc::make_mut) else {
+            return;
+        };
+        if environment.doubt_node(last, runtime).is_some() {
+            return;
+        }
         let attempt = Attempt {
             reference: last.reference.clone(),
             status: last.status,
@@ -144,7 +152,7 @@ impl State {
             count,
             cleared_at: None,
         };
-        Arc::make_mut(environment).refuse(&last.repository, attempt);
+        environment.refuse(&last.repository, attempt);
     }
 
     /// Notes what was left out because one token asked for more than is kept.

@@ -1,6 +1,7 @@
 //! Histories as sentences, properties of any history, and how often the answers are right.
 
 mod artifacts;
+mod askers;
 mod bar;
 mod bounds;
 mod clock;
