@@ -26,7 +26,13 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         .collect();
     let told = services.iter().map(|service| {
         let version = service.version.clone().unwrap_or_else(|| service.digest.short());
-        format!("{} {version} since {}", service.repository, day(service.since))
+        let refused = service.refused_since.map(|at| format!(" (its nodes are refused since {at})"));
+        format!(
+            "{} {version} since {}{}",
+            service.repository,
+            day(service.since),
+            refused.unwrap_or_default()
+        )
     });
     let told = listed(told);
     let failing = match running.failing.len() {

@@ -154,6 +154,12 @@ impl State {
         self.environments.get(name).map(Arc::as_ref)
     }
 
+    /// Tells whether a repository is known: some environment pulled from it, or the catalogue has it.
+    pub fn knows(&self, repository: &Repository) -> bool {
+        let is_pulled = |environment: &Arc<EnvironmentState>| environment.service_of(repository).is_some();
+        self.catalogue.line(repository).is_some() || self.environments.values().any(is_pulled)
+    }
+
     /// The version that an image's labels name.
     pub fn labelled_version(&self, digest: &Digest) -> Option<&str> {
         self.contents.version(digest)

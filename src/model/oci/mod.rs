@@ -144,6 +144,13 @@ impl Repository {
     }
 }
 
+impl Reference {
+    /// What stands for references that anybody could have made up.
+    pub fn unproven() -> Self {
+        Self::Tag(Tag("unproven".into()))
+    }
+}
+
 impl Tag {
     /// The tag.
     pub fn as_str(&self) -> &str {

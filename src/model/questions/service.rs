@@ -60,6 +60,7 @@ impl ServiceAt<'_> {
             last_seen_at: self.state.shown(rollout.last_at),
             clients: rollout.nodes,
             unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.shown(rollout.last_at)),
+            refused_since: None,
         })
     }
 
@@ -200,7 +201,7 @@ pub(super) fn attempts<'a>(
     tracked.into_iter().flat_map(|tracked| tracked.attempts().iter()).flat_map(|(repository, attempts)| {
         let place = asked.binary_search_by(|asked| asked.repository.cmp(repository));
         let ended = place.map_or(&[][..], |place| asked[place].service.completed());
-        attempts.iter().map(move |attempt| {
+        attempts.iter().filter(|attempt| attempt.is_series()).map(move |attempt| {
             let cleared_at = ended.iter().find_map(|ended| attempt.cleared_by(ended)).or(attempt.cleared_at);
             (repository, Attempt { cleared_at, ..attempt.clone() })
         })

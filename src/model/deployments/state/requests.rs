@@ -22,6 +22,10 @@ impl State {
         if self.is_governed && !self.environments.contains_key(&observation.environment) {
             return; // it was deleted while this was on its way
         }
+        if observation.token.is_unproven() {
+            self.add_refusals(observation, at, 1);
+            return self.complete_due_pulls();
+        }
         if self.is_of_artifact(observation) {
             self.artifact_request(observation);
             return self.complete_due_pulls();
@@ -112,6 +116,7 @@ impl State {
                 last_at: *at,
                 count: 1,
                 cleared_at: None,
+                is_unproven: false,
             };
             environment.refuse(repository, attempt);
         }
@@ -134,25 +139,20 @@ impl State {
     pub(super) fn add_refusals(&mut self, last: &Observation, first_at: Time, count: u64) {
         let (first_at, last_at) = (self.time.of(first_at), self.time.of(last.at));
         self.last_at = self.last_at.max(Some(last_at));
-        if self.is_of_artifact(last) {
-            return;
-        }
-        let Puller::Node(runtime) = puller(last.token_kind, &last.agent) else { return };
+        let is_unproven = last.token.is_unproven();
         let Some(environment) = self.environments.get_mut(&last.environment).map(Arc::make_mut) else {
             return;
         };
-        if environment.doubt_node(last, runtime).is_some() {
-            return;
-        }
-        let attempt = Attempt {
-            reference: last.reference.clone(),
-            status: last.status,
-            first_at,
-            last_at,
-            count,
-            cleared_at: None,
+        let is_about_a_node = match puller(last.token_kind, &last.agent) {
+            Puller::Node(runtime) => environment.doubt_node(last, runtime).is_none(),
+            Puller::Prepull(_) | Puller::Laptop(_) | Puller::Other => false,
         };
-        environment.refuse(&last.repository, attempt);
+        if is_unproven || is_about_a_node && !last.is_of_artifact() {
+            let (reference, status) = (last.reference.clone(), last.status);
+            let attempt =
+                Attempt { reference, status, first_at, last_at, count, cleared_at: None, is_unproven };
+            environment.refuse(&last.repository, attempt);
+        }
     }
 
     /// Notes what was left out because one token asked for more than is kept.

@@ -76,6 +76,18 @@ fn the_index_that_this_node_read_last_decides() {
 }
 
 #[test]
+fn a_node_goes_on_with_the_image_that_it_showed_last() {
+    let five = (0..)
+        .zip(["n1", "n2", "n3", "n4", "n5"])
+        .flat_map(|(place, node)| pull(place * 5, node, &["a", "x"]));
+    let canary = pull(7_200, "n5", &["b", "x"]);
+    let again = get(9_000, "n5", "x", Some("a"));
+    let state = folded(&five.chain(canary).chain([again]).collect::<Vec<_>>());
+    let told = answer(&state, at(9_200));
+    assert_eq!(told["services"]["docker/app"]["deployments"][1]["state"], "mixed", "{told}");
+}
+
+#[test]
 fn a_manifest_of_several_images_that_nothing_tells_apart_stands_for_itself() {
     let of_two = [in_staging(pull(0, "s", &["a", "x"])), in_staging(pull(60, "s", &["b", "x"]))].concat();
     let alone = [of_two.clone(), vec![get(7_200, "n1", "x", None)]].concat();

@@ -11,3 +11,4 @@ mod identity;
 mod properties;
 mod sightings;
 mod story;
+mod unproven;
