@@ -34,7 +34,11 @@ const HOPS_MAX: usize = LEVELS_MAX + 2;
 
 /// The content that is known, by digest. A clone is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Contents(ShardedMap<Digest, Content>);
+pub(super) struct Contents {
+    known: ShardedMap<Digest, Content>,
+    /// Some of it is no image: most logs have nothing of that kind, and need not look.
+    has_artifacts: bool,
+}
 
 /// The content behind a digest, as far as it was read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -112,7 +116,7 @@ impl Contents {
     /// Notes that `above`, an index or a manifest, contains `digest`.
     pub(super) fn add_above(&mut self, at: Time, digest: Digest, above: Digest) {
         let is_last = |content: &Content| content.above.last() == Some(&above);
-        if digest == above || self.0.get(&digest).is_some_and(is_last) {
+        if digest == above || self.known.get(&digest).is_some_and(is_last) {
             return;
         }
         let all = &mut self.named(at, digest).above;
@@ -128,13 +132,14 @@ impl Contents {
         let is_news = !self.is_artifact(&digest);
         if is_news {
             self.named(at, digest).is_artifact = true;
+            self.has_artifacts = true;
         }
         is_news
     }
 
     /// Tells whether `digest` is known to be no image.
     pub(super) fn is_artifact(&self, digest: &Digest) -> bool {
-        self.0.get(digest).is_some_and(|content| content.is_artifact)
+        self.has_artifacts && self.known.get(digest).is_some_and(|content| content.is_artifact)
     }
 
     /// Everything that contains `digest`, directly or not; the nearest first.
@@ -174,12 +179,12 @@ impl Contents {
     }
 
     fn directly_above(&self, digest: &Digest) -> &[Digest] {
-        self.0.get(digest).map_or(&[], |content| &content.above)
+        self.known.get(digest).map_or(&[], |content| &content.above)
     }
 
     /// The content of a digest that is named at `at`.
     fn named(&mut self, at: Time, digest: Digest) -> &mut Content {
-        let (content, _) = self.0.bounded(&digest, CONTENT_MAX, |content| content.at);
+        let (content, _) = self.known.bounded(&digest, CONTENT_MAX, |content| content.at);
         content.at = content.at.max(at);
         content
     }
@@ -216,19 +221,19 @@ impl Contents {
 
     /// The labels of an image: its own annotations, else its platform manifest's, else its config's.
     pub(super) fn labels(&self, digest: &Digest) -> Option<&Arc<ImageLabels>> {
-        let mut content = self.0.get(digest)?;
+        let mut content = self.known.get(digest)?;
         for _ in 0..HOPS_MAX {
             if let Some(labels) = &content.labels {
                 return Some(labels);
             }
-            content = self.0.get(&content.leads_to?)?;
+            content = self.known.get(&content.leads_to?)?;
         }
         None
     }
 
     /// Tells whether this content is known to have been read.
     pub(super) fn has_read(&self, digest: &Digest) -> bool {
-        self.0.get(digest).is_some_and(|content| content.is_read)
+        self.known.get(digest).is_some_and(|content| content.is_read)
     }
 
     /// The next unread part of an image on the way to its labels: itself, its first platform manifest, or its config.
@@ -236,11 +241,11 @@ impl Contents {
         let mut unread = Unread::Manifest(*image);
         for _ in 0..HOPS_MAX {
             let (Unread::Manifest(digest) | Unread::Config(digest)) = unread;
-            let Some(content) = self.0.get(&digest).filter(|content| content.is_read) else {
+            let Some(content) = self.known.get(&digest).filter(|content| content.is_read) else {
                 return Some(unread);
             };
             let next = content.leads_to?;
-            let is_config = self.0.get(&next).is_some_and(|it| it.is_config);
+            let is_config = self.known.get(&next).is_some_and(|it| it.is_config);
             unread = if is_config { Unread::Config(next) } else { Unread::Manifest(next) };
         }
         None

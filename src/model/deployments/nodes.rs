@@ -137,6 +137,11 @@ impl Nodes {
             None => pulls.reading_index(observation, &digest, images),
         };
         let top = under_way.or(guessed).unwrap_or_else(|| family.image(images, current));
+        let retargeted = pulls.retarget(observation.at, top, |part| contents.above(part).contains(&top));
+        if let Some((first_at, before)) = retargeted {
+            self.open.remove(&(first_at, key.clone(), before));
+            self.open.insert((first_at, key.clone(), top));
+        }
         let change = pulls.manifest(observation, top);
         if let Some(first_at) = change.replaced {
             self.open.remove(&(first_at, key.clone(), top));

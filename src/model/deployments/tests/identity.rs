@@ -99,6 +99,30 @@ fn a_manifest_of_several_images_that_nothing_tells_apart_stands_for_itself() {
     assert_eq!(deployed(&folded(&of_one), 9_000), [(digest("a"), 1)]);
 }
 
+/// The log's order is not that of the requests to within two seconds.
+#[test]
+fn a_manifest_that_is_logged_before_its_index_is_part_of_it() {
+    let shared = [
+        pull(0, "n1", &["c"]),
+        in_staging(pull(60, "s", &["b", "x"])),
+        in_staging(pull(70, "s", &["a", "x"])),
+    ];
+    for before in [&shared[..1], &shared[..]] {
+        let mut all = before.concat();
+        for (place, node) in (0..).zip(["n1", "n2"]) {
+            let mut late = pull(7_200 + place * 30, node, &["a", "x"]);
+            late.rotate_right(1);
+            all.extend(late);
+        }
+        assert_eq!(deployed(&folded(&all), 9_000), [(digest("c"), 1), (digest("a"), 2)]);
+    }
+    // What the service runs contains the manifest too, but is not what the node asks for.
+    let mut back = pull(7_200, "n1", &["b", "x"]);
+    back.rotate_right(1);
+    let all = [pull(0, "n1", &["a", "x"]), in_staging(pull(60, "s", &["b", "x"])), back].concat();
+    assert_eq!(deployed(&folded(&all), 9_000), [(digest("a"), 1), (digest("b"), 1)]);
+}
+
 #[test]
 fn an_index_in_an_index_is_one_image() {
     let ways: [&[&str]; 4] =
