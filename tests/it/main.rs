@@ -34,6 +34,7 @@ mod faults;
 mod headers;
 mod health;
 mod herd;
+mod identity;
 mod import;
 mod incidents;
 mod large;

@@ -8,19 +8,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::act::Action;
-use crate::model::agent::{Puller, Runtime, puller};
-use crate::model::event::{EnvironmentName, Event, Excess, Facts, LeftOut, Observation};
+use crate::model::event::{EnvironmentName, Event, Facts};
 use crate::model::log_time::LogTime;
-use crate::model::oci::{Digest, Reference, Repository};
+use crate::model::oci::{Digest, Repository};
 use crate::model::releases::Catalogue;
 use crate::model::time::{Span, Time};
 
-use super::attempts::Attempt;
 use super::content::{Contents, Unread};
 use super::environment::{EnvironmentState, Gap};
-use super::pull::{answered_digest, answered_manifest};
 use super::rule::Rules;
-use super::service::Service;
 
 /// The result of the fold so far. A clone is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -31,7 +27,7 @@ pub struct State {
     catalogue: Arc<Catalogue>,
     /// The latest observation's time.
     last_at: Option<Time>,
-    /// Services with open pulls, by when the first of them is complete; [`Service::scheduled_at`] says under which time.
+    /// Services with open pulls, by when the first of them is complete; [`scheduled_at`](super::service::Service::scheduled_at) says under which time.
     due: BTreeSet<(Time, EnvironmentName, Repository)>,
     /// Environments are made and deleted by administrators' acts: one that is not there is none.
     is_governed: bool,
