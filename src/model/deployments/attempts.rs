@@ -141,8 +141,9 @@ impl Attempts {
         let mut order: Vec<(bool, bool, bool, Time, Repository)> = Vec::with_capacity(self.listed);
         for (repository, attempts) in &self.by_repository {
             let is_known = is_service(repository);
-            let rank =
-                |it: &Attempt| (true, it.cleared_at.is_none(), is_known, it.last_at, repository.clone());
+            let rank = |it: &Attempt| {
+                (!it.is_unproven, it.cleared_at.is_none(), is_known, it.last_at, repository.clone())
+            };
             order.extend(attempts.iter().map(rank));
         }
         order.sort_unstable();

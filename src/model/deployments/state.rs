@@ -27,7 +27,7 @@ pub struct State {
     catalogue: Arc<Catalogue>,
     /// The latest observation's time.
     last_at: Option<Time>,
-    /// Services with open pulls, by when the first of them is complete; [`scheduled_at`](super::service::Service::scheduled_at) says under which time.
+    /// Services with open pulls, by when the first of them is complete; each service knows under which time (`scheduled_at`).
     due: BTreeSet<(Time, EnvironmentName, Repository)>,
     /// Environments are made and deleted by administrators' acts: one that is not there is none.
     is_governed: bool,

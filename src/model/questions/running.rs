@@ -37,7 +37,7 @@ fn refused_since(asked: &ServiceAt<'_>, attempts: &[(&Repository, Attempt)]) -> 
     let first = attempts.partition_point(|(repository, _)| *repository < asked.repository);
     let here = attempts[first..].iter().take_while(|(repository, _)| *repository == asked.repository);
     let refused = here.filter(|(_, attempt)| attempt.is_refused_token() && attempt.last_at > seen_at);
-    refused.map(|(_, attempt)| attempt.first_at).min()
+    refused.map(|(_, attempt)| attempt.first_at.max(seen_at)).min()
 }
 
 /// The pulls by people's machines in `env`, in log order.
