@@ -13,7 +13,7 @@ use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Reference;
 use crate::model::time::Time;
-use crate::wire::{Environment, FailedAttempt, Running};
+use crate::wire::{Environment, FailedAttempt, Running, RunningService};
 use crate::wording::as_last_seen;
 
 /// Shows what runs in an environment, or in all of them
@@ -110,22 +110,31 @@ impl StatusArgs {
         let table = if running.services.is_empty() { String::new() } else { table.render(&client.output) };
         let seen = running.services.iter().map(|service| (service.repository.to_string(), &service.seen));
         let seen = sentence(&as_last_seen(seen));
-        format!("{env}{as_of}\n{table}{seen}{}{lacks}", failing(client, &running.failing, spoken))
+        let refused: String =
+            running.services.iter().filter_map(|service| refused(service, &spoken)).collect();
+        format!("{env}{as_of}\n{table}{seen}{refused}{}{lacks}", failing(client, &running.failing, spoken))
     }
+}
+
+/// The line that tells that nodes of a service are refused.
+fn refused(service: &RunningService, spoken: &impl Fn(Time) -> String) -> Option<String> {
+    let since = spoken(service.refused_since?);
+    Some(format!("{}: its nodes are refused since {since}, for their token has ended\n", service.repository))
 }
 
 /// What somebody tries to pull and cannot.
 fn failing(client: &Client, failing: &[FailedAttempt], spoken: impl Fn(Time) -> String) -> String {
     let mut table = Table::default();
     for attempt in failing {
-        let mark = match attempt.reference {
-            Reference::Tag(_) => ':',
-            Reference::Digest(_) => '@',
+        let image = match &attempt.reference {
+            _ if attempt.unproven => attempt.repository.to_string(),
+            Reference::Tag(tag) => format!("{}:{}", attempt.repository, tag.as_str()),
+            Reference::Digest(digest) => format!("{}@{digest}", attempt.repository),
         };
         let tries = if attempt.count == 1 { "try" } else { "tries" };
         table.row([
             word("failing"),
-            (format!("{}{mark}{}", attempt.repository, attempt.reference), Style::Bold),
+            (image, Style::Bold),
             plain(format!("{} {}", attempt.status, attempt.cause)),
             plain(format!("{} {tries}, the last {}", attempt.count, spoken(attempt.last_at))),
         ]);

@@ -13,10 +13,12 @@ pub enum Runtime {
     Containerd,
     /// CRI-O: it never asks HEAD.
     Crio,
-    /// A Docker daemon that a kubelet or an orchestrator drives.
+    /// A Docker daemon that a program drives: a kubelet, an orchestrator, compose.
     Docker,
     /// A mirror inside the cluster, which pulls once for many nodes.
     Mirror,
+    /// podman, as servers run it too.
+    Podman,
 }
 
 /// Kinds of clients.
@@ -51,6 +53,7 @@ pub fn family(agent: &str) -> &'static str {
         Hint::Runtime(Runtime::Crio) => "CRI-O",
         Hint::Runtime(Runtime::Docker) => "a Docker daemon",
         Hint::Runtime(Runtime::Mirror) => "a mirror",
+        Hint::Runtime(Runtime::Podman) => "podman",
         Hint::Laptop(program) => program,
         Hint::Unknown => "another program",
     }
@@ -85,11 +88,13 @@ fn hint(agent: &str) -> Hint {
         ("dragonfly", Runtime::Mirror),
         ("dfdaemon", Runtime::Mirror),
         ("kraken", Runtime::Mirror),
+        // podman by its own name, or by that of the library that it pulls with.
+        ("libpod/", Runtime::Podman),
+        ("podman/", Runtime::Podman),
+        ("containers/", Runtime::Podman),
     ];
     let machines = [
         ("Docker-Client/", "the docker command"),
-        ("containers/", "podman or buildah"),
-        ("podman/", "podman"),
         ("Buildah/", "buildah"),
         ("buildkit/", "BuildKit"),
         ("nerdctl/", "nerdctl"),
@@ -125,8 +130,11 @@ mod tests {
             (
                 TokenKind::Cluster,
                 "containers/5.23.1 (github.com/containers/image)",
-                Puller::Laptop("podman or buildah"),
+                Puller::Node(Runtime::Podman),
             ),
+            (TokenKind::Cluster, "libpod/5.2.3", Puller::Node(Runtime::Podman)),
+            (TokenKind::Local, "libpod/5.2.3", Puller::Laptop("a token of kind local")),
+            (TokenKind::Cluster, "Buildah/1.37.0", Puller::Laptop("buildah")),
             (TokenKind::Cluster, "trivy/0.57", Puller::Other),
             (TokenKind::Cluster, "skopeo/1.9.3", Puller::Other),
             (TokenKind::Cluster, "", Puller::Other),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::act::{Act, Action, Actor};
-use super::oci::{Digest, Reference, Repository};
+use super::oci::{Digest, Reference, Repository, is_artifact_type};
 use super::time::Time;
 
 pub use super::names::{BadEnvironmentName, EnvironmentName, TokenId, TokenKind};
@@ -59,7 +59,7 @@ pub struct Observation {
     pub digest: Option<Digest>,
     /// Manifest or blob.
     pub object: Object,
-    /// The answer's `Content-Type`.
+    /// The answer's `Content-Type`; of an artifact that is no image the type that it states of itself, where it was read.
     pub media_type: Option<Arc<str>>,
     /// The answer's status.
     pub status: u16,
@@ -222,6 +222,13 @@ impl Action {
 }
 
 impl Observation {
+    /// Tells whether it is about something else than an image, by the tag that was asked for or the type of the answer.
+    pub fn is_of_artifact(&self) -> bool {
+        let is_attachment = matches!(&self.reference, Reference::Tag(tag) if tag.is_attachment());
+        let is_typed = || self.digest.is_some() && self.media_type.as_deref().is_some_and(is_artifact_type);
+        self.object == Object::Manifest && (is_attachment || is_typed())
+    }
+
     /// The same at another time.
     pub fn placed(&self, at: Time) -> Cow<'_, Self> {
         if at == self.at { Cow::Borrowed(self) } else { Cow::Owned(Self { at, ..self.clone() }) }

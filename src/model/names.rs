@@ -21,6 +21,9 @@ pub struct EnvironmentName(Arc<str>);
 )]
 pub struct BadEnvironmentName(String);
 
+/// The beginning of identifiers that no token has.
+const UNPROVEN: &str = "unproven:";
+
 /// The public identifier of a token, e.g. `tok_f147a6a9931f`. It is no secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -78,6 +81,16 @@ impl TokenId {
     /// An identifier that was made before.
     pub fn new(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// What stands for the token of requests that name an environment and bring a secret that is nobody's.
+    pub fn unproven(environment: &EnvironmentName) -> Self {
+        Self(format!("{UNPROVEN}{environment}").into())
+    }
+
+    /// Tells whether it stands for such requests.
+    pub fn is_unproven(&self) -> bool {
+        self.0.starts_with(UNPROVEN)
     }
 
     /// The identifier.

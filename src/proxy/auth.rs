@@ -43,6 +43,8 @@ pub(super) struct Denial {
     pub(super) refusal: Refusal,
     /// The token, if it was valid once: such attempts are recorded.
     pub(super) token: Option<Box<EndedToken>>,
+    /// The environment that the user name names, if it exists and the secret is nobody's: anybody can send that.
+    pub(super) named: Option<EnvironmentName>,
 }
 
 /// A token that was valid once.
@@ -56,10 +58,10 @@ pub(super) struct EndedToken {
 }
 
 /// Authenticates the client by the token in `Authorization`: the password of Basic (RFC 7617; the user name
-/// is ignored) or Bearer (RFC 6750).
+/// says at most whom a wrong one was meant for) or Bearer (RFC 6750).
 pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -> Result<Permit, Denial> {
-    let stranger = |message| Denial { refusal: Refusal::unauthorized(message), token: None };
-    let secret = secret(headers).map_err(stranger)?;
+    let stranger = |message| Denial { refusal: Refusal::unauthorized(message), token: None, named: None };
+    let Credentials { user, secret } = credentials(headers).map_err(stranger)?;
     let hash: [u8; 32] = Sha256::digest(&secret).into();
     match directory.authenticate(&hash, now) {
         Ok((environment, token)) => {
@@ -79,13 +81,22 @@ pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -
                     ended_at: token.ended_at(now),
                 })
             });
-            Err(Denial { refusal: Refusal::unauthorized(message), token })
+            let named = user.filter(|_| token.is_none()).and_then(|user| directory.environment(&user));
+            let named = named.map(|environment| environment.name.clone());
+            Err(Denial { refusal: Refusal::unauthorized(message), token, named })
         }
     }
 }
 
-/// Extracts the secret; schemes are case-insensitive (RFC 9110 §11.1).
-fn secret(headers: &HeaderMap) -> Result<Vec<u8>, &'static str> {
+/// What a client sent in `Authorization`.
+struct Credentials {
+    /// The user name, where it is text.
+    user: Option<String>,
+    secret: Vec<u8>,
+}
+
+/// Extracts the credentials; schemes are case-insensitive (RFC 9110 §11.1).
+fn credentials(headers: &HeaderMap) -> Result<Credentials, &'static str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Err("authentication required: use an environment's token as the password"),
@@ -95,14 +106,16 @@ fn secret(headers: &HeaderMap) -> Result<Vec<u8>, &'static str> {
     let (scheme, rest) = value.split_at(value.iter().position(|&byte| byte == b' ').unwrap_or(value.len()));
     let rest = rest.trim_ascii();
     if scheme.eq_ignore_ascii_case(b"bearer") {
-        return Ok(rest.to_vec());
+        return Ok(Credentials { user: None, secret: rest.to_vec() });
     }
     if !scheme.eq_ignore_ascii_case(b"basic") {
         return Err("use the scheme Basic, or Bearer with the token alone");
     }
     let mut pair = STANDARD.decode(rest).map_err(|_| "the Basic credentials are not base64")?;
     let colon = pair.iter().position(|&byte| byte == b':').ok_or("the Basic credentials have no password")?;
-    Ok(pair.split_off(colon + 1))
+    let secret = pair.split_off(colon + 1);
+    pair.truncate(colon);
+    Ok(Credentials { user: String::from_utf8(pair).ok(), secret })
 }
 
 #[cfg(test)]
@@ -176,5 +189,24 @@ mod tests {
             }
         }
         assert!(authorize(&HeaderMap::new(), &directory, Time::from_ms(20)).is_err());
+    }
+
+    #[test]
+    fn a_wrong_secret_was_meant_for_the_environment_that_the_user_name_names() {
+        let cases = [
+            ("production:wrong", Some("production")),
+            ("production:", Some("production")),
+            ("staging:wrong", None),
+            ("Production:wrong", None),
+            (":wrong", None),
+            ("production:revoked", None),
+            ("whoever:old", None),
+        ];
+        for (pair, expected) in cases {
+            let value = format!("Basic {}", STANDARD.encode(pair));
+            let headers = [(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())].into_iter().collect();
+            let denial = authorize(&headers, &directory(), Time::from_ms(20)).unwrap_err();
+            assert_eq!(denial.named.as_ref().map(EnvironmentName::as_str), expected, "{pair}");
+        }
     }
 }

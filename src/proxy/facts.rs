@@ -4,14 +4,16 @@
 //! manifest to another (CVE-2021-41190). Ambiguous documents are ignored.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::headers::{MEDIA_TYPE_BYTES_MAX, truncated};
 use crate::model::event::Facts;
-use crate::model::oci::Digest;
+use crate::model::oci::{Digest, is_artifact_type};
 
 /// OCI image spec, "Pre-Defined Annotation Keys".
 const LABEL_PREFIX: &str = "org.opencontainers.image.";
@@ -23,6 +25,8 @@ const LABEL_BYTES_MAX: usize = 512;
 const LABELS_BYTES_MAX: usize = 4 * 1024;
 /// Labels that Landfall evaluates; they are kept before others.
 const LABELS_FIRST: [&str; 3] = ["version", "revision", "created"];
+/// The config of an artifact that has none: its type is stated (image spec, "Guidance for an Empty Descriptor").
+const EMPTY_CONFIG: &str = "application/vnd.oci.empty.v1+json";
 /// Children kept of one index.
 const CHILDREN_MAX: usize = 256;
 
@@ -56,6 +60,8 @@ enum DocumentKind {
 struct Manifest {
     #[serde(rename = "mediaType")]
     media_type: Option<String>,
+    #[serde(rename = "artifactType")]
+    artifact_type: Option<String>,
     config: Option<Descriptor>,
     layers: Option<IgnoredAny>,
     manifests: Option<Vec<Descriptor>>,
@@ -64,6 +70,8 @@ struct Manifest {
 
 #[derive(Deserialize)]
 struct Descriptor {
+    #[serde(rename = "mediaType")]
+    media_type: Option<String>,
     digest: String,
     platform: Option<Platform>,
 }
@@ -117,6 +125,23 @@ impl DeclaredType {
 }
 
 impl Manifest {
+    fn parse(document: &Document<'_>) -> Option<Self> {
+        // JSON must be UTF-8 in all members, also in those that are not read (RFC 8259 §8.1).
+        serde_json::from_str(str::from_utf8(document.body).ok()?).ok()
+    }
+
+    /// The type of the artifact that it is: stated, or that of its config (image spec, "Guidelines for Artifact Usage").
+    /// None of an image, whatever it states beside its config.
+    fn artifact_type(&self) -> Option<&str> {
+        let stated = self.artifact_type.as_deref();
+        let config = self.config.as_ref().and_then(|config| config.media_type.as_deref());
+        match config {
+            Some(EMPTY_CONFIG) | None => stated.or(config),
+            Some(_) => config,
+        }
+        .filter(|it| is_artifact_type(it))
+    }
+
     /// Kind by the document's members; `None` if they are of both kinds.
     fn kind(&self) -> Option<DocumentKind> {
         match (&self.manifests, &self.config, &self.layers) {
@@ -132,8 +157,7 @@ impl Manifest {
 ///
 /// Images are sorted before attestations, whose platform is `unknown`, so that the first child is one that nodes run.
 pub(super) fn of_manifest(document: &Document<'_>) -> Option<Facts> {
-    // JSON must be UTF-8 in all members, also in those that are not read (RFC 8259 §8.1).
-    let manifest: Manifest = serde_json::from_str(str::from_utf8(document.body).ok()?).ok()?;
+    let manifest = Manifest::parse(document).filter(|manifest| manifest.artifact_type().is_none())?;
     let own = manifest.media_type.as_deref().map_or(DeclaredType::Unspecified, DeclaredType::parse);
     manifest.kind().filter(|kind| own.allows(*kind) && document.declared.allows(*kind))?;
     let labels = bounded_labels(manifest.annotations.unwrap_or_default());
@@ -145,6 +169,12 @@ pub(super) fn of_manifest(document: &Document<'_>) -> Option<Facts> {
     }
     let config: Digest = manifest.config?.digest.parse().ok()?;
     Some(Facts::Manifest { config, labels })
+}
+
+/// Returns the type of the artifact that a document is; none for an image.
+pub(super) fn artifact_type(document: &Document<'_>) -> Option<Arc<str>> {
+    let manifest = Manifest::parse(document)?;
+    Some(truncated(manifest.artifact_type()?.as_bytes(), MEDIA_TYPE_BYTES_MAX))
 }
 
 /// Returns the facts of an image config; none for other content.
@@ -225,6 +255,30 @@ mod tests {
         for body in ["", "{}", "[]", "{\"config\":null}", "{\"config\":{\"Labels\":null}}", "\u{0}"] {
             assert_eq!(of_config(body.as_bytes()), nothing, "{body}");
         }
+    }
+
+    #[test]
+    fn an_artifact_is_known_by_its_stated_type_or_that_of_its_config() {
+        let helm = "application/vnd.cncf.helm.config.v1+json";
+        let image = "application/vnd.oci.image.config.v1+json";
+        let cases = [
+            (None, Some(image), None),
+            (None, None, None),
+            (None, Some(helm), Some(helm)),
+            (Some(helm), Some(EMPTY_CONFIG), Some(helm)),
+            (None, Some(EMPTY_CONFIG), Some(EMPTY_CONFIG)),
+            (Some(helm), Some(image), None),
+        ];
+        for (stated, config, expected) in cases {
+            let config = serde_json::json!({ "mediaType": config, "digest": digest(1) });
+            let body =
+                serde_json::json!({ "artifactType": stated, "config": config, "layers": [] }).to_string();
+            let document = Document::new(&HeaderMap::new(), body.as_bytes());
+            assert_eq!(artifact_type(&document).as_deref(), expected, "{body}");
+            assert_eq!(of_manifest(&document).is_none(), expected.is_some(), "{body}");
+        }
+        let index = serde_json::json!({ "artifactType": helm, "manifests": [] }).to_string();
+        assert!(artifact_type(&Document::new(&HeaderMap::new(), index.as_bytes())).is_some());
     }
 
     /// CVE-2021-41190: a document that is an index to one reader and a manifest to another.

@@ -104,24 +104,34 @@ impl Proxy {
         unrouted.into()
     }
 
-    /// Step 1. Records a pull with a former token as an attempt, so that the environment's people see it.
+    /// Step 1. Records a pull with a former token as an attempt, so that the environment's people see it; with an unknown
+    /// secret as an unproven one, where the client names the environment.
     fn permit(
         &self,
         client: &ClientIdentity,
         head: &http::request::Parts,
         route: Option<&Route>,
     ) -> Result<Permit, Refusal> {
-        auth::authorize(&head.headers, &self.log.view().directory, clock::now()).map_err(|denial| {
+        let view = self.log.view();
+        auth::authorize(&head.headers, &view.directory, clock::now()).map_err(|denial| {
             if head.headers.contains_key(http::header::AUTHORIZATION) {
                 self.counters.refused_tokens.inc();
             }
-            if let (Some(ended), Some(route @ Route::Manifest(repository, _))) = (denial.token, route)
+            let is_told = denial.token.is_some() || denial.named.is_some();
+            if let Some(route @ Route::Manifest(repository, _)) = route.filter(|_| is_told)
                 && let Ok(ns) = Host::of_query(head.uri.query().unwrap_or_default())
                 && let Ok(target) = self.upstreams.select(repository, ns.as_ref())
-                && let Some(pending) =
-                    PendingObservation::refused(&ended, client, head.method == Method::HEAD, route, &target)
             {
-                self.log_refused(pending, ended.ended_at);
+                let is_head = head.method == Method::HEAD;
+                if let Some(ended) = denial.token {
+                    let pending = PendingObservation::refused(&ended, client, is_head, route, &target);
+                    pending.into_iter().for_each(|pending| self.log_refused(pending, ended.ended_at));
+                } else if let Some(named) = denial.named
+                    && view.state.knows(target.repository())
+                {
+                    let pending = PendingObservation::unproven(named, client, is_head, route, &target);
+                    pending.into_iter().for_each(|pending| self.log_refused(pending, None));
+                }
             }
             denial.refusal
         })

@@ -10,7 +10,7 @@ use crate::model::oci::Digest;
 /// Digest of an answer's content (distribution spec, "Pulling manifests").
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 /// Longest media type that is kept, in bytes; RFC 6838 §4.2 allows 127 for each half.
-const MEDIA_TYPE_BYTES_MAX: usize = 255;
+pub(super) const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
 /// Digest that an answer states, if it is well-formed.
 pub(super) fn digest_in(headers: &HeaderMap) -> Option<Digest> {

@@ -20,6 +20,8 @@ use backoff::{Backoff, pause_after_failures};
 
 use super::counters::Counters;
 use super::facts::{self, Document};
+use super::indexes::Indexes;
+use super::observe::PendingObservation;
 use super::recent::Recent;
 use super::upstream::{Lane, Resource, Target, UpstreamRequest};
 use crate::clock;
@@ -35,6 +37,8 @@ pub(super) const MANIFEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub(super) const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 /// Images remembered, at least; each takes some 100 B.
 const IMAGES_MIN: usize = 20_000;
+/// Artifacts remembered, at least; each takes some 200 B.
+const ARTIFACTS_MIN: usize = 5_000;
 /// Images in the fetch queue.
 const WAITING_MAX: usize = 1_024;
 /// Delay before a fetch, in which the client may request the content itself.
@@ -78,7 +82,9 @@ struct Memory {
     known: Recent<Digest, Learned>,
     /// Images whose facts are all in the log.
     complete: Recent<Digest, ()>,
-    parents: Recent<Digest, Digest>,
+    indexes: Indexes,
+    /// The types of artifacts that are no images.
+    artifacts: Recent<Digest, Arc<str>>,
     /// Fetched digests, with the earliest time of the next fetch and the number of fetches.
     fetched: Recent<Digest, (Instant, u32)>,
     backoff: Backoff,
@@ -91,7 +97,8 @@ impl Learner {
         let memory = Memory {
             known: Recent::new(IMAGES_MIN),
             complete: Recent::new(IMAGES_MIN),
-            parents: Recent::new(IMAGES_MIN),
+            indexes: Indexes::new(),
+            artifacts: Recent::new(ARTIFACTS_MIN),
             fetched: Recent::new(IMAGES_MIN),
             backoff: Backoff::default(),
         };
@@ -101,9 +108,14 @@ impl Learner {
         Self { log, counters, memory, jobs }
     }
 
-    /// Index that a platform manifest belongs to.
-    pub(super) fn parent(&self, digest: &Digest) -> Option<Digest> {
-        self.memory.parents.get(digest)
+    /// Index that a platform manifest belongs to, if this client read it last; notes what it reads now.
+    pub(super) fn parent(&self, pending: &PendingObservation, digest: &Digest) -> Option<Digest> {
+        self.memory.indexes.parent(pending, digest)
+    }
+
+    /// The type of an artifact that is no image, where it was read.
+    pub(super) fn artifact_type(&self, digest: &Digest) -> Option<Arc<str>> {
+        self.memory.artifacts.get(digest)
     }
 
     /// Whether this blob is an image config whose content is not known yet.
@@ -178,14 +190,15 @@ impl Memory {
         }
         let Some(facts) = facts::of_manifest(document) else {
             // A document without facts is remembered as well.
+            if let Some(artifact) = facts::artifact_type(document) {
+                self.artifacts.insert(digest, artifact);
+            }
             self.known.insert(digest, Learned::Manifest);
             return None;
         };
         let view = log.view();
         if let Facts::Index { children, .. } = &facts {
-            for child in children {
-                self.parents.insert(*child, digest);
-            }
+            self.indexes.learn(digest, children);
         }
         let next = match &facts {
             Facts::Index { children, .. } => {

@@ -96,9 +96,9 @@ impl Proxy {
         let summary = ResponseSummary {
             status: head.status,
             digest: Some(digest),
-            media_type: media_type_in(&head.headers),
+            media_type: self.learner.artifact_type(&digest).or_else(|| media_type_in(&head.headers)),
             bytes: body.len() as u64,
-            parent: self.learner.parent(&digest),
+            parent: self.learner.parent(pending, &digest),
         };
         Ok((forwarded(head, full(body)), summary))
     }
@@ -116,12 +116,13 @@ impl Proxy {
         if let (Some(digest), &Method::HEAD) = (digest, method) {
             self.learner.seen(target, &pending.repository, digest);
         }
+        let artifact = digest.and_then(|digest| self.learner.artifact_type(&digest));
         ResponseSummary {
             status: head.status,
             digest,
-            media_type: media_type_in(&head.headers).filter(|_| found),
+            media_type: artifact.or_else(|| media_type_in(&head.headers)).filter(|_| found),
             bytes: 0,
-            parent: digest.and_then(|digest| self.learner.parent(&digest)),
+            parent: digest.and_then(|digest| self.learner.parent(pending, &digest)),
         }
     }
 }

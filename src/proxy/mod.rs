@@ -18,6 +18,7 @@ mod forward;
 pub(crate) mod fuzz;
 mod handoff;
 mod headers;
+mod indexes;
 mod learn;
 mod links;
 mod list;

@@ -88,6 +88,20 @@ impl PendingObservation {
         Some(Self { agent, ..pending })
     }
 
+    /// Starts an observation of a request with an unknown secret, by a client that names an environment. Anybody can send
+    /// that, so none of its words are kept: neither the reference nor the agent.
+    pub(super) fn unproven(
+        environment: EnvironmentName,
+        client: &ClientIdentity,
+        head: bool,
+        route: &Route,
+        target: &Target,
+    ) -> Option<Self> {
+        let token = TokenId::unproven(&environment);
+        let pending = Self::build((environment, token, TokenKind::Cluster), client, head, route, target)?;
+        Some(Self { reference: Reference::unproven(), agent: "".into(), ..pending })
+    }
+
     fn build(
         (environment, token, token_kind): (EnvironmentName, TokenId, TokenKind),
         client: &ClientIdentity,
@@ -119,6 +133,11 @@ impl PendingObservation {
             Reference::Digest(digest) => Some(*digest),
             Reference::Tag(_) => None,
         }
+    }
+
+    /// The client, as its environment knows it, and the repository that it asks for.
+    pub(super) fn reader(&self) -> (EnvironmentName, Arc<str>, Repository) {
+        (self.environment.clone(), self.client.clone(), self.repository.clone())
     }
 
     /// Completes the observation with the outcome and the current time.

@@ -52,6 +52,9 @@ pub struct RunningService {
     /// Its age.
     #[serde(flatten)]
     pub seen: Seen,
+    /// Nodes that ask for it are refused since then, for their token was revoked or has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_since: Option<Time>,
 }
 
 /// A reference that could not be pulled.
@@ -75,6 +78,10 @@ pub struct FailedAttempt {
     /// Time when it worked after all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cleared_at: Option<Time>,
+    /// Nothing proves that it was this environment: the client names it, with a secret that no token has. Such requests for
+    /// a repository are counted together, and `reference` says `unproven` of them all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
 }
 
 /// A pull by a person's machine.

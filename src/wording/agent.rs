@@ -71,8 +71,10 @@ pub fn running(running: &Running) -> String {
     }
     let services = lines(&running.services, |one| {
         let ran = Image { digest: one.digest, version: one.version.clone(), release_id: None };
+        let refused = one.refused_since.map(|at| format!("; its nodes are refused since {at}"));
+        let refused = refused.unwrap_or_default();
         format!(
-            "{} {} since {} ({}, {}; last seen {}, at {})",
+            "{} {} since {} ({}, {}; last seen {}, at {}{refused})",
             name(one.repository.as_str()),
             image(&ran),
             one.since,

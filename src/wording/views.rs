@@ -32,7 +32,9 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         let version = service.version.clone().unwrap_or_else(|| service.digest.short());
         let seen =
             if services.len() > 1 { format!(", last seen {}", age(&service.seen)) } else { String::new() };
-        format!("{} {version} since {}{seen}", service.repository, day(service.since))
+        let refused = service.refused_since.map(|at| format!(" (its nodes are refused since {at})"));
+        let refused = refused.unwrap_or_default();
+        format!("{} {version} since {}{seen}{refused}", service.repository, day(service.since))
     });
     let told = listed(told);
     let failing = match running.failing.len() {

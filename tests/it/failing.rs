@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use crate::rig::fake::Fake;
 use crate::rig::images::{Format, Recipe};
 use crate::rig::landfall::Setup;
 use crate::rig::registry::{Auth, Registry};
@@ -54,4 +55,40 @@ async fn what_cannot_be_pulled_is_failing_until_it_can() {
         (failing["status"] == 401 && failing["cause"].as_str()?.contains("revoked")).then_some(())
     })
     .await;
+}
+
+/// The user name of a pull secret is the environment's, so a wrong secret on every node is shown there, as unproven.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_of_wrong_secrets_is_failing_and_unproven_and_keeps_no_stranger_s_words() {
+    let upstream = Fake::holding(Recipe::app(Format::Oci, "1.0.0").build()).await;
+    let landfall = Setup::before(&upstream.url()).start();
+    landfall.environment("production").await;
+    let token = landfall.token("production").await;
+    landfall
+        .client(&token)
+        .ask(Method::HEAD, "/v2/docker/app/manifests/v1", &[AGENT, ACCEPT])
+        .await
+        .expect(200);
+    let wrong = landfall.stranger().with_basic("production", "wrong");
+    let nobody = landfall.stranger().with_basic("made-up", "wrong");
+    for path in ["/v2/docker/app/manifests/call-me", "/v2/made-up/words/manifests/call-me"] {
+        for _ in 0..4 {
+            wrong.ask(Method::HEAD, path, &[("user-agent", "call-me")]).await.expect(401);
+            nobody.ask(Method::HEAD, path, &[AGENT]).await.expect(401);
+        }
+    }
+    // The first is written at once, the others within a minute, or at the end.
+    let (_, setup) = landfall.stop();
+    let landfall = setup.start();
+    let running = landfall.admin_get(RUNNING).await;
+    let failing = running["failing"].as_array().unwrap();
+    let [one] = &failing[..] else { panic!("{running}") };
+    assert_eq!(
+        (&one["repository"], &one["unproven"], &one["count"]),
+        (&"docker/app".into(), &true.into(), &4.into())
+    );
+    let said = landfall.cli(&["status", "production"]).succeeded().out;
+    assert!(said.contains("unproven") && !said.contains("call-me") && !said.contains("made-up"), "{said}");
+    let kept = landfall.cli(&["export"]).succeeded().out;
+    assert!(!kept.contains("call-me") && !kept.contains("made-up"), "{kept}");
 }

@@ -35,6 +35,7 @@ mod faults;
 mod headers;
 mod health;
 mod herd;
+mod identity;
 mod import;
 mod incidents;
 mod large;

@@ -243,7 +243,11 @@ impl LackingRow {
 impl FailingRow {
     fn new(attempt: &FailedAttempt, now: Time) -> Self {
         Self {
-            image: format!("{} {}", attempt.repository, attempt.reference),
+            image: if attempt.unproven {
+                attempt.repository.to_string()
+            } else {
+                format!("{} {}", attempt.repository, attempt.reference)
+            },
             status: attempt.status,
             cause: attempt.cause.to_string(),
             count: attempt.count,

@@ -32,10 +32,10 @@ impl World<'_> {
         running.services.into_iter().find(|service| service.repository == *repository)
     }
 
-    /// The pull of a repository that fails in an environment at the moment, if one does.
+    /// The pull of a repository that fails in an environment at the moment, if one is proven to.
     pub(super) fn failing(&self, env: &EnvironmentName, repository: &Repository) -> Option<FailedAttempt> {
         let running = running(self.state, env, self.now);
-        running.failing.into_iter().find(|attempt| attempt.repository == *repository)
+        running.failing.into_iter().find(|attempt| attempt.repository == *repository && !attempt.unproven)
     }
 
     /// Tells whether some cluster token of the environment is accepted.

@@ -11,6 +11,9 @@ use crate::model::time::{Span, Time};
 /// After so long without a try nobody waits for the image any more: the kubelet tries every five minutes at least.
 pub const GIVEN_UP: Span = Span::from_mins(30);
 
+/// So many requests with a secret that is nobody's are no slip of a person any more.
+const SERIES: u64 = 3;
+
 /// Most failing references that are listed for an environment …
 const ATTEMPTS_MAX: usize = 1_024;
 /// … and for one repository of it.
@@ -41,27 +44,50 @@ pub struct Attempt {
     pub count: u64,
     /// The time when it was pulled after all.
     pub cleared_at: Option<Time>,
+    /// The secret was nobody's, and the environment is the one that the client names: anybody can send that. All such
+    /// requests for a repository are counted together, whatever their references.
+    pub is_unproven: bool,
 }
 
 impl Attempt {
     /// Tells whether `completed` shows that the reference works now, and when.
     pub(crate) fn cleared_by(&self, completed: &CompletedPull) -> Option<Time> {
         let is_it = match &self.reference {
+            _ if self.is_unproven => true,
             Reference::Tag(tag) => completed.tag.as_ref() == Some(tag),
             Reference::Digest(digest) => *digest == completed.digest,
         };
         (is_it && self.cleared_at.is_none() && self.last_at <= completed.at).then_some(completed.at)
     }
 
+    fn names_the_same(&self, other: &Self) -> bool {
+        self.reference == other.reference && self.is_unproven == other.is_unproven
+    }
+
     /// Tells whether somebody may still wait for it at `now`.
     pub fn is_failing(&self, now: Time) -> bool {
-        self.cleared_at.is_none() && now.since(self.last_at) <= GIVEN_UP
+        self.cleared_at.is_none() && now.since(self.last_at) <= GIVEN_UP && self.is_series()
+    }
+
+    /// Tells whether a node was refused because its token was revoked or has expired, and was not served since.
+    pub fn is_refused_token(&self) -> bool {
+        self.status == 401 && !self.is_unproven && self.cleared_at.is_none()
+    }
+
+    /// Tells whether it is worth a line: one of which nothing is proven, only as a series.
+    pub fn is_series(&self) -> bool {
+        !self.is_unproven || self.count >= SERIES
+    }
+
+    /// The cause of the refusal for those who wait for the image.
+    pub fn cause(&self) -> &'static str {
+        if self.is_unproven { UNPROVEN } else { cause_of(self.status) }
     }
 }
 
 impl Attempts {
-    /// Counts refusals of a reference: those of `attempt`. Where there is no room for one more, what works again goes
-    /// first, then what `is_service` does not know, then what failed longest ago.
+    /// Counts refusals of a reference: those of `attempt`. Where there is no room for one more, what is unproven goes
+    /// first, then what works again, then what `is_service` does not know, then what failed longest ago.
     pub(super) fn refuse(
         &mut self,
         repository: &Repository,
@@ -69,8 +95,7 @@ impl Attempts {
         is_service: impl Fn(&Repository) -> bool,
     ) {
         let known = self.by_repository.get_mut(repository);
-        if let Some(known) = known.and_then(|all| all.iter_mut().find(|it| it.reference == attempt.reference))
-        {
+        if let Some(known) = known.and_then(|all| all.iter_mut().find(|it| it.names_the_same(&attempt))) {
             known.status = attempt.status;
             known.last_at = known.last_at.max(attempt.last_at);
             known.count = known.count.saturating_add(attempt.count);
@@ -113,16 +138,17 @@ impl Attempts {
 
     /// Takes a quarter away, so that looking for it costs each newcomer little.
     fn make_room(&mut self, now: Time, is_service: impl Fn(&Repository) -> bool) {
-        let mut order: Vec<(bool, bool, Time, Repository)> = Vec::with_capacity(self.listed);
+        let mut order: Vec<(bool, bool, bool, Time, Repository)> = Vec::with_capacity(self.listed);
         for (repository, attempts) in &self.by_repository {
             let is_known = is_service(repository);
-            order.extend(
-                attempts.iter().map(|it| (it.cleared_at.is_none(), is_known, it.last_at, repository.clone())),
-            );
+            let rank = |it: &Attempt| {
+                (!it.is_unproven, it.cleared_at.is_none(), is_known, it.last_at, repository.clone())
+            };
+            order.extend(attempts.iter().map(rank));
         }
         order.sort_unstable();
         order.truncate(ATTEMPTS_MAX / 4);
-        for (_, _, last_at, repository) in order {
+        for (.., last_at, repository) in order {
             let Some(attempts) = self.by_repository.get_mut(&repository) else { continue };
             let Some(place) = attempts.iter().position(|it| it.last_at == last_at) else { continue };
             let gone = attempts.remove(place);
@@ -151,6 +177,10 @@ impl Attempts {
         if is_recent { self.left_out } else { 0 }
     }
 }
+
+/// The cause of what is unproven.
+const UNPROVEN: &str =
+    "unproven: clients that name this environment bring a secret that no token has; anybody can";
 
 /// The cause of a refusal for those who wait for the image.
 pub fn cause_of(status: u16) -> &'static str {

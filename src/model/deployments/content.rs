@@ -1,4 +1,4 @@
-//! Content behind digests, as far as it was read: the index above a manifest, and the labels of an image.
+//! Content behind digests, as far as it was read: the indexes above a manifest, and the labels of an image.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::event::{Facts, Object, Observation};
-use crate::model::oci::{Digest, Reference};
+use crate::model::oci::Digest;
 use crate::model::releases::Labels;
 use crate::model::sharded_map::{ShardKey, ShardedMap};
 use crate::model::time::Time;
@@ -20,12 +20,25 @@ const CHILDREN_MAX: usize = CONTENT_MAX / 64;
 /// Longest version or revision that labels may name; what is longer is cut.
 const LABEL_CHARS_MAX: usize = 128;
 
-/// The most steps on the way to a version: index → manifest → config.
-const HOPS_MAX: usize = 3;
+/// Most manifests or indexes that are remembered to contain the same content; beyond them the one named longest ago goes.
+const ABOVE_MAX: usize = 16;
+
+/// The most indexes on the way up from a manifest, one in the other.
+const LEVELS_MAX: usize = 4;
+
+/// Most that is looked at on the way up.
+const LOOKED_AT_MAX: usize = 64;
+
+/// The most steps on the way to a version: indexes → manifest → config.
+const HOPS_MAX: usize = LEVELS_MAX + 2;
 
 /// The content that is known, by digest. A clone is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Contents(ShardedMap<Digest, Content>);
+pub(super) struct Contents {
+    known: ShardedMap<Digest, Content>,
+    /// Some of it is no image: most logs have nothing of that kind, and need not look.
+    has_artifacts: bool,
+}
 
 /// The content behind a digest, as far as it was read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -34,12 +47,14 @@ struct Content {
     at: Time,
     /// It was read itself, not only named by another.
     is_read: bool,
-    /// The index above it.
-    index: Option<Digest>,
+    /// The indexes that contain this manifest, or the manifests with this config; the one named last is the last. Builds
+    /// that differ in nothing but their provenance share their platform manifests.
+    above: Vec<Digest>,
+    is_config: bool,
+    /// It is no image, nor part of one: a chart, a signature.
+    is_artifact: bool,
     /// The next content on the way to its labels.
     leads_to: Option<Digest>,
-    /// The manifest whose config it is.
-    config_of: Option<Digest>,
     labels: Option<Arc<ImageLabels>>,
 }
 
@@ -89,43 +104,104 @@ impl ShardKey for Digest {
 }
 
 impl Contents {
-    /// The index that an observed manifest belongs to, where it is known; notes it where the observation says so.
-    pub(super) fn index_of(&mut self, observation: &Observation) -> Option<Digest> {
-        let (Object::Manifest, Some(digest)) = (observation.object, observation.digest) else { return None };
-        if observation.parent.is_none() {
-            let by_digest = matches!(observation.reference, Reference::Digest(_));
-            return if by_digest { self.0.get(&digest)?.index } else { None };
+    /// Notes the index that an observation states for its manifest.
+    pub(super) fn note_parent(&mut self, observation: &Observation) {
+        if let (Object::Manifest, Some(digest), Some(parent)) =
+            (observation.object, observation.digest, observation.parent)
+        {
+            self.add_above(observation.at, digest, parent);
         }
-        if self.0.get(&digest).is_none_or(|content| content.index != observation.parent) {
-            self.set_index(observation.at, digest, observation.parent);
-        }
-        observation.parent
     }
 
-    /// Notes the index above a manifest.
-    pub(super) fn set_index(&mut self, at: Time, manifest: Digest, index: Option<Digest>) {
-        self.named(at, manifest).index = index;
+    /// Notes that `above`, an index or a manifest, contains `digest`.
+    pub(super) fn add_above(&mut self, at: Time, digest: Digest, above: Digest) {
+        let is_last = |content: &Content| content.above.last() == Some(&above);
+        if digest == above || self.known.get(&digest).is_some_and(is_last) {
+            return;
+        }
+        let all = &mut self.named(at, digest).above;
+        all.retain(|known| *known != above);
+        if all.len() == ABOVE_MAX {
+            all.remove(0);
+        }
+        all.push(above);
+    }
+
+    /// Notes that `digest` is no image. Returns whether that is news.
+    pub(super) fn note_artifact(&mut self, at: Time, digest: Digest) -> bool {
+        let is_news = !self.is_artifact(&digest);
+        if is_news {
+            self.named(at, digest).is_artifact = true;
+            self.has_artifacts = true;
+        }
+        is_news
+    }
+
+    /// Tells whether `digest` is known to be no image.
+    pub(super) fn is_artifact(&self, digest: &Digest) -> bool {
+        self.has_artifacts && self.known.get(digest).is_some_and(|content| content.is_artifact)
+    }
+
+    /// Everything that contains `digest`, directly or not; the nearest first.
+    pub(super) fn above(&self, digest: &Digest) -> Vec<Digest> {
+        let mut all: Vec<Digest> = self.directly_above(digest).to_vec();
+        let mut level = 0..all.len();
+        for _ in 1..LEVELS_MAX {
+            for place in level.clone() {
+                for &next in self.directly_above(&all[place]) {
+                    if all.len() < LOOKED_AT_MAX && next != *digest && !all.contains(&next) {
+                        all.push(next);
+                    }
+                }
+            }
+            level = level.end..all.len();
+        }
+        all
+    }
+
+    /// What contains `digest` and is itself in nothing that is known; `digest` where nothing contains it.
+    pub(super) fn tops(&self, digest: &Digest) -> Vec<Digest> {
+        let mut tops = self.above(digest);
+        if tops.is_empty() {
+            tops.push(*digest);
+        } else {
+            tops.retain(|above| self.directly_above(above).is_empty());
+        }
+        tops
+    }
+
+    /// The top of `digest`, if it has one alone.
+    pub(super) fn only_top(&self, digest: &Digest) -> Option<Digest> {
+        match self.tops(digest).as_slice() {
+            [top] => Some(*top),
+            _ => None,
+        }
+    }
+
+    fn directly_above(&self, digest: &Digest) -> &[Digest] {
+        self.known.get(digest).map_or(&[], |content| &content.above)
     }
 
     /// The content of a digest that is named at `at`.
     fn named(&mut self, at: Time, digest: Digest) -> &mut Content {
-        let (content, _) = self.0.bounded(&digest, CONTENT_MAX, |content| content.at);
+        let (content, _) = self.known.bounded(&digest, CONTENT_MAX, |content| content.at);
         content.at = content.at.max(at);
         content
     }
 
-    /// Takes what was read of `digest` at `at` into account. Returns the digest of the manifest or index that people
-    /// deploy: above a config its manifest, above that its index.
-    pub(super) fn learn(&mut self, at: Time, digest: Digest, facts: &Facts) -> Digest {
+    /// Takes what was read of `digest` at `at` into account. Returns the digests of the images that people deploy by it:
+    /// above a config its manifests, above those their indexes.
+    pub(super) fn learn(&mut self, at: Time, digest: Digest, facts: &Facts) -> Vec<Digest> {
         let (labels, leads_to) = match facts {
             Facts::Index { children, labels } => {
                 for &child in children.iter().take(CHILDREN_MAX) {
-                    self.set_index(at, child, Some(digest));
+                    self.add_above(at, child, digest);
                 }
                 (labels, children.first().copied())
             }
             Facts::Manifest { config, labels } => {
-                self.named(at, *config).config_of = Some(digest);
+                self.add_above(at, *config, digest);
+                self.named(at, *config).is_config = true;
                 (labels, Some(*config))
             }
             Facts::Config { labels } => (labels, None),
@@ -135,8 +211,7 @@ impl Contents {
         content.is_read = true;
         content.leads_to = leads_to.or(content.leads_to);
         content.labels = labels.map(Arc::new).or_else(|| content.labels.take());
-        let manifest = content.config_of.unwrap_or(digest);
-        self.0.get(&manifest).and_then(|content| content.index).unwrap_or(manifest)
+        self.tops(&digest)
     }
 
     /// The version that an image's labels name.
@@ -146,19 +221,19 @@ impl Contents {
 
     /// The labels of an image: its own annotations, else its platform manifest's, else its config's.
     pub(super) fn labels(&self, digest: &Digest) -> Option<&Arc<ImageLabels>> {
-        let mut content = self.0.get(digest)?;
+        let mut content = self.known.get(digest)?;
         for _ in 0..HOPS_MAX {
             if let Some(labels) = &content.labels {
                 return Some(labels);
             }
-            content = self.0.get(&content.leads_to?)?;
+            content = self.known.get(&content.leads_to?)?;
         }
         None
     }
 
     /// Tells whether this content is known to have been read.
     pub(super) fn has_read(&self, digest: &Digest) -> bool {
-        self.0.get(digest).is_some_and(|content| content.is_read)
+        self.known.get(digest).is_some_and(|content| content.is_read)
     }
 
     /// The next unread part of an image on the way to its labels: itself, its first platform manifest, or its config.
@@ -166,11 +241,11 @@ impl Contents {
         let mut unread = Unread::Manifest(*image);
         for _ in 0..HOPS_MAX {
             let (Unread::Manifest(digest) | Unread::Config(digest)) = unread;
-            let Some(content) = self.0.get(&digest).filter(|content| content.is_read) else {
+            let Some(content) = self.known.get(&digest).filter(|content| content.is_read) else {
                 return Some(unread);
             };
             let next = content.leads_to?;
-            let is_config = self.0.get(&next).is_some_and(|it| it.config_of == Some(digest));
+            let is_config = self.known.get(&next).is_some_and(|it| it.is_config);
             unread = if is_config { Unread::Config(next) } else { Unread::Manifest(next) };
         }
         None

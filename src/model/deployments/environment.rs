@@ -6,9 +6,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::attempts::{Attempt, Attempts};
+use super::content::Contents;
+use super::family::Family;
 use super::local::{LocalPulls, PulledLocally};
 use super::pull::{CompletedPull, answered_manifest};
+use super::runtimes::Runtimes;
 use super::service::Service;
+use crate::model::agent::Runtime;
 use crate::model::event::{EnvironmentName, Observation, TokenId};
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
@@ -33,6 +37,7 @@ pub struct EnvironmentState {
     weight: usize,
     attempts: Arc<Attempts>,
     local: Arc<LocalPulls>,
+    runtimes: Arc<Runtimes>,
     gaps: VecDeque<Gap>,
     /// The time when observations were last missing.
     gap_at: Option<Time>,
@@ -78,6 +83,24 @@ impl EnvironmentState {
             self.clear(repository, &completed);
         }
         Some(done)
+    }
+
+    /// Forgets what was taken for an image and is none, and with it a service that is nothing else. Returns that.
+    pub(super) fn forget_artifact(
+        &mut self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Option<Arc<Service>> {
+        if self.local.names(repository, digest) {
+            Arc::make_mut(&mut self.local).forget(repository, digest);
+        }
+        let service = Arc::make_mut(self.services.get_mut(repository)?);
+        service.forget_pulls(digest);
+        if !service.is_blank() {
+            return None;
+        }
+        self.weight -= service.weight();
+        self.services.remove(repository)
     }
 
     fn clear(&mut self, repository: &Repository, completed: &[CompletedPull]) {
@@ -140,10 +163,19 @@ impl EnvironmentState {
         self.gaps.push_back(gap);
     }
 
+    /// Tells what speaks against a node, if anything does. Notes one that was answered, where nothing does.
+    pub(super) fn doubt_node(&mut self, observation: &Observation, runtime: Runtime) -> Option<&'static str> {
+        let doubt = self.runtimes.doubt(runtime, observation.at);
+        if doubt.is_none() && answered_manifest(observation).is_some() {
+            self.runtimes.hear(runtime, &observation.client, observation.at);
+        }
+        doubt
+    }
+
     /// Takes a pull by a person's machine into account.
-    pub(super) fn add_local(&mut self, observation: &Observation, index: Option<Digest>, reason: &str) {
+    pub(super) fn add_local(&mut self, observation: &Observation, contents: &Contents, reason: &str) {
         if let Some(digest) = answered_manifest(observation) {
-            Arc::make_mut(&mut self.local).add(observation, index.unwrap_or(digest), reason);
+            Arc::make_mut(&mut self.local).add(observation, &Family::of(digest, contents), reason);
         }
     }
 

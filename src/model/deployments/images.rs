@@ -41,6 +41,11 @@ impl Images {
         self.shown_at(digest).is_some_and(|at| at >= since)
     }
 
+    /// The image shown last of those that are one that `is_it`.
+    pub(crate) fn latest_of(&self, is_it: impl Fn(&Digest) -> bool) -> Option<Digest> {
+        self.0.iter().rev().map(|held| held.digest).find(is_it)
+    }
+
     /// Notes that `digest` is here, shown at `shown_at` or only pre-pulled.
     pub(crate) fn add(&mut self, digest: Digest, shown_at: Option<Time>) {
         let known = self.0.iter().position(|held| held.digest == digest);

@@ -9,6 +9,8 @@ use crate::model::event::{Method, Observation};
 use crate::model::oci::{Digest, Reference, Repository, Tag};
 use crate::model::time::Time;
 
+use super::family::Family;
+use super::images::Images;
 use super::pull::{PULL, is_index};
 
 /// Most pulls by people's machines that are remembered for an environment.
@@ -40,9 +42,8 @@ pub struct PulledLocally {
 }
 
 impl LocalPulls {
-    /// Adds a manifest request that was answered, or counts it to the pull that it is a part of. `digest` is the
-    /// top-level one.
-    pub(super) fn add(&mut self, observation: &Observation, digest: Digest, reason: &str) {
+    /// Adds a manifest request that was answered, or counts it to the pull that it is a part of.
+    pub(super) fn add(&mut self, observation: &Observation, family: &Family<'_>, reason: &str) {
         let tag = match &observation.reference {
             Reference::Tag(tag) => Some(tag),
             Reference::Digest(_) => None,
@@ -51,7 +52,7 @@ impl LocalPulls {
             pull.client == observation.client
                 && pull.repository == observation.repository
                 && observation.at.since(pull.at) <= PULL
-                && (pull.digest == digest || tag.is_none() && pull.reads_index && !is_index(observation))
+                && (family.has(&pull.digest) || tag.is_none() && pull.reads_index && !is_index(observation))
         });
         let reads_index = observation.method == Method::Get && is_index(observation);
         if let Some(pull) = recent {
@@ -63,7 +64,7 @@ impl LocalPulls {
         }
         self.0.push_back(PulledLocally {
             repository: observation.repository.clone(),
-            digest,
+            digest: family.image(&Images::default(), None),
             tag: tag.cloned(),
             at: observation.at,
             client: observation.client.clone(),
@@ -71,6 +72,16 @@ impl LocalPulls {
             reason: reason.into(),
             reads_index,
         });
+    }
+
+    /// Tells whether a pull of `digest` is among them.
+    pub(super) fn names(&self, repository: &Repository, digest: &Digest) -> bool {
+        self.0.iter().any(|pull| pull.digest == *digest && pull.repository == *repository)
+    }
+
+    /// Forgets the pulls of what turned out to be no image.
+    pub(super) fn forget(&mut self, repository: &Repository, digest: &Digest) {
+        self.0.retain(|pull| pull.digest != *digest || pull.repository != *repository);
     }
 
     /// The pulls, in log order.

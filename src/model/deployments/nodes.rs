@@ -11,12 +11,17 @@ use crate::model::oci::{Digest, Tag};
 use crate::model::sharded_map::{ShardKey, ShardedMap, fnv};
 use crate::model::time::Time;
 
+use super::content::Contents;
+use super::family::Family;
 use super::images::Images;
 use super::pull::{COMPLETE, OpenPulls, answered_digest};
 use super::sighting::Sighting;
 
 /// Most nodes that are remembered for a service.
 const NODES_MAX: usize = 16_384;
+
+/// Longest content, in bytes, that may be a signature's or an attestation's where a node reads one beside an image.
+const ASIDE_BYTES_MAX: u64 = 64 * 1024;
 
 /// A node of a cluster: an address, and the kind of runtime that asks from there. Tokens rotate, so they are no part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +49,8 @@ struct Node {
     /// The images that it holds, as far as its pulls tell.
     images: Images,
     pulls: OpenPulls,
+    /// What it reads beside an image just now: a signature of it, say.
+    aside: Option<Digest>,
     /// Its latest request.
     last_at: Time,
 }
@@ -79,23 +86,26 @@ impl Nodes {
         self.clock
     }
 
-    /// Takes a request into account. `index` is the index that its manifest is known to belong to.
+    /// Takes a request into account. `current` is the image that the service runs.
     pub(super) fn request(
         &mut self,
         observation: &Observation,
         runtime: Runtime,
-        index: Option<Digest>,
+        contents: &Contents,
+        current: Option<Digest>,
     ) -> RequestFacts {
         let key = NodeKey::of(observation, runtime);
         let answered = answered_digest(observation);
         if let (Some(digest), Object::Manifest) = (answered, observation.object) {
-            return self.manifest(observation, key, digest, index);
+            return self.manifest(observation, key, digest, contents, current);
         }
         // An address that was never answered with a manifest is no node.
         let Some(node) = self.by_key.get_mut(&key) else { return RequestFacts::default() };
         node.last_at = node.last_at.max(observation.at);
         let refused_tag = match answered {
+            Some(_) if node.aside.is_some() && observation.bytes <= ASIDE_BYTES_MAX => None,
             Some(digest) => {
+                node.aside = None;
                 node.pulls.blob(observation, digest);
                 None
             }
@@ -110,13 +120,28 @@ impl Nodes {
         observation: &Observation,
         key: NodeKey,
         digest: Digest,
-        index: Option<Digest>,
+        contents: &Contents,
+        current: Option<Digest>,
     ) -> RequestFacts {
         let (node, nodes_forgotten) = self.by_key.bounded(&key, NODES_MAX, |node| node.last_at);
         node.last_at = node.last_at.max(observation.at);
+        if node.aside == Some(digest) {
+            return RequestFacts { nodes_forgotten, ..RequestFacts::default() };
+        }
+        node.aside = None;
         let Node { images, pulls, .. } = node;
-        let guessed = if index.is_none() { pulls.reading_index(observation, &digest, images) } else { None };
-        let top = index.or(guessed).unwrap_or(digest);
+        let family = Family::of(digest, contents);
+        let under_way = pulls.latest_of(observation.at, |it| family.has(it));
+        let guessed = match under_way {
+            Some(_) => None,
+            None => pulls.reading_index(observation, &digest, images),
+        };
+        let top = under_way.or(guessed).unwrap_or_else(|| family.image(images, current));
+        let retargeted = pulls.retarget(observation.at, top, |part| contents.above(part).contains(&top));
+        if let Some((first_at, before)) = retargeted {
+            self.open.remove(&(first_at, key.clone(), before));
+            self.open.insert((first_at, key.clone(), top));
+        }
         let change = pulls.manifest(observation, top);
         if let Some(first_at) = change.replaced {
             self.open.remove(&(first_at, key.clone(), top));
@@ -130,10 +155,28 @@ impl Nodes {
         RequestFacts { index: guessed, refused_tag: None, nodes_forgotten }
     }
 
+    /// Notes that a node reads what is no image beside one: the small content that it asks for next belongs to that.
+    pub(super) fn reads_aside(&mut self, key: &NodeKey, digest: Digest) {
+        if let Some(node) = self.by_key.get_mut(key) {
+            node.aside = Some(digest);
+        }
+    }
+
+    /// Forgets the pulls of what turned out to be no image.
+    pub(super) fn forget_pulls(&mut self, digest: &Digest) {
+        let gone: Vec<OpenKey> = self.open.iter().filter(|(_, _, open)| open == digest).cloned().collect();
+        for open in gone {
+            self.open.remove(&open);
+            if let Some(node) = self.by_key.get_mut(&open.1) {
+                node.pulls.forget(digest);
+            }
+        }
+    }
+
     /// Notes that a node holds an image that it need not run. Returns the number of nodes that were forgotten.
-    pub(super) fn prepull(&mut self, key: &NodeKey, digest: Digest) -> u64 {
+    pub(super) fn prepull(&mut self, key: &NodeKey, family: &Family<'_>, current: Option<Digest>) -> u64 {
         let (node, forgotten) = self.by_key.bounded(key, NODES_MAX, |node| node.last_at);
-        node.images.add(digest, None);
+        node.images.add(family.image(&node.images, current), None);
         forgotten
     }
 

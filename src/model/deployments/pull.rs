@@ -3,6 +3,8 @@
 //! A pull counts once it is complete: containerd's HEAD may succeed where the GET after it fails, and a manifest may
 //! arrive where its layers do not. A pull that broke counts for nothing; the next manifest request begins anew.
 
+mod parts;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +48,8 @@ struct OpenPull {
     /// The first request of it.
     first_at: Time,
     tag: Option<Tag>,
+    /// The manifest by which it was first heard, as long as nothing else was: within the jitter, its index may come later.
+    part: Option<Digest>,
     /// The top-level digest is an index's.
     is_index: bool,
     heads: u32,
@@ -83,24 +87,6 @@ impl OpenPulls {
         self.open.iter_mut().rev().find(|open| at.since(open.first_at) <= PULL)
     }
 
-    /// The index that the node is just reading, when `observation` asks for a manifest of which no index is known:
-    /// a platform manifest follows its index at once, by digest, and was not asked for by HEAD before. `images` are
-    /// those that the node holds.
-    pub(crate) fn reading_index(
-        &mut self,
-        observation: &Observation,
-        digest: &Digest,
-        images: &Images,
-    ) -> Option<Digest> {
-        let by_digest = matches!(observation.reference, Reference::Digest(_));
-        if !by_digest || observation.method == Method::Head || is_index(observation) {
-            return None;
-        }
-        let is_known = images.holds(digest) || self.open.iter().any(|open| open.digest == *digest);
-        let latest = self.latest(observation.at)?;
-        (!is_known && latest.is_index && latest.got).then_some(latest.digest)
-    }
-
     /// Takes a manifest request that was answered into account. `top` is the top-level digest. Returns the pulls that
     /// opened and closed by it.
     pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest) -> OpenChange {
@@ -127,6 +113,7 @@ impl OpenPulls {
             self.open.push(OpenPull::new(top, at));
             self.open.len() - 1
         });
+        self.open[place].part = observation.digest.filter(|_| is_new && parts::is_part(observation));
         self.open[place].request(observation);
         let dropped = (self.open.len() > OPEN_MAX).then(|| self.open.remove(0));
         let dropped = dropped.map(|open| (open.first_at, open.digest));
@@ -210,6 +197,7 @@ impl OpenPull {
             digest,
             first_at,
             tag: None,
+            part: None,
             is_index: false,
             heads: 0,
             starts: 0,

@@ -11,7 +11,9 @@ use crate::model::oci::{Digest, Repository};
 use crate::model::time::{Span, Time};
 
 use super::candidate::Candidate;
+use super::content::Contents;
 use super::current::Current;
+use super::family::Family;
 use super::nodes::{NodeKey, Nodes, RequestFacts};
 use super::past::PastRollout;
 use super::pull::{CompletedPull, answered_digest};
@@ -58,33 +60,51 @@ impl Service {
         self.rollouts.history.opened_at(identity)
     }
 
-    /// Takes a node's request into account. `index` is the index that its manifest is known to belong to.
-    pub(crate) fn request(
+    /// Takes a node's request into account.
+    pub(super) fn request(
         &mut self,
         observation: &Observation,
         runtime: Runtime,
-        index: Option<Digest>,
+        contents: &Contents,
         settle: Span,
     ) -> RequestFacts {
         self.complete_pulls(observation.at, settle);
         if answered_digest(observation).is_some() {
             self.answered_at = self.answered_at.max(observation.at);
         }
-        let facts = self.nodes.request(observation, runtime, index);
+        let current = self.current().map(|current| current.rollout.digest);
+        let facts = self.nodes.request(observation, runtime, contents, current);
         self.nodes_forgotten = self.nodes_forgotten.saturating_add(facts.nodes_forgotten);
         facts
     }
 
     /// Notes that a node has an image that it need not run.
-    pub(crate) fn prepull(&mut self, observation: &Observation, runtime: Runtime, index: Option<Digest>) {
+    pub(super) fn prepull(&mut self, observation: &Observation, runtime: Runtime, contents: &Contents) {
         self.nodes.advance(observation.at);
         let (Some(digest), Object::Manifest) = (answered_digest(observation), observation.object) else {
             return;
         };
         self.answered_at = self.answered_at.max(observation.at);
         self.is_prepulled = true;
-        let forgotten = self.nodes.prepull(&NodeKey::of(observation, runtime), index.unwrap_or(digest));
+        let current = self.current().map(|current| current.rollout.digest);
+        let family = Family::of(digest, contents);
+        let forgotten = self.nodes.prepull(&NodeKey::of(observation, runtime), &family, current);
         self.nodes_forgotten = self.nodes_forgotten.saturating_add(forgotten);
+    }
+
+    /// Notes that a node reads what is no image beside one.
+    pub(super) fn reads_aside(&mut self, observation: &Observation, runtime: Runtime, digest: Digest) {
+        self.nodes.reads_aside(&NodeKey::of(observation, runtime), digest);
+    }
+
+    /// Forgets the pulls of what turned out to be no image.
+    pub(super) fn forget_pulls(&mut self, digest: &Digest) {
+        self.nodes.forget_pulls(digest);
+    }
+
+    /// Tells whether nothing is known of any image of it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.current().is_none() && self.nodes.are_idle() && !self.is_prepulled
     }
 
     /// The time when its next pull is complete.

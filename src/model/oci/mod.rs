@@ -2,6 +2,7 @@
 //!
 //! Text that does not parse here never reaches an upstream.
 
+mod artifact;
 mod digest;
 mod route;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use artifact::is_artifact_type;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use route::Route;
 
@@ -139,6 +141,13 @@ impl Repository {
     /// The name of `name` at the registry `host`.
     pub(super) fn at(host: String, name: &str) -> Self {
         Self((host + "/" + name).into())
+    }
+}
+
+impl Reference {
+    /// What stands for references that anybody could have made up.
+    pub fn unproven() -> Self {
+        Self::Tag(Tag("unproven".into()))
     }
 }
 

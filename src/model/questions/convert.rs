@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::states::{Confidence, Kind, Phase, Standing};
 use crate::model::deployments::State;
-use crate::model::deployments::attempts::{Attempt, cause_of};
+use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::correction::{Assumption, Finding};
 use crate::model::deployments::rule::Rule;
 use crate::model::deployments::sighting::{EvidenceSource, Grade};
@@ -106,10 +106,11 @@ pub(super) fn failed(state: &State, repository: &Repository, attempt: &Attempt) 
         repository: repository.clone(),
         reference: attempt.reference.clone(),
         status: attempt.status,
-        cause: Cow::Borrowed(cause_of(attempt.status)),
+        cause: Cow::Borrowed(attempt.cause()),
         first_at: state.shown(attempt.first_at),
         last_at: state.shown(attempt.last_at),
         count: attempt.count,
         cleared_at: attempt.cleared_at.map(|at| state.shown(at)),
+        unproven: attempt.is_unproven,
     }
 }

@@ -3,26 +3,41 @@
 use super::convert::failed;
 use super::image::version;
 use super::incomplete::incomplete;
-use super::service::{attempts, services_at};
+use super::service::{ServiceAt, attempts, services_at};
+use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::{EnvironmentState, PulledLocally, State};
 use crate::model::names::EnvironmentName;
-use crate::model::oci::Tag;
+use crate::model::oci::{Repository, Tag};
 use crate::model::time::Time;
-use crate::wire::{LocalPull, Running};
+use crate::wire::{LocalPull, Running, RunningService};
 
 /// Tells what runs in `env` at `now`.
 pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
     let (asked, tracked) = (services_at(state, env, now), state.environment(env));
     let gap_at = tracked.and_then(EnvironmentState::gap_at);
     let here = state.time().now(now);
-    let failing = attempts(tracked, &asked).filter(|(_, attempt)| attempt.is_failing(here));
+    let attempts: Vec<_> = attempts(tracked, &asked).collect();
+    let failing = attempts.iter().filter(|(_, attempt)| attempt.is_failing(here));
+    let service = |asked: &ServiceAt<'_>| {
+        let refused_since = refused_since(asked, &attempts).map(|at| state.shown(at));
+        Some(RunningService { refused_since, ..asked.running(gap_at)? })
+    };
     Running {
         environment: env.clone(),
         at: now,
-        services: asked.iter().filter_map(|asked| asked.running(gap_at)).collect(),
-        failing: failing.map(|(repository, attempt)| failed(state, repository, &attempt)).collect(),
+        services: asked.iter().filter_map(service).collect(),
+        failing: failing.map(|(repository, attempt)| failed(state, repository, attempt)).collect(),
         incomplete: incomplete(state, env, now),
     }
+}
+
+/// The time since which nodes of a service are refused for their token, if they were refused after it was last seen.
+fn refused_since(asked: &ServiceAt<'_>, attempts: &[(&Repository, Attempt)]) -> Option<Time> {
+    let seen_at = asked.service.current()?.rollout.last_at;
+    let first = attempts.partition_point(|(repository, _)| *repository < asked.repository);
+    let here = attempts[first..].iter().take_while(|(repository, _)| *repository == asked.repository);
+    let refused = here.filter(|(_, attempt)| attempt.is_refused_token() && attempt.last_at > seen_at);
+    refused.map(|(_, attempt)| attempt.first_at.max(seen_at)).min()
 }
 
 /// The pulls by people's machines in `env`, in log order.

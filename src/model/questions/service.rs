@@ -57,6 +57,7 @@ impl ServiceAt<'_> {
             confidence: confidence(state, rollout).into(),
             clients: rollout.nodes,
             seen: self.seen(current, gap_at),
+            refused_since: None,
         })
     }
 
@@ -197,7 +198,7 @@ pub(super) fn attempts<'a>(
     tracked.into_iter().flat_map(|tracked| tracked.attempts().iter()).flat_map(|(repository, attempts)| {
         let place = asked.binary_search_by(|asked| asked.repository.cmp(repository));
         let ended = place.map_or(&[][..], |place| asked[place].service.completed());
-        attempts.iter().map(move |attempt| {
+        attempts.iter().filter(|attempt| attempt.is_series()).map(move |attempt| {
             let cleared_at = ended.iter().find_map(|ended| attempt.cleared_by(ended)).or(attempt.cleared_at);
             (repository, Attempt { cleared_at, ..attempt.clone() })
         })

@@ -1,10 +1,14 @@
 //! Histories as sentences, properties of any history, and how often the answers are right.
 
+mod artifacts;
+mod askers;
 mod bounds;
 mod clock;
 mod form;
 mod histories;
+mod identity;
 mod properties;
 mod sightings;
 mod story;
+mod unproven;
 mod world;
