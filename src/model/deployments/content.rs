@@ -139,11 +139,6 @@ impl Contents {
         self.0.get(&manifest).and_then(|content| content.index).unwrap_or(manifest)
     }
 
-    /// The version that an image's labels name.
-    pub(super) fn version(&self, digest: &Digest) -> Option<&str> {
-        self.labels(digest)?.version.as_deref()
-    }
-
     /// The labels of an image: its own annotations, else its platform manifest's, else its config's.
     pub(super) fn labels(&self, digest: &Digest) -> Option<&Arc<ImageLabels>> {
         let mut content = self.0.get(digest)?;

@@ -10,7 +10,7 @@ use crate::model::agent::{Puller, Runtime, puller};
 use crate::model::event::{EnvironmentName, Event, Excess, Facts, LeftOut, Observation};
 use crate::model::log_time::LogTime;
 use crate::model::oci::{Digest, Reference, Repository};
-use crate::model::releases::Catalogue;
+use crate::model::releases::{Catalogue, Labels};
 use crate::model::time::{Span, Time};
 
 use super::attempts::Attempt;
@@ -271,9 +271,9 @@ impl State {
         self.environments.get(name).map(Arc::as_ref)
     }
 
-    /// The version that an image's labels name.
-    pub fn labelled_version(&self, digest: &Digest) -> Option<&str> {
-        self.contents.version(digest)
+    /// The release that an image's labels name.
+    pub fn labels(&self, digest: &Digest) -> Option<Labels<'_>> {
+        self.contents.labels(digest).map(|labels| labels.labels())
     }
 
     /// Tells whether this content is known to have been read.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::change::{CHANGES_MAX, Change};
 use super::commit::{Commit, Merge};
 use super::kind::{ChangeKind, Rule};
-use super::order::Number;
+use super::number::Number;
 
 /// Most parents that a release names.
 const PARENTS_MAX: usize = 64;
@@ -118,7 +118,9 @@ impl History {
                 all.iter().any(|other| other.strip_prefix(version).is_some_and(|rest| rest.starts_with('.')))
             };
             versions.retain(|version| !moves(version));
-            versions.sort_by_cached_key(|version| (Number::parse(version), (*version).to_owned()));
+            versions.sort_by_cached_key(|version| {
+                (Number::parse(version).map(|number| number.in_lists()), (*version).to_owned())
+            });
             versions.dedup();
         }
         tagged

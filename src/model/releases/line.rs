@@ -1,16 +1,17 @@
 //! The releases of one repository, and which of them contains which.
 //!
-//! Order, by the first of these that can tell: revision ancestry (`parents`), the version's number (semantic
-//! versions with an optional prefix such as `v`, pre-releases, calendar versions), publishing order. When two
-//! releases have a common ancestor and neither contains the other they are incomparable, whatever their numbers.
-//! `created_at` never decides: a rebuilt image is younger than its successor.
+//! Order, by the first of these that can tell: revision ancestry (`parents`), the version's number (`number.rs`),
+//! publishing order. When two releases have a common ancestor and neither contains the other they are incomparable,
+//! whatever their numbers. README.md has the rules, and what becomes of numbers that publishing contradicts.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{Number, Relation, key};
+use super::number::{Basis, Compared, Number};
+use super::order::{Relation, key};
 use super::release::{Labels, Registration, Release, is_same_revision};
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
@@ -53,7 +54,7 @@ impl Line {
         self.place_of_version(version).map(|place| &self.releases[place])
     }
 
-    fn place_of_version(&self, version: &str) -> Option<usize> {
+    pub(super) fn place_of_version(&self, version: &str) -> Option<usize> {
         let place = *self.by_name.get(key(version))?;
         (key(&self.releases[place].version) == key(version)).then_some(place)
     }
@@ -74,16 +75,37 @@ impl Line {
 
     /// An image of `repository` passed, and its labels say this.
     pub(super) fn see(&mut self, repository: &Repository, digest: Digest, labels: &Labels<'_>, at: Time) {
-        let known = self.by_digest.get(&digest).copied();
-        let by_version = || self.place_of_version(labels.version?);
-        let by_revision = || self.place_of_revision(labels.revision?);
-        let place = match (known.or_else(by_version).or_else(by_revision), labels.version) {
-            (Some(place), _) => place,
-            (None, Some(version)) => self.push(Release::labelled(repository.clone(), version, at).into()),
-            (None, None) => return,
-        };
+        let known = self.by_digest.get(&digest).copied().or_else(|| self.place_of_labels(labels));
+        let place = known.or_else(|| {
+            let name = labels.name(|version| self.place_of_version(version).is_none())?;
+            let same = self.place_of_version(&name);
+            Some(same.unwrap_or_else(|| self.push(Release::labelled(repository.clone(), &name, at).into())))
+        });
+        let Some(place) = place else { return };
         Arc::make_mut(&mut self.releases[place]).see(digest, labels);
         self.claim(place);
+    }
+
+    /// The release that labels name.
+    pub fn with_labels(&self, labels: &Labels<'_>) -> Option<&Arc<Release>> {
+        self.place_of_labels(labels).map(|place| &self.releases[place])
+    }
+
+    /// By version, unless the revision is another one; by revision. What somebody registered comes first: versions in
+    /// labels may be a base image's, or always the same, and so may revisions beside a version of their own.
+    fn place_of_labels(&self, labels: &Labels<'_>) -> Option<usize> {
+        let is_other =
+            |known: &str| labels.revision.is_some_and(|revision| !is_same_revision(known, revision));
+        let is_registered = |place: &usize| self.releases[*place].is_registered;
+        let by_version = labels.version.and_then(|version| self.place_of_version(version));
+        let by_version =
+            by_version.filter(|&place| !self.releases[place].revision.as_deref().is_some_and(is_other));
+        let by_revision = labels.revision.and_then(|revision| self.place_of_revision(revision));
+        by_version
+            .filter(is_registered)
+            .or_else(|| by_revision.filter(is_registered))
+            .or(by_version)
+            .or_else(|| by_revision.filter(|_| labels.version.is_none()))
     }
 
     fn push(&mut self, release: Arc<Release>) -> usize {
@@ -147,56 +169,95 @@ impl Line {
         })
     }
 
-    /// Looks up an image's place once, for several comparisons.
-    fn spot<'a>(&self, image: Named<'a>) -> Spot<'a> {
+    /// Looks up an image's place once, for several comparisons. The version that people see says more than a label: see
+    /// `questions::image`.
+    pub(super) fn spot<'a>(&self, image: Named<'a>) -> Spot<'a> {
+        let is_named = |&place: &usize| {
+            image.version.is_none_or(|version| key(version) == key(&self.releases[place].version))
+        };
+        let own = self.by_digest.get(image.digest).copied().filter(is_named);
         let by_version = || image.version.and_then(|version| self.place_of_version(version));
-        let place = self.by_digest.get(image.digest).copied().or_else(by_version);
+        let place = own.or_else(by_version);
+        let is_itself = place.is_some_and(|place| own.is_some() || self.releases[place].digest().is_none());
         // Of a release the number is known already.
         let number = image.version.filter(|_| place.is_none()).and_then(Number::parse);
-        Spot { place, name: image.version.map(key), number }
+        Spot { place, is_itself, name: image.version.map(key), number }
     }
 
-    fn spot_of(&self, place: usize) -> Spot<'_> {
-        Spot { place: Some(place), name: Some(key(&self.releases[place].version)), number: None }
+    pub(super) fn spot_of(&self, place: usize) -> Spot<'_> {
+        Spot {
+            place: Some(place),
+            is_itself: true,
+            name: Some(key(&self.releases[place].version)),
+            number: None,
+        }
     }
 
     /// The position of `to`, seen from `from`.
     pub(super) fn relation(&self, from: Named<'_>, to: Named<'_>) -> Relation {
+        if from.digest == to.digest && from.version == to.version {
+            return Relation::Same;
+        }
         self.relation_of(&self.spot(from), &self.spot(to))
     }
 
     /// The position of one version, seen from another.
     pub fn relation_of_versions(&self, from: &str, to: &str) -> Relation {
-        let spot = |version| Spot {
-            place: self.place_of_version(version),
-            name: Some(key(version)),
-            number: Number::parse(version),
+        let spot = |version| {
+            let place = self.place_of_version(version);
+            Spot { place, is_itself: false, name: Some(key(version)), number: Number::parse(version) }
         };
         self.relation_of(&spot(from), &spot(to))
     }
 
-    fn relation_of(&self, from: &Spot<'_>, to: &Spot<'_>) -> Relation {
-        if from.name.is_some() && from.name == to.name {
+    pub(super) fn relation_of(&self, from: &Spot<'_>, to: &Spot<'_>) -> Relation {
+        let places = from.place.zip(to.place);
+        let (here, there) = (self.number(from), self.number(to));
+        let is_version = here.is_some() || places.is_some_and(|(from, _)| self.releases[from].is_registered);
+        if from.name.is_some() && from.name == to.name && is_version {
             return Relation::Same;
         }
-        let places = from.place.zip(to.place);
         if let Some((from, to)) = places {
             match self.by_ancestry(from, to) {
                 Relation::Unknown => {}
                 known => return known,
             }
         }
-        let by_number = self.number(from).zip(self.number(to)).map(|(from, to)| from.cmp(to));
-        let by_place = places.map(|(from, to)| from.cmp(&to));
-        let order = by_number.filter(|order| order.is_ne()).or(by_place);
-        order.map_or(Relation::Unknown, Relation::of)
+        let published = self.published(from).zip(self.published(to)).map(|(from, to)| from.cmp(&to));
+        match here.zip(there).map(|(here, there)| here.compare(there)) {
+            Some(Compared::Apart(number, basis)) => {
+                let is_backport = basis == Basis::Core && !self.is_one_line(from, to);
+                let is_told = basis == Basis::Phase || is_backport || self.made(from, to) == Some(number);
+                let is_contradicted = published.is_some_and(|published| published != number);
+                if is_contradicted && !is_told { Relation::Unknown } else { Relation::of(number) }
+            }
+            Some(Compared::Variants) => Relation::Incomparable,
+            Some(Compared::Equal | Compared::Unknown) | None => {
+                published.map_or(Relation::Unknown, Relation::of)
+            }
+        }
     }
 
-    fn number<'a>(&'a self, spot: &'a Spot<'_>) -> Option<&'a Number> {
+    pub(super) fn number<'a>(&'a self, spot: &'a Spot<'_>) -> Option<&'a Number> {
         spot.number.as_ref().or_else(|| self.numbers[spot.place?].as_ref())
     }
 
-    fn by_ancestry(&self, from: usize, to: usize) -> Relation {
+    /// Its place in the publishing order. When images were first seen says nothing of when they were published.
+    pub(super) fn published(&self, spot: &Spot<'_>) -> Option<usize> {
+        spot.place.filter(|&place| spot.is_itself && self.releases[place].is_registered)
+    }
+
+    fn is_one_line(&self, from: &Spot<'_>, to: &Spot<'_>) -> bool {
+        self.number(from).zip(self.number(to)).is_some_and(|(from, to)| from.is_in_line_of(to))
+    }
+
+    /// The order in which both were made, where both say it.
+    fn made(&self, from: &Spot<'_>, to: &Spot<'_>) -> Option<Ordering> {
+        let at = |spot: &Spot<'_>| self.releases[spot.place?].created_at;
+        Some(at(from)?.cmp(&at(to)?))
+    }
+
+    pub(super) fn by_ancestry(&self, from: usize, to: usize) -> Relation {
         if from == to {
             return Relation::Same;
         }
@@ -249,17 +310,6 @@ impl Line {
             .collect()
     }
 
-    /// The releases after `image` up to and with `latest`, in publishing order; none where it is not behind.
-    pub fn after(&self, image: Named<'_>, latest: &Release) -> Vec<&Arc<Release>> {
-        let Some(place) = self.place_of_version(&latest.version) else { return Vec::new() };
-        let (here, there) = (self.spot(image), self.spot_of(place));
-        if self.relation_of(&here, &there) == Relation::Later {
-            self.between_spots(&here, &there)
-        } else {
-            Vec::new()
-        }
-    }
-
     /// The releases that one of two images contains and the other lacks, in publishing order; none where ancestry does not
     /// know both.
     pub fn apart(&self, left: Named<'_>, right: Named<'_>) -> Vec<&Arc<Release>> {
@@ -269,70 +319,13 @@ impl Line {
         let (left, right) = (self.ancestors(left), self.ancestors(right));
         left.symmetric_difference(&right).map(|&place| &self.releases[place]).collect()
     }
-
-    /// The latest release in the order of the line. A pre-release counts only where `with_prereleases` says so, or
-    /// where there is nothing else.
-    pub fn latest(&self, with_prereleases: bool) -> Option<&Arc<Release>> {
-        let is_pre = |place: usize| self.numbers[place].as_ref().is_some_and(Number::is_prerelease);
-        let later = |a: usize, b: usize| {
-            let is_later = self.relation_of(&self.spot_of(a), &self.spot_of(b)) == Relation::Later;
-            if is_later { b } else { a }
-        };
-        let all = 0..self.releases.len();
-        let released = all.clone().filter(|&place| with_prereleases || !is_pre(place)).reduce(later);
-        released.or_else(|| all.reduce(later)).map(|place| &self.releases[place])
-    }
-
-    /// Whether `image` contains what first came with any of `carriers` (releases of this line, by version); nothing
-    /// where what is known cannot tell. A release of another line of maintenance that was published before every
-    /// carrier is such a case, whatever its number.
-    pub fn contains(&self, image: Named<'_>, carriers: &[&str]) -> Option<bool> {
-        let carriers: Vec<usize> =
-            carriers.iter().filter_map(|version| self.place_of_version(version)).collect();
-        let here = self.spot(image);
-        let relation = |&carrier: &usize| self.relation_of(&self.spot_of(carrier), &here);
-        let by_ancestry: Vec<Relation> = here
-            .place
-            .map(|place| carriers.iter().map(|&carrier| self.by_ancestry(carrier, place)).collect())
-            .unwrap_or_default();
-        if here.place.is_some_and(|place| carriers.contains(&place)) || by_ancestry.contains(&Relation::Later)
-        {
-            return Some(true);
-        }
-        if !by_ancestry.is_empty() && !by_ancestry.contains(&Relation::Unknown) {
-            return Some(false);
-        }
-        let relations: Vec<(usize, Relation)> =
-            carriers.iter().map(|carrier| (*carrier, relation(carrier))).collect();
-        let is_at_or_after = |relation: Relation| matches!(relation, Relation::Later | Relation::Same);
-        let number = self.number(&here);
-        let in_line = |carrier: usize| match (number, self.numbers[carrier].as_ref()) {
-            (Some(here), Some(there)) => here.is_in_line_of(there),
-            _ => false,
-        };
-        if relations.iter().any(|&(carrier, relation)| in_line(carrier) && is_at_or_after(relation)) {
-            return Some(true);
-        }
-        if relations.iter().any(|&(carrier, _)| in_line(carrier)) {
-            return Some(false);
-        }
-        let before: Vec<usize> = relations
-            .iter()
-            .filter(|(_, relation)| is_at_or_after(*relation))
-            .map(|(carrier, _)| *carrier)
-            .collect();
-        if before.is_empty() {
-            let is_after = |(_, relation): &(usize, Relation)| *relation == Relation::Earlier;
-            return relations.iter().all(is_after).then_some(false).filter(|_| !relations.is_empty());
-        }
-        let is_published_after = |&carrier: &usize| here.place.is_none_or(|place| place > carrier);
-        before.iter().any(is_published_after).then_some(true)
-    }
 }
 
 /// An image or release, looked up.
-struct Spot<'a> {
-    place: Option<usize>,
+pub(super) struct Spot<'a> {
+    pub(super) place: Option<usize>,
+    /// It is that release: by its digest, or by its name where that release knows no image.
+    pub(super) is_itself: bool,
     name: Option<&'a str>,
     number: Option<Number>,
 }
