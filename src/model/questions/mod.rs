@@ -22,6 +22,7 @@ mod rollout;
 mod running;
 mod search;
 mod service;
+mod standing;
 mod states;
 #[cfg(test)]
 mod tests;

@@ -6,18 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::at;
-use super::image::{image, ordered_version, tag};
+use super::image::{image, tag};
 use super::incomplete::incomplete;
 use super::rollout::confidence;
 use super::service::{ServiceAt, services_at};
-use super::states::{Confidence, Phase, Standing};
+use super::standing::stands;
+use super::states::{Confidence, Standing};
 use super::timeline::{Group, grouped};
 use crate::model::deployments::State;
-use crate::model::deployments::past::Outcome;
-use crate::model::deployments::rollout::Rollout;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
-use crate::model::releases::{Named, Relation, Release};
+use crate::model::releases::{Relation, Release};
 use crate::model::search::{Band, Found, Hit, Matched, Way};
 use crate::model::time::Time;
 use crate::wire::{Match, MatchedWord, ReleaseRef, ServiceStanding, Verified};
@@ -172,58 +171,21 @@ impl<'a> Standings<'a> {
 
     fn service(&self, asked: &ServiceAt<'_>, carriers: &[&str]) -> Option<ServiceMatch> {
         let (state, repository) = (self.state, asked.repository);
-        let settle = state.rules().settle;
         let current = asked.service.current()?;
-        let line = state.catalogue().line(repository)?;
-        let contains = |rollout: &Rollout| {
-            let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
-            line.contains(Named { digest: &rollout.digest, version: version.as_deref() }, carriers)
-        };
-        let replaced =
-            asked.service.past().filter(|past| past.outcome == Outcome::Replaced).map(|past| &past.rollout);
-        let mut ran: Vec<&Rollout> = replaced.collect();
-        ran.push(&current.rollout);
-        // The stretch, up to now, in which nothing changed for this change.
-        let now_in = contains(&current.rollout);
-        let first = ran.iter().rposition(|rollout| contains(rollout) != now_in).map_or(0, |place| place + 1);
-        let was_in = ran[..first].iter().any(|rollout| contains(rollout) == Some(true));
-        let phase = asked.phase(current);
-        let candidates: Vec<_> = asked.service.candidates(asked.now, settle).collect();
-        let beside = |wanted: bool| {
-            let differing =
-                candidates.iter().filter(|candidate| contains(&candidate.rollout) == Some(wanted));
-            let mut standing = differing.filter_map(|candidate| match candidate.outcome(asked.now, settle) {
-                Some(Outcome::Mixed) => Some(Standing::PartlyLive),
-                None => Some(Standing::RollingOut),
-                Some(Outcome::Aborted | Outcome::Replaced) => None,
-            });
-            standing.next_back()
-        };
-        let standing = match now_in {
-            Some(true) if beside(false).is_some() => Standing::PartlyLive,
-            Some(true) if first + 1 == ran.len() && phase == Phase::RollingOut => Standing::RollingOut,
-            Some(true) => Standing::Live,
-            Some(false) => match beside(true) {
-                Some(standing) => standing,
-                None if was_in => Standing::RolledBack,
-                None => Standing::NotLive,
-            },
-            None => Standing::Unknown,
-        };
-        let opened = ran[first];
-        let is_since = matches!(standing, Standing::Live | Standing::RolledBack | Standing::RollingOut);
-        let confidence = confidence(phase, &current.rollout);
+        let stands = stands(asked, carriers)?;
+        let confidence = confidence(asked.phase(current), &current.rollout);
+        let opened = stands.opened;
         let view = ServiceStanding {
             repository: repository.clone(),
             running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),
-            state: standing.into(),
-            since: (is_since && now_in != Some(false) || standing == Standing::RolledBack)
-                .then(|| state.shown(opened.opened_at)),
+            state: stands.standing.into(),
+            since: stands.has_since().then(|| state.shown(opened.opened_at)),
             confidence: confidence.into(),
             last_seen_at: state.shown(current.rollout.last_at),
             deployment_id: None,
         };
-        Some(ServiceMatch { view, state: standing, confidence, opened: (opened.digest, opened.opened_at) })
+        let opened = (opened.digest, opened.opened_at);
+        Some(ServiceMatch { view, state: stands.standing, confidence, opened })
     }
 }
 

@@ -1,17 +1,12 @@
-//! The releases of one repository, and which of them contains which.
-//!
-//! Order, by the first of these that can tell: revision ancestry (`parents`), the version's number (`number.rs`),
-//! publishing order. When two releases have a common ancestor and neither contains the other they are incomparable,
-//! whatever their numbers. README.md has the rules, and what becomes of numbers that publishing contradicts.
+//! The releases of one repository: their images, their names, what lies between two of them.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::number::{Basis, Compared, Number};
-use super::order::{Relation, key};
+use super::number::Number;
+use super::order::{Relation, Spot, key};
 use super::release::{Labels, Registration, Release, is_same_revision};
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
@@ -19,12 +14,12 @@ use crate::model::time::Time;
 /// The releases of one repository, in publishing order: that in which Landfall heard of them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Line {
-    releases: Vec<Arc<Release>>,
-    numbers: Vec<Option<Number>>,
-    by_digest: BTreeMap<Digest, usize>,
+    pub(super) releases: Vec<Arc<Release>>,
+    pub(super) numbers: Vec<Option<Number>>,
+    pub(super) by_digest: BTreeMap<Digest, usize>,
     /// By version without its `v`, and by revision.
-    by_name: BTreeMap<String, usize>,
-    has_ancestry: bool,
+    pub(super) by_name: BTreeMap<String, usize>,
+    pub(super) has_ancestry: bool,
     /// The number of those that nobody registered: only labels speak of them.
     labelled: usize,
 }
@@ -169,124 +164,6 @@ impl Line {
         })
     }
 
-    /// Looks up an image's place once, for several comparisons. The version that people see says more than a label: see
-    /// `questions::image`.
-    pub(super) fn spot<'a>(&self, image: Named<'a>) -> Spot<'a> {
-        let is_named = |&place: &usize| {
-            image.version.is_none_or(|version| key(version) == key(&self.releases[place].version))
-        };
-        let own = self.by_digest.get(image.digest).copied().filter(is_named);
-        let by_version = || image.version.and_then(|version| self.place_of_version(version));
-        let place = own.or_else(by_version);
-        let is_itself = place.is_some_and(|place| own.is_some() || self.releases[place].digest().is_none());
-        // Of a release the number is known already.
-        let number = image.version.filter(|_| place.is_none()).and_then(Number::parse);
-        Spot { place, is_itself, name: image.version.map(key), number }
-    }
-
-    pub(super) fn spot_of(&self, place: usize) -> Spot<'_> {
-        Spot {
-            place: Some(place),
-            is_itself: true,
-            name: Some(key(&self.releases[place].version)),
-            number: None,
-        }
-    }
-
-    /// The position of `to`, seen from `from`.
-    pub(super) fn relation(&self, from: Named<'_>, to: Named<'_>) -> Relation {
-        if from.digest == to.digest && from.version == to.version {
-            return Relation::Same;
-        }
-        self.relation_of(&self.spot(from), &self.spot(to))
-    }
-
-    /// The position of one version, seen from another.
-    pub fn relation_of_versions(&self, from: &str, to: &str) -> Relation {
-        let spot = |version| {
-            let place = self.place_of_version(version);
-            Spot { place, is_itself: false, name: Some(key(version)), number: Number::parse(version) }
-        };
-        self.relation_of(&spot(from), &spot(to))
-    }
-
-    pub(super) fn relation_of(&self, from: &Spot<'_>, to: &Spot<'_>) -> Relation {
-        let places = from.place.zip(to.place);
-        let (here, there) = (self.number(from), self.number(to));
-        let is_version = here.is_some() || places.is_some_and(|(from, _)| self.releases[from].is_registered);
-        if from.name.is_some() && from.name == to.name && is_version {
-            return Relation::Same;
-        }
-        if let Some((from, to)) = places {
-            match self.by_ancestry(from, to) {
-                Relation::Unknown => {}
-                known => return known,
-            }
-        }
-        let published = self.published(from).zip(self.published(to)).map(|(from, to)| from.cmp(&to));
-        match here.zip(there).map(|(here, there)| here.compare(there)) {
-            Some(Compared::Apart(number, basis)) => {
-                let is_backport = basis == Basis::Core && !self.is_one_line(from, to);
-                let is_told = basis == Basis::Phase || is_backport || self.made(from, to) == Some(number);
-                let is_contradicted = published.is_some_and(|published| published != number);
-                if is_contradicted && !is_told { Relation::Unknown } else { Relation::of(number) }
-            }
-            Some(Compared::Variants) => Relation::Incomparable,
-            Some(Compared::Equal | Compared::Unknown) | None => {
-                published.map_or(Relation::Unknown, Relation::of)
-            }
-        }
-    }
-
-    pub(super) fn number<'a>(&'a self, spot: &'a Spot<'_>) -> Option<&'a Number> {
-        spot.number.as_ref().or_else(|| self.numbers[spot.place?].as_ref())
-    }
-
-    /// Its place in the publishing order. When images were first seen says nothing of when they were published.
-    pub(super) fn published(&self, spot: &Spot<'_>) -> Option<usize> {
-        spot.place.filter(|&place| spot.is_itself && self.releases[place].is_registered)
-    }
-
-    fn is_one_line(&self, from: &Spot<'_>, to: &Spot<'_>) -> bool {
-        self.number(from).zip(self.number(to)).is_some_and(|(from, to)| from.is_in_line_of(to))
-    }
-
-    /// The order in which both were made, where both say it.
-    fn made(&self, from: &Spot<'_>, to: &Spot<'_>) -> Option<Ordering> {
-        let at = |spot: &Spot<'_>| self.releases[spot.place?].created_at;
-        Some(at(from)?.cmp(&at(to)?))
-    }
-
-    pub(super) fn by_ancestry(&self, from: usize, to: usize) -> Relation {
-        if from == to {
-            return Relation::Same;
-        }
-        if !self.has_ancestry {
-            return Relation::Unknown;
-        }
-        let (above, below) = (self.ancestors(from), self.ancestors(to));
-        if below.contains(&from) {
-            Relation::Later
-        } else if above.contains(&to) {
-            Relation::Earlier
-        } else if above.intersection(&below).next().is_some() {
-            Relation::Incomparable
-        } else {
-            Relation::Unknown
-        }
-    }
-
-    /// `place` and everything it was built upon.
-    fn ancestors(&self, place: usize) -> BTreeSet<usize> {
-        let mut seen = BTreeSet::from([place]);
-        let mut next = vec![place];
-        while let Some(place) = next.pop() {
-            let parents = self.releases[place].parents.iter().filter_map(|name| self.by_name.get(key(name)));
-            next.extend(parents.copied().filter(|&parent| seen.insert(parent)));
-        }
-        seen
-    }
-
     /// The releases after `low` up to and with `high`, in publishing order.
     pub(super) fn between(&self, low: Named<'_>, high: Named<'_>) -> Vec<&Arc<Release>> {
         self.between_spots(&self.spot(low), &self.spot(high))
@@ -319,13 +196,4 @@ impl Line {
         let (left, right) = (self.ancestors(left), self.ancestors(right));
         left.symmetric_difference(&right).map(|&place| &self.releases[place]).collect()
     }
-}
-
-/// An image or release, looked up.
-pub(super) struct Spot<'a> {
-    pub(super) place: Option<usize>,
-    /// It is that release: by its digest, or by its name where that release knows no image.
-    pub(super) is_itself: bool,
-    name: Option<&'a str>,
-    number: Option<Number>,
 }
