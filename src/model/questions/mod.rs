@@ -28,6 +28,8 @@ mod states;
 mod tests;
 mod timeline;
 mod trace;
+#[cfg(test)]
+mod truths;
 mod verify;
 
 pub use changes::{changes, history};

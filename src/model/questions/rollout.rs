@@ -12,7 +12,7 @@ use crate::model::releases::{Named, Relation};
 use crate::model::time::Time;
 
 use super::convert::of_image;
-use super::image::{image, ordered_version, release_of, tag};
+use super::image::{image, ordered_version, release_of, tag, version as version_of_image};
 use super::states::{Confidence, Kind, Phase};
 use crate::wire::{self, ChangeEvidence, Image, PullEvidence, ServiceChange};
 
@@ -151,6 +151,7 @@ impl RolloutAt<'_> {
             };
             if rollout.digest == *high.digest || lies_between() {
                 let since = state.shown(rollout.opened_at);
+                let version = version_of_image(state, repository, &rollout.digest, tag(rollout));
                 releases.push(of_image(repository, rollout.digest, version, since));
             }
         }

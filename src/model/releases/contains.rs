@@ -20,7 +20,7 @@ impl Line {
     /// The latest release in the order of the line. A pre-release counts only where `with_prereleases` says so, or
     /// where there is nothing else.
     pub fn latest(&self, with_prereleases: bool) -> Option<&Arc<Release>> {
-        let later = |a: usize, b: usize| if self.is_later(&self.spot_of(a), b) { b } else { a };
+        let later = |a: usize, b: usize| if self.is_later(&self.spot_of(a), b) == Some(true) { b } else { a };
         let all = 0..self.releases().len();
         let released =
             all.clone().filter(|&place| with_prereleases || !self.is_prerelease(place)).reduce(later);
@@ -37,26 +37,28 @@ impl Line {
             if !with_prereleases && self.is_prerelease(place) {
                 continue;
             }
-            let relation = self.relation_of(&here, &self.spot_of(place));
-            if self.is_later(&here, place) {
-                behind.later.push(release);
-            } else if release.is_registered && (relation == Relation::Unknown || is_another(place)) {
-                behind.unknown.push(release);
+            match self.is_later(&here, place).filter(|_| !is_another(place)) {
+                Some(true) => behind.later.push(release),
+                None if release.is_registered => behind.unknown.push(release),
+                Some(false) | None => {}
             }
         }
         behind
     }
 
-    /// Whether the release at `place` is later: it comes after, or has a higher number on a line of its own.
-    fn is_later(&self, here: &Spot<'_>, place: usize) -> bool {
+    /// Whether the release at `place` is later: it comes after, or has a higher number on a line of its own; nothing
+    /// where nobody knows.
+    fn is_later(&self, here: &Spot<'_>, place: usize) -> Option<bool> {
         let there = self.spot_of(place);
         match self.relation_of(here, &there) {
-            Relation::Later => true,
-            Relation::Incomparable => {
-                let numbers = self.number(here).zip(self.number(&there));
-                numbers.is_some_and(|(here, there)| here.order(there).is_some_and(std::cmp::Ordering::is_lt))
-            }
-            Relation::Earlier | Relation::Same | Relation::Unknown => false,
+            Relation::Later => Some(true),
+            Relation::Earlier | Relation::Same => Some(false),
+            Relation::Unknown => None,
+            Relation::Incomparable => match self.compared(here, &there) {
+                Some(Compared::Apart(order, _)) => Some(order.is_lt()),
+                Some(Compared::Variants) => Some(false),
+                Some(Compared::Equal | Compared::Unknown) | None => None,
+            },
         }
     }
 
@@ -101,23 +103,26 @@ impl Line {
     }
 
     /// Whether a later image is certain to go on from a release: on its line, or where that was the tip of all lines when
-    /// it was published, and so whatever has a higher number since began behind it.
+    /// it was published, and so whatever has a higher number since began behind it. A maintenance release is built upon by
+    /// other lines only where there are no lines beside each other.
     fn is_built_upon(&self, here: &Spot<'_>, carrier: usize) -> bool {
         let there = self.spot_of(carrier);
         let Some((number, carried)) = self.number(here).zip(self.number(&there)) else { return false };
-        let is_higher =
-            |a: &Number, b: &Number| matches!(a.compare(b), Compared::Apart(order, _) if order.is_gt());
-        if !number.is_akin_to(carried) || !is_higher(number, carried) {
+        let is_akin = number.is_of_series_of(carried);
+        let published = self.published(here);
+        let is_known = match published {
+            Some(_) => is_akin || number.is_of_no_series() || carried.is_of_no_series(),
+            // Whatever somebody built of a branch may bear such a tag.
+            None => is_akin && !number.is_of_a_branch(),
+        };
+        if number.is_described_by(carried) {
+            return true;
+        }
+        if !is_known || !number.is_above(carried) {
             return false;
         }
-        let is_after = self.published(here).is_some_and(|place| place > carrier);
-        let is_tip = || {
-            let before = (0..carrier).filter(|&place| self.releases()[place].is_registered);
-            before
-                .map(|place| self.spot_of(place))
-                .all(|spot| self.number(&spot).is_none_or(|other| !is_higher(other, carried)))
-        };
-        number.is_in_line_of(carried) || is_after && self.releases()[carrier].is_registered && is_tip()
+        let is_after_tip = self.tips.contains(&carrier) && published.is_some_and(|place| place > carrier);
+        number.is_in_line_of(carried) || is_after_tip && !(self.has_lines && carried.is_maintenance())
     }
 
     fn is_in_line(&self, here: &Spot<'_>, carrier: usize) -> bool {

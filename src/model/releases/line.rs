@@ -1,6 +1,6 @@
 //! The releases of one repository: their images, their names, what lies between two of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,10 @@ pub struct Line {
     /// By version without its `v`, and by revision.
     pub(super) by_name: BTreeMap<String, usize>,
     pub(super) has_ancestry: bool,
+    /// Registered releases that had the highest number of all when Landfall heard of them, by place.
+    pub(super) tips: BTreeSet<usize>,
+    /// A release was registered behind one of a higher line: several lines are maintained.
+    pub(super) has_lines: bool,
     /// The number of those that nobody registered: only labels speak of them.
     labelled: usize,
 }
@@ -65,7 +69,22 @@ impl Line {
             }
             None => self.push(Release::registered(given.clone(), at).into()),
         };
+        self.rank(place);
         self.claim(place);
+    }
+
+    /// Notes how a release that is registered stands to those before it.
+    fn rank(&mut self, place: usize) {
+        let Some(number) = self.numbers[place].as_ref().filter(|_| self.releases[place].is_registered) else {
+            return;
+        };
+        let mut higher =
+            self.numbers[..place].iter().flatten().filter(|other| other.is_above(number)).peekable();
+        let is_tip = higher.peek().is_none();
+        self.has_lines |= higher.any(|other| !other.is_in_line_of(number));
+        if is_tip {
+            self.tips.insert(place);
+        }
     }
 
     /// An image of `repository` passed, and its labels say this.
@@ -131,6 +150,7 @@ impl Line {
                 continue;
             }
             let place = kept.push(release.clone());
+            kept.rank(place);
             kept.claim(place);
         }
         *self = kept;

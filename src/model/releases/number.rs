@@ -83,9 +83,37 @@ impl Number {
         self.scheme == other.scheme && self.part(0) == other.part(0) && self.part(1) == other.part(1)
     }
 
-    /// Whether both are of one series, or one of them is of none.
-    pub(super) fn is_akin_to(&self, other: &Self) -> bool {
-        self.series.is_empty() || other.series.is_empty() || self.series == other.series
+    /// Whether it is a step of one of several lines: `1.2.3`, and not `1.2`.
+    pub(super) fn is_maintenance(&self) -> bool {
+        self.scheme == Scheme::Plain && self.core.len() > 2
+    }
+
+    /// Whether both are of one series.
+    pub(super) fn is_of_series_of(&self, other: &Self) -> bool {
+        self.series == other.series
+    }
+
+    /// Whether it is of no series of its own.
+    pub(super) fn is_of_no_series(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Whether it may be of any branch: it names a commit, or comes before a release.
+    pub(super) fn is_of_a_branch(&self) -> bool {
+        self.commit.is_some() || self.is_prerelease()
+    }
+
+    /// Whether `git describe` found it so many commits behind `other`, as `1.2.3-9-gabc1234` behind `1.2.3`.
+    pub(super) fn is_described_by(&self, other: &Self) -> bool {
+        let is_described = self.commit.as_ref().is_some_and(|commit| commit.starts_with('g'));
+        let Some((Token::Count(_), base)) = self.tail.split_last() else { return false };
+        let is_base = self.core == other.core && self.series == other.series && base == other.tail;
+        is_described && is_base && other.commit.is_none()
+    }
+
+    /// Whether it is higher than `other`.
+    pub(super) fn is_above(&self, other: &Self) -> bool {
+        self.order(other) == Some(Ordering::Greater)
     }
 
     /// Whether it says no more than the beginning of `other`, as the tag `1.2` of `1.2.3`, or the same.

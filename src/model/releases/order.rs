@@ -89,8 +89,8 @@ impl Line {
 
     pub(super) fn relation_of(&self, from: &Spot<'_>, to: &Spot<'_>) -> Relation {
         let places = from.place.zip(to.place);
-        let (here, there) = (self.number(from), self.number(to));
-        let is_version = here.is_some() || places.is_some_and(|(from, _)| self.releases[from].is_registered);
+        let is_version =
+            self.number(from).is_some() || places.is_some_and(|(from, _)| self.releases[from].is_registered);
         if from.name.is_some() && from.name == to.name && is_version {
             return Relation::Same;
         }
@@ -101,7 +101,7 @@ impl Line {
             }
         }
         let published = self.published(from).zip(self.published(to)).map(|(from, to)| from.cmp(&to));
-        match here.zip(there).map(|(here, there)| here.compare(there)) {
+        match self.compared(from, to) {
             Some(Compared::Apart(number, basis)) => {
                 let is_backport = basis == Basis::Core && !self.is_one_line(from, to);
                 let is_told = basis == Basis::Phase || is_backport || self.made(from, to) == Some(number);
@@ -117,6 +117,11 @@ impl Line {
 
     pub(super) fn number<'a>(&'a self, spot: &'a Spot<'_>) -> Option<&'a Number> {
         spot.number.as_ref().or_else(|| self.numbers[spot.place?].as_ref())
+    }
+
+    /// What the numbers of both say of each other, where both have one.
+    pub(super) fn compared(&self, from: &Spot<'_>, to: &Spot<'_>) -> Option<Compared> {
+        Some(self.number(from)?.compare(self.number(to)?))
     }
 
     /// Its place in the publishing order. When images were first seen says nothing of when they were published.

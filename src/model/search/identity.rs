@@ -107,3 +107,112 @@ impl Index {
         documents
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::oci::Repository;
+    use crate::model::search::{Band, Index, Text};
+
+    type Changes<'a> = &'a [(&'a str, Option<u64>, &'a str)];
+
+    fn index(changes: Changes<'_>) -> Index {
+        let mut index = Index::default();
+        let repository: Repository = "shop/till".parse().unwrap();
+        for (version, pr, title) in changes {
+            index.put(&repository, version, [Text { title, pr: *pr, ..Text::default() }]);
+        }
+        index
+    }
+
+    /// How sure it is, and where each hit stands, the best first.
+    fn find(changes: Changes<'_>, query: &str) -> (Band, Vec<Vec<String>>) {
+        let found = index(changes).find(query, |_| true, 9);
+        let places = |hit: &crate::model::search::Hit| {
+            let mut versions: Vec<String> =
+                hit.places.iter().map(|place| place.version.to_string()).collect();
+            versions.sort();
+            versions
+        };
+        (found.band, found.hits.iter().map(places).collect())
+    }
+
+    #[track_caller]
+    fn check(changes: Changes<'_>, query: &str, band: Band, expected: &[&[&str]]) {
+        let (found, places) = find(changes, query);
+        let expected: Vec<Vec<String>> =
+            expected.iter().map(|hit| hit.iter().map(|version| (*version).to_owned()).collect()).collect();
+        assert_eq!((found, places), (band, expected), "{query}");
+    }
+
+    const TITLE: &str = "fix: drawer stays open";
+
+    #[test]
+    fn the_same_title_with_another_number_is_another_change() {
+        let twice: Changes<'_> = &[("1.4.2", Some(10), TITLE), ("1.5.0", Some(20), TITLE)];
+        check(twice, "#10", Band::Sure, &[&["1.4.2"]]);
+        check(twice, "#20", Band::Sure, &[&["1.5.0"]]);
+        // The words fit both: nobody knows which is meant.
+        check(twice, "drawer stays open", Band::Perhaps, &[&["1.4.2"], &["1.5.0"]]);
+        check(twice, "fix: drawer stays open (#20)", Band::Sure, &[&["1.5.0"], &["1.4.2"]]);
+        let half: Changes<'_> = &[("1.4.2", Some(10), TITLE), ("1.5.0", None, TITLE)];
+        check(half, "#10", Band::Sure, &[&["1.4.2"]]);
+        check(half, "drawer stays open", Band::Perhaps, &[&["1.4.2"], &["1.5.0"]]);
+        let unnumbered: Changes<'_> = &[("1.4.2", None, TITLE), ("1.5.0", None, TITLE)];
+        check(unnumbered, "drawer stays open", Band::Sure, &[&["1.4.2", "1.5.0"]]);
+    }
+
+    #[test]
+    fn a_pick_is_the_change_that_it_names() {
+        for pick in [
+            "fix: drawer stays open (cherry-pick #10)",
+            "fix: drawer stays open (#10)",
+            "[1.4] fix: drawer stays open (#10)",
+            "[release-1.4] fix: drawer stays open",
+            "fix: drawer stays open (cherry-pick 1.4)",
+            "Backport #10: fix: drawer stays open",
+            "chore: cherry pick #10 to release-1.4",
+        ] {
+            let picked: Changes<'_> = &[("1.5.0", Some(10), TITLE), ("1.4.3", Some(30), pick)];
+            check(picked, "#10", Band::Sure, &[&["1.4.3", "1.5.0"]]);
+            check(picked, "#30", Band::Sure, &[&["1.4.3", "1.5.0"]]);
+        }
+    }
+
+    #[test]
+    fn a_pick_is_no_change_that_it_does_not_name() {
+        let named: Changes<'_> = &[
+            ("1.4.2", Some(10), TITLE),
+            ("1.5.0", Some(20), TITLE),
+            ("1.4.3", Some(30), "fix: drawer stays open (cherry-pick #20)"),
+        ];
+        check(named, "#10", Band::Sure, &[&["1.4.2"]]);
+        check(named, "#20", Band::Sure, &[&["1.4.3", "1.5.0"]]);
+        // Nobody says which of both it was picked from.
+        let silent: Changes<'_> = &[
+            ("1.4.2", Some(10), TITLE),
+            ("1.5.0", Some(20), TITLE),
+            ("1.4.3", Some(30), "fix: drawer stays open (cherry-pick 1.4)"),
+        ];
+        check(silent, "#30", Band::Sure, &[&["1.4.3"]]);
+        check(silent, "#20", Band::Sure, &[&["1.5.0"]]);
+        // What takes it back is something else.
+        let reverted: Changes<'_> =
+            &[("1.4.2", Some(10), TITLE), ("1.4.3", Some(40), "Revert \"fix: drawer stays open (#10)\"")];
+        check(reverted, "#40", Band::Sure, &[&["1.4.3"]]);
+        let (_, places) = find(reverted, "#10");
+        assert_eq!(places[0], ["1.4.2"]);
+    }
+
+    #[test]
+    fn a_pick_of_several_carries_each_and_joins_none() {
+        let both: Changes<'_> = &[
+            ("1.4.2", Some(10), "fix: drawer stays open"),
+            ("1.5.0", Some(20), "feat: printer speaks"),
+            ("1.3.9", Some(30), "chore: cherry pick #10 #20 to release-1.3"),
+        ];
+        check(both, "drawer stays open", Band::Sure, &[&["1.3.9", "1.4.2"]]);
+        check(both, "printer speaks", Band::Sure, &[&["1.3.9", "1.5.0"]]);
+        let (_, places) = find(both, "#30");
+        assert_eq!(places[0], ["1.3.9"]);
+    }
+}

@@ -5,6 +5,7 @@ mod bounds;
 mod clock;
 mod form;
 mod histories;
+mod order;
 mod properties;
 mod sightings;
 mod story;

@@ -145,12 +145,13 @@ fn what_an_image_contains_follows_its_line() {
         ("v3.0.13", &["v3.0.13", "v3.1.1"], Some(true)),
         ("v3.0.12", &["v3.0.13", "v3.1.1"], Some(false)),
         ("v3.1.0", &["v3.0.13", "v3.1.1"], Some(false)),
-        ("v3.2.0", &["v3.0.13", "v3.1.1"], Some(true)),
+        ("v3.2.0", &["v3.0.13", "v3.1.1"], None),
         // Later by its number, and published before the fix: nobody knows.
         ("v3.1.0", &["v3.0.13"], None),
         // A backport: whether the line above has it, too, nobody says.
         ("v3.1.1", &["v3.0.13"], None),
-        ("v3.2.0", &["v3.1.1"], Some(true)),
+        // The main line goes on.
+        ("v3.2.0", &["v3.1.0"], Some(true)),
         // Nobody registered it, so nobody knows when it was made.
         ("v3.2.1", &["v3.1.1"], None),
         ("v3.1.2", &["v3.1.1"], Some(true)),
@@ -278,4 +279,64 @@ fn labels_of_a_base_image_join_no_other_builds() {
         let found = catalogue.line(&repository()).unwrap().with_digest(&digest(name));
         assert_eq!(found.map(|release| release.version.as_str()), expected, "{name}");
     }
+}
+
+#[test]
+fn where_no_lines_stand_beside_each_other_the_next_one_goes_on_from_the_last() {
+    let published = ["v1.4.2", "v1.5.0", "v1.6.0-rc1", "v1.6.0", "main-7", "main-8"];
+    let releases: Vec<(&str, &[&str])> = published.iter().map(|version| (*version, &[][..])).collect();
+    let catalogue = catalogue(&releases);
+    let line = catalogue.line(&repository()).unwrap();
+    let contains = |version: &str, carrier: &str| {
+        let digest = digest(version);
+        line.contains(named(&digest, version), &[carrier])
+    };
+    let cases = [
+        ("v1.5.0", "v1.4.2", Some(true)),
+        ("v1.6.0", "v1.6.0-rc1", Some(true)),
+        ("v1.6.0-rc1", "v1.6.0", Some(false)),
+        ("main-8", "main-7", Some(true)),
+        // Nobody registered these: a release may go on from what its number says, a build of some branch not.
+        ("v1.4.3", "v1.4.2", Some(true)),
+        ("v1.7.0", "v1.6.0", None),
+        ("v1.4.3-rc1", "v1.4.2", None),
+        ("v1.4.2-9-gabc1234", "v1.4.2", Some(true)),
+        ("v1.4.3-9-gabc1234", "v1.4.2", None),
+        ("v1.4.3-payments", "v1.4.2", None),
+        ("web-1.4.3", "v1.4.2", None),
+        ("pr-191", "v1.4.2", None),
+    ];
+    for (version, carrier, expected) in cases {
+        assert_eq!(contains(version, carrier), expected, "{version} {carrier}");
+    }
+}
+
+#[test]
+fn a_tag_that_was_moved_is_not_the_image_that_was_registered() {
+    let catalogue = catalogue(&[("1.4.1", &[]), ("1.4.2", &[])]);
+    let line = catalogue.line(&repository()).unwrap();
+    let moved = digest("something else");
+    assert_eq!(line.contains(named(&moved, "1.4.2"), &["1.4.2"]), None);
+    assert_eq!(line.contains(named(&moved, "1.4.2"), &["1.4.1"]), Some(true));
+    let behind = line.behind(named(&moved, "1.4.2"), false);
+    assert_eq!((behind.later.len(), behind.unknown.len()), (0, 1));
+}
+
+#[test]
+fn an_image_is_behind_what_is_later_and_what_may_be() {
+    let published: &[(&str, &[&str])] =
+        &[("1.0", &[]), ("1.1", &["1.0"]), ("2.0", &["1.0"]), ("2.1-rc1", &["2.0"]), ("canary", &[])];
+    let catalogue = catalogue(published);
+    let line = catalogue.line(&repository()).unwrap();
+    let behind = |version: &str, with_prereleases: bool| {
+        let digest = digest(version);
+        let behind = line.behind(named(&digest, version), with_prereleases);
+        [behind.later, behind.unknown]
+            .map(|found| found.iter().map(|it| it.version.clone()).collect::<Vec<_>>())
+    };
+    // 2.0 has not what 1.1 has, but the other way round it is not behind.
+    assert_eq!(behind("1.1", false), [vec!["2.0", "canary"], vec![]]);
+    assert_eq!(behind("2.0", false), [vec!["canary"], vec![]]);
+    assert_eq!(behind("2.0", true), [vec!["2.1-rc1", "canary"], vec![]]);
+    assert_eq!(behind("main", false), [vec![], vec!["1.0", "1.1", "2.0", "canary"]]);
 }
