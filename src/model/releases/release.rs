@@ -70,11 +70,13 @@ impl Labels<'_> {
     /// free.
     pub(super) fn name(&self, is_free: impl Fn(&str) -> bool) -> Option<String> {
         let version = self.version?;
-        if Number::parse(version).is_some() && is_free(version) {
+        let is_number = Number::parse(version).is_some();
+        if is_number && is_free(version) {
             return Some(version.to_owned());
         }
         let revision: String = self.revision?.chars().take(REVISION_CHARS).collect();
-        Some(format!("{version}-{revision}"))
+        // Behind a number it is marked as `git describe` does: it is none itself, whatever its digits.
+        Some(format!("{version}-{}{revision}", if is_number { "g" } else { "" }))
     }
 }
 

@@ -5,6 +5,7 @@ mod bounds;
 mod clock;
 mod form;
 mod histories;
+mod labels;
 mod order;
 mod properties;
 mod sightings;

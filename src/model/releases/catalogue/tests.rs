@@ -258,7 +258,7 @@ fn labels_of_a_base_image_join_no_other_builds() {
         ("a", Some("24.04"), Some("aaaaaaa1111"), Some("v1.0")),
         ("b", Some("24.04"), Some("bbbbbbb2222"), Some("v1.1")),
         ("c", Some("24.04"), Some("ccccccc3333"), Some("24.04")),
-        ("d", Some("24.04"), Some("ddddddd4444"), Some("24.04-ddddddd")),
+        ("d", Some("24.04"), Some("ddddddd4444"), Some("24.04-gddddddd")),
         // Always the same word.
         ("e", Some("main"), Some("bbbbbbb2222"), Some("v1.1")),
         ("f", Some("main"), Some("eeeeeee5555"), Some("main-eeeeeee")),
@@ -268,8 +268,8 @@ fn labels_of_a_base_image_join_no_other_builds() {
         ("i", Some("2.0"), Some("ccccccc3333"), Some("2.0")),
         ("j", Some("2.1"), Some("ccccccc3333"), Some("2.1")),
         // The right version of another commit is another release.
-        ("k", Some("v1.1"), Some("0000000aaaa"), Some("v1.1-0000000")),
-        ("l", Some("v1.1"), Some("0000000aaaa"), Some("v1.1-0000000")),
+        ("k", Some("v1.1"), Some("0000000aaaa"), Some("v1.1-g0000000")),
+        ("l", Some("v1.1"), Some("0000000aaaa"), Some("v1.1-g0000000")),
     ];
     for (name, version, revision, _) in images {
         let labels = Labels { version, revision, created_at: None };
