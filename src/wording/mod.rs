@@ -16,6 +16,7 @@ pub use asked::{
 pub use search::{registered_later, searched, verified};
 pub use views::{
     changes, comparison, history, lacks, missing, release, release_there, rollbacks, running, side_names,
+    unordered,
 };
 
 use crate::model::time::Time;
