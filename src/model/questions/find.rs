@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::deployments::State;
 use crate::model::oci::Repository;
-use crate::model::releases::{Catalogue, Change, Line, Release, references};
+use crate::model::releases::{Catalogue, Change, Line, Release, own_request};
 use crate::model::search::{Found, Hit, Index, Place, Text};
 
 /// An index of every change of a catalogue. It is derived, and brought up to date by [`Finder::follow`].
@@ -66,7 +66,7 @@ impl Finder {
 fn text(change: &Change) -> Text<'_> {
     let Change { title, pr, issue, commit, .. } = change;
     // A title may bring its number along.
-    let pr = pr.or_else(|| references(title).prs.first().copied());
+    let pr = pr.or_else(|| own_request(title));
     Text { title, pr, issue: *issue, commit: commit.as_deref() }
 }
 

@@ -24,6 +24,7 @@ mod search;
 mod service;
 mod standing;
 mod states;
+mod taken_back;
 #[cfg(test)]
 mod tests;
 mod timeline;

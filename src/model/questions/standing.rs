@@ -3,6 +3,7 @@
 use super::image::{ordered_version, tag};
 use super::service::ServiceAt;
 use super::states::{Phase, Standing};
+use super::taken_back::TakenBack;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollout::Rollout;
 use crate::model::releases::Named;
@@ -31,13 +32,18 @@ impl Stands<'_> {
 
 /// The standing of what the releases `carriers`, by version, carry. Live is what is certain: the image that runs contains
 /// it, it has settled, and no image beside it may lack it.
-pub(super) fn stands<'a>(asked: &'a ServiceAt<'_>, carriers: &[&str]) -> Option<Stands<'a>> {
+pub(super) fn stands<'a>(
+    asked: &'a ServiceAt<'_>,
+    carriers: &[&str],
+    taken_back: &TakenBack<'_>,
+) -> Option<Stands<'a>> {
     let (state, repository) = (asked.state, asked.repository);
     let current = asked.service.current()?;
     let line = state.catalogue().line(repository)?;
     let contains = |rollout: &Rollout| {
         let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
-        line.contains(Named { digest: &rollout.digest, version: version.as_deref() }, carriers)
+        let image = Named { digest: &rollout.digest, version: version.as_deref() };
+        if line.contains(image, carriers)? { taken_back.leaves(line, image) } else { Some(false) }
     };
     let replaced = asked.service.past().filter(|past| past.outcome == Outcome::Replaced);
     let mut ran: Vec<&Rollout> = replaced.map(|past| &past.rollout).collect();

@@ -4,6 +4,7 @@ use super::image::{image, release_of, tag};
 use super::service::ServiceAt;
 use super::standing::stands;
 use super::states::Standing;
+use super::taken_back::TakenBack;
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::releases::Release;
@@ -46,7 +47,7 @@ pub fn trace(state: &State, release: &Release, now: Time) -> Trace {
 fn stay(asked: &ServiceAt<'_>, name: &EnvironmentName, release: &Release) -> Option<Stay> {
     let (state, repository) = (asked.state, asked.repository);
     let current = asked.service.current()?;
-    let stands = stands(asked, &[&release.version])?;
+    let stands = stands(asked, &[&release.version], &TakenBack::default())?;
     let since = stands.has_since().then(|| state.shown(stands.opened.opened_at));
     let found = release_of(state, repository, &current.rollout.digest, tag(&current.rollout));
     Some(Stay {

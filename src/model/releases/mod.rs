@@ -19,6 +19,7 @@ mod number;
 mod order;
 mod references;
 mod release;
+mod revert;
 mod summary;
 
 pub use catalogue::Catalogue;
@@ -32,4 +33,5 @@ pub(crate) use number::Number;
 pub use order::Relation;
 pub use references::{References, references};
 pub use release::{Added, Conflict, Difference, Labels, Registration, Release};
+pub use revert::{Revert, own_request, reverts};
 pub use summary::summary;

@@ -50,6 +50,11 @@ impl Reading {
     }
 }
 
+/// Whether two titles are the same but for what they say of the way of their change.
+pub(in crate::model) fn is_same_title(a: &str, b: &str) -> bool {
+    Reading::of(a).title == Reading::of(b).title
+}
+
 fn hash(title: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     for word in tokens(title).iter().filter_map(word_of) {
