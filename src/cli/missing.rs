@@ -12,7 +12,7 @@ use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::Missing;
-use crate::wording::{as_last_seen, as_of};
+use crate::wording::{as_last_seen, as_of, unordered};
 
 /// Shows which releases an environment lacks; exits with 1 when it is not up to date
 #[derive(Debug, Args)]
@@ -45,9 +45,10 @@ impl MissingArgs {
         if missing.services.is_empty() {
             return as_of(past, format!("Nothing was pulled yet in {env}.\n"));
         }
-        let behind = missing.services.iter().filter(|service| !service.up_to_date).count();
+        let behind = missing.services.iter().filter(|service| !service.missing.is_empty()).count();
         let verdict = match behind {
-            0 => format!("{env} is up to date, as far as releases are known.\n"),
+            0 if missing.up_to_date => format!("{env} is up to date, as far as releases are known.\n"),
+            0 => format!("Whether {env} is up to date is not known.\n"),
             1 => format!("{env} is not up to date: 1 service is behind.\n"),
             _ => format!("{env} is not up to date: {behind} services are behind.\n"),
         };
@@ -62,17 +63,25 @@ impl MissingArgs {
                 plain(latest),
                 if service.up_to_date {
                     word("up_to_date")
+                } else if service.missing.is_empty() {
+                    word("unknown")
                 } else {
                     plain(service.missing.len().to_string())
                 },
-                plain(if service.up_to_date { String::new() } else { service.fixes.to_string() }),
+                plain(if service.missing.is_empty() { String::new() } else { service.fixes.to_string() }),
                 plain(since.map(|since| ago(past.unwrap_or(now()), since)).unwrap_or_default()),
             ]);
         }
         text.push_str(&table.render(&client.output));
         let seen = missing.services.iter().map(|service| (service.repository.to_string(), &service.seen));
         text.push_str(&sentence(&as_last_seen(seen)));
-        for service in missing.services.iter().filter(|service| !service.up_to_date) {
+        for service in missing.services.iter().filter(|service| !service.unordered.is_empty()) {
+            text.push_str(&format!(
+                "\n{}: register parents, or import the git history.\n",
+                unordered(service)
+            ));
+        }
+        for service in missing.services.iter().filter(|service| !service.missing.is_empty()) {
             text.push_str(&format!("\n{}\n", client.output.paint(service.repository.as_str(), Style::Bold)));
             text.push_str(&listed(client, &service.missing));
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::deployments::Image;
-use super::release::Release;
+use super::release::{Release, ReleaseRef};
 use super::running::Incomplete;
 use super::seen::Seen;
 use super::words::Ahead;
@@ -42,11 +42,15 @@ pub struct MissingService {
     /// release of the repository is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest: Option<Release>,
-    /// Nothing is missing, as far as the catalogue knows.
+    /// Nothing is missing, as far as the catalogue knows, and the order of what it knows is certain.
     pub up_to_date: bool,
     /// The releases after the running one, in publishing order.
     pub missing: Vec<Release>,
-    /// Number of fixes in those, security fixes among them.
+    /// Releases, and images that run elsewhere, of which nobody knows whether they are later: ancestry (`parents`) or
+    /// comparable versions would tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unordered: Vec<ReleaseRef>,
+    /// Number of fixes in what is missing, security fixes among them.
     pub fixes: usize,
     /// Their pull requests, in rising order.
     pub pull_requests: Vec<u64>,

@@ -163,7 +163,19 @@ pub fn missing(missing: &Missing) -> String {
     if missing.up_to_date {
         return format!("{env} is up to date, as far as releases are known.{seen}");
     }
-    let behind = missing.services.iter().filter(|one| !one.up_to_date);
+    let unordered = missing.services.iter().filter(|one| !one.unordered.is_empty());
+    let unknown = lines(unordered, |one| {
+        format!(
+            "{} runs {}; whether it lacks {} cannot be told from their order",
+            name(one.repository.as_str()),
+            image(&one.running),
+            counted(one.unordered.len(), "release")
+        )
+    });
+    let behind = missing.services.iter().filter(|one| !one.missing.is_empty());
+    if behind.clone().next().is_none() {
+        return format!("Whether {env} is up to date is not known:{unknown}{seen}");
+    }
     let services = lines(behind, |one| {
         let latest = one.latest.as_ref().map_or_else(|| "nothing".to_owned(), |latest| name(&latest.version));
         format!(
@@ -174,7 +186,7 @@ pub fn missing(missing: &Missing) -> String {
             one.fixes
         )
     });
-    format!("{env} is not up to date:{services}{seen}")
+    format!("{env} is not up to date:{services}{unknown}{seen}")
 }
 
 /// A change and its number.

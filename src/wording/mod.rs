@@ -19,7 +19,7 @@ pub use search::{registered_later, searched, verified};
 pub use seen::{age, as_last_seen, deploy_seen};
 pub use views::{
     changes, compared_as_last_seen, comparison, history, lacks, missing, release, release_there, rollbacks,
-    running, side_names,
+    running, side_names, unordered,
 };
 
 use crate::model::time::Time;

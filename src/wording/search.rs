@@ -7,6 +7,10 @@ use crate::model::oci::Repository;
 use crate::model::time::Time;
 use crate::wire::{Certainty, Match, ReleaseChange, SearchMatch, Searched, Standing, Verified};
 
+/// Matches that are named where several may be meant.
+const RIVALS_MAX: usize = 4;
+/// A match that scores at least this share of the best one may as well be meant.
+const RIVAL: f64 = 0.93;
 const UNKNOWN_CHANGE: &str = "No known change fits. `landfall release list` shows which releases are known.";
 
 /// A further sentence, which explains that a change was not known then.
@@ -17,20 +21,25 @@ pub fn registered_later(repository: &Repository, version: &str, at: Time) -> Str
 /// The answer to "is it live?" in words, with the next step where there is one.
 pub fn verified(verified: &Verified) -> String {
     let env = &verified.environment;
-    let near = |found: &Match| {
-        let (change, release) = (quoted(&found.change), &found.release);
-        format!("The nearest is {change} in {} {}", release.repository, release.version)
-    };
+    let near = |found: &Match| format!("The nearest is {}", carried(found));
     let said = match (&verified.answer, verified.matches.first()) {
         (_, None) => UNKNOWN_CHANGE.to_owned(),
         (Standing::NoSuchChange, Some(found)) => format!(
             "No known change fits. {}, which is something else; if the change has a pull request, ask for its number.",
             near(found)
         ),
-        (Standing::Unknown, Some(found)) if !is_certain(verified) => format!(
-            "It is not certain which change is meant. {}; ask again with its pull request's number or more of its title.",
-            near(found)
-        ),
+        (Standing::Unknown, Some(found)) if !is_certain(verified) => {
+            let candidates = match rivals(verified) {
+                [] | [_] => near(found),
+                several => {
+                    format!("It may be {}", several.iter().map(carried).collect::<Vec<_>>().join(", or "))
+                }
+            };
+            format!(
+                "It is not certain which change is meant. {candidates}; ask again with its pull request's number or more \
+                 of its title."
+            )
+        }
         (_, Some(found)) => stands(env, found),
     };
     said + &further(age_of(verified)) + &lacks(&[&verified.incomplete])
@@ -41,6 +50,20 @@ fn age_of(verified: &Verified) -> String {
     let services = verified.matches.first().filter(|_| is_certain(verified)).map(|best| &best.services);
     let seen = services.into_iter().flatten();
     as_last_seen(seen.map(|service| (service.repository.to_string(), &service.seen)))
+}
+
+/// The best matches, as long as they fit nearly alike.
+fn rivals(verified: &Verified) -> &[Match] {
+    let best = verified.matches.first().map_or(0.0, |best| best.score);
+    let shown = &verified.matches[..verified.matches.len().min(RIVALS_MAX)];
+    let alike = shown.iter().take_while(|found| found.score >= RIVAL * best).count();
+    &shown[..alike]
+}
+
+/// “Login times out” (#4511) in shop/web v1.4.2
+fn carried(found: &Match) -> String {
+    let release = &found.release;
+    format!("{} in {} {}", quoted(&found.change), release.repository, release.version)
 }
 
 /// True where it is certain which change is meant. An answer that is certain rests on pulls, and says how sure they make it.
@@ -86,7 +109,8 @@ fn stands(env: &EnvironmentName, found: &Match) -> String {
             first.version
         ),
         Standing::Unknown | Standing::NoSuchChange | Standing::Unlisted(_) => format!(
-            "{change} came with {} {}; whether {} contains it cannot be told from what is known of the releases' order.",
+            "{change} came with {} {}; whether {} contains it cannot be told from what is known of the releases' order. \
+             Registering what runs as a release, with its parents or from its git history, settles it.",
             first.repository,
             first.version,
             running()

@@ -5,8 +5,8 @@ use super::seen::{age, as_last_seen};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{
-    Ahead, Changes, Comparison, History, Image, Incomplete, Kind, Missing, Release, Running, RunningService,
-    ServiceChange,
+    Ahead, Changes, Comparison, History, Image, Incomplete, Kind, Missing, MissingService, Release, Running,
+    RunningService, ServiceChange,
 };
 
 /// Gaps of answers, as a further sentence; empty where they lack nothing.
@@ -69,8 +69,13 @@ fn missing_services(missing: &Missing) -> String {
             services(missing.services.len())
         );
     }
-    let behind = missing.services.iter().filter(|service| !service.up_to_date);
-    let told = behind.clone().map(|service| {
+    let behind = missing.services.iter().filter(|service| !service.missing.is_empty());
+    let unknown = missing.services.iter().filter(|service| !service.unordered.is_empty()).map(unordered);
+    let unknown: Vec<String> = unknown.collect();
+    if behind.clone().next().is_none() {
+        return format!("Whether {env} is up to date is not known: {}.", listed(unknown.into_iter()));
+    }
+    let told = behind.map(|service| {
         let latest = service.missing.last().or(service.latest.as_ref()).map_or("", |it| it.version.as_str());
         let versions = listed(service.missing.iter().map(|release| release.version.clone()));
         let fixes = if service.fixes > 0 { format!(", {} of fixes", service.fixes) } else { String::new() };
@@ -80,7 +85,15 @@ fn missing_services(missing: &Missing) -> String {
             service.running.label()
         )
     });
-    format!("{env} is not up to date: {}.", listed(told))
+    format!("{env} is not up to date: {}.", listed(told.chain(unknown)))
+}
+
+/// "shop/web runs main, and whether v1.2.0 is later cannot be told"
+pub fn unordered(service: &MissingService) -> String {
+    let versions = listed(service.unordered.iter().map(|release| release.version.clone()));
+    let is = if service.unordered.len() == 1 { "is" } else { "are" };
+    let (repository, running) = (&service.repository, service.running.label());
+    format!("{repository} runs {running}, and whether {versions} {is} later cannot be told")
 }
 
 /// Differences of two environments in words.

@@ -216,8 +216,10 @@ impl ServiceRow {
 impl Lacking {
     fn new(missing: Missing) -> Self {
         let behind: Vec<&MissingService> = missing.services.iter().filter(|it| !it.up_to_date).collect();
-        let verdict = match behind.len() as u64 {
+        let lacking = behind.iter().filter(|it| !it.missing.is_empty()).count();
+        let verdict = match lacking as u64 {
             0 if missing.services.is_empty() => String::new(),
+            0 if !missing.up_to_date => "Whether it is up to date is not known.".to_owned(),
             0 => "Up to date, as far as releases are known.".to_owned(),
             one => format!("Not up to date: {} behind.", count(one, "service")),
         };
@@ -229,7 +231,10 @@ impl Lacking {
 
 impl LackingRow {
     fn new(service: &MissingService) -> Self {
-        let mut facts = vec![count(service.missing.len() as u64, "release")];
+        let releases = |releases: usize| (releases > 0).then(|| count(releases as u64, "release"));
+        let mut facts: Vec<String> = releases(service.missing.len()).into_iter().collect();
+        facts
+            .extend(releases(service.unordered.len()).map(|releases| format!("{releases} of unknown order")));
         facts.extend((service.fixes > 0).then(|| count(service.fixes as u64, "fix")));
         Self {
             repository: service.repository.to_string(),

@@ -132,6 +132,7 @@ impl StayRow {
             (Standing::Live | Standing::RollingOut, false) => "has it, in a later release, since",
             (Standing::RolledBack, _) => "had it until",
             (Standing::NotLive, _) => "never had it",
+            (Standing::PartlyLive, _) => "has it in a part: two images run beside each other",
             _ => "cannot be told from the releases' order",
         };
         Self {

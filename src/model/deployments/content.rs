@@ -214,11 +214,6 @@ impl Contents {
         self.tops(&digest)
     }
 
-    /// The version that an image's labels name.
-    pub(super) fn version(&self, digest: &Digest) -> Option<&str> {
-        self.labels(digest)?.version.as_deref()
-    }
-
     /// The labels of an image: its own annotations, else its platform manifest's, else its config's.
     pub(super) fn labels(&self, digest: &Digest) -> Option<&Arc<ImageLabels>> {
         let mut content = self.known.get(digest)?;

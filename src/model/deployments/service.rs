@@ -60,6 +60,12 @@ impl Service {
         self.rollouts.history.opened_at(identity)
     }
 
+    /// The opening of the first deployment in which an image was current, as far as that is remembered.
+    pub fn first_ran_at(&self, digest: &Digest) -> Option<Time> {
+        let now = || self.current().map(|current| &current.rollout).filter(|it| it.digest == *digest);
+        self.rollouts.history.first_ran_at(digest).or_else(|| now().map(|rollout| rollout.opened_at))
+    }
+
     /// Takes a node's request into account.
     pub(super) fn request(
         &mut self,

@@ -11,7 +11,7 @@ use crate::model::act::Action;
 use crate::model::event::{EnvironmentName, Event, Facts};
 use crate::model::log_time::LogTime;
 use crate::model::oci::{Digest, Repository};
-use crate::model::releases::Catalogue;
+use crate::model::releases::{Catalogue, Labels};
 use crate::model::time::{Span, Time};
 
 use super::content::{Contents, Unread};
@@ -156,9 +156,9 @@ impl State {
         self.catalogue.line(repository).is_some() || self.environments.values().any(is_pulled)
     }
 
-    /// The version that an image's labels name.
-    pub fn labelled_version(&self, digest: &Digest) -> Option<&str> {
-        self.contents.version(digest)
+    /// The release that an image's labels name.
+    pub fn labels(&self, digest: &Digest) -> Option<Labels<'_>> {
+        self.contents.labels(digest).map(|labels| labels.labels())
     }
 
     /// Tells whether this content is known to have been read.

@@ -68,6 +68,13 @@ impl From<&Release> for ReleaseRef {
     }
 }
 
+impl From<wire::Release> for ReleaseRef {
+    fn from(release: wire::Release) -> Self {
+        let wire::Release { id, repository, version, digest, created_at, .. } = release;
+        Self { id, repository, version, digest, created_at }
+    }
+}
+
 impl From<&Release> for wire::Release {
     fn from(release: &Release) -> Self {
         let digests: Vec<Digest> = release.all_digests().copied().collect();

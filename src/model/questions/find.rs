@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::deployments::State;
 use crate::model::oci::Repository;
-use crate::model::releases::{Catalogue, Change, Line, Release};
+use crate::model::releases::{Catalogue, Change, Line, Release, own_request};
 use crate::model::search::{Found, Hit, Index, Place, Text};
 
 /// An index of every change of a catalogue. It is derived, and brought up to date by [`Finder::follow`].
@@ -64,7 +64,10 @@ impl Finder {
 }
 
 fn text(change: &Change) -> Text<'_> {
-    Text { title: &change.title, pr: change.pr, issue: change.issue, commit: change.commit.as_deref() }
+    let Change { title, pr, issue, commit, .. } = change;
+    // A title may bring its number along.
+    let pr = pr.or_else(|| own_request(title));
+    Text { title, pr, issue: *issue, commit: commit.as_deref() }
 }
 
 /// The release and the change at a place, if the catalogue has it still.

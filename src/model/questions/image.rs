@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::deployments::State;
 use crate::model::deployments::rollout::Rollout;
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::releases::{Number, Release};
+use crate::model::releases::{Line, Number, Release};
 use crate::wire::Image;
 
 /// The tag that a rollout's image was pulled by last.
@@ -23,8 +23,8 @@ pub(super) fn image(state: &State, repository: &Repository, digest: &Digest, tag
     }
 }
 
-/// The release that an image belongs to: by its digest, by the version in its labels, which may have been learned in
-/// another repository, or by its tag where that release knows no image.
+/// The release that an image belongs to: by its digest; by its labels, which may have been learned in another repository;
+/// by its tag, where that release knows no image.
 pub(super) fn release_of<'a>(
     state: &'a State,
     repository: &Repository,
@@ -32,21 +32,36 @@ pub(super) fn release_of<'a>(
     tag: Option<&str>,
 ) -> Option<&'a Arc<Release>> {
     let line = state.catalogue().line(repository)?;
-    let by_label = || line.with_version(state.labelled_version(digest)?);
-    let by_tag = || line.with_version(tag?).filter(|release| release.digest().is_none());
-    line.with_digest(digest).or_else(by_label).or_else(by_tag)
+    let by_labels = || line.with_labels(&state.labels(digest)?);
+    let named = line.with_digest(digest).or_else(by_labels);
+    let tagged = || line.with_version(tag?).filter(|release| release.digest().is_none());
+    match named.filter(|release| !yields(line, release, tag)) {
+        Some(release) => Some(release),
+        None => tagged(),
+    }
 }
 
-/// From the catalogue, else from the image's labels, else the tag it was pulled by.
+/// Whether a version that only labels tell of gives way to the tag, which says another one: it is a base image's, or
+/// does not change from build to build. Images that share it show that, and so does a release that bears the tag's name.
+fn yields(line: &Line, labelled: &Release, tag: Option<&str>) -> bool {
+    let Some((tag, number)) = tag.and_then(|tag| Some((tag, Number::parse(tag)?))) else { return false };
+    let is_another = || Number::parse(&labelled.version).is_none_or(|label| !number.is_part_of(&label));
+    let is_shared = || labelled.all_digests().nth(1).is_some();
+    let is_released = || line.with_version(tag).is_some_and(|release| release.is_registered);
+    !labelled.is_registered && is_another() && (is_shared() || is_released())
+}
+
+/// The version by which people know an image: its release's, else its labels', else its tag. A label that is no number,
+/// as `main`, says less than a tag.
 pub(super) fn version(
     state: &State,
     repository: &Repository,
     digest: &Digest,
     tag: Option<&str>,
 ) -> Option<String> {
-    let released = release_of(state, repository, digest, tag);
-    let released = released.map(|release| release.version.as_str());
-    released.or_else(|| state.labelled_version(digest)).or(tag).map(str::to_owned)
+    let ordered = ordered_version(state, repository, digest, tag);
+    let label = || state.labels(digest)?.version.map(str::to_owned);
+    ordered.or_else(|| tag.map(str::to_owned)).or_else(label)
 }
 
 /// A version that can tell an order: a tag such as `latest` names no version.
@@ -56,9 +71,13 @@ pub(super) fn ordered_version(
     digest: &Digest,
     tag: Option<&str>,
 ) -> Option<String> {
-    let line = state.catalogue().line(repository);
-    match line.and_then(|line| line.with_digest(digest)) {
-        Some(released) => Some(released.version.clone()),
-        None => version(state, repository, digest, tag.filter(|tag| Number::parse(tag).is_some())),
+    if let Some(release) = release_of(state, repository, digest, tag) {
+        return Some(release.version.clone());
     }
+    let is_number = |version: &&str| Number::parse(version).is_some();
+    let line = state.catalogue().line(repository);
+    // Labels that gave way to the tag have a release of their own.
+    let gave_way = line.is_some_and(|line| line.with_digest(digest).is_some());
+    let label = state.labels(digest).and_then(|labels| labels.version).filter(is_number);
+    label.filter(|_| !gave_way).or(tag.filter(is_number)).map(str::to_owned)
 }

@@ -8,9 +8,9 @@ use super::service::{ServiceAt, services_at};
 use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
-use crate::model::releases::{Named, Number, Relation, Release};
+use crate::model::releases::{Behind, Named, Number, Relation};
 use crate::model::time::{Span, Time};
-use crate::wire::{self, Missing, MissingService};
+use crate::wire::{self, Missing, MissingService, ReleaseRef};
 
 /// Tells what `env` lacks at `now`.
 pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
@@ -35,14 +35,17 @@ fn service(asked: &ServiceAt<'_>, gap_at: Option<Time>, now: Time) -> Option<Mis
     let is_pre = version.as_deref().and_then(Number::parse).is_some_and(|number| number.is_prerelease());
     let line = state.catalogue().line(repository);
     let latest = line.and_then(|line| line.latest(is_pre));
-    let is_wanted = |release: &Release| {
-        is_pre || Number::parse(&release.version).is_none_or(|number| !number.is_prerelease())
-    };
-    let after = line.zip(latest).map_or_else(Vec::new, |(line, latest)| line.after(running, latest));
-    let after = after.into_iter().map(AsRef::as_ref).filter(|release| is_wanted(release));
-    let mut missing: Vec<wire::Release> = after.map(wire::Release::from).collect();
+    let Behind { later, unknown } = line.map(|line| line.behind(running, is_pre)).unwrap_or_default();
+    let mut missing: Vec<wire::Release> =
+        later.into_iter().map(|it| wire::Release::from(it.as_ref())).collect();
+    let mut unordered: Vec<ReleaseRef> =
+        unknown.into_iter().map(|it| ReleaseRef::from(it.as_ref())).collect();
     let mut latest = latest.map(|latest| wire::Release::from(latest.as_ref()));
-    for image in elsewhere(state, repository, running, now) {
+    for (image, is_known_later) in elsewhere(state, repository, running, now) {
+        if !is_known_later {
+            unordered.push(image.into());
+            continue;
+        }
         let is_later = latest.as_ref().is_none_or(|latest| is_later(state, latest, &image));
         if is_later {
             latest = Some(image.clone());
@@ -56,33 +59,46 @@ fn service(asked: &ServiceAt<'_>, gap_at: Option<Time>, now: Time) -> Option<Mis
         running: image(state, repository, &rollout.digest, tag(rollout)),
         seen: asked.seen(current, gap_at),
         latest,
-        up_to_date: missing.is_empty(),
+        up_to_date: missing.is_empty() && unordered.is_empty(),
         behind_since_s: first_at.map(|first_at| now.since(first_at).max(Span::from_ms(0)).ms() / 1000),
         missing,
+        unordered,
         fixes,
         pull_requests,
     })
 }
 
-/// What other environments run of `repository` that is later than `running`, and of which no release is known.
-fn elsewhere(state: &State, repository: &Repository, running: Named<'_>, now: Time) -> Vec<wire::Release> {
-    let mut images: Vec<wire::Release> = Vec::new();
+/// What other environments run of `repository` that nobody registered, and that is later than `running`, or may be: with
+/// it, whether it is known to be.
+fn elsewhere(
+    state: &State,
+    repository: &Repository,
+    running: Named<'_>,
+    now: Time,
+) -> Vec<(wire::Release, bool)> {
+    let mut images: Vec<(wire::Release, bool)> = Vec::new();
     for (_, tracked) in state.environments() {
         let Some(service) = tracked.service_of(repository) else { continue };
         let asked = ServiceAt::of(state, repository, service, now);
         let Some(current) = asked.service.current() else { continue };
         let (digest, tag) = (&current.rollout.digest, tag(&current.rollout));
-        let is_known = release_of(state, repository, digest, tag).is_some()
-            || images.iter().any(|image| image.digest == Some(*digest));
-        if is_known {
+        let release = release_of(state, repository, digest, tag);
+        if release.is_some_and(|release| release.is_registered)
+            || images.iter().any(|(image, _)| image.digest == Some(*digest))
+        {
             continue;
         }
         let version = ordered_version(state, repository, digest, tag);
         let here = Named { digest, version: version.as_deref() };
-        if state.catalogue().relation(repository, running, here) == Relation::Later {
-            let since = state.shown(current.rollout.opened_at);
-            images.push(of_image(repository, *digest, version, since));
-        }
+        let is_later = match state.catalogue().relation(repository, running, here) {
+            // The catalogue has it among those that are later.
+            Relation::Later if release.is_some() => continue,
+            Relation::Later => true,
+            Relation::Unknown => false,
+            Relation::Earlier | Relation::Same | Relation::Incomparable => continue,
+        };
+        let since = state.shown(current.rollout.opened_at);
+        images.push((of_image(repository, *digest, version, since), is_later));
     }
     images
 }

@@ -23,11 +23,15 @@ mod running;
 mod search;
 mod seen;
 mod service;
+mod standing;
 mod states;
+mod taken_back;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod trace;
+#[cfg(test)]
+mod truths;
 mod verify;
 
 pub use changes::{changes, history};

@@ -12,7 +12,7 @@ use crate::model::releases::{Named, Relation};
 use crate::model::time::Time;
 
 use super::convert::of_image;
-use super::image::{image, ordered_version, release_of, tag};
+use super::image::{image, ordered_version, release_of, tag, version as version_of_image};
 use super::states::{Confidence, Kind, Phase};
 use crate::wire::{self, ChangeEvidence, Image, PullEvidence, ServiceChange};
 
@@ -55,10 +55,16 @@ impl RolloutAt<'_> {
             (Relation::Later, false) => Kind::Upgrade,
             (Relation::Same, _) => Kind::Rebuild,
             (Relation::Incomparable, _) => Kind::Changed,
-            // First-seen order is all there is: what ran before is earlier than what replaced it.
-            (Relation::Unknown, true) => Kind::Rollback,
-            (Relation::Unknown, false) => Kind::Upgrade,
+            // The order in which they first ran here is all there is.
+            (Relation::Unknown, true) if self.ran_first(to, from) => Kind::Rollback,
+            (Relation::Unknown, true) => Kind::Restore,
+            (Relation::Unknown, false) => Kind::Changed,
         }
+    }
+
+    fn ran_first(&self, to: &Digest, from: &Digest) -> bool {
+        let (to, from) = (self.service.first_ran_at(to), self.service.first_ran_at(from));
+        to.is_some_and(|to| from.is_none_or(|from| to < from))
     }
 
     pub(super) fn view(&self, state: &State) -> ServiceChange {
@@ -145,6 +151,7 @@ impl RolloutAt<'_> {
             };
             if rollout.digest == *high.digest || lies_between() {
                 let since = state.shown(rollout.opened_at);
+                let version = version_of_image(state, repository, &rollout.digest, tag(rollout));
                 releases.push(of_image(repository, rollout.digest, version, since));
             }
         }

@@ -13,9 +13,9 @@ pub fn search(state: &State, query: &str, found: &Found, now: Time) -> Searched 
         state.environments().map(|(name, _)| (name, Standings::on(state, name, found, now))).collect();
     let nowhere = Standings::closed(state);
     let matches = found.hits.iter().filter_map(|hit| {
-        let carriers = Standings::carriers(state, hit, found);
+        let carried = Standings::carried(state, hit, found)?;
         let stands = environments.iter().filter_map(|(name, standings)| {
-            let (state, since, seen) = standings.standing(&carriers)?;
+            let (state, since, seen) = standings.standing(&carried)?;
             Some(EnvironmentStanding { name: (*name).clone(), state: state.into(), since, seen })
         });
         let stands: Vec<EnvironmentStanding> = stands.collect();

@@ -1,13 +1,13 @@
 //! Where one release went: since when it is live, where a later one took its place, where it was rolled back.
 
-use super::image::{image, ordered_version, release_of, tag};
+use super::image::{image, release_of, tag};
 use super::service::ServiceAt;
-use super::states::{Phase, Standing};
+use super::standing::stands;
+use super::states::Standing;
+use super::taken_back::TakenBack;
 use crate::model::deployments::State;
-use crate::model::deployments::past::Outcome;
-use crate::model::deployments::rollout::Rollout;
 use crate::model::names::EnvironmentName;
-use crate::model::releases::{Named, Release};
+use crate::model::releases::Release;
 use crate::model::time::Time;
 use crate::wire::{Image, Seen};
 
@@ -54,35 +54,14 @@ fn stay(
 ) -> Option<Stay> {
     let (state, repository) = (asked.state, asked.repository);
     let current = asked.service.current()?;
-    let line = state.catalogue().line(repository)?;
-    let contains = |rollout: &Rollout| {
-        let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
-        line.contains(Named { digest: &rollout.digest, version: version.as_deref() }, &[&release.version])
-    };
-    let replaced =
-        asked.service.past().filter(|past| past.outcome == Outcome::Replaced).map(|past| &past.rollout);
-    let ran: Vec<&Rollout> = replaced.chain([&current.rollout]).collect();
-    let now_in = contains(&current.rollout);
-    // The stretch, up to now, in which nothing changed for this release.
-    let first = ran.iter().rposition(|rollout| contains(rollout) != now_in).map_or(0, |place| place + 1);
-    let first_at = ran
-        .iter()
-        .find(|rollout| contains(rollout) == Some(true))
-        .map(|rollout| state.shown(rollout.opened_at));
-    let standing = match now_in {
-        Some(true) if asked.phase_now() == Some(Phase::RollingOut) => Standing::RollingOut,
-        Some(true) => Standing::Live,
-        Some(false) if first_at.is_some() => Standing::RolledBack,
-        Some(false) => Standing::NotLive,
-        None => Standing::Unknown,
-    };
-    let changed_at = ran.get(first).map(|rollout| state.shown(rollout.opened_at));
+    let stands = stands(asked, &[&release.version], &TakenBack::default())?;
+    let since = stands.has_since().then(|| state.shown(stands.opened.opened_at));
     let found = release_of(state, repository, &current.rollout.digest, tag(&current.rollout));
     Some(Stay {
         environment: name.clone(),
-        state: standing,
-        since: changed_at.filter(|_| !matches!(standing, Standing::NotLive | Standing::Unknown)),
-        first_at,
+        state: stands.standing,
+        since,
+        first_at: stands.first.map(|rollout| state.shown(rollout.opened_at)),
         running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),
         seen: asked.seen(current, gap_at),
         is_itself: found.is_some_and(|found| found.id == release.id),

@@ -6,19 +6,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::at;
-use super::image::{image, ordered_version, tag};
+use super::image::{image, tag};
 use super::incomplete::incomplete;
 use super::rollout::confidence;
 use super::seen;
 use super::service::{ServiceAt, services_at};
-use super::states::{Confidence, Phase, Standing};
+use super::standing::stands;
+use super::states::{Confidence, Standing};
+use super::taken_back::TakenBack;
 use super::timeline::{Group, grouped};
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollout::Rollout;
 use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
-use crate::model::releases::{Named, Relation, Release};
+use crate::model::releases::{Change, Relation, Release, own_request};
 use crate::model::search::{Band, Found, Hit, Matched, Way};
 use crate::model::time::Time;
 use crate::wire::{Match, MatchedWord, ReleaseRef, Seen, ServiceStanding, Verified};
@@ -96,6 +98,14 @@ fn name_deployments(state: &State, env: &EnvironmentName, now: Time, candidate: 
     }
 }
 
+/// A change, and what carries it.
+pub(super) struct Carried<'a> {
+    change: &'a Change,
+    releases: Vec<&'a Release>,
+    /// What takes it back, by repository.
+    taken_back: BTreeMap<&'a Repository, TakenBack<'a>>,
+}
+
 /// What a question about changes looks at in an environment: the services of the repositories that carry them.
 pub(super) struct Standings<'a> {
     state: &'a State,
@@ -120,43 +130,51 @@ impl<'a> Standings<'a> {
         Self { state, asked: Vec::new(), gap_at: None }
     }
 
-    /// The releases that list the change of a hit, wherever: one product may live in several repositories, and the
+    /// The change of a hit, and the releases that list it, wherever: one product may live in several repositories, and the
     /// same change in another one is the same change.
-    pub(super) fn carriers(state: &'a State, hit: &Hit, found: &Found) -> Vec<&'a Release> {
-        let Some((_, change)) = hit.places.first().and_then(|place| at(state, place)) else {
-            return Vec::new();
-        };
+    pub(super) fn carried(state: &'a State, hit: &Hit, found: &Found) -> Option<Carried<'a>> {
+        let (_, change) = at(state, hit.places.first()?)?;
         let is_same = |other: &&Hit| {
             let other = other.places.first().and_then(|place| at(state, place));
             other.is_some_and(|(_, other)| other.title == change.title && other.pr == change.pr)
         };
         let places = found.hits.iter().filter(is_same).flat_map(|hit| &hit.places);
-        places.filter_map(|place| at(state, place)).map(|(release, _)| release.as_ref()).collect()
+        let all: Vec<(&Release, &Change)> =
+            places.filter_map(|place| at(state, place)).map(|(release, it)| (release.as_ref(), it)).collect();
+        // Its number, and those of its picks.
+        let prs = all.iter().filter_map(|(_, change)| change.pr.or_else(|| own_request(&change.title)));
+        let prs: Vec<u64> = prs.collect();
+        let releases: Vec<&Release> = all.into_iter().map(|(release, _)| release).collect();
+        let repositories: BTreeSet<&Repository> =
+            releases.iter().map(|release| &release.repository).collect();
+        let lines = repositories.into_iter().filter_map(|it| Some((it, state.catalogue().line(it)?)));
+        let taken_back = lines.map(|(it, line)| (it, TakenBack::of(line, change, &prs))).collect();
+        Some(Carried { change, releases, taken_back })
     }
 
-    /// Where a change stands that `carriers` list, if a service of their repositories runs here.
-    pub(super) fn standing(&self, carriers: &[&Release]) -> Option<(Standing, Option<Time>, Seen)> {
-        let services = self.services(carriers);
+    /// Where a change stands, if a service of the repositories of its releases runs here.
+    pub(super) fn standing(&self, carried: &Carried<'_>) -> Option<(Standing, Option<Time>, Seen)> {
+        let services = self.services(carried);
         let seen = seen::together(services.iter().map(|service| &service.view.seen))?;
         let (standing, since) = together(&services);
         Some((standing, since, seen))
     }
 
-    fn services(&self, carriers: &[&Release]) -> Vec<ServiceMatch> {
+    fn services(&self, carried: &Carried<'_>) -> Vec<ServiceMatch> {
         let mut by_repository: BTreeMap<&Repository, Vec<&str>> = BTreeMap::new();
-        for carrier in carriers {
+        for carrier in &carried.releases {
             by_repository.entry(&carrier.repository).or_default().push(&carrier.version);
         }
         let running =
             self.asked.iter().filter_map(|asked| Some((asked, by_repository.get(asked.repository)?)));
-        running.filter_map(|(asked, carriers)| self.service(asked, carriers)).collect()
+        running.filter_map(|(asked, carriers)| self.service(asked, carriers, carried)).collect()
     }
 
     pub(super) fn matched(&self, hit: &Hit, found: &Found) -> Option<Candidate> {
-        let (_, change) = at(self.state, hit.places.first()?)?;
-        let carriers = Self::carriers(self.state, hit, found);
-        let services = self.services(&carriers);
+        let carried = Self::carried(self.state, hit, found)?;
+        let services = self.services(&carried);
         let (state, since) = together(&services);
+        let Carried { change, releases: carriers, .. } = carried;
         let own = carriers.iter().copied().filter(|carrier| carrier.repository == hit.places[0].repository);
         let first = own.reduce(|first, other| self.earlier(first, other))?;
         let view = Match {
@@ -180,60 +198,28 @@ impl<'a> Standings<'a> {
         if relation == Relation::Earlier { b } else { a }
     }
 
-    fn service(&self, asked: &ServiceAt<'_>, carriers: &[&str]) -> Option<ServiceMatch> {
+    fn service(
+        &self,
+        asked: &ServiceAt<'_>,
+        carriers: &[&str],
+        carried: &Carried<'_>,
+    ) -> Option<ServiceMatch> {
         let (state, repository) = (self.state, asked.repository);
-        let settle = state.rules().settle;
         let current = asked.service.current()?;
-        let line = state.catalogue().line(repository)?;
-        let contains = |rollout: &Rollout| {
-            let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
-            line.contains(Named { digest: &rollout.digest, version: version.as_deref() }, carriers)
-        };
-        let replaced =
-            asked.service.past().filter(|past| past.outcome == Outcome::Replaced).map(|past| &past.rollout);
-        let mut ran: Vec<&Rollout> = replaced.collect();
-        ran.push(&current.rollout);
-        // The stretch, up to now, in which nothing changed for this change.
-        let now_in = contains(&current.rollout);
-        let first = ran.iter().rposition(|rollout| contains(rollout) != now_in).map_or(0, |place| place + 1);
-        let was_in = ran[..first].iter().any(|rollout| contains(rollout) == Some(true));
-        let phase = asked.phase(current);
-        let candidates: Vec<_> = asked.service.candidates(asked.now, settle).collect();
-        let beside = |wanted: bool| {
-            let differing =
-                candidates.iter().filter(|candidate| contains(&candidate.rollout) == Some(wanted));
-            let mut standing = differing.filter_map(|candidate| match candidate.outcome(asked.now, settle) {
-                Some(Outcome::Mixed) => Some(Standing::PartlyLive),
-                None => Some(Standing::RollingOut),
-                Some(Outcome::Aborted | Outcome::Replaced) => None,
-            });
-            standing.next_back()
-        };
-        let standing = match now_in {
-            Some(true) if beside(false).is_some() => Standing::PartlyLive,
-            Some(true) if first + 1 == ran.len() && phase == Phase::RollingOut => Standing::RollingOut,
-            Some(true) => Standing::Live,
-            Some(false) => match beside(true) {
-                Some(standing) => standing,
-                None if was_in => Standing::RolledBack,
-                None => Standing::NotLive,
-            },
-            None => Standing::Unknown,
-        };
-        let opened = ran[first];
-        let is_since = matches!(standing, Standing::Live | Standing::RolledBack | Standing::RollingOut);
-        let confidence = confidence(phase, &current.rollout);
+        let stands = stands(asked, carriers, carried.taken_back.get(repository)?)?;
+        let confidence = confidence(asked.phase(current), &current.rollout);
+        let opened = stands.opened;
         let view = ServiceStanding {
             repository: repository.clone(),
             running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),
-            state: standing.into(),
-            since: (is_since && now_in != Some(false) || standing == Standing::RolledBack)
-                .then(|| state.shown(opened.opened_at)),
+            state: stands.standing.into(),
+            since: stands.has_since().then(|| state.shown(opened.opened_at)),
             confidence: confidence.into(),
             seen: asked.seen(current, self.gap_at),
             deployment_id: None,
         };
-        Some(ServiceMatch { view, state: standing, confidence, opened: (opened.digest, opened.opened_at) })
+        let opened = (opened.digest, opened.opened_at);
+        Some(ServiceMatch { view, state: stands.standing, confidence, opened })
     }
 }
 

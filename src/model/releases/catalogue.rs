@@ -1,5 +1,8 @@
 //! Every release that is known, by repository.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -72,7 +75,7 @@ impl Catalogue {
     pub fn see(&mut self, repository: &Repository, digest: Digest, labels: &Labels<'_>, at: Time) {
         let line = self.line(repository);
         let is_known = line.is_some_and(|line| line.with_digest(&digest).is_some());
-        let is_named = labels.version.is_some() || (labels.revision.is_some() && line.is_some());
+        let is_named = labels.may_name() || line.is_some_and(|line| line.with_labels(labels).is_some());
         if is_known || !is_named {
             return;
         }
@@ -156,189 +159,5 @@ impl Catalogue {
     /// The releases after `low` up to and with `high`, in publishing order.
     pub fn between(&self, repository: &Repository, low: Named<'_>, high: Named<'_>) -> Vec<&Arc<Release>> {
         self.line(repository).map_or_else(Vec::new, |line| line.between(low, high))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::releases::change::Change;
-
-    fn digest(version: &str) -> Digest {
-        Digest::of(version.as_bytes())
-    }
-
-    fn repository() -> Repository {
-        "docker/app".parse().unwrap()
-    }
-
-    fn release(version: &str, parents: &[&str]) -> Registration {
-        Registration {
-            digests: vec![digest(version)],
-            parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
-            ..Registration::named(repository(), version)
-        }
-    }
-
-    fn catalogue(releases: &[(&str, &[&str])]) -> Catalogue {
-        let mut catalogue = Catalogue::default();
-        for (version, parents) in releases {
-            catalogue.add(&release(version, parents), Time::from_ms(0));
-        }
-        catalogue
-    }
-
-    fn named<'a>(digest: &'a Digest, version: &'a str) -> Named<'a> {
-        Named { digest, version: Some(version) }
-    }
-
-    fn relation(releases: &[(&str, &[&str])], from: &str, to: &str) -> Relation {
-        let (a, b) = (digest(from), digest(to));
-        catalogue(releases).relation(&repository(), named(&a, from), named(&b, to))
-    }
-
-    #[test]
-    fn ancestry_comes_before_numbers_and_numbers_before_publishing() {
-        let lines: &[(&str, &[&str])] =
-            &[("1.0", &[]), ("3.0", &["1.0"]), ("2.0", &["v3.0"]), ("1.1", &["1.0"])];
-        assert_eq!(relation(lines, "3.0", "2.0"), Relation::Later);
-        assert_eq!(relation(lines, "2.0", "1.1"), Relation::Incomparable);
-        assert_eq!(relation(&[("1.1", &[]), ("1.0", &[])], "1.0", "1.1"), Relation::Later);
-        assert_eq!(relation(&[("blue", &[]), ("green", &[])], "blue", "green"), Relation::Later);
-        assert_eq!(relation(&[], "main", "develop"), Relation::Unknown);
-        assert_eq!(relation(&[], "v1", "1"), Relation::Same);
-    }
-
-    #[test]
-    fn between_names_each_version_once_also_where_an_end_is_unknown() {
-        let catalogue = catalogue(&[
-            ("1.0", &[]),
-            ("1.1", &["1.0"]),
-            ("1.2", &["1.1"]),
-            ("9.9", &["1.0"]),
-            ("1.3", &["1.2"]),
-        ]);
-        let between = |low: &str, high: &str| -> Vec<String> {
-            let (a, b) = (digest(low), digest(high));
-            let found = catalogue.between(&repository(), named(&a, low), named(&b, high));
-            found.into_iter().map(|release| release.version.clone()).collect()
-        };
-        assert_eq!(between("1.0", "1.2"), ["1.1", "1.2"]);
-        assert_eq!(between("1.3", "1.3"), [""; 0]);
-        assert_eq!(between("1.1.5", "2.0"), ["1.2", "1.3"]);
-    }
-
-    #[test]
-    fn the_same_release_again_is_nothing_new_and_another_one_is_a_conflict() {
-        let mut catalogue = catalogue(&[("v1.0", &[])]);
-        let check = |catalogue: &Catalogue, release: &Registration| match catalogue.check(release) {
-            Ok(added) => format!("{added:?}"),
-            Err(conflict) => conflict.differences.iter().map(|it| it.field).collect::<Vec<_>>().join(","),
-        };
-        let known = release("v1.0", &[]);
-        let with_change = Registration {
-            changes: vec![Change::parse("Fix: login", None).unwrap()],
-            ..Registration::named(repository(), "1.0")
-        };
-        let rebuilt = Registration { digests: vec![digest("v1.0"), digest("rebuilt")], ..known.clone() };
-        assert_eq!(check(&catalogue, &known), "Same");
-        assert_eq!(check(&catalogue, &with_change), "Extended");
-        assert_eq!(check(&catalogue, &rebuilt), "Extended");
-        assert_eq!(
-            check(&catalogue, &Registration { digests: vec![digest("other")], ..known.clone() }),
-            "digest"
-        );
-        assert_eq!(check(&catalogue, &Registration { version: "v1.1".into(), ..known.clone() }), "version");
-        assert_eq!(check(&catalogue, &release("v1.1", &[])), "New");
-        catalogue.add(&with_change, Time::from_ms(9));
-        let other = Registration { changes: vec![Change::parse("Fix: logout", None).unwrap()], ..known };
-        assert_eq!(check(&catalogue, &other), "changes");
-        assert_eq!(catalogue.of(&repository())[0].version, "v1.0");
-    }
-
-    #[test]
-    fn labels_link_an_image_to_the_release_that_they_name() {
-        let mut catalogue = Catalogue::default();
-        let of_git = Registration {
-            revision: Some("0123456789abcdef".into()),
-            ..Registration::named(repository(), "v1.0")
-        };
-        catalogue.add(&of_git, Time::from_ms(0));
-        let at = Time::from_ms(5);
-        let labels = |version, revision| Labels { version, revision, created_at: None };
-        catalogue.see(&repository(), digest("a"), &labels(None, Some("0123456")), at);
-        catalogue.see(&repository(), digest("b"), &labels(Some("1.0"), None), at);
-        catalogue.see(&repository(), digest("c"), &labels(Some("1.1"), None), at);
-        catalogue.see(&repository(), digest("d"), &labels(None, None), at);
-        let found = |name: &str| {
-            let digest = digest(name);
-            catalogue.line(&repository())?.with_digest(&digest).map(|release| release.version.clone())
-        };
-        assert_eq!(
-            ["a", "b", "c", "d"].map(found),
-            [Some("v1.0"), Some("v1.0"), Some("1.1"), None].map(|it| it.map(str::to_owned))
-        );
-    }
-
-    #[test]
-    fn an_image_moves_to_the_release_that_registers_it() {
-        let mut catalogue = Catalogue::default();
-        let inherited = Labels { version: Some("22.04"), ..Labels::default() };
-        catalogue.see(&repository(), digest("v1.0"), &inherited, Time::from_ms(1));
-        assert_eq!(catalogue.check(&release("v1.0", &[])), Ok(Added::New));
-        catalogue.add(&release("v1.0", &[]), Time::from_ms(2));
-        let digest = digest("v1.0");
-        let found = catalogue.line(&repository()).unwrap().with_digest(&digest).unwrap();
-        assert_eq!(found.version, "v1.0");
-        assert_eq!(catalogue.of(&repository())[0].digest(), None);
-    }
-
-    #[test]
-    fn what_an_image_contains_follows_its_line() {
-        let published = ["v2.14.20", "v3.0.12", "v3.1.0", "v3.0.13", "v3.1.1", "v3.2.0"];
-        let releases: Vec<(&str, &[&str])> = published.iter().map(|version| (*version, &[][..])).collect();
-        let catalogue = catalogue(&releases);
-        let line = catalogue.line(&repository()).unwrap();
-        let contains = |version: &str, carriers: &[&str]| {
-            let digest = digest(version);
-            line.contains(named(&digest, version), carriers)
-        };
-        let cases: [(&str, &[&str], Option<bool>); 9] = [
-            ("v3.0.13", &["v3.0.13", "v3.1.1"], Some(true)),
-            ("v3.0.12", &["v3.0.13", "v3.1.1"], Some(false)),
-            ("v3.1.0", &["v3.0.13", "v3.1.1"], Some(false)),
-            ("v3.2.0", &["v3.0.13", "v3.1.1"], Some(true)),
-            // Later by its number, and published before the fix: nobody knows.
-            ("v3.1.0", &["v3.0.13"], None),
-            ("v3.1.1", &["v3.0.13"], Some(true)),
-            ("v2.14.20", &["v3.0.13"], Some(false)),
-            ("v3.1.2", &["v3.1.1"], Some(true)),
-            ("main", &["v3.1.1"], None),
-        ];
-        for (version, carriers, expected) in cases {
-            assert_eq!(contains(version, carriers), expected, "{version} {carriers:?}");
-        }
-    }
-
-    #[test]
-    fn ancestry_says_what_an_image_contains() {
-        let catalogue =
-            catalogue(&[("1.0", &[]), ("1.1", &["1.0"]), ("2.0", &["1.0"]), ("2.1", &["2.0", "1.1"])]);
-        let line = catalogue.line(&repository()).unwrap();
-        let contains = |version: &str, carrier: &str| {
-            let digest = digest(version);
-            line.contains(named(&digest, version), &[carrier])
-        };
-        assert_eq!(contains("2.0", "1.1"), Some(false));
-        assert_eq!(contains("2.1", "1.1"), Some(true));
-        assert_eq!(contains("1.0", "1.1"), Some(false));
-    }
-
-    #[test]
-    fn the_latest_is_no_prerelease_unless_asked_for() {
-        let catalogue = catalogue(&[("1.0", &[]), ("1.2", &[]), ("1.1.9", &[]), ("2.0-rc.1", &[])]);
-        let line = catalogue.line(&repository()).unwrap();
-        assert_eq!(line.latest(false).unwrap().version, "1.2");
-        assert_eq!(line.latest(true).unwrap().version, "2.0-rc.1");
     }
 }

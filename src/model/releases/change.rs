@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::classify::classify;
 use super::kind::{ChangeKind, Rule};
 use super::references::{is_reference, references};
+use super::revert::own_request;
 
 /// Longest title that is kept, in bytes; a longer one is cut at a word and ends in `…`.
 pub const TITLE_BYTES_MAX: usize = 512;
@@ -73,8 +74,7 @@ impl Change {
             return None;
         }
         let (kind, rule) = classify(&line, section);
-        let found = references(&line);
-        let (pr, issue) = (found.prs.first().copied(), found.issues.first().copied());
+        let (pr, issue) = (own_request(&line), references(&line).issues.first().copied());
         Some(Self { kind, title, pr, issue, commit: None, author: None, rule: Some(rule) })
     }
 }
@@ -161,7 +161,7 @@ mod tests {
         check("Fix a leak (fixes #11) (#12, !13).", "Fix a leak (fixes #11)", Some(12), Some(11));
         check("Fix a leak (#12, !13)", "Fix a leak", Some(12), None);
         check("TSDB: Fix a leak. #12 #13", "TSDB: Fix a leak", Some(12), None);
-        check("Revert #12", "Revert #12", Some(12), None);
+        check("Revert #12", "Revert #12", None, None);
         check("fixes #12", "fixes #12", None, Some(12));
         check("(#12)", "(#12)", Some(12), None);
         check("Wait ...", "Wait ...", None, None);

@@ -22,6 +22,8 @@ pub struct Commit {
     pub merge: Option<Merge>,
     /// The hash of a commit that it takes back.
     pub reverts: Option<String>,
+    /// What its body says that it was picked from.
+    pub origin: Option<Origin>,
     /// The issue that its body says it closes.
     issue: Option<u64>,
     /// The request that its body names.
@@ -40,6 +42,15 @@ pub enum Merge {
     },
     /// A branch, a tag: nothing that anybody talks about.
     Other,
+}
+
+/// What a commit was picked from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A commit's hash, as `git cherry-pick -x` writes it.
+    Commit(String),
+    /// A request: `Backport of #12`.
+    Request(u64),
 }
 
 /// Beginnings of a body's lines that name requests and issues.
@@ -74,6 +85,7 @@ impl Commit {
             title: subject.trim().to_owned(),
             merge: None,
             reverts: body.lines().find_map(reverted),
+            origin: body.lines().find_map(origin),
             issue: None,
             pr: None,
             is_breaking: body.lines().any(is_breaking_footer),
@@ -148,7 +160,20 @@ fn is_trailer(line: &str) -> bool {
 
 /// `This reverts commit <hash>.`, as git writes it.
 fn reverted(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once("This reverts commit ")?;
+    hash_behind(line, "This reverts commit ")
+}
+
+/// `(cherry picked from commit <hash>)`, as git writes it, and `Backport of #12`, `Cherry-pick of #12` at a line's start.
+fn origin(line: &str) -> Option<Origin> {
+    let lower = line.trim_start().to_lowercase();
+    let is_pick = ["backport", "cherry-pick", "cherry pick"].iter().any(|word| lower.starts_with(word));
+    let request = || references(line).prs.first().copied().filter(|_| is_pick);
+    let commit = hash_behind(line, "cherry picked from commit ").map(Origin::Commit);
+    commit.or_else(|| request().map(Origin::Request))
+}
+
+fn hash_behind(line: &str, words: &str) -> Option<String> {
+    let (_, rest) = line.split_once(words)?;
     let hash: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
     matches!(hash.len(), 40 | 64).then_some(hash)
 }
@@ -198,6 +223,11 @@ mod tests {
         let body = format!("Revert \"a\"\n\nThis reverts commit {hash}, reversing\nchanges made to b.");
         assert_eq!(read(&body).reverts.as_deref(), Some(hash));
         assert_eq!(read("Revert\n\nThis reverts commit 0123.").reverts, None);
+        let picked = |line: &str| read(&format!("feat: a (#20)\n\nWords.\n{line}")).origin;
+        assert_eq!(picked(&format!("(cherry picked from commit {hash})")), Some(Origin::Commit(hash.into())));
+        assert_eq!(picked("Backport of #12"), Some(Origin::Request(12)));
+        assert_eq!(picked("Cherry-picked from https://forge.example/a/b/pull/12"), Some(Origin::Request(12)));
+        assert_eq!(picked("Unlike the backport of #12, this is whole."), None);
         for nothing in ["", "\n\n", "fixup! feat: a", "squash! a"] {
             assert_eq!(read(nothing).change(), None, "{nothing}");
         }

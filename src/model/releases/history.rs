@@ -5,16 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::change::{CHANGES_MAX, Change};
-use super::commit::{Commit, Merge};
+use super::change::{CHANGES_MAX, Change, cut};
+use super::commit::{Commit, Merge, Origin};
 use super::kind::{ChangeKind, Rule};
-use super::order::Number;
+use super::number::Number;
 
 /// Most parents that a release names.
 const PARENTS_MAX: usize = 64;
 
 /// Longest version, in characters.
 const VERSION_CHARS_MAX: usize = 128;
+
+/// Digits of a commit in a title.
+const COMMIT_CHARS: usize = 16;
 
 /// A tag and the commit that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +121,9 @@ impl History {
                 all.iter().any(|other| other.strip_prefix(version).is_some_and(|rest| rest.starts_with('.')))
             };
             versions.retain(|version| !moves(version));
-            versions.sort_by_cached_key(|version| (Number::parse(version), (*version).to_owned()));
+            versions.sort_by_cached_key(|version| {
+                (Number::parse(version).map(|number| number.in_lists()), (*version).to_owned())
+            });
             versions.dedup();
         }
         tagged
@@ -165,7 +170,7 @@ impl History {
                     let brought = requests.brought.get(place).map_or(&[][..], Vec::as_slice);
                     changes.extend(self.request(*place, brought));
                 }
-                (None, None) => changes.extend(commit.change()),
+                (None, None) => changes.extend(self.change(*place, &[])),
                 (None, Some(request)) => {
                     let speaks = |place: &&usize| self.commits[**place].is_typed();
                     let several = requests.brought[request].iter().filter(speaks).count() > 1;
@@ -178,9 +183,38 @@ impl History {
         changes
     }
 
+    /// The change of a commit, which names what it, or the only commit that it `brought`, was picked from: by its number,
+    /// where it has none of its own.
+    fn change(&self, place: usize, brought: &[usize]) -> Option<Change> {
+        let mut change = self.commits[place].change()?;
+        let of_parts = || if let [part] = brought { self.commits[*part].origin.as_ref() } else { None };
+        let (number, hash) = match self.commits[place].origin.as_ref().or_else(of_parts) {
+            None => return Some(change),
+            Some(Origin::Request(number)) => (Some(*number), None),
+            Some(Origin::Commit(hash)) => {
+                let original = self.find(hash).and_then(|original| self.commits[original].change());
+                (original.and_then(|original| original.pr), Some(hash))
+            }
+        };
+        match (change.pr, number) {
+            (None, _) => change.pr = number,
+            (Some(own), Some(number)) if own != number => {
+                change.title = cut(&format!("{} (cherry-pick #{number})", change.title));
+            }
+            (Some(_), Some(_)) => {}
+            (Some(_), None) if self.find(hash.map_or("", String::as_str)).is_none() => {}
+            (Some(_), None) => {
+                let hash: String =
+                    hash.into_iter().flat_map(|hash| hash.chars()).take(COMMIT_CHARS).collect();
+                change.title = cut(&format!("{} (cherry-pick of {hash})", change.title));
+            }
+        }
+        Some(change)
+    }
+
     /// A merged request. Its title may say less of its kind than its commits do.
     fn request(&self, place: usize, brought: &[usize]) -> Option<Change> {
-        let mut change = self.commits[place].change()?;
+        let mut change = self.change(place, brought)?;
         let parts: Vec<(&Commit, Change)> = brought
             .iter()
             .map(|part| &self.commits[*part])
@@ -420,6 +454,31 @@ mod tests {
         let again = format!("e: d: {}", reverts("c"));
         let lines = [&lines[..], &[&again]].concat();
         assert_eq!(told(&lines, &[("1.0", "a"), ("1.1", "e")], None)[1], "1.1 < 1.0: feat: d; fix: b");
+    }
+
+    #[test]
+    fn a_pick_names_what_it_was_picked_from() {
+        let from = |name: &str| format!("(cherry picked from commit {})", hash(name));
+        let lines = [
+            "a: : feat: a".to_owned(),
+            "x: a: fix: x (#10)".to_owned(),
+            format!("p: a: fix: x||{}", from("x")),
+            format!("q: p: fix: x (#20)||{}", from("x")),
+            "r: q: fix: x (#30)||Backport of #10".to_owned(),
+            format!("s: r: fix: a (#40)||{}", from("a")),
+            format!("t: s: fix: z (#50)||{}", from("elsewhere")),
+            format!("m: t: fix: x||{}", from("x")),
+            "n: t m: Merge pull request #60 from b||fix: x".to_owned(),
+        ];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let of_a: String = hash("a").chars().take(COMMIT_CHARS).collect();
+        assert_eq!(
+            told(&lines, &[("1.0", "a"), ("1.1", "n")], None)[1],
+            format!(
+                "1.1 < 1.0: fix: x (cherry-pick #10) #60; fix: z #50; fix: a (cherry-pick of {of_a}) #40; \
+                 fix: x (cherry-pick #10) #30; fix: x (cherry-pick #10) #20; fix: x #10"
+            )
+        );
     }
 
     #[test]

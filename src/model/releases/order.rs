@@ -1,8 +1,14 @@
-//! The numbers in versions, and what they say of the order of releases.
+//! The position of one release, seen from another.
+//!
+//! By the first of these that can tell: revision ancestry (`parents`), the version's number (`number.rs`), publishing order.
+//! When two releases have a common ancestor and neither contains the other they are incomparable, whatever their numbers.
+//! README.md has the rules, and what becomes of numbers that publishing contradicts.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use super::line::{Line, Named};
+use super::number::{Basis, Compared, Number};
 
 /// The position of one release, seen from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,80 +36,137 @@ impl Relation {
     }
 }
 
-/// A version's number: `v1.10.0-rc.2`, `2026.03.02`, `2026-03-02.1`, `release-1.2`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Number {
-    parts: Vec<u64>,
-    /// The pre-release, as semver writes it; empty for a release.
-    pre: String,
+/// An image or release, looked up.
+pub(super) struct Spot<'a> {
+    pub(super) place: Option<usize>,
+    /// It is that release: by its digest, or by its name where that release knows no image.
+    pub(super) is_itself: bool,
+    name: Option<&'a str>,
+    number: Option<Number>,
 }
 
-impl Number {
-    /// The number in `version`; nothing where it has none, as `latest` and `main` have not.
-    pub(crate) fn parse(version: &str) -> Option<Self> {
-        let start = version.find(|letter: char| letter.is_ascii_digit())?;
-        let is_prefix =
-            version[..start].bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_/.".contains(&byte));
-        let rest = version[start..].split('+').next()?;
-        if !is_prefix {
-            return None;
-        }
-        let is_date = rest.len() >= 8
-            && rest.split(['-', '.']).count() >= 3
-            && rest.bytes().take(4).all(|byte| byte.is_ascii_digit())
-            && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'.');
-        let (core, pre) = match rest.split_once('-') {
-            Some((core, pre)) if !is_date => (core, pre),
-            _ => (rest, ""),
+impl Line {
+    /// Looks up an image's place once, for several comparisons. The version that people see says more than a label: see
+    /// `questions::image`.
+    pub(super) fn spot<'a>(&self, image: Named<'a>) -> Spot<'a> {
+        let is_named = |&place: &usize| {
+            image.version.is_none_or(|version| key(version) == key(&self.releases[place].version))
         };
-        let parts: Option<Vec<u64>> = core.split(['.', '-']).map(|part| part.parse().ok()).collect();
-        semver::Prerelease::new(pre).ok()?;
-        parts.map(|parts| Self { parts, pre: pre.to_owned() })
+        let own = self.by_digest.get(image.digest).copied().filter(is_named);
+        let by_version = || image.version.and_then(|version| self.place_of_version(version));
+        let place = own.or_else(by_version);
+        let is_itself = place.is_some_and(|place| own.is_some() || self.releases[place].digest().is_none());
+        // Of a release the number is known already.
+        let number = image.version.filter(|_| place.is_none()).and_then(Number::parse);
+        Spot { place, is_itself, name: image.version.map(key), number }
     }
 
-    /// Whether it comes before a release of the same number.
-    pub(crate) fn is_prerelease(&self) -> bool {
-        !self.pre.is_empty()
+    pub(super) fn spot_of(&self, place: usize) -> Spot<'_> {
+        Spot {
+            place: Some(place),
+            is_itself: true,
+            name: Some(key(&self.releases[place].version)),
+            number: None,
+        }
     }
 
-    /// Whether both belong to one line of maintenance: the same first two parts.
-    pub(crate) fn is_in_line_of(&self, other: &Self) -> bool {
-        self.part(0) == other.part(0) && self.part(1) == other.part(1)
+    /// The position of `to`, seen from `from`.
+    pub(super) fn relation(&self, from: Named<'_>, to: Named<'_>) -> Relation {
+        if from.digest == to.digest && from.version == to.version {
+            return Relation::Same;
+        }
+        self.relation_of(&self.spot(from), &self.spot(to))
     }
 
-    fn part(&self, place: usize) -> u64 {
-        self.parts.get(place).copied().unwrap_or(0)
+    /// The position of one version, seen from another.
+    pub fn relation_of_versions(&self, from: &str, to: &str) -> Relation {
+        let spot = |version| {
+            let place = self.place_of_version(version);
+            Spot { place, is_itself: false, name: Some(key(version)), number: Number::parse(version) }
+        };
+        self.relation_of(&spot(from), &spot(to))
     }
-}
 
-impl Ord for Number {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let width = self.parts.len().max(other.parts.len());
-        let core = (0..width).map(|place| self.part(place).cmp(&other.part(place)));
-        let core = core.fold(Ordering::Equal, Ordering::then);
-        // A pre-release comes before its release.
-        core.then_with(|| match (self.is_prerelease(), other.is_prerelease()) {
-            (false, false) => Ordering::Equal,
-            (false, true) => Ordering::Greater,
-            (true, false) => Ordering::Less,
-            (true, true) => {
-                semver::Prerelease::new(&self.pre).ok().cmp(&semver::Prerelease::new(&other.pre).ok())
+    pub(super) fn relation_of(&self, from: &Spot<'_>, to: &Spot<'_>) -> Relation {
+        let places = from.place.zip(to.place);
+        let is_version =
+            self.number(from).is_some() || places.is_some_and(|(from, _)| self.releases[from].is_registered);
+        if from.name.is_some() && from.name == to.name && is_version {
+            return Relation::Same;
+        }
+        if let Some((from, to)) = places {
+            match self.by_ancestry(from, to) {
+                Relation::Unknown => {}
+                known => return known,
             }
-        })
+        }
+        let published = self.published(from).zip(self.published(to)).map(|(from, to)| from.cmp(&to));
+        match self.compared(from, to) {
+            Some(Compared::Apart(number, basis)) => {
+                let is_backport = basis == Basis::Core && !self.is_one_line(from, to);
+                let is_told = basis == Basis::Phase || is_backport || self.made(from, to) == Some(number);
+                let is_contradicted = published.is_some_and(|published| published != number);
+                if is_contradicted && !is_told { Relation::Unknown } else { Relation::of(number) }
+            }
+            Some(Compared::Variants) => Relation::Incomparable,
+            Some(Compared::Equal | Compared::Unknown) | None => {
+                published.map_or(Relation::Unknown, Relation::of)
+            }
+        }
     }
-}
 
-impl PartialEq for Number {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
+    pub(super) fn number<'a>(&'a self, spot: &'a Spot<'_>) -> Option<&'a Number> {
+        spot.number.as_ref().or_else(|| self.numbers[spot.place?].as_ref())
     }
-}
 
-impl Eq for Number {}
+    /// What the numbers of both say of each other, where both have one.
+    pub(super) fn compared(&self, from: &Spot<'_>, to: &Spot<'_>) -> Option<Compared> {
+        Some(self.number(from)?.compare(self.number(to)?))
+    }
 
-impl PartialOrd for Number {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+    /// Its place in the publishing order. When images were first seen says nothing of when they were published.
+    pub(super) fn published(&self, spot: &Spot<'_>) -> Option<usize> {
+        spot.place.filter(|&place| spot.is_itself && self.releases[place].is_registered)
+    }
+
+    fn is_one_line(&self, from: &Spot<'_>, to: &Spot<'_>) -> bool {
+        self.number(from).zip(self.number(to)).is_some_and(|(from, to)| from.is_in_line_of(to))
+    }
+
+    /// The order in which both were made, where both say it.
+    fn made(&self, from: &Spot<'_>, to: &Spot<'_>) -> Option<Ordering> {
+        let at = |spot: &Spot<'_>| self.releases[spot.place?].created_at;
+        Some(at(from)?.cmp(&at(to)?))
+    }
+
+    pub(super) fn by_ancestry(&self, from: usize, to: usize) -> Relation {
+        if from == to {
+            return Relation::Same;
+        }
+        if !self.has_ancestry {
+            return Relation::Unknown;
+        }
+        let (above, below) = (self.ancestors(from), self.ancestors(to));
+        if below.contains(&from) {
+            Relation::Later
+        } else if above.contains(&to) {
+            Relation::Earlier
+        } else if above.intersection(&below).next().is_some() {
+            Relation::Incomparable
+        } else {
+            Relation::Unknown
+        }
+    }
+
+    /// `place` and everything it was built upon.
+    pub(super) fn ancestors(&self, place: usize) -> BTreeSet<usize> {
+        let mut seen = BTreeSet::from([place]);
+        let mut next = vec![place];
+        while let Some(place) = next.pop() {
+            let parents = self.releases[place].parents.iter().filter_map(|name| self.by_name.get(key(name)));
+            next.extend(parents.copied().filter(|&parent| seen.insert(parent)));
+        }
+        seen
     }
 }
 
@@ -119,43 +182,11 @@ pub(super) fn key(version: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn by_number(a: &str, b: &str) -> Option<Ordering> {
-        Some(Number::parse(a)?.cmp(&Number::parse(b)?))
-    }
-
-    #[test]
-    fn numbers_tell_the_order_of_versions() {
-        let rising: [&[&str]; 5] = [
-            &["v1.9.2", "v1.10.0-alpha", "v1.10.0-rc.1", "v1.10.0-rc.2", "v1.10.0-rc.11", "v1.10.0", "v2"],
-            &["2026.03.02", "2026.03.10", "2026.11.01"],
-            &["2026-03-02", "2026-03-02.1", "2026-11-01"],
-            &["release-1.2", "release-1.10"],
-            &["1.0.0", "v1.0.1+build.7"],
-        ];
-        for line in rising {
-            for pair in line.windows(2) {
-                assert_eq!(by_number(pair[0], pair[1]), Some(Ordering::Less), "{pair:?}");
-                assert_eq!(by_number(pair[1], pair[0]), Some(Ordering::Greater), "{pair:?}");
-            }
-        }
-        for (a, b) in [("main", "develop"), ("v1", "latest"), ("1.x", "1.2")] {
-            assert_eq!(by_number(a, b), None, "{a} {b}");
-        }
-    }
-
     #[test]
     fn a_leading_v_makes_no_other_version() {
         for (version, expected) in [("v2.3.1", "2.3.1"), ("2.3.1", "2.3.1"), ("vnext", "vnext"), ("V2", "2")]
         {
             assert_eq!(key(version), expected);
         }
-    }
-
-    #[test]
-    fn a_line_of_maintenance_shares_its_first_two_parts() {
-        let line = |a: &str, b: &str| Number::parse(a).unwrap().is_in_line_of(&Number::parse(b).unwrap());
-        assert!(line("v3.0.13", "3.0.14"));
-        assert!(!line("v3.0.13", "v3.1.0"));
-        assert!(line("v2", "2.0.1"));
     }
 }

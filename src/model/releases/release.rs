@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
+use super::number::Number;
 use super::order::key;
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
@@ -54,6 +55,29 @@ pub struct Labels<'a> {
     pub revision: Option<&'a str>,
     /// `created`
     pub created_at: Option<Time>,
+}
+
+/// Digits of a revision in the name of a release that only labels tell of.
+const REVISION_CHARS: usize = 7;
+
+impl Labels<'_> {
+    /// Whether they may name a release: one that always says `main` needs a revision beside it.
+    pub(super) fn may_name(&self) -> bool {
+        self.name(|_| true).is_some()
+    }
+
+    /// The name of the release that they tell of: its version, and its revision where the version is no number or not
+    /// free.
+    pub(super) fn name(&self, is_free: impl Fn(&str) -> bool) -> Option<String> {
+        let version = self.version?;
+        let is_number = Number::parse(version).is_some();
+        if is_number && is_free(version) {
+            return Some(version.to_owned());
+        }
+        let revision: String = self.revision?.chars().take(REVISION_CHARS).collect();
+        // Behind a number it is marked as `git describe` does: it is none itself, whatever its digits.
+        Some(format!("{version}-{}{revision}", if is_number { "g" } else { "" }))
+    }
 }
 
 /// The effect of registering a release.

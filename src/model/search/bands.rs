@@ -72,8 +72,9 @@ fn is_sure(query: &Query, best: &Seen, seen: &[Seen], hits: &[Vec<usize>]) -> bo
         .sum();
     let words = answers().filter(|(unit, _)| counts(unit.kind)).count();
     let together = best.nearness >= SURE_NEARNESS || best.share >= SURE_SHARE;
-    let has_rival = hits[1..].iter().any(|hit| rivals(seen[hit[0]].score, best.score));
-    let alone = !has_rival || best.share >= WHOLE_TITLE;
+    let mut rivals = hits[1..].iter().map(|hit| &seen[hit[0]]).filter(|it| rivals(it.score, best.score));
+    // Who says the whole title means it, unless another change has the same.
+    let alone = rivals.all(|rival| best.share >= WHOLE_TITLE && rival.share < WHOLE_TITLE);
     let enough = match words {
         0 => best.share >= WHOLE_TITLE,
         1 => {

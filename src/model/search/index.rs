@@ -1,22 +1,20 @@
 //! The index: every change once, with the places where it stands, and the words that lead to it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::found::{Place, Text};
+use super::picks::{Pick, Reading};
 use super::stems::stem;
 use super::stop::{self, Class};
-use super::words::{self, Token, tokens};
+use super::words::{Token, tokens};
 use crate::model::oci::Repository;
 
 pub(super) type DocumentId = u32;
 pub(super) type WordId = u32;
 pub(super) type TermId = u32;
 
-/// Begins of a note, at the end of a title, about where the change comes from.
-const PICKED: [&str; 4] = ["cherry", "backport", "release-", "picked"];
 /// Words of a title that are indexed. The longest titles of real projects have about 80.
 const WORDS_MAX: usize = 128;
 
@@ -69,7 +67,10 @@ pub(super) struct Document {
     pub(super) key: Key,
     /// The words of the title in order.
     pub(super) words: Box<[WordId]>,
-    mentions: Box<[u64]>,
+    /// The numbers that the title names.
+    pub(super) mentions: Box<[u64]>,
+    /// What its title says that it was picked from.
+    pub(super) pick: Option<Pick>,
     pub(super) places: Vec<Standing>,
 }
 
@@ -156,6 +157,11 @@ impl Index {
         self.keys.range(first..=last).map(|(_, &document)| document)
     }
 
+    /// The document of a repository with this title and this number.
+    pub(super) fn of_key(&self, key: Key) -> Option<DocumentId> {
+        self.keys.get(&key).copied()
+    }
+
     /// The documents that this number names in this way.
     pub(super) fn of_number(&self, number: u64, naming: Naming) -> impl Iterator<Item = DocumentId> {
         self.numbers.range((number, naming, 0)..=(number, naming, u32::MAX)).map(|&(_, _, document)| document)
@@ -183,7 +189,8 @@ impl Index {
     /// The document of this change, made if it is new.
     fn document(&mut self, repository: u32, change: &Text<'_>) -> DocumentId {
         let tokens = tokens(change.title);
-        let key = Key { repository, title: title_key(change.title), pr: change.pr };
+        let Reading { title, pick } = Reading::of(change.title);
+        let key = Key { repository, title, pr: change.pr };
         if let Some(&known) = self.keys.get(&key) {
             return known;
         }
@@ -194,7 +201,7 @@ impl Index {
             _ => None,
         });
         let mentions: Box<[u64]> = mentions.collect();
-        let document = Document { repository, key, words, mentions, places: Vec::new() };
+        let document = Document { repository, key, words, mentions, pick, places: Vec::new() };
         let id = self.free.pop().unwrap_or(self.documents.len() as DocumentId);
         for term in self.terms(&document) {
             let posting = &mut self.postings[term as usize];
@@ -309,7 +316,7 @@ pub(super) fn commit_key(commit: &str) -> Option<u64> {
     Some(value << (4 * (16 - digits.len())))
 }
 
-fn word_of(token: &Token) -> Option<String> {
+pub(super) fn word_of(token: &Token) -> Option<String> {
     match token {
         Token::Word(text)
         | Token::Whole(text, _)
@@ -327,50 +334,4 @@ fn words_of(token: &Token) -> impl Iterator<Item = String> {
         _ => None,
     };
     word_of(token).into_iter().chain(scheme)
-}
-
-/// A hash of what is the same in every writing of a title: `fix(ui): menu (#12) (cherry-pick 3.1)` is `fix: menu`.
-fn title_key(title: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for word in tokens(&undecorated(title)).iter().filter_map(word_of) {
-        word.hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-/// A title without what says where it was picked from or for, or which number it had.
-fn undecorated(title: &str) -> String {
-    let mut kept = title.trim();
-    for mark in [" - ", " for ", " to ", " on ", " in "] {
-        // `bump x to 1.2` is another change than `bump x to 1.3`.
-        if let Some((before, after)) = kept.rsplit_once(mark)
-            && (is_picked(after) || (mark == " - " && is_decoration(after)))
-        {
-            kept = before.trim_end();
-        }
-    }
-    // Brackets anywhere in the title; an unclosed bracket is part of the title.
-    let mut text = String::new();
-    while let Some(open) = kept.find(['(', '[']) {
-        let Some(close) = kept[open..].find([')', ']']) else { break };
-        text.push_str(&kept[..open]);
-        let inside = &kept[open + 1..open + close];
-        if !is_decoration(inside) {
-            text.push_str(&kept[open..=open + close]);
-        }
-        kept = &kept[open + close + 1..];
-    }
-    text + kept
-}
-
-/// Whether this is about the way of a change into a release, and not about the change.
-fn is_decoration(text: &str) -> bool {
-    let text = text.trim();
-    let is_number = text.strip_prefix('#').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-    is_number || words::version(text).is_some() || is_picked(text)
-}
-
-fn is_picked(text: &str) -> bool {
-    let text = text.trim().to_lowercase();
-    PICKED.iter().any(|mark| text.starts_with(mark))
 }

@@ -14,7 +14,9 @@ mod bands;
 mod candidates;
 mod expand;
 mod found;
+mod identity;
 mod index;
+mod picks;
 mod query;
 mod ranking;
 mod seen;
@@ -28,4 +30,5 @@ mod tests;
 
 pub use found::{Band, Found, Hit, Matched, Place, Text, Way};
 pub use index::Index;
+pub(super) use picks::is_same_title;
 pub(super) use words::version;

@@ -3,6 +3,7 @@
 use super::bands;
 use super::expand::Meaning;
 use super::found::{Found, Hit, Matched, Way};
+use super::identity::Identity;
 use super::index::{Document, DocumentId, Index};
 use super::query::{Kind, Query, Span};
 use super::seen::{Answer, Seen, quality};
@@ -30,7 +31,7 @@ impl Index {
             .collect();
         // The older document first where the score decides nothing.
         seen.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
-        let hits = self.gather(&query, &seen);
+        let hits = self.gather(&seen);
         let band = bands::band(&query, &seen, &hits);
         let hits = hits.iter().take(limit).map(|hit| self.tell(&query, &seen[hit[0]], hit, &seen)).collect();
         Found { band, hits }
@@ -98,11 +99,11 @@ impl Index {
     }
 
     /// Documents of one change, as places in `seen`: best first, and within each the best first.
-    fn gather(&self, query: &Query, seen: &[Seen]) -> Vec<Vec<usize>> {
+    fn gather(&self, seen: &[Seen]) -> Vec<Vec<usize>> {
+        let identities: Vec<Identity> = seen.iter().map(|one| self.identity(one.document)).collect();
         let mut hits: Vec<Vec<usize>> = Vec::new();
-        for (place, one) in seen.iter().enumerate() {
-            let same = |other: &usize| self.is_same(query, one, &seen[*other]);
-            match hits.iter_mut().find(|hit| hit.iter().any(same)) {
+        for (place, identity) in identities.iter().enumerate() {
+            match hits.iter_mut().find(|hit| hit.iter().any(|other| identities[*other].is(identity))) {
                 Some(hit) => hit.push(place),
                 None => hits.push(vec![place]),
             }
@@ -110,36 +111,11 @@ impl Index {
         hits
     }
 
-    /// One change: the same title, the same pull request, or named in the same way by the number that is asked for.
-    fn is_same(&self, query: &Query, one: &Seen, other: &Seen) -> bool {
-        let key = |seen: &Seen| self.documents[seen.document as usize].key;
-        let (a, b) = (key(one), key(other));
-        let named = |unit: usize| match (&one.answers[unit], &other.answers[unit]) {
-            (Some(a), Some(b)) => query.units[unit].kind == Kind::Identity && a.quality == b.quality,
-            _ => false,
-        };
-        let same_number = a.pr.is_some() && a.pr == b.pr;
-        // A product may live in several repositories: the same request under the same title is one change there, too.
-        let copied = same_number && a.title == b.title;
-        copied
-            || a.repository == b.repository
-                && (a.title == b.title || same_number || (0..query.units.len()).any(named))
-    }
-
     fn tell(&self, query: &Query, best: &Seen, hit: &[usize], seen: &[Seen]) -> Hit {
-        let mut documents: Vec<DocumentId> = hit.iter().map(|&place| seen[place].document).collect();
-        let key = self.documents[best.document as usize].key;
-        documents.extend(self.of_title(key));
-        let numbered =
-            key.pr.into_iter().flat_map(|pr| self.of_number(pr, super::index::Naming::PullRequest));
-        documents.extend(numbered.filter(|&id| self.documents[id as usize].repository == key.repository));
-        let mut places = Vec::new();
-        for (at, id) in documents.iter().enumerate() {
-            if !documents[..at].contains(id) {
-                let document = &self.documents[*id as usize];
-                places.extend(document.places.iter().map(|standing| self.place(standing)));
-            }
-        }
+        let hit = hit.iter().map(|&place| seen[place].document);
+        let documents = self.documents_of(best.document, hit);
+        let standings = documents.iter().flat_map(|id| &self.documents[*id as usize].places);
+        let places = standings.map(|standing| self.place(standing)).collect();
         let words = &self.documents[best.document as usize].words;
         let found = |at: usize| self.surfaces[words[at] as usize].text.to_string();
         let mut matched = Vec::new();

@@ -7,6 +7,8 @@ mod clock;
 mod form;
 mod histories;
 mod identity;
+mod labels;
+mod order;
 mod properties;
 mod sightings;
 mod story;

@@ -1,0 +1,86 @@
+//! Where something stands that releases of a repository carry, by what its service runs and ran.
+
+use super::image::{ordered_version, tag};
+use super::service::ServiceAt;
+use super::states::{Phase, Standing};
+use super::taken_back::TakenBack;
+use crate::model::deployments::past::Outcome;
+use crate::model::deployments::rollout::Rollout;
+use crate::model::releases::Named;
+
+/// The standing of what some releases carry in one service.
+pub(super) struct Stands<'a> {
+    pub(super) standing: Standing,
+    /// The deployment that brought it, or took it away: the first of the stretch, up to now, in which nothing changed for it.
+    pub(super) opened: &'a Rollout,
+    /// The first deployment that had it.
+    pub(super) first: Option<&'a Rollout>,
+    /// It is in what runs.
+    pub(super) is_in: bool,
+}
+
+impl Stands<'_> {
+    /// Whether `opened` tells since when it stands so.
+    pub(super) fn has_since(&self) -> bool {
+        match self.standing {
+            Standing::Live | Standing::RollingOut => self.is_in,
+            Standing::RolledBack => true,
+            Standing::PartlyLive | Standing::NotLive | Standing::NoSuchChange | Standing::Unknown => false,
+        }
+    }
+}
+
+/// The standing of what the releases `carriers`, by version, carry. Live is what is certain: the image that runs contains
+/// it, it has settled, and no image beside it may lack it.
+pub(super) fn stands<'a>(
+    asked: &'a ServiceAt<'_>,
+    carriers: &[&str],
+    taken_back: &TakenBack<'_>,
+) -> Option<Stands<'a>> {
+    let (state, repository) = (asked.state, asked.repository);
+    let current = asked.service.current()?;
+    let line = state.catalogue().line(repository)?;
+    let contains = |rollout: &Rollout| {
+        let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
+        let image = Named { digest: &rollout.digest, version: version.as_deref() };
+        if line.contains(image, carriers)? { taken_back.leaves(line, image) } else { Some(false) }
+    };
+    let replaced = asked.service.past().filter(|past| past.outcome == Outcome::Replaced);
+    let mut ran: Vec<&Rollout> = replaced.map(|past| &past.rollout).collect();
+    ran.push(&current.rollout);
+    let now_in = contains(&current.rollout);
+    let since = ran.iter().rposition(|rollout| contains(rollout) != now_in).map_or(0, |place| place + 1);
+    let first = ran.iter().copied().find(|rollout| contains(rollout) == Some(true));
+    let is_new = since + 1 == ran.len();
+    let standing = match (now_in, beside(asked, |rollout| contains(rollout), now_in)) {
+        (Some(true), Some(_)) => Standing::PartlyLive,
+        (Some(true), None) if is_new && asked.phase(current) == Phase::RollingOut => Standing::RollingOut,
+        (Some(true), None) => Standing::Live,
+        (Some(false) | None, Some(standing)) => standing,
+        (Some(false), None) if first.is_some() => Standing::RolledBack,
+        (Some(false), None) => Standing::NotLive,
+        (None, None) => Standing::Unknown,
+    };
+    Some(Stands { standing, opened: ran[since], first, is_in: now_in == Some(true) })
+}
+
+/// The standing by an image that runs beside the current one: where that has it, one that may lack it, and where not, one
+/// that has it.
+fn beside(
+    asked: &ServiceAt<'_>,
+    contains: impl Fn(&Rollout) -> Option<bool>,
+    now_in: Option<bool>,
+) -> Option<Standing> {
+    let settle = asked.state.rules().settle;
+    let candidates = asked.service.candidates(asked.now, settle);
+    let differing = candidates.filter(|candidate| {
+        let has_it = contains(&candidate.rollout) == Some(true);
+        has_it != (now_in == Some(true))
+    });
+    let standings = differing.filter_map(|candidate| match candidate.outcome(asked.now, settle) {
+        Some(Outcome::Mixed) => Some(Standing::PartlyLive),
+        None => Some(Standing::RollingOut),
+        Some(Outcome::Aborted | Outcome::Replaced) => None,
+    });
+    standings.last()
+}

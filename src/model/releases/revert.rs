@@ -1,0 +1,104 @@
+//! Titles of changes that take another one back: `Revert "Fix a leak (#12)" (#34)`.
+
+use super::references::{is_reference, references};
+
+/// Words with which such a title begins.
+const REVERT: [&str; 4] = ["revert", "reverts", "reverted", "backout"];
+/// Words with which one begins that brings it again.
+const AGAIN: [&str; 4] = ["reapply", "reland", "unrevert", "re-apply"];
+
+/// What a title says of a change that it takes back, or brings again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revert<'a> {
+    /// That change's title, as it is quoted, or what stands in its place.
+    pub title: &'a str,
+    /// Its number.
+    pub pr: Option<u64>,
+    /// It is brought again.
+    pub is_again: bool,
+}
+
+/// Reads a title; nothing where it takes nothing back.
+fn revert(title: &str) -> Option<Revert<'_>> {
+    let title = title.trim();
+    // Most titles are nothing of this.
+    if !title.starts_with(['r', 'R', 'b', 'B', 'u', 'U']) {
+        return None;
+    }
+    let (first, rest) = title.split_once([' ', ':', '('])?;
+    let first = first.to_ascii_lowercase();
+    let is_again = AGAIN.contains(&first.as_str());
+    if !is_again && !REVERT.contains(&first.as_str()) {
+        return None;
+    }
+    let quoted = rest.split_once(QUOTES).and_then(|(_, inside)| inside.rsplit_once(QUOTES));
+    let title = quoted.map_or_else(|| without_own(rest), |(inside, _)| inside);
+    let title = title.trim_matches([' ', ':']);
+    Some(Revert { title, pr: own_request(title), is_again })
+}
+
+/// All that a title takes back or brings again: `Revert "Revert "Fix a leak""` does one with each.
+pub fn reverts(title: &str) -> impl Iterator<Item = Revert<'_>> {
+    std::iter::successors(revert(title), |outer| {
+        let inner = revert(outer.title)?;
+        Some(Revert { is_again: outer.is_again == inner.is_again, ..inner })
+    })
+}
+
+const QUOTES: [char; 5] = ['"', '“', '”', '«', '»'];
+
+/// The number of a change's own request, by its title. A title that takes another change back names that one first.
+pub fn own_request(title: &str) -> Option<u64> {
+    let prs = |text: &str| references(text).prs;
+    if revert(title).is_none() {
+        return prs(title).first().copied();
+    }
+    prs(&title[without_own(title).len()..]).last().copied()
+}
+
+/// The title without the request that stands in brackets at its end, outside of what it quotes.
+fn without_own(title: &str) -> &str {
+    let trimmed = title.trim_end();
+    let own = trimmed.strip_suffix(')').and_then(|open| open.rsplit_once('('));
+    match own {
+        Some((rest, group)) if is_reference(group) => rest,
+        _ => title,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_say_what_they_take_back_and_which_number_is_their_own() {
+        let cases: [(&str, Option<(&str, Option<u64>, bool)>, Option<u64>); 11] = [
+            ("Fix a leak (#12)", None, Some(12)),
+            ("Revert \"Fix a leak (#12)\" (#34)", Some(("Fix a leak (#12)", Some(12), false)), Some(34)),
+            ("Revert \"Fix a leak (#12)\"", Some(("Fix a leak (#12)", Some(12), false)), None),
+            ("revert: Fix a leak (#34)", Some(("Fix a leak", None, false)), Some(34)),
+            ("Revert #12 (#34)", Some(("#12", Some(12), false)), Some(34)),
+            ("Revert #12", Some(("#12", Some(12), false)), None),
+            ("Reapply \"Fix a leak (#12)\" (#34)", Some(("Fix a leak (#12)", Some(12), true)), Some(34)),
+            (
+                "Revert \"Revert \"Fix a leak (#12)\"\" (#34)",
+                Some(("Fix a leak (#12)", Some(12), true)),
+                Some(34),
+            ),
+            (
+                "Reapply \"Revert \"Fix a leak (#12)\"\" (#34)",
+                Some(("Fix a leak (#12)", Some(12), false)),
+                Some(34),
+            ),
+            ("Reverting is hard (#12)", None, Some(12)),
+            ("Revert", None, None),
+        ];
+        for (title, expected, own) in cases {
+            let found = reverts(title).last().map(|found| (found.title, found.pr, found.is_again));
+            assert_eq!((found, own_request(title)), (expected, own), "{title}");
+        }
+        let both = reverts("Revert \"Revert \"Fix a leak (#12)\" (#34)\" (#56)");
+        let both: Vec<_> = both.map(|found| (found.pr, found.is_again)).collect();
+        assert_eq!(both, [(Some(34), false), (Some(12), true)]);
+    }
+}
