@@ -70,9 +70,12 @@ fn without_own(title: &str) -> &str {
 mod tests {
     use super::*;
 
+    /// A title, what it takes back or brings again, and its own number.
+    type Case<'a> = (&'a str, Option<(&'a str, Option<u64>, bool)>, Option<u64>);
+
     #[test]
     fn titles_say_what_they_take_back_and_which_number_is_their_own() {
-        let cases: [(&str, Option<(&str, Option<u64>, bool)>, Option<u64>); 11] = [
+        let cases: [Case<'_>; 11] = [
             ("Fix a leak (#12)", None, Some(12)),
             ("Revert \"Fix a leak (#12)\" (#34)", Some(("Fix a leak (#12)", Some(12), false)), Some(34)),
             ("Revert \"Fix a leak (#12)\"", Some(("Fix a leak (#12)", Some(12), false)), None),
