@@ -3,6 +3,7 @@
 mod bar;
 mod bounds;
 mod clock;
+mod content;
 mod form;
 mod histories;
 mod properties;
