@@ -9,3 +9,4 @@ mod histories;
 mod properties;
 mod sightings;
 mod story;
+mod world;

@@ -1,0 +1,158 @@
+//! Folds a history, and asks on the way as people would ask at that time.
+
+use std::collections::BTreeMap;
+
+use super::claims::{Claim, Claims};
+use super::dice::Dice;
+use super::history::{History, Service, title};
+use super::light::parts;
+use super::score::{Score, compare, number};
+use crate::model::deployments::{Rules, State};
+use crate::model::questions::{self, Finder};
+use crate::model::time::{Span, Time};
+use crate::wire::{Phase, Replayed, Standing};
+
+/// What came of a history.
+pub(super) struct Asked {
+    pub(super) score: Score,
+    pub(super) claims: Claims,
+    /// Mistakes, a line each.
+    pub(super) errors: Vec<String>,
+}
+
+/// How often a history is asked, beside the middles of its canaries.
+const INSTANTS: usize = 90;
+
+impl History {
+    /// Folds it and asks.
+    pub(super) fn ask(&self) -> Asked {
+        let mut state = State::new(Rules::default());
+        state.set_catalogue(self.catalogue());
+        let mut finder = Finder::default();
+        finder.follow(state.catalogue());
+        let mut score = Score { histories: 1, ..Score::default() };
+        let mut errors = Vec::new();
+        let mut claims: Vec<Vec<Claim>> = self.services.iter().map(|_| Vec::new()).collect();
+        let mut dice = Dice::new(self.seed, "questions");
+        let mut observations = self.observations.iter().peekable();
+        for at in self.instants(&mut dice) {
+            while let Some(observation) = observations.next_if(|observation| observation.at <= at) {
+                state.observe(observation);
+            }
+            for (service, claims) in self.services.iter().zip(&mut claims) {
+                let told = questions::replayed(&state, &service.environment, at);
+                self.ask_one(service, &told, at, &mut score, claims, &mut errors);
+                if self.is_catalogued && dice.chance(25) {
+                    let place = dice.roll(service.images.len());
+                    self.verify(service, &state, &finder, place, at, &mut score, &mut errors);
+                }
+            }
+        }
+        observations.for_each(|observation| state.observe(observation));
+        let mut all = Claims::default();
+        for (service, claims) in self.services.iter().zip(&claims) {
+            let told = questions::replayed(&state, &service.environment, self.end);
+            compare(self, service, told.services.get(&service.repository), &mut score, &mut errors);
+            all.add(self.family, self.seed, service, claims);
+        }
+        Asked { score, claims: all, errors }
+    }
+
+    /// Times to ask at, some soon after changes, all of them in the order of time.
+    fn instants(&self, dice: &mut Dice) -> Vec<Time> {
+        let whole = self.end.since(self.start).ms();
+        let mut instants: Vec<Time> = (0..INSTANTS)
+            .map(|_| {
+                self.start + Span::from_ms(i64::try_from(dice.roll(usize::try_from(whole).unwrap())).unwrap())
+            })
+            .collect();
+        for service in &self.services {
+            for change in &service.truth.changes {
+                instants.extend((0..4).map(|_| change.started_at + dice.hours(0, 6)));
+                instants.push(change.started_at + dice.seconds(600, 3000));
+            }
+            instants.extend(parts(service).map(|(at, _)| at));
+        }
+        instants.retain(|at| *at <= self.end);
+        instants.sort();
+        instants
+    }
+
+    fn ask_one(
+        &self,
+        service: &Service,
+        told: &Replayed,
+        at: Time,
+        score: &mut Score,
+        claims: &mut Vec<Claim>,
+        errors: &mut Vec<String>,
+    ) {
+        let image = told.services.get(&service.repository).and_then(|told| told.current.as_ref());
+        let claimed = image.and_then(|image| number(service, image.digest));
+        let named =
+            |place: Option<usize>| place.map_or("nothing", |place| service.images[place].version.as_str());
+        let (family, seed) = (self.family, self.seed);
+        let state = image.map_or("", |image| image.state.as_str());
+        claims.extend(image.map(|image| Claim::new(service, image, at)));
+        if let Some(change) = service.truth.settled(at) {
+            let is_right = claimed == Some(change.image);
+            score.current += 1;
+            score.current_right += usize::from(is_right);
+            if !is_right {
+                let (runs, told) = (named(Some(change.image)), named(claimed));
+                errors.push(format!(
+                    "{family:?} {seed} {} at {at} runs {runs}, told {told} {state}",
+                    service.environment
+                ));
+            }
+        }
+        for (_, rest) in parts(service).filter(|(middle, _)| *middle == at) {
+            let is_mixed = image.is_some_and(|image| image.state == Phase::Mixed);
+            let is_right = claimed == Some(rest) || is_mixed;
+            score.parts += 1;
+            score.parts_right += usize::from(is_right);
+            if !is_right {
+                let told = named(claimed);
+                errors.push(format!(
+                    "{family:?} {seed} {} at {at} a part, told {told} {state}",
+                    service.environment
+                ));
+            }
+        }
+    }
+
+    /// Asks whether the change of the image at `place` is live.
+    #[expect(clippy::too_many_arguments)]
+    fn verify(
+        &self,
+        service: &Service,
+        state: &State,
+        finder: &Finder,
+        place: usize,
+        at: Time,
+        score: &mut Score,
+        errors: &mut Vec<String>,
+    ) {
+        if !service.images[place].is_released {
+            return;
+        }
+        let query = format!("Mend the {}", title(place));
+        let found = finder.find(&query, |repository| *repository == service.repository, 5);
+        let answer = questions::verify(state, &service.environment, &query, &found, at).answer;
+        let truth = &service.truth;
+        let last = truth.whole().filter(|change| change.started_at <= at).next_back();
+        let is_shown = last.is_some_and(|change| {
+            change.is_observable && change.first.is_some_and(|first| first + Span::from_mins(10) <= at)
+        });
+        // A service without pods asks for nothing; nobody can tell that from silence.
+        let lacks = |running: &BTreeMap<usize, usize>| {
+            !running.is_empty() && running.keys().all(|image| *image < place)
+        };
+        score.verified += 1;
+        if answer == Standing::Live && is_shown && truth.running(at).is_some_and(lacks) {
+            score.false_live += 1;
+            let version = &service.images[place].version;
+            errors.push(format!("{:?} {} at {at} {version} is called live", self.family, self.seed));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a play leaves behind: what the proxy saw, and what the pods did. The rules read the first, the truth the second.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::play::Play;
+use crate::model::event::Observation;
+use crate::model::oci::{Digest, Reference};
+use crate::model::time::Time;
+
+/// A pull that worked, by a node of the cluster.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    /// Its first request.
+    pub(super) at: Time,
+    pub(super) image: usize,
+    /// Whether a pod that serves wanted it; a job shows nothing of the service.
+    pub(super) serves: bool,
+    pub(super) client: Arc<str>,
+}
+
+/// A pull that did not work.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) at: Time,
+    pub(super) reference: Reference,
+    /// What the attempt was for.
+    pub(super) digest: Digest,
+    pub(super) status: u16,
+}
+
+/// A pull by somebody's own machine.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    pub(super) at: Time,
+    pub(super) image: usize,
+    pub(super) agent: &'static str,
+}
+
+/// What was meant with a new image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// All of the service gets it.
+    Whole,
+    /// A part gets it, and the rest waits.
+    Part,
+    /// One of several that run side by side gets it.
+    Beside,
+}
+
+/// An image that was brought out.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub(super) intent: Intent,
+    pub(super) image: usize,
+    /// What most of the workload ran.
+    pub(super) from: Option<usize>,
+    pub(super) at: Time,
+    /// Workloads whose pods do not all run it yet.
+    pub(super) unfinished: BTreeSet<usize>,
+    pub(super) finished_at: Option<Time>,
+    /// When the rest followed, where a part went first.
+    pub(super) promoted_at: Option<Time>,
+    /// When a part was given up, or what ran beside was ended.
+    pub(super) ended_at: Option<Time>,
+    /// Whether at least half of the pods had it when the next one came.
+    pub(super) reached_half: bool,
+}
+
+/// Everything of one play.
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) observations: Vec<Observation>,
+    pub(super) shown: Vec<Shown>,
+    pub(super) failures: Vec<Failure>,
+    pub(super) locals: Vec<Local>,
+    pub(super) opened: Vec<Opened>,
+    /// The ready pods that serve, by image, from each time on.
+    pub(super) runs: Vec<(Time, BTreeMap<usize, usize>)>,
+    /// Times without pods.
+    pub(super) absent: Vec<(Time, Option<Time>)>,
+}
+
+impl Record {
+    /// All pods of a workload run its latest template.
+    pub(super) fn finish(&mut self, workload: usize, now: Time) {
+        let open = self.opened.iter_mut().rev().find(|opened| opened.unfinished.contains(&workload));
+        if let Some(opened) = open {
+            opened.unfinished.remove(&workload);
+            if opened.unfinished.is_empty() {
+                opened.finished_at = Some(now);
+            }
+        }
+        if let Some((_, until)) = self.absent.last_mut() {
+            until.get_or_insert(now);
+        }
+    }
+}
+
+impl Play {
+    /// Writes down how many pods serve which image.
+    pub(super) fn count(&mut self) {
+        let mut running = BTreeMap::new();
+        for pod in self.pods.values().filter(|pod| pod.workload.is_some() && pod.is_ready) {
+            *running.entry(pod.image.unwrap()).or_default() += 1;
+        }
+        match self.record.runs.last_mut() {
+            Some((at, last)) if *at == self.now => *last = running,
+            Some((_, last)) if *last == running => {}
+            _ => self.record.runs.push((self.now, running)),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What was true, from the pods alone, and what of it a request shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::play::Play;
+use super::record::{Intent, Opened, Shown};
+use crate::model::time::{Span, Time};
+
+/// The kind of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Initial,
+    Upgrade,
+    Rollback,
+    Restore,
+    /// A part got it, and lost it again.
+    Aborted,
+    /// One of several that run side by side.
+    Beside,
+}
+
+/// A change of a service.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) image: usize,
+    pub(super) from: Option<usize>,
+    pub(super) kind: Kind,
+    /// The kind, as it looks to somebody who missed what no request shows.
+    pub(super) kind_seen: Kind,
+    pub(super) from_seen: Option<usize>,
+    pub(super) started_at: Time,
+    pub(super) finished_at: Time,
+    /// The first request of the first pull that shows it.
+    pub(super) first: Option<Time>,
+    /// Other times at which it may be said to have begun.
+    pub(super) also: Vec<Time>,
+    /// The pulls that show it, and from where.
+    pub(super) proofs: Vec<(Time, Arc<str>)>,
+    /// Whether it needs no telling: it never was the service.
+    pub(super) is_optional: bool,
+    /// Whether a request shows it before the next change.
+    pub(super) is_observable: bool,
+    /// When the next one began, or a part was ended.
+    pub(super) until: Time,
+    /// The time in which only a part ran it, and what the rest ran.
+    pub(super) part: Option<(Time, Time, usize)>,
+    pub(super) promoted_at: Option<Time>,
+}
+
+impl Change {
+    /// Whether a single pull is all that shows it.
+    pub(super) fn is_weak(&self) -> bool {
+        self.proofs.len() == 1
+    }
+}
+
+/// The truth about a service.
+#[derive(Clone, Debug)]
+pub(super) struct Truth {
+    pub(super) changes: Vec<Change>,
+    /// Times in which something was under way.
+    pub(super) busy: Vec<(Time, Time)>,
+    /// The ready pods by image, from each time on.
+    pub(super) runs: Vec<(Time, BTreeMap<usize, usize>)>,
+    /// Whether several versions run side by side.
+    pub(super) is_many: bool,
+}
+
+impl Truth {
+    pub(super) fn of(play: &Play, end: Time) -> Self {
+        let record = &play.record;
+        let is_many = record.opened.iter().any(|opened| opened.intent == Intent::Beside);
+        let mut changes = Vec::new();
+        let mut given_up: Option<usize> = None;
+        for (place, opened) in record.opened.iter().enumerate() {
+            let next = record.opened[place + 1..].iter().find(|next| next.intent != Intent::Beside);
+            let until = opened.ended_at.or(next.map(|next| next.at)).unwrap_or(end);
+            let mut change = change(opened, until, end);
+            if opened.intent == Intent::Whole {
+                // A rollout that was given up before half had it never was the service; nor was its undoing.
+                let is_undoing = given_up.take().is_some_and(|before| before == opened.image);
+                let is_given_up = !opened.reached_half;
+                change.is_optional = is_given_up || is_undoing;
+                given_up = opened.from.filter(|_| is_given_up);
+            }
+            changes.push(change);
+        }
+        let mut truth = Self { changes, busy: Vec::new(), runs: record.runs.clone(), is_many };
+        truth.show(&record.shown);
+        truth.name();
+        truth.busy = truth.changes.iter().map(|change| (change.started_at, change.finished_at)).collect();
+        truth.busy.extend(record.absent.iter().map(|(from, until)| (*from, until.unwrap_or(end))));
+        truth
+    }
+
+    /// Finds the requests that show each change.
+    fn show(&mut self, shown: &[Shown]) {
+        for place in 0..self.changes.len() {
+            let change = &self.changes[place];
+            let next =
+                self.changes[place + 1..].iter().find(|next| !next.is_optional).map(|next| next.started_at);
+            let until = if change.is_optional { Some(change.until) } else { next };
+            let proofs: Vec<&Shown> = shown
+                .iter()
+                .filter(|shown| shown.serves && shown.image == change.image && shown.at >= change.started_at)
+                .filter(|shown| until.is_none_or(|until| shown.at < until))
+                .collect();
+            let change = &mut self.changes[place];
+            change.first = proofs.iter().map(|shown| shown.at).min();
+            change.proofs = proofs.iter().map(|shown| (shown.at, shown.client.clone())).collect();
+            change.proofs.sort();
+            change.is_observable = change.first.is_some();
+            let promoted_at = change.promoted_at;
+            let later =
+                change.proofs.iter().map(|(at, _)| *at).find(|at| promoted_at.is_some_and(|it| it <= *at));
+            change.also.extend(later);
+        }
+    }
+
+    /// Names the kinds, as they were and as they look.
+    fn name(&mut self) {
+        let (mut ran, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let (mut before, mut before_seen) = (None, None);
+        for change in self.changes.iter_mut().filter(|change| !change.is_optional) {
+            (change.from, change.from_seen) = (before, before_seen);
+            change.kind = kind(before, change.image, &ran);
+            change.kind_seen = kind(before_seen, change.image, &seen);
+            ran.insert(change.image);
+            before = Some(change.image);
+            // Back to what an observer never saw leave: nothing shows it.
+            change.is_observable &= before_seen != Some(change.image);
+            if change.is_observable {
+                seen.insert(change.image);
+                before_seen = Some(change.image);
+            }
+        }
+    }
+
+    /// The changes that were the service.
+    pub(super) fn whole(&self) -> impl DoubleEndedIterator<Item = &Change> {
+        self.changes.iter().filter(|change| !change.is_optional)
+    }
+
+    /// When the change after that at `at` began.
+    pub(super) fn next_after(&self, at: Time) -> Option<Time> {
+        self.whole().map(|change| change.started_at).find(|next| *next > at)
+    }
+
+    /// The ready pods by image.
+    pub(super) fn running(&self, at: Time) -> Option<&BTreeMap<usize, usize>> {
+        let after = self.runs.partition_point(|(from, _)| *from <= at);
+        after.checked_sub(1).map(|place| &self.runs[place].1)
+    }
+
+    /// The image that more than half of the pods run.
+    pub(super) fn majority(&self, at: Time) -> Option<usize> {
+        let running = self.running(at)?;
+        let all: usize = running.values().sum();
+        running.iter().find(|(_, pods)| **pods * 2 > all).map(|(image, _)| *image)
+    }
+
+    /// Whether something is under way at `at`, or was until two minutes before.
+    pub(super) fn is_busy(&self, at: Time) -> bool {
+        self.busy.iter().any(|(from, until)| *from <= at && at <= *until + Span::from_mins(2))
+    }
+
+    /// The change that made what runs at `at`, if nothing is under way and requests have shown it for long enough.
+    pub(super) fn settled(&self, at: Time) -> Option<&Change> {
+        if self.is_busy(at) {
+            return None;
+        }
+        let change = self.whole().filter(|change| change.started_at <= at).next_back()?;
+        let grace = if change.is_weak() { Span::from_mins(180) } else { Span::from_mins(10) };
+        let is_known = change.is_observable && change.first? + grace <= at;
+        is_known.then_some(change)
+    }
+}
+
+fn kind(before: Option<usize>, image: usize, ran: &BTreeSet<usize>) -> Kind {
+    match before {
+        None => Kind::Initial,
+        Some(before) if image < before => Kind::Rollback,
+        Some(_) if ran.contains(&image) => Kind::Restore,
+        Some(_) => Kind::Upgrade,
+    }
+}
+
+fn change(opened: &Opened, until: Time, end: Time) -> Change {
+    let is_part = opened.intent == Intent::Part;
+    let is_optional = opened.intent == Intent::Beside || is_part && opened.promoted_at.is_none();
+    let part_until = opened.promoted_at.or(opened.ended_at).unwrap_or(end);
+    Change {
+        image: opened.image,
+        from: opened.from,
+        kind: if is_part { Kind::Aborted } else { Kind::Beside },
+        kind_seen: Kind::Beside,
+        from_seen: None,
+        started_at: opened.at,
+        finished_at: opened.finished_at.or(opened.ended_at).unwrap_or(until).min(until.max(opened.at)),
+        first: None,
+        also: Vec::new(),
+        proofs: Vec::new(),
+        is_optional,
+        is_observable: false,
+        until,
+        part: is_part.then(|| (opened.at, part_until, opened.from.unwrap_or(opened.image))),
+        promoted_at: opened.promoted_at,
+    }
+}
