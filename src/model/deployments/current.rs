@@ -77,6 +77,22 @@ impl Current {
         }
     }
 
+    /// An image that was taken for replaced, and runs.
+    pub(super) fn again(past: PastRollout) -> Self {
+        Self {
+            from: past.from,
+            settled_at: past.settled_at,
+            stragglers: past.stragglers,
+            ran_before: past.ran_before,
+            rule: past.rule,
+            last_progress: past.progressed_at,
+            expected: past.expected,
+            nodes_to_complete: past.expected,
+            nodes_hidden: past.rollout.nodes,
+            ..Self::first(past.rollout)
+        }
+    }
+
     /// Notes that nodes `arrived` at `at`: the rollout goes on, or had settled before.
     pub(super) fn progress(&mut self, at: Time, arrived: u32, settle: Span) {
         if arrived == 0 || self.settled_at.is_some() {

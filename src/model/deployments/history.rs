@@ -50,6 +50,13 @@ impl History {
         }
     }
 
+    /// Takes the latest deployment off.
+    pub(super) fn pop(&mut self, identity: impl Fn(&PastRollout) -> u64) -> Option<PastRollout> {
+        let latest = Arc::make_mut(&mut self.past).pop_back()?;
+        self.forget(&latest, identity(&latest));
+        Some(Arc::unwrap_or_clone(latest))
+    }
+
     fn forget(&mut self, oldest: &PastRollout, identity: u64) {
         Arc::make_mut(&mut self.openings).remove(&identity);
         if oldest.outcome != Outcome::Replaced {

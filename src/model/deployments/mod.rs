@@ -11,6 +11,7 @@
 
 mod arrivals;
 pub mod attempts;
+mod beside;
 pub mod candidate;
 mod content;
 pub mod correction;
@@ -19,13 +20,16 @@ mod environment;
 pub mod evidence;
 mod history;
 mod images;
+mod lineage;
+mod lines;
 mod local;
 mod nodes;
 pub mod past;
 pub mod pull;
 pub mod rollout;
-mod rollouts;
+pub mod rollouts;
 pub mod rule;
+mod schedule;
 pub mod service;
 pub mod sighting;
 mod state;

@@ -105,6 +105,24 @@ impl Rollout {
         self
     }
 
+    /// Takes a later rollout of the same image for a part of this one.
+    pub(crate) fn go_on(&mut self, later: Self) {
+        self.last_at = self.last_at.max(later.last_at);
+        self.nodes = self.nodes.max(later.nodes);
+        self.pulls = self.pulls.saturating_add(later.pulls);
+        self.checks = self.checks.saturating_add(later.checks);
+        self.is_shared |= later.is_shared;
+        self.tag = later.tag.or(self.tag.take());
+        self.evidence.go_on(later.evidence);
+        later.corrections.into_iter().for_each(|correction| self.correct(correction));
+    }
+
+    /// Tells whether a single pull by a single node is all that there ever was of it: a job, an init container, a look at
+    /// a change.
+    pub fn ran_once(&self) -> bool {
+        self.nodes <= 1 && self.pulls <= 1
+    }
+
     /// Tells whether the latest sighting was made at `place`.
     pub(crate) fn is_latest(&self, place: &str) -> bool {
         self.evidence.iter().last().is_some_and(|item| &*item.place == place)

@@ -20,12 +20,41 @@ use super::takeover::Finality;
 /// Most candidates at the same time.
 const CANDIDATES_MAX: usize = 8;
 
-/// The rollouts of a service.
+/// The rollouts of one line of a service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Rollouts {
+pub struct Rollouts {
     pub(super) current: Option<Current>,
     pub(super) candidates: Vec<Candidate>,
     pub(super) history: History,
+    /// Lines that turned out to run beside it, see [`super::lines::Lines`], which takes them.
+    #[serde(skip)]
+    pub(super) apart: Vec<Rollouts>,
+}
+
+impl Rollouts {
+    /// A line that runs one image beside another line.
+    pub(super) fn of(current: Current) -> Self {
+        Self { current: Some(current), ..Self::default() }
+    }
+
+    /// The image that runs, as far as is known.
+    pub fn current(&self) -> Option<&Current> {
+        self.current.as_ref()
+    }
+
+    /// The images beside the current one, those left out that only straggle.
+    pub fn candidates(&self, now: Time, settle: Span) -> impl Iterator<Item = &Candidate> {
+        let current = self.current.as_ref();
+        let is_shown = move |candidate: &&Candidate| {
+            current.is_some_and(|current| candidate.is_shown(current, now, settle))
+        };
+        self.candidates.iter().filter(is_shown)
+    }
+
+    /// Deployments that are over, in the order in which they ended.
+    pub fn past(&self) -> impl DoubleEndedIterator<Item = &PastRollout> {
+        self.history.iter()
+    }
 }
 
 /// Facts about a service that the rules need beside its sightings.
@@ -49,6 +78,12 @@ impl Rollouts {
     ) {
         if sighting.shows == Shows::Absence {
             return; // no rule reads it yet: the source that can tell it brings the rule
+        }
+        if self.tell_job_apart(sighting, facts) {
+            if let Some(line) = self.apart.last_mut() {
+                line.take(sighting, known, facts);
+            }
+            return;
         }
         // A third image ends the race between two: what looks decided then is.
         let finality = if self.is_third(sighting) { Finality::Provisional } else { Finality::Final };
@@ -205,7 +240,8 @@ impl Rollouts {
     }
 
     /// Puts a candidate in the place of the current image. The other candidates come to nothing.
-    fn promote(&mut self, mut candidate: Candidate, now: Time, rule: Rule, facts: Facts<'_>) {
+    fn promote(&mut self, candidate: Candidate, now: Time, rule: Rule, facts: Facts<'_>) {
+        let Some(mut candidate) = self.told_apart(candidate, facts) else { return };
         let Some(mut old) = self.current.take() else { return };
         let settle = facts.settle;
         if candidate.may_be_stragglers(&old, settle) {
@@ -226,7 +262,33 @@ impl Rollouts {
         self.add_to_history(old.into_past(at, settle), facts);
     }
 
-    fn add_to_history(&mut self, past: PastRollout, facts: Facts<'_>) {
+    /// Goes on with what another line has, which turned out to be this one under other names.
+    pub(super) fn follow(&mut self, other: Self, facts: Facts<'_>) {
+        let (Some(old), Some(mut new)) = (self.current.take(), other.current) else { return };
+        let at = new.rollout.opened_at;
+        for candidate in std::mem::take(&mut self.candidates) {
+            let past = candidate.into_past(&old, Outcome::Aborted, at, facts.settle);
+            self.add_to_history(past, facts);
+        }
+        (new.from, new.rule) = (Some(old.rollout.tagged()), Rule::Share);
+        self.current = Some(new);
+        self.add_to_history(old.into_past(at, facts.settle), facts);
+    }
+
+    /// Takes it back that it went on with what another line has: what it ran before under other names runs still. Returns
+    /// the other line.
+    pub(super) fn unfollow(&mut self, sighting: &Sighting, facts: Facts<'_>) -> Option<Self> {
+        let before = self.history.iter().next_back()?;
+        let is_it = before.outcome == Outcome::Replaced && before.rollout.digest == sighting.digest;
+        if !is_it || self.current.as_ref()?.from.as_ref()?.digest != sighting.digest {
+            return None;
+        }
+        let other = self.current.take()?;
+        self.current = self.take_last(1, facts).pop().map(Current::again);
+        Some(Self::of(Current { from: None, ran_before: false, rule: Rule::First, ..other }))
+    }
+
+    pub(super) fn add_to_history(&mut self, past: PastRollout, facts: Facts<'_>) {
         self.history.add(past, |past| past.rollout.identity(facts.name));
     }
 }

@@ -12,6 +12,7 @@ use crate::model::time::{Span, Time};
 
 use super::candidate::Candidate;
 use super::current::Current;
+use super::lines::Lines;
 use super::nodes::{NodeKey, Nodes, RequestFacts};
 use super::past::PastRollout;
 use super::pull::{CompletedPull, answered_digest};
@@ -29,7 +30,7 @@ pub struct Service {
     /// Environment and repository, as identities name them.
     name: Arc<str>,
     nodes: Nodes,
-    rollouts: Rollouts,
+    lines: Lines,
     nodes_forgotten: u64,
     is_prepulled: bool,
     /// Services were forgotten before this one came: it may have run before.
@@ -55,7 +56,7 @@ impl Service {
 
     /// The opening of the deployment that is over and has this identity.
     pub fn opened_at(&self, identity: u64) -> Option<Time> {
-        self.rollouts.history.opened_at(identity)
+        self.lines.opened_at(identity)
     }
 
     /// Takes a node's request into account. `index` is the index that its manifest is known to belong to.
@@ -103,7 +104,7 @@ impl Service {
     /// The service as it looks at `now`, should nothing more happen: open pulls that look well count, and what
     /// waits for time to pass is decided.
     pub(crate) fn at(&self, now: Time, settle: Span) -> Cow<'_, Self> {
-        if self.nodes.are_idle() && self.rollouts.candidates.is_empty() {
+        if self.nodes.are_idle() && self.lines.are_decided() {
             return Cow::Borrowed(self); // nothing waits
         }
         let mut then = self.clone();
@@ -116,35 +117,41 @@ impl Service {
             }
         }
         let facts = Facts { name: &then.name, is_prepulled: then.is_prepulled, settle };
-        then.rollouts.decide(now, Finality::Provisional, facts);
+        then.lines.decide(now, Finality::Provisional, facts);
         Cow::Owned(then)
     }
 
     /// Takes a sighting by a node into account.
     fn take(&mut self, node: &NodeKey, sighting: &Sighting, settle: Span) {
         let facts = Facts { name: &self.name, is_prepulled: self.is_prepulled, settle };
-        self.rollouts.take(sighting, self.nodes.images(), facts);
+        self.lines.take(sighting, self.nodes.images(), facts);
         self.nodes.showed(node, sighting);
         self.completed.push(CompletedPull::from(sighting));
     }
 
     /// The image that runs, as far as is known.
     pub fn current(&self) -> Option<&Current> {
-        self.rollouts.current.as_ref()
+        self.lines.main.current()
+    }
+
+    /// What runs beside that, from the same repository: lines of their own.
+    pub fn beside(&self) -> impl Iterator<Item = &Rollouts> {
+        self.lines.beside.iter()
     }
 
     /// The images beside the current one, those left out that only straggle.
     pub fn candidates(&self, now: Time, settle: Span) -> impl Iterator<Item = &Candidate> {
-        let current = self.rollouts.current.as_ref();
-        let is_shown = move |candidate: &&Candidate| {
-            current.is_some_and(|current| candidate.is_shown(current, now, settle))
-        };
-        self.rollouts.candidates.iter().filter(is_shown)
+        self.lines.main.candidates(now, settle)
+    }
+
+    /// Every line: the service, and those beside it.
+    pub fn lines(&self) -> impl Iterator<Item = &Rollouts> {
+        self.lines.iter()
     }
 
     /// Deployments that are over, in the order in which they ended.
     pub fn past(&self) -> impl DoubleEndedIterator<Item = &PastRollout> {
-        self.rollouts.history.iter()
+        self.lines.main.past()
     }
 
     /// The pulls that were completed since this was last called.
@@ -159,9 +166,9 @@ impl Service {
 
     /// The strength of the evidence that it runs: 0 for none, 1 for a single pull, 2 for more.
     pub(crate) fn evidence_strength(&self) -> u8 {
-        match &self.rollouts.current {
+        match &self.lines.main.current {
             None => 0,
-            Some(current) if current.rollout.pulls <= 1 && self.rollouts.history.is_empty() => 1,
+            Some(current) if current.rollout.pulls <= 1 && self.lines.main.history.is_empty() => 1,
             Some(_) => 2,
         }
     }
@@ -173,7 +180,7 @@ impl Service {
 
     /// The cost of remembering it: its nodes, and its past deployments, which take more each.
     pub(crate) fn weight(&self) -> usize {
-        self.nodes.len() + DEPLOYMENT_WEIGHT * self.rollouts.history.len()
+        self.nodes.len() + DEPLOYMENT_WEIGHT * self.lines.weight()
     }
 
     /// Tells whether it may have run before its first deployment here: services were forgotten before it came.

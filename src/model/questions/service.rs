@@ -11,13 +11,17 @@ use crate::model::deployments::current::Current;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::past::PastRollout;
 use crate::model::deployments::rollout::Rollout;
+use crate::model::deployments::rollouts::Rollouts;
 use crate::model::deployments::rule::Rule;
 use crate::model::deployments::service::Service;
 use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
-use crate::model::time::Time;
-use crate::wire::RunningService;
+use crate::model::time::{Span, Time};
+use crate::wire::{BesideImage, RunningService};
+
+/// What runs beside a service is shown for so long after it was last heard of.
+const WEEK: Span = Span::from_mins(7 * 24 * 60);
 
 /// A service as it looks at a time. Its times are on the log's own line, `now` is too: what is shown of them is what
 /// [`State::shown`] makes of them.
@@ -60,7 +64,24 @@ impl ServiceAt<'_> {
             last_seen_at: self.state.shown(rollout.last_at),
             clients: rollout.nodes,
             unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.shown(rollout.last_at)),
+            beside: self.images_beside(),
         })
+    }
+
+    /// The images that ran beside the service within the last week.
+    pub(super) fn images_beside(&self) -> Vec<BesideImage> {
+        let view = |current: &Current| {
+            let rollout = &current.rollout;
+            BesideImage {
+                digest: rollout.digest,
+                version: image(self.state, self.repository, &rollout.digest, tag(rollout)).version,
+                since: self.state.shown(rollout.opened_at),
+                last_seen_at: self.state.shown(rollout.last_at),
+                clients: rollout.nodes,
+                ran_once: rollout.ran_once(),
+            }
+        };
+        self.heard_beside().map(view).collect()
     }
 
     pub(super) fn phase(&self, current: &Current) -> Phase {
@@ -72,9 +93,21 @@ impl ServiceAt<'_> {
     pub(super) fn phase_now(&self) -> Option<Phase> {
         let (current, settle) = (self.service.current()?, self.state.rules().settle);
         let mut candidates = self.service.candidates(self.now, settle);
-        let is_mixed =
-            candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
+        let is_mixed = self.beside().next().is_some()
+            || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
         Some(if is_mixed { Phase::Mixed } else { self.phase(current) })
+    }
+
+    /// The lines that run beside the service: those that were asked for more than once, and were heard of within the last
+    /// week.
+    pub(super) fn beside(&self) -> impl Iterator<Item = &Current> {
+        self.heard_beside().filter(|current| !current.rollout.ran_once())
+    }
+
+    /// The same, and what ran once.
+    fn heard_beside(&self) -> impl Iterator<Item = &Current> {
+        let is_heard = |current: &&Current| self.now.since(current.rollout.last_at) <= WEEK;
+        self.service.beside().filter_map(Rollouts::current).filter(is_heard)
     }
 
     /// Every change, in the order in which they opened.
@@ -84,19 +117,25 @@ impl ServiceAt<'_> {
 
     /// The changes that opened at `since` or later, in that order, and whether there are none before.
     pub(super) fn rollouts_since(&self, since: Time) -> (Vec<RolloutAt<'_>>, bool) {
-        let (mut is_all, mut older) = (true, 0);
+        let mut is_all = true;
         let mut rollouts: Vec<RolloutAt<'_>> = Vec::new();
-        for past in self.service.past().rev() {
-            if past.rollout.opened_at >= since {
-                rollouts.push(self.past(past));
-                continue;
-            }
-            is_all = false;
-            // They stand in the order in which they ended. A claim opens before the second takeover after it, so
-            // behind three images that ran before `since` there are none after it.
-            older += usize::from(past.outcome == Outcome::Replaced);
-            if older == 3 {
-                break;
+        for (place, line) in self.service.lines().enumerate() {
+            let mut older = 0;
+            for past in line.past().rev() {
+                if place > 0 && past.rollout.ran_once() {
+                    continue; // it was never a deployment
+                }
+                if past.rollout.opened_at >= since {
+                    rollouts.push(self.past(past));
+                    continue;
+                }
+                is_all = false;
+                // They stand in the order in which they ended. A claim opens before the second takeover after it, so
+                // behind three images that ran before `since` there are none after it.
+                older += usize::from(past.outcome == Outcome::Replaced);
+                if older == 3 {
+                    break;
+                }
             }
         }
         let now = self.rollouts_now();
@@ -108,7 +147,9 @@ impl ServiceAt<'_> {
 
     /// Time when the latest image that ran opened.
     pub(super) fn newest(&self) -> Option<Time> {
-        self.service.current().map(|current| current.rollout.opened_at)
+        let beside = self.service.beside().filter_map(Rollouts::current).map(|current| &current.rollout);
+        let opened = beside.filter(|rollout| !rollout.ran_once()).map(|rollout| rollout.opened_at);
+        opened.chain(self.service.current().map(|current| current.rollout.opened_at)).max()
     }
 
     /// Time when the change opened that gave a deployment this identifier.
@@ -119,15 +160,20 @@ impl ServiceAt<'_> {
         self.service.opened_at(identity).or_else(|| now().map(|rollout| rollout.opened_at))
     }
 
-    /// The image that runs, and those that claim to follow it.
+    /// The images that run, and those that claim to follow them.
     fn rollouts_now(&self) -> Vec<RolloutAt<'_>> {
+        let is_shown = |rollout: &RolloutAt<'_>| !rollout.rollout.ran_once();
+        let beside = self.service.beside().flat_map(|line| self.rollouts_of(line)).filter(is_shown);
+        let service = self.service.lines().take(1).flat_map(|line| self.rollouts_of(line));
+        service.chain(beside).collect()
+    }
+
+    /// The image that a line runs, and those that claim to follow it.
+    fn rollouts_of<'b>(&'b self, line: &'b Rollouts) -> Vec<RolloutAt<'b>> {
         let settle = self.state.rules().settle;
-        let Some(current) = self.service.current() else { return Vec::new() };
-        let mut rollouts: Vec<RolloutAt<'_>> = self
-            .service
-            .candidates(self.now, settle)
-            .map(|candidate| self.candidate(current, candidate))
-            .collect();
+        let Some(current) = line.current() else { return Vec::new() };
+        let mut rollouts: Vec<RolloutAt<'_>> =
+            line.candidates(self.now, settle).map(|candidate| self.candidate(current, candidate)).collect();
         let state = self.phase(current);
         rollouts.push(RolloutAt {
             repository: self.repository,

@@ -197,7 +197,8 @@ impl<'a> Standings<'a> {
                 None => Some(Standing::RollingOut),
                 Some(Outcome::Aborted | Outcome::Replaced) => None,
             });
-            standing.next_back()
+            let runs_beside = || asked.beside().any(|line| contains(&line.rollout) == Some(wanted));
+            standing.next_back().or_else(|| runs_beside().then_some(Standing::PartlyLive))
         };
         let standing = match now_in {
             Some(true) if beside(false).is_some() => Standing::PartlyLive,

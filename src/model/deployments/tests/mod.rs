@@ -6,6 +6,7 @@ mod clock;
 mod content;
 mod form;
 mod histories;
+mod lines;
 mod properties;
 mod sightings;
 mod story;
