@@ -51,6 +51,13 @@ impl Rollouts {
         self.candidates.iter().filter(is_shown)
     }
 
+    /// Tells whether no image of it was asked for more than once: jobs, init containers.
+    pub fn ran_once(&self) -> bool {
+        let past = self.history.iter().map(|past| &past.rollout);
+        let mut all = past.chain(self.current.as_ref().map(|current| &current.rollout));
+        all.all(Rollout::ran_once)
+    }
+
     /// Deployments that are over, in the order in which they ended.
     pub fn past(&self) -> impl DoubleEndedIterator<Item = &PastRollout> {
         self.history.iter()

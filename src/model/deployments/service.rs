@@ -144,9 +144,10 @@ impl Service {
         self.lines.main.candidates(now, settle)
     }
 
-    /// Every line: the service, and those beside it.
+    /// Every line that people are shown changes of: the service, and those beside it that did not only run once.
     pub fn lines(&self) -> impl Iterator<Item = &Rollouts> {
-        self.lines.iter()
+        let beside = self.lines.beside.iter().filter(|line| !line.ran_once());
+        std::iter::once(&self.lines.main).chain(beside)
     }
 
     /// Deployments that are over, in the order in which they ended.

@@ -123,15 +123,27 @@ impl Candidate {
             expected <= SMALL_SERVICE || u64::from(self.rollout.nodes) * whole >= u64::from(expected) * part
         };
         let may_be_hidden = !self.asks_always(current);
-        if reaches(nodes, SHARE) && !self.is_few_pods(current, settle) {
+        let is_silence_known = || current.was_due(self.rollout.opened_at, self.rollout.last_at);
+        if reaches(nodes, SHARE)
+            && !self.is_few_pods(current, settle)
+            && !self.grows_in_steps(current, settle)
+        {
             Some(Rule::Share)
-        } else if self.lone_arrivals >= LONE_ARRIVALS {
+        } else if self.lone_arrivals >= LONE_ARRIVALS && is_silence_known() {
             Some(Rule::Alone)
         } else if may_be_hidden && self.is_cached() && reaches(self.expected(nodes), SHARE_CACHED) {
             Some(Rule::Caches)
         } else {
             (may_be_hidden && self.is_older_than_current).then_some(Rule::WayDown)
         }
+    }
+
+    /// Tells whether it came in steps, each of which is too small for the service, which itself came at once: a canary
+    /// that grows.
+    fn grows_in_steps(&self, current: &Current, settle: Span) -> bool {
+        let step = current.step(settle);
+        let (ours, theirs) = (self.rollout.arrivals.most_without(step), current.nodes_in_step(step));
+        theirs > SMALL_SERVICE && u64::from(ours) * SHARE.1 < u64::from(theirs) * SHARE.0
     }
 
     /// Tells whether it is few pods on nodes that many share. Where every start asks, pods can be told from nodes; but a pod

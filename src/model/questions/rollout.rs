@@ -19,6 +19,9 @@ use crate::wire::{self, ChangeEvidence, Image, PullEvidence, ServiceChange};
 /// Most images that ran before a change and are looked through for releases that nobody registered.
 const RAN_MAX: usize = 64;
 
+/// The part of the nodes that makes a rollout whole: pods of one rollout share nodes, those of the next may share others.
+const WHOLE: (u64, u64) = (3, 4);
+
 /// A digest, and the tag it was pulled by last.
 type Tagged<'a> = (&'a Digest, Option<&'a str>);
 
@@ -172,7 +175,7 @@ impl RolloutAt<'_> {
 
     /// Confidence in it.
     pub(super) fn confidence(&self) -> Confidence {
-        confidence(self.state, self.rollout)
+        confidence(self.state, self.rollout, self.expected)
     }
 
     /// "9 of 12 nodes within 6 min; 2 stragglers".
@@ -264,9 +267,10 @@ pub(super) fn sentence(change: &ServiceChange) -> String {
     format!("{what} ({})", change.reason)
 }
 
-pub(super) fn confidence(state: Phase, rollout: &Rollout) -> Confidence {
+pub(super) fn confidence(state: Phase, rollout: &Rollout, expected: u32) -> Confidence {
     let is_settled = matches!(state, Phase::Settled | Phase::Aborted);
-    if is_settled && rollout.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
+    let is_whole = u64::from(rollout.nodes) * WHOLE.1 >= u64::from(expected) * WHOLE.0;
+    if is_settled && is_whole && rollout.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
 }
 
 /// "40 s", "6 min", "2 h".

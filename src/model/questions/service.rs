@@ -60,7 +60,7 @@ impl ServiceAt<'_> {
             release_id: image.release_id,
             since: self.state.shown(rollout.opened_at),
             state: state.into(),
-            confidence: confidence(state, rollout).into(),
+            confidence: confidence(state, rollout, self.service.current()?.whole()).into(),
             last_seen_at: self.state.shown(rollout.last_at),
             clients: rollout.nodes,
             unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.shown(rollout.last_at)),
@@ -70,18 +70,18 @@ impl ServiceAt<'_> {
 
     /// The images that ran beside the service within the last week.
     pub(super) fn images_beside(&self) -> Vec<BesideImage> {
-        let view = |current: &Current| {
-            let rollout = &current.rollout;
-            BesideImage {
+        let view = |line: &Rollouts| {
+            let rollout = &line.current()?.rollout;
+            Some(BesideImage {
                 digest: rollout.digest,
                 version: image(self.state, self.repository, &rollout.digest, tag(rollout)).version,
                 since: self.state.shown(rollout.opened_at),
                 last_seen_at: self.state.shown(rollout.last_at),
                 clients: rollout.nodes,
-                ran_once: rollout.ran_once(),
-            }
+                ran_once: line.ran_once(),
+            })
         };
-        self.heard_beside().map(view).collect()
+        self.heard_beside().filter_map(view).collect()
     }
 
     pub(super) fn phase(&self, current: &Current) -> Phase {
@@ -89,25 +89,30 @@ impl ServiceAt<'_> {
         if settles_at <= self.now { Phase::Settled } else { Phase::RollingOut }
     }
 
-    /// The state of what runs; `mixed` where another image runs beside it.
+    /// The state of what runs; `mixed` where another image runs beside it, or it came to less than half of the service and
+    /// stood still.
     pub(super) fn phase_now(&self) -> Option<Phase> {
         let (current, settle) = (self.service.current()?, self.state.rules().settle);
         let mut candidates = self.service.candidates(self.now, settle);
         let is_mixed = self.beside().next().is_some()
             || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
-        Some(if is_mixed { Phase::Mixed } else { self.phase(current) })
+        let phase = self.phase(current);
+        let is_part = phase == Phase::Settled && current.rollout.nodes * 2 < current.whole();
+        Some(if is_mixed || is_part { Phase::Mixed } else { phase })
     }
 
     /// The lines that run beside the service: those that were asked for more than once, and were heard of within the last
     /// week.
     pub(super) fn beside(&self) -> impl Iterator<Item = &Current> {
-        self.heard_beside().filter(|current| !current.rollout.ran_once())
+        self.heard_beside().filter(|line| !line.ran_once()).filter_map(Rollouts::current)
     }
 
     /// The same, and what ran once.
-    fn heard_beside(&self) -> impl Iterator<Item = &Current> {
-        let is_heard = |current: &&Current| self.now.since(current.rollout.last_at) <= WEEK;
-        self.service.beside().filter_map(Rollouts::current).filter(is_heard)
+    fn heard_beside(&self) -> impl Iterator<Item = &Rollouts> {
+        let last_at = |line: &Rollouts| line.current().map(|current| current.rollout.last_at);
+        self.service
+            .beside()
+            .filter(move |line| last_at(line).is_some_and(|last_at| self.now.since(last_at) <= WEEK))
     }
 
     /// Every change, in the order in which they opened.
@@ -119,12 +124,9 @@ impl ServiceAt<'_> {
     pub(super) fn rollouts_since(&self, since: Time) -> (Vec<RolloutAt<'_>>, bool) {
         let mut is_all = true;
         let mut rollouts: Vec<RolloutAt<'_>> = Vec::new();
-        for (place, line) in self.service.lines().enumerate() {
+        for line in self.service.lines() {
             let mut older = 0;
             for past in line.past().rev() {
-                if place > 0 && past.rollout.ran_once() {
-                    continue; // it was never a deployment
-                }
                 if past.rollout.opened_at >= since {
                     rollouts.push(self.past(past));
                     continue;
@@ -147,9 +149,8 @@ impl ServiceAt<'_> {
 
     /// Time when the latest image that ran opened.
     pub(super) fn newest(&self) -> Option<Time> {
-        let beside = self.service.beside().filter_map(Rollouts::current).map(|current| &current.rollout);
-        let opened = beside.filter(|rollout| !rollout.ran_once()).map(|rollout| rollout.opened_at);
-        opened.chain(self.service.current().map(|current| current.rollout.opened_at)).max()
+        let current = self.service.lines().filter_map(Rollouts::current);
+        current.map(|current| current.rollout.opened_at).max()
     }
 
     /// Time when the change opened that gave a deployment this identifier.
@@ -162,10 +163,7 @@ impl ServiceAt<'_> {
 
     /// The images that run, and those that claim to follow them.
     fn rollouts_now(&self) -> Vec<RolloutAt<'_>> {
-        let is_shown = |rollout: &RolloutAt<'_>| !rollout.rollout.ran_once();
-        let beside = self.service.beside().flat_map(|line| self.rollouts_of(line)).filter(is_shown);
-        let service = self.service.lines().take(1).flat_map(|line| self.rollouts_of(line));
-        service.chain(beside).collect()
+        self.service.lines().flat_map(|line| self.rollouts_of(line)).collect()
     }
 
     /// The image that a line runs, and those that claim to follow it.

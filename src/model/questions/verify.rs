@@ -213,7 +213,7 @@ impl<'a> Standings<'a> {
         };
         let opened = ran[first];
         let is_since = matches!(standing, Standing::Live | Standing::RolledBack | Standing::RollingOut);
-        let confidence = confidence(phase, &current.rollout);
+        let confidence = confidence(phase, &current.rollout, current.whole());
         let view = ServiceStanding {
             repository: repository.clone(),
             running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),
