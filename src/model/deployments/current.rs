@@ -156,7 +156,8 @@ impl Current {
 
     /// The number of nodes that make it whole: of the size of the service, those that caches do not hide.
     pub fn whole(&self) -> u32 {
-        self.expected.max(self.nodes_to_complete)
+        // What was heard alone showed that the service is smaller than it was.
+        if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
     }
 
     /// The number of nodes to be expected when it became current.

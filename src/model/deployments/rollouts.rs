@@ -212,13 +212,20 @@ impl Rollouts {
         let first_ran_at = self.history.first_ran_at(&sighting.digest);
         let current_first_ran_at = self.history.first_ran_at(&digest).unwrap_or(opened_at);
         let ran_before = first_ran_at.is_some();
-        let (mut nodes_at_opening, mut nodes_caching) = (0, 0);
         // Only these can be in caches, and only then is every place asked.
         let may_be_cached = ran_before || facts.is_prepulled;
-        for images in known.take_while(|_| may_be_cached).filter(|images| images.showed(&digest, opened_at)) {
-            nodes_at_opening += 1;
-            nodes_caching += u32::from(images.caches(&sighting.digest, ran_before));
+        let (mut on_current, mut on_any) = (Caching::default(), Caching::default());
+        for images in known.take_while(|_| may_be_cached) {
+            let is_caching = images.caches(&sighting.digest, ran_before);
+            on_any.add(is_caching);
+            if images.showed(&digest, opened_at) {
+                on_current.add(is_caching);
+            }
         }
+        // Where caches hid most of the current rollout, its nodes are any that the service was ever seen on.
+        let is_hidden = on_current.nodes * 2 < current.nodes(facts.settle);
+        let Caching { nodes: nodes_at_opening, caching: nodes_caching } =
+            if is_hidden { on_any } else { on_current };
         self.candidates.push(Candidate {
             rollout: Rollout::new(sighting.digest, sighting.at),
             ran_before,
@@ -297,6 +304,20 @@ impl Rollouts {
 
     pub(super) fn add_to_history(&mut self, past: PastRollout, facts: Facts<'_>) {
         self.history.add(past, |past| past.rollout.identity(facts.name));
+    }
+}
+
+/// A count of nodes, and of those that hold an image.
+#[derive(Clone, Copy, Default)]
+struct Caching {
+    nodes: u32,
+    caching: u32,
+}
+
+impl Caching {
+    fn add(&mut self, is_caching: bool) {
+        self.nodes += 1;
+        self.caching += u32::from(is_caching);
     }
 }
 

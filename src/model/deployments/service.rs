@@ -32,7 +32,8 @@ pub struct Service {
     nodes: Nodes,
     lines: Lines,
     nodes_forgotten: u64,
-    is_prepulled: bool,
+    /// The image that was pre-pulled last, and when that began.
+    prepulled: Option<(Digest, Time)>,
     /// Services were forgotten before this one came: it may have run before.
     may_have_run: bool,
     /// The latest time that a request for it was answered with an image.
@@ -83,8 +84,11 @@ impl Service {
             return;
         };
         self.answered_at = self.answered_at.max(observation.at);
-        self.is_prepulled = true;
-        let forgotten = self.nodes.prepull(&NodeKey::of(observation, runtime), index.unwrap_or(digest));
+        let top = index.unwrap_or(digest);
+        if self.prepulled.is_none_or(|(prepulled, _)| prepulled != top) {
+            self.prepulled = Some((top, observation.at));
+        }
+        let forgotten = self.nodes.prepull(&NodeKey::of(observation, runtime), top);
         self.nodes_forgotten = self.nodes_forgotten.saturating_add(forgotten);
     }
 
@@ -116,14 +120,14 @@ impl Service {
                 then.take(&open.1, &sighting, settle);
             }
         }
-        let facts = Facts { name: &then.name, is_prepulled: then.is_prepulled, settle };
+        let facts = Facts { name: &then.name, is_prepulled: then.prepulled.is_some(), settle };
         then.lines.decide(now, Finality::Provisional, facts);
         Cow::Owned(then)
     }
 
     /// Takes a sighting by a node into account.
     fn take(&mut self, node: &NodeKey, sighting: &Sighting, settle: Span) {
-        let facts = Facts { name: &self.name, is_prepulled: self.is_prepulled, settle };
+        let facts = Facts { name: &self.name, is_prepulled: self.prepulled.is_some(), settle };
         self.lines.take(sighting, self.nodes.images(), facts);
         self.nodes.showed(node, sighting);
         self.completed.push(CompletedPull::from(sighting));
@@ -142,6 +146,20 @@ impl Service {
     /// The images beside the current one, those left out that only straggle.
     pub fn candidates(&self, now: Time, settle: Span) -> impl Iterator<Item = &Candidate> {
         self.lines.main.candidates(now, settle)
+    }
+
+    /// Tells whether another image was brought to the nodes since the current one came: who runs it now asks for nothing.
+    pub fn may_have_moved(&self) -> bool {
+        let brought = self.current().zip(self.prepulled);
+        brought.is_some_and(|(current, (digest, at))| {
+            digest != current.rollout.digest && at > current.rollout.opened_at && !current.asks_always()
+        })
+    }
+
+    /// Tells whether `one` was first current before `other` was.
+    pub fn ran_first(&self, one: &Digest, other: &Digest) -> bool {
+        let first = |digest| self.lines.iter().filter_map(|line| line.history.first_ran_at(digest)).min();
+        first(one).is_some_and(|one| first(other).is_none_or(|other| one < other))
     }
 
     /// Every line that people are shown changes of: the service, and those beside it that did not only run once.

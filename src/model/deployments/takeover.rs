@@ -13,6 +13,9 @@ use super::rule::Rule;
 /// rollout may show less than all, for several pods may find place on one node.
 const SHARE: (u64, u64) = (2, 5);
 
+/// The part of the nodes that is the whole: pods of one rollout share nodes, those of the next may share others.
+pub(super) const WHOLE: (u64, u64) = (3, 4);
+
 /// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
 const SMALL_SERVICE: u32 = 3;
 
@@ -143,7 +146,8 @@ impl Candidate {
     fn grows_in_steps(&self, current: &Current, settle: Span) -> bool {
         let step = current.step(settle);
         let (ours, theirs) = (self.rollout.arrivals.most_without(step), current.nodes_in_step(step));
-        theirs > SMALL_SERVICE && u64::from(ours) * SHARE.1 < u64::from(theirs) * SHARE.0
+        let is_below = |nodes: u32, (part, whole): (u64, u64)| u64::from(nodes) * whole < u64::from(theirs) * part;
+        theirs > SMALL_SERVICE && is_below(ours, SHARE) && is_below(self.rollout.nodes, WHOLE)
     }
 
     /// Tells whether it is few pods on nodes that many share. Where every start asks, pods can be told from nodes; but a pod

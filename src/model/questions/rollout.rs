@@ -56,7 +56,10 @@ impl RolloutAt<'_> {
             (Relation::Earlier, _) => Kind::Rollback,
             (Relation::Later, true) => Kind::Restore,
             (Relation::Later, false) => Kind::Upgrade,
-            (Relation::Same, _) => Kind::Rebuild,
+            // A tag that was moved back, or forth again: of one version, what ran first is the earlier build.
+            (Relation::Same, true) if self.service.ran_first(to, from) => Kind::Rollback,
+            (Relation::Same, true) => Kind::Restore,
+            (Relation::Same, false) => Kind::Rebuild,
             (Relation::Incomparable, _) => Kind::Changed,
             // First-seen order is all there is: what ran before is earlier than what replaced it.
             (Relation::Unknown, true) => Kind::Rollback,

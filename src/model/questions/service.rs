@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::image::{image, tag};
 use super::rollout::{RolloutAt, confidence};
-use super::states::Phase;
+use super::states::{Confidence, Phase};
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::candidate::Candidate;
 use crate::model::deployments::current::Current;
@@ -60,12 +60,20 @@ impl ServiceAt<'_> {
             release_id: image.release_id,
             since: self.state.shown(rollout.opened_at),
             state: state.into(),
-            confidence: confidence(state, rollout, self.service.current()?.whole()).into(),
+            confidence: self.confidence(state, self.service.current()?).into(),
             last_seen_at: self.state.shown(rollout.last_at),
             clients: rollout.nodes,
             unconfirmed_since: (is_silent || is_behind_gap).then(|| self.state.shown(rollout.last_at)),
             beside: self.images_beside(),
         })
+    }
+
+    /// Confidence in what runs: where another image was brought to the nodes, a move to it would not show.
+    pub(super) fn confidence(&self, state: Phase, current: &Current) -> Confidence {
+        if self.service.may_have_moved() {
+            return Confidence::Tentative;
+        }
+        confidence(state, &current.rollout, current.whole())
     }
 
     /// The images that ran beside the service within the last week.
@@ -97,7 +105,7 @@ impl ServiceAt<'_> {
         let is_mixed = self.beside().next().is_some()
             || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
         let phase = self.phase(current);
-        let is_part = phase == Phase::Settled && current.rollout.nodes * 2 < current.whole();
+        let is_part = phase == Phase::Settled && !current.ran_before && current.rollout.nodes * 2 < current.whole();
         Some(if is_mixed || is_part { Phase::Mixed } else { phase })
     }
 

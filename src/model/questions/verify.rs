@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::find::at;
 use super::image::{image, ordered_version, tag};
 use super::incomplete::incomplete;
-use super::rollout::confidence;
 use super::service::{ServiceAt, services_at};
 use super::states::{Confidence, Phase, Standing};
 use super::timeline::{Group, grouped};
@@ -213,7 +212,7 @@ impl<'a> Standings<'a> {
         };
         let opened = ran[first];
         let is_since = matches!(standing, Standing::Live | Standing::RolledBack | Standing::RollingOut);
-        let confidence = confidence(phase, &current.rollout, current.whole());
+        let confidence = asked.confidence(phase, current);
         let view = ServiceStanding {
             repository: repository.clone(),
             running: image(state, repository, &current.rollout.digest, tag(&current.rollout)),

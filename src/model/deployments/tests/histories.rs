@@ -202,14 +202,15 @@ fn a_canary_that_its_node_left_was_given_up() {
 
 #[test]
 fn a_candidate_that_is_heard_alone_was_no_canary_but_a_service_scaled_down() {
-    let small = "0:00 a b c d e f g h i j k l pull 1.0\n 5:00:00 a b pull 1.1 every 10s";
-    check(small, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let heard = "0:00 a b c d e f g h i j k l pull 1.0\n 1:00:00 m pull 1.0\n 3:00:00 n pull 1.0\n 4:30:00 o pull 1.0";
+    let small = format!("{heard}\n 5:00:00 a b pull 1.1 every 10s");
+    check(&small, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
     let heard_once = format!("{small}\n 6:00:00 y pull 1.1");
     check(&heard_once, "6:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
-    let beside_the_old = format!("{heard_once}\n 6:40:00 x pull 1.0\n 7:00:00 z pull 1.1");
-    check(&beside_the_old, "7:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
-    let alone = format!("{heard_once}\n 7:00:00 z pull 1.1");
-    check(&alone, "7:30:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+    let beside_the_old = format!("{heard_once}\n 8:40:00 x pull 1.0\n 9:00:00 z pull 1.1");
+    check(&beside_the_old, "9:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let alone = format!("{heard_once}\n 9:00:00 z pull 1.1");
+    check(&alone, "9:30:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
 }
 
 #[test]

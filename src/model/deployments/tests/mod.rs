@@ -10,4 +10,5 @@ mod lines;
 mod properties;
 mod sightings;
 mod story;
+mod whole;
 mod world;
