@@ -1,6 +1,5 @@
 //! Histories as sentences, properties of any history, and how often the answers are right.
 
-mod bar;
 mod bounds;
 mod clock;
 mod content;

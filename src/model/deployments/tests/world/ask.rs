@@ -69,7 +69,7 @@ impl<'a> Puller<'a> {
     /// Says whether all of them came.
     fn manifests(&mut self, image: &Image, reference: &Reference) -> bool {
         let top = image.digest();
-        if self.runtime != Runtime::Crio {
+        if self.runtime.asks_head() {
             let status = if self.fault == Some(Fault::Missing) { 404 } else { 200 };
             self.manifest(Method::Head, reference.clone(), top, image.media_type(0), status);
             if status != 200 {
@@ -77,8 +77,8 @@ impl<'a> Puller<'a> {
             }
         }
         for (place, digest) in image.chain.iter().enumerate() {
-            let by_tag = self.runtime == Runtime::Crio && place == 0;
-            if self.runtime != Runtime::Crio && self.content.contains(digest) {
+            let by_tag = !self.runtime.asks_head() && place == 0;
+            if self.runtime.asks_head() && self.content.contains(digest) {
                 continue;
             }
             let status = match self.fault {

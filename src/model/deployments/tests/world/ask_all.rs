@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::claims::{Claim, Claims};
 use super::dice::Dice;
 use super::history::{History, Service, title};
-use super::light::parts;
+use super::light::{Light, parts};
 use super::score::{Score, compare, number};
 use crate::model::deployments::{Rules, State};
 use crate::model::questions::{self, Finder};
@@ -17,7 +17,7 @@ pub(super) struct Asked {
     pub(super) score: Score,
     pub(super) claims: Claims,
     /// Mistakes, a line each.
-    pub(super) errors: Vec<String>,
+    pub(super) mistakes: Vec<String>,
 }
 
 /// How often a history is asked, beside the middles of its canaries.
@@ -31,7 +31,7 @@ impl History {
         let mut finder = Finder::default();
         finder.follow(state.catalogue());
         let mut score = Score { histories: 1, ..Score::default() };
-        let mut errors = Vec::new();
+        let mut mistakes = Vec::new();
         let mut claims: Vec<Vec<Claim>> = self.services.iter().map(|_| Vec::new()).collect();
         let mut dice = Dice::new(self.seed, "questions");
         let mut observations = self.observations.iter().peekable();
@@ -41,10 +41,10 @@ impl History {
             }
             for (service, claims) in self.services.iter().zip(&mut claims) {
                 let told = questions::replayed(&state, &service.environment, at);
-                self.ask_one(service, &told, at, &mut score, claims, &mut errors);
+                self.ask_one(service, &told, at, &mut score, claims, &mut mistakes);
                 if self.is_catalogued && dice.chance(25) {
                     let place = dice.roll(service.images.len());
-                    self.verify(service, &state, &finder, place, at, &mut score, &mut errors);
+                    self.verify(service, &state, &finder, place, at, &mut score, &mut mistakes);
                 }
             }
         }
@@ -52,10 +52,10 @@ impl History {
         let mut all = Claims::default();
         for (service, claims) in self.services.iter().zip(&claims) {
             let told = questions::replayed(&state, &service.environment, self.end);
-            compare(self, service, told.services.get(&service.repository), &mut score, &mut errors);
+            compare(self, service, told.services.get(&service.repository), &mut score, &mut mistakes);
             all.add(self.family, self.seed, service, claims);
         }
-        Asked { score, claims: all, errors }
+        Asked { score, claims: all, mistakes }
     }
 
     /// Times to ask at, some soon after changes, all of them in the order of time.
@@ -85,7 +85,7 @@ impl History {
         at: Time,
         score: &mut Score,
         claims: &mut Vec<Claim>,
-        errors: &mut Vec<String>,
+        mistakes: &mut Vec<String>,
     ) {
         let image = told.services.get(&service.repository).and_then(|told| told.current.as_ref());
         let claimed = image.and_then(|image| number(service, image.digest));
@@ -94,13 +94,28 @@ impl History {
         let (family, seed) = (self.family, self.seed);
         let state = image.map_or("", |image| image.state.as_str());
         claims.extend(image.map(|image| Claim::new(service, image, at)));
+        if service.truth.is_many && service.truth.light(at) == Light::Clear {
+            let runs = service
+                .truth
+                .running(at)
+                .is_some_and(|runs| claimed.is_some_and(|it| runs.contains_key(&it)));
+            score.current += 1;
+            score.current_right += usize::from(runs);
+            if !runs {
+                let told = named(claimed);
+                mistakes.push(format!(
+                    "{family:?} {seed} {} at {at} no pod runs {told} {state}",
+                    service.environment
+                ));
+            }
+        }
         if let Some(change) = service.truth.settled(at) {
             let is_right = claimed == Some(change.image);
             score.current += 1;
             score.current_right += usize::from(is_right);
             if !is_right {
                 let (runs, told) = (named(Some(change.image)), named(claimed));
-                errors.push(format!(
+                mistakes.push(format!(
                     "{family:?} {seed} {} at {at} runs {runs}, told {told} {state}",
                     service.environment
                 ));
@@ -113,7 +128,7 @@ impl History {
             score.parts_right += usize::from(is_right);
             if !is_right {
                 let told = named(claimed);
-                errors.push(format!(
+                mistakes.push(format!(
                     "{family:?} {seed} {} at {at} a part, told {told} {state}",
                     service.environment
                 ));
@@ -131,16 +146,16 @@ impl History {
         place: usize,
         at: Time,
         score: &mut Score,
-        errors: &mut Vec<String>,
+        mistakes: &mut Vec<String>,
     ) {
         if !service.images[place].is_released {
             return;
         }
-        let query = format!("Mend the {}", title(place));
+        let query = title(place);
         let found = finder.find(&query, |repository| *repository == service.repository, 5);
         let answer = questions::verify(state, &service.environment, &query, &found, at).answer;
         let truth = &service.truth;
-        let last = truth.whole().filter(|change| change.started_at <= at).next_back();
+        let last = truth.whole().rfind(|change| change.started_at <= at);
         let is_shown = last.is_some_and(|change| {
             change.is_observable && change.first.is_some_and(|first| first + Span::from_mins(10) <= at)
         });
@@ -152,7 +167,7 @@ impl History {
         if answer == Standing::Live && is_shown && truth.running(at).is_some_and(lacks) {
             score.false_live += 1;
             let version = &service.images[place].version;
-            errors.push(format!("{:?} {} at {at} {version} is called live", self.family, self.seed));
+            mistakes.push(format!("{:?} {} at {at} {version} is called live", self.family, self.seed));
         }
     }
 }

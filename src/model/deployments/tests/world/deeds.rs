@@ -40,13 +40,36 @@ impl Play {
         self.open(Intent::Whole, image, &[MAIN]);
     }
 
-    /// Back to what ran before what runs.
+    /// The image that the service had before the one that it has.
+    pub(super) fn before(&self) -> Option<usize> {
+        let current = self.workloads[self.live].image;
+        let whole = |opened: &&Opened| opened.finished_at.is_some() && opened.ended_at.is_none();
+        let images = self.record.opened.iter().filter(whole).map(|opened| opened.image);
+        images.filter(|image| Some(*image) != current).next_back()
+    }
+
     pub(super) fn undo(&mut self) {
-        let whole =
-            self.record.opened.iter().filter(|it| it.intent == Intent::Whole || it.promoted_at.is_some());
-        if let Some(before) = whole.last().and_then(|opened| opened.from) {
+        if let Some(before) = self.before() {
             self.deploy(before);
         }
+    }
+
+    /// A second fleet gets `image`, and the first one goes when the second has proved itself.
+    pub(super) fn switch_fleet(&mut self, image: usize) {
+        let (blue, green) = (self.live, 1 - self.live);
+        self.workloads[green].replicas = self.setup.replicas;
+        let from = self.workloads[blue].image;
+        self.open(Intent::Whole, image, &[green]);
+        let opened = self.record.opened.last_mut().unwrap();
+        opened.from = from;
+        opened.unfinished.insert(blue);
+        let wait = self.dice.seconds(600, 3000);
+        self.after(wait, move |play| {
+            play.live = green;
+            play.scale(blue, 0);
+            play.workloads[blue].image = Some(image);
+            play.reconcile(blue);
+        });
     }
 
     /// A few pods of the next image run beside the others.

@@ -22,6 +22,7 @@ families! {
     AlwaysAsks "The same where every start of a container asks."
     Crio "The same under CRI-O."
     Dockerd "The same under a Docker daemon that an orchestrator drives."
+    Podman "The same under podman on servers, with the token of the environment."
     Pinned "Pods name digests."
     RollbackSoon "Releases that are taken back within minutes."
     RollbackLate "Releases that are taken back hours later."
@@ -29,6 +30,9 @@ families! {
     CanaryAborted "One pod in ten gets the next release, and loses it."
     CanaryPromoted "One pod in ten gets it, and the others follow."
     CanarySteps "One, then two, then four of twenty get it."
+    BlueGreen "A second fleet gets the next release, and the first one goes."
+    OneByOne "A DaemonSet or a StatefulSet: each pod keeps its node."
+    Crashing "Releases whose containers end soon after their start."
     Half "A rollout stops at two fifths, for hours."
     Scanners "Scanners, bots and admission checks look at versions, old and new."
     Laptops "People pull on their own machines."
@@ -81,6 +85,7 @@ impl Family {
             has_mirror: false,
             one_address: false,
             is_signed: false,
+            one_by_one: false,
             layer_s: (0, 2),
             ready_s: (4, 30),
             first_node: 0,
@@ -92,6 +97,12 @@ impl Family {
                 setup.is_signed = self == Self::Signatures;
             }
             Self::Dockerd => setup.runtime = Runtime::Dockerd,
+            Self::Podman => setup.runtime = Runtime::Podman,
+            Self::BlueGreen | Self::Crashing => setup.asks_always = dice.chance(50),
+            Self::OneByOne => {
+                (setup.one_by_one, setup.replicas) = (true, setup.nodes);
+                setup.asks_always = dice.chance(50);
+            }
             Self::Pinned => setup.naming = Naming::Pinned,
             Self::RollbackCached => (setup.nodes, setup.replicas) = (dice.from(4, 7), dice.from(6, 12)),
             Self::CanaryAborted | Self::CanaryPromoted | Self::Half => {
@@ -112,7 +123,7 @@ impl Family {
             Self::SharedAddress => setup.one_address = true,
             Self::Mirror => {
                 (setup.has_mirror, setup.nodes) = (true, 20);
-                setup.replicas = dice.from(8, 16);
+                (setup.replicas, setup.asks_always) = (dice.from(8, 16), dice.chance(30));
             }
             Self::ScaledDown => setup.replicas = dice.from(10, 16),
             Self::SlowRollout => setup.ready_s = (60, 420),

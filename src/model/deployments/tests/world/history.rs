@@ -149,16 +149,14 @@ impl History {
                 *line = &service.images;
             }
         }
-        let lines = lines.into_iter();
-        lines
-            .flat_map(|(repository, images)| {
-                images
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, image)| image.is_released)
-                    .map(|(number, image)| release(repository, number, image))
-            })
-            .collect()
+        let mut releases = Vec::new();
+        for (repository, images) in lines {
+            for (number, image) in images.iter().enumerate().filter(|(_, image)| image.is_released) {
+                let is_rebuilt = images[..number].iter().any(|before| before.version == image.version);
+                releases.push(release(repository, number, image, is_rebuilt));
+            }
+        }
+        releases
     }
 
     pub(super) fn catalogue(&self) -> Catalogue {
@@ -170,10 +168,10 @@ impl History {
     }
 }
 
-fn release(repository: &Repository, number: usize, image: &Image) -> Registration {
+fn release(repository: &Repository, number: usize, image: &Image, is_rebuilt: bool) -> Registration {
     let change = Change {
         kind: ChangeKind::Fix,
-        title: format!("Mend the {}", title(number)),
+        title: title(number),
         pr: Some(1000 + number as u64),
         issue: None,
         commit: None,
@@ -182,14 +180,15 @@ fn release(repository: &Repository, number: usize, image: &Image) -> Registratio
     };
     Registration {
         digests: vec![image.digest()],
-        changes: vec![change],
+        // A rebuild brings nothing of its own.
+        changes: if is_rebuilt { Vec::new() } else { vec![change] },
         ..Registration::named(repository.clone(), &*image.version)
     }
 }
 
-/// A title that no other release has.
+/// The title of the change that the build number `number` brought; no other has it.
 pub(super) fn title(number: usize) -> String {
     let parts =
         ["basket", "invoice", "ledger", "parcel", "voucher", "stock", "refund", "login", "export", "clock"];
-    format!("{} of the {}", parts[number % 10], parts[(number / 10 + number * 7 + 3) % 10])
+    format!("Mend the {} of the {}", parts[number % 10], parts[(number / 10 + number * 7 + 3) % 10])
 }

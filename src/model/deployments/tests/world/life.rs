@@ -57,6 +57,15 @@ pub(super) fn build(play: &mut Play) -> usize {
     play.build(&version)
 }
 
+/// Builds the latest version again, on a newer base: the same version, another digest.
+pub(super) fn rebuild(play: &mut Play) -> usize {
+    let number = play.images.len();
+    let version = play.images[number - 1].version.clone();
+    let image = play.build(&format!("{version}-again-{number}"));
+    play.images[image].version = version;
+    image
+}
+
 /// Does `deed` again and again, with `low` to `high` seconds between.
 pub(super) fn every(play: &mut Play, low: usize, high: usize, deed: fn(&mut Play)) {
     let wait = play.dice.seconds(low, high);

@@ -12,11 +12,21 @@ pub(super) enum Runtime {
     Containerd,
     Crio,
     Dockerd,
+    Podman,
 }
 
 impl Runtime {
+    /// Whether it asks HEAD first, and goes on by digest.
+    pub(super) fn asks_head(self) -> bool {
+        match self {
+            Self::Containerd | Self::Dockerd => true,
+            Self::Crio | Self::Podman => false,
+        }
+    }
+
     pub(super) fn agent(self) -> &'static str {
         match self {
+            Self::Podman => "libpod/5.2.2",
             Self::Containerd => "containerd/v1.7.22",
             Self::Crio => "cri-o/1.31.0 go/go1.22 os/linux arch/amd64",
             Self::Dockerd => {

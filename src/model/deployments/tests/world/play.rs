@@ -1,8 +1,9 @@
 //! A service on its nodes: an agenda of deeds, and the pods that come and go by them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::{Fault, Pull, Puller};
+use super::deeds::MAIN;
 use super::dice::Dice;
 use super::image::{Image, Naming, Shape};
 use super::life::Style;
@@ -32,6 +33,8 @@ pub(super) struct Setup {
     pub(super) one_address: bool,
     /// The runtime asks for a signature first.
     pub(super) is_signed: bool,
+    /// One pod after the other, none before another is gone: a StatefulSet, a DaemonSet.
+    pub(super) one_by_one: bool,
     /// Seconds that a layer takes, at least and at most.
     pub(super) layer_s: (usize, usize),
     /// Seconds from the image to readiness, at least and at most.
@@ -67,10 +70,14 @@ pub(super) struct Play {
     /// The registry's references.
     pub(super) tags: BTreeMap<Reference, usize>,
     pub(super) faults: Vec<(usize, Fault)>,
+    /// Images whose containers end soon after their start.
+    pub(super) crashing: BTreeSet<usize>,
     pub(super) nodes: Vec<Node>,
     pub(super) pods: BTreeMap<u32, Pod>,
     pub(super) next_pod: u32,
     pub(super) workloads: Vec<Workload>,
+    /// The workload that serves, where two fleets take turns.
+    pub(super) live: usize,
     pub(super) token: TokenId,
     /// The way of naming versions.
     pub(super) style: Style,
@@ -89,10 +96,12 @@ impl Play {
             images: Vec::new(),
             tags: BTreeMap::new(),
             faults: Vec::new(),
+            crashing: BTreeSet::new(),
             nodes: Vec::new(),
             pods: BTreeMap::new(),
             next_pod: 0,
             workloads: Vec::new(),
+            live: MAIN,
             token: TokenId::new(&format!("tok_{}", setup.environment)),
             style: Style::Semantic,
             shares_children: false,
@@ -187,12 +196,17 @@ impl Play {
         match self.pull(pod.node, &pod.reference, TokenKind::Cluster, pod.workload.is_some()) {
             Ok((image, at)) => self.at(at, move |play| play.got(id, image)),
             Err(at) => {
-                let tries = pod.tries;
-                let back_off = Span::from_secs(10 * i64::from(1_u32 << tries.min(5)).min(30));
-                self.pods.get_mut(&id).unwrap().tries += 1;
+                let back_off = self.back_off(id);
                 self.at(at + back_off, move |play| play.fetch(id));
             }
         }
+    }
+
+    /// The time until the kubelet tries again: 10 s, 20 s, … 5 min.
+    fn back_off(&mut self, id: u32) -> Span {
+        let Some(pod) = self.pods.get_mut(&id) else { return Span::from_secs(10) };
+        pod.tries += 1;
+        Span::from_secs((5_i64 << pod.tries.min(6)).min(300))
     }
 
     /// A pull by a node. Returns the image and the time at which it is there, or the time of the failure.
@@ -264,6 +278,10 @@ impl Play {
     fn got(&mut self, id: u32, image: usize) {
         let Some(pod) = self.pods.get_mut(&id) else { return };
         pod.image = Some(image);
+        if self.crashing.contains(&image) {
+            let wait = self.back_off(id) + Span::from_secs(3);
+            return self.after(wait, move |play| play.fetch(id));
+        }
         let (low, high) = self.setup.ready_s;
         let wait = self.dice.seconds(low, high);
         self.after(wait, move |play| play.ready(id));

@@ -83,8 +83,10 @@ pub(super) struct Record {
 
 impl Record {
     /// All pods of a workload run its latest template.
-    pub(super) fn finish(&mut self, workload: usize, now: Time) {
-        let open = self.opened.iter_mut().rev().find(|opened| opened.unfinished.contains(&workload));
+    pub(super) fn finish(&mut self, workload: usize, image: Option<usize>, now: Time) {
+        let is_it =
+            |opened: &&mut Opened| opened.unfinished.contains(&workload) && image == Some(opened.image);
+        let open = self.opened.iter_mut().rev().find(is_it);
         if let Some(opened) = open {
             opened.unfinished.remove(&workload);
             if opened.unfinished.is_empty() {

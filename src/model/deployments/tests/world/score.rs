@@ -178,15 +178,19 @@ fn is_tolerated(service: &Service, report: &ReplayedDeployment) -> bool {
                     && within(change.started_at, change.until)
             }
             Kind::Aborted => is_part && within(change.started_at, change.until),
-            Kind::Initial | Kind::Upgrade | Kind::Rollback | Kind::Restore if change.is_optional => {
+            Kind::GivenUp => {
                 let two_hours = change.started_at + Span::from_mins(120);
-                within(change.started_at, change.until.min(two_hours))
+                // Caches may have hidden the undoing until its first pull.
+                let is_late = change.first.is_some_and(|first| within(first, first));
+                within(change.started_at, change.until.min(two_hours)) || is_late
             }
-            Kind::Initial | Kind::Upgrade | Kind::Rollback | Kind::Restore if !change.is_observable => {
+            Kind::Initial | Kind::Upgrade | Kind::Rebuild | Kind::Rollback | Kind::Restore
+                if !change.is_observable =>
+            {
                 let next = service.truth.next_after(change.started_at);
                 within(change.started_at, next.unwrap_or(at))
             }
-            Kind::Initial | Kind::Upgrade | Kind::Rollback | Kind::Restore => {
+            Kind::Initial | Kind::Upgrade | Kind::Rebuild | Kind::Rollback | Kind::Restore => {
                 let promoted_at = change.promoted_at.filter(|_| is_part);
                 promoted_at.is_some_and(|promoted_at| within(change.started_at, promoted_at))
             }

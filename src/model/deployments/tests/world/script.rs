@@ -7,6 +7,7 @@ use super::family::Family;
 use super::image::Image;
 use super::life;
 use super::play::Play;
+use super::record::Intent;
 use crate::model::time::{Span, Time};
 
 /// Writes the agenda of a service: what is brought out at each of `times`.
@@ -16,7 +17,8 @@ pub(super) fn write(play: &mut Play, family: Family, times: &[Time]) {
     play.add_workload(by_region, (play.setup.regions > 1).then_some(0));
     let second = (play.setup.regions > 1).then_some(1);
     play.add_workload(if second.is_some() { by_region } else { 0 }, second);
-    life::noise(play, 4);
+    // Two clusters have twice the noise.
+    life::noise(play, 4 * play.setup.regions);
     for (place, at) in times.iter().enumerate() {
         play.at(*at, move |play| change(play, family, place));
     }
@@ -31,14 +33,15 @@ fn next(play: &mut Play) -> usize {
 }
 
 /// Either the next release or, where `percent` says so, the one before.
+fn choose(play: &mut Play, percent: usize) -> usize {
+    let back = play.before();
+    let goes_back = play.record.opened.len() > 1 && play.dice.chance(percent);
+    back.filter(|_| goes_back).unwrap_or_else(|| next(play))
+}
+
 fn up_or_back(play: &mut Play, percent: usize) {
-    let has_one = play.images.len() > 1 && play.record.opened.len() > 1;
-    if has_one && play.dice.chance(percent) {
-        play.undo();
-    } else {
-        let image = next(play);
-        play.deploy(image);
-    }
+    let image = choose(play, percent);
+    play.deploy(image);
 }
 
 /// The change number `place` of a history.
@@ -55,8 +58,16 @@ fn change(play: &mut Play, family: Family, place: usize) {
                 play.after(wait, Play::undo);
             }
         }
+        // Between them, plain releases: what a canary is compared with.
+        CanaryAborted | CanaryPromoted | CanarySteps | Half if play.dice.chance(35) => up_or_back(play, 20),
         CanaryAborted | CanaryPromoted | CanarySteps => canary(play, family),
         Half => half(play),
+        BlueGreen => {
+            let image = choose(play, 25);
+            play.switch_fleet(image);
+        }
+        Crashing if play.dice.chance(50) => crashing(play),
+        FailedPulls | LateContent if play.dice.chance(35) => up_or_back(play, 20),
         FailedPulls | LateContent => failing(play, family),
         Prepull => {
             let image = next(play);
@@ -71,8 +82,8 @@ fn change(play: &mut Play, family: Family, place: usize) {
         Previews => life::preview(play),
         Regions => {
             let image = next(play);
-            play.open(super::record::Intent::Whole, image, &[0, 1]);
-            let wait = play.dice.hours(1, 4);
+            play.open(Intent::Whole, image, &[0, 1]);
+            let wait = play.dice.hours(2, 7);
             play.after(wait, |play| play.follow(1));
         }
         ScaledDown => {
@@ -102,8 +113,14 @@ fn change(play: &mut Play, family: Family, place: usize) {
             up_or_back(play, 15);
         }
         RollbackLate | RollbackCached => up_or_back(play, 45),
+        MovedTag if play.dice.chance(25) => {
+            let image = life::rebuild(play);
+            play.deploy(image);
+        }
+        MovedTag => up_or_back(play, 35),
         Kitchen => kitchen(play),
-        AlwaysAsks | Crio | Dockerd | Pinned | MovedTag | Nested | Signatures | OddVersions | Together => {
+        AlwaysAsks | Crio | Dockerd | Podman | Pinned | OneByOne | Crashing | Nested | Signatures
+        | OddVersions | Together => {
             up_or_back(play, 35);
         }
         Plain | Scanners | Laptops | Runners | SlowLinks | CronSame | CronOlder | Jobs | SharedAddress
@@ -114,7 +131,7 @@ fn change(play: &mut Play, family: Family, place: usize) {
 fn first(play: &mut Play, family: Family) {
     let image = if family == Family::SideBySide { life::build_line(play, 0) } else { life::build(play) };
     match family {
-        Family::Regions => play.open(super::record::Intent::Whole, image, &[0, 1]),
+        Family::Regions => play.open(Intent::Whole, image, &[0, 1]),
         Family::SideBySide | Family::Previews => play.run_beside(image, MAIN),
         _ => return play.deploy(image),
     }
@@ -178,6 +195,15 @@ fn failing(play: &mut Play, family: Family) {
     });
 }
 
+/// A release that is taken back because its containers do not stay up.
+fn crashing(play: &mut Play) {
+    let image = next(play);
+    play.crashing.insert(image);
+    play.deploy(image);
+    let wait = play.dice.seconds(300, 5400);
+    play.after(wait, Play::undo);
+}
+
 fn kitchen(play: &mut Play) {
     match play.dice.roll(10) {
         0 if play.setup.replicas >= 10 && play.setup.nodes >= 9 => canary(play, Family::CanarySteps),
@@ -188,6 +214,7 @@ fn kitchen(play: &mut Play) {
             let wait = play.dice.seconds(90, 1500);
             play.after(wait, Play::undo);
         }
+        4 => crashing(play),
         _ => up_or_back(play, 25),
     }
 }
@@ -214,11 +241,11 @@ fn around(play: &mut Play, family: Family) {
                 life::cron(play, 0);
             }
         }
-        Plain | AlwaysAsks | Crio | Dockerd | RollbackSoon | RollbackLate | CanaryAborted
-        | CanaryPromoted | CanarySteps | Half | FailedPulls | LateContent | SlowLinks | Prepull
-        | SideBySide | Previews | Regions | SharedAddress | Mirror | ScaledDown | ScaledToZero
-        | SlowRollout | MovedTag | Nested | SharedChild | Signatures | Together | TokenRotation
-        | OddVersions => {}
+        Plain | OneByOne | BlueGreen | Crashing | AlwaysAsks | Crio | Dockerd | Podman | RollbackSoon
+        | RollbackLate | CanaryAborted | CanaryPromoted | CanarySteps | Half | FailedPulls | LateContent
+        | SlowLinks | Prepull | SideBySide | Previews | Regions | SharedAddress | Mirror | ScaledDown
+        | ScaledToZero | SlowRollout | MovedTag | Nested | SharedChild | Signatures | Together
+        | TokenRotation | OddVersions => {}
     }
 }
 

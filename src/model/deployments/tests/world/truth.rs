@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::image::Image;
 use super::play::Play;
 use super::record::{Intent, Opened, Shown};
 use crate::model::time::{Span, Time};
@@ -12,10 +13,14 @@ use crate::model::time::{Span, Time};
 pub(super) enum Kind {
     Initial,
     Upgrade,
+    /// The same version under another digest.
+    Rebuild,
     Rollback,
     Restore,
     /// A part got it, and lost it again.
     Aborted,
+    /// A rollout that was given up before half of the pods had it, or the undoing of one.
+    GivenUp,
     /// One of several that run side by side.
     Beside,
 }
@@ -88,7 +93,7 @@ impl Truth {
         }
         let mut truth = Self { changes, busy: Vec::new(), runs: record.runs.clone(), is_many };
         truth.show(&record.shown);
-        truth.name();
+        truth.name(&play.images);
         truth.busy = truth.changes.iter().map(|change| (change.started_at, change.finished_at)).collect();
         truth.busy.extend(record.absent.iter().map(|(from, until)| (*from, until.unwrap_or(end))));
         truth
@@ -119,13 +124,13 @@ impl Truth {
     }
 
     /// Names the kinds, as they were and as they look.
-    fn name(&mut self) {
+    fn name(&mut self, images: &[Image]) {
         let (mut ran, mut seen) = (BTreeSet::new(), BTreeSet::new());
         let (mut before, mut before_seen) = (None, None);
         for change in self.changes.iter_mut().filter(|change| !change.is_optional) {
             (change.from, change.from_seen) = (before, before_seen);
-            change.kind = kind(before, change.image, &ran);
-            change.kind_seen = kind(before_seen, change.image, &seen);
+            change.kind = kind(images, before, change.image, &ran);
+            change.kind_seen = kind(images, before_seen, change.image, &seen);
             ran.insert(change.image);
             before = Some(change.image);
             // Back to what an observer never saw leave: nothing shows it.
@@ -170,16 +175,17 @@ impl Truth {
         if self.is_busy(at) {
             return None;
         }
-        let change = self.whole().filter(|change| change.started_at <= at).next_back()?;
+        let change = self.whole().rfind(|change| change.started_at <= at)?;
         let grace = if change.is_weak() { Span::from_mins(180) } else { Span::from_mins(10) };
         let is_known = change.is_observable && change.first? + grace <= at;
         is_known.then_some(change)
     }
 }
 
-fn kind(before: Option<usize>, image: usize, ran: &BTreeSet<usize>) -> Kind {
+fn kind(images: &[Image], before: Option<usize>, image: usize, ran: &BTreeSet<usize>) -> Kind {
     match before {
         None => Kind::Initial,
+        Some(before) if before != image && images[before].version == images[image].version => Kind::Rebuild,
         Some(before) if image < before => Kind::Rollback,
         Some(_) if ran.contains(&image) => Kind::Restore,
         Some(_) => Kind::Upgrade,
@@ -189,12 +195,17 @@ fn kind(before: Option<usize>, image: usize, ran: &BTreeSet<usize>) -> Kind {
 fn change(opened: &Opened, until: Time, end: Time) -> Change {
     let is_part = opened.intent == Intent::Part;
     let is_optional = opened.intent == Intent::Beside || is_part && opened.promoted_at.is_none();
+    let kind = match opened.intent {
+        Intent::Whole => Kind::GivenUp,
+        Intent::Part => Kind::Aborted,
+        Intent::Beside => Kind::Beside,
+    };
     let part_until = opened.promoted_at.or(opened.ended_at).unwrap_or(end);
     Change {
         image: opened.image,
         from: opened.from,
-        kind: if is_part { Kind::Aborted } else { Kind::Beside },
-        kind_seen: Kind::Beside,
+        kind,
+        kind_seen: kind,
         from_seen: None,
         started_at: opened.at,
         finished_at: opened.finished_at.or(opened.ended_at).unwrap_or(until).min(until.max(opened.at)),

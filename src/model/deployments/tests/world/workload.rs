@@ -43,7 +43,7 @@ impl Play {
         let is_whole = workload.limit.is_none_or(|limit| limit >= workload.replicas);
         let mut pods = self.pods.values().filter(|pod| pod.workload == Some(number));
         if is_whole && pods.all(|pod| pod.is_ready && pod.revision == workload.revision) {
-            self.record.finish(number, self.now);
+            self.record.finish(number, workload.image, self.now);
         }
     }
 
@@ -57,12 +57,14 @@ impl Play {
         let (new, old) = (of(true).count(), of(false).count());
         let ready = of(true).chain(of(false)).filter(|(_, pod)| pod.is_ready).count();
         let wanted = workload.limit.map_or(replicas, |limit| limit.min(replicas));
-        let surge = if old > 0 { replicas.div_ceil(4).max(1) } else { 0 };
+        let (surge, missing) =
+            if self.setup.one_by_one { (0, 1) } else { (replicas.div_ceil(4).max(1), replicas / 4) };
+        let surge = if old > 0 { surge } else { 0 };
         let gone = if new > wanted {
             of(true).map(|(id, _)| *id).next_back()
         } else if old > replicas - wanted {
             let unready = of(false).find(|(_, pod)| !pod.is_ready);
-            let may_go = ready > replicas - replicas / 4;
+            let may_go = ready + missing > replicas;
             unready.or_else(|| of(false).next().filter(|_| may_go)).map(|(id, _)| *id)
         } else {
             None
