@@ -146,7 +146,8 @@ impl Candidate {
     fn grows_in_steps(&self, current: &Current, settle: Span) -> bool {
         let step = current.step(settle);
         let (ours, theirs) = (self.rollout.arrivals.most_without(step), current.nodes_in_step(step));
-        let is_below = |nodes: u32, (part, whole): (u64, u64)| u64::from(nodes) * whole < u64::from(theirs) * part;
+        let is_below =
+            |nodes: u32, (part, whole): (u64, u64)| u64::from(nodes) * whole < u64::from(theirs) * part;
         theirs > SMALL_SERVICE && is_below(ours, SHARE) && is_below(self.rollout.nodes, WHOLE)
     }
 

@@ -105,7 +105,8 @@ impl ServiceAt<'_> {
         let is_mixed = self.beside().next().is_some()
             || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
         let phase = self.phase(current);
-        let is_part = phase == Phase::Settled && !current.ran_before && current.rollout.nodes * 2 < current.whole();
+        let is_part =
+            phase == Phase::Settled && !current.ran_before && current.rollout.nodes * 2 < current.whole();
         Some(if is_mixed || is_part { Phase::Mixed } else { phase })
     }
 
