@@ -3,7 +3,7 @@
 //! Words and rules are below. The data goes one way through these files:
 //!
 //! ```text
-//! state → environment → service: nodes → pull → sighting → rollouts: current, candidate, takeover → past, history
+//! state → environment → service: nodes → pull → sighting → lines → rollouts: current, candidate, takeover → past, history
 //! ```
 //!
 //! Everything is bounded; every bound is a named constant in its file.
@@ -12,6 +12,7 @@
 mod arrivals;
 pub mod attempts;
 mod beside;
+mod block;
 pub mod candidate;
 mod content;
 pub mod correction;

@@ -6,6 +6,7 @@ use crate::model::oci::{Digest, Tag};
 use crate::model::time::Time;
 
 use super::arrivals::Arrivals;
+use super::block::Blocks;
 use super::correction::{Assumption, CORRECTIONS_MAX, Correction, Finding};
 use super::evidence::Evidence;
 use super::rule::Rule;
@@ -34,6 +35,8 @@ pub struct Rollout {
     pub evidence: Evidence,
     /// Corrections by later evidence, in order: of this image, and of those that it was confused with.
     pub corrections: Vec<Correction>,
+    /// The networks that its nodes lie in.
+    pub(super) blocks: Blocks,
     /// The times when nodes came to it, as a part of the rollout.
     pub(crate) arrivals: Arrivals,
     /// The times when runtimes began to pull, as a part of the rollout.
@@ -68,6 +71,7 @@ impl Rollout {
             tag: None,
             evidence: Evidence::default(),
             corrections: Vec::new(),
+            blocks: Blocks::default(),
             arrivals: Arrivals::default(),
             starts: Arrivals::default(),
         }
@@ -93,6 +97,9 @@ impl Rollout {
         if in_rollout {
             self.arrivals.add(sighting.at, arrived);
             self.starts.add(sighting.at, sighting.starts);
+        }
+        if arrived > 0 {
+            self.blocks.add(&sighting.place);
         }
         self.evidence.add(sighting, arrived > 0);
     }

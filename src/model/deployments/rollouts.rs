@@ -143,7 +143,10 @@ impl Rollouts {
                 stragglers += candidate.rollout.pulls;
                 corrections.extend(correction);
             }
-            !(is_straggler || in_hold)
+            // A cluster that moved too.
+            let has_followed =
+                candidate.is_elsewhere && candidate.rollout.blocks.meet(&current.rollout.blocks);
+            !(is_straggler || in_hold || has_followed)
         });
         current.add_stragglers(stragglers, corrections);
     }
@@ -229,6 +232,7 @@ impl Rollouts {
         self.candidates.push(Candidate {
             rollout: Rollout::new(sighting.digest, sighting.at),
             ran_before,
+            is_elsewhere: ran_before && self.history.ran_at(&sighting.digest, &sighting.place),
             opened_when_complete: current.is_complete() && current.stragglers == 0,
             is_older_than_current: first_ran_at.is_some_and(|at| at < current_first_ran_at),
             lone_arrivals: 0,

@@ -38,7 +38,9 @@ impl Rollouts {
         let is_job =
             |rollout: &Rollout| is_lone(rollout, digest) && is_period(rollout.opened_at, sighting.at);
         let Some(current) = &self.current else { return false };
-        let is_candidate = |it: &Candidate| it.ran_before && is_job(&it.rollout) && current.rollout.nodes > 1;
+        let is_candidate = |it: &Candidate| {
+            it.ran_before && !it.is_elsewhere && is_job(&it.rollout) && current.rollout.nodes > 1
+        };
         if let Some(place) = self.candidates.iter().position(is_candidate) {
             let candidate = self.candidates.remove(place);
             self.apart.push(Self::of(Current::first(candidate.rollout)));

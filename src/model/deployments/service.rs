@@ -148,6 +148,11 @@ impl Service {
         self.lines.main.candidates(now, settle)
     }
 
+    /// Tells whether another cluster, which pulls with the same token, was seen to run the image before.
+    pub fn runs_elsewhere(&self) -> bool {
+        self.lines.main.candidates.iter().any(|candidate| candidate.is_elsewhere)
+    }
+
     /// Tells whether another image was brought to the nodes since the current one came: who runs it now asks for nothing.
     pub fn may_have_moved(&self) -> bool {
         let brought = self.current().zip(self.prepulled);

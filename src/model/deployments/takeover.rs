@@ -68,6 +68,9 @@ impl Candidate {
         settle: Span,
         finality: Finality,
     ) -> bool {
+        if self.is_elsewhere {
+            return false;
+        }
         let hold = if finality == Finality::Final { current.hold(settle) } else { Span::default() };
         if self.may_be_stragglers(current, settle) {
             return self.unanswered_nodes > 1 && now > current.ends_at(settle) + hold;
@@ -109,7 +112,7 @@ impl Candidate {
 
     /// Tells whether its pulls come from old pods, as far as they tell.
     pub(super) fn looks_like_stragglers(&self, current: &Current, settle: Span) -> bool {
-        self.may_be_stragglers(current, settle) || self.is_contradicted(current, settle)
+        self.is_elsewhere || self.may_be_stragglers(current, settle) || self.is_contradicted(current, settle)
     }
 
     /// Tells whether people are shown it: as a candidate, or as a way back that just opened.

@@ -103,6 +103,7 @@ impl ServiceAt<'_> {
         let (current, settle) = (self.service.current()?, self.state.rules().settle);
         let mut candidates = self.service.candidates(self.now, settle);
         let is_mixed = self.beside().next().is_some()
+            || self.service.runs_elsewhere()
             || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
         let phase = self.phase(current);
         let is_part =
