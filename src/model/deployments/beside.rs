@@ -4,12 +4,15 @@
 //! beside the other.
 
 use super::candidate::Candidate;
+use super::correction::{Assumption, Finding};
 use super::current::Current;
 use super::lineage::Lineage;
 use super::past::{Outcome, PastRollout};
 use super::rollout::{Rollout, TaggedDigest};
 use super::rollouts::{Facts, Rollouts};
+use super::rule::Rule;
 use super::schedule::joined;
+use crate::model::time::Time;
 
 /// Takeovers back and forth that a way back and its undoing make: `1.0`, `1.1`, `1.0`, `1.1`.
 const UNDONE: usize = 3;
@@ -137,11 +140,31 @@ impl Rollouts {
             let line = if side == minor && !(place == 0 && was_service) { &mut theirs } else { &mut ours };
             line.push(stint);
         }
+        self.part(ours, theirs, before, at, Rule::Beside, facts);
+        None
+    }
+
+    /// Gives the service `ours`, and a line beside it `theirs`, whose takeovers are taken back at `at` by `rule`.
+    pub(super) fn part(
+        &mut self,
+        ours: Vec<PastRollout>,
+        theirs: Vec<PastRollout>,
+        before: Option<TaggedDigest>,
+        at: Time,
+        rule: Rule,
+        facts: Facts<'_>,
+    ) {
+        let taken_back = theirs.last().map(|past| {
+            let was = if past.ran_before { Assumption::WayBack } else { Assumption::Replaced };
+            past.rollout.correction(at, was, Finding::Beside, rule)
+        });
         self.fill(joined(ours), before, facts);
+        if let (Some(current), Some(correction)) = (&mut self.current, taken_back) {
+            current.rollout.correct(correction);
+        }
         let mut line = Self::default();
         line.fill(joined(theirs), None, facts);
         self.apart.push(line);
-        None
     }
 
     /// Takes the last `length` deployments that were the service off the history.

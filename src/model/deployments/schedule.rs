@@ -7,6 +7,7 @@ use super::current::Current;
 use super::past::{Outcome, PastRollout};
 use super::rollout::Rollout;
 use super::rollouts::{Facts, Rollouts};
+use super::rule::Rule;
 use super::sighting::Sighting;
 use crate::model::oci::Digest;
 use crate::model::time::{Span, Time};
@@ -64,10 +65,7 @@ impl Rollouts {
         stints.push(current.into_past(sighting.at, facts.settle));
         let before = stints[0].from.clone();
         let (jobs, ours) = stints.into_iter().partition(|past| is_lone(&past.rollout, digest));
-        self.fill(joined(ours), before, facts);
-        let mut line = Self::default();
-        line.fill(joined(jobs), None, facts);
-        self.apart.push(line);
+        self.part(ours, jobs, before, sighting.at, Rule::Schedule, facts);
         true
     }
 }

@@ -249,6 +249,7 @@ fn in_sentence(correction: &Correction, image: &Image) -> String {
         Finding::Straggler => "it was a straggler",
         Finding::Deployed => "the service runs it",
         Finding::GivenUp => "it was given up",
+        Finding::Beside => "it runs beside the service",
     };
     let rule = correction.rule;
     format!("{name} {was}; {now} (rule {}, {})", rule.number(), rule.name())
