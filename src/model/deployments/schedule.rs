@@ -39,6 +39,9 @@ impl Rollouts {
         let is_job =
             |rollout: &Rollout| is_lone(rollout, digest) && is_period(rollout.opened_at, sighting.at);
         let Some(current) = &self.current else { return false };
+        if current.rollout.digest == *digest && !is_job(&current.rollout) {
+            return false;
+        }
         let is_candidate = |it: &Candidate| {
             it.ran_before && !it.is_elsewhere && is_job(&it.rollout) && current.rollout.nodes > 1
         };
