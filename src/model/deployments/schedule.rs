@@ -16,7 +16,7 @@ use crate::model::time::{Span, Time};
 const GRID: Span = Span::from_mins(15);
 
 /// Pods start so much sooner or later than their schedule says.
-const TOLERANCE: Span = Span::from_secs(10);
+const TOLERANCE: Span = Span::from_secs(3);
 
 /// Past deployments that are looked through for an earlier pull.
 const LOOKED_THROUGH: usize = 8;
