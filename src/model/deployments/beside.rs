@@ -106,12 +106,9 @@ impl Rollouts {
         let is_it = changes == UNDONE && (is_unmoved || sides.majors.is_some() && few <= 1)
             || changes > UNDONE && sides.majors.is_some();
         let first = stints.sides.first().copied().unwrap_or(Side::Current);
-        let minor = match ours.cmp(&theirs) {
-            std::cmp::Ordering::Less => Side::Current,
-            std::cmp::Ordering::Greater => Side::Candidate,
-            std::cmp::Ordering::Equal if first == Side::Current => Side::Candidate,
-            std::cmp::Ordering::Equal => Side::Current,
-        };
+        // Of the two, the service is the one that came to more nodes, or was there first.
+        let is_ours = ours > theirs || ours == theirs && first == Side::Current;
+        let minor = if is_ours { Side::Candidate } else { Side::Current };
         is_it.then_some((minor, tail.len()))
     }
 
