@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::running::{FailedAttempt, LocalPull};
+use super::running::{BesideImage, FailedAttempt, LocalPull};
 use super::words::{Confidence, Kind, Phase};
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
@@ -25,6 +25,9 @@ pub struct Replayed {
 pub struct ReplayedService {
     /// The image that runs.
     pub current: Option<ReplayedImage>,
+    /// What runs beside it from the same repository, and what ran once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesideImage>,
     /// Its changes, in the order in which they opened.
     pub deployments: Vec<ReplayedDeployment>,
 }

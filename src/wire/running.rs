@@ -55,6 +55,29 @@ pub struct RunningService {
     /// Nodes that ask for it are refused since then, for their token was revoked or has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_since: Option<Time>,
+    /// What runs beside it from the same repository, and what ran once: of the last week.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesideImage>,
+}
+
+/// An image that runs beside that of a service, from the same repository: another version that is kept, the other half of
+/// a repository with two programs, a change that is looked at before it is merged, a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BesideImage {
+    /// Its top-level digest.
+    pub digest: Digest,
+    /// Its version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The first evidence.
+    pub since: Time,
+    /// Its age.
+    #[serde(flatten)]
+    pub seen: Seen,
+    /// Number of nodes that showed it.
+    pub clients: u32,
+    /// A single pull is all that there ever was of it: it ran once, as far as anybody can tell.
+    pub ran_once: bool,
 }
 
 /// A reference that could not be pulled.

@@ -192,6 +192,8 @@ words! {
         Straggler = "straggler",
         /// Its nodes left it.
         GivenUp = "given_up",
+        /// It runs beside the service.
+        Beside = "beside",
     }
 }
 

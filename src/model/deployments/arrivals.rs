@@ -61,6 +61,18 @@ impl Arrivals {
         u32::try_from(most).unwrap_or(u32::MAX).saturating_mul(self.weight)
     }
 
+    /// The most nodes that came without a pause longer than `pause`.
+    pub(crate) fn most_without(&self, pause: Span) -> u32 {
+        let (mut run, mut most) = (0_u32, 0_u32);
+        let mut last: Option<Time> = None;
+        for &at in &self.times {
+            run = if last.is_some_and(|last| at.since(last) > pause) { 1 } else { run + 1 };
+            most = most.max(run);
+            last = Some(at);
+        }
+        most.saturating_mul(self.weight)
+    }
+
     /// The longest pause between two arrivals.
     pub(crate) fn longest_pause(&self) -> Span {
         let pauses = self.times.windows(2).map(|pair| pair[1].since(pair[0]));

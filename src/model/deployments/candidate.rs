@@ -18,6 +18,9 @@ pub struct Candidate {
     pub rollout: Rollout,
     /// The image was current before.
     pub ran_before: bool,
+    /// It ran before in networks that the current image did not come to, and nothing else asked for it: another cluster
+    /// that has not moved yet.
+    pub(super) is_elsewhere: bool,
     /// It opened when the current rollout was complete and nobody had straggled: no old pods were left.
     pub(super) opened_when_complete: bool,
     /// It was current before the current image first was: the way down.
@@ -52,6 +55,7 @@ impl Candidate {
         self.unanswered_nodes = self.unanswered_nodes.saturating_add(unanswered);
         self.unanswered_since.get_or_insert(sighting.at);
         let moved = &current.rollout;
+        self.is_elsewhere &= !moved.blocks.have(&sighting.place);
         self.nodes_returned += u32::from(sighting.before.showed(&moved.digest, moved.opened_at));
         self.was_refetched |= sighting.is_refetched();
     }

@@ -34,6 +34,8 @@ pub enum Finding {
     Straggler,
     /// Its nodes left it.
     GivenUp,
+    /// It runs beside the service: another version, another program, a job.
+    Beside,
 }
 
 /// A finding that takes an earlier assumption back.

@@ -17,6 +17,9 @@ const PAUSE_FACTOR: i64 = 2;
 /// … though never before this, or the settle time, has passed: pods do not start faster than they pull, see [`super::PULL`].
 const PAUSE_MIN: Span = Span::from_secs(60);
 
+/// Silence says something where an image would have been heard of so many times.
+const HEARD_TIMES: i64 = 2;
+
 /// A rollout or a candidate that did not go on for so many settle times, a working day, stood still.
 const STANDSTILL_SETTLES: i64 = 48;
 
@@ -74,6 +77,22 @@ impl Current {
             expected: 0,
             nodes_to_complete: 0,
             nodes_hidden: 0,
+        }
+    }
+
+    /// An image that was taken for replaced, and runs.
+    pub(super) fn again(past: PastRollout) -> Self {
+        Self {
+            from: past.from,
+            settled_at: past.settled_at,
+            stragglers: past.stragglers,
+            ran_before: past.ran_before,
+            rule: past.rule,
+            last_progress: past.progressed_at,
+            expected: past.expected,
+            nodes_to_complete: past.expected,
+            nodes_hidden: past.rollout.nodes,
+            ..Self::first(past.rollout)
         }
     }
 
@@ -135,6 +154,12 @@ impl Current {
         self.last_progress
     }
 
+    /// The number of nodes that make it whole: of the size of the service, those that caches do not hide.
+    pub fn whole(&self) -> u32 {
+        // What was heard alone showed that the service is smaller than it was.
+        if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
+    }
+
     /// The number of nodes to be expected when it became current.
     pub fn expected(&self) -> u32 {
         self.expected
@@ -143,6 +168,24 @@ impl Current {
     /// The number of nodes that came to it within the best stretch of such length.
     pub(super) fn nodes(&self, stretch: Span) -> u32 {
         self.rollout.arrivals.best(stretch).max(self.nodes_hidden)
+    }
+
+    /// The pause that separates steps: longer than the settle time, and than twice the longest of its own rollout.
+    pub(super) fn step(&self, settle: Span) -> Span {
+        let twice = Span::from_ms(self.longest_pause.ms().saturating_mul(PAUSE_FACTOR));
+        settle.max(twice)
+    }
+
+    /// The most nodes that came to it in one step.
+    pub(super) fn nodes_in_step(&self, step: Span) -> u32 {
+        self.rollout.arrivals.most_without(step).max(self.nodes_hidden)
+    }
+
+    /// Tells whether it would have been heard of several times between `from` and `until`, as often as it was before.
+    pub(super) fn was_due(&self, from: Time, until: Time) -> bool {
+        let heard = i64::from(self.rollout.pulls.saturating_sub(self.rollout.starts.total()));
+        let while_heard = from.since(self.last_progress).ms().max(1);
+        until.since(from).ms().saturating_mul(heard) >= while_heard.saturating_mul(HEARD_TIMES)
     }
 
     /// Notes that so many pulls were stragglers, and what that takes back.

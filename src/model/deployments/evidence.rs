@@ -48,6 +48,10 @@ impl Evidence {
             grade: sighting.grade,
             arrived,
         };
+        self.push(item);
+    }
+
+    fn push(&mut self, item: EvidenceItem) {
         if self.first.len() < KEPT_MAX {
             self.first.push(item);
             return;
@@ -56,6 +60,13 @@ impl Evidence {
             self.last.pop_front();
         }
         self.last.push_back(item);
+    }
+
+    /// Adds what came later of the same image.
+    pub(crate) fn go_on(&mut self, later: Self) {
+        for item in later.first.into_iter().chain(later.last) {
+            self.push(item);
+        }
     }
 
     /// The sightings that are kept, in the order in which they were added.

@@ -14,6 +14,9 @@ use super::past::{Outcome, PastRollout};
 /// Most past deployments that are remembered for a service.
 const PAST_MAX: usize = 4_096;
 
+/// Past deployments that are looked through for the last one of an image.
+const LOOKED_THROUGH: usize = 16;
+
 /// The past deployments of a service. A clone is cheap: what did not change is shared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct History {
@@ -50,6 +53,13 @@ impl History {
         }
     }
 
+    /// Takes the latest deployment off.
+    pub(super) fn pop(&mut self, identity: impl Fn(&PastRollout) -> u64) -> Option<PastRollout> {
+        let latest = Arc::make_mut(&mut self.past).pop_back()?;
+        self.forget(&latest, identity(&latest));
+        Some(Arc::unwrap_or_clone(latest))
+    }
+
     fn forget(&mut self, oldest: &PastRollout, identity: u64) {
         Arc::make_mut(&mut self.openings).remove(&identity);
         if oldest.outcome != Outcome::Replaced {
@@ -67,6 +77,12 @@ impl History {
     /// The opening of the first deployment in which `digest` was current, and which another one replaced.
     pub(super) fn first_ran_at(&self, digest: &Digest) -> Option<Time> {
         self.earlier_runs.get(digest).map(|runs| runs.first_at)
+    }
+
+    /// Tells whether `digest` was seen in the network of `place` when it was current last.
+    pub(super) fn ran_at(&self, digest: &Digest, place: &str) -> bool {
+        let last = self.past.iter().rev().take(LOOKED_THROUGH).find(|past| past.rollout.digest == *digest);
+        last.is_some_and(|past| past.rollout.blocks.have(place))
     }
 
     /// The opening of the past deployment with this identity.

@@ -3,7 +3,7 @@
 //! Words and rules are below. The data goes one way through these files:
 //!
 //! ```text
-//! state → environment → service: nodes → pull → sighting → rollouts: current, candidate, takeover → past, history
+//! state → environment → service: nodes → pull → sighting → lines → rollouts: current, candidate, takeover → past, history
 //! ```
 //!
 //! Everything is bounded; every bound is a named constant in its file.
@@ -11,6 +11,8 @@
 
 mod arrivals;
 pub mod attempts;
+mod beside;
+mod block;
 pub mod candidate;
 mod content;
 pub mod correction;
@@ -20,14 +22,17 @@ pub mod evidence;
 mod family;
 mod history;
 mod images;
+mod lineage;
+mod lines;
 mod local;
 mod nodes;
 pub mod past;
 pub mod pull;
 pub mod rollout;
-mod rollouts;
+pub mod rollouts;
 pub mod rule;
 mod runtimes;
+mod schedule;
 pub mod service;
 pub mod sighting;
 mod state;

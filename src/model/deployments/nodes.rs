@@ -14,7 +14,7 @@ use crate::model::time::Time;
 use super::content::Contents;
 use super::family::Family;
 use super::images::Images;
-use super::pull::{COMPLETE, OpenPulls, answered_digest};
+use super::pull::{OpenPulls, answered_digest};
 use super::sighting::Sighting;
 
 /// Most nodes that are remembered for a service.
@@ -22,6 +22,8 @@ const NODES_MAX: usize = 16_384;
 
 /// Longest content, in bytes, that may be a signature's or an attestation's where a node reads one beside an image.
 const ASIDE_BYTES_MAX: u64 = 64 * 1024;
+/// Most pulls of a service that are open at once; beyond them the first is complete.
+const OPEN_MAX: usize = 2 * NODES_MAX;
 
 /// A node of a cluster: an address, and the kind of runtime that asks from there. Tokens rotate, so they are no part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -142,7 +144,7 @@ impl Nodes {
             self.open.remove(&(first_at, key.clone(), before));
             self.open.insert((first_at, key.clone(), top));
         }
-        let change = pulls.manifest(observation, top);
+        let change = pulls.manifest(observation, top, images);
         if let Some(first_at) = change.replaced {
             self.open.remove(&(first_at, key.clone(), top));
         }
@@ -173,11 +175,17 @@ impl Nodes {
         }
     }
 
-    /// Notes that a node holds an image that it need not run. Returns the number of nodes that were forgotten.
-    pub(super) fn prepull(&mut self, key: &NodeKey, family: &Family<'_>, current: Option<Digest>) -> u64 {
+    /// Notes that a node holds an image that it need not run. Returns the image, and the number of nodes that were forgotten.
+    pub(super) fn prepull(
+        &mut self,
+        key: &NodeKey,
+        family: &Family<'_>,
+        current: Option<Digest>,
+    ) -> (Digest, u64) {
         let (node, forgotten) = self.by_key.bounded(key, NODES_MAX, |node| node.last_at);
-        node.images.add(family.image(&node.images, current), None);
-        forgotten
+        let image = family.image(&node.images, current);
+        node.images.add(image, None);
+        (image, forgotten)
     }
 
     /// Notes what a node's sighting showed.
@@ -187,14 +195,17 @@ impl Nodes {
         }
     }
 
-    /// The time when the next pull is complete.
+    /// The time when the next pull is complete: the one that began first.
     pub(super) fn due_at(&self) -> Option<Time> {
-        self.open.first().map(|(first_at, ..)| *first_at + COMPLETE)
+        let (first_at, key, digest) = self.open.first()?;
+        let ends_at = self.by_key.get(key).and_then(|node| node.pulls.ends_at(*first_at, digest));
+        Some(ends_at.unwrap_or(*first_at))
     }
 
-    /// Completes the next pull that is complete by `now` and worked, in the order in which they began.
+    /// Completes the next pull that is complete by `now` and worked, in the order in which they began: one that lasts
+    /// holds up those that began after it.
     pub(super) fn complete_next(&mut self, now: Time) -> Option<(NodeKey, Sighting)> {
-        while self.open.first().is_some_and(|(first_at, ..)| now.since(*first_at) > COMPLETE) {
+        while self.open.len() > OPEN_MAX || self.due_at().is_some_and(|due_at| due_at < now) {
             let (first_at, key, digest) = self.open.pop_first()?;
             let Some(Node { images, pulls, .. }) = self.by_key.get_mut(&key) else { continue };
             if let Some(sighting) = pulls.complete(&key.client, first_at, &digest, images) {

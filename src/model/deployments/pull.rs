@@ -1,7 +1,9 @@
-//! Pulls, the first source of sightings: what one node asks within a minute about one image, and whether it got it.
+//! Pulls, the first source of sightings: what one node asks about one image, and whether it got it.
 //!
 //! A pull counts once it is complete: containerd's HEAD may succeed where the GET after it fails, and a manifest may
-//! arrive where its layers do not. A pull that broke counts for nothing; the next manifest request begins anew.
+//! arrive where its layers do not, which shows when they fail and not before. So a pull whose content is due lasts as long
+//! as content comes, and a while more. A pull that broke counts for nothing; the next manifest request begins anew, and
+//! counts when what broke has come.
 
 mod parts;
 
@@ -22,14 +24,18 @@ pub const PULL: Span = Span::from_secs(60);
 /// Observations may be logged out of order by so much.
 const JITTER: Span = Span::from_secs(2);
 
-/// After so long a pull is complete, whatever is logged out of order.
-pub(crate) const COMPLETE: Span = Span::from_ms(PULL.ms() + JITTER.ms());
+/// Content that is due may take so long to come, or to fail, after what came before it: a layer is logged once it is
+/// through, and nothing is heard of it until then.
+const CONTENT: Span = Span::from_mins(15);
+
+/// A pull takes no longer than this, whatever comes.
+const LONGEST: Span = Span::from_mins(120);
 
 /// A HEAD that no GET follows for so long stands alone: the node has the content already.
 const ALONE: Span = Span::from_secs(5);
 
 /// Most pulls of one node and repository that are kept open at once.
-const OPEN_MAX: usize = 8;
+const OPEN_MAX: usize = 32;
 
 /// Pulls of one node that are not complete yet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -47,6 +53,10 @@ struct OpenPull {
     digest: Digest,
     /// The first request of it.
     first_at: Time,
+    /// The latest request of it.
+    last_at: Time,
+    /// The node did not have the image when it began.
+    is_new: bool,
     tag: Option<Tag>,
     /// The manifest by which it was first heard, as long as nothing else was: within the jitter, its index may come later.
     part: Option<Digest>,
@@ -64,6 +74,8 @@ struct OpenPull {
     broken_by: Option<Digest>,
     /// Something in it was refused last.
     broken: bool,
+    /// The blob that an earlier pull of the image broke by, and that did not come since.
+    awaits: Option<Digest>,
 }
 
 /// A pull that is complete and worked: its tag and its digest can be pulled.
@@ -81,18 +93,35 @@ impl From<&Sighting> for CompletedPull {
 }
 
 impl OpenPulls {
-    /// The pull that a platform manifest, a config or a layer belongs to: the node's latest. What comes later than
-    /// [`PULL`] belongs to none, for within the jitter nobody knows whether the pull has ended by then.
-    fn latest(&mut self, at: Time) -> Option<&mut OpenPull> {
-        self.open.iter_mut().rev().find(|open| at.since(open.first_at) <= PULL)
+    /// The pull that a platform manifest belongs to: the node's latest. What comes later than [`PULL`] belongs to none,
+    /// for within the jitter nobody knows whether the pull has ended by then.
+    fn latest(&self, at: Time) -> Option<&OpenPull> {
+        self.open.iter().rev().find(|open| open.is_within(at))
+    }
+
+    /// The pull that a config or a layer belongs to: one that waits for it, else the latest that fetched a manifest and
+    /// whose content is due, else the latest.
+    fn receiving(&mut self, at: Time, blob: Digest) -> Option<&mut OpenPull> {
+        let waits = |open: &OpenPull| at <= open.ends_at() && (open.broken_by.or(open.awaits) == Some(blob));
+        let is_due = |open: &OpenPull| at <= open.ends_at() && open.is_content_due();
+        let place = self
+            .open
+            .iter()
+            .rposition(waits)
+            .or_else(|| self.open.iter().rposition(is_due))
+            .or_else(|| self.open.iter().rposition(|open| open.is_within(at)))?;
+        self.open.get_mut(place)
     }
 
     /// Takes a manifest request that was answered into account. `top` is the top-level digest. Returns the pulls that
-    /// opened and closed by it.
-    pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest) -> OpenChange {
+    /// opened and closed by it. `images` are those that the node holds.
+    pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest, images: &Images) -> OpenChange {
         let at = observation.at;
         let mut replaced = None;
-        let found = self.open.iter().rposition(|open| open.digest == top && at.since(open.first_at) <= PULL);
+        let before = self.open.iter().rfind(|open| open.digest == top);
+        let awaits = before.and_then(|open| open.broken_by.or(open.awaits));
+        let is_held = images.holds(&top) || before.is_some_and(OpenPull::stands);
+        let found = self.open.iter().rposition(|open| open.digest == top && open.is_within(at));
         // A HEAD that comes after the node went on to another image does not belong to the pull before that: the
         // node came back. Behind a shared address it may as well be another node.
         let found = found.filter(|&place| {
@@ -110,7 +139,7 @@ impl OpenPulls {
         };
         let is_new = place.is_none();
         let place = place.unwrap_or_else(|| {
-            self.open.push(OpenPull::new(top, at));
+            self.open.push(OpenPull { is_new: !is_held, awaits, ..OpenPull::new(top, at) });
             self.open.len() - 1
         });
         self.open[place].part = observation.digest.filter(|_| is_new && parts::is_part(observation));
@@ -122,34 +151,47 @@ impl OpenPulls {
 
     /// Takes a blob that arrived into account.
     pub(crate) fn blob(&mut self, observation: &Observation, digest: Digest) {
-        let Some(open) = self.latest(observation.at) else { return };
+        let at = observation.at;
+        let Some(open) = self.receiving(at, digest) else { return };
+        open.last_at = open.last_at.max(at);
         if open.broken_by == Some(digest) {
             (open.broken, open.broken_by) = (false, None); // the runtime fetched it again by itself
         }
-        let again = open.first_layer == Some(digest) && observation.status == 200;
+        open.awaits = open.awaits.filter(|awaited| *awaited != digest);
+        let again = open.first_layer == Some(digest) && observation.status == 200 && open.is_within(at);
         open.first_layer.get_or_insert(digest);
         open.transfers = open.transfers.saturating_add(1);
         if again {
-            self.shared_at.get_or_insert(observation.at);
+            self.shared_at.get_or_insert(at);
         }
     }
 
     /// Takes a refusal into account. Returns the tag under which the image was asked for, where it is known.
     pub(crate) fn refused(&mut self, observation: &Observation) -> Option<Tag> {
         let Reference::Digest(digest) = observation.reference else { return None };
-        let is_shared = self.shared_at.is_some();
-        let within = |open: &OpenPull| observation.at.since(open.first_at) <= PULL;
-        let by_digest = self.open.iter().rposition(|open| open.digest == digest && within(open));
-        let open = match by_digest {
-            Some(place) if observation.object == Object::Manifest => &mut self.open[place],
-            _ => self.latest(observation.at)?,
+        let (at, is_shared) = (observation.at, self.shared_at.is_some());
+        let open = if observation.object == Object::Blob {
+            self.receiving(at, digest)?
+        } else {
+            let is_it = |open: &OpenPull| open.digest == digest && open.is_within(at);
+            let place = self.open.iter().rposition(is_it);
+            let place = place.or_else(|| self.open.iter().rposition(|open| open.is_within(at)))?;
+            &mut self.open[place]
         };
+        open.last_at = open.last_at.max(at);
         // Behind a shared address another node may have succeeded.
         if !(is_shared && open.transfers > 0) {
             open.broken = true;
             open.broken_by = (observation.object == Object::Blob).then_some(digest);
         }
         open.tag.clone()
+    }
+
+    /// The end of the pull of `digest` that began at `first_at`, should nothing more of it be heard. What is logged out of
+    /// order may still come a little later.
+    pub(crate) fn ends_at(&self, first_at: Time, digest: &Digest) -> Option<Time> {
+        let open = self.open.iter().find(|open| open.first_at == first_at && open.digest == *digest)?;
+        Some(open.ends_at() + JITTER)
     }
 
     /// Completes the pull of `digest` by `client` that began at `first_at`. None where it broke. `images` are those that the
@@ -163,7 +205,7 @@ impl OpenPulls {
     ) -> Option<Sighting> {
         let place = self.open.iter().position(|open| open.first_at == first_at && open.digest == *digest)?;
         let open = self.open.remove(place);
-        (!open.broken).then(|| open.into_sighting(client.clone(), self.shared_at, images))
+        open.stands().then(|| open.into_sighting(client.clone(), self.shared_at, images))
     }
 
     /// The same as it looks at `now` should nothing more happen, without completing it.
@@ -176,8 +218,9 @@ impl OpenPulls {
         now: Time,
     ) -> Option<Sighting> {
         let open = self.open.iter().find(|open| open.first_at == first_at && open.digest == *digest)?;
-        let stands = open.got || images.holds(digest) || now.since(open.first_at) >= ALONE;
-        (!open.broken && stands).then(|| open.clone().into_sighting(client.clone(), self.shared_at, images))
+        let looks_well = open.got || images.holds(digest) || now.since(open.first_at) >= ALONE;
+        (open.stands() && looks_well)
+            .then(|| open.clone().into_sighting(client.clone(), self.shared_at, images))
     }
 }
 
@@ -196,6 +239,8 @@ impl OpenPull {
         Self {
             digest,
             first_at,
+            last_at: first_at,
+            is_new: false,
             tag: None,
             part: None,
             is_index: false,
@@ -206,10 +251,37 @@ impl OpenPull {
             first_layer: None,
             broken_by: None,
             broken: false,
+            awaits: None,
+        }
+    }
+
+    /// Tells whether a manifest request at `at` may belong to it.
+    fn is_within(&self, at: Time) -> bool {
+        at.since(self.first_at) <= PULL
+    }
+
+    /// Tells whether it counts, as far as it goes: nothing in it was refused last, and what broke before has come.
+    fn stands(&self) -> bool {
+        !self.broken && self.awaits.is_none()
+    }
+
+    /// Tells whether content has to come: the node fetched the manifest of an image that it did not have.
+    fn is_content_due(&self) -> bool {
+        self.got && self.is_new
+    }
+
+    /// The end of it, should nothing more be heard.
+    fn ends_at(&self) -> Time {
+        let least = self.first_at + PULL;
+        if self.is_content_due() {
+            (self.last_at + CONTENT).min(self.first_at + LONGEST).max(least)
+        } else {
+            least
         }
     }
 
     fn request(&mut self, observation: &Observation) {
+        self.last_at = self.last_at.max(observation.at);
         let is_top = observation.digest == Some(self.digest);
         if let Reference::Tag(tag) = &observation.reference
             && self.tag.as_ref() != Some(tag)

@@ -6,6 +6,7 @@ use crate::model::oci::{Digest, Tag};
 use crate::model::time::Time;
 
 use super::arrivals::Arrivals;
+use super::block::Blocks;
 use super::correction::{Assumption, CORRECTIONS_MAX, Correction, Finding};
 use super::evidence::Evidence;
 use super::rule::Rule;
@@ -34,6 +35,8 @@ pub struct Rollout {
     pub evidence: Evidence,
     /// Corrections by later evidence, in order: of this image, and of those that it was confused with.
     pub corrections: Vec<Correction>,
+    /// The networks that its nodes lie in.
+    pub(super) blocks: Blocks,
     /// The times when nodes came to it, as a part of the rollout.
     pub(crate) arrivals: Arrivals,
     /// The times when runtimes began to pull, as a part of the rollout.
@@ -68,6 +71,7 @@ impl Rollout {
             tag: None,
             evidence: Evidence::default(),
             corrections: Vec::new(),
+            blocks: Blocks::default(),
             arrivals: Arrivals::default(),
             starts: Arrivals::default(),
         }
@@ -94,6 +98,9 @@ impl Rollout {
             self.arrivals.add(sighting.at, arrived);
             self.starts.add(sighting.at, sighting.starts);
         }
+        if arrived > 0 {
+            self.blocks.add(&sighting.place);
+        }
         self.evidence.add(sighting, arrived > 0);
     }
 
@@ -103,6 +110,24 @@ impl Rollout {
         self.starts.clear();
         self.evidence.close();
         self
+    }
+
+    /// Takes a later rollout of the same image for a part of this one.
+    pub(crate) fn go_on(&mut self, later: Self) {
+        self.last_at = self.last_at.max(later.last_at);
+        self.nodes = self.nodes.max(later.nodes);
+        self.pulls = self.pulls.saturating_add(later.pulls);
+        self.checks = self.checks.saturating_add(later.checks);
+        self.is_shared |= later.is_shared;
+        self.tag = later.tag.or(self.tag.take());
+        self.evidence.go_on(later.evidence);
+        later.corrections.into_iter().for_each(|correction| self.correct(correction));
+    }
+
+    /// Tells whether a single pull by a single node is all that there ever was of it: a job, an init container, a look at
+    /// a change.
+    pub fn ran_once(&self) -> bool {
+        self.nodes <= 1 && self.pulls <= 1
     }
 
     /// Tells whether the latest sighting was made at `place`.

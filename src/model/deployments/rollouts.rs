@@ -20,12 +20,48 @@ use super::takeover::Finality;
 /// Most candidates at the same time.
 const CANDIDATES_MAX: usize = 8;
 
-/// The rollouts of a service.
+/// The rollouts of one line of a service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Rollouts {
+pub struct Rollouts {
     pub(super) current: Option<Current>,
     pub(super) candidates: Vec<Candidate>,
     pub(super) history: History,
+    /// Lines that turned out to run beside it, see [`super::lines::Lines`], which takes them.
+    #[serde(skip)]
+    pub(super) apart: Vec<Rollouts>,
+}
+
+impl Rollouts {
+    /// A line that runs one image beside another line.
+    pub(super) fn of(current: Current) -> Self {
+        Self { current: Some(current), ..Self::default() }
+    }
+
+    /// The image that runs, as far as is known.
+    pub fn current(&self) -> Option<&Current> {
+        self.current.as_ref()
+    }
+
+    /// The images beside the current one, those left out that only straggle.
+    pub fn candidates(&self, now: Time, settle: Span) -> impl Iterator<Item = &Candidate> {
+        let current = self.current.as_ref();
+        let is_shown = move |candidate: &&Candidate| {
+            current.is_some_and(|current| candidate.is_shown(current, now, settle))
+        };
+        self.candidates.iter().filter(is_shown)
+    }
+
+    /// Tells whether no image of it was asked for more than once: jobs, init containers.
+    pub fn ran_once(&self) -> bool {
+        let past = self.history.iter().map(|past| &past.rollout);
+        let mut all = past.chain(self.current.as_ref().map(|current| &current.rollout));
+        all.all(Rollout::ran_once)
+    }
+
+    /// Deployments that are over, in the order in which they ended.
+    pub fn past(&self) -> impl DoubleEndedIterator<Item = &PastRollout> {
+        self.history.iter()
+    }
 }
 
 /// Facts about a service that the rules need beside its sightings.
@@ -49,6 +85,12 @@ impl Rollouts {
     ) {
         if sighting.shows == Shows::Absence {
             return; // no rule reads it yet: the source that can tell it brings the rule
+        }
+        if self.tell_job_apart(sighting, facts) {
+            if let Some(line) = self.apart.last_mut() {
+                line.take(sighting, known, facts);
+            }
+            return;
         }
         // A third image ends the race between two: what looks decided then is.
         let finality = if self.is_third(sighting) { Finality::Provisional } else { Finality::Final };
@@ -101,7 +143,10 @@ impl Rollouts {
                 stragglers += candidate.rollout.pulls;
                 corrections.extend(correction);
             }
-            !(is_straggler || in_hold)
+            // A cluster that moved too.
+            let has_followed =
+                candidate.is_elsewhere && candidate.rollout.blocks.meet(&current.rollout.blocks);
+            !(is_straggler || in_hold || has_followed)
         });
         current.add_stragglers(stragglers, corrections);
     }
@@ -170,16 +215,24 @@ impl Rollouts {
         let first_ran_at = self.history.first_ran_at(&sighting.digest);
         let current_first_ran_at = self.history.first_ran_at(&digest).unwrap_or(opened_at);
         let ran_before = first_ran_at.is_some();
-        let (mut nodes_at_opening, mut nodes_caching) = (0, 0);
         // Only these can be in caches, and only then is every place asked.
         let may_be_cached = ran_before || facts.is_prepulled;
-        for images in known.take_while(|_| may_be_cached).filter(|images| images.showed(&digest, opened_at)) {
-            nodes_at_opening += 1;
-            nodes_caching += u32::from(images.caches(&sighting.digest, ran_before));
+        let (mut on_current, mut on_any) = (Caching::default(), Caching::default());
+        for images in known.take_while(|_| may_be_cached) {
+            let is_caching = images.caches(&sighting.digest, ran_before);
+            on_any.add(is_caching);
+            if images.showed(&digest, opened_at) {
+                on_current.add(is_caching);
+            }
         }
+        // Where caches hid most of the current rollout, its nodes are any that the service was ever seen on.
+        let is_hidden = on_current.nodes * 2 < current.nodes(facts.settle);
+        let Caching { nodes: nodes_at_opening, caching: nodes_caching } =
+            if is_hidden { on_any } else { on_current };
         self.candidates.push(Candidate {
             rollout: Rollout::new(sighting.digest, sighting.at),
             ran_before,
+            is_elsewhere: ran_before && self.history.ran_at(&sighting.digest, &sighting.place),
             opened_when_complete: current.is_complete() && current.stragglers == 0,
             is_older_than_current: first_ran_at.is_some_and(|at| at < current_first_ran_at),
             lone_arrivals: 0,
@@ -205,7 +258,8 @@ impl Rollouts {
     }
 
     /// Puts a candidate in the place of the current image. The other candidates come to nothing.
-    fn promote(&mut self, mut candidate: Candidate, now: Time, rule: Rule, facts: Facts<'_>) {
+    fn promote(&mut self, candidate: Candidate, now: Time, rule: Rule, facts: Facts<'_>) {
+        let Some(mut candidate) = self.told_apart(candidate, facts) else { return };
         let Some(mut old) = self.current.take() else { return };
         let settle = facts.settle;
         if candidate.may_be_stragglers(&old, settle) {
@@ -226,8 +280,48 @@ impl Rollouts {
         self.add_to_history(old.into_past(at, settle), facts);
     }
 
-    fn add_to_history(&mut self, past: PastRollout, facts: Facts<'_>) {
+    /// Goes on with what another line has, which turned out to be this one under other names.
+    pub(super) fn follow(&mut self, other: Self, facts: Facts<'_>) {
+        let (Some(old), Some(mut new)) = (self.current.take(), other.current) else { return };
+        let at = new.rollout.opened_at;
+        for candidate in std::mem::take(&mut self.candidates) {
+            let past = candidate.into_past(&old, Outcome::Aborted, at, facts.settle);
+            self.add_to_history(past, facts);
+        }
+        (new.from, new.rule) = (Some(old.rollout.tagged()), Rule::Share);
+        self.current = Some(new);
+        self.add_to_history(old.into_past(at, facts.settle), facts);
+    }
+
+    /// Takes it back that it went on with what another line has: what it ran before under other names runs still. Returns
+    /// the other line.
+    pub(super) fn unfollow(&mut self, sighting: &Sighting, facts: Facts<'_>) -> Option<Self> {
+        let before = self.history.iter().next_back()?;
+        let is_it = before.outcome == Outcome::Replaced && before.rollout.digest == sighting.digest;
+        if !is_it || self.current.as_ref()?.from.as_ref()?.digest != sighting.digest {
+            return None;
+        }
+        let other = self.current.take()?;
+        self.current = self.take_last(1, facts).pop().map(Current::again);
+        Some(Self::of(Current { from: None, ran_before: false, rule: Rule::First, ..other }))
+    }
+
+    pub(super) fn add_to_history(&mut self, past: PastRollout, facts: Facts<'_>) {
         self.history.add(past, |past| past.rollout.identity(facts.name));
+    }
+}
+
+/// A count of nodes, and of those that hold an image.
+#[derive(Clone, Copy, Default)]
+struct Caching {
+    nodes: u32,
+    caching: u32,
+}
+
+impl Caching {
+    fn add(&mut self, is_caching: bool) {
+        self.nodes += 1;
+        self.caching += u32::from(is_caching);
     }
 }
 

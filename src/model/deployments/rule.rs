@@ -45,6 +45,10 @@ pub enum Rule {
     Settled,
     /// The order of releases tells the kind.
     Order,
+    /// Images that take turns run side by side.
+    Beside,
+    /// Lone pulls at a fixed period are a job's.
+    Schedule,
 }
 
 impl Rule {
@@ -62,6 +66,8 @@ impl Rule {
             Self::SharedAddress => 11,
             Self::Settled => 12,
             Self::Order => 13,
+            Self::Beside => 15,
+            Self::Schedule => 16,
         }
     }
 
@@ -79,6 +85,8 @@ impl Rule {
             Self::SharedAddress => "a shared address",
             Self::Settled => "settled",
             Self::Order => "the order",
+            Self::Beside => "side by side",
+            Self::Schedule => "a schedule",
         }
     }
 }

@@ -14,6 +14,7 @@ use super::candidate::Candidate;
 use super::content::Contents;
 use super::current::Current;
 use super::family::Family;
+use super::lines::Lines;
 use super::nodes::{NodeKey, Nodes, RequestFacts};
 use super::past::PastRollout;
 use super::pull::{CompletedPull, answered_digest};
@@ -31,9 +32,10 @@ pub struct Service {
     /// Environment and repository, as identities name them.
     name: Arc<str>,
     nodes: Nodes,
-    rollouts: Rollouts,
+    lines: Lines,
     nodes_forgotten: u64,
-    is_prepulled: bool,
+    /// The image that was pre-pulled last, and when that began.
+    prepulled: Option<(Digest, Time)>,
     /// Services were forgotten before this one came: it may have run before.
     may_have_run: bool,
     /// The latest time that a request for it was answered with an image.
@@ -57,13 +59,14 @@ impl Service {
 
     /// The opening of the deployment that is over and has this identity.
     pub fn opened_at(&self, identity: u64) -> Option<Time> {
-        self.rollouts.history.opened_at(identity)
+        self.lines.opened_at(identity)
     }
 
     /// The opening of the first deployment in which an image was current, as far as that is remembered.
     pub fn first_ran_at(&self, digest: &Digest) -> Option<Time> {
-        let now = || self.current().map(|current| &current.rollout).filter(|it| it.digest == *digest);
-        self.rollouts.history.first_ran_at(digest).or_else(|| now().map(|rollout| rollout.opened_at))
+        let before = self.lines.iter().filter_map(|line| line.history.first_ran_at(digest));
+        let now = self.current().map(|current| &current.rollout).filter(|it| it.digest == *digest);
+        before.chain(now.map(|rollout| rollout.opened_at)).min()
     }
 
     /// Takes a node's request into account.
@@ -91,10 +94,12 @@ impl Service {
             return;
         };
         self.answered_at = self.answered_at.max(observation.at);
-        self.is_prepulled = true;
         let current = self.current().map(|current| current.rollout.digest);
         let family = Family::of(digest, contents);
-        let forgotten = self.nodes.prepull(&NodeKey::of(observation, runtime), &family, current);
+        let (top, forgotten) = self.nodes.prepull(&NodeKey::of(observation, runtime), &family, current);
+        if self.prepulled.is_none_or(|(prepulled, _)| prepulled != top) {
+            self.prepulled = Some((top, observation.at));
+        }
         self.nodes_forgotten = self.nodes_forgotten.saturating_add(forgotten);
     }
 
@@ -110,7 +115,7 @@ impl Service {
 
     /// Tells whether nothing is known of any image of it.
     pub(super) fn is_blank(&self) -> bool {
-        self.current().is_none() && self.nodes.are_idle() && !self.is_prepulled
+        self.current().is_none() && self.nodes.are_idle() && self.prepulled.is_none()
     }
 
     /// The time when its next pull is complete.
@@ -129,7 +134,7 @@ impl Service {
     /// The service as it looks at `now`, should nothing more happen: open pulls that look well count, and what
     /// waits for time to pass is decided.
     pub(crate) fn at(&self, now: Time, settle: Span) -> Cow<'_, Self> {
-        if self.nodes.are_idle() && self.rollouts.candidates.is_empty() {
+        if self.nodes.are_idle() && self.lines.are_decided() {
             return Cow::Borrowed(self); // nothing waits
         }
         let mut then = self.clone();
@@ -141,42 +146,62 @@ impl Service {
                 then.take(&open.1, &sighting, settle);
             }
         }
-        let facts = Facts { name: &then.name, is_prepulled: then.is_prepulled, settle };
-        then.rollouts.decide(now, Finality::Provisional, facts);
+        let facts = Facts { name: &then.name, is_prepulled: then.prepulled.is_some(), settle };
+        then.lines.decide(now, Finality::Provisional, facts);
         Cow::Owned(then)
     }
 
     /// Takes a sighting by a node into account.
     fn take(&mut self, node: &NodeKey, sighting: &Sighting, settle: Span) {
-        let facts = Facts { name: &self.name, is_prepulled: self.is_prepulled, settle };
-        self.rollouts.take(sighting, self.nodes.images(), facts);
+        let facts = Facts { name: &self.name, is_prepulled: self.prepulled.is_some(), settle };
+        self.lines.take(sighting, self.nodes.images(), facts);
         self.nodes.showed(node, sighting);
         self.completed.push(CompletedPull::from(sighting));
     }
 
     /// The image that runs, as far as is known.
     pub fn current(&self) -> Option<&Current> {
-        self.rollouts.current.as_ref()
+        self.lines.main.current()
+    }
+
+    /// What runs beside that, from the same repository: lines of their own.
+    pub fn beside(&self) -> impl Iterator<Item = &Rollouts> {
+        self.lines.beside.iter()
     }
 
     /// The images beside the current one, those left out that only straggle.
     pub fn candidates(&self, now: Time, settle: Span) -> impl Iterator<Item = &Candidate> {
-        let current = self.rollouts.current.as_ref();
-        let is_shown = move |candidate: &&Candidate| {
-            current.is_some_and(|current| candidate.is_shown(current, now, settle))
-        };
-        self.rollouts.candidates.iter().filter(is_shown)
+        self.lines.main.candidates(now, settle)
+    }
+
+    /// Tells whether another cluster, which pulls with the same token, was seen to run the image before.
+    pub fn runs_elsewhere(&self) -> bool {
+        self.lines.main.candidates.iter().any(|candidate| candidate.is_elsewhere)
+    }
+
+    /// Tells whether another image was brought to the nodes since the current one came: who runs it now asks for nothing.
+    pub fn may_have_moved(&self) -> bool {
+        let brought = self.current().zip(self.prepulled);
+        brought.is_some_and(|(current, (digest, at))| {
+            digest != current.rollout.digest && at > current.rollout.opened_at && !current.asks_always()
+        })
+    }
+
+    /// Every line that people are shown changes of: the service, and those beside it that did not only run once.
+    pub fn lines(&self) -> impl Iterator<Item = &Rollouts> {
+        let beside = self.lines.beside.iter().filter(|line| !line.ran_once());
+        std::iter::once(&self.lines.main).chain(beside)
     }
 
     /// The image beside the current one that was seen last, be it by stragglers alone.
     pub fn latest_beside(&self) -> Option<&Rollout> {
-        let all = self.rollouts.candidates.iter().map(|candidate| &candidate.rollout);
+        let all = self.lines.main.candidates.iter().map(|candidate| &candidate.rollout);
         all.max_by_key(|rollout| rollout.last_at)
     }
 
     /// Deployments that are over, in the order in which they ended.
     pub fn past(&self) -> impl DoubleEndedIterator<Item = &PastRollout> {
-        self.rollouts.history.iter()
+        self.lines.main.past()
     }
 
     /// The pulls that were completed since this was last called.
@@ -191,9 +216,9 @@ impl Service {
 
     /// The strength of the evidence that it runs: 0 for none, 1 for a single pull, 2 for more.
     pub(crate) fn evidence_strength(&self) -> u8 {
-        match &self.rollouts.current {
+        match &self.lines.main.current {
             None => 0,
-            Some(current) if current.rollout.pulls <= 1 && self.rollouts.history.is_empty() => 1,
+            Some(current) if current.rollout.pulls <= 1 && self.lines.main.history.is_empty() => 1,
             Some(_) => 2,
         }
     }
@@ -205,7 +230,7 @@ impl Service {
 
     /// The cost of remembering it: its nodes, and its past deployments, which take more each.
     pub(crate) fn weight(&self) -> usize {
-        self.nodes.len() + DEPLOYMENT_WEIGHT * self.rollouts.history.len()
+        self.nodes.len() + DEPLOYMENT_WEIGHT * self.lines.weight()
     }
 
     /// Tells whether it may have run before its first deployment here: services were forgotten before it came.

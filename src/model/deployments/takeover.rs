@@ -13,6 +13,9 @@ use super::rule::Rule;
 /// rollout may show less than all, for several pods may find place on one node.
 const SHARE: (u64, u64) = (2, 5);
 
+/// The part of the nodes that is the whole: pods of one rollout share nodes, those of the next may share others.
+pub(super) const WHOLE: (u64, u64) = (3, 4);
+
 /// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
 const SMALL_SERVICE: u32 = 3;
 
@@ -65,6 +68,9 @@ impl Candidate {
         settle: Span,
         finality: Finality,
     ) -> bool {
+        if self.is_elsewhere {
+            return false;
+        }
         let hold = if finality == Finality::Final { current.hold(settle) } else { Span::default() };
         if self.may_be_stragglers(current, settle) {
             return self.unanswered_nodes > 1 && now > current.ends_at(settle) + hold;
@@ -106,7 +112,7 @@ impl Candidate {
 
     /// Tells whether its pulls come from old pods, as far as they tell.
     pub(super) fn looks_like_stragglers(&self, current: &Current, settle: Span) -> bool {
-        self.may_be_stragglers(current, settle) || self.is_contradicted(current, settle)
+        self.is_elsewhere || self.may_be_stragglers(current, settle) || self.is_contradicted(current, settle)
     }
 
     /// Tells whether people are shown it: as a candidate, or as a way back that just opened.
@@ -123,15 +129,29 @@ impl Candidate {
             expected <= SMALL_SERVICE || u64::from(self.rollout.nodes) * whole >= u64::from(expected) * part
         };
         let may_be_hidden = !self.asks_always(current);
-        if reaches(nodes, SHARE) && !self.is_few_pods(current, settle) {
+        let is_silence_known = || current.was_due(self.rollout.opened_at, self.rollout.last_at);
+        if reaches(nodes, SHARE)
+            && !self.is_few_pods(current, settle)
+            && !self.grows_in_steps(current, settle)
+        {
             Some(Rule::Share)
-        } else if self.lone_arrivals >= LONE_ARRIVALS {
+        } else if self.lone_arrivals >= LONE_ARRIVALS && is_silence_known() {
             Some(Rule::Alone)
         } else if may_be_hidden && self.is_cached() && reaches(self.expected(nodes), SHARE_CACHED) {
             Some(Rule::Caches)
         } else {
             (may_be_hidden && self.is_older_than_current).then_some(Rule::WayDown)
         }
+    }
+
+    /// Tells whether it came in steps, each of which is too small for the service, which itself came at once: a canary
+    /// that grows.
+    fn grows_in_steps(&self, current: &Current, settle: Span) -> bool {
+        let step = current.step(settle);
+        let (ours, theirs) = (self.rollout.arrivals.most_without(step), current.nodes_in_step(step));
+        let is_below =
+            |nodes: u32, (part, whole): (u64, u64)| u64::from(nodes) * whole < u64::from(theirs) * part;
+        theirs > SMALL_SERVICE && is_below(ours, SHARE) && is_below(self.rollout.nodes, WHOLE)
     }
 
     /// Tells whether it is few pods on nodes that many share. Where every start asks, pods can be told from nodes; but a pod

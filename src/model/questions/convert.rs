@@ -21,7 +21,7 @@ in_words! {
     Standing => Standing { Live, RollingOut, PartlyLive, NotLive, RolledBack, NoSuchChange, Unknown }
     Grade => Grade { Check, Pull, Transfer }
     Assumption => Assumption { Replaced, WayBack, Minority }
-    Finding => Finding { Deployed, Straggler, GivenUp }
+    Finding => Finding { Deployed, Straggler, GivenUp, Beside }
     ChangeKind => ChangeKind { Feature, Fix, Perf, Security, Breaking, Docs, Other }
     releases::Rule => ChangeRule {
         Given, BreakingMarker, Cve, SecurityScope, Section, Dependency, SecurityPhrase, ConventionalType, Gitmoji, FirstWord,

@@ -37,7 +37,10 @@ pub fn replayed(state: &State, env: &EnvironmentName, now: Time) -> Replayed {
             }
         };
         let deployments = asked.rollouts().into_iter().map(view).collect();
-        (asked.repository.clone(), ReplayedService { current, deployments })
+        (
+            asked.repository.clone(),
+            ReplayedService { current, beside: asked.images_beside(None), deployments },
+        )
     };
     let asked = services_at(state, env, now);
     let attempts = attempts(state.environment(env), &asked);

@@ -19,6 +19,9 @@ use crate::wire::{self, ChangeEvidence, Image, PullEvidence, ServiceChange};
 /// Most images that ran before a change and are looked through for releases that nobody registered.
 const RAN_MAX: usize = 64;
 
+/// The part of the nodes that makes a rollout whole: pods of one rollout share nodes, those of the next may share others.
+const WHOLE: (u64, u64) = (3, 4);
+
 /// A digest, and the tag it was pulled by last.
 type Tagged<'a> = (&'a Digest, Option<&'a str>);
 
@@ -53,7 +56,10 @@ impl RolloutAt<'_> {
             (Relation::Earlier, _) => Kind::Rollback,
             (Relation::Later, true) => Kind::Restore,
             (Relation::Later, false) => Kind::Upgrade,
-            (Relation::Same, _) => Kind::Rebuild,
+            // A tag that was moved back, or forth again: of one version, what ran first is the earlier build.
+            (Relation::Same, true) if self.ran_first(to, from) => Kind::Rollback,
+            (Relation::Same, true) => Kind::Restore,
+            (Relation::Same, false) => Kind::Rebuild,
             (Relation::Incomparable, _) => Kind::Changed,
             // The order in which they first ran here is all there is.
             (Relation::Unknown, true) if self.ran_first(to, from) => Kind::Rollback,
@@ -179,7 +185,7 @@ impl RolloutAt<'_> {
 
     /// Confidence in it.
     pub(super) fn confidence(&self) -> Confidence {
-        confidence(self.state, self.rollout)
+        confidence(self.state, self.rollout, self.expected)
     }
 
     /// "9 of 12 nodes within 6 min; 2 stragglers".
@@ -250,6 +256,7 @@ fn in_sentence(correction: &Correction, image: &Image) -> String {
         Finding::Straggler => "it was a straggler",
         Finding::Deployed => "the service runs it",
         Finding::GivenUp => "it was given up",
+        Finding::Beside => "it runs beside the service",
     };
     let rule = correction.rule;
     format!("{name} {was}; {now} (rule {}, {})", rule.number(), rule.name())
@@ -271,9 +278,10 @@ pub(super) fn sentence(change: &ServiceChange) -> String {
     format!("{what} ({})", change.reason)
 }
 
-pub(super) fn confidence(state: Phase, rollout: &Rollout) -> Confidence {
+pub(super) fn confidence(state: Phase, rollout: &Rollout, expected: u32) -> Confidence {
     let is_settled = matches!(state, Phase::Settled | Phase::Aborted);
-    if is_settled && rollout.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
+    let is_whole = u64::from(rollout.nodes) * WHOLE.1 >= u64::from(expected) * WHOLE.0;
+    if is_settled && is_whole && rollout.pulls > 1 { Confidence::Likely } else { Confidence::Tentative }
 }
 
 /// "40 s", "6 min", "2 h".

@@ -4,20 +4,24 @@ use std::borrow::Cow;
 
 use super::image::{image, tag};
 use super::rollout::{RolloutAt, confidence};
-use super::states::Phase;
+use super::states::{Confidence, Phase};
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::candidate::Candidate;
 use crate::model::deployments::current::Current;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::past::PastRollout;
 use crate::model::deployments::rollout::Rollout;
+use crate::model::deployments::rollouts::Rollouts;
 use crate::model::deployments::rule::Rule;
 use crate::model::deployments::service::Service;
 use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
-use crate::model::time::Time;
-use crate::wire::RunningService;
+use crate::model::time::{Span, Time};
+use crate::wire::{BesideImage, RunningService};
+
+/// What runs beside a service is shown for so long after it was last heard of.
+const WEEK: Span = Span::from_mins(7 * 24 * 60);
 
 /// A service as it looks at a time. Its times are on the log's own line, `now` is too: what is shown of them is what
 /// [`State::shown`] makes of them.
@@ -54,11 +58,37 @@ impl ServiceAt<'_> {
             release_id: image.release_id,
             since: self.state.shown(rollout.opened_at),
             state: state.into(),
-            confidence: confidence(state, rollout).into(),
+            confidence: self.confidence(state, current).into(),
             clients: rollout.nodes,
             seen: self.seen(current, gap_at),
             refused_since: None,
+            beside: self.images_beside(gap_at),
         })
+    }
+
+    /// Confidence in what runs: where another image was brought to the nodes, a move to it would not show.
+    pub(super) fn confidence(&self, state: Phase, current: &Current) -> Confidence {
+        if self.service.may_have_moved() {
+            return Confidence::Tentative;
+        }
+        confidence(state, &current.rollout, current.whole())
+    }
+
+    /// The images that ran beside the service within the last week.
+    pub(super) fn images_beside(&self, gap_at: Option<Time>) -> Vec<BesideImage> {
+        let view = |line: &Rollouts| {
+            let current = line.current()?;
+            let rollout = &current.rollout;
+            Some(BesideImage {
+                digest: rollout.digest,
+                version: image(self.state, self.repository, &rollout.digest, tag(rollout)).version,
+                since: self.state.shown(rollout.opened_at),
+                seen: self.seen(current, gap_at),
+                clients: rollout.nodes,
+                ran_once: line.ran_once(),
+            })
+        };
+        self.heard_beside().filter_map(view).collect()
     }
 
     pub(super) fn phase(&self, current: &Current) -> Phase {
@@ -66,13 +96,32 @@ impl ServiceAt<'_> {
         if settles_at <= self.now { Phase::Settled } else { Phase::RollingOut }
     }
 
-    /// The state of what runs; `mixed` where another image runs beside it.
+    /// The state of what runs; `mixed` where another image runs beside it, or it came to less than half of the service and
+    /// stood still.
     pub(super) fn phase_now(&self) -> Option<Phase> {
         let (current, settle) = (self.service.current()?, self.state.rules().settle);
         let mut candidates = self.service.candidates(self.now, settle);
-        let is_mixed =
-            candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
-        Some(if is_mixed { Phase::Mixed } else { self.phase(current) })
+        let is_mixed = self.beside().next().is_some()
+            || self.service.runs_elsewhere()
+            || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
+        let phase = self.phase(current);
+        let is_part =
+            phase == Phase::Settled && !current.ran_before && current.rollout.nodes * 2 < current.whole();
+        Some(if is_mixed || is_part { Phase::Mixed } else { phase })
+    }
+
+    /// The lines that run beside the service: those that were asked for more than once, and were heard of within the last
+    /// week.
+    pub(super) fn beside(&self) -> impl Iterator<Item = &Current> {
+        self.heard_beside().filter(|line| !line.ran_once()).filter_map(Rollouts::current)
+    }
+
+    /// The same, and what ran once.
+    fn heard_beside(&self) -> impl Iterator<Item = &Rollouts> {
+        let last_at = |line: &Rollouts| line.current().map(|current| current.rollout.last_at);
+        self.service
+            .beside()
+            .filter(move |line| last_at(line).is_some_and(|last_at| self.now.since(last_at) <= WEEK))
     }
 
     /// Every change, in the order in which they opened.
@@ -82,19 +131,22 @@ impl ServiceAt<'_> {
 
     /// The changes that opened at `since` or later, in that order, and whether there are none before.
     pub(super) fn rollouts_since(&self, since: Time) -> (Vec<RolloutAt<'_>>, bool) {
-        let (mut is_all, mut older) = (true, 0);
+        let mut is_all = true;
         let mut rollouts: Vec<RolloutAt<'_>> = Vec::new();
-        for past in self.service.past().rev() {
-            if past.rollout.opened_at >= since {
-                rollouts.push(self.past(past));
-                continue;
-            }
-            is_all = false;
-            // They stand in the order in which they ended. A claim opens before the second takeover after it, so
-            // behind three images that ran before `since` there are none after it.
-            older += usize::from(past.outcome == Outcome::Replaced);
-            if older == 3 {
-                break;
+        for line in self.service.lines() {
+            let mut older = 0;
+            for past in line.past().rev() {
+                if past.rollout.opened_at >= since {
+                    rollouts.push(self.past(past));
+                    continue;
+                }
+                is_all = false;
+                // They stand in the order in which they ended. A claim opens before the second takeover after it, so
+                // behind three images that ran before `since` there are none after it.
+                older += usize::from(past.outcome == Outcome::Replaced);
+                if older == 3 {
+                    break;
+                }
             }
         }
         let now = self.rollouts_now();
@@ -106,7 +158,8 @@ impl ServiceAt<'_> {
 
     /// Time when the latest image that ran opened.
     pub(super) fn newest(&self) -> Option<Time> {
-        self.service.current().map(|current| current.rollout.opened_at)
+        let current = self.service.lines().filter_map(Rollouts::current);
+        current.map(|current| current.rollout.opened_at).max()
     }
 
     /// Time when the change opened that gave a deployment this identifier.
@@ -117,15 +170,17 @@ impl ServiceAt<'_> {
         self.service.opened_at(identity).or_else(|| now().map(|rollout| rollout.opened_at))
     }
 
-    /// The image that runs, and those that claim to follow it.
+    /// The images that run, and those that claim to follow them.
     fn rollouts_now(&self) -> Vec<RolloutAt<'_>> {
+        self.service.lines().flat_map(|line| self.rollouts_of(line)).collect()
+    }
+
+    /// The image that a line runs, and those that claim to follow it.
+    fn rollouts_of<'b>(&'b self, line: &'b Rollouts) -> Vec<RolloutAt<'b>> {
         let settle = self.state.rules().settle;
-        let Some(current) = self.service.current() else { return Vec::new() };
-        let mut rollouts: Vec<RolloutAt<'_>> = self
-            .service
-            .candidates(self.now, settle)
-            .map(|candidate| self.candidate(current, candidate))
-            .collect();
+        let Some(current) = line.current() else { return Vec::new() };
+        let mut rollouts: Vec<RolloutAt<'_>> =
+            line.candidates(self.now, settle).map(|candidate| self.candidate(current, candidate)).collect();
         let state = self.phase(current);
         rollouts.push(RolloutAt {
             repository: self.repository,

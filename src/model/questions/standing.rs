@@ -73,14 +73,13 @@ fn beside(
 ) -> Option<Standing> {
     let settle = asked.state.rules().settle;
     let candidates = asked.service.candidates(asked.now, settle);
-    let differing = candidates.filter(|candidate| {
-        let has_it = contains(&candidate.rollout) == Some(true);
-        has_it != (now_in == Some(true))
-    });
+    let differs = |rollout: &Rollout| (contains(rollout) == Some(true)) != (now_in == Some(true));
+    let differing = candidates.filter(|candidate| differs(&candidate.rollout));
     let standings = differing.filter_map(|candidate| match candidate.outcome(asked.now, settle) {
         Some(Outcome::Mixed) => Some(Standing::PartlyLive),
         None => Some(Standing::RollingOut),
         Some(Outcome::Aborted | Outcome::Replaced) => None,
     });
-    standings.last()
+    let runs_beside = || asked.beside().any(|line| differs(&line.rollout)).then_some(Standing::PartlyLive);
+    standings.last().or_else(runs_beside)
 }

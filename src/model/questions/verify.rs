@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::find::at;
 use super::image::{image, tag};
 use super::incomplete::incomplete;
-use super::rollout::confidence;
 use super::seen;
 use super::service::{ServiceAt, services_at};
 use super::standing::stands;
@@ -207,7 +206,7 @@ impl<'a> Standings<'a> {
         let (state, repository) = (self.state, asked.repository);
         let current = asked.service.current()?;
         let stands = stands(asked, carriers, carried.taken_back.get(repository)?)?;
-        let confidence = confidence(asked.phase(current), &current.rollout);
+        let confidence = asked.confidence(asked.phase(current), current);
         let opened = stands.opened;
         let view = ServiceStanding {
             repository: repository.clone(),

@@ -202,14 +202,15 @@ fn a_canary_that_its_node_left_was_given_up() {
 
 #[test]
 fn a_candidate_that_is_heard_alone_was_no_canary_but_a_service_scaled_down() {
-    let small = "0:00 a b c d e f g h i j k l pull 1.0\n 5:00:00 a b pull 1.1 every 10s";
-    check(small, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let heard = "0:00 a b c d e f g h i j k l pull 1.0\n 1:00:00 m pull 1.0\n 3:00:00 n pull 1.0\n 4:30:00 o pull 1.0";
+    let small = format!("{heard}\n 5:00:00 a b pull 1.1 every 10s");
+    check(&small, "5:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
     let heard_once = format!("{small}\n 6:00:00 y pull 1.1");
     check(&heard_once, "6:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
-    let beside_the_old = format!("{heard_once}\n 6:40:00 x pull 1.0\n 7:00:00 z pull 1.1");
-    check(&beside_the_old, "7:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
-    let alone = format!("{heard_once}\n 7:00:00 z pull 1.1");
-    check(&alone, "7:30:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+    let beside_the_old = format!("{heard_once}\n 8:40:00 x pull 1.0\n 9:00:00 z pull 1.1");
+    check(&beside_the_old, "9:30:00", "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed");
+    let alone = format!("{heard_once}\n 9:00:00 z pull 1.1");
+    check(&alone, "9:30:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
 }
 
 #[test]
@@ -270,6 +271,9 @@ fn what_is_taken_back_is_said() {
     assert_eq!(corrected(&promoted, "1.1", 7 * 3600), ["1.1 minority deployed 4"]);
     let given_up = format!("{canary}\n 5:40:00 a check 1.0");
     assert_eq!(corrected(&given_up, "1.1", 7 * 3600), ["1.1 minority given_up 4"]);
+    let job = "0:00 a b c pull 1.0\n 2:00:00 d e f pull 1.1 every 20s\n 5:00:00 g pull 1.0
+        8:00:00 x pull 1.1\n 11:00:02 h pull 1.0";
+    assert_eq!(corrected(job, "1.1", 14 * 3600), ["1.0 way_back beside 16"]);
     let hidden = format!("{FIVE_ON_1_0}\n2:00:00 a b c f g pull 1.1 every 20s\n9:00:00 f pull 1.0");
     assert_eq!(corrected(&hidden, "1.0", 10 * 3600), ["1.0 replaced deployed 9"]);
 }

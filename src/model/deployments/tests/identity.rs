@@ -21,7 +21,8 @@ fn get(seconds: i64, node: &str, version: &str, parent: Option<&str>) -> Observa
 
 /// A pull of an image of one index or more, the top first, as containerd makes it: HEAD of the tag, then each by GET.
 fn pull(seconds: i64, node: &str, way: &[&str]) -> Vec<Observation> {
-    let tag: Reference = way[0].parse().unwrap();
+    // Tags that are versions of one line.
+    let tag: Reference = format!("1.{}", way[0].as_bytes()[0]).parse().unwrap();
     let mut requests = vec![request(at(seconds), node, Method::Head, tag, digest(way[0]))];
     let parents = [None].into_iter().chain(way.iter().map(|version| Some(*version)));
     requests.extend(way.iter().zip(parents).map(|(version, parent)| get(seconds, node, version, parent)));
@@ -156,7 +157,7 @@ fn facts_that_were_read_say_what_contains_what() {
     requests.iter().for_each(|it| state.observe(it));
     assert_eq!(deployed(&state, 9_000), [(digest("a"), 2)]);
     let running = serde_json::to_value(questions::replayed(&state, &environment(), at(9_000))).unwrap();
-    assert_eq!(running["services"]["docker/app"]["current"]["version"], "labelled a");
+    assert_eq!(running["services"]["docker/app"]["current"]["digest"], digest("a").to_string());
 }
 
 #[test]

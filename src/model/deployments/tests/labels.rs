@@ -55,7 +55,7 @@ fn a_version_that_images_share_gives_way_to_their_tags() {
     let rebuilt = THERE_AND_BACK.replace("v1.0.0", "1.0").replace("v1.1.0", "1.0");
     let same = |image| (image, Some("1.0.3"), None);
     let expected =
-        ["initial 1.0.3 settled", "rebuild 1.0.3 settled", "rebuild 1.0.3 settled", "now 1.0.3 settled"];
+        ["initial 1.0.3 settled", "rebuild 1.0.3 settled", "rollback 1.0.3 settled", "now 1.0.3 settled"];
     assert_eq!(told(&rebuilt, [same("one"), same("two")], Catalogue::default()), expected);
 }
 

@@ -39,7 +39,7 @@ fn runs_of_digits_are_numbers() {
 #[test]
 fn what_is_no_version_has_no_order_and_what_is_new_is_no_rollback() {
     for (from, to) in [
-        ("pr-191", "pr-190"),
+        ("feature-login", "feature-search"),
         ("main", "develop"),
         ("699b052", "421c0de"),
         ("main-699b052", "main-421c0de"),

@@ -125,7 +125,7 @@ struct Asks {
 /// Pulls within seconds of each other. Some begin when others are about to be complete: there an order that is not that
 /// of the times, or a pull that ends too soon, shows.
 fn crowd() -> impl Strategy<Value = Vec<Asks>> {
-    let late = 57_000..60_000_i64;
+    let late = prop_oneof![2 => 57_000..64_000_i64, 1 => 64_000..890_000_i64];
     let way = prop_oneof![
         2 => Just(Way::Pull),
         1 => Just(Way::Check),

@@ -76,10 +76,13 @@ pub(super) fn pull(at: Time, node: &str, tag: &str, version: &str, check: bool) 
     vec![head, get, blob]
 }
 
-/// Reads a story: `TIME NODES… VERB VERSION [as TAG] [every DURATION]`.
+/// Reads a story: `TIME NODES… VERB VERSION [as TAG] [every DURATION] [layer DURATION]`. The last says how long the layer takes
+/// to come, or to fail.
 pub(super) fn observations(story: &str) -> Vec<Observation> {
     let lines = story.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.flat_map(line).collect()
+    let mut observations: Vec<Observation> = lines.flat_map(line).collect();
+    observations.sort_by_key(|observation| observation.at);
+    observations
 }
 
 fn line(line: &str) -> Vec<Observation> {
@@ -91,12 +94,17 @@ fn line(line: &str) -> Vec<Observation> {
     let after = |name: &str| words.iter().position(|word| *word == name).map(|place| words[place + 1]);
     let tag = after("as").unwrap_or(version);
     let every = after("every").map_or(1, |text| seconds(text.trim_end_matches('s')));
+    let layer = after("layer").map(|text| Span::from_secs(seconds(text.trim_end_matches('s'))));
     let start = seconds(words[0]);
     let nodes = words[1..verb].iter().enumerate();
     nodes
         .flat_map(|(place, node)| {
             let at = at(start + every * i64::try_from(place).unwrap());
-            one(words[verb], at, node, tag, version)
+            let mut requests = one(words[verb], at, node, tag, version);
+            if let (Some(layer), Some(blob)) = (layer, requests.get_mut(2)) {
+                blob.at = at + layer;
+            }
+            requests
         })
         .collect()
 }
@@ -146,6 +154,11 @@ pub(super) fn folded(observations: &[Observation]) -> State {
     state
 }
 
+/// What was observed by then.
+pub(super) fn until(observations: &[Observation], now: Time) -> Vec<Observation> {
+    observations.iter().filter(|observation| observation.at <= now).cloned().collect()
+}
+
 /// What `replay` would print.
 pub(super) fn answer(state: &State, now: Time) -> Value {
     serde_json::to_value(questions::replayed(state, &environment(), now)).unwrap()
@@ -176,12 +189,13 @@ pub(super) fn summary(state: &State, now: Time) -> Vec<String> {
     lines
 }
 
-/// Tells `story`, asks at `now`, and compares.
+/// Tells `story` up to `now`, asks then, and compares.
 #[track_caller]
 pub(super) fn check(story: &str, now: &str, expected: &str) {
-    let state = folded(&observations(story));
+    let asked_at = at(seconds(now));
+    let state = folded(&until(&observations(story), asked_at));
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    assert_eq!(summary(&state, at(seconds(now))), expected, "story:\n{story}");
+    assert_eq!(summary(&state, asked_at), expected, "asked at {now}, story:\n{story}");
 }
 
 /// For properties: a client's name.

@@ -122,7 +122,7 @@ fn the_truth_is_right_and_a_lie_is_not() {
             let count = deployments.len();
             let scored = |deployments: Vec<ReplayedDeployment>| {
                 let (mut score, mut mistakes) = (Score::default(), Vec::new());
-                let answer = ReplayedService { current: None, deployments };
+                let answer = ReplayedService { beside: Vec::new(), current: None, deployments };
                 compare(&history, service, Some(&answer), &mut score, &mut mistakes);
                 (score, mistakes)
             };

@@ -185,7 +185,10 @@ impl Truth {
 fn kind(images: &[Image], before: Option<usize>, image: usize, ran: &BTreeSet<usize>) -> Kind {
     match before {
         None => Kind::Initial,
-        Some(before) if before != image && images[before].version == images[image].version => Kind::Rebuild,
+        // A build of the same version that ran before is a way back, or forth again.
+        Some(before) if images[before].version == images[image].version && !ran.contains(&image) => {
+            Kind::Rebuild
+        }
         Some(before) if image < before => Kind::Rollback,
         Some(_) if ran.contains(&image) => Kind::Restore,
         Some(_) => Kind::Upgrade,

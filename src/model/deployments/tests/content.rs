@@ -1,0 +1,65 @@
+//! Content that comes late, or fails late: a pull lasts as long as its content arrives.
+
+use super::story::{answer, at, check, folded, observations};
+
+const TWO_ON_1_0: &str = "0:00 a b pull 1.0";
+const ONLY_1_0: &str = "initial 1.0 settled\n now 1.0 settled";
+
+/// Retries as the kubelet makes them, each of which ends after `layer`.
+fn retries(layer: &str) -> String {
+    let minutes = [0, 6, 12, 18, 24, 30, 36, 42];
+    minutes.map(|minute| format!("2:{minute:02}:00 a b break 1.1 every 18s layer {layer}\n")).concat()
+}
+
+#[test]
+fn a_layer_that_fails_late_takes_back_what_its_manifest_counted_for() {
+    for layer in ["30s", "59s", "61s", "72s", "240s", "600s", "840s"] {
+        let story = format!("{TWO_ON_1_0}\n2:00:00 a b break 1.1 every 18s layer {layer}");
+        check(&story, "3:00:00", ONLY_1_0);
+        let attempts = &answer(&folded(&observations(&story)), at(3 * 3600))["attempts"][0];
+        assert_eq!((&attempts["reference"], &attempts["count"]), (&"1.1".into(), &2.into()), "{layer}");
+    }
+}
+
+#[test]
+fn a_retry_of_what_broke_is_no_rollout_before_what_broke_has_come() {
+    let story = format!("{TWO_ON_1_0}\n{}", retries("72s"));
+    for now in ["2:03:00", "2:06:30", "2:07:05", "2:12:20", "2:30:30", "3:30:00"] {
+        check(&story, now, ONLY_1_0);
+    }
+    let works = format!("{story}2:48:00 a b pull 1.1 every 18s layer 90s");
+    check(&works, "2:49:00", ONLY_1_0);
+    let expected = "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled";
+    check(&works, "3:30:00", expected);
+    // The runtime itself may ask for the layer again.
+    let again = format!("{TWO_ON_1_0}\n2:00:00 a b break 1.1 layer 72s");
+    let mut requests = observations(&again);
+    let refused: Vec<_> = requests.iter().filter(|it| it.status == 503).cloned().collect();
+    for mut blob in refused {
+        let digest = observations("0:00 a pull 1.1").pop().and_then(|it| it.digest);
+        (blob.at, blob.status, blob.digest) = (at(2 * 3600 + 240), 200, digest);
+        requests.push(blob);
+    }
+    let now =
+        answer(&folded(&requests), at(3 * 3600))["services"]["docker/app"]["current"]["version"].clone();
+    assert_eq!(now, "1.1");
+}
+
+#[test]
+fn a_slow_layer_that_comes_is_a_pull_from_its_beginning_on() {
+    for layer in ["59s", "72s", "240s", "840s"] {
+        let story = format!("{TWO_ON_1_0}\n2:00:00 a b pull 1.1 every 18s layer {layer}");
+        check(&story, "2:00:30", "initial 1.0 settled\n upgrade 1.1 rolling_out\n now 1.1 rolling_out");
+        check(&story, "3:00:00", "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled");
+    }
+}
+
+#[test]
+fn a_layer_that_fails_is_not_that_of_another_image_that_the_node_asks_for_meanwhile() {
+    let story = "0:00 a b c d e pull 1.0
+        2:00:00 a b break 1.1 layer 72s
+        2:00:30 a b check 1.0";
+    check(story, "3:00:00", ONLY_1_0);
+    let seen = answer(&folded(&observations(story)), at(3 * 3600))["services"]["docker/app"]["current"]["last_seen_at"].clone();
+    assert_eq!(seen, serde_json::to_value(at(2 * 3600 + 31)).unwrap());
+}
