@@ -11,7 +11,7 @@ use super::output::{Style, Table, plain, word};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{Comparison, Image};
-use crate::wording::{compared_as_last_seen, side_names};
+use crate::wording::{compared_as_last_seen, compared_beside, side_names};
 
 /// Shows two environments side by side, or one at two times
 #[derive(Debug, Args)]
@@ -75,7 +75,9 @@ fn describe(client: &Client, comparison: &Comparison) -> String {
             plain(between),
         ]);
     }
-    let mut text = table.render(&client.output) + &sentence(&compared_as_last_seen(comparison));
+    let mut text = table.render(&client.output);
+    text.push_str(&sentence(&compared_beside(comparison, str::to_owned)));
+    text.push_str(&sentence(&compared_as_last_seen(comparison)));
     for service in comparison.services.iter().filter(|service| !service.releases.is_empty()) {
         text.push_str(&format!("\n{}\n", client.output.paint(service.repository.as_str(), Style::Bold)));
         text.push_str(&listed(client, &service.releases));

@@ -14,7 +14,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Reference;
 use crate::model::time::Time;
 use crate::wire::{Environment, FailedAttempt, Running, RunningService};
-use crate::wording::as_last_seen;
+use crate::wording::{as_last_seen, beside_as, beside_label};
 
 /// Shows what runs in an environment, or in all of them
 #[derive(Debug, Default, Args)]
@@ -106,6 +106,18 @@ impl StatusArgs {
                 plain(spoken(service.seen.last_seen_at)),
                 plain(service.clients.to_string()),
             ]);
+            for image in &service.beside {
+                table.row([
+                    plain(format!("  {}", beside_as(image))),
+                    plain(beside_label(image)),
+                    dim(image.digest.short()),
+                    plain(""),
+                    plain(""),
+                    plain(spoken(image.since)),
+                    plain(spoken(image.seen.last_seen_at)),
+                    plain(image.clients.to_string()),
+                ]);
+            }
         }
         let table = if running.services.is_empty() { String::new() } else { table.render(&client.output) };
         let seen = running.services.iter().map(|service| (service.repository.to_string(), &service.seen));

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::deployments::Image;
 use super::release::{Release, ReleaseRef};
-use super::running::Incomplete;
+use super::running::{BesideImage, Incomplete};
 use super::seen::Seen;
 use super::words::Ahead;
 use crate::model::names::EnvironmentName;
@@ -97,6 +97,12 @@ pub struct ComparedService {
     /// Age of the right image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right_seen: Option<Seen>,
+    /// Images that the left side runs beside that one, from the same repository.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_beside: Vec<BesideImage>,
+    /// Images that the right side runs beside that one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub right_beside: Vec<BesideImage>,
     /// The relation of the two sides.
     pub relation: Ahead,
     /// The releases that one side has and the other lacks, in publishing order.

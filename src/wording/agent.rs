@@ -5,6 +5,7 @@
 mod access;
 mod deploy;
 
+use super::beside::{compared_beside, running_beside};
 use super::search::is_certain;
 use super::seen::{age, as_last_seen};
 use super::views::{compared_as_last_seen, side_names};
@@ -88,7 +89,8 @@ pub fn running(running: &Running) -> String {
         format!("{} cannot be pulled: {}", name(one.repository.as_str()), one.cause)
     });
     let seen = seen(running.services.iter().map(|one| (&one.repository, &one.seen)));
-    format!("{env} was last seen to run:{services}{failing}{seen}")
+    let beside = on_a_line(running_beside(&running.services, name));
+    format!("{env} was last seen to run:{services}{beside}{failing}{seen}")
 }
 
 /// Ages of the services and what silence hides, on a line of its own; empty where nothing runs.
@@ -153,7 +155,8 @@ pub fn comparison(comparison: &Comparison) -> String {
         format!("{}: {} and {}; {relation}", name(one.repository.as_str()), side(&one.left), side(&one.right))
     });
     let seen = on_a_line(compared_as_last_seen(comparison));
-    format!("{left} and {right}:{services}{seen}")
+    let beside = on_a_line(compared_beside(comparison, name));
+    format!("{left} and {right}:{services}{beside}{seen}")
 }
 
 /// Releases that an environment lacks.

@@ -6,6 +6,7 @@
 
 pub mod agent;
 mod asked;
+mod beside;
 mod listed;
 mod search;
 mod seen;
@@ -15,6 +16,7 @@ pub use asked::{
     asked_back, cannot_answer, named_release, new_environment, new_token, not_certain, token_state, tokens,
     unknown_release,
 };
+pub use beside::{beside_as, beside_label, compared_beside, running_beside};
 pub use search::{registered_later, searched, verified};
 pub use seen::{age, as_last_seen, deploy_seen};
 pub use views::{

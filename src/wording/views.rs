@@ -1,5 +1,6 @@
 //! Views in two or three sentences: versions, times and counts first, for people who asked in words.
 
+use super::beside::{compared_beside, running_beside};
 use super::listed::listed;
 use super::seen::{age, as_last_seen};
 use crate::model::names::EnvironmentName;
@@ -49,7 +50,8 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         (count, _) => format!("{env} runs {count} services: {told}.{failing}"),
     };
     let seen = services.iter().map(|service| (service.repository.to_string(), &service.seen));
-    said + &further(as_last_seen(seen)) + &lacks(&[&running.incomplete])
+    let beside = running_beside(services.iter().copied(), str::to_owned);
+    said + &further(beside) + &further(as_last_seen(seen)) + &lacks(&[&running.incomplete])
 }
 
 /// Missing releases in words.
@@ -99,6 +101,7 @@ pub fn unordered(service: &MissingService) -> String {
 /// Differences of two environments in words.
 pub fn comparison(comparison: &Comparison) -> String {
     compared(comparison)
+        + &further(compared_beside(comparison, str::to_owned))
         + &further(compared_as_last_seen(comparison))
         + &lacks(&[&comparison.left_incomplete, &comparison.right_incomplete])
 }

@@ -66,9 +66,14 @@ async fn a_series_of_wrong_secrets_is_failing_and_unproven_and_keeps_no_stranger
     let token = landfall.token("production").await;
     landfall
         .client(&token)
-        .ask(Method::HEAD, "/v2/docker/app/manifests/v1", &[AGENT, ACCEPT])
+        .ask(Method::GET, "/v2/docker/app/manifests/v1", &[AGENT, ACCEPT])
         .await
         .expect(200);
+    until("the repository is known", async || {
+        let running = landfall.admin_get(RUNNING).await;
+        (running["services"][0]["repository"] == "docker/app").then_some(())
+    })
+    .await;
     let wrong = landfall.stranger().with_basic("production", "wrong");
     let nobody = landfall.stranger().with_basic("made-up", "wrong");
     for path in ["/v2/docker/app/manifests/call-me", "/v2/made-up/words/manifests/call-me"] {

@@ -15,7 +15,7 @@ use crate::admin::http::problem::Problem;
 use crate::answer::{self, Answers};
 use crate::model::time::Time;
 use crate::wire::{Ahead, ComparedService, Comparison};
-use crate::wording::compared_as_last_seen;
+use crate::wording::{compared_as_last_seen, compared_beside};
 
 /// Changes that are listed of one service.
 const ITEMS_MAX: usize = 40;
@@ -37,6 +37,8 @@ struct Compared {
     right: Side,
     verdict: String,
     /// Age of both sides, and what silence hides.
+    /// What runs beside the services.
+    beside: String,
     seen: String,
     rows: Vec<Row>,
     same: Vec<Row>,
@@ -124,8 +126,9 @@ impl Compared {
         let (same, rows): (Vec<_>, Vec<_>) =
             comparison.services.iter().partition(|service| service.relation == Ahead::Same);
         let rows = rows.into_iter().map(Row::new).collect();
+        let beside = compared_beside(comparison, str::to_owned);
         let seen = compared_as_last_seen(comparison);
-        Self { left, right, verdict, seen, rows, same: same.into_iter().map(Row::new).collect() }
+        Self { left, right, verdict, beside, seen, rows, same: same.into_iter().map(Row::new).collect() }
     }
 }
 

@@ -16,8 +16,8 @@ use crate::answer::Answers;
 use crate::clock::now;
 use crate::model::directory::Environment;
 use crate::model::time::Time;
-use crate::wire::{FailedAttempt, LocalPull, Missing, MissingService, RunningService};
-use crate::wording::as_last_seen;
+use crate::wire::{BesideImage, FailedAttempt, LocalPull, Missing, MissingService, RunningService};
+use crate::wording::{as_last_seen, beside_as, beside_label};
 
 /// Deployments on a page.
 const PAGE: usize = 25;
@@ -82,6 +82,18 @@ struct ServiceRow {
     since: When,
     seen: When,
     is_unconfirmed: bool,
+    clients: u32,
+    refused_since: Option<When>,
+    beside: Vec<BesideRow>,
+}
+
+/// An image beside the service's.
+struct BesideRow {
+    as_what: &'static str,
+    label: String,
+    digest: String,
+    since: When,
+    seen: When,
     clients: u32,
 }
 
@@ -196,6 +208,19 @@ fn by_day(rows: Vec<DeploymentRow>, now: Time) -> Vec<Day> {
     days
 }
 
+impl BesideRow {
+    fn new(image: &BesideImage, now: Time) -> Self {
+        Self {
+            as_what: beside_as(image),
+            label: beside_label(image),
+            digest: image.digest.short(),
+            since: When::new(image.since, now),
+            seen: When::new(image.seen.last_seen_at, now),
+            clients: image.clients,
+        }
+    }
+}
+
 impl ServiceRow {
     fn new(service: &RunningService, now: Time) -> Self {
         Self {
@@ -209,6 +234,8 @@ impl ServiceRow {
             seen: When::new(service.seen.last_seen_at, now),
             is_unconfirmed: service.seen.unconfirmed_since.is_some(),
             clients: service.clients,
+            refused_since: service.refused_since.map(|at| When::new(at, now)),
+            beside: service.beside.iter().map(|image| BesideRow::new(image, now)).collect(),
         }
     }
 }

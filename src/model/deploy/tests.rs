@@ -14,7 +14,7 @@ use crate::model::questions::{Finder, search};
 use crate::model::registries::{Registries, Registry};
 use crate::model::releases::{Change, Registration};
 use crate::model::time::{Span, Time};
-use crate::wire::{Deploy, DeployState, DeployWarningKind};
+use crate::wire::{Deploy, DeployWarningKind};
 
 const HOST: &str = "registry.test:5000";
 

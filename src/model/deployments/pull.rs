@@ -142,7 +142,7 @@ impl OpenPulls {
             self.open.push(OpenPull { is_new: !is_held, awaits, ..OpenPull::new(top, at) });
             self.open.len() - 1
         });
-        self.open[place].part = observation.digest.filter(|_| is_new && parts::is_part(observation));
+        self.open[place].part = observation.digest.filter(|_| is_new && is_part(observation));
         self.open[place].request(observation);
         let dropped = (self.open.len() > OPEN_MAX).then(|| self.open.remove(0));
         let dropped = dropped.map(|open| (open.first_at, open.digest));
@@ -338,6 +338,12 @@ pub(super) fn answered_digest(observation: &Observation) -> Option<Digest> {
 /// The digest of an observed manifest that was answered with 2xx.
 pub(super) fn answered_manifest(observation: &Observation) -> Option<Digest> {
     if observation.object == Object::Manifest { answered_digest(observation) } else { None }
+}
+
+/// Tells whether it may be a request for a platform manifest, after its index was asked for.
+fn is_part(observation: &Observation) -> bool {
+    let by_digest = matches!(observation.reference, Reference::Digest(_));
+    by_digest && observation.method == Method::Get && !is_index(observation)
 }
 
 /// Tells whether the answer was an index or a manifest list.

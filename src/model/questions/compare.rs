@@ -10,7 +10,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::releases::{Named, Relation};
 use crate::model::time::Time;
-use crate::wire::{Ahead, ComparedService, Comparison, Image, Release, Seen};
+use crate::wire::{Ahead, BesideImage, ComparedService, Comparison, Image, Release, Seen};
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]
@@ -70,6 +70,7 @@ struct Running {
     /// Its version, if that tells an order.
     version: Option<String>,
     seen: Seen,
+    beside: Vec<BesideImage>,
 }
 
 impl Running {
@@ -78,7 +79,9 @@ impl Running {
         let (rollout, seen) = (&current.rollout, asked.seen(current, gap_at));
         let image = image(asked.state, asked.repository, &rollout.digest, tag(rollout));
         let version = ordered_version(asked.state, asked.repository, &rollout.digest, tag(rollout));
-        Some(Self { image, version, seen })
+        let mut beside = asked.images_beside(gap_at);
+        beside.retain(|image| !image.ran_once);
+        Some(Self { image, version, seen, beside })
     }
 
     fn named(&self) -> Named<'_> {
@@ -114,6 +117,8 @@ fn compared(
         }
     };
     let (fixes, pull_requests) = fixes_and_pull_requests(&releases);
+    let beside = |side: &Option<Running>| side.as_ref().map(|it| it.beside.clone()).unwrap_or_default();
+    let (left_beside, right_beside) = (beside(&left), beside(&right));
     let sides = |side: Option<Running>| side.map(|it| (it.image, it.seen)).unzip();
     let ((left, left_seen), (right, right_seen)) = (sides(left), sides(right));
     ComparedService {
@@ -122,6 +127,8 @@ fn compared(
         right,
         left_seen,
         right_seen,
+        left_beside,
+        right_beside,
         relation,
         releases,
         fixes,

@@ -14,8 +14,6 @@ use super::standing::stands;
 use super::states::{Confidence, Standing};
 use super::taken_back::TakenBack;
 use super::timeline::{Group, grouped};
-use crate::model::deployments::past::Outcome;
-use crate::model::deployments::rollout::Rollout;
 use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};

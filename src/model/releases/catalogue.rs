@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::line::{Line, Named};
-use super::order::{Relation, key};
+use super::number::key;
+use super::relation::Relation;
 use super::release::{Added, Conflict, Difference, Labels, Registration, Release};
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;

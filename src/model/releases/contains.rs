@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::line::{Line, Named};
+use super::line::{Line, Named, Spot};
 use super::number::{Compared, Number};
-use super::order::{Relation, Spot};
+use super::relation::Relation;
 use super::release::Release;
 
 /// The releases that an image lacks.

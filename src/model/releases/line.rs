@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::number::Number;
-use super::order::{Relation, Spot, key};
+use super::number::{Number, key};
+use super::relation::Relation;
 use super::release::{Labels, Registration, Release, is_same_revision};
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
@@ -35,6 +35,15 @@ pub struct Named<'a> {
     pub digest: &'a Digest,
     /// Its version.
     pub version: Option<&'a str>,
+}
+
+/// An image or release, looked up.
+pub(super) struct Spot<'a> {
+    pub(super) place: Option<usize>,
+    /// It is that release: by its digest, or by its name where that release knows no image.
+    pub(super) is_itself: bool,
+    pub(super) name: Option<&'a str>,
+    pub(super) number: Option<Number>,
 }
 
 impl Line {

@@ -6,6 +6,7 @@
 mod read;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::cmp::Ordering;
 
@@ -75,7 +76,7 @@ impl Number {
     /// Whether it comes before a release of the same number.
     pub(crate) fn is_prerelease(&self) -> bool {
         self.tail.iter().any(|token| matches!(token, Token::Before(_)))
-            || self.series.iter().any(|word| read::is_before(word))
+            || self.series.iter().any(|word| words::is_before(word))
     }
 
     /// Whether both belong to one line of maintenance: the same first two parts.
@@ -170,7 +171,7 @@ impl Number {
         let apart = |order| Compared::Apart(order, Basis::Suffix);
         match (here, there) {
             (None, None) => Compared::Equal,
-            (Some(Token::Before(a)), Some(Token::Before(b))) => match read::phase(a).zip(read::phase(b)) {
+            (Some(Token::Before(a)), Some(Token::Before(b))) => match words::phase(a).zip(words::phase(b)) {
                 Some((a, b)) if a != b => Compared::Apart(a.cmp(&b), Basis::Phase),
                 _ => Compared::Unknown,
             },
@@ -189,5 +190,13 @@ impl Number {
                 Compared::Unknown
             }
         }
+    }
+}
+
+/// The version as it is looked up: `v2.3.1` and `2.3.1` are one.
+pub(super) fn key(version: &str) -> &str {
+    match version.strip_prefix(['v', 'V']) {
+        Some(rest) if rest.starts_with(|letter: char| letter.is_ascii_digit()) => rest,
+        _ => version,
     }
 }

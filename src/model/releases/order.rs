@@ -7,43 +7,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use super::line::{Line, Named};
-use super::number::{Basis, Compared, Number};
-
-/// The position of one release, seen from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
-    /// It is earlier.
-    Earlier,
-    /// It is later.
-    Later,
-    /// It carries the same version.
-    Same,
-    /// Neither contains the other.
-    Incomparable,
-    /// Nothing is known that could tell.
-    Unknown,
-}
-
-impl Relation {
-    /// `order` compares where one comes from with where one goes to.
-    pub(super) fn of(order: Ordering) -> Self {
-        match order {
-            Ordering::Less => Self::Later,
-            Ordering::Equal => Self::Same,
-            Ordering::Greater => Self::Earlier,
-        }
-    }
-}
-
-/// An image or release, looked up.
-pub(super) struct Spot<'a> {
-    pub(super) place: Option<usize>,
-    /// It is that release: by its digest, or by its name where that release knows no image.
-    pub(super) is_itself: bool,
-    name: Option<&'a str>,
-    number: Option<Number>,
-}
+use super::line::{Line, Named, Spot};
+use super::number::{Basis, Compared, Number, key};
+use super::relation::Relation;
 
 impl Line {
     /// Looks up an image's place once, for several comparisons. The version that people see says more than a label: see
@@ -167,14 +133,6 @@ impl Line {
             next.extend(parents.copied().filter(|&parent| seen.insert(parent)));
         }
         seen
-    }
-}
-
-/// The version as it is looked up: `v2.3.1` and `2.3.1` are one.
-pub(super) fn key(version: &str) -> &str {
-    match version.strip_prefix(['v', 'V']) {
-        Some(rest) if rest.starts_with(|letter: char| letter.is_ascii_digit()) => rest,
-        _ => version,
     }
 }
 

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
-use super::number::Number;
-use super::order::key;
+use super::number::{Number, key};
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::Time;
 

@@ -8,7 +8,7 @@ use super::found::{Place, Text};
 use super::picks::{Pick, Reading};
 use super::stems::stem;
 use super::stop::{self, Class};
-use super::words::{Token, tokens};
+use super::words::{Token, commit_key, tokens, word_of};
 use crate::model::oci::Repository;
 
 pub(super) type DocumentId = u32;
@@ -306,24 +306,6 @@ impl Shape {
     pub(super) fn may_become(self, other: Self, slips: usize) -> bool {
         (self.letters ^ other.letters).count_ones() as usize <= 2 * slips
             && usize::from(self.bytes.abs_diff(other.bytes)) <= slips
-    }
-}
-
-/// The first 16 digits of a commit as a number; shorter ones are filled with zeros.
-pub(super) fn commit_key(commit: &str) -> Option<u64> {
-    let digits: String = commit.chars().take(16).collect();
-    let value = u64::from_str_radix(&digits, 16).ok()?;
-    Some(value << (4 * (16 - digits.len())))
-}
-
-pub(super) fn word_of(token: &Token) -> Option<String> {
-    match token {
-        Token::Word(text)
-        | Token::Whole(text, _)
-        | Token::Version(text)
-        | Token::Id(text)
-        | Token::Commit(text) => Some(text.clone()),
-        Token::Number(_) => None,
     }
 }
 

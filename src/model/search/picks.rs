@@ -3,8 +3,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::index::{commit_key, word_of};
-use super::words::{Token, tokens, version};
+use super::words::{Token, commit_key, tokens, version, word_of};
 
 /// Words that say that a change was made elsewhere first.
 const PICKED: [&str; 4] = ["cherry", "backport", "picked", "release-"];

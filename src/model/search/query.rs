@@ -2,11 +2,11 @@
 
 use super::expand::{self, Meaning};
 use super::found::Way;
-use super::index::{DocumentId, Index, Naming, TermId, commit_key};
+use super::index::{DocumentId, Index, Naming, TermId};
 use super::stems::stem;
 use super::stop::{self, Class};
 use super::thesaurus::{ABBREVIATION, PHRASE_WORDS_MAX, Thesaurus};
-use super::words::{Token, tokens};
+use super::words::{Token, commit_key, tokens};
 
 /// Units of a query that count; what comes after them is not looked at.
 pub(super) const UNITS_MAX: usize = 16;

@@ -164,3 +164,22 @@ fn humps(text: &str) -> Vec<&str> {
     let parts: Vec<&str> = starts.windows(2).map(|pair| &text[pair[0]..pair[1]]).collect();
     if plural || parts.iter().any(|part| part.chars().count() < 2) { vec![text] } else { parts }
 }
+
+/// The first 16 digits of a commit as a number; shorter ones are filled with zeros.
+pub(super) fn commit_key(commit: &str) -> Option<u64> {
+    let digits: String = commit.chars().take(16).collect();
+    let value = u64::from_str_radix(&digits, 16).ok()?;
+    Some(value << (4 * (16 - digits.len())))
+}
+
+/// The text of a token, unless it is a number.
+pub(super) fn word_of(token: &Token) -> Option<String> {
+    match token {
+        Token::Word(text)
+        | Token::Whole(text, _)
+        | Token::Version(text)
+        | Token::Id(text)
+        | Token::Commit(text) => Some(text.clone()),
+        Token::Number(_) => None,
+    }
+}

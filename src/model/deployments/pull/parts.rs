@@ -1,6 +1,6 @@
 //! The pull that a request for a manifest is part of: platform manifests follow their index, or come before it in the log.
 
-use super::{JITTER, OpenPull, OpenPulls, PULL, is_index};
+use super::{JITTER, OpenPull, OpenPulls, PULL, is_part};
 use crate::model::deployments::images::Images;
 use crate::model::event::{Method, Observation};
 use crate::model::oci::{Digest, Reference};
@@ -52,10 +52,4 @@ impl OpenPulls {
         (open.digest, open.starts) = (top, 0);
         Some(before)
     }
-}
-
-/// Tells whether it may be a request for a platform manifest, after its index was asked for.
-pub(super) fn is_part(observation: &Observation) -> bool {
-    let by_digest = matches!(observation.reference, Reference::Digest(_));
-    by_digest && observation.method == Method::Get && !is_index(observation)
 }

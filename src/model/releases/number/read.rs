@@ -1,5 +1,6 @@
 //! Reads a version.
 
+use super::words::is_before;
 use super::{Number, Scheme, Token};
 
 /// Words of which a version begins, beside those of a component.
@@ -7,28 +8,7 @@ const FRONT: [&str; 14] = [
     "v", "ver", "version", "r", "rel", "release", "rev", "revision", "build", "b", "main", "master", "trunk",
     "tag",
 ];
-/// Words that come before a release, with their place among each other where they have one.
-const BEFORE: [(&str, Option<u8>); 18] = [
-    ("alpha", Some(1)),
-    ("beta", Some(2)),
-    ("milestone", Some(2)),
-    ("rc", Some(3)),
-    ("pre", None),
-    ("preview", None),
-    ("prerelease", None),
-    ("dev", None),
-    ("develop", None),
-    ("snapshot", None),
-    ("nightly", None),
-    ("canary", None),
-    ("next", None),
-    ("ea", None),
-    ("insiders", None),
-    ("experimental", None),
-    ("unstable", None),
-    ("edge", None),
-];
-/// Other writings of those, where a number follows directly: `1.2a3`.
+/// Other writings of words that come before a release, where a number follows directly: `1.2a3`.
 const SHORT: [(&str, &str); 4] = [("a", "alpha"), ("b", "beta"), ("c", "rc"), ("m", "milestone")];
 /// Words that come after what they stand behind.
 const AFTER: [&str; 18] = [
@@ -46,16 +26,6 @@ const YEARS: std::ops::RangeInclusive<u64> = 1990..=2100;
 const BYTES_MAX: usize = 128;
 /// Marks between the parts of a version.
 const MARKS: [char; 7] = ['-', '_', '.', '/', '+', '~', '@'];
-
-/// The place of a word among those that come before a release.
-pub(super) fn phase(word: &str) -> Option<u8> {
-    BEFORE.iter().find(|(known, _)| *known == word)?.1
-}
-
-/// Whether a word comes before a release.
-pub(super) fn is_before(word: &str) -> bool {
-    BEFORE.iter().any(|(known, _)| *known == word)
-}
 
 /// A piece of a version: digits or letters.
 struct Piece<'a> {
