@@ -113,7 +113,7 @@ async fn services(landfall: &Landfall) -> Vec<(String, String)> {
     let running = landfall.admin_get("/api/v1/environments/production/running").await;
     let text = |service: &Value, key: &str| service[key].as_str().unwrap_or_default().to_owned();
     let services = running["services"].as_array().unwrap().iter();
-    services.map(|service| (text(service, "repository"), text(service, "version"))).collect()
+    services.map(|service| (text(service, "repository"), text(service, "digest"))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +128,7 @@ async fn one_path_at_two_registries_is_two_services_and_two_ways_to_one_image_ar
         ("hub/grafana/grafana", "hub"),
         ("team.example/grafana/grafana", "team"),
     ];
-    let expected = expected.map(|(name, version)| (name.to_owned(), version.to_owned()));
+    let expected = expected.map(|(name, of)| (name.to_owned(), image(of).manifest.digest.to_string()));
     until("each is a service", async || (services(&it.landfall).await == expected).then_some(())).await;
     let deployments = it.landfall.admin_get("/api/v1/environments/production/deployments").await;
     for deployment in deployments["deployments"].as_array().unwrap() {

@@ -56,7 +56,7 @@ impl Lines {
             self.add(line);
         }
         if let Some(place) = place {
-            self.follow(place, facts);
+            self.follow(place, sighting, facts);
         } else if let Some(current) = self.main.current.as_ref() {
             // The service went where a line is: the line is the service's again.
             self.beside.retain(|line| {
@@ -79,13 +79,16 @@ impl Lines {
     }
 
     /// Lets the service follow a line that came to as many nodes, while nobody asked for the service's image: people began
-    /// to name their images in another way.
-    fn follow(&mut self, place: usize, facts: Facts<'_>) {
+    /// to name their images in another way. Where one node is all there is, it was quiet before: two programs come together.
+    fn follow(&mut self, place: usize, sighting: &Sighting, facts: Facts<'_>) {
         let (Some(main), Some(line)) = (&self.main.current, &self.beside[place].current) else { return };
         let is_change = line.rollout.tag.as_ref().is_some_and(|tag| Lineage::of(tag).is_change);
         let is_whole = line.rollout.nodes > 1 && line.nodes(facts.settle) >= main.nodes(facts.settle);
+        let has_moved = main.rollout.nodes == 1
+            && main.rollout.is_latest(&sighting.place)
+            && line.rollout.opened_at.since(main.rollout.last_at) > facts.settle;
         let is_silent = main.rollout.last_at < line.rollout.opened_at;
-        if is_whole && is_silent && !is_change && self.beside[place].history.is_empty() {
+        if (is_whole || has_moved) && is_silent && !is_change && self.beside[place].history.is_empty() {
             let line = self.beside.remove(place);
             self.main.follow(line, facts);
         }

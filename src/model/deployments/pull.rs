@@ -5,6 +5,7 @@
 //! as content comes, and a while more. A pull that broke counts for nothing; the next manifest request begins anew, and
 //! counts when what broke has come.
 
+mod lacking;
 mod parts;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::model::time::{Span, Time};
 
 use super::images::Images;
 use super::sighting::{Grade, Shows, Sighting};
+use lacking::Lacking;
 
 /// Requests of one node for one image belong together for so long.
 pub const PULL: Span = Span::from_secs(60);
@@ -42,6 +44,8 @@ const OPEN_MAX: usize = 32;
 pub(crate) struct OpenPulls {
     /// In the order in which they began.
     open: Vec<OpenPull>,
+    /// What the node lacks of the images that it tried to pull.
+    lacking: Lacking,
     /// The time since when several nodes are known to ask from this address: the same layer went there twice at once.
     shared_at: Option<Time>,
 }
@@ -62,6 +66,8 @@ struct OpenPull {
     part: Option<Digest>,
     /// The top-level digest is an index's.
     is_index: bool,
+    /// Something else was asked for after it.
+    is_followed: bool,
     heads: u32,
     /// The number of times that a runtime began to pull.
     starts: u32,
@@ -74,7 +80,7 @@ struct OpenPull {
     broken_by: Option<Digest>,
     /// Something in it was refused last.
     broken: bool,
-    /// The blob that an earlier pull of the image broke by, and that did not come since.
+    /// The blob that an earlier pull of the image broke by, and that did not come since: the node has the rest.
     awaits: Option<Digest>,
 }
 
@@ -119,7 +125,7 @@ impl OpenPulls {
         let at = observation.at;
         let mut replaced = None;
         let before = self.open.iter().rfind(|open| open.digest == top);
-        let awaits = before.and_then(|open| open.broken_by.or(open.awaits));
+        let awaits = self.lacking.of(&top, at);
         let is_held = images.holds(&top) || before.is_some_and(OpenPull::stands);
         let found = self.open.iter().rposition(|open| open.digest == top && open.is_within(at));
         // A HEAD that comes after the node went on to another image does not belong to the pull before that: the
@@ -154,6 +160,7 @@ impl OpenPulls {
         let at = observation.at;
         let Some(open) = self.receiving(at, digest) else { return };
         open.last_at = open.last_at.max(at);
+        open.is_followed = true;
         if open.broken_by == Some(digest) {
             (open.broken, open.broken_by) = (false, None); // the runtime fetched it again by itself
         }
@@ -164,6 +171,7 @@ impl OpenPulls {
         if again {
             self.shared_at.get_or_insert(at);
         }
+        self.lacking.came(&digest);
     }
 
     /// Takes a refusal into account. Returns the tag under which the image was asked for, where it is known.
@@ -184,7 +192,12 @@ impl OpenPulls {
             open.broken = true;
             open.broken_by = (observation.object == Object::Blob).then_some(digest);
         }
-        open.tag.clone()
+        let tag = open.tag.clone();
+        if let (true, Some(blob)) = (open.broken, open.broken_by) {
+            let image = open.digest;
+            self.lacking.add(image, blob, at);
+        }
+        tag
     }
 
     /// The end of the pull of `digest` that began at `first_at`, should nothing more of it be heard. What is logged out of
@@ -244,6 +257,7 @@ impl OpenPull {
             tag: None,
             part: None,
             is_index: false,
+            is_followed: false,
             heads: 0,
             starts: 0,
             got: false,
@@ -265,9 +279,10 @@ impl OpenPull {
         !self.broken && self.awaits.is_none()
     }
 
-    /// Tells whether content has to come: the node fetched the manifest of an image that it did not have.
+    /// Tells whether content has to come: the node fetched the manifest of an image that it did not have, or fetched it
+    /// before and lacks a part.
     fn is_content_due(&self) -> bool {
-        self.got && self.is_new
+        self.got && self.is_new || self.awaits.is_some() || self.broken_by.is_some()
     }
 
     /// The end of it, should nothing more be heard.
@@ -300,6 +315,7 @@ impl OpenPull {
             }
         }
         self.is_index |= is_top && is_index(observation);
+        self.is_followed |= !is_top;
     }
 
     /// The sighting that it is. `shared_at` is as the node knows it by now; what it learned only after this pull is left
@@ -340,10 +356,10 @@ pub(super) fn answered_manifest(observation: &Observation) -> Option<Digest> {
     if observation.object == Object::Manifest { answered_digest(observation) } else { None }
 }
 
-/// Tells whether it may be a request for a platform manifest, after its index was asked for.
+/// Tells whether it may be a request for what is in an index, after that was asked for.
 fn is_part(observation: &Observation) -> bool {
     let by_digest = matches!(observation.reference, Reference::Digest(_));
-    by_digest && observation.method == Method::Get && !is_index(observation)
+    by_digest && observation.method == Method::Get
 }
 
 /// Tells whether the answer was an index or a manifest list.

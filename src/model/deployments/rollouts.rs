@@ -11,6 +11,7 @@ use super::correction::Correction;
 use super::current::{Current, standstill};
 use super::history::History;
 use super::images::Images;
+use super::lineage::Lineage;
 use super::past::{Outcome, PastRollout};
 use super::rollout::Rollout;
 use super::rule::Rule;
@@ -293,12 +294,17 @@ impl Rollouts {
         self.add_to_history(old.into_past(at, facts.settle), facts);
     }
 
-    /// Takes it back that it went on with what another line has: what it ran before under other names runs still. Returns
-    /// the other line.
+    /// Takes it back that it went on with what another line has: what it ran before under other names runs still, or what
+    /// the other line has ran once, and the service goes on under the names before. Returns the other line.
     pub(super) fn unfollow(&mut self, sighting: &Sighting, facts: Facts<'_>) -> Option<Self> {
         let before = self.history.iter().next_back()?;
-        let is_it = before.outcome == Outcome::Replaced && before.rollout.digest == sighting.digest;
-        if !is_it || self.current.as_ref()?.from.as_ref()?.digest != sighting.digest {
+        let current = &self.current.as_ref()?.rollout;
+        let [line, other, named] =
+            [&before.rollout.tag, &current.tag, &sighting.tag].map(|tag| tag.as_ref().map(Lineage::of));
+        let has_followed = before.outcome == Outcome::Replaced
+            && self.current.as_ref()?.from.as_ref()?.digest == before.rollout.digest;
+        let goes_on = current.ran_once() && line == named && line != other;
+        if !has_followed || before.rollout.digest != sighting.digest && !goes_on {
             return None;
         }
         let other = self.current.take()?;

@@ -23,7 +23,7 @@ const LOOKED_THROUGH: usize = 8;
 
 /// Tells whether a schedule may lie behind pulls at these times: a whole number of periods lies between.
 fn is_period(first: Time, second: Time) -> bool {
-    let gap = second.since(first).ms() + TOLERANCE.ms();
+    let gap = second.since(first).ms().saturating_add(TOLERANCE.ms());
     gap >= GRID.ms() && gap % GRID.ms() <= 2 * TOLERANCE.ms()
 }
 
@@ -83,4 +83,17 @@ pub(super) fn joined(stints: Vec<PastRollout>) -> Vec<PastRollout> {
         }
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_two_times_are_taken() {
+        let [first, hour] = [Time::from_ms(0), Time::from_ms(3_600_000)];
+        assert!(is_period(first, hour) && is_period(first, hour + TOLERANCE) && !is_period(first, first));
+        assert!(!is_period(first, hour + TOLERANCE + Span::from_ms(1)));
+        is_period(Time::from_ms(i64::MIN), Time::from_ms(i64::MAX));
+    }
 }

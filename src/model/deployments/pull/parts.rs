@@ -2,8 +2,8 @@
 
 use super::{JITTER, OpenPull, OpenPulls, PULL, is_part};
 use crate::model::deployments::images::Images;
-use crate::model::event::{Method, Observation};
-use crate::model::oci::{Digest, Reference};
+use crate::model::event::Observation;
+use crate::model::oci::Digest;
 use crate::model::time::Time;
 
 impl OpenPulls {
@@ -19,8 +19,8 @@ impl OpenPulls {
     }
 
     /// The index that the node is just reading, when `observation` asks for a manifest that none of its pulls is known to contain:
-    /// a platform manifest follows its index at once, by digest, and was not asked for by HEAD before. `images` are
-    /// those that the node holds.
+    /// a platform manifest follows its index at once, by digest, and was not asked for by HEAD before; so does an index in
+    /// an index, before anything else. `images` are those that the node holds.
     pub(crate) fn reading_index(
         &mut self,
         observation: &Observation,
@@ -32,7 +32,8 @@ impl OpenPulls {
         }
         let is_known = images.holds(digest) || self.open.iter().any(|open| open.digest == *digest);
         let latest = self.latest(observation.at)?;
-        (!is_known && latest.is_index && latest.got).then_some(latest.digest)
+        let follows = !is_index(observation) || !latest.is_followed;
+        (!is_known && follows && latest.is_index && latest.got).then_some(latest.digest)
     }
 
     /// Makes the pull that only a manifest was heard of one of `top`, if that is what it `is_part_of`: its index was logged

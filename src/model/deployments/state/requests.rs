@@ -44,7 +44,7 @@ impl State {
                 let gone = if is_made { environment.make_room(repository) } else { Vec::new() };
                 let contents = &self.contents;
                 environment.update_service(name, repository, is_made, |it| {
-                    it.prepull(observation, runtime, contents)
+                    it.prepull(observation, runtime, contents);
                 });
                 self.unlist(name, &gone);
             }

@@ -37,11 +37,13 @@ fn told(observations: &[Observation], seconds: i64) -> (String, usize, Vec<Strin
 
 const THREE: &[&str] = &["a", "b", "c"];
 
+/// Those that ran 1.0 at first and their program; how much later, who and by which program asks for 1.1; whether those are nodes.
+type Case = (&'static [&'static str], &'static str, i64, &'static [&'static str], &'static str, bool);
+
 #[test]
 fn what_most_addresses_run_is_a_node_and_what_is_driven_beside_them_is_none() {
     const MONTH: i64 = 30 * 24 * 3_600;
-    // Who ran 1.0 at first, who asks for 1.1 and how much later, and whether those are nodes.
-    let cases: [(&[&str], &str, i64, &[&str], &str, bool); 14] = [
+    let cases: [Case; 14] = [
         (THREE, CONTAINERD, 7_200, &["x"], COMPOSE, false),
         (THREE, CONTAINERD, 7_200, &["x"], TESTCONTAINERS, false),
         (THREE, CRIO, 7_200, &["x"], RUNNER, false),

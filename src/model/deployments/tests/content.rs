@@ -1,6 +1,7 @@
 //! Content that comes late, or fails late: a pull lasts as long as its content arrives.
 
-use super::story::{answer, at, check, folded, observations};
+use super::story::{answer, at, check, digest, folded, observations, summary};
+use crate::model::oci::Reference;
 
 const TWO_ON_1_0: &str = "0:00 a b pull 1.0";
 const ONLY_1_0: &str = "initial 1.0 settled\n now 1.0 settled";
@@ -62,4 +63,31 @@ fn a_layer_that_fails_is_not_that_of_another_image_that_the_node_asks_for_meanwh
     check(story, "3:00:00", ONLY_1_0);
     let seen = answer(&folded(&observations(story)), at(3 * 3600))["services"]["docker/app"]["current"]["last_seen_at"].clone();
     assert_eq!(seen, serde_json::to_value(at(2 * 3600 + 31)).unwrap());
+}
+
+/// A pod that nobody took away tries for days: its node asks for the tag, and for the layer that it lacks, and for nothing else.
+#[test]
+fn a_node_that_lacks_a_layer_tries_for_days_and_deploys_nothing() {
+    let mut requests = observations(&format!("{TWO_ON_1_0}\n2:00:00 a break 1.1 layer 128s"));
+    for retry in 1..200 {
+        let again = format!("{} a break 1.1 layer 128s", 7200 + retry * 428);
+        requests.extend(
+            observations(&again).into_iter().filter(|it| it.reference != Reference::Digest(digest("1.1"))),
+        );
+    }
+    requests.sort_by_key(|it| it.at);
+    let state = folded(&requests);
+    for seconds in [7_200 + 428 * 20 + 3, 7_200 + 428 * 100 + 90, 7_200 + 428 * 199 + 200, 200_000] {
+        let seen: Vec<_> = requests.iter().filter(|it| it.at <= at(seconds)).cloned().collect();
+        assert_eq!(
+            summary(&folded(&seen), at(seconds)),
+            ["initial 1.0 settled", "now 1.0 settled"],
+            "{seconds}"
+        );
+    }
+    // What it lacked may come in another way; then its name is all that it asks for.
+    let mut later = state;
+    observations("30:00:00 a b check 1.1").iter().for_each(|it| later.observe(it));
+    let seen = ["initial 1.0 settled", "upgrade 1.1 settled", "now 1.1 settled"];
+    assert_eq!(summary(&later, at(31 * 3_600)), seen);
 }

@@ -100,6 +100,25 @@ fn a_manifest_of_several_images_that_nothing_tells_apart_stands_for_itself() {
     assert_eq!(deployed(&folded(&of_one), 9_000), [(digest("a"), 1)]);
 }
 
+/// Now and then the proxy does not know the index around a manifest; what a node reads right after an index is in it.
+#[test]
+fn an_index_that_is_read_right_after_another_is_in_it() {
+    let way = ["a", "i", "x"];
+    let mut unsaid = pull(0, "n1", &way);
+    unsaid[2].parent = None;
+    let expected = [(digest("a"), 2)];
+    let state = folded(&[unsaid.clone(), pull(8, "n2", &way)].concat());
+    assert_eq!(deployed(&state, 9_000), expected);
+    unsaid.iter_mut().for_each(|it| it.parent = None);
+    assert_eq!(deployed(&folded(&[unsaid, pull(8, "n2", &way)].concat()), 9_000), expected);
+    // CRI-O asks for each pinned index by GET alone: one that comes after another's manifest is an image of its own.
+    let crio = |it: Observation| Observation { agent: "cri-o/1.31.0".into(), ..it };
+    let pinned =
+        |seconds, way: &[&str]| pull(seconds, "n1", way).into_iter().skip(1).map(crio).collect::<Vec<_>>();
+    let two = [pinned(0, &["a", "x"]), pinned(4, &["b", "y"])].concat();
+    assert_eq!(deployed(&folded(&two), 9_000), [(digest("a"), 1), (digest("b"), 1)]);
+}
+
 /// The log's order is not that of the requests to within two seconds.
 #[test]
 fn a_manifest_that_is_logged_before_its_index_is_part_of_it() {

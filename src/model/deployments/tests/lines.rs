@@ -93,3 +93,33 @@ fn two_major_versions_that_take_turns_run_side_by_side() {
         "initial 1.0 settled\n upgrade 1.1 settled\n rollback 1.0 settled without 1.1\n upgrade 1.2 settled\n now 1.2 settled",
     );
 }
+
+/// A service of one node shows no second one that would tell a new name from another program; time does.
+#[test]
+fn a_service_of_one_node_may_change_the_words_of_its_tags() {
+    let moved = "initial 1.0 settled\n upgrade 1.1 settled\n now 1.1 settled";
+    for (one, other) in [("latest", "v1.1"), ("main", "develop"), ("1.0", "latest"), ("main-5f2c1e9", "1.1")]
+    {
+        let story = format!("0:00 a pull 1.0 as {one}\n 5:00:00 a pull 1.1 as {other}");
+        check(&story, "8:00:00", moved);
+        check(&format!("{story}\n 9:00:00 a check 1.1 as {other}"), "12:00:00", moved);
+        let next = format!("{story}\n 9:00:00 a pull 1.2 as {other}");
+        let later = "initial 1.0 settled\n upgrade 1.1 settled\n upgrade 1.2 settled\n now 1.2 settled";
+        check(&next, "12:00:00", later);
+        // What is asked for again runs still.
+        let again = format!("{story}\n 9:00:00 a check 1.0 as {one}");
+        check(&again, "12:00:00", "initial 1.0 settled\n now 1.0 settled");
+    }
+    // Two programs come together.
+    let two = "0:00 a pull 1.0 as v1.0-web\n 3:00 a pull 1.1 as v1.0-worker";
+    check(two, "8:00:00", "initial 1.0 settled\n now 1.0 settled");
+    // A job runs once, and the service goes on under the words that it had.
+    let job = "0:00 a pull 1.0\n 5:00:00 a pull 1.9 as migrate-7\n 5:01:00 a pull 1.1";
+    check(job, "8:00:00", moved);
+    // A job on another node says nothing of the service.
+    check(
+        "0:00 a pull 1.0\n 5:00:00 b pull 1.9 as migrate-7",
+        "8:00:00",
+        "initial 1.0 settled\n now 1.0 settled",
+    );
+}

@@ -49,8 +49,9 @@ impl History {
                 if lie == Some(true) {
                     score.false_live += 1;
                     let version = &service.images[place].version;
+                    let (family, seed, environment) = (self.family, self.seed, &service.environment);
                     mistakes
-                        .push(format!("{:?} {} at {at} {version} is called live", self.family, self.seed));
+                        .push(format!("{family:?} {seed} {environment} at {at} {version} is called live"));
                 }
             }
         }
@@ -165,6 +166,11 @@ impl History {
         let lacks = |running: &BTreeMap<usize, usize>| {
             !running.is_empty() && running.keys().all(|image| *image < place)
         };
-        Some(answer == Standing::Live && is_shown && truth.running(at).is_some_and(lacks))
+        Some(
+            answer == Standing::Live
+                && is_shown
+                && !truth.shows_what_was_given_up(at)
+                && truth.running(at).is_some_and(lacks),
+        )
     }
 }

@@ -90,13 +90,7 @@ pub(super) fn unreliable(claims: &Claims, is_fresh: bool) -> Vec<String> {
         light != Light::Dark && state == "settled" && confidence == "likely"
     });
     let tentative = claims.right(|(_, confidence), light| light == Light::Clear && confidence == "tentative");
-    let mut too_few = Vec::new();
-    for (name, reached, bar, known) in
-        [("settled, likely", likely, 0.99, known::LIKELY), ("tentative", tentative, 0.85, known::TENTATIVE)]
-    {
-        if reached < bar && (!is_fresh && reached < known - 0.0005) {
-            too_few.push(format!("{name}: {reached:.3} instead of {bar}"));
-        }
-    }
-    too_few
+    let all = [("settled, likely", likely, 0.99), ("tentative", tentative, 0.85)];
+    let too_few = all.into_iter().filter(|(_, reached, bar)| !is_fresh && reached < bar);
+    too_few.map(|(name, reached, bar)| format!("{name}: {reached:.3} instead of {bar}")).collect()
 }

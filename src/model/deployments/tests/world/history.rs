@@ -69,10 +69,13 @@ impl History {
         let shared = script::times(family, START, &mut dice);
         let setup = family.setup(&mut dice);
         let (mut observations, mut services, mut end) = (Vec::new(), Vec::new(), START);
+        let mut shapes = BTreeMap::new();
         for (place, (environment, repository, first_node)) in places(family).into_iter().enumerate() {
             let mut dice = Dice::new(seed, &format!("{family:?}{place}"));
             let mut own = family.setup(&mut dice);
             (own.environment, own.repository, own.first_node) = (environment, repository, first_node);
+            // A tag of a registry is one manifest, whoever asks for it.
+            own.shape = *shapes.entry(repository).or_insert(own.shape);
             own.nodes = own.nodes.max(if family == Family::Together { setup.nodes } else { 0 });
             let times = if family == Family::Together {
                 shared.iter().map(|at| *at + dice.seconds(0, 240)).collect()

@@ -1,6 +1,7 @@
 //! How much of what happened was told, and how much of what was told happened.
 
 use super::history::{History, Service};
+use super::record::Failure;
 use super::truth::{Change, Kind};
 use crate::model::time::{Span, Time};
 use crate::wire::{Kind as Told, Phase, ReplayedDeployment, ReplayedService};
@@ -131,10 +132,11 @@ fn count_wrong(
     mistake: &mut impl FnMut(String),
 ) {
     score.rollbacks_reported += usize::from(report.kind == Told::Rollback);
-    let is_failed = service
-        .failures
-        .iter()
-        .any(|failure| failure.digest == report.digest && apart(failure.at, report.started_at) <= WINDOW);
+    // A failure comes after the request that the report began with; what failed before may have been mended by then.
+    let is_after =
+        |at: Time| report.started_at - Span::from_secs(1) <= at && at <= report.started_at + WINDOW;
+    let of_report = |failure: &Failure| failure.digest == report.digest && is_after(failure.at);
+    let is_failed = service.failures.iter().any(of_report);
     score.failed += usize::from(is_failed);
     let number = number(service, report.digest);
     let version = number.map_or("an unknown image", |number| service.images[number].version.as_str());

@@ -177,8 +177,21 @@ impl Truth {
         }
         let change = self.whole().rfind(|change| change.started_at <= at)?;
         let grace = if change.is_weak() { Span::from_mins(180) } else { Span::from_mins(10) };
-        let is_known = change.is_observable && change.first? + grace <= at;
+        let is_known =
+            change.is_observable && change.first? + grace <= at && !self.shows_what_was_given_up(at);
         is_known.then_some(change)
+    }
+
+    /// Whether the last that requests showed by `at` is a rollout that was given up, and that no pod runs: its containers
+    /// end before they are ready, or caches hide its undoing so far.
+    pub(super) fn shows_what_was_given_up(&self, at: Time) -> bool {
+        let is_shown =
+            |change: &&Change| change.first.is_some_and(|first| change.started_at <= at && first <= at);
+        let of_service = self.changes.iter().filter(|it| !it.is_optional || it.kind == Kind::GivenUp);
+        of_service.filter(is_shown).next_back().is_some_and(|shown| {
+            shown.kind == Kind::GivenUp
+                && self.running(at).is_some_and(|runs| !runs.contains_key(&shown.image))
+        })
     }
 }
 

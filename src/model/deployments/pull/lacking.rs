@@ -1,0 +1,46 @@
+//! Content that a node tried to fetch and did not get. Runtimes keep the rest of an image, so a retry asks for its name and
+//! for this alone; and a pod that nobody takes away tries for days.
+
+use serde::{Deserialize, Serialize};
+
+use super::LONGEST;
+use crate::model::oci::Digest;
+use crate::model::time::Time;
+
+/// Most images of which that is remembered; the one that was refused longest ago makes room.
+const LACKING_MAX: usize = 8;
+
+/// What one node lacks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Lacking(Vec<Lack>);
+
+/// A blob of an image that was refused last, and did not come since.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Lack {
+    image: Digest,
+    blob: Digest,
+    refused_at: Time,
+}
+
+impl Lacking {
+    /// What is lacking of `image` at `at`. Once no refusal was heard for longer than a pull takes, it may have come in
+    /// another way, as a part of another repository's image.
+    pub(super) fn of(&self, image: &Digest, at: Time) -> Option<Digest> {
+        let lack = self.0.iter().find(|lack| lack.image == *image && at.since(lack.refused_at) <= LONGEST)?;
+        Some(lack.blob)
+    }
+
+    /// Notes that `blob` of `image` was refused.
+    pub(super) fn add(&mut self, image: Digest, blob: Digest, refused_at: Time) {
+        self.0.retain(|lack| lack.image != image);
+        if self.0.len() == LACKING_MAX {
+            self.0.remove(0);
+        }
+        self.0.push(Lack { image, blob, refused_at });
+    }
+
+    /// Notes that `blob` came.
+    pub(super) fn came(&mut self, blob: &Digest) {
+        self.0.retain(|lack| lack.blob != *blob);
+    }
+}
