@@ -1,6 +1,6 @@
 //! The pull that a request for a manifest is part of: platform manifests follow their index, or come before it in the log.
 
-use super::{JITTER, OpenPull, OpenPulls, PULL, is_part};
+use super::{JITTER, OpenPull, OpenPulls, PULL, is_index, is_part};
 use crate::model::deployments::images::Images;
 use crate::model::event::Observation;
 use crate::model::oci::Digest;
