@@ -10,6 +10,7 @@ use super::correction::Correction;
 use super::past::{Outcome, PastRollout};
 use super::rollout::{Rollout, TaggedDigest};
 use super::rule::Rule;
+use super::takeover::SMALL_SERVICE;
 
 /// A rollout is over after a pause of so many times its longest pause …
 const PAUSE_FACTOR: i64 = 2;
@@ -158,6 +159,12 @@ impl Current {
     pub fn whole(&self) -> u32 {
         // What was heard alone showed that the service is smaller than it was.
         if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
+    }
+
+    /// Tells whether it came to half of a service that is not small, or less: as far as it goes, it is a part.
+    pub fn is_part(&self) -> bool {
+        let whole = self.whole();
+        !self.ran_before && whole > SMALL_SERVICE && self.rollout.nodes.saturating_mul(2) <= whole
     }
 
     /// The number of nodes to be expected when it became current.

@@ -47,7 +47,7 @@ impl Rollouts {
         };
         if let Some(place) = self.candidates.iter().position(is_candidate) {
             let candidate = self.candidates.remove(place);
-            self.apart.push(Self::of(Current::first(candidate.rollout)));
+            self.apart.push(Self::of(Current { rule: Rule::Schedule, ..Current::first(candidate.rollout) }));
             return true;
         }
         let replaced = || self.history.iter().rev().filter(|past| past.outcome == Outcome::Replaced);
