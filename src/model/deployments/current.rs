@@ -10,7 +10,7 @@ use super::correction::Correction;
 use super::past::{Outcome, PastRollout};
 use super::rollout::{Rollout, TaggedDigest};
 use super::rule::Rule;
-use super::takeover::SMALL_SERVICE;
+use super::takeover::is_part;
 
 /// A rollout is over after a pause of so many times its longest pause …
 const PAUSE_FACTOR: i64 = 2;
@@ -161,15 +161,9 @@ impl Current {
         if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
     }
 
-    /// Tells whether it came to half of a service that is not small, or less: as far as it goes, it is a part.
+    /// Tells whether it stands for a part of the service, as far as it goes.
     pub fn is_part(&self) -> bool {
-        let whole = self.whole();
-        !self.ran_before && whole > SMALL_SERVICE && self.rollout.nodes.saturating_mul(2) <= whole
-    }
-
-    /// The number of nodes to be expected when it became current.
-    pub fn expected(&self) -> u32 {
-        self.expected
+        !self.ran_before && is_part(self.rollout.nodes, self.whole())
     }
 
     /// The number of nodes that came to it within the best stretch of such length.
@@ -203,7 +197,7 @@ impl Current {
 
     /// The past deployment that it is when another image replaced it at `at`.
     pub(super) fn into_past(self, at: Time, settle: Span) -> PastRollout {
-        let settles_at = self.settles_at(settle);
+        let (settles_at, expected) = (self.settles_at(settle), self.whole());
         PastRollout {
             from: self.from,
             outcome: Outcome::Replaced,
@@ -213,7 +207,7 @@ impl Current {
             ran_before: self.ran_before,
             rule: self.rule,
             stragglers: self.stragglers,
-            expected: self.expected,
+            expected,
             rollout: self.rollout.closed(),
         }
     }

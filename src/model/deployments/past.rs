@@ -6,6 +6,7 @@ use crate::model::time::Time;
 
 use super::rollout::{Rollout, TaggedDigest};
 use super::rule::Rule;
+use super::takeover::is_part;
 
 /// A deployment that is over.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +31,13 @@ pub struct PastRollout {
     pub stragglers: u32,
     /// The number of nodes that would have made it complete.
     pub expected: u32,
+}
+
+impl PastRollout {
+    /// Tells whether another image replaced it while it stood for a part of the service.
+    pub fn was_part(&self) -> bool {
+        self.outcome == Outcome::Replaced && !self.ran_before && is_part(self.rollout.nodes, self.expected)
+    }
 }
 
 /// Ways in which a deployment ends.

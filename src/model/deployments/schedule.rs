@@ -43,7 +43,10 @@ impl Rollouts {
             return false;
         }
         let is_candidate = |it: &Candidate| {
-            it.ran_before && !it.is_elsewhere && is_job(&it.rollout) && current.rollout.nodes > 1
+            it.ran_before
+                && !it.is_elsewhere
+                && is_job(&it.rollout)
+                && current.rollout.nodes.max(current.whole()) > 1
         };
         if let Some(place) = self.candidates.iter().position(is_candidate) {
             let candidate = self.candidates.remove(place);
@@ -59,7 +62,7 @@ impl Rollouts {
             let Some(place) = found else { return false };
             place + 2
         };
-        let several = |past: &PastRollout| past.rollout.nodes > 1;
+        let several = |past: &PastRollout| past.rollout.nodes.max(past.expected) > 1;
         if !replaced().nth(length - 1).is_some_and(several) {
             return false;
         }

@@ -196,7 +196,7 @@ impl ServiceAt<'_> {
             ran_before: current.ran_before,
             rule: current.rule,
             stragglers: current.stragglers,
-            expected: current.expected(),
+            expected: current.whole(),
         });
         rollouts
     }
@@ -208,6 +208,7 @@ impl ServiceAt<'_> {
             rollout: &past.rollout,
             from: past.from.as_ref().map(|from| (from.digest, from.tag())),
             state: match past.outcome {
+                Outcome::Replaced if past.was_part() => Phase::Mixed,
                 Outcome::Replaced => Phase::Settled,
                 Outcome::Mixed => Phase::Mixed,
                 Outcome::Aborted => Phase::Aborted,
