@@ -6,7 +6,6 @@ use crate::model::time::Time;
 
 use super::rollout::{Rollout, TaggedDigest};
 use super::rule::Rule;
-use super::takeover::is_part;
 
 /// A deployment that is over.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,13 +30,6 @@ pub struct PastRollout {
     pub stragglers: u32,
     /// The number of nodes that would have made it complete.
     pub expected: u32,
-}
-
-impl PastRollout {
-    /// Tells whether another image replaced it while it stood for a part of the service.
-    pub fn was_part(&self) -> bool {
-        self.outcome == Outcome::Replaced && !self.ran_before && is_part(self.rollout.nodes, self.expected)
-    }
 }
 
 /// Ways in which a deployment ends.

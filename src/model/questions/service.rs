@@ -208,7 +208,6 @@ impl ServiceAt<'_> {
             rollout: &past.rollout,
             from: past.from.as_ref().map(|from| (from.digest, from.tag())),
             state: match past.outcome {
-                Outcome::Replaced if past.was_part() => Phase::Mixed,
                 Outcome::Replaced => Phase::Settled,
                 Outcome::Mixed => Phase::Mixed,
                 Outcome::Aborted => Phase::Aborted,
