@@ -10,7 +10,6 @@ use super::correction::Correction;
 use super::past::{Outcome, PastRollout};
 use super::rollout::{Rollout, TaggedDigest};
 use super::rule::Rule;
-use super::takeover::is_part;
 
 /// A rollout is over after a pause of so many times its longest pause …
 const PAUSE_FACTOR: i64 = 2;
@@ -159,11 +158,6 @@ impl Current {
     pub fn whole(&self) -> u32 {
         // What was heard alone showed that the service is smaller than it was.
         if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
-    }
-
-    /// Tells whether it stands for a part of the service, as far as it goes.
-    pub fn is_part(&self) -> bool {
-        !self.ran_before && is_part(self.rollout.nodes, self.whole())
     }
 
     /// The number of nodes that came to it within the best stretch of such length.

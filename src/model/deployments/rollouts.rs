@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::time::{Span, Time};
 
 use super::candidate::Candidate;
-use super::correction::{Assumption, Correction, Finding};
+use super::correction::Correction;
 use super::current::{Current, standstill};
 use super::history::History;
 use super::images::Images;
@@ -281,35 +281,6 @@ impl Rollouts {
         candidate.correct_assumptions(&old, now, settle, rule);
         self.current = Some(candidate.promoted(&old, rule, settle));
         self.add_to_history(old.into_past(at, settle), facts);
-    }
-
-    /// Where `old` was a part that stood still, and `candidate` is what ran before it, the part was given up and the service
-    /// never moved. Else `old` is given back.
-    fn given_up(
-        &mut self,
-        old: Current,
-        candidate: &Candidate,
-        now: Time,
-        facts: Facts<'_>,
-    ) -> Option<Current> {
-        let back = &candidate.rollout;
-        let is_back = old.from.as_ref().is_some_and(|from| from.digest == back.digest);
-        let has_stood = old.settles_at(facts.settle) <= back.opened_at;
-        if !(is_back && has_stood && old.is_part()) {
-            return Some(old);
-        }
-        let Some(mut before) = self.take_last(1, facts).pop() else { return Some(old) };
-        if before.rollout.digest != back.digest {
-            self.add_to_history(before, facts);
-            return Some(old);
-        }
-        let (was, found) = (Assumption::Replaced, Finding::Deployed);
-        before.rollout.correct(back.correction(now, was, found, Rule::Share));
-        before.rollout.go_on(back.clone());
-        self.current = Some(Current::again(before));
-        let part = PastRollout { outcome: Outcome::Aborted, ..old.into_past(back.opened_at, facts.settle) };
-        self.add_to_history(part, facts);
-        None
     }
 
     /// Goes on with what another line has, which turned out to be this one under other names.

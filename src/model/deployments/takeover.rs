@@ -17,7 +17,7 @@ const SHARE: (u64, u64) = (2, 5);
 pub(super) const WHOLE: (u64, u64) = (3, 4);
 
 /// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
-const SMALL_SERVICE: u32 = 3;
+pub(super) const SMALL_SERVICE: u32 = 3;
 
 /// So many nodes, each after quiet time and none on the current image meanwhile, are enough too: the service was
 /// scaled down. A canary is few pods of many, and the others would be heard of.
@@ -25,12 +25,6 @@ const LONE_ARRIVALS: u32 = 2;
 
 /// The part of the nodes that is enough where caches hide most of them: a third of the few that would ask.
 const SHARE_CACHED: (u64, u64) = (1, 3);
-
-/// Tells whether `nodes` are a part of `whole`: half of a service that is not small, or less. Pods of a whole rollout come
-/// to more nodes than that.
-pub(super) fn is_part(nodes: u32, whole: u32) -> bool {
-    whole > SMALL_SERVICE && nodes.saturating_mul(2) <= whole
-}
 
 /// Ways to judge a candidate whose pulls may still turn out to be stragglers, see rules 8 and 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
