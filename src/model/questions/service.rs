@@ -94,10 +94,12 @@ impl ServiceAt<'_> {
     /// The state of an image by itself; `mixed` where it stood still as a part.
     pub(super) fn phase(&self, current: &Current) -> Phase {
         let settles_at = current.settles_at(self.state.rules().settle);
-        match settles_at <= self.now {
-            true if current.is_part() => Phase::Mixed,
-            true => Phase::Settled,
-            false => Phase::RollingOut,
+        if settles_at > self.now {
+            Phase::RollingOut
+        } else if current.is_part() {
+            Phase::Mixed
+        } else {
+            Phase::Settled
         }
     }
 
