@@ -160,7 +160,9 @@ impl Rollouts {
             current.rollout.correct(correction);
         }
         let mut line = Self::default();
-        line.fill(joined(theirs), None, facts);
+        let mut theirs = joined(theirs);
+        theirs.iter_mut().for_each(|past| past.rule = rule);
+        line.fill(theirs, None, facts);
         self.apart.push(line);
     }
 

@@ -160,11 +160,6 @@ impl Current {
         if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
     }
 
-    /// The number of nodes to be expected when it became current.
-    pub fn expected(&self) -> u32 {
-        self.expected
-    }
-
     /// The number of nodes that came to it within the best stretch of such length.
     pub(super) fn nodes(&self, stretch: Span) -> u32 {
         self.rollout.arrivals.best(stretch).max(self.nodes_hidden)
@@ -196,7 +191,7 @@ impl Current {
 
     /// The past deployment that it is when another image replaced it at `at`.
     pub(super) fn into_past(self, at: Time, settle: Span) -> PastRollout {
-        let settles_at = self.settles_at(settle);
+        let (settles_at, expected) = (self.settles_at(settle), self.whole());
         PastRollout {
             from: self.from,
             outcome: Outcome::Replaced,
@@ -206,7 +201,7 @@ impl Current {
             ran_before: self.ran_before,
             rule: self.rule,
             stragglers: self.stragglers,
-            expected: self.expected,
+            expected,
             rollout: self.rollout.closed(),
         }
     }

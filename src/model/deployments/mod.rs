@@ -26,6 +26,7 @@ mod lineage;
 mod lines;
 mod local;
 mod nodes;
+mod part;
 pub mod past;
 pub mod pull;
 pub mod rollout;

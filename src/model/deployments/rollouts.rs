@@ -129,7 +129,9 @@ impl Rollouts {
         };
         let mut before: VecDeque<Option<Correction>> = self.candidates.iter().map(correction).collect();
         current.progress(sighting.at, arrived, settle);
-        current.rollout.add(sighting, arrived, current.settled_at.is_none());
+        // What stood still before it was complete goes on.
+        let in_rollout = current.settled_at.is_none() || !current.is_complete();
+        current.rollout.add(sighting, arrived, in_rollout);
         let hold = current.hold_single(settle);
         let (mut stragglers, mut corrections) = (0, Vec::new());
         self.candidates.retain_mut(|candidate| {
@@ -276,6 +278,7 @@ impl Rollouts {
                 self.add_to_history(past, facts);
             }
         }
+        let Some(old) = self.given_up(old, &candidate, now, facts) else { return };
         candidate.correct_assumptions(&old, now, settle, rule);
         self.current = Some(candidate.promoted(&old, rule, settle));
         self.add_to_history(old.into_past(at, settle), facts);

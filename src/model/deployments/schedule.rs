@@ -43,11 +43,14 @@ impl Rollouts {
             return false;
         }
         let is_candidate = |it: &Candidate| {
-            it.ran_before && !it.is_elsewhere && is_job(&it.rollout) && current.rollout.nodes > 1
+            it.ran_before
+                && !it.is_elsewhere
+                && is_job(&it.rollout)
+                && current.rollout.nodes.max(current.whole()) > 1
         };
         if let Some(place) = self.candidates.iter().position(is_candidate) {
             let candidate = self.candidates.remove(place);
-            self.apart.push(Self::of(Current::first(candidate.rollout)));
+            self.apart.push(Self::of(Current { rule: Rule::Schedule, ..Current::first(candidate.rollout) }));
             return true;
         }
         let replaced = || self.history.iter().rev().filter(|past| past.outcome == Outcome::Replaced);
@@ -59,7 +62,7 @@ impl Rollouts {
             let Some(place) = found else { return false };
             place + 2
         };
-        let several = |past: &PastRollout| past.rollout.nodes > 1;
+        let several = |past: &PastRollout| past.rollout.nodes.max(past.expected) > 1;
         if !replaced().nth(length - 1).is_some_and(several) {
             return false;
         }

@@ -17,7 +17,7 @@ const SHARE: (u64, u64) = (2, 5);
 pub(super) const WHOLE: (u64, u64) = (3, 4);
 
 /// Of so few nodes one is enough: pods of a small service may all find place on one node, and a canary needs many.
-const SMALL_SERVICE: u32 = 3;
+pub(super) const SMALL_SERVICE: u32 = 3;
 
 /// So many nodes, each after quiet time and none on the current image meanwhile, are enough too: the service was
 /// scaled down. A canary is few pods of many, and the others would be heard of.
@@ -169,6 +169,8 @@ impl Candidate {
     pub(super) fn promoted(self, old: &Current, rule: Rule, settle: Span) -> Current {
         let full = old.nodes(self.stretch(settle));
         let size = old.rollout.arrivals.total().max(old.nodes_hidden);
+        // What caches hide shows nothing of the service's size: that is as it was.
+        let hidden = full.max(old.whole());
         Current {
             from: Some(old.rollout.tagged()),
             settled_at: None,
@@ -181,7 +183,7 @@ impl Candidate {
             previous_starts: Some(old.rollout.starts.best(settle)),
             expected: self.expected(full),
             nodes_to_complete: self.expected(size),
-            nodes_hidden: if self.is_cached() { full } else { 0 },
+            nodes_hidden: if self.is_cached() { hidden } else { 0 },
             rollout: self.rollout,
         }
     }

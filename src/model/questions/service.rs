@@ -91,23 +91,26 @@ impl ServiceAt<'_> {
         self.heard_beside().filter_map(view).collect()
     }
 
+    /// The state of an image by itself; `mixed` where it stood still as a part.
     pub(super) fn phase(&self, current: &Current) -> Phase {
         let settles_at = current.settles_at(self.state.rules().settle);
-        if settles_at <= self.now { Phase::Settled } else { Phase::RollingOut }
+        if settles_at > self.now {
+            Phase::RollingOut
+        } else if current.is_part() {
+            Phase::Mixed
+        } else {
+            Phase::Settled
+        }
     }
 
-    /// The state of what runs; `mixed` where another image runs beside it, or it came to less than half of the service and
-    /// stood still.
+    /// The state of what runs; `mixed` where another image runs beside it, too.
     pub(super) fn phase_now(&self) -> Option<Phase> {
         let (current, settle) = (self.service.current()?, self.state.rules().settle);
         let mut candidates = self.service.candidates(self.now, settle);
         let is_mixed = self.beside().next().is_some()
             || self.service.runs_elsewhere()
             || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
-        let phase = self.phase(current);
-        let is_part =
-            phase == Phase::Settled && !current.ran_before && current.rollout.nodes * 2 < current.whole();
-        Some(if is_mixed || is_part { Phase::Mixed } else { phase })
+        Some(if is_mixed { Phase::Mixed } else { self.phase(current) })
     }
 
     /// The lines that run beside the service: those that were asked for more than once, and were heard of within the last
@@ -152,6 +155,8 @@ impl ServiceAt<'_> {
         let now = self.rollouts_now();
         is_all &= now.iter().all(|rollout| rollout.rollout.opened_at >= since);
         rollouts.extend(now.into_iter().filter(|rollout| rollout.rollout.opened_at >= since));
+        // A job runs, and is not deployed.
+        rollouts.retain(|rollout| rollout.rule != Rule::Schedule);
         rollouts.sort_by_key(|rollout| (rollout.rollout.opened_at, rollout.rollout.digest));
         (rollouts, is_all)
     }
@@ -193,7 +198,7 @@ impl ServiceAt<'_> {
             ran_before: current.ran_before,
             rule: current.rule,
             stragglers: current.stragglers,
-            expected: current.expected(),
+            expected: current.whole(),
         });
         rollouts
     }

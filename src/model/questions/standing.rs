@@ -54,7 +54,11 @@ pub(super) fn stands<'a>(
     let is_new = since + 1 == ran.len();
     let standing = match (now_in, beside(asked, |rollout| contains(rollout), now_in)) {
         (Some(true), Some(_)) => Standing::PartlyLive,
-        (Some(true), None) if is_new && asked.phase(current) == Phase::RollingOut => Standing::RollingOut,
+        (Some(true), None) if is_new => match asked.phase(current) {
+            Phase::RollingOut => Standing::RollingOut,
+            Phase::Mixed => Standing::PartlyLive,
+            Phase::Settled | Phase::Aborted | Phase::Removed => Standing::Live,
+        },
         (Some(true), None) => Standing::Live,
         (Some(false) | None, Some(standing)) => standing,
         (Some(false), None) if first.is_some() => Standing::RolledBack,

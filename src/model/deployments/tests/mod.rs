@@ -11,6 +11,7 @@ mod identity;
 mod labels;
 mod lines;
 mod order;
+mod parts;
 mod properties;
 mod sightings;
 mod story;

@@ -1,0 +1,53 @@
+//! Parts: a rollout that stood still before it came to most of the service.
+//!
+//! The rule, by number, is that of README.md (14).
+
+use crate::model::time::Time;
+
+use super::candidate::Candidate;
+use super::correction::{Assumption, Finding};
+use super::current::Current;
+use super::past::{Outcome, PastRollout};
+use super::rollouts::{Facts, Rollouts};
+use super::rule::Rule;
+use super::takeover::SMALL_SERVICE;
+
+impl Current {
+    /// Tells whether it stands for a part of the service, as far as it goes: for half of one that is not small, or less. Pods
+    /// of a whole rollout come to more nodes than that.
+    pub fn is_part(&self) -> bool {
+        let whole = self.whole();
+        !self.ran_before && whole > SMALL_SERVICE && self.rollout.nodes.saturating_mul(2) <= whole
+    }
+}
+
+impl Rollouts {
+    /// Where `old` was a part that stood still, and `candidate` is what ran before it, the part was given up and the service
+    /// never moved. Else `old` is given back.
+    pub(super) fn given_up(
+        &mut self,
+        old: Current,
+        candidate: &Candidate,
+        now: Time,
+        facts: Facts<'_>,
+    ) -> Option<Current> {
+        let back = &candidate.rollout;
+        let is_back = old.from.as_ref().is_some_and(|from| from.digest == back.digest);
+        let has_stood = old.settles_at(facts.settle) <= back.opened_at;
+        if !(is_back && has_stood && old.is_part()) {
+            return Some(old);
+        }
+        let Some(mut before) = self.take_last(1, facts).pop() else { return Some(old) };
+        if before.rollout.digest != back.digest {
+            self.add_to_history(before, facts);
+            return Some(old);
+        }
+        let (was, found) = (Assumption::Replaced, Finding::Deployed);
+        before.rollout.correct(back.correction(now, was, found, Rule::Share));
+        before.rollout.go_on(back.clone());
+        self.current = Some(Current::again(before));
+        let part = PastRollout { outcome: Outcome::Aborted, ..old.into_past(back.opened_at, facts.settle) };
+        self.add_to_history(part, facts);
+        None
+    }
+}
