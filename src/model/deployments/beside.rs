@@ -17,6 +17,9 @@ use crate::model::time::Time;
 /// Takeovers back and forth that a way back and its undoing make: `1.0`, `1.1`, `1.0`, `1.1`.
 const UNDONE: usize = 3;
 
+/// More takeovers back and forth by a single node are none, though it says that it moved: it runs both.
+const TURNS: usize = 6;
+
 /// The two that a line went back and forth between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
@@ -104,7 +107,8 @@ impl Rollouts {
             && candidate.rollout.checks > 0;
         let changes = stints.changes();
         let is_it = changes == UNDONE && (is_unmoved || sides.majors.is_some() && few <= 1)
-            || changes > UNDONE && sides.majors.is_some();
+            || changes > UNDONE && sides.majors.is_some()
+            || changes > TURNS && few <= 1 && candidate.rollout.nodes <= 1;
         let first = stints.sides.first().copied().unwrap_or(Side::Current);
         // Of the two, the service is the one that came to more nodes, or was there first.
         let is_ours = ours > theirs || ours == theirs && first == Side::Current;

@@ -112,6 +112,14 @@ fn no_answer_lies() {
     assert!(misses.is_empty(), "below the bars, and not known to be:\n{}", misses.join("\n"));
 }
 
+/// Two old pods on a node that the service left crash again and again, and ask in turns for two images: some 400 ways back
+/// were told of it.
+#[test]
+fn images_that_one_node_asks_for_in_turns_are_no_rollbacks_without_end() {
+    let score = play(Family::Kitchen, 8_004..8_005).score;
+    assert!(score.rollbacks_reported < 20, "{}", row("Kitchen", &score));
+}
+
 const HEAD: &str =
     "kind              n  chg  rb |  prec   rec |  rb-p  rb-r |   cur  part | failed false-live";
 
