@@ -18,7 +18,7 @@ use crate::model::time::{Span, Time};
 
 use super::images::Images;
 use super::sighting::{Grade, Shows, Sighting};
-use lacking::Lacking;
+use lacking::{LONGEST, Lacking};
 
 /// Requests of one node for one image belong together for so long.
 pub const PULL: Span = Span::from_secs(60);
@@ -29,9 +29,6 @@ const JITTER: Span = Span::from_secs(2);
 /// Content that is due may take so long to come, or to fail, after what came before it: a layer is logged once it is
 /// through, and nothing is heard of it until then.
 const CONTENT: Span = Span::from_mins(15);
-
-/// A pull takes no longer than this, whatever comes.
-const LONGEST: Span = Span::from_mins(120);
 
 /// A HEAD that no GET follows for so long stands alone: the node has the content already.
 const ALONE: Span = Span::from_secs(5);

@@ -3,9 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LONGEST;
 use crate::model::oci::Digest;
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
+
+/// A pull takes no longer than this, whatever comes.
+pub(super) const LONGEST: Span = Span::from_mins(120);
 
 /// Most images of which that is remembered; the one that was refused longest ago makes room.
 const LACKING_MAX: usize = 8;
