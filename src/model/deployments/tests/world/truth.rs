@@ -187,8 +187,8 @@ impl Truth {
     pub(super) fn shows_what_was_given_up(&self, at: Time) -> bool {
         let is_shown =
             |change: &&Change| change.first.is_some_and(|first| change.started_at <= at && first <= at);
-        let of_service = self.changes.iter().filter(|it| !it.is_optional || it.kind == Kind::GivenUp);
-        of_service.filter(is_shown).next_back().is_some_and(|shown| {
+        let mut of_service = self.changes.iter().filter(|it| !it.is_optional || it.kind == Kind::GivenUp);
+        of_service.rfind(is_shown).is_some_and(|shown| {
             shown.kind == Kind::GivenUp
                 && self.running(at).is_some_and(|runs| !runs.contains_key(&shown.image))
         })
