@@ -193,5 +193,7 @@ fn release(repository: &Repository, number: usize, image: &Image, is_rebuilt: bo
 pub(super) fn title(number: usize) -> String {
     let parts =
         ["basket", "invoice", "ledger", "parcel", "voucher", "stock", "refund", "login", "export", "clock"];
-    format!("Mend the {} of the {}", parts[number % 10], parts[(number / 10 + number * 7 + 3) % 10])
+    // Words of their own: the same words in another order would be the same title to a search.
+    let places = ["page", "mail", "report", "form", "banner", "archive", "queue", "menu", "header", "chart"];
+    format!("Mend the {} of the {}", parts[number % 10], places[(number / 10 + number * 7 + 3) % 10])
 }
