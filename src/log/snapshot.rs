@@ -53,7 +53,7 @@ pub(super) struct Kept {
     pub(super) is_ours: bool,
 }
 
-/// Whether the bytes are what was written, by whatever release.
+/// Tells whether the bytes are what was written, by whatever release.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
     unsealed(bytes).is_some()
 }

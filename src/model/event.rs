@@ -167,7 +167,7 @@ pub enum Excess {
 }
 
 impl Event {
-    /// Whether it is an observation, or what was counted in place of some: what proves something until retention takes it.
+    /// Tells whether it is an observation, or what was counted in place of some: what proves something until retention takes it.
     pub fn is_observed(&self) -> bool {
         match self {
             Self::Observed(_) | Self::Refused { .. } | Self::LeftOut(_) => true,

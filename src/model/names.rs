@@ -83,7 +83,7 @@ impl TokenId {
         Self(text.into())
     }
 
-    /// What stands for the token of requests that name an environment and bring a secret that is nobody's.
+    /// The token identifier of requests that name an environment and bring a secret that is nobody's.
     pub fn unproven(environment: &EnvironmentName) -> Self {
         Self(format!("{UNPROVEN}{environment}").into())
     }

@@ -88,7 +88,7 @@ pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -
     }
 }
 
-/// What a client sent in `Authorization`.
+/// Credentials of a client, from `Authorization`.
 struct Credentials {
     /// The user name, where it is text.
     user: Option<String>,

@@ -118,7 +118,7 @@ impl Learner {
         self.memory.artifacts.get(digest)
     }
 
-    /// Whether this blob is an image config whose content is not known yet.
+    /// Tells whether this blob is an image config whose content is not known yet.
     pub(super) fn wants_config(&self, digest: &Digest) -> bool {
         self.memory.known.get(digest) == Some(Learned::WantedConfig)
     }
@@ -233,7 +233,7 @@ impl Memory {
         self.known.insert(digest, Learned::Config);
     }
 
-    /// Whether content is missing and its last fetch is long enough ago; the pause doubles with each fetch.
+    /// Tells whether content is missing and its last fetch is long enough ago; the pause doubles with each fetch.
     fn should_fetch(&self, resource: &Resource) -> bool {
         let Some(digest) = digest_of(resource) else { return false };
         let (until, times) = self.fetched.get(&digest).unwrap_or((Instant::now(), 0));

@@ -147,7 +147,7 @@ fn checked(pending: &PendingObservation, headers: &HeaderMap, body: &Bytes) -> R
     ))
 }
 
-/// Whether an answer without a body states the digest of another manifest than the requested one.
+/// Tells whether an answer without a body states the digest of another manifest than the requested one.
 fn names_another_digest(pending: &PendingObservation, head: &Parts) -> bool {
     let (asked_for, stated) = (pending.requested_digest(), digest_in(&head.headers));
     head.status == StatusCode::OK

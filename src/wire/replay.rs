@@ -25,7 +25,7 @@ pub struct Replayed {
 pub struct ReplayedService {
     /// The image that runs.
     pub current: Option<ReplayedImage>,
-    /// What runs beside it from the same repository, and what ran once.
+    /// Images that run beside it from the same repository, or ran once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<BesideImage>,
     /// Its changes, in the order in which they opened.

@@ -55,7 +55,7 @@ pub struct RunningService {
     /// Nodes that ask for it are refused since then, for their token was revoked or has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_since: Option<Time>,
-    /// What runs beside it from the same repository, and what ran once: of the last week.
+    /// Images that run beside it from the same repository, or ran once: of the last week.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<BesideImage>,
 }

@@ -40,7 +40,7 @@ pub fn as_last_seen<'a>(services: impl IntoIterator<Item = (String, &'a Seen)>) 
     sentences.collect::<Vec<_>>().join(" ")
 }
 
-/// How far the pulls bear a deploy out: its age, or the image that was seen after it. Empty before it was seen.
+/// The support of a deploy by pulls: its age, or the image that was seen after it. Empty before it was seen.
 pub fn deploy_seen(deploy: &Deploy) -> String {
     if let Some(other) = &deploy.seen_after {
         let name = other.image.label();

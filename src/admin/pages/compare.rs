@@ -37,7 +37,7 @@ struct Compared {
     right: Side,
     verdict: String,
     /// Age of both sides, and what silence hides.
-    /// What runs beside the services.
+    /// Images that run beside the services, in words.
     beside: String,
     seen: String,
     rows: Vec<Row>,

@@ -149,7 +149,7 @@ impl std::task::Wake for Looker {
     }
 }
 
-/// Whoever hears that something is durable may ask the log at once.
+/// A client that hears that something is durable may ask the log at once.
 #[test]
 fn what_is_durable_is_so_in_the_log_s_health_before_anybody_hears_of_it() {
     let dir = tempfile::tempdir().unwrap();

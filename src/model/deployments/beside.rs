@@ -62,7 +62,7 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// What is known of a line that went back and forth, the oldest stint first.
+/// The stints of a line that went back and forth, the oldest first.
 struct Stints {
     sides: Vec<Side>,
     /// The number of nodes of each.
@@ -70,7 +70,7 @@ struct Stints {
 }
 
 impl Stints {
-    /// How often the side changed.
+    /// Number of times that the side changed.
     fn changes(&self) -> usize {
         self.sides.windows(2).filter(|pair| pair[0] != pair[1]).count()
     }

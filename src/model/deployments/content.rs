@@ -159,7 +159,7 @@ impl Contents {
         all
     }
 
-    /// What contains `digest` and is itself in nothing that is known; `digest` where nothing contains it.
+    /// The outermost indexes that contain `digest`, as far as is known; `digest` itself where none does.
     pub(super) fn tops(&self, digest: &Digest) -> Vec<Digest> {
         let mut tops = self.above(digest);
         if tops.is_empty() {

@@ -156,7 +156,7 @@ impl Current {
 
     /// The number of nodes that make it whole: of the size of the service, those that caches do not hide.
     pub fn whole(&self) -> u32 {
-        // What was heard alone showed that the service is smaller than it was.
+        // A takeover by rule 5 showed that the service is smaller than it was.
         if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
     }
 

@@ -19,7 +19,7 @@ const OF_CHANGES: [&str; 7] = ["branch", "merge", "mr", "pr", "preview", "pull",
 /// A commit is named by so many hexadecimal digits at least.
 const COMMIT_CHARS: usize = 7;
 
-/// What a tag says of its line.
+/// The line of development that a tag names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lineage {
     words: Vec<String>,
@@ -30,7 +30,7 @@ pub(super) struct Lineage {
 }
 
 impl Lineage {
-    /// What `tag` says.
+    /// Reads `tag`.
     pub(super) fn of(tag: &Tag) -> Self {
         let text = tag.as_str().to_ascii_lowercase();
         let mut lineage = Self::default();

@@ -51,7 +51,7 @@ struct Node {
     /// The images that it holds, as far as its pulls tell.
     images: Images,
     pulls: OpenPulls,
-    /// What it reads beside an image just now: a signature of it, say.
+    /// The manifest that it reads beside an image just now: a signature of it, say.
     aside: Option<Digest>,
     /// Its latest request.
     last_at: Time,

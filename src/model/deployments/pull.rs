@@ -41,7 +41,7 @@ const OPEN_MAX: usize = 32;
 pub(crate) struct OpenPulls {
     /// In the order in which they began.
     open: Vec<OpenPull>,
-    /// What the node lacks of the images that it tried to pull.
+    /// Blobs that the node lacks of the images that it tried to pull.
     lacking: Lacking,
     /// The time since when several nodes are known to ask from this address: the same layer went there twice at once.
     shared_at: Option<Time>,

@@ -129,7 +129,7 @@ impl Rollouts {
         };
         let mut before: VecDeque<Option<Correction>> = self.candidates.iter().map(correction).collect();
         current.progress(sighting.at, arrived, settle);
-        // What stood still before it was complete goes on.
+        // A rollout that stood still before it was complete goes on.
         let in_rollout = current.settled_at.is_none() || !current.is_complete();
         current.rollout.add(sighting, arrived, in_rollout);
         let hold = current.hold_single(settle);

@@ -164,7 +164,7 @@ impl Service {
         self.lines.main.current()
     }
 
-    /// What runs beside that, from the same repository: lines of their own.
+    /// Images that run beside that, from the same repository: lines of their own.
     pub fn beside(&self) -> impl Iterator<Item = &Rollouts> {
         self.lines.beside.iter()
     }

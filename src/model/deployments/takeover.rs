@@ -169,7 +169,7 @@ impl Candidate {
     pub(super) fn promoted(self, old: &Current, rule: Rule, settle: Span) -> Current {
         let full = old.nodes(self.stretch(settle));
         let size = old.rollout.arrivals.total().max(old.nodes_hidden);
-        // What caches hide shows nothing of the service's size: that is as it was.
+        // A rollout that caches hide shows nothing of the service's size: that is as it was.
         let hidden = full.max(old.whole());
         Current {
             from: Some(old.rollout.tagged()),

@@ -1,4 +1,4 @@
-//! What registries keep beside images: signatures, attestations, lists of contents, charts. No runtime runs it.
+//! Artifacts that registries keep beside images: signatures, attestations, lists of contents, charts. No runtime runs them.
 
 use super::Tag;
 

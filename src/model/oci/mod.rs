@@ -145,7 +145,7 @@ impl Repository {
 }
 
 impl Reference {
-    /// What stands for references that anybody could have made up.
+    /// The reference that stands for those that anybody could have made up.
     pub fn unproven() -> Self {
         Self::Tag(Tag("unproven".into()))
     }
@@ -186,7 +186,7 @@ fn is_host_with_port(text: &str) -> bool {
     is_host && !host.is_empty() && text.len() <= HOST_BYTES_MAX && is_port
 }
 
-/// Whether a text can stand between slashes in a repository's name.
+/// Tells whether a text can stand between slashes in a repository's name.
 pub(super) fn is_path_component(text: &str) -> bool {
     let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();

@@ -17,7 +17,7 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// Whether it knows all that the catalogue knows.
+    /// Tells whether it knows all that the catalogue knows.
     pub fn is_current(&self, catalogue: &Catalogue) -> bool {
         catalogue.lines().all(|(repository, line)| self.knows(repository, line))
     }

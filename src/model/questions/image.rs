@@ -41,7 +41,7 @@ pub(super) fn release_of<'a>(
     }
 }
 
-/// Whether a version that only labels tell of gives way to the tag, which says another one: it is a base image's, or
+/// Tells whether a version that only labels tell of gives way to the tag, which says another one: it is a base image's, or
 /// does not change from build to build. Images that share it show that, and so does a release that bears the tag's name.
 fn yields(line: &Line, labelled: &Release, tag: Option<&str>) -> bool {
     let Some((tag, number)) = tag.and_then(|tag| Some((tag, Number::parse(tag)?))) else { return false };

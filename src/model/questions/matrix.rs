@@ -144,7 +144,7 @@ fn marks(state: &State, repository: &Repository, images: &[Image<'_>]) -> Vec<Ma
     });
     let mut stands: Vec<Mark> = stands.collect();
     if stands.contains(&Mark::Unknown) {
-        // What may not be the latest is no measure.
+        // A release that may not be the latest is no measure.
         stands.iter_mut().filter(|mark| **mark == Mark::Level).for_each(|mark| *mark = Mark::Unknown);
     }
     if stands.iter().any(|mark| matches!(mark, Mark::Behind(_))) {

@@ -68,7 +68,7 @@ fn service(asked: &ServiceAt<'_>, gap_at: Option<Time>, now: Time) -> Option<Mis
     })
 }
 
-/// What other environments run of `repository` that nobody registered, and that is later than `running`, or may be: with
+/// Images of `repository` that other environments run, that nobody registered, and that are later than `running`, or may be: with
 /// it, whether it is known to be.
 fn elsewhere(
     state: &State,

@@ -20,7 +20,7 @@ use crate::model::oci::Repository;
 use crate::model::time::{Span, Time};
 use crate::wire::{BesideImage, RunningService};
 
-/// What runs beside a service is shown for so long after it was last heard of.
+/// An image beside a service is shown for so long after it was last heard of.
 const WEEK: Span = Span::from_mins(7 * 24 * 60);
 
 /// A service as it looks at a time. Its times are on the log's own line, `now` is too: what is shown of them is what

@@ -20,7 +20,7 @@ pub(super) struct Stands<'a> {
 }
 
 impl Stands<'_> {
-    /// Whether `opened` tells since when it stands so.
+    /// Tells whether `opened` tells since when it stands so.
     pub(super) fn has_since(&self) -> bool {
         match self.standing {
             Standing::Live | Standing::RollingOut => self.is_in,

@@ -13,7 +13,7 @@ pub(super) struct TakenBack<'a> {
 }
 
 impl<'a> TakenBack<'a> {
-    /// What takes `change`, which has these numbers, back in the releases of `line`.
+    /// Reverts of `change`, which has these numbers, in the releases of `line`.
     pub(super) fn of(line: &'a Line, change: &Change, prs: &[u64]) -> Self {
         let mut taken_back = Self::default();
         for release in line.releases() {
@@ -31,7 +31,7 @@ impl<'a> TakenBack<'a> {
         taken_back
     }
 
-    /// Whether `image`, which contains the change, still has it; nothing where nobody knows.
+    /// Tells whether `image`, which contains the change, still has it; nothing where nobody knows.
     pub(super) fn leaves(&self, line: &Line, image: Named<'_>) -> Option<bool> {
         let contains = |versions: &[&str]| {
             if versions.is_empty() { Some(false) } else { line.contains(image, versions) }

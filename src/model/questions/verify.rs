@@ -99,7 +99,7 @@ fn name_deployments(state: &State, env: &EnvironmentName, now: Time, candidate: 
 pub(super) struct Carried<'a> {
     change: &'a Change,
     releases: Vec<&'a Release>,
-    /// What takes it back, by repository.
+    /// Reverts of it, by repository.
     taken_back: BTreeMap<&'a Repository, TakenBack<'a>>,
 }
 

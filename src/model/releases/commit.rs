@@ -22,7 +22,7 @@ pub struct Commit {
     pub merge: Option<Merge>,
     /// The hash of a commit that it takes back.
     pub reverts: Option<String>,
-    /// What its body says that it was picked from.
+    /// The origin that its body names, where it was picked.
     pub origin: Option<Origin>,
     /// The issue that its body says it closes.
     issue: Option<u64>,
@@ -44,7 +44,7 @@ pub enum Merge {
     Other,
 }
 
-/// What a commit was picked from.
+/// The origin of a pick.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A commit's hash, as `git cherry-pick -x` writes it.
@@ -125,7 +125,7 @@ impl Commit {
         self.pr
     }
 
-    /// Whether it says of what kind it is, and that is worth a word.
+    /// Tells whether it says of what kind it is, and that is worth a word.
     pub fn is_typed(&self) -> bool {
         self.change().is_some_and(|change| {
             let by_type = !matches!(change.rule, Some(Rule::Unclassified | Rule::FirstWord));

@@ -46,7 +46,7 @@ impl Line {
         behind
     }
 
-    /// Whether the release at `place` is later: it comes after, or has a higher number on a line of its own; nothing
+    /// Tells whether the release at `place` is later: it comes after, or has a higher number on a line of its own; nothing
     /// where nobody knows.
     fn is_later(&self, here: &Spot<'_>, place: usize) -> Option<bool> {
         let there = self.spot_of(place);
@@ -66,7 +66,7 @@ impl Line {
         self.number(&self.spot_of(place)).is_some_and(Number::is_prerelease)
     }
 
-    /// Whether `image` contains what first came with any of `carriers` (releases of this line, by version); nothing
+    /// Tells whether `image` contains what first came with any of `carriers` (releases of this line, by version); nothing
     /// where what is known cannot tell: a yes is certain.
     pub fn contains(&self, image: Named<'_>, carriers: &[&str]) -> Option<bool> {
         let carriers = carriers.iter().filter_map(|version| self.place_of_version(version));
@@ -102,7 +102,7 @@ impl Line {
         }
     }
 
-    /// Whether a later image is certain to go on from a release: on its line, or where that was the tip of all lines when
+    /// Tells whether a later image is certain to go on from a release: on its line, or where that was the tip of all lines when
     /// it was published, and so whatever has a higher number since began behind it. A maintenance release is built upon by
     /// other lines only where there are no lines beside each other.
     fn is_built_upon(&self, here: &Spot<'_>, carrier: usize) -> bool {

@@ -63,7 +63,7 @@ pub fn version_of(tag: &str) -> &str {
     tag.rsplit(['/', '@']).next().unwrap_or(tag)
 }
 
-/// Whether a tag's name is a version: `v1.2.3`, `release-1.2`, `app/v1.2.3-rc.1`, `2026.03.02`.
+/// Tells whether a tag's name is a version: `v1.2.3`, `release-1.2`, `app/v1.2.3-rc.1`, `2026.03.02`.
 pub fn is_version(tag: &str) -> bool {
     let version = version_of(tag);
     version.chars().count() <= VERSION_CHARS_MAX && Number::parse(version).is_some()

@@ -48,14 +48,14 @@ enum Token {
     Beside(String),
 }
 
-/// What decided between two numbers.
+/// The part that decided between two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Basis {
     /// The first numbers.
     Core,
     /// A word such as `rc`.
     Phase,
-    /// What follows otherwise.
+    /// The tokens that follow otherwise.
     Suffix,
 }
 
@@ -73,38 +73,38 @@ pub(super) enum Compared {
 }
 
 impl Number {
-    /// Whether it comes before a release of the same number.
+    /// Tells whether it comes before a release of the same number.
     pub(crate) fn is_prerelease(&self) -> bool {
         self.tail.iter().any(|token| matches!(token, Token::Before(_)))
             || self.series.iter().any(|word| words::is_before(word))
     }
 
-    /// Whether both belong to one line of maintenance: the same first two parts.
+    /// Tells whether both belong to one line of maintenance: the same first two parts.
     pub(super) fn is_in_line_of(&self, other: &Self) -> bool {
         self.scheme == other.scheme && self.part(0) == other.part(0) && self.part(1) == other.part(1)
     }
 
-    /// Whether it is a step of one of several lines: `1.2.3`, and not `1.2`.
+    /// Tells whether it is a step of one of several lines: `1.2.3`, and not `1.2`.
     pub(super) fn is_maintenance(&self) -> bool {
         self.scheme == Scheme::Plain && self.core.len() > 2
     }
 
-    /// Whether both are of one series.
+    /// Tells whether both are of one series.
     pub(super) fn is_of_series_of(&self, other: &Self) -> bool {
         self.series == other.series
     }
 
-    /// Whether it is of no series of its own.
+    /// Tells whether it is of no series of its own.
     pub(super) fn is_of_no_series(&self) -> bool {
         self.series.is_empty()
     }
 
-    /// Whether it may be of any branch: it names a commit, or comes before a release.
+    /// Tells whether it may be of any branch: it names a commit, or comes before a release.
     pub(super) fn is_of_a_branch(&self) -> bool {
         self.commit.is_some() || self.is_prerelease()
     }
 
-    /// Whether `git describe` found it so many commits behind `other`, as `1.2.3-9-gabc1234` behind `1.2.3`.
+    /// Tells whether `git describe` found it so many commits behind `other`, as `1.2.3-9-gabc1234` behind `1.2.3`.
     pub(super) fn is_described_by(&self, other: &Self) -> bool {
         let is_described = self.commit.as_ref().is_some_and(|commit| commit.starts_with('g'));
         let Some((Token::Count(_), base)) = self.tail.split_last() else { return false };
@@ -112,12 +112,12 @@ impl Number {
         is_described && is_base && other.commit.is_none()
     }
 
-    /// Whether it is higher than `other`.
+    /// Tells whether it is higher than `other`.
     pub(super) fn is_above(&self, other: &Self) -> bool {
         self.order(other) == Some(Ordering::Greater)
     }
 
-    /// Whether it says no more than the beginning of `other`, as the tag `1.2` of `1.2.3`, or the same.
+    /// Tells whether it says no more than the beginning of `other`, as the tag `1.2` of `1.2.3`, or the same.
     pub(crate) fn is_part_of(&self, other: &Self) -> bool {
         let begins = other.core.starts_with(&self.core) && self.core.len() < other.core.len();
         begins && self.tail.is_empty() || self.compare(other) == Compared::Equal
@@ -132,7 +132,7 @@ impl Number {
         (self.scheme, self.core.clone(), !self.is_prerelease(), self.tail.clone())
     }
 
-    /// Which of both is earlier, where their numbers tell.
+    /// The order of both, where their numbers tell.
     pub(crate) fn order(&self, other: &Self) -> Option<Ordering> {
         match self.compare(other) {
             Compared::Apart(order, _) => Some(order),

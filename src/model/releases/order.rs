@@ -85,7 +85,7 @@ impl Line {
         spot.number.as_ref().or_else(|| self.numbers[spot.place?].as_ref())
     }
 
-    /// What the numbers of both say of each other, where both have one.
+    /// Compares the numbers of both, where both have one.
     pub(super) fn compared(&self, from: &Spot<'_>, to: &Spot<'_>) -> Option<Compared> {
         Some(self.number(from)?.compare(self.number(to)?))
     }

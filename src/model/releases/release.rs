@@ -60,7 +60,7 @@ pub struct Labels<'a> {
 const REVISION_CHARS: usize = 7;
 
 impl Labels<'_> {
-    /// Whether they may name a release: one that always says `main` needs a revision beside it.
+    /// Tells whether they may name a release: one that always says `main` needs a revision beside it.
     pub(super) fn may_name(&self) -> bool {
         self.name(|_| true).is_some()
     }
@@ -238,7 +238,7 @@ impl Release {
     }
 }
 
-/// Whether both name the same commit; one of them may be short.
+/// Tells whether both name the same commit; one of them may be short.
 pub(super) fn is_same_revision(a: &str, b: &str) -> bool {
     let chars = a.len().min(b.len());
     a == b
@@ -248,7 +248,7 @@ pub(super) fn is_same_revision(a: &str, b: &str) -> bool {
             && a[..chars].eq_ignore_ascii_case(&b[..chars]))
 }
 
-/// Whether both lists name the same changes; how they were classified may have become better since.
+/// Tells whether both lists name the same changes; how they were classified may have become better since.
 fn is_same_work(a: &[Change], b: &[Change]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.title == b.title && a.pr == b.pr)
 }

@@ -7,7 +7,7 @@ const REVERT: [&str; 4] = ["revert", "reverts", "reverted", "backout"];
 /// Words with which one begins that brings it again.
 const AGAIN: [&str; 4] = ["reapply", "reland", "unrevert", "re-apply"];
 
-/// What a title says of a change that it takes back, or brings again.
+/// The change that a title takes back, or brings again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revert<'a> {
     /// That change's title, as it is quoted, or what stands in its place.

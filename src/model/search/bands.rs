@@ -86,7 +86,7 @@ fn is_sure(query: &Query, best: &Seen, seen: &[Seen], hits: &[Vec<usize>]) -> bo
     all && strict >= SURE_STRICT * whole && together && alone && enough
 }
 
-/// Whether the query has a word that neither a title nor the list of synonyms has: most likely a name.
+/// Tells whether the query has a word that neither a title nor the list of synonyms has: most likely a name.
 fn has_unknown(query: &Query) -> bool {
     let spanned = |number: usize| query.spans.iter().any(|span| span.units.contains(&number));
     let unknown = |(number, unit): (usize, &super::query::Unit)| {

@@ -1,4 +1,4 @@
-//! Which documents are one change.
+//! Identity of changes: documents that are one.
 //!
 //! A request's number is a change's identity: equal titles with different numbers are different changes, unless one says
 //! that it was picked from the other.
@@ -124,7 +124,7 @@ mod tests {
         index
     }
 
-    /// How sure it is, and where each hit stands, the best first.
+    /// The certainty, and where each hit stands, the best first.
     fn find(changes: Changes<'_>, query: &str) -> (Band, Vec<Vec<String>>) {
         let found = index(changes).find(query, |_| true, 9);
         let places = |hit: &crate::model::search::Hit| {

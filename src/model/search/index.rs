@@ -69,7 +69,7 @@ pub(super) struct Document {
     pub(super) words: Box<[WordId]>,
     /// The numbers that the title names.
     pub(super) mentions: Box<[u64]>,
-    /// What its title says that it was picked from.
+    /// The origin that its title names, where it was picked.
     pub(super) pick: Option<Pick>,
     pub(super) places: Vec<Standing>,
 }
@@ -139,7 +139,7 @@ impl Index {
         self.documents.len() - self.free.len()
     }
 
-    /// Whether there is nothing to be found.
+    /// Tells whether there is nothing to be found.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -302,7 +302,7 @@ impl Shape {
         Self { letters, bytes: word.len().min(usize::from(u8::MAX)) as u8 }
     }
 
-    /// Whether `slips` slips could make one word of the other: each changes at most one letter into another.
+    /// Tells whether `slips` slips could make one word of the other: each changes at most one letter into another.
     pub(super) fn may_become(self, other: Self, slips: usize) -> bool {
         (self.letters ^ other.letters).count_ones() as usize <= 2 * slips
             && usize::from(self.bytes.abs_diff(other.bytes)) <= slips

@@ -20,7 +20,7 @@ const BARE_DIGITS_MIN: usize = 3;
 /// Most changes that one pick brings.
 const PICKS_MAX: usize = 16;
 
-/// What a title says that its change was picked from; where nothing is named, from the change with the same title.
+/// The origin of a pick that a title names; where none is named, the change with the same title.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pick {
     /// Numbers of requests.
@@ -39,7 +39,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn of(title: &str) -> Self {
-        // What takes a pick back is no pick.
+        // A revert of a pick is no pick.
         let lower = title.trim_start().to_lowercase();
         let is_taken_back = ["revert", "reapply", "reland"].iter().any(|word| lower.starts_with(word));
         let (bare, is_picked) = if is_taken_back { (title.to_owned(), false) } else { undecorated(title) };
@@ -49,7 +49,7 @@ impl Reading {
     }
 }
 
-/// Whether two titles are the same but for what they say of the way of their change.
+/// Tells whether two titles are the same but for what they say of the way of their change.
 pub(in crate::model) fn is_same_title(a: &str, b: &str) -> bool {
     Reading::of(a).title == Reading::of(b).title
 }

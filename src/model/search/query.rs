@@ -280,7 +280,7 @@ fn without_known_wholes(tokens: Vec<Token>, index: &Index) -> Vec<Token> {
     kept
 }
 
-/// Whether titles have this identifier, perhaps with a slip in the query.
+/// Tells whether titles have this identifier, perhaps with a slip in the query.
 fn is_known(whole: &str, index: &Index) -> bool {
     index.words.contains_key(whole)
         || (whole.len() >= SPELLED_WHOLE_BYTES_MIN && !expand::spellings(whole, index).is_empty())

@@ -1,4 +1,4 @@
-//! What becomes of a plan: seen, settled, and what speaks against that.
+//! The course of a plan: seen, settled, and the sightings that speak against it.
 
 use std::ops::RangeInclusive;
 

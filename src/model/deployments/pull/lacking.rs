@@ -12,7 +12,7 @@ pub(super) const LONGEST: Span = Span::from_mins(120);
 /// Most images of which that is remembered; the one that was refused longest ago makes room.
 const LACKING_MAX: usize = 8;
 
-/// What one node lacks.
+/// Blobs that one node lacks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lacking(Vec<Lack>);
 

@@ -1,4 +1,4 @@
-//! What is kept beside images is no service's image: signatures, attestations, charts.
+//! Signatures, attestations and charts are kept beside images, and are no service's image.
 
 use super::story::{answer, at, digest, folded, pull, request};
 use crate::model::event::{Event, Method, Object, Observation};

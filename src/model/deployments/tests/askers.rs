@@ -1,4 +1,4 @@
-//! Who asks: an environment's nodes are what most of its addresses run; a Docker daemon or podman beside them is none.
+//! Nodes of an environment: the runtimes that most of its addresses run; a Docker daemon or podman beside them is none.
 
 use super::story::{CONTAINERD, answer, at, digest, folded, pull};
 use crate::model::event::Observation;

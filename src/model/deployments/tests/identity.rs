@@ -36,7 +36,7 @@ fn in_staging(observations: Vec<Observation>) -> Vec<Observation> {
     observations.into_iter().map(staging).collect()
 }
 
-/// What production's deployments deployed, and how many nodes came.
+/// Images of production's deployments, and how many nodes came.
 fn deployed(state: &State, seconds: i64) -> Vec<(Digest, u64)> {
     let answer = answer(state, at(seconds));
     let deployments = answer["services"]["docker/app"]["deployments"].as_array().cloned().unwrap_or_default();
@@ -153,7 +153,7 @@ fn an_index_in_an_index_is_one_image() {
     }
 }
 
-/// What the proxy read says the same as what observations state.
+/// Facts that the proxy read say the same as the parents that observations state.
 #[test]
 fn facts_that_were_read_say_what_contains_what() {
     let learned = |digest_of: &str, children: &[&str]| Event::Learned {

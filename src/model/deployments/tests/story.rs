@@ -154,7 +154,7 @@ pub(super) fn folded(observations: &[Observation]) -> State {
     state
 }
 
-/// What was observed by then.
+/// The observations up to then.
 pub(super) fn until(observations: &[Observation], now: Time) -> Vec<Observation> {
     observations.iter().filter(|observation| observation.at <= now).cloned().collect()
 }

@@ -79,7 +79,7 @@ pub(super) struct Made {
     parents: Vec<usize>,
     /// The changes that it contains, by the number of the request that first made each.
     pub(super) content: BTreeSet<u64>,
-    /// What it lists: the title, the number, and which change that is.
+    /// The changes that it lists: title, number, and identity.
     pub(super) listed: Vec<(String, u64, u64)>,
     is_main: bool,
 }
@@ -95,13 +95,13 @@ pub(super) enum Step {
     Branch { of: usize, title: usize, pick: Option<(usize, usize)> },
 }
 
-/// How much Landfall is told.
+/// The amount that Landfall is told.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Telling {
     pub(super) family: Family,
     pub(super) has_parents: bool,
     pub(super) has_digests: bool,
-    /// Whoever registers begins with the latest; where names say nothing of the order, that would be a lie.
+    /// Registration begins with the latest; where names say nothing of the order, that would be a lie.
     pub(super) is_reversed: bool,
     /// So many of the latest are registered by nobody.
     pub(super) left_out: usize,

@@ -185,7 +185,7 @@ fn day(pieces: &[Piece<'_>]) -> Option<Core> {
     is_day.then_some(Core { scheme: Scheme::Day, numbers, time, used })
 }
 
-/// Whether a lone number counts releases: `v12`, `build-12`; `pr-12` does not, and `1234567` may be a commit.
+/// Tells whether a lone number counts releases: `v12`, `build-12`; `pr-12` does not, and `1234567` may be a commit.
 fn is_counter(front: &[Piece<'_>], number: &Piece<'_>) -> bool {
     front.last().is_none_or(|word| FRONT.contains(&word.text))
         && !DOUBTFUL_DIGITS.contains(&number.text.len())

@@ -27,7 +27,7 @@ pub(super) fn phase(word: &str) -> Option<u8> {
     BEFORE.iter().find(|(known, _)| *known == word)?.1
 }
 
-/// Whether a word comes before a release.
+/// Tells whether a word comes before a release.
 pub(super) fn is_before(word: &str) -> bool {
     BEFORE.iter().any(|(known, _)| *known == word)
 }

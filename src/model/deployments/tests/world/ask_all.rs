@@ -12,7 +12,7 @@ use crate::model::questions::{self, Finder};
 use crate::model::time::{Span, Time};
 use crate::wire::{Phase, Replayed, Standing};
 
-/// What came of a history.
+/// The result of a history.
 pub(super) struct Asked {
     pub(super) score: Score,
     pub(super) claims: Claims,
@@ -20,7 +20,7 @@ pub(super) struct Asked {
     pub(super) mistakes: Vec<String>,
 }
 
-/// How often a history is asked, beside the middles of its canaries.
+/// Number of times that a history is asked, beside the middles of its canaries.
 const INSTANTS: usize = 90;
 
 impl History {
@@ -143,7 +143,7 @@ impl History {
         }
     }
 
-    /// Whether it is a lie that the change of the image at `place` is called live, if it is; nothing for an image that
+    /// Tells whether it is a lie that the change of the image at `place` is called live, if it is; nothing for an image that
     /// is no release.
     fn is_false_live(
         &self,

@@ -5,7 +5,7 @@ use super::known;
 use super::light::Light;
 use super::score::{Score, share};
 
-/// What is measured, in the order of the table.
+/// Measures, in the order of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Measure {
     /// Reported changes that happened.
@@ -47,7 +47,7 @@ impl Measure {
         }
     }
 
-    /// How many were right, of how many.
+    /// Number that were right, of how many.
     fn of(self, score: &Score) -> (usize, usize) {
         match self {
             Self::Precision => (score.reported_right, score.reported),

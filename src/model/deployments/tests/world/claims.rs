@@ -1,4 +1,4 @@
-//! What is claimed at an instant, and whether it was right: the table of reliability.
+//! Claims at an instant, and whether they were right: the table of reliability.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,7 +37,7 @@ impl Claim {
     }
 }
 
-/// Whether most pods run the image; while it rolls out, whether pods are on their way to it.
+/// Tells whether most pods run the image; while it rolls out, whether pods are on their way to it.
 fn is_right(service: &Service, image: &ReplayedImage, at: Time) -> bool {
     let Some(claimed) = number(service, image.digest) else { return false };
     let truth = &service.truth;

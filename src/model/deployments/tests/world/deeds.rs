@@ -1,4 +1,4 @@
-//! What people do to a service.
+//! Deeds of people: deploy, undo, scale.
 
 use std::collections::BTreeSet;
 

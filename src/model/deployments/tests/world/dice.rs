@@ -28,7 +28,7 @@ impl Dice {
         low + self.roll(high - low + 1)
     }
 
-    /// Whether something with a chance of `percent` happens.
+    /// Tells whether something with a chance of `percent` happens.
     pub(super) fn chance(&mut self, percent: usize) -> bool {
         self.roll(100) < percent
     }

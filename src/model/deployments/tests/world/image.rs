@@ -33,7 +33,7 @@ pub(super) struct Image {
     pub(super) version: String,
     /// Whether it is a release, which the catalogue knows.
     pub(super) is_released: bool,
-    /// What pods ask for.
+    /// The reference that pods ask for.
     pub(super) reference: Reference,
     /// The manifests from the top-level one down to that of the platform.
     pub(super) chain: Vec<Digest>,

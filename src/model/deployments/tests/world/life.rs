@@ -1,4 +1,4 @@
-//! What goes on in any cluster beside its releases.
+//! Noise of any cluster beside its releases.
 
 use super::deeds::MAIN;
 use super::dice::Dice;

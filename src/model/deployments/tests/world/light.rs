@@ -1,4 +1,4 @@
-//! What an observer can know at a time, by the world alone: the rules have no say in it.
+//! Light: the share of the truth that an observer can know at a time, by the world alone. The rules have no say in it.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn clients(change: &Change, at: Time) -> usize {
     until.map(|(_, client)| client).collect::<BTreeSet<_>>().len()
 }
 
-/// Whether fewer than two fifths of the nodes that asked for an image before ask for this one, and no two came later
+/// Tells whether fewer than two fifths of the nodes that asked for an image before ask for this one, and no two came later
 /// by themselves.
 fn looks_like_a_canary(truth: &Truth, change: &Change, at: Time) -> bool {
     let before = truth.whole().filter(|other| other.started_at < change.started_at);

@@ -33,7 +33,7 @@ use family::Family;
 use history::History;
 use score::{Score, share};
 
-/// How many histories of each kind, where no variable says otherwise.
+/// Histories of each kind, where no variable says otherwise.
 const SEEDS: u64 = 5;
 
 /// The first seed, where no variable says otherwise.
@@ -43,7 +43,7 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// What came of the histories of a kind.
+/// The result of the histories of a kind.
 #[derive(Default)]
 struct Outcome {
     score: Score,

@@ -16,7 +16,7 @@ pub(super) enum Runtime {
 }
 
 impl Runtime {
-    /// Whether it asks HEAD first, and goes on by digest.
+    /// Tells whether it asks HEAD first, and goes on by digest.
     pub(super) fn asks_head(self) -> bool {
         match self {
             Self::Containerd | Self::Dockerd => true,

@@ -49,7 +49,7 @@ type Deed = Box<dyn FnOnce(&mut Play)>;
 /// A running container of the image, or one that is about to be.
 #[derive(Clone, Debug)]
 pub(super) struct Pod {
-    /// What made it; none for jobs.
+    /// The workload that made it; none for jobs.
     pub(super) workload: Option<usize>,
     pub(super) revision: u32,
     pub(super) node: usize,

@@ -1,4 +1,4 @@
-//! What a play leaves behind: what the proxy saw, and what the pods did. The rules read the first, the truth the second.
+//! The record of a play: requests that the proxy saw, and deeds of the pods. The rules read the first, the truth the second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) struct Shown {
 pub(super) struct Failure {
     pub(super) at: Time,
     pub(super) reference: Reference,
-    /// What the attempt was for.
+    /// The image that the attempt was for.
     pub(super) digest: Digest,
     pub(super) status: u16,
 }
@@ -37,7 +37,7 @@ pub(super) struct Local {
     pub(super) agent: &'static str,
 }
 
-/// What was meant with a new image.
+/// The intent of a new image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intent {
     /// All of the service gets it.
@@ -53,7 +53,7 @@ pub(super) enum Intent {
 pub(super) struct Opened {
     pub(super) intent: Intent,
     pub(super) image: usize,
-    /// What most of the workload ran.
+    /// The image that most of the workload ran.
     pub(super) from: Option<usize>,
     pub(super) at: Time,
     /// Workloads whose pods do not all run it yet.

@@ -1,4 +1,4 @@
-//! How much of what happened was told, and how much of what was told happened.
+//! The score: the share of changes that was told, and the share of reports that is true.
 
 use super::history::{History, Service};
 use super::record::Failure;
@@ -174,7 +174,7 @@ fn matches(service: &Service, reports: &[ReplayedDeployment]) -> Vec<(usize, usi
     matched
 }
 
-/// Whether a report that matches no change is no mistake either.
+/// Tells whether a report that matches no change is no mistake either.
 fn is_tolerated(service: &Service, report: &ReplayedDeployment) -> bool {
     let is_part = [Phase::Mixed, Phase::Aborted].contains(&report.state);
     let at = report.started_at;

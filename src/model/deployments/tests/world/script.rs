@@ -1,4 +1,4 @@
-//! What happens in a history of each kind.
+//! The script of a history of each kind.
 
 use super::ask::Fault;
 use super::deeds::MAIN;
@@ -219,7 +219,7 @@ fn kitchen(play: &mut Play) {
     }
 }
 
-/// What goes on beside the changes.
+/// Noise beside the changes.
 fn around(play: &mut Play, family: Family) {
     use Family::*;
     match family {

@@ -1,4 +1,4 @@
-//! What was true, from the pods alone, and what of it a request shows.
+//! The truth, from the pods alone, and the part of it that a request shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// Whether a single pull is all that shows it.
+    /// Tells whether a single pull is all that shows it.
     pub(super) fn is_weak(&self) -> bool {
         self.proofs.len() == 1
     }
@@ -165,7 +165,7 @@ impl Truth {
         running.iter().find(|(_, pods)| **pods * 2 > all).map(|(image, _)| *image)
     }
 
-    /// Whether something is under way at `at`, or was until two minutes before.
+    /// Tells whether something is under way at `at`, or was until two minutes before.
     pub(super) fn is_busy(&self, at: Time) -> bool {
         self.busy.iter().any(|(from, until)| *from <= at && at <= *until + Span::from_mins(2))
     }
@@ -182,7 +182,7 @@ impl Truth {
         is_known.then_some(change)
     }
 
-    /// Whether the last that requests showed by `at` is a rollout that was given up, and that no pod runs: its containers
+    /// Tells whether the last that requests showed by `at` is a rollout that was given up, and that no pod runs: its containers
     /// end before they are ready, or caches hide its undoing so far.
     pub(super) fn shows_what_was_given_up(&self, at: Time) -> bool {
         let is_shown =

@@ -1,4 +1,4 @@
-//! What keeps pods running: rollouts at the pace of `maxSurge`, scaling, moving, jobs.
+//! Workloads: rollouts at the pace of `maxSurge`, scaling, moving, jobs.
 
 use super::play::{Play, Pod};
 use crate::model::time::Span;
