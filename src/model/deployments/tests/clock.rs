@@ -115,10 +115,14 @@ proptest! {
     }
 
     /// Whole rollouts are told as they were, also where the order alone shows a step back, in the middle or between.
+    /// A step back may hide the whole time between two of them. The same image pulled twice without any time between
+    /// would be two nodes behind one address (rule 11), so no rollout is of the version that the one before it was of.
     #[test]
     fn whole_rollouts_are_told_as_they_were_whatever_the_clock_does(
         versions in vec(0..5_u8, 1..7), nodes in 1..9_u8, pace_s in 1..90_i64, steps in vec(stepped(), 1..5),
     ) {
+        let mut versions = versions;
+        versions.dedup();
         let scenes: Vec<Scene> = versions
             .iter()
             .flat_map(|&version| [Scene::Rollout { version, nodes, pace_s }, Scene::Wait { s: 7200 }])
