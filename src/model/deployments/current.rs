@@ -57,6 +57,9 @@ pub struct Current {
     pub(super) nodes_to_complete: u32,
     /// The number of its predecessor's nodes, where the nodes' caches hid most of this one's.
     pub(super) nodes_hidden: u32,
+    /// The number of nodes that the service is said to have where its predecessor stood for a part of it; 0 elsewhere. The
+    /// rules do not look at it: only what is said does.
+    pub(super) nodes_before_part: u32,
 }
 
 impl Current {
@@ -77,6 +80,7 @@ impl Current {
             expected: 0,
             nodes_to_complete: 0,
             nodes_hidden: 0,
+            nodes_before_part: 0,
         }
     }
 
@@ -158,6 +162,12 @@ impl Current {
     pub fn whole(&self) -> u32 {
         // A takeover by rule 5 showed that the service is smaller than it was.
         if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
+    }
+
+    /// The number of nodes that make it whole as far as people are told: a part that came to nobody else, and was perhaps
+    /// given up unheard behind caches, shows nothing of the size of the service.
+    pub fn whole_as_told(&self) -> u32 {
+        if self.rule == Rule::Alone { 0 } else { self.whole().max(self.nodes_before_part) }
     }
 
     /// The number of nodes that came to it within the best stretch of such length.

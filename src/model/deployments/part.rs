@@ -16,7 +16,15 @@ impl Current {
     /// Tells whether it stands for a part of the service, as far as it goes: for half of one that is not small, or less. Pods
     /// of a whole rollout come to more nodes than that.
     pub fn is_part(&self) -> bool {
-        let whole = self.whole();
+        self.is_part_of(self.whole())
+    }
+
+    /// Tells whether people are told so: also where its predecessor was such a part, of a service as large as before that.
+    pub fn is_part_as_told(&self) -> bool {
+        self.is_part_of(self.whole_as_told())
+    }
+
+    fn is_part_of(&self, whole: u32) -> bool {
         !self.ran_before && whole > SMALL_SERVICE && self.rollout.nodes.saturating_mul(2) <= whole
     }
 }

@@ -184,6 +184,7 @@ impl Candidate {
             expected: self.expected(full),
             nodes_to_complete: self.expected(size),
             nodes_hidden: if self.is_cached() { hidden } else { 0 },
+            nodes_before_part: if old.is_part_as_told() { old.whole_as_told() } else { 0 },
             rollout: self.rollout,
         }
     }

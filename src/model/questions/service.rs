@@ -71,7 +71,7 @@ impl ServiceAt<'_> {
         if self.service.may_have_moved() {
             return Confidence::Tentative;
         }
-        confidence(state, &current.rollout, current.whole())
+        confidence(state, &current.rollout, current.whole_as_told())
     }
 
     /// The images that ran beside the service within the last week.
@@ -96,7 +96,7 @@ impl ServiceAt<'_> {
         let settles_at = current.settles_at(self.state.rules().settle);
         if settles_at > self.now {
             Phase::RollingOut
-        } else if current.is_part() {
+        } else if current.is_part_as_told() {
             Phase::Mixed
         } else {
             Phase::Settled
@@ -198,7 +198,7 @@ impl ServiceAt<'_> {
             ran_before: current.ran_before,
             rule: current.rule,
             stragglers: current.stragglers,
-            expected: current.whole(),
+            expected: current.whole_as_told(),
         });
         rollouts
     }
