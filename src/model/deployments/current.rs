@@ -60,6 +60,9 @@ pub struct Current {
     /// The number of nodes that the service is said to have where its predecessor stood for a part of it; 0 elsewhere. The
     /// rules do not look at it: only what is said does.
     pub(super) nodes_before_part: u32,
+    /// The number of images right before it that stood for a part each: the rest of the service may run any of them, and
+    /// what ran before them.
+    pub(super) parts_before: u32,
 }
 
 impl Current {
@@ -81,6 +84,7 @@ impl Current {
             nodes_to_complete: 0,
             nodes_hidden: 0,
             nodes_before_part: 0,
+            parts_before: 0,
         }
     }
 
@@ -168,6 +172,11 @@ impl Current {
     /// given up unheard behind caches, shows nothing of the size of the service.
     pub fn whole_as_told(&self) -> u32 {
         if self.rule == Rule::Alone { 0 } else { self.whole().max(self.nodes_before_part) }
+    }
+
+    /// The number of images right before it that the rest of the service may run as well as what ran before them.
+    pub fn parts_before(&self) -> usize {
+        usize::try_from(self.parts_before).unwrap_or(usize::MAX)
     }
 
     /// The number of nodes that came to it within the best stretch of such length.

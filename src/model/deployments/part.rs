@@ -10,7 +10,7 @@ use super::current::Current;
 use super::past::{Outcome, PastRollout};
 use super::rollouts::{Facts, Rollouts};
 use super::rule::Rule;
-use super::takeover::SMALL_SERVICE;
+use super::takeover::{SMALL_SERVICE, WHOLE};
 
 impl Current {
     /// Tells whether it stands for a part of the service, as far as it goes: for half of one that is not small, or less. Pods
@@ -24,12 +24,31 @@ impl Current {
         self.is_part_of(self.whole_as_told())
     }
 
+    /// Tells whether it came to less than most of the service, as far as people are told.
+    fn is_most(&self) -> bool {
+        u64::from(self.rollout.nodes) * WHOLE.1 >= u64::from(self.whole_as_told()) * WHOLE.0
+    }
+
     fn is_part_of(&self, whole: u32) -> bool {
         !self.ran_before && whole > SMALL_SERVICE && self.rollout.nodes.saturating_mul(2) <= whole
     }
 }
 
 impl Rollouts {
+    /// Tells whether pods of the image before were heard last, where the current image came to less than most of the
+    /// service: it rolls out no more, and the rest may never have moved.
+    pub fn ends_with_stragglers(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| {
+            let was_last = |candidate: &Candidate| {
+                candidate.unanswered_nodes > 0 && candidate.rollout.last_at > current.rollout.last_at
+            };
+            let is_before = |candidate: &&Candidate| {
+                current.from.as_ref().is_some_and(|from| from.digest == candidate.rollout.digest)
+            };
+            !current.is_most() && self.candidates.iter().filter(is_before).any(was_last)
+        })
+    }
+
     /// Where `old` was a part that stood still, and `candidate` is what ran before it, the part was given up and the service
     /// never moved. Else `old` is given back.
     pub(super) fn given_up(

@@ -179,6 +179,11 @@ impl Service {
         self.lines.main.candidates.iter().any(|candidate| candidate.is_elsewhere)
     }
 
+    /// The line of the service itself.
+    pub fn main(&self) -> &Rollouts {
+        &self.lines.main
+    }
+
     /// Tells whether another image was brought to the nodes since the current one came: who runs it now asks for nothing.
     pub fn may_have_moved(&self) -> bool {
         let brought = self.current().zip(self.prepulled);

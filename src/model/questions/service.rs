@@ -91,26 +91,26 @@ impl ServiceAt<'_> {
         self.heard_beside().filter_map(view).collect()
     }
 
-    /// The state of an image by itself; `mixed` where it stood still as a part.
-    pub(super) fn phase(&self, current: &Current) -> Phase {
-        let settles_at = current.settles_at(self.state.rules().settle);
-        if settles_at > self.now {
+    /// The state of what a line runs, by itself; `mixed` where it stood still as a part.
+    pub(super) fn phase(&self, line: &Rollouts) -> Option<Phase> {
+        let current = line.current()?;
+        Some(if current.settles_at(self.state.rules().settle) > self.now {
             Phase::RollingOut
-        } else if current.is_part_as_told() {
+        } else if current.is_part_as_told() || line.ends_with_stragglers() {
             Phase::Mixed
         } else {
             Phase::Settled
-        }
+        })
     }
 
     /// The state of what runs; `mixed` where another image runs beside it, too.
     pub(super) fn phase_now(&self) -> Option<Phase> {
-        let (current, settle) = (self.service.current()?, self.state.rules().settle);
+        let settle = self.state.rules().settle;
         let mut candidates = self.service.candidates(self.now, settle);
         let is_mixed = self.beside().next().is_some()
             || self.service.runs_elsewhere()
             || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
-        Some(if is_mixed { Phase::Mixed } else { self.phase(current) })
+        if is_mixed { Some(Phase::Mixed) } else { self.phase(self.service.main()) }
     }
 
     /// The lines that run beside the service: those that were asked for more than once, and were heard of within the last
@@ -183,10 +183,9 @@ impl ServiceAt<'_> {
     /// The image that a line runs, and those that claim to follow it.
     fn rollouts_of<'b>(&'b self, line: &'b Rollouts) -> Vec<RolloutAt<'b>> {
         let settle = self.state.rules().settle;
-        let Some(current) = line.current() else { return Vec::new() };
+        let Some((current, state)) = line.current().zip(self.phase(line)) else { return Vec::new() };
         let mut rollouts: Vec<RolloutAt<'_>> =
             line.candidates(self.now, settle).map(|candidate| self.candidate(current, candidate)).collect();
-        let state = self.phase(current);
         rollouts.push(RolloutAt {
             repository: self.repository,
             service: &self.service,

@@ -51,10 +51,11 @@ pub(super) fn stands<'a>(
     let now_in = contains(&current.rollout);
     let since = ran.iter().rposition(|rollout| contains(rollout) != now_in).map_or(0, |place| place + 1);
     let first = ran.iter().copied().find(|rollout| contains(rollout) == Some(true));
-    let is_new = since + 1 == ran.len();
+    // Where what runs stands for a part, the rest runs what was there before it and before the parts right before it.
+    let is_new = since + 1 + current.parts_before() >= ran.len();
     let standing = match (now_in, beside(asked, |rollout| contains(rollout), now_in)) {
         (Some(true), Some(_)) => Standing::PartlyLive,
-        (Some(true), None) if is_new => match asked.phase(current) {
+        (Some(true), None) if is_new => match asked.phase(asked.service.main())? {
             Phase::RollingOut => Standing::RollingOut,
             Phase::Mixed => Standing::PartlyLive,
             Phase::Settled | Phase::Aborted | Phase::Removed => Standing::Live,

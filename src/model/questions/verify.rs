@@ -204,7 +204,7 @@ impl<'a> Standings<'a> {
         let (state, repository) = (self.state, asked.repository);
         let current = asked.service.current()?;
         let stands = stands(asked, carriers, carried.taken_back.get(repository)?)?;
-        let confidence = asked.confidence(asked.phase(current), current);
+        let confidence = asked.confidence(asked.phase(asked.service.main())?, current);
         let opened = stands.opened;
         let view = ServiceStanding {
             repository: repository.clone(),

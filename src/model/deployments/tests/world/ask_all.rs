@@ -44,14 +44,9 @@ impl History {
                 self.ask_one(service, &told, at, &mut score, claims, &mut mistakes);
                 let place = dice.roll(service.images.len());
                 let asks = self.is_catalogued && dice.chance(25);
-                let lie = if asks { self.is_false_live(service, &state, &finder, place, at) } else { None };
-                score.verified += usize::from(lie.is_some());
-                if lie == Some(true) {
-                    score.false_live += 1;
-                    let version = &service.images[place].version;
-                    let (family, seed, environment) = (self.family, self.seed, &service.environment);
-                    mistakes
-                        .push(format!("{family:?} {seed} {environment} at {at} {version} is called live"));
+                if asks && service.images[place].is_released {
+                    let told = verified(&state, &finder, service, place, at);
+                    mistakes.extend(self.judge(service, place, at, told, &mut score));
                 }
             }
         }
@@ -143,20 +138,15 @@ impl History {
         }
     }
 
-    /// Tells whether it is a lie that the change of the image at `place` is called live, if it is; nothing for an image that
-    /// is no release.
-    fn is_false_live(
+    /// Counts an answer to whether the change of the image at `place` is live; returns the mistake that it is.
+    fn judge(
         &self,
         service: &Service,
-        state: &State,
-        finder: &Finder,
         place: usize,
         at: Time,
-    ) -> Option<bool> {
-        service.images[place].is_released.then_some(())?;
-        let query = title(place);
-        let found = finder.find(&query, |repository| *repository == service.repository, 5);
-        let answer = questions::verify(state, &service.environment, &query, &found, at).answer;
+        told: Standing,
+        score: &mut Score,
+    ) -> Option<String> {
         let truth = &service.truth;
         let last = truth.whole().rfind(|change| change.started_at <= at);
         let is_shown = last.is_some_and(|change| {
@@ -166,11 +156,30 @@ impl History {
         let lacks = |running: &BTreeMap<usize, usize>| {
             !running.is_empty() && running.keys().all(|image| *image < place)
         };
-        Some(
-            answer == Standing::Live
-                && is_shown
-                && !truth.shows_what_was_given_up(at)
-                && truth.running(at).is_some_and(lacks),
-        )
+        let is_false = told == Standing::Live
+            && is_shown
+            && !truth.shows_what_was_given_up(at)
+            && truth.running(at).is_some_and(lacks);
+        let is_live = truth.settled(at).is_some_and(|change| change.image >= place);
+        score.verified += 1;
+        score.false_live += usize::from(is_false);
+        score.live += usize::from(is_live);
+        score.live_told += usize::from(is_live && told == Standing::Live);
+        let version = &service.images[place].version;
+        let (family, seed, environment) = (self.family, self.seed, &service.environment);
+        if is_false {
+            Some(format!("{family:?} {seed} {environment} at {at} {version} is called live"))
+        } else if is_live && told != Standing::Live {
+            Some(format!("{family:?} {seed} {environment} at {at} {version} is live, told {told:?}"))
+        } else {
+            None
+        }
     }
+}
+
+/// The answer to whether the change of the image at `place` is live.
+fn verified(state: &State, finder: &Finder, service: &Service, place: usize, at: Time) -> Standing {
+    let query = title(place);
+    let found = finder.find(&query, |repository| *repository == service.repository, 5);
+    questions::verify(state, &service.environment, &query, &found, at).answer
 }

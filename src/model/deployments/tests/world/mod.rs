@@ -121,11 +121,11 @@ fn images_that_one_node_asks_for_in_turns_are_no_rollbacks_without_end() {
 }
 
 const HEAD: &str =
-    "kind              n  chg  rb |  prec   rec |  rb-p  rb-r |   cur  part | failed false-live";
+    "kind              n  chg  rb |  prec   rec |  rb-p  rb-r |   cur  part  live | failed false-live";
 
 fn row(name: &str, score: &Score) -> String {
     format!(
-        "{name:16} {:2} {:4} {:3} | {:.3} {:.3} | {:.3} {:.3} | {:.3} {:.3} | {:6} {:10}",
+        "{name:16} {:2} {:4} {:3} | {:.3} {:.3} | {:.3} {:.3} | {:.3} {:.3} {:.3} | {:6} {:10}",
         score.histories,
         score.happened,
         score.rollbacks,
@@ -135,6 +135,7 @@ fn row(name: &str, score: &Score) -> String {
         share(score.rollbacks_found, score.rollbacks),
         share(score.current_right, score.current),
         share(score.parts_right, score.parts),
+        share(score.live_told, score.live),
         score.failed,
         score.false_live,
     )

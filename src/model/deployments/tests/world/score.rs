@@ -31,6 +31,9 @@ pub(super) struct Score {
     pub(super) false_live: usize,
     /// Answers about changes.
     pub(super) verified: usize,
+    /// Those about changes that all pods ran, as far as can be known.
+    pub(super) live: usize,
+    pub(super) live_told: usize,
 }
 
 impl std::ops::AddAssign<&Score> for Score {
@@ -51,6 +54,8 @@ impl std::ops::AddAssign<&Score> for Score {
         self.failed += other.failed;
         self.false_live += other.false_live;
         self.verified += other.verified;
+        self.live += other.live;
+        self.live_told += other.live_told;
     }
 }
 
