@@ -24,8 +24,8 @@ impl Current {
         self.is_part_of(self.whole_as_told())
     }
 
-    /// Tells whether it came to less than most of the service, as far as people are told.
-    fn is_most(&self) -> bool {
+    /// Tells whether it came to most of the service, as far as people are told.
+    pub fn is_most(&self) -> bool {
         u64::from(self.rollout.nodes) * WHOLE.1 >= u64::from(self.whole_as_told()) * WHOLE.0
     }
 

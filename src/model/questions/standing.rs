@@ -58,6 +58,7 @@ pub(super) fn stands<'a>(
         (Some(true), None) if is_new => match asked.phase(asked.service.main())? {
             Phase::RollingOut => Standing::RollingOut,
             Phase::Mixed => Standing::PartlyLive,
+            Phase::Settled if !current.is_most() => Standing::PartlyLive,
             Phase::Settled | Phase::Aborted | Phase::Removed => Standing::Live,
         },
         (Some(true), None) => Standing::Live,
