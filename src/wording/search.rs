@@ -93,7 +93,9 @@ fn stands(env: &EnvironmentName, found: &Match) -> String {
             format!("{change} is live in {live} of {} services of {env} that carry it.", found.services.len())
         }
         Standing::PartlyLive => {
-            format!("{change} is live in a part of {env}: two images run beside each other.")
+            format!(
+                "{change} is live in a part of {env}: not all of the service was seen to run an image that has it."
+            )
         }
         Standing::RolledBack => {
             let at = found.since.map(|since| format!(" at {since}")).unwrap_or_default();

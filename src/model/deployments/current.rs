@@ -57,9 +57,9 @@ pub struct Current {
     pub(super) nodes_to_complete: u32,
     /// The number of its predecessor's nodes, where the nodes' caches hid most of this one's.
     pub(super) nodes_hidden: u32,
-    /// The number of nodes that the service is said to have where its predecessor stood for a part of it; 0 elsewhere. The
-    /// rules do not look at it: only what is said does.
-    pub(super) nodes_before_part: u32,
+    /// The number of nodes that the service is told to have where its predecessor came to half of them or less; 0
+    /// elsewhere. The rules do not look at it: only what is told does.
+    pub(super) nodes_before_few: u32,
     /// The number of images right before it that stood for a part each: the rest of the service may run any of them, and
     /// what ran before them.
     pub(super) parts_before: u32,
@@ -83,7 +83,7 @@ impl Current {
             expected: 0,
             nodes_to_complete: 0,
             nodes_hidden: 0,
-            nodes_before_part: 0,
+            nodes_before_few: 0,
             parts_before: 0,
         }
     }
@@ -168,10 +168,15 @@ impl Current {
         if self.rule == Rule::Alone { 0 } else { self.expected.max(self.nodes_to_complete) }
     }
 
-    /// The number of nodes that make it whole as far as people are told: a part that came to nobody else, and was perhaps
-    /// given up unheard behind caches, shows nothing of the size of the service.
+    /// The number of nodes that make it whole as far as people are told: few that came to the image before show nothing of
+    /// the size of the service, for a part may be given up unheard behind caches.
     pub fn whole_as_told(&self) -> u32 {
-        if self.rule == Rule::Alone { 0 } else { self.whole().max(self.nodes_before_part) }
+        let is_hidden = self.nodes_hidden > 0;
+        if self.rule == Rule::Alone || is_hidden {
+            self.whole()
+        } else {
+            self.whole().max(self.nodes_before_few)
+        }
     }
 
     /// The number of images right before it that the rest of the service may run as well as what ran before them.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::time::Span;
 
 /// The version of the rules. A change of them that may change an answer raises it, and the log is folded again.
-pub const RULES_VERSION: u32 = 8;
+pub const RULES_VERSION: u32 = 9;
 
 /// Settings of the derivation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

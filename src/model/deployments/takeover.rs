@@ -171,8 +171,8 @@ impl Candidate {
         let size = old.rollout.arrivals.total().max(old.nodes_hidden);
         // A rollout that caches hide shows nothing of the service's size: that is as it was.
         let hidden = full.max(old.whole());
-        let (nodes_before_part, parts_before) =
-            if old.is_part_as_told() { (old.whole_as_told(), old.parts_before + 1) } else { (0, 0) };
+        let service = old.whole_as_told().max(old.nodes_hidden);
+        let was_few = old.rollout.nodes.saturating_mul(2) <= service;
         Current {
             from: Some(old.rollout.tagged()),
             settled_at: None,
@@ -186,8 +186,8 @@ impl Candidate {
             expected: self.expected(full),
             nodes_to_complete: self.expected(size),
             nodes_hidden: if self.is_cached() { hidden } else { 0 },
-            nodes_before_part,
-            parts_before,
+            nodes_before_few: if was_few { service } else { 0 },
+            parts_before: if old.is_part_as_told() { old.parts_before + 1 } else { 0 },
             rollout: self.rollout,
         }
     }

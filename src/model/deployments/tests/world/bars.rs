@@ -22,12 +22,14 @@ pub(super) enum Measure {
     Part,
     /// Pulls that failed and made no deployment.
     Failed,
+    /// Changes that all pods ran and that were called live.
+    Found,
     /// Answers that called nothing live that ran nowhere.
     Live,
 }
 
 impl Measure {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Precision,
         Self::Recall,
         Self::RollbackPrecision,
@@ -35,6 +37,7 @@ impl Measure {
         Self::Current,
         Self::Part,
         Self::Failed,
+        Self::Found,
         Self::Live,
     ];
 
@@ -43,6 +46,7 @@ impl Measure {
             Self::Precision | Self::Recall | Self::RollbackPrecision | Self::RollbackRecall => 0.97,
             Self::Current => 0.985,
             Self::Part => 0.90,
+            Self::Found => 0.95,
             Self::Failed | Self::Live => 1.0,
         }
     }
@@ -57,6 +61,7 @@ impl Measure {
             Self::Current => (score.current_right, score.current),
             Self::Part => (score.parts_right, score.parts),
             Self::Failed => (score.reported - score.failed, score.reported),
+            Self::Found => (score.live_told, score.live),
             Self::Live => (score.verified - score.false_live, score.verified),
         }
     }
