@@ -14,7 +14,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Reference;
 use crate::model::time::Time;
 use crate::wire::{Environment, FailedAttempt, Running, RunningService};
-use crate::wording::{as_last_seen, beside_as, beside_label};
+use crate::wording::{as_last_seen, beside_as, beside_label, refused as refused_since};
 
 /// Shows what runs in an environment, or in all of them
 #[derive(Debug, Default, Args)]
@@ -130,8 +130,7 @@ impl StatusArgs {
 
 /// The line that tells that nodes of a service are refused.
 fn refused(service: &RunningService, spoken: &impl Fn(Time) -> String) -> Option<String> {
-    let since = spoken(service.refused_since?);
-    Some(format!("{}: its nodes are refused since {since}, for their token has ended\n", service.repository))
+    Some(format!("{}: {}\n", service.repository, refused_since(spoken(service.refused_since?))))
 }
 
 /// What somebody tries to pull and cannot.

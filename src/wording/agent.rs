@@ -7,7 +7,7 @@ mod deploy;
 
 use super::beside::{compared_beside, running_beside};
 use super::search::is_certain;
-use super::seen::{age, as_last_seen};
+use super::seen::{age, as_last_seen, refused};
 use super::views::{compared_as_last_seen, side_names};
 use crate::model::oci::Repository;
 use crate::model::quotes::quoted;
@@ -72,7 +72,7 @@ pub fn running(running: &Running) -> String {
     }
     let services = lines(&running.services, |one| {
         let ran = Image { digest: one.digest, version: one.version.clone(), release_id: None };
-        let refused = one.refused_since.map(|at| format!("; its nodes are refused since {at}"));
+        let refused = one.refused_since.map(|at| format!("; {}", refused(at)));
         let refused = refused.unwrap_or_default();
         format!(
             "{} {} since {} ({}, {}; last seen {}, at {}{refused})",

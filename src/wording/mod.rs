@@ -18,7 +18,7 @@ pub use asked::{
 };
 pub use beside::{beside_as, beside_label, compared_beside, running_beside};
 pub use search::{registered_later, searched, verified};
-pub use seen::{age, as_last_seen, deploy_seen};
+pub use seen::{age, as_last_seen, deploy_seen, refused};
 pub use views::{
     changes, compared_as_last_seen, comparison, history, lacks, missing, release, release_there, rollbacks,
     running, side_names, unordered,

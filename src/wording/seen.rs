@@ -40,6 +40,11 @@ pub fn as_last_seen<'a>(services: impl IntoIterator<Item = (String, &'a Seen)>) 
     sentences.collect::<Vec<_>>().join(" ")
 }
 
+/// Nodes of a service that are refused, since a time as the surface writes times.
+pub fn refused(since: impl std::fmt::Display) -> String {
+    format!("its nodes are refused since {since}: their token has ended")
+}
+
 /// The support of a deploy by pulls: its age, or the image that was seen after it. Empty before it was seen.
 pub fn deploy_seen(deploy: &Deploy) -> String {
     if let Some(other) = &deploy.seen_after {

@@ -2,7 +2,7 @@
 
 use super::beside::{compared_beside, running_beside};
 use super::listed::listed;
-use super::seen::{age, as_last_seen};
+use super::seen::{age, as_last_seen, refused};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{
@@ -33,7 +33,7 @@ pub fn running(running: &Running, repository: Option<&str>) -> String {
         let version = service.version.clone().unwrap_or_else(|| service.digest.short());
         let seen =
             if services.len() > 1 { format!(", last seen {}", age(&service.seen)) } else { String::new() };
-        let refused = service.refused_since.map(|at| format!(" (its nodes are refused since {at})"));
+        let refused = service.refused_since.map(|at| format!(" ({})", refused(at)));
         let refused = refused.unwrap_or_default();
         format!("{} {version} since {}{seen}{refused}", service.repository, day(service.since))
     });

@@ -36,7 +36,8 @@ struct EarlierRuns {
 }
 
 impl History {
-    /// Adds a deployment that is over; beyond the bound the oldest goes. `identity` gives each its identity.
+    /// Adds a deployment that is over, where it belongs by its end: what was taken back may have ended before others that
+    /// are known. Beyond the bound the oldest goes. `identity` gives each its identity.
     pub(super) fn add(&mut self, past: PastRollout, identity: impl Fn(&PastRollout) -> u64) {
         let (digest, opened_at) = (past.rollout.digest, past.rollout.opened_at);
         if past.outcome == Outcome::Replaced {
@@ -45,7 +46,8 @@ impl History {
         }
         Arc::make_mut(&mut self.openings).insert(identity(&past), opened_at);
         let all = Arc::make_mut(&mut self.past);
-        all.push_back(Arc::new(past));
+        let place = all.iter().rposition(|other| other.ended_at <= past.ended_at).map_or(0, |last| last + 1);
+        all.insert(place, Arc::new(past));
         if all.len() > PAST_MAX
             && let Some(oldest) = all.pop_front()
         {
@@ -103,5 +105,28 @@ impl History {
     /// Tells whether nothing is over yet.
     pub(super) fn is_empty(&self) -> bool {
         self.past.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::deployments::current::Current;
+    use crate::model::deployments::rollout::Rollout;
+    use crate::model::time::Span;
+
+    /// A rule may take a stint back that ended before a candidate that was given up since.
+    #[test]
+    fn what_is_added_late_stands_where_it_ended() {
+        let past = |end: i64| {
+            let rollout = Rollout::new(Digest::of(&end.to_be_bytes()), Time::from_ms(0));
+            Current::first(rollout).into_past(Time::from_ms(end), Span::default())
+        };
+        let mut history = History::default();
+        for end in [10, 40, 30, 40, 20, 5] {
+            history.add(past(end), |past| past.rollout.identity("app"));
+        }
+        let ends: Vec<i64> = history.iter().map(|past| past.ended_at.ms()).collect();
+        assert_eq!(ends, [5, 10, 20, 30, 40, 40]);
     }
 }

@@ -6,6 +6,7 @@ use proptest::sample::Index;
 
 use super::story::{self, answer, at, folded, node, pull, request};
 use crate::model::deployments::State;
+use crate::model::deployments::rollouts::Rollouts;
 use crate::model::deployments::service::Service;
 use crate::model::event::{Method, Object, Observation, TokenKind};
 use crate::model::oci::{Digest, Reference};
@@ -257,6 +258,10 @@ proptest! {
         observations.sort_by_key(|observation| observation.at);
         let state = folded(&observations);
         let env = story::environment();
+        for (name, service) in state.environment(&env).into_iter().flat_map(|it| it.services()) {
+            let is_in_order = |line: &Rollouts| line.past().map(|past| past.ended_at).is_sorted();
+            prop_assert!(service.lines().all(is_in_order), "{name:?}");
+        }
         let whole = questions::timeline(&state, &env, end, usize::MAX, None);
         prop_assert_eq!(&whole.next, &None);
         let mut pages = Vec::new();
