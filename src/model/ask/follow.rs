@@ -63,11 +63,11 @@ pub fn follow(before: &Asked, text: &str, world: &World<'_>) -> Asked {
         return own;
     }
     let mut asked = match said.turn(&own) {
-        Turn::Instead => said.instead(own),
+        Turn::Instead => said.instead(own, true),
         Turn::When => said.when(own),
         Turn::Earlier => said.earlier(own, world),
-        Turn::Who => Asked { intent: Intent::History, focus: Some(Focus::Who), ..said.instead(own) },
-        Turn::Everywhere => Asked { environment: None, environments: Vec::new(), ..said.instead(own) },
+        Turn::Who => Asked { intent: Intent::History, focus: Some(Focus::Who), ..said.instead(own, false) },
+        Turn::Everywhere => Asked { environment: None, environments: Vec::new(), ..said.instead(own, false) },
         Turn::Whole => said.whole(own),
     };
     if said.reading.moment.is_some() {
@@ -130,13 +130,14 @@ impl Said<'_> {
         self.reading.words.iter().any(|word| !word.taken && is_of(&word.text, list))
     }
 
-    /// The question before with what `own` names in place of what it named.
-    fn instead(&self, own: Asked) -> Asked {
+    /// The question before with what `own` names in place of what it named; and with what it describes, if it `can_describe`.
+    fn instead(&self, own: Asked, can_describe: bool) -> Asked {
         let before = self.before;
         let mut asked = Asked { is_declined: false, ..before.clone() };
         let was_asked = before.ask_back.as_ref().map(|back| back.what);
-        let described = super::frame::description(&self.reading.words)
-            .filter(|_| !self.rest().0.iter().all(|word| is_of(word, FILLER) || is_of(word, SHIPPED)));
+        let described = super::frame::description(&self.reading.words).filter(|_| {
+            can_describe && !self.rest().0.iter().all(|word| is_of(word, FILLER) || is_of(word, SHIPPED))
+        });
         if let Some(environment) = &own.environment {
             match (before.intent, before.environments.first()) {
                 (Intent::Compare, Some(first)) => {
@@ -179,7 +180,7 @@ impl Said<'_> {
     }
 
     fn when(&self, own: Asked) -> Asked {
-        let mut asked = self.instead(own);
+        let mut asked = self.instead(own, false);
         asked.intent = match asked.intent {
             Intent::Running | Intent::Missing | Intent::Changes | Intent::Compare => Intent::History,
             other => other,
@@ -192,7 +193,7 @@ impl Said<'_> {
     }
 
     fn earlier(&self, own: Asked, world: &World<'_>) -> Asked {
-        let mut asked = self.instead(own);
+        let mut asked = self.instead(own, false);
         if let Some(Range { from, to }) = asked.range {
             asked.range = Some(Range { from: from - to.since(from), to: from });
             return asked;
@@ -218,6 +219,13 @@ impl Said<'_> {
         asked
     }
 
+    /// `which release is it in`
+    fn asks_for_a_release(&self) -> bool {
+        let rest = self.rest().0;
+        let is_which = |two: &[&str]| is_of(two[0], "which what") && is_of(two[1], "release version");
+        rest.windows(2).any(is_which)
+    }
+
     /// A question of its own, with what it points at.
     fn whole(&self, mut asked: Asked) -> Asked {
         let before = self.before;
@@ -231,6 +239,9 @@ impl Said<'_> {
             && matches!(asked.intent, Intent::Running | Intent::Unknown)
         {
             asked.intent = Intent::Verify;
+        }
+        if points && before.has_change() && self.asks_for_a_release() {
+            asked.intent = Intent::Search;
         }
         let place = before.environment.clone().or_else(|| before.environments.first().cloned());
         let stays = matches!(

@@ -23,6 +23,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use intent::About;
 use names::Found;
 use reading::Reading;
 use words::Word;
@@ -31,13 +32,17 @@ pub use follow::follow;
 pub use question::{AskBack, Asked, CAN_ANSWER, Focus, Intent, Meant, Open, Range};
 pub use world::{Environment, Repository, Token, World};
 
+/// Environments that a question about one change is answered for, where it names none.
+const ALL_MAX: usize = 8;
+
 /// Understands a question.
 pub fn parse(question: &str, world: &World<'_>) -> Asked {
     Reading::of(question, world).asked(world)
 }
 
 impl Asked {
-    fn of(intent: Intent, words: &[Word], found: &Found) -> Self {
+    fn of(about: About, words: &[Word], found: &Found) -> Self {
+        let About { intent, focus, kind } = about;
         let named = &found.environments;
         let (environment, from, environments) = match (intent, &named[..]) {
             (Intent::CreateEnvironment, _) => (frame::new_environment(words), None, Vec::new()),
@@ -47,6 +52,10 @@ impl Asked {
                 let from = named.iter().find(|name| Some(*name) != to.as_ref()).cloned();
                 (to, from, Vec::new())
             }
+            (
+                Intent::Verify | Intent::Missing | Intent::Changes | Intent::History | Intent::Rollbacks,
+                [_, _, ..],
+            ) => (None, None, named.clone()),
             (_, [.., last]) => (Some(last.clone()), None, Vec::new()),
             (_, []) => (found.token.as_ref().map(|token| token.environment.clone()), None, Vec::new()),
         };
@@ -63,7 +72,8 @@ impl Asked {
             range: None,
             at: None,
             ask_back: None,
-            focus: None,
+            focus,
+            kind,
             meant: None,
             is_declined: false,
         }
@@ -106,13 +116,17 @@ impl Asked {
         if let Some((said, choices)) = &found.unclear_environment
             && self.environment.is_none()
             && self.environments.len() < 2
+            // A search needs none.
+            && self.intent != Intent::Search
         {
             let choices = if choices.is_empty() { environments() } else { choices.clone() };
             return ask(Open::Environment, Some(said), choices);
         }
+        let is_for_all = self.intent == Intent::Verify && world.environments.len() <= ALL_MAX;
         let needs_two = self.intent == Intent::Compare && self.environments.len() < 2;
         let needs_one = matches!(self.intent, Intent::Verify | Intent::Deploy | Intent::GenerateToken);
-        if needs_two || (needs_one && self.environment.is_none()) {
+        let names_one = self.environment.is_some() || !self.environments.is_empty();
+        if needs_two || (needs_one && !is_for_all && !names_one) {
             let others: Vec<String> = environments();
             return ask(
                 Open::Environment,

@@ -1,5 +1,6 @@
 //! A question as far as it was understood.
 
+use crate::model::releases::ChangeKind;
 use crate::model::time::Time;
 
 /// What a question asks for.
@@ -60,6 +61,8 @@ pub struct Asked {
     pub ask_back: Option<AskBack>,
     /// What it wants of all that its intent could tell.
     pub focus: Option<Focus>,
+    /// The kind of the changes that it is about, where it is about one.
+    pub kind: Option<ChangeKind>,
     /// The release that the answer found it to mean: for the questions that follow.
     pub meant: Option<Meant>,
     /// It is no question to answer: it would destroy something, or asks for a secret.

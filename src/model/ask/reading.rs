@@ -1,8 +1,8 @@
 //! A question, read once: its words, with the names and the time taken out of them.
 
-use super::intent;
+use super::intent::{self, About};
 use super::names::{self, Found};
-use super::question::{Asked, Intent};
+use super::question::Asked;
 use super::times::{self, Moment};
 use super::words::{self, Word};
 use super::world::World;
@@ -27,13 +27,13 @@ impl Reading {
         Self { words, found, moment }
     }
 
-    pub(super) fn intent(&self) -> Intent {
+    fn about(&self) -> About {
         intent::of(&self.words, &self.found, self.moment.is_some())
     }
 
     /// What it asks for on its own.
     pub(super) fn asked(&self, world: &World<'_>) -> Asked {
-        let mut asked = Asked::of(self.intent(), &self.words, &self.found);
+        let mut asked = Asked::of(self.about(), &self.words, &self.found);
         asked.set_time(self.moment, world);
         asked.ask_back = asked.open(&self.found, world);
         asked.is_declined = intent::is_declined(&self.words, &self.found);
