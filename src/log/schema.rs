@@ -241,6 +241,7 @@ stored! {
         PullSecret { namespace: String, flaw: SecretFlaw },
         PullPolicy { containers: Vec<SilentContainer> },
         WorkloadGuessed,
+        RolledBack { at: Time, from: String, to: String, fixes: u64, titles: Vec<String> },
     }
 
     enum planned::SecretFlaw { Absent, OtherKind, OtherHost, NotAccepted }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::EnvironmentName;
 use super::oci::{Digest, Repository};
+use super::time::Time;
 
 /// Most workloads that one deploy goes to: what is more is hardly one service.
 pub const TARGETS_MAX: usize = 50;
@@ -212,6 +213,19 @@ pub enum Caution {
     },
     /// Nobody named the workload: its name is a guess.
     WorkloadGuessed,
+    /// The environment had the release and was rolled back from it, the latest time so.
+    RolledBack {
+        /// The rollback's first evidence.
+        at: Time,
+        /// The version that it left.
+        from: String,
+        /// The version that it went back to.
+        to: String,
+        /// Number of the fixes that it took away.
+        fixes: u64,
+        /// The titles of the first of them, as their source has them; at most 3.
+        titles: Vec<String>,
+    },
 }
 
 /// Reasons for which a cluster's pull secret is of no use.

@@ -10,10 +10,12 @@
 //! and answers [`Asked`] with the same queries as everybody.
 #![doc = include_str!("README.md")]
 
+mod follow;
 mod frame;
 mod intent;
 mod names;
 mod question;
+mod reading;
 mod times;
 mod words;
 mod world;
@@ -21,31 +23,26 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use intent::About;
 use names::Found;
+use reading::Reading;
 use words::Word;
 
-pub use question::{AskBack, Asked, CAN_ANSWER, Intent, Open, Range};
+pub use follow::follow;
+pub use question::{AskBack, Asked, CAN_ANSWER, Focus, Intent, Meant, Open, Range};
 pub use world::{Environment, Repository, Token, World};
 
-/// Bytes of a question that are read.
-const QUESTION_BYTES_MAX: usize = 1_024;
+/// Environments that a question about one change is answered for, where it names none.
+const ALL_MAX: usize = 8;
 
 /// Understands a question.
 pub fn parse(question: &str, world: &World<'_>) -> Asked {
-    let cut = (0..=question.len().min(QUESTION_BYTES_MAX)).rev().find(|&at| question.is_char_boundary(at));
-    let mut words = words::words(&question[..cut.unwrap_or(0)]);
-    let moment = times::take(&mut words, world);
-    let found = names::take(&mut words, world);
-    let intent = intent::of(&words, &found, moment.is_some());
-    let mut asked = Asked::of(intent, &words, &found);
-    asked.set_time(moment, world);
-    asked.ask_back = asked.open(&found, world);
-    asked.is_declined = intent::is_declined(&words, &found);
-    asked
+    Reading::of(question, world).asked(world)
 }
 
 impl Asked {
-    fn of(intent: Intent, words: &[Word], found: &Found) -> Self {
+    fn of(about: About, words: &[Word], found: &Found) -> Self {
+        let About { intent, focus, kind } = about;
         let named = &found.environments;
         let (environment, from, environments) = match (intent, &named[..]) {
             (Intent::CreateEnvironment, _) => (frame::new_environment(words), None, Vec::new()),
@@ -55,6 +52,10 @@ impl Asked {
                 let from = named.iter().find(|name| Some(*name) != to.as_ref()).cloned();
                 (to, from, Vec::new())
             }
+            (
+                Intent::Verify | Intent::Missing | Intent::Changes | Intent::History | Intent::Rollbacks,
+                [_, _, ..],
+            ) => (None, None, named.clone()),
             (_, [.., last]) => (Some(last.clone()), None, Vec::new()),
             (_, []) => (found.token.as_ref().map(|token| token.environment.clone()), None, Vec::new()),
         };
@@ -71,6 +72,9 @@ impl Asked {
             range: None,
             at: None,
             ask_back: None,
+            focus,
+            kind,
+            meant: None,
             is_declined: false,
         }
     }
@@ -112,13 +116,17 @@ impl Asked {
         if let Some((said, choices)) = &found.unclear_environment
             && self.environment.is_none()
             && self.environments.len() < 2
+            // A search needs none.
+            && self.intent != Intent::Search
         {
             let choices = if choices.is_empty() { environments() } else { choices.clone() };
             return ask(Open::Environment, Some(said), choices);
         }
+        let is_for_all = self.intent == Intent::Verify && world.environments.len() <= ALL_MAX;
         let needs_two = self.intent == Intent::Compare && self.environments.len() < 2;
         let needs_one = matches!(self.intent, Intent::Verify | Intent::Deploy | Intent::GenerateToken);
-        if needs_two || (needs_one && self.environment.is_none()) {
+        let names_one = self.environment.is_some() || !self.environments.is_empty();
+        if needs_two || (needs_one && !is_for_all && !names_one) {
             let others: Vec<String> = environments();
             return ask(
                 Open::Environment,

@@ -277,12 +277,16 @@ fn day(texts: &[&str], now: DateTime) -> Option<(Date, usize)> {
         return Some((day, 1));
     }
     // `May 13`, `13 May`, `13th of May`, each with or without a year.
+    let is_ordinal = |text: &str| text.ends_with(['t', 'd', 'h']);
     let (month, of_month, length) = if let (Some(month), Some(day)) = (month(word(0)), ordinal(word(1))) {
         (month, day, 2)
     } else if let (Some(day), Some(month)) = (ordinal(word(0)), month(word(1))) {
         (month, day, 2)
     } else if let (Some(day), "of", Some(month)) = (ordinal(word(0)), word(1), month(word(2))) {
         (month, day, 3)
+    } else if let ("the", Some(day)) = (word(0), ordinal(word(1)).filter(|_| is_ordinal(word(1)))) {
+        let first = if day > today.day() { today.first_of_month().yesterday().ok()? } else { today };
+        (first.month(), day, 2)
     } else {
         return None;
     };

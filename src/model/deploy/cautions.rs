@@ -50,6 +50,13 @@ fn of_the_pulls(sight: &Sight<'_>) -> Vec<Caution> {
         when(is_unchanged, Caution::AlreadyRunning),
         when(found.is_live && !is_unchanged, Caution::AlreadyLive),
         when(runs.is_some_and(is_moving), Caution::RollingOut),
+        passage.rolled_back.as_ref().map(|it| Caution::RolledBack {
+            at: it.at,
+            from: it.from.clone(),
+            to: it.to.clone(),
+            fixes: it.fixes.fixes,
+            titles: it.fixes.titles.clone(),
+        }),
         failing.map(|attempt| Caution::Failing { status: attempt.status }),
         when(!is_asked && !sight.can_pull, Caution::NoLiveToken),
         when(found.release.digest().is_none(), Caution::DigestUnknown),

@@ -8,7 +8,8 @@ use crate::model::oci::Digest;
 use crate::model::planned::{DeployKind, Releases};
 use crate::model::questions::history;
 use crate::model::releases::{Change, ChangeKind, Named, Number, Relation, Release};
-use crate::wire::RunningService;
+use crate::model::time::Time;
+use crate::wire::{Image, Kind, Phase, RunningService, ServiceChange};
 
 /// Versions that a plan names at most on each side.
 const VERSIONS_MAX: usize = 200;
@@ -24,6 +25,17 @@ pub(super) struct Passage {
     pub(super) lost: Vec<Release>,
     /// The image was in the environment before: nodes may hold it.
     pub(super) was_there: bool,
+    /// The rollback that took the release from the environment, where nothing brought it back since.
+    pub(super) rolled_back: Option<RolledBack>,
+}
+
+/// A rollback that took a release from an environment.
+pub(super) struct RolledBack {
+    pub(super) at: Time,
+    pub(super) from: String,
+    pub(super) to: String,
+    /// The fixes that it took away.
+    pub(super) fixes: Releases,
 }
 
 impl Passage {
@@ -34,8 +46,23 @@ impl Passage {
         release: &Release,
         runs: Option<&RunningService>,
     ) -> Self {
-        let was_there = was_there(world, env, release);
-        let only = |kind, gained: Vec<Release>| Self { kind, gained, lost: Vec::new(), was_there };
+        let ran = history(world.state, env, &release.repository, world.now, HISTORY_MAX);
+        let ran = ran.map(|history| history.changes).unwrap_or_default();
+        let was_there = ran.iter().any(|change| is_of(release, &change.to));
+        let (kind, gained, lost) = Self::way(world, release, runs, was_there);
+        let rolled_back =
+            if kind == DeployKind::Unchanged { None } else { rolled_back(world, release, &ran) };
+        Self { kind, gained, lost, was_there, rolled_back }
+    }
+
+    /// The kind of the way to `release`, and the releases that come and that go.
+    fn way(
+        world: &World<'_>,
+        release: &Release,
+        runs: Option<&RunningService>,
+        was_there: bool,
+    ) -> (DeployKind, Vec<Release>, Vec<Release>) {
+        let only = |kind, gained: Vec<Release>| (kind, gained, Vec::new());
         let Some(runs) = runs else { return only(DeployKind::Initial, vec![release.clone()]) };
         if release.digest() == Some(runs.digest) {
             return only(DeployKind::Unchanged, Vec::new());
@@ -56,7 +83,7 @@ impl Passage {
             }
             Relation::Earlier => {
                 let lost = or(owned(catalogue.between(repository, to, from)), running());
-                Self { kind: DeployKind::Rollback, gained: Vec::new(), lost, was_there }
+                (DeployKind::Rollback, Vec::new(), lost)
             }
             Relation::Same => only(DeployKind::Rebuild, Vec::new()),
             Relation::Incomparable => {
@@ -66,24 +93,40 @@ impl Passage {
                     line.and_then(|line| line.contains(image, &[&other.version])) == Some(true)
                 };
                 let (lost, gained) = apart.into_iter().partition(|other| has(from, other));
-                Self { kind: DeployKind::Changed, gained, lost, was_there }
+                (DeployKind::Changed, gained, lost)
             }
             // First-seen order is all there is, as for deployments that happened.
-            Relation::Unknown if was_there => {
-                Self { kind: DeployKind::Rollback, gained: Vec::new(), lost: running(), was_there }
-            }
+            Relation::Unknown if was_there => (DeployKind::Rollback, Vec::new(), running()),
             Relation::Unknown => only(DeployKind::Changed, vec![release.clone()]),
         }
     }
 }
 
-/// Tells whether the environment ran the release's image before.
-fn was_there(world: &World<'_>, env: &EnvironmentName, release: &Release) -> bool {
-    let ran = history(world.state, env, &release.repository, world.now, HISTORY_MAX);
-    ran.iter().flat_map(|history| &history.changes).any(|change| {
-        release
-            .digest()
-            .map_or(change.to.version.as_ref() == Some(&release.version), |it| it == change.to.digest)
+/// Whether an image is one of the release.
+fn is_of(release: &Release, image: &Image) -> bool {
+    release.digest().map_or(image.version.as_ref() == Some(&release.version), |it| it == image.digest)
+}
+
+/// The latest rollback that took `release` away, unless a later change brought it back. `ran`: the latest change first.
+fn rolled_back(world: &World<'_>, release: &Release, ran: &[ServiceChange]) -> Option<RolledBack> {
+    let counts = |change: &&ServiceChange| change.state != Phase::Aborted;
+    let brought_it = |change: &&ServiceChange| {
+        is_of(release, &change.to) || change.releases.iter().any(|brought| brought.id == release.id)
+    };
+    let mut since_then = ran.iter().filter(counts).take_while(|change| !brought_it(change));
+    let took_it = |change: &&ServiceChange| {
+        change.kind == Kind::Rollback
+            && (change.from.iter().any(|from| is_of(release, from))
+                || change.reverted.iter().any(|reverted| reverted.id == release.id))
+    };
+    let change = since_then.find(took_it)?;
+    let line = world.state.catalogue().line(&release.repository);
+    let reverted = change.reverted.iter().filter_map(|it| line?.with_version(&it.version));
+    Some(RolledBack {
+        at: change.started_at,
+        from: change.from.as_ref().map_or_else(|| release.version.clone(), Image::label),
+        to: change.to.label(),
+        fixes: recorded(&owned(reverted.collect())),
     })
 }
 

@@ -213,6 +213,33 @@ fn a_plan_says_what_comes_and_a_rollback_what_is_lost() {
 }
 
 #[test]
+fn a_plan_says_that_its_release_was_rolled_back_here() {
+    let mut story = Story::new();
+    let rolled_back = |story: &Story, version: &str| {
+        let mut warnings = texts::warnings(&story.planned(version)).into_iter();
+        warnings.find(|warning| warning.kind == DeployWarningKind::RolledBack).map(|warning| warning.text)
+    };
+    story.rolls_out("v1.0.0");
+    story.rolls_out("v1.2.0");
+    assert_eq!(rolled_back(&story, "v1.0.0"), None, "what was left behind is not what was taken back");
+    story.rolls_out("v1.0.0");
+    // The release that ran, and one on the way to it.
+    for version in ["v1.2.0", "v1.1.0"] {
+        let said = rolled_back(&story, version).unwrap();
+        let at = story.now - Span::from_mins(30) - Span::from_secs(10);
+        let start =
+            format!("staging was rolled back from v1.2.0 to v1.0.0 at {at}, which took away 2 fixes: ");
+        assert!(said.starts_with(&start) && said.contains("rate limit password guesses"), "{said}");
+    }
+    // It came again, and went on.
+    story.rolls_out("v1.2.0");
+    assert_eq!((rolled_back(&story, "v1.2.0"), rolled_back(&story, "v1.1.0")), (None, None));
+    story.release("shop/payment", "v1.3.0", &["feat: dark mode at noon"]);
+    story.rolls_out("v1.3.0");
+    assert_eq!(rolled_back(&story, "v1.2.0"), None);
+}
+
+#[test]
 fn an_image_to_which_no_path_leads_is_named_by_its_registry() {
     let mut story = Story::new();
     let ghcr = Registry::new("ghcr", false, &"ghcr.io".parse().unwrap(), 443, &[]);

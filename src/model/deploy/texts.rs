@@ -52,10 +52,20 @@ fn weighed(releases: &Releases) -> String {
         counted(releases.count, "release", "releases"),
         counted(releases.fixes, "fix", "fixes")
     );
-    let titles: Vec<String> = releases.titles.iter().map(|title| quoted(title)).collect();
+    format!("{counts}{}", first_of(releases.fixes, &releases.titles))
+}
+
+/// "2 fixes: “a”, “b”"
+fn fixes_of(count: u64, titles: &[String]) -> String {
+    counted(count, "fix", "fixes") + &first_of(count, titles)
+}
+
+/// The titles of the first of so many fixes.
+fn first_of(count: u64, titles: &[String]) -> String {
+    let more = if count > titles.len() as u64 { " and more" } else { "" };
+    let titles: Vec<String> = titles.iter().map(|title| quoted(title)).collect();
     let named = if titles.is_empty() { String::new() } else { format!(": {}", titles.join(", ")) };
-    let more = if releases.fixes > titles.len() as u64 { " and more" } else { "" };
-    format!("{counts}{named}{more}")
+    format!("{named}{more}")
 }
 
 fn counted(count: u64, one: &str, several: &str) -> String {
@@ -83,6 +93,7 @@ fn kind(caution: &Caution) -> DeployWarningKind {
         Caution::NoWorkload { .. } => DeployWarningKind::NoWorkload,
         Caution::PullSecret { .. } => DeployWarningKind::PullSecret,
         Caution::WorkloadGuessed => DeployWarningKind::WorkloadGuessed,
+        Caution::RolledBack { .. } => DeployWarningKind::RolledBack,
     }
 }
 
@@ -114,6 +125,10 @@ fn warning(planned: &Planned, caution: &Caution) -> String {
         Caution::NoWorkload { namespace } => no_workload(repository, namespace),
         Caution::PullSecret { namespace, flaw } => pull_secret(env, namespace, *flaw),
         Caution::WorkloadGuessed => guessed(&planned.workloads),
+        Caution::RolledBack { at, from, to, fixes, titles } => {
+            let took = if *fixes == 0 { "no fix that is known".to_owned() } else { fixes_of(*fixes, titles) };
+            format!("{env} was rolled back from {from} to {to} at {at}, which took away {took}")
+        }
     }
 }
 

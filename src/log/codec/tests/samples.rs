@@ -67,6 +67,15 @@ pub(super) fn samples() -> Vec<Named> {
     of_tokens(&mut act);
     of_deploys(&mut act);
     act("release-added", Action::ReleaseAdded(Box::new(registration())));
+    let rolled_back = Caution::RolledBack {
+        at: AT,
+        from: "v1.2.0".into(),
+        to: "v1.1.0".into(),
+        fixes: 1,
+        titles: vec!["fix: a".into()],
+    };
+    let again = Planned { cautions: vec![rolled_back], ..planned() };
+    act("deploy-planned-again", Action::DeployPlanned(Box::new(again)));
     samples
 }
 

@@ -129,6 +129,18 @@ fn every_caution_is_a_warning_with_what_to_do() {
             &of_secret("holds a token that is not accepted as this environment's cluster"),
         ),
         (
+            Caution::RolledBack {
+                at: "2026-05-13T11:15:00Z".parse().unwrap(),
+                from: "v1.2.0".into(),
+                to: "v1.1.0".into(),
+                fixes: 2,
+                titles: vec!["fix: login".into()],
+            },
+            DeployWarningKind::RolledBack,
+            "staging was rolled back from v1.2.0 to v1.1.0 at 2026-05-13T11:15:00.000Z, which took away 2 fixes: \
+             “fix: login” and more",
+        ),
+        (
             Caution::WorkloadGuessed,
             DeployWarningKind::WorkloadGuessed,
             "nobody named the workload: the commands mean deployment/pay and a container of the image's name; say which \

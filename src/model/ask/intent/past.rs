@@ -1,0 +1,109 @@
+//! Questions about what was: deployments, rollbacks, changes, and the releases that have them.
+
+use super::cues::Cues;
+
+impl Cues<'_> {
+    pub(super) fn is_about_rollbacks(&self) -> bool {
+        let noun = self.says("rollback rollbacks reverted reverts revert undone unrolled rolledback");
+        let verb = self.phrases(&[
+            "rolled back",
+            "roll back",
+            "rolled-back",
+            "roll backs",
+            "taken back",
+            "backed out",
+        ]);
+        let about_a_change = self.is_yes_or_no()
+            && (self.has_number() || (self.says("fix feature change patch") && !self.says("any")));
+        (noun || verb) && !about_a_change
+    }
+
+    pub(super) fn looks_for_a_release(&self) -> bool {
+        let which = self.phrases(&[
+            "which release",
+            "what release",
+            "which version",
+            "what version",
+            "which releases",
+            "which versions",
+            "in which",
+            "in what release",
+            "in what version",
+        ]);
+        let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed come came");
+        let where_it_runs = self.begins("where")
+            && self.found.repository.is_some()
+            && !self.describes()
+            && !self.has_number();
+        let seeks = !where_it_runs
+            && (self.begins("find search look lookup where") && !self.says("run runs running"))
+            || (self.begins("show give tell list get")
+                && self.says("release version")
+                && of_a_change
+                && self.describes())
+            || (self.begins("who") && of_a_change)
+            || self.phrases(&[
+                "search for",
+                "look for",
+                "looking for",
+                "release notes",
+                "changelog",
+                "what changed in v",
+            ]);
+        let in_release = self.found.version.is_some()
+            && self.found.environments.is_empty()
+            && !self.is_yes_or_no()
+            && !self.says("running runs run");
+        let where_is =
+            self.begins("where") && (self.has_number() || self.describes()) && !self.says("running runs run");
+        let nowhere = self.found.environments.is_empty();
+        (which && of_a_change && self.describes())
+            || (in_release && !self.begins("when"))
+            || where_is
+            || (seeks && nowhere)
+    }
+
+    pub(super) fn asks_when(&self) -> bool {
+        let history = self.says("history timeline deployments rollouts")
+            || self.says("past previous recent earlier") && self.says("deploys releases")
+            || self.phrases(&["have run", "has run", "ever run", "ever ran"]);
+        let when = self.begins("when")
+            || self.phrases(&[
+                "how often",
+                "how long ago",
+                "last deployed",
+                "last deployment",
+                "last deploy",
+                "last updated",
+                "last time",
+                "last release",
+                "how many times",
+                "since when",
+                "how long has",
+                "recent deployments",
+                "latest deployment",
+            ]);
+        // `when did the VAT fix reach production` is about the fix.
+        let about_a_change = self.found.repository.is_none() && self.describes() && !history;
+        (history && !self.describes_a_fix()) || (when && !about_a_change)
+    }
+
+    pub(super) fn describes_a_fix(&self) -> bool {
+        self.is_yes_or_no() && self.says("fix patch") || self.has_number()
+    }
+
+    /// `did anything change in staging today`
+    pub(super) fn begins_with_what_changed(&self) -> bool {
+        self.says("anything something everything")
+            && self.says("change changed new happen happened deployed shipped land landed")
+    }
+
+    pub(super) fn asks_what_changed(&self) -> bool {
+        let changed = self.says("changed changes change new features fixes ship shipped landed went released happened happen news came deployed deploy rolled updated arrived delivered improvements bugfixes added summary summarize summarise recap digest")
+            || self.phrases(&["go out", "went out", "go live", "went live", "got deployed", "been up"]);
+        let released = self.has_time && self.says("release releases");
+        let by_time = self.has_time && (self.has_place() || !self.says_more());
+        let runs = self.says("running runs run ran");
+        (changed || released || by_time) && !runs && !self.is_a_state() && !self.only_a_place()
+    }
+}

@@ -1,0 +1,143 @@
+//! Environments in a question: by their names, usual short forms, descriptions and parts.
+
+use super::{Found, NAME_WORDS_MAX, is_digits, joined, mark, plain, runs};
+use crate::model::ask::frame::is_frame;
+use crate::model::ask::words::{Word, is_slip};
+use crate::model::ask::world::World;
+
+/// Short forms that people use for an environment, the one that is written out first.
+const SHORT_FORMS: [&[&str]; 10] = [
+    &["production", "prod", "prd", "live", "prods"],
+    &["staging", "stage", "stg", "stag", "preprod", "pre-prod", "preproduction"],
+    &["development", "dev", "devel", "develop"],
+    &["qa", "quality", "testers", "testing"],
+    &["test", "testing", "tst", "tests"],
+    &["uat", "acceptance", "acc"],
+    &["integration", "int"],
+    &["sandbox", "sbx"],
+    &["preview", "review"],
+    &["demo", "demos"],
+];
+/// Words of an environment's name that name it only behind `in`, `to` and the like: they are English, too.
+const ENGLISH: [&str; 8] = ["live", "test", "tests", "testing", "review", "stage", "preview", "quality"];
+/// What stands before the name of an environment.
+const BEFORE: &str = "in on to from for at of into onto against within across inside";
+
+/// Takes the environments that are named.
+pub(super) fn take(words: &mut [Word], world: &World<'_>, found: &mut Found) {
+    let mut taken: Vec<(usize, String)> = Vec::new();
+    for run in runs(words, NAME_WORDS_MAX) {
+        // `prod vs us east` are two, however near they are to the name of one.
+        let joins =
+            |word: &Word| ["vs", "versus", "and", "or", "to", "with", "than"].contains(&word.text.as_str());
+        if words[run.clone()].iter().any(|word| word.taken)
+            || (run.len() > 1 && words[run.clone()].iter().any(joins))
+        {
+            continue;
+        }
+        let placed = run.start.checked_sub(1).is_some_and(|before| is_before(words, before));
+        let said = joined(&words[run.clone()]);
+        let is_subject = run.start.checked_sub(1).is_some_and(|at| words[at].is_any("does did is was has"));
+        match &which_environment(&said, placed, is_subject, world)[..] {
+            [] => {}
+            [name] => {
+                taken.push((run.start, (*name).to_owned()));
+                mark(&mut words[run]);
+            }
+            several => {
+                let choices = several.iter().map(|&name| name.to_owned()).collect();
+                found.unclear_environment = Some((said, choices));
+                mark(&mut words[run]);
+            }
+        }
+    }
+    taken.sort();
+    for (at, name) in taken {
+        let to = |word: &Word| ["to", "into", "onto"].contains(&word.text.as_str());
+        if words[..at].iter().rev().take(2).any(to) {
+            found.destination = Some(name.clone());
+        }
+        if !found.environments.contains(&name) {
+            found.environments.push(name);
+        }
+    }
+}
+
+/// Whether this word, or the one before an article, stands before names of environments.
+pub(super) fn is_before(words: &[Word], at: usize) -> bool {
+    let is_article = ["the", "our", "my", "environment", "env"].contains(&words[at].text.as_str());
+    let at = if is_article { at.checked_sub(1) } else { Some(at) };
+    at.is_some_and(|at| BEFORE.split(' ').any(|before| before == words[at].text))
+}
+
+/// The environments that `said` may mean. `placed`: it stands where an environment does; `is_subject`: where something stands
+/// that does.
+fn which_environment<'a>(said: &str, placed: bool, is_subject: bool, world: &World<'a>) -> Vec<&'a str> {
+    let names = || world.environments.iter().map(|environment| environment.name);
+    let unless_empty = |names: Vec<&'a str>| (!names.is_empty()).then_some(names);
+    let of = |is_meant: &dyn Fn(&str) -> bool| unless_empty(names().filter(|name| is_meant(name)).collect());
+    if said.len() < 2 || (ENGLISH.contains(&said) && !placed) {
+        return Vec::new();
+    }
+    let forms = SHORT_FORMS.iter().filter(|forms| forms.contains(&said));
+    let forms: Vec<&str> = forms.flat_map(|forms| forms.iter().copied()).collect();
+    let is_form = |text: &str| forms.iter().any(|form| plain(form) == text);
+    let parts = |name: &str| name.split(['-', '_', '.']).map(str::to_owned).collect::<Vec<_>>();
+    let described = || {
+        let is_meant = |words: &str| plain(words) == said || (!forms.is_empty() && is_form(&plain(words)));
+        let meant = world.environments.iter().filter(|environment| is_meant(environment.description));
+        unless_empty(meant.map(|environment| environment.name).collect())
+    };
+    let has_word = || {
+        let meant = world.environments.iter().filter(|environment| {
+            environment.description.split(|c: char| !c.is_alphanumeric()).any(|word| plain(word) == said)
+        });
+        unless_empty(meant.map(|environment| environment.name).collect()).filter(|meant| meant.len() == 1)
+    };
+    of(&|name| plain(name) == said)
+        .or_else(|| of(&|name| is_form(&plain(name))))
+        .or_else(|| (!forms.is_empty() || placed).then(described).flatten())
+        .or_else(|| of(&|name| !forms.is_empty() && parts(name).iter().any(|part| is_form(part))))
+        .or_else(|| of(&|name| !is_frame(said) && is_slip(said, &plain(name))))
+        .or_else(|| {
+            of(&|name| SHORT_FORMS.iter().any(|forms| forms.contains(&name) && is_slip(said, forms[0])))
+        })
+        .or_else(|| {
+            let can_be = placed || (is_subject && !is_frame(said));
+            can_be.then(|| of(&|name| parts(name).iter().any(|part| part == said))).flatten()
+        })
+        .or_else(|| if placed && said.len() >= 3 { of(&|name| plain(name).starts_with(said)) } else { None })
+        .or_else(|| {
+            // `eu-west` of `prod-eu-west`
+            if said.len() >= 5 { of(&|name| plain(name).ends_with(said)) } else { None }
+        })
+        .or_else(|| if placed { has_word() } else { None })
+        .unwrap_or_default()
+}
+
+/// What stands at the end where an environment does, and is none that is known: `what runs in the lab`, `in the moon
+/// base`.
+pub(super) fn unknown(words: &[Word]) -> Option<(String, Vec<String>)> {
+    let last = words.iter().rposition(|word| {
+        !word.taken && !word.is_any("yet now already right please today currently environment env")
+    })?;
+    // `up to date` names nothing.
+    let is_name = |word: &Word| {
+        let is_plain =
+            is_frame(&word.text) || ["date", "everywhere", "anywhere"].contains(&word.text.as_str());
+        !word.taken && !is_plain && !word.text.starts_with('#') && !is_digits(&word.text)
+    };
+    let placed = |first: usize| first > 0 && is_before(words, first - 1);
+    // `of` and `for` stand before much else.
+    let is_in = |first: usize| {
+        let before = words[..first].iter().rev().find(|word| word.text != "the");
+        before.is_some_and(|word| ["in", "on", "to"].contains(&word.text.as_str()))
+    };
+    let first = if placed(last) {
+        last
+    } else {
+        last.checked_sub(1).filter(|&first| placed(first) && is_in(first) && is_name(&words[first]))?
+    };
+    let name = words[first..=last].iter().map(|word| word.written.as_str()).collect::<Vec<_>>().join(" ");
+    is_name(&words[last]).then_some((name, Vec::new()))
+}
