@@ -1,26 +1,30 @@
 //! Questions in plain English: understood by `model::ask`, answered by the same queries as everybody's, and never acted
 //! upon. Where the settings name a language model, it is asked what `model::ask` does not understand.
+//!
+//! ```text
+//! question + turns before it → Asked → answer → words, view, page, what to ask next → a turn of the conversation
+//! ```
 
 mod answers;
 mod chat;
-mod conversation;
+mod conversations;
 mod endpoint;
 mod link;
+mod pieces;
+mod rest;
+mod suggest;
+mod turn;
+mod writer;
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, State};
+use axum::extract::FromRef;
 use http::Extensions;
-use http::request::Parts;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
+use tokio::sync::mpsc;
 
-use crate::admin::http::answers::Json;
 use crate::admin::http::caller::Caller;
-use crate::admin::http::described::route;
-use crate::admin::http::fields::{Body, one_line};
+use crate::admin::http::fields::one_line;
 use crate::admin::http::in_process::InProcess;
 use crate::admin::http::problem::Problem;
 use crate::admin::state::{App, Settings};
@@ -30,34 +34,61 @@ use crate::model::act::Role;
 use crate::model::ask::{self, Asked, Intent, World};
 use crate::model::directory::Environment;
 use crate::model::time::Time;
-use crate::wire::{Answered, in_words};
 
 use answers::Reply;
+use conversations::Conversations;
 use endpoint::Endpoint;
+use turn::Signature;
+
+pub(in crate::admin) use conversations::Place;
+pub(super) use rest::api;
+pub(in crate::admin) use turn::Turn;
 
 /// Longest question.
-const QUESTION_CHARS_MAX: usize = 500;
-
-in_words! {
-    Intent => Intent {
-        Running, Verify, Missing, Compare, Changes, History, Rollbacks, Search, Deploy, Tokens, CreateEnvironment,
-        GenerateToken, Unknown,
-    }
-}
-
-/// The route of questions.
-pub(super) fn api() -> OpenApiRouter<Asking> {
-    OpenApiRouter::new().routes(route!(ask))
-}
+pub(in crate::admin) const QUESTION_CHARS_MAX: usize = 500;
+/// Said where a conversation is named that is not known any more.
+const LOST: &str = "That conversation is not known any more: one is remembered for an hour after its last question, \
+    for whoever began it. This begins a new one.";
 
 /// The parts of the state that questions are answered with.
 #[derive(Clone)]
-pub(super) struct Asking {
-    answers: Arc<Answers>,
+pub(in crate::admin) struct Asking {
+    pub(in crate::admin) answers: Arc<Answers>,
+    conversations: Arc<Conversations>,
     /// The model that answers what `model::ask` does not understand, where there is one.
     model: Option<Arc<Endpoint>>,
     /// The API that the model reads.
     api: InProcess,
+}
+
+/// What happens while an answer is made.
+#[derive(Clone, Debug)]
+pub(in crate::admin) enum Step {
+    /// The model looks something up: the name of the tool.
+    LooksUp(&'static str),
+    /// The model says more words.
+    Says(String),
+}
+
+/// Hears the steps of an answer; those that it has no room for are left out.
+pub(in crate::admin) type Steps = mpsc::Sender<Step>;
+
+/// An answer.
+pub(in crate::admin) struct Told {
+    /// The conversation that it is a turn of.
+    pub(in crate::admin) conversation: String,
+    /// The reason why it begins one although another was named.
+    pub(in crate::admin) notice: Option<&'static str>,
+    /// The turns before it.
+    pub(in crate::admin) before: Vec<Arc<Turn>>,
+    /// The turn itself, within the bounds of what is remembered.
+    pub(in crate::admin) turn: Arc<Turn>,
+    /// The answer in words, whole.
+    pub(in crate::admin) text: String,
+    /// The view behind it.
+    data: Value,
+    /// Questions that it leads to.
+    pub(in crate::admin) follow_ups: Vec<String>,
 }
 
 impl Asking {
@@ -68,81 +99,88 @@ impl Asking {
             tracing::error!(reason, "ask.model_url cannot be used; `ask` answers without it");
             None
         });
-        Self { answers: FromRef::from_ref(app), model: model.map(Arc::new), api }
+        let conversations = Arc::default();
+        Self { answers: FromRef::from_ref(app), conversations, model: model.map(Arc::new), api }
     }
-}
 
-/// A question.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Question {
-    /// In plain English, on one line.
-    #[schema(min_length = 1, max_length = 500)]
-    question: String,
-}
-
-/// Answers a question in plain English; nothing is ever done by one.
-#[utoipa::path(post, path = "/ask", tag = "questions", operation_id = "ask")]
-async fn ask(
-    State(asking): State<Asking>,
-    parts: Parts,
-    Body(Question { question }): Body<Question>,
-) -> Result<Json<Answered>, Problem> {
-    let question = one_line("question", question, QUESTION_CHARS_MAX)?;
-    let question = question.trim();
-    if question.is_empty() {
-        return Err(Problem::invalid("question", "must not be empty"));
-    }
-    let now = now();
-    let asked = understood(&asking.answers.now(), question);
-    let is_for_the_model = asked.intent == Intent::Unknown && !asked.is_declined;
-    let (asked, (text, data)) = answers::answer(&asking.answers, asked).await?;
-    let (text, data, written_by) = match &asking.model {
-        Some(model) if is_for_the_model => {
-            written(model, &asking.api, parts.extensions, question, now, (text, data)).await
+    /// Answers a question at a place of a conversation, and remembers it there.
+    pub(in crate::admin) async fn ask(
+        &self,
+        question: &str,
+        place: &Place,
+        caller: Caller,
+        steps: Option<&Steps>,
+    ) -> Result<Told, Problem> {
+        let question = one_line("question", question.trim().to_owned(), QUESTION_CHARS_MAX)?;
+        if question.is_empty() {
+            return Err(Problem::invalid("question", "must not be empty"));
         }
-        _ => (text, data, None),
-    };
-    let answered = Answered {
-        link: link::page(&asked),
-        intent: asked.intent.into(),
-        environment: asked.environment,
-        environments: asked.environments,
-        repository: asked.repository,
-        version: asked.version,
-        at: asked.at,
-        from: asked.range.map(|range| range.from),
-        until: asked.range.map(|range| range.to),
-        text,
-        written_by,
-        data,
-    };
-    Ok(Json(answered))
-}
+        let (now, who) = (now(), caller.actor.who.clone());
+        let recalled = self.conversations.recall(place, &who, now);
+        let asked = understood(&self.answers.now(), &question);
+        let (asked, reply) = answers::answer(&self.answers, asked).await?;
+        let is_for_the_model = asked.intent == Intent::Unknown && !asked.is_declined;
+        let (text, data, written) = match &self.model {
+            Some(model) if is_for_the_model => {
+                self.written(model, caller, &question, &recalled.turns, now, steps, reply).await
+            }
+            _ => (reply.0, reply.1, None),
+        };
+        let follow_ups = self.follow_ups(&asked);
+        let turn = Turn { number: recalled.next(), question, asked, text: text.clone(), written, at: now };
+        let turn = Arc::new(turn.bounded());
+        let conversation = self.conversations.remember(&recalled, turn.clone(), &who, now)?;
+        let notice = recalled.is_lost.then_some(LOST);
+        Ok(Told { conversation, notice, before: recalled.turns, turn, text, data, follow_ups })
+    }
 
-/// The answer that the model writes: its text, what it looked up, its name. Where it writes nothing, `otherwise` and the reason.
-async fn written(
-    model: &Endpoint,
-    api: &InProcess,
-    mut from: Extensions,
-    question: &str,
-    now: Time,
-    otherwise: Reply,
-) -> (String, Value, Option<String>) {
-    // Whoever asks: a question changes nothing, so no call that it leads to may.
-    if let Some(caller) = from.get_mut::<Caller>() {
+    /// The turns of a conversation up to this place, and the turn that stands there.
+    pub(in crate::admin) fn recall(
+        &self,
+        place: &Place,
+        caller: &Caller,
+    ) -> (Vec<Arc<Turn>>, Option<Arc<Turn>>) {
+        let recalled = self.conversations.recall(place, &caller.actor.who, now());
+        (recalled.turns, recalled.there)
+    }
+
+    /// Questions that this one leads to.
+    pub(in crate::admin) fn follow_ups(&self, asked: &Asked) -> Vec<String> {
+        let today = self.answers.now();
+        let names: Vec<&str> = today.directory().environments().map(|it| it.name.as_str()).collect();
+        suggest::after(asked, &names)
+    }
+
+    /// The answer that the model writes: its text, what it looked up, its mark. Where it writes nothing, `otherwise` and
+    /// the reason.
+    #[expect(clippy::too_many_arguments, reason = "each is another part of one request to the model")]
+    async fn written(
+        &self,
+        model: &Endpoint,
+        mut caller: Caller,
+        question: &str,
+        before: &[Arc<Turn>],
+        now: Time,
+        steps: Option<&Steps>,
+        otherwise: Reply,
+    ) -> (String, Value, Option<Signature>) {
+        // Whoever asks: a question changes nothing, so no call that it leads to may.
         caller.role = Role::Viewer;
-    }
-    match conversation::converse(model, api, &from, question, now).await {
-        Ok(conversation::Written { text, looked_up }) => {
-            let paths: Vec<&str> = looked_up.iter().flat_map(|it| &it.from).map(String::as_str).collect();
-            let text = format!("{text}\n(Answered by {} from: {}.)", model.model, paths.join(", "));
-            (text, json!({ "looked_up": looked_up }), Some(model.model.clone()))
-        }
-        Err(failure) => {
-            tracing::warn!(reason = %failure, "the language model gave no answer");
-            let (text, data) = otherwise;
-            (format!("{text} ({} gave no answer: {}.)", model.model, failure.for_clients()), data, None)
+        let mut from = Extensions::new();
+        from.insert(caller);
+        let writer = writer::Writer { endpoint: model, api: &self.api, asking: &from, now, steps };
+        match writer.write(question, before).await {
+            Ok(writer::Written { text, looked_up }) => {
+                let sources: Vec<String> = looked_up.iter().flat_map(|it| it.from.clone()).collect();
+                let text = format!("{text}\n(Answered by {} from: {}.)", model.model, sources.join(", "));
+                let mark = Signature { model: model.model.clone(), sources };
+                (text, json!({ "looked_up": looked_up }), Some(mark))
+            }
+            Err(failure) => {
+                tracing::warn!(reason = %failure, "the language model gave no answer");
+                let (text, data) = otherwise;
+                (format!("{text} ({} gave no answer: {}.)", model.model, failure.for_clients()), data, None)
+            }
         }
     }
 }
