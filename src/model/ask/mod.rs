@@ -10,10 +10,12 @@
 //! and answers [`Asked`] with the same queries as everybody.
 #![doc = include_str!("README.md")]
 
+mod follow;
 mod frame;
 mod intent;
 mod names;
 mod question;
+mod reading;
 mod times;
 mod words;
 mod world;
@@ -22,26 +24,16 @@ mod world;
 mod tests;
 
 use names::Found;
+use reading::Reading;
 use words::Word;
 
-pub use question::{AskBack, Asked, CAN_ANSWER, Intent, Open, Range};
+pub use follow::follow;
+pub use question::{AskBack, Asked, CAN_ANSWER, Focus, Intent, Meant, Open, Range};
 pub use world::{Environment, Repository, Token, World};
-
-/// Bytes of a question that are read.
-const QUESTION_BYTES_MAX: usize = 1_024;
 
 /// Understands a question.
 pub fn parse(question: &str, world: &World<'_>) -> Asked {
-    let cut = (0..=question.len().min(QUESTION_BYTES_MAX)).rev().find(|&at| question.is_char_boundary(at));
-    let mut words = words::words(&question[..cut.unwrap_or(0)]);
-    let moment = times::take(&mut words, world);
-    let found = names::take(&mut words, world);
-    let intent = intent::of(&words, &found, moment.is_some());
-    let mut asked = Asked::of(intent, &words, &found);
-    asked.set_time(moment, world);
-    asked.ask_back = asked.open(&found, world);
-    asked.is_declined = intent::is_declined(&words, &found);
-    asked
+    Reading::of(question, world).asked(world)
 }
 
 impl Asked {
@@ -71,6 +63,8 @@ impl Asked {
             range: None,
             at: None,
             ask_back: None,
+            focus: None,
+            meant: None,
             is_declined: false,
         }
     }

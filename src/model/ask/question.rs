@@ -58,8 +58,38 @@ pub struct Asked {
     pub at: Option<Time>,
     /// What must be known first.
     pub ask_back: Option<AskBack>,
+    /// What it wants of all that its intent could tell.
+    pub focus: Option<Focus>,
+    /// The release that the answer found it to mean: for the questions that follow.
+    pub meant: Option<Meant>,
     /// It is no question to answer: it would destroy something, or asks for a secret.
     pub is_declined: bool,
+}
+
+/// What a question wants of all that its intent could tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// Of what runs: the environments themselves.
+    Environments,
+    /// Of what runs: what fails, was refused or was rolled back.
+    Broken,
+    /// Of releases: the latest one of a repository.
+    Latest,
+    /// Of a history: the person who deployed. Pulls cannot tell.
+    Who,
+    /// Of a history: what ran before what runs.
+    Before,
+    /// Of a deploy: back to what ran before, and what that takes away.
+    Rollback,
+}
+
+/// A release that an answer found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meant {
+    /// Its repository, by its whole name.
+    pub repository: String,
+    /// Its version.
+    pub version: String,
 }
 
 /// A stretch of time: from its first moment up to, and without, its last.

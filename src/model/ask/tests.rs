@@ -1,11 +1,18 @@
 //! Questions and what they are understood as, in a small world that is asked on Wednesday, 3 June 2026.
 
+mod follow;
+
 use super::*;
 use crate::model::time::Time;
 
 const ROLLBACK: &str = "2026-05-28T16:20:00Z";
 
 fn ask(question: &str) -> Asked {
+    in_the_shop(|world| parse(question, world))
+}
+
+/// Whatever is asked in this small world.
+fn in_the_shop<T>(asks: impl FnOnce(&World<'_>) -> T) -> T {
     let environment = |name, description| Environment { name, description };
     let latest_rollback =
         |environment: Option<&str>| (environment != Some("dev")).then(|| ROLLBACK.parse().unwrap());
@@ -26,7 +33,7 @@ fn ask(question: &str) -> Asked {
         now: "2026-06-03T12:00:00Z".parse().unwrap(),
         latest_rollback: &latest_rollback,
     };
-    parse(question, &world)
+    asks(&world)
 }
 
 /// What was understood, in one line: the intent, then what is known, `?` and what is asked back.
@@ -45,6 +52,7 @@ fn told(asked: &Asked) -> String {
     known("about", asked.description);
     known("at", asked.at.map(short));
     known("in", asked.range.map(|range| format!("{}/{}", short(range.from), short(range.to))));
+    known("focus", asked.focus.map(|focus| format!("{focus:?}")));
     known("?", asked.ask_back.map(|back| format!("{:?}:{}", back.what, back.choices.len())));
     parts.join(" ")
 }
@@ -55,6 +63,11 @@ fn short(at: Time) -> String {
 
 #[track_caller]
 fn check(cases: &[(&str, &str)]) {
+    check_with(ask, cases);
+}
+
+#[track_caller]
+fn check_with(ask: fn(&str) -> Asked, cases: &[(&str, &str)]) {
     let wrong: Vec<String> = cases
         .iter()
         .filter(|(question, wanted)| told(&ask(question)) != *wanted)

@@ -1,0 +1,42 @@
+//! A question, read once: its words, with the names and the time taken out of them.
+
+use super::intent;
+use super::names::{self, Found};
+use super::question::{Asked, Intent};
+use super::times::{self, Moment};
+use super::words::{self, Word};
+use super::world::World;
+
+/// Bytes of a question that are read.
+const QUESTION_BYTES_MAX: usize = 1_024;
+
+/// A question's words, names and time.
+pub(super) struct Reading {
+    pub(super) words: Vec<Word>,
+    pub(super) found: Found,
+    pub(super) moment: Option<Moment>,
+}
+
+impl Reading {
+    pub(super) fn of(question: &str, world: &World<'_>) -> Self {
+        let cut =
+            (0..=question.len().min(QUESTION_BYTES_MAX)).rev().find(|&at| question.is_char_boundary(at));
+        let mut words = words::words(&question[..cut.unwrap_or(0)]);
+        let moment = times::take(&mut words, world);
+        let found = names::take(&mut words, world);
+        Self { words, found, moment }
+    }
+
+    pub(super) fn intent(&self) -> Intent {
+        intent::of(&self.words, &self.found, self.moment.is_some())
+    }
+
+    /// What it asks for on its own.
+    pub(super) fn asked(&self, world: &World<'_>) -> Asked {
+        let mut asked = Asked::of(self.intent(), &self.words, &self.found);
+        asked.set_time(self.moment, world);
+        asked.ask_back = asked.open(&self.found, world);
+        asked.is_declined = intent::is_declined(&self.words, &self.found);
+        asked
+    }
+}

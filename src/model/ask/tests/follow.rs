@@ -1,0 +1,145 @@
+//! Conversations, and what their last question is understood as.
+
+use super::*;
+
+/// The last question of those that `>` separates. `=`: what the answer before found.
+fn converse(questions: &str) -> Asked {
+    in_the_shop(|world| {
+        let mut asked: Option<Asked> = None;
+        for question in questions.split(" > ") {
+            let (question, meant) = question.split_once(" = ").unwrap_or((question, ""));
+            let mut next = match &asked {
+                Some(before) => follow(before, question, world),
+                None => parse(question, world),
+            };
+            if let Some((repository, version)) = meant.split_once(' ') {
+                next.meant = Some(Meant { repository: repository.to_owned(), version: version.to_owned() });
+            }
+            asked = Some(next);
+        }
+        asked.unwrap()
+    })
+}
+
+#[track_caller]
+fn check_last(cases: &[(&str, &str)]) {
+    check_with(converse, cases);
+}
+
+#[test]
+fn another_place_keeps_the_question() {
+    check_last(&[
+        ("is the drawer fix live in production? > and in staging?", "verify env=staging about=drawer fix"),
+        ("is the drawer fix live in production? > what about dev", "verify env=dev about=drawer fix"),
+        ("is #311 in staging > is it in prod?", "verify env=production about=#311"),
+        ("is #311 in staging > has it reached prod yet?", "verify env=production about=#311"),
+        ("till in staging > and production?", "running env=production repo=shop/till"),
+        ("what changed in dev last week > and in staging?", "changes env=staging in=05-25T00:00/06-01T00:00"),
+        ("what is missing in staging > production?", "missing env=production"),
+        ("any rollbacks in dev? > same for staging", "rollbacks env=staging"),
+        ("compare dev and staging > and with production?", "compare envs=dev+production"),
+        ("deploy till v1.1.0 to staging > and to dev?", "deploy env=dev repo=shop/till version=v1.1.0"),
+        ("which release fixed the drawer > is it in staging?", "verify env=staging about=drawer"),
+        ("tokens in staging > and dev?", "tokens env=dev"),
+    ]);
+}
+
+#[test]
+fn another_service_or_change_keeps_the_place() {
+    check_last(&[
+        ("till in staging > what about stock-web?", "running env=staging repo=shop/stock-web"),
+        ("when did till last go to staging > and stock-api?", "history env=staging repo=shop/stock-api"),
+        ("is till v1.1.0 in dev > and v2.0.0?", "verify env=dev repo=shop/till version=v2.0.0"),
+        ("is the drawer fix live in dev? > what about the printer fix?", "verify env=dev about=printer fix"),
+        ("is the drawer fix live in dev? > and #311?", "verify env=dev about=#311"),
+        ("what runs in dev > how about #311?", "verify env=dev about=#311"),
+    ]);
+}
+
+#[test]
+fn another_time_keeps_the_rest() {
+    check_last(&[
+        ("what changed in dev last week > and yesterday?", "changes env=dev in=06-02T00:00/06-03T00:00"),
+        ("till in staging > and yesterday at 3pm?", "running env=staging repo=shop/till at=06-02T15:00"),
+        ("what ran in dev yesterday at 3pm > and now?", "running env=dev"),
+        (
+            "what changed in dev last week > and the week before?",
+            "changes env=dev in=05-18T00:00/05-25T00:00",
+        ),
+        (
+            "what changed in dev yesterday > and the day before that?",
+            "changes env=dev in=06-01T00:00/06-02T00:00",
+        ),
+    ]);
+}
+
+#[test]
+fn since_when_and_what_was_before() {
+    check_last(&[
+        ("till in staging > since when?", "history env=staging repo=shop/till"),
+        ("what's running in dev > since when?", "history env=dev"),
+        ("is the drawer fix live in dev? > since when?", "verify env=dev about=drawer fix"),
+        ("is the drawer fix live in dev? > when did that happen?", "verify env=dev about=drawer fix"),
+        ("any rollbacks in dev > when was that?", "rollbacks env=dev"),
+        ("till in staging > and the one before?", "history env=staging repo=shop/till focus=Before"),
+        ("till in staging > what was before that?", "history env=staging repo=shop/till focus=Before"),
+        ("till in staging > the previous version?", "history env=staging repo=shop/till focus=Before"),
+        ("what is in till v2.0.0 > and the one before?", "search repo=shop/till version=v1.1.0"),
+        (
+            "which release fixed the drawer = shop/till v1.1.0 > and the one before?",
+            "search repo=shop/till version=v1.0.0",
+        ),
+        ("deploy till v2.0.0 to dev > and the one before?", "deploy env=dev repo=shop/till version=v1.1.0"),
+    ]);
+}
+
+#[test]
+fn a_whole_question_points_back() {
+    check_last(&[
+        ("what runs in dev > what changed there last week?", "changes env=dev in=05-25T00:00/06-01T00:00"),
+        ("what runs in dev > what changed last week?", "changes env=dev in=05-25T00:00/06-01T00:00"),
+        ("till in staging > is it up to date?", "missing env=staging repo=shop/till"),
+        (
+            "is the drawer fix live in dev? = shop/till v1.1.0 > deploy it to production",
+            "deploy env=production repo=shop/till version=v1.1.0",
+        ),
+        ("is the drawer fix live in dev? > which release is it in?", "search about=drawer fix"),
+        ("till in staging > promote it to production", "deploy env=production from=staging repo=shop/till"),
+        ("what runs in dev > compare it with staging", "compare envs=dev+staging"),
+        ("till in staging > who deployed it?", "history env=staging repo=shop/till focus=Who"),
+        ("till in staging > who?", "history env=staging repo=shop/till focus=Who"),
+        // Nothing points back: a question of its own.
+        ("till in staging > which release fixed the printer", "search about=printer"),
+        ("till in staging > what runs in dev", "running env=dev"),
+        ("tell me a joke > what runs in dev", "running env=dev"),
+    ]);
+}
+
+#[test]
+fn an_answer_to_what_was_asked_back() {
+    check_last(&[
+        ("deploy till v1.1.0 > staging", "deploy env=staging repo=shop/till version=v1.1.0"),
+        ("deploy v2.0.0 to dev > stock-api", "deploy env=dev repo=shop/stock-api version=v2.0.0"),
+        ("what runs in the lab > dev", "running env=dev"),
+        ("compare staging > production", "compare envs=staging+production"),
+        ("deploy to staging > till v1.1.0", "deploy env=staging repo=shop/till version=v1.1.0"),
+    ]);
+}
+
+#[test]
+fn nothing_is_destroyed_by_going_on() {
+    check_last(&[
+        ("tokens in staging > revoke them", "unknown"),
+        ("what runs in dev > delete it", "unknown"),
+        ("tokens in staging > show me the secret", "unknown"),
+    ]);
+}
+
+#[test]
+fn no_conversation_panics() {
+    use proptest::prelude::*;
+    let words = "(and|in|staging|since|when|the|one|before|what|about|till|v2\\.0\\.0|it|there|deploy|compare|last|week|who|is|live| ){0,12}";
+    proptest!(|(first in words, second in words, third in "(?s).{0,60}")| {
+        converse(&format!("{first} > {second} > {third}"));
+    });
+}
