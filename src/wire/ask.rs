@@ -13,6 +13,9 @@ pub struct Answered {
     /// The conversation, for the next question: it is remembered for an hour after its last one.
     #[serde(default)]
     pub conversation: String,
+    /// The number of this question in it, from 1.
+    #[serde(default)]
+    pub turn: usize,
     /// A word about the conversation: the one that was named is not known any more, and this is a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,

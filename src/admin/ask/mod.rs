@@ -10,9 +10,11 @@ mod chat;
 mod conversations;
 mod endpoint;
 mod link;
+mod meant;
 mod pieces;
 mod rest;
 mod suggest;
+mod title;
 mod turn;
 mod writer;
 
@@ -28,21 +30,22 @@ use crate::admin::http::fields::one_line;
 use crate::admin::http::in_process::InProcess;
 use crate::admin::http::problem::Problem;
 use crate::admin::state::{App, Settings};
+use crate::admin::v1::planner::Planner;
 use crate::answer::{Answers, Moment};
 use crate::clock::now;
 use crate::model::act::Role;
 use crate::model::ask::{self, Asked, Intent, World};
+use crate::model::deploy::Wish;
 use crate::model::directory::Environment;
 use crate::model::time::Time;
+use crate::wire::Deploy;
 
 use answers::Reply;
 use conversations::Conversations;
-use endpoint::Endpoint;
-use turn::Signature;
-
 pub(in crate::admin) use conversations::Place;
+use endpoint::Endpoint;
 pub(super) use rest::api;
-pub(in crate::admin) use turn::Turn;
+pub(in crate::admin) use turn::{Signature, Turn};
 
 /// Longest question.
 pub(in crate::admin) const QUESTION_CHARS_MAX: usize = 500;
@@ -54,6 +57,7 @@ const LOST: &str = "That conversation is not known any more: one is remembered f
 #[derive(Clone)]
 pub(in crate::admin) struct Asking {
     pub(in crate::admin) answers: Arc<Answers>,
+    planner: Planner,
     conversations: Arc<Conversations>,
     /// The model that answers what `model::ask` does not understand, where there is one.
     model: Option<Arc<Endpoint>>,
@@ -99,8 +103,13 @@ impl Asking {
             tracing::error!(reason, "ask.model_url cannot be used; `ask` answers without it");
             None
         });
-        let conversations = Arc::default();
-        Self { answers: FromRef::from_ref(app), conversations, model: model.map(Arc::new), api }
+        Self {
+            answers: FromRef::from_ref(app),
+            planner: FromRef::from_ref(app),
+            conversations: Arc::default(),
+            model: model.map(Arc::new),
+            api,
+        }
     }
 
     /// Answers a question at a place of a conversation, and remembers it there.
@@ -117,8 +126,14 @@ impl Asking {
         }
         let (now, who) = (now(), caller.actor.who.clone());
         let recalled = self.conversations.recall(place, &who, now);
-        let asked = understood(&self.answers.now(), &question);
-        let (asked, reply) = answers::answer(&self.answers, asked).await?;
+        let understood = self.understood(&question, recalled.turns.last());
+        let (asked, mut reply) = answers::answer(&self.answers, understood.clone()).await?;
+        if let Some(plan) = self.plan(&asked, now) {
+            let mut plan = json!(plan);
+            // It has no identifier: nobody made it yet.
+            plan.as_object_mut().map(|members| members.remove("id"));
+            reply.1["plan"] = plan;
+        }
         let is_for_the_model = asked.intent == Intent::Unknown && !asked.is_declined;
         let (text, data, written) = match &self.model {
             Some(model) if is_for_the_model => {
@@ -127,7 +142,16 @@ impl Asking {
             _ => (reply.0, reply.1, None),
         };
         let follow_ups = self.follow_ups(&asked);
-        let turn = Turn { number: recalled.next(), question, asked, text: text.clone(), written, at: now };
+        let understood = Asked { intent: asked.intent, meant: meant::of(&asked, &data), ..understood };
+        let turn = Turn {
+            number: recalled.next(),
+            question,
+            understood,
+            asked,
+            text: text.clone(),
+            written,
+            at: now,
+        };
         let turn = Arc::new(turn.bounded());
         let conversation = self.conversations.remember(&recalled, turn.clone(), &who, now)?;
         let notice = recalled.is_lost.then_some(LOST);
@@ -149,6 +173,24 @@ impl Asking {
         let today = self.answers.now();
         let names: Vec<&str> = today.directory().environments().map(|it| it.name.as_str()).collect();
         suggest::after(asked, &names)
+    }
+
+    fn understood(&self, question: &str, before: Option<&Arc<Turn>>) -> Asked {
+        let today = self.answers.now();
+        title::or_search(understood(&today, question, before), question, &today)
+    }
+
+    /// The plan that would put there what the question wants there. Nothing is written down; a person makes the plan.
+    pub(in crate::admin) fn plan(&self, asked: &Asked, now: Time) -> Option<Deploy> {
+        if asked.intent != Intent::Deploy || asked.ask_back.is_some() {
+            return None;
+        }
+        let wish = Wish {
+            repository: Some(asked.repository.as_deref()?.parse().ok()?),
+            version: Some(asked.version.clone()?),
+            ..Wish::default()
+        };
+        self.planner.sketch(asked.environment.as_deref()?, &wish, now).ok()
     }
 
     /// The answer that the model writes: its text, what it looked up, its mark. Where it writes nothing, `otherwise` and
@@ -185,8 +227,8 @@ impl Asking {
     }
 }
 
-/// The question over the names that the log knows.
-fn understood(moment: &Moment<'_>, question: &str) -> Asked {
+/// The question over the names that the log knows, behind the turn before it.
+fn understood(moment: &Moment<'_>, question: &str, before: Option<&Arc<Turn>>) -> Asked {
     let environments: Vec<&Environment> = moment.directory().environments().collect();
     let state = moment.state();
     let mut repositories: std::collections::BTreeMap<&str, Vec<&str>> = state
@@ -216,5 +258,8 @@ fn understood(moment: &Moment<'_>, question: &str) -> Asked {
         now: moment.at(),
         latest_rollback: &|environment| moment.latest_rollback(environment),
     };
-    ask::parse(question, &world)
+    match before {
+        Some(turn) => ask::follow(&turn.understood, question, &world),
+        None => ask::parse(question, &world),
+    }
 }

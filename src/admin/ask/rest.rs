@@ -51,6 +51,9 @@ struct Question {
     /// The conversation that it goes on with, as an answer named it. One is remembered for an hour after its last question;
     /// one that is not known any more begins anew, and `notice` says so.
     conversation: Option<String>,
+    /// The number that the question is to have in it; those that it had from there on are forgotten. Default: the next.
+    #[schema(minimum = 1)]
+    turn: Option<usize>,
 }
 
 /// Answers a question in plain English; nothing is ever done by one.
@@ -62,10 +65,10 @@ async fn ask(
     State(asking): State<Asking>,
     caller: Caller,
     headers: HeaderMap,
-    Body(Question { question, conversation }): Body<Question>,
+    Body(Question { question, conversation, turn }): Body<Question>,
 ) -> Result<Shown, Problem> {
     let conversation = conversation.map(|id| one_line("conversation", id, ID_CHARS_MAX)).transpose()?;
-    let place = Place { conversation, turn: None };
+    let place = Place { conversation, turn };
     let wanted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if wanted.is_some_and(|accept| accept.contains(EVENT_STREAM)) {
         return Ok(Shown::Stepwise(stepwise(asking, question, place, caller)));
@@ -143,6 +146,7 @@ impl From<Told> for Answered {
         let asked = &told.turn.asked;
         Self {
             conversation: told.conversation,
+            turn: told.turn.number,
             notice: told.notice.map(str::to_owned),
             link: told.turn.link(),
             intent: asked.intent.into(),

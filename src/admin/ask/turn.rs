@@ -15,7 +15,9 @@ pub(in crate::admin) struct Turn {
     pub(in crate::admin) number: usize,
     /// As it was asked.
     pub(in crate::admin) question: String,
-    /// As it was understood.
+    /// As it was understood, with the release that the answer found: what the next question goes on from.
+    pub(super) understood: Asked,
+    /// The same with all that the answer filled in.
     pub(in crate::admin) asked: Asked,
     /// The answer in words.
     pub(in crate::admin) text: String,
@@ -41,7 +43,7 @@ impl Turn {
             self.text.truncate(end);
             self.text.push('…');
         }
-        if let Some(open) = &mut self.asked.ask_back {
+        for open in [&mut self.understood.ask_back, &mut self.asked.ask_back].into_iter().flatten() {
             open.choices.truncate(CHOICES_MAX);
         }
         self
@@ -63,6 +65,6 @@ impl Turn {
         };
         let asked = crate::model::ask::parse(question, &world);
         let (question, text) = (question.to_owned(), String::new());
-        Self { number, question, asked, text, written: None, at: world.now }
+        Self { number, question, understood: asked.clone(), asked, text, written: None, at: world.now }
     }
 }
