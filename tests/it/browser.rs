@@ -437,9 +437,7 @@ async fn a_conversation_goes_on_without_a_reload_and_by_the_keyboard_alone() {
     let chip = browser.eval("return document.querySelector('#newest .chips a').textContent").await;
     browser.click("#newest .chips a").await;
     browser.until("the chip is asked", "document.querySelectorAll('.turn').length == 3").await;
-    browser
-        .until("and answered", &format!("document.querySelector('#asked').innerText == {chip}"))
-        .await;
+    browser.until("and answered", &format!("document.querySelector('#asked').innerText == {chip}")).await;
     assert_eq!(browser.eval("return window.stayed").await, true, "a page was loaded");
     // The address is that of the answer: whoever opens it again sees it, and asks nothing.
     let turns = "return document.querySelectorAll('.turn').length";

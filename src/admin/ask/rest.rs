@@ -14,7 +14,9 @@ use tokio::sync::mpsc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Asking, Place, Step, Told};
+use super::asking::{Asking, Told};
+use super::conversations::Place;
+use super::steps::Step;
 use crate::admin::http::answers::Json;
 use crate::admin::http::caller::Caller;
 use crate::admin::http::described::{Answer, Described, route};

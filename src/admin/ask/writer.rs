@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use super::chat::{self, Message, ToolCall};
 use super::endpoint::{Endpoint, Failure};
+use super::steps::{Step, Steps};
 use super::turn::Turn;
-use super::{Step, Steps};
 use crate::mcp::{Api, Said, reading};
 use crate::model::secret::{ADMIN_PREFIX, PULL_PREFIX, SESSION_PREFIX, VIEWER_PREFIX};
 use crate::model::time::Time;
