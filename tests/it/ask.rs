@@ -88,15 +88,12 @@ async fn a_conversation_keeps_its_context() {
 #[tokio::test]
 async fn what_is_asked_back_is_answered_with_a_name() {
     let server = world().await;
-    let open = ask(&server, json!({"question": "is the login fix live?"})).await;
+    let open = ask(&server, json!({"question": "deploy payment v2.0.0"})).await;
     assert_eq!(open["data"]["ask_back"], "environment", "{open:#}");
     assert_eq!(open["follow_ups"], json!(["production", "staging"]));
     let answer = ask(&server, json!({"question": "staging", "conversation": open["conversation"]})).await;
-    assert_eq!(
-        (&answer["intent"], &answer["environment"]),
-        (&json!("verify"), &json!("staging")),
-        "{answer:#}"
-    );
+    let understood = (&answer["intent"], &answer["environment"], &answer["version"]);
+    assert_eq!(understood, (&json!("deploy"), &json!("staging"), &json!("v2.0.0")), "{answer:#}");
     server.stop().await;
 }
 

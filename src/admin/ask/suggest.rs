@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_back_is_answered_with_a_name() {
-        let asked = parse("is the login fix live?", &world());
+        let asked = parse("deploy shop/web v1.5.0", &world());
         assert_eq!(after(&asked, &["production", "staging"]), ["production", "staging"]);
     }
 }
