@@ -12,6 +12,7 @@ use crate::admin_support::{Answer, Server, check_problem, pull, upgrade_and_roll
 use crate::dashboard::{log_in, log_in_with};
 use crate::deploys::releases;
 use crate::mcp::Agent;
+use crate::rig::skip::need;
 
 const VERIFY: &str = "is the login fix live in production?";
 
@@ -263,6 +264,11 @@ async fn talk(server: &Server, arguments: &[&str], lines: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
     command.arg("ask").args(arguments).env_clear();
     command.env("LANDFALL_ADMIN", &server.url).env("LANDFALL_ADMIN_TOKEN", &server.token);
+    fed(command, lines).await
+}
+
+/// Runs a command with these lines on its standard input.
+async fn fed(mut command: Command, lines: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let lines = lines.to_owned();
     let run = move || {
@@ -293,6 +299,21 @@ async fn the_command_line_holds_a_conversation() {
     assert!(out(&second).contains("staging") && out(&second).ends_with('\n'), "{second:?}");
     let plan = talk(&server, &["deploy payment v2.0.0 to production"], "").await;
     assert!(out(&plan).contains("\n  kubectl"), "{plan:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_terminal_has_a_prompt_and_numbers_that_ask() {
+    need!("script");
+    let server = world().await;
+    let mut command = Command::new("script");
+    command.args(["-qec", &format!("{} ask", env!("CARGO_BIN_EXE_landfall")), "/dev/null"]);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("LANDFALL_ADMIN", &server.url).env("LANDFALL_ADMIN_TOKEN", &server.token);
+    let output = fed(command, "what is running in production?\n1\n").await;
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("> ") && told.contains("1  is production up to date?"), "{told}");
+    assert!(told.contains("v2.0.0"), "the number asked: {told}");
     server.stop().await;
 }
 
