@@ -26,19 +26,22 @@ pub(super) fn router(app: App) -> Router {
     let (ask, asked) = ask::api().split_for_parts();
     let document = openapi::finished(head.nest(API, described).nest(API, asked));
 
-    // A tool's requests go the way of everybody's, as its caller.
-    let in_process = with_fallbacks(v1.clone()).with_state(app.clone());
-    let in_process = InProcess::new(in_process, document.clone());
-    let ask = ask.with_state(ask::Asking::new(&app, in_process.clone()));
-    let guarded = Router::new().nest(API, with_fallbacks(v1.merge(ask)));
+    // A tool's requests go the way of everybody's, as its caller. The model behind questions asks none of its own.
+    let in_process =
+        |api: Router<App>| InProcess::new(with_fallbacks(api).with_state(app.clone()), document.clone());
+    let asking = ask::Asking::new(&app, in_process(v1.clone()));
+    let v1 = v1.merge(ask.with_state(asking.clone()));
     #[cfg(feature = "mcp")]
-    let guarded = guarded.merge(super::mcp::router(in_process));
+    let mcp = super::mcp::router(in_process(v1.clone()));
+    let guarded = Router::new().nest(API, with_fallbacks(v1));
+    #[cfg(feature = "mcp")]
+    let guarded = guarded.merge(mcp);
     let guarded =
         guarded.layer(from_fn_with_state(Access::from_ref(&app), auth::guard)).layer(map_response(uncached));
 
     let all = open.merge(guarded).merge(openapi::router(openapi::PATH, document));
     #[cfg(feature = "dashboard")]
-    let all = all.merge(super::pages::router(&app));
+    let all = all.merge(super::pages::router(&app, asking));
     with_fallbacks(all).layer(from_fn_with_state(Gate::from_ref(&app), gate::gate)).with_state(app)
 }
 

@@ -104,6 +104,9 @@ pub enum CliError {
         "the agent's messages cannot be answered: {0}\n  `landfall mcp` is started by a coding agent, not by hand"
     )]
     Mcp(String),
+    /// The standard input cannot be read.
+    #[error("cannot read the input: {0}")]
+    Input(#[source] io::Error),
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
@@ -117,7 +120,7 @@ impl CliError {
             Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unconfirmed => 1,
             Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
-            Self::Output(_) => 74,                            // EX_IOERR
+            Self::Input(_) | Self::Output(_) => 74,           // EX_IOERR
             Self::Protocol { .. } | Self::Mcp(_) => 76,       // EX_PROTOCOL
         }
     }

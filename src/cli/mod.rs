@@ -68,7 +68,7 @@ enum Command {
     Verify(Remote<verify::VerifyArgs>),
     /// Find changes by a loose description
     Search(Remote<verify::SearchArgs>),
-    /// Answer a question in plain English; changes nothing
+    /// Answer a question in plain English, or hold a conversation; changes nothing
     Ask(Remote<ask::AskArgs>),
     /// Show what became of one service
     History(Remote<history::HistoryArgs>),

@@ -161,6 +161,7 @@ fn unavailable(error: Unreachable) -> ErrorData {
 fn described(tool: &Tool, document: &Value) -> rmcp::model::Tool {
     let (reads, destroys, repeats) = match tool.effect {
         Effect::Reads => (true, false, true),
+        Effect::Converses => (true, false, false),
         Effect::Adds => (false, false, false),
         Effect::Sets => (false, false, true),
         Effect::Destroys { .. } => (false, true, tool.name != "rotate_token"),
@@ -194,7 +195,7 @@ impl<A: Api> ServerHandler for Server<A> {
         let from = extensions(&context);
         let (_, may_change) = self.caller(&from).await.map_err(unavailable)?;
         let document = self.document(&from).await.map_err(unavailable)?;
-        let offered = TOOLS.iter().filter(|tool| may_change || tool.effect.is_reading());
+        let offered = TOOLS.iter().filter(|tool| may_change || tool.effect.is_for_viewers());
         Ok(ListToolsResult::with_all_items(offered.map(|tool| described(tool, document)).collect()))
     }
 

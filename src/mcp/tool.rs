@@ -31,6 +31,8 @@ pub(super) struct Route {
 pub(super) enum Effect {
     /// Nothing.
     Reads,
+    /// Nothing, but the next question may go on from it. A model that answers questions has none of its own to ask.
+    Converses,
     /// It adds something.
     Adds,
     /// It changes something, and repeating it changes no more.
@@ -93,6 +95,11 @@ pub(super) const APPLY: &str = "apply";
 impl Effect {
     pub(super) fn is_reading(&self) -> bool {
         matches!(self, Self::Reads)
+    }
+
+    /// Whether whoever may only see may do it.
+    pub(super) fn is_for_viewers(&self) -> bool {
+        matches!(self, Self::Reads | Self::Converses)
     }
 }
 

@@ -3,7 +3,7 @@
 use http::Method;
 use serde::Deserialize as _;
 
-use super::tool::Effect::{Adds, Applies, Destroys, Reads, Sets};
+use super::tool::Effect::{Adds, Applies, Converses, Destroys, Reads, Sets};
 use super::tool::Kind::{Changes, Count, Flag, Text, Texts, Time, Word};
 use super::tool::Location::{Body, Path, Query};
 use super::tool::{APPLY, Field, Tool, may, needed, route, said};
@@ -16,7 +16,7 @@ const AT: Field = may("at", Time, Query("at"), "As of then, by what was known th
 const KINDS: &[&str] = &["cluster", "local", "prepull", "scanner"];
 
 /// Every tool, in the order in which they are listed.
-pub(super) static TOOLS: [Tool; 20] = [
+pub(super) static TOOLS: [Tool; 21] = [
     Tool {
         name: "list_environments",
         title: "List environments",
@@ -25,6 +25,23 @@ pub(super) static TOOLS: [Tool; 20] = [
         fields: &[],
         routes: &[route("environments", Method::GET, "environments")],
         words: |answer| said(&answer["environments"], |all: &Vec<_>| agent::environments(all)),
+    },
+    Tool {
+        name: "ask",
+        title: "Ask in plain English",
+        about: "Answers one question in plain English (“is the login fix live in prod?”, “and in staging?”) in words, with the data behind them and what to ask next; never changes anything. Give `conversation` from the last answer to go on with it. Prefer the other tools where you know exactly what to look up.",
+        effect: Converses,
+        fields: &[
+            needed("question", Text, Body, "The question, on one line"),
+            may(
+                "conversation",
+                Text,
+                Body,
+                "The `conversation` of the answer to go on from; good for an hour",
+            ),
+        ],
+        routes: &[route("", Method::POST, "ask")],
+        words: |answer| said(answer, agent::asked),
     },
     Tool {
         name: "create_environment",

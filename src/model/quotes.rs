@@ -2,11 +2,22 @@
 
 /// Longest text that is quoted, in characters; a longer one is cut and ends in `…`.
 const CHARS_MAX: usize = 200;
+/// The same of a whole passage, an answer in words.
+const PASSAGE_CHARS_MAX: usize = 2_000;
 
 /// `text` between quotes. What could end the quotes, begin a line, or steer a terminal is replaced.
 pub fn quoted(text: &str) -> String {
-    let mut inner: String = text.chars().map(harmless).take(CHARS_MAX).collect();
-    if text.chars().count() > CHARS_MAX {
+    within(CHARS_MAX, text)
+}
+
+/// A passage of several sentences between quotes.
+pub fn quoted_passage(text: &str) -> String {
+    within(PASSAGE_CHARS_MAX, text)
+}
+
+fn within(chars_max: usize, text: &str) -> String {
+    let mut inner: String = text.chars().map(harmless).take(chars_max).collect();
+    if text.chars().count() > chars_max {
         inner.push('…');
     }
     format!("“{}”", inner.trim())

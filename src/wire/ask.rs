@@ -10,6 +10,15 @@ use crate::model::time::Time;
 /// An answer.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Answered {
+    /// The conversation, for the next question: it is remembered for an hour after its last one.
+    #[serde(default)]
+    pub conversation: String,
+    /// The number of this question in it, from 1.
+    #[serde(default)]
+    pub turn: usize,
+    /// A word about the conversation: the one that was named is not known any more, and this is a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
     /// The intent that was understood: `running`, `verify`, `missing`, `compare`, `changes`, `history`, `rollbacks`, `search`,
     /// `deploy`, `tokens`, `create_environment`, `generate_token` or `unknown`.
     #[schema(value_type = String)]
@@ -43,6 +52,9 @@ pub struct Answered {
     /// The language model that wrote the answer; Landfall's own answers have none. Its words prove nothing: `data` does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_by: Option<String>,
+    /// Questions that this answer leads to, a few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follow_ups: Vec<String>,
     /// The answer of the query behind it; `null` where there was none. `looked_up` where a model wrote the answer.
     pub data: Value,
 }

@@ -3,6 +3,7 @@
 //! What comes from outside (titles, versions, names of programs) stands between quotes that it cannot end.
 
 mod access;
+mod asked;
 mod deploy;
 
 use super::beside::{compared_beside, running_beside};
@@ -18,6 +19,7 @@ use crate::wire::{
 };
 
 pub use access::{environment, environments, new_token, tokens};
+pub use asked::asked;
 pub use deploy::deploy;
 
 /// Things that a text names before it only counts.

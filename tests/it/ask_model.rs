@@ -271,3 +271,60 @@ async fn an_answer_links_to_the_page_that_shows_what_it_rests_on() {
     }
     assert_eq!(asked(&server, "deploy v2.0.0").await["link"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_models_words_come_one_by_one_once_something_proves_them() {
+    let (server, model, _) = patient().await;
+    model.script([
+        Line::Calls(vec![("get_running", json!({"environment": "production"}))]),
+        Line::Says("It runs v1.0.0."),
+    ]);
+    let bearer = format!("Bearer {}", server.token);
+    let headers = [("authorization", bearer.as_str()), ("accept", "text/event-stream")];
+    let body = json!({ "question": QUESTION }).to_string();
+    let answer = server.send_with(Method::POST, "/api/v1/ask", &body, &headers).await;
+    let events: Vec<(&str, Value)> = answer
+        .text()
+        .split("\n\n")
+        .filter(|event| !event.is_empty())
+        .map(|event| {
+            let (name, data) = event.split_once('\n').unwrap();
+            let data = data.strip_prefix("data: ").unwrap();
+            (name.strip_prefix("event: ").unwrap(), serde_json::from_str(data).unwrap())
+        })
+        .collect();
+    let names: Vec<&str> = events.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["looks_up", "says", "says", "says", "answer"], "{}", answer.text());
+    assert_eq!(events[0].1["tool"], "get_running");
+    let said: String = events[1..4].iter().map(|(_, data)| data["words"].as_str().unwrap()).collect();
+    assert_eq!(said, "It runs v1.0.0.");
+    assert!(
+        text(&events[4].1).starts_with("It runs v1.0.0.\n(Answered by scripted-1 from: "),
+        "{}",
+        events[4].1
+    );
+
+    // Words without proof are heard by nobody.
+    model.script([Line::Says("Everything is fine.")]);
+    let unproven = server.send_with(Method::POST, "/api/v1/ask", &body, &headers).await;
+    assert!(!unproven.text().contains("fine"), "{}", unproven.text());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_is_told_the_conversation() {
+    let (server, model, _) = patient().await;
+    let before = asked(&server, "what is running in production? lfl_x").await;
+    let calls = || Line::Calls(vec![("get_running", json!({"environment": "production"}))]);
+    model.script([calls(), Line::Says("For none.")]);
+    let body = json!({"question": QUESTION, "conversation": before["conversation"]});
+    let answer = server.post("/api/v1/ask", body).await.json();
+    assert_eq!((&answer["turn"], &answer["written_by"]), (&json!(2), &json!("scripted-1")), "{answer}");
+    let heard = model.heard();
+    let told = heard[0].body["messages"].as_array().unwrap();
+    let roles: Vec<&str> = told.iter().map(|message| message["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["system", "user", "assistant", "user"]);
+    assert_eq!(told[1]["content"], "what is running in production? (a secret)");
+    assert!(told[2]["content"].as_str().unwrap().contains("v1.0.0"), "{}", told[2]);
+    server.stop().await;
+}

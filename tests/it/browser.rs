@@ -143,6 +143,7 @@ async fn pages(demo: &Demo) -> Vec<(&'static str, String)> {
         ("releases", "/releases".to_owned()),
         ("release", format!("/releases/{}", release["id"].as_str().unwrap())),
         ("search", "/search?q=login+timeout".to_owned()),
+        ("ask", "/ask?q=is+the+login+timeout+fix+live+in+production%3F".to_owned()),
         ("verify", "/search?q=login+timeout&environment=production".to_owned()),
         ("insights", "/insights?environment=production".to_owned()),
         ("activity", "/activity".to_owned()),
@@ -406,5 +407,49 @@ async fn reading_works_without_scripts() {
     browser.type_in("#description", "before production").await;
     browser.click("main form button").await;
     browser.until("it is changed", "document.body.innerText.includes('before production')").await;
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_goes_on_without_a_reload_and_by_the_keyboard_alone() {
+    need!("chromium", "chromedriver");
+    let (demo, browser) = (Demo::start().await, Browser::start(true).await);
+    browser.look(1440, "light").await;
+    demo.log_in(&browser).await;
+    browser.press("/").await;
+    browser.type_in("#find", "what is running in production?\u{e007}").await;
+    let newest = |words: &str| format!("document.querySelector('#newest')?.innerText.includes('{words}')");
+    browser.until("the box asks", &newest("payment-service")).await;
+    assert_eq!(browser.eval("return !!document.querySelector('#newest #running table')").await, true);
+    browser.eval("window.stayed = true").await;
+    browser.press("/").await;
+    browser.until("the question has the focus", "document.activeElement.id == 'question'").await;
+    browser.type_in("#question", "and in staging?\u{e007}").await;
+    browser.until("it goes on", &newest("and in staging?")).await;
+    browser.until("the next can be asked", "document.activeElement.id == 'question'").await;
+    assert_eq!(
+        browser.eval("return [...document.querySelectorAll('.turn > h2')].map((one) => one.innerText)").await,
+        serde_json::json!(["what is running in production?", "and in staging?"])
+    );
+    // The last question comes back, and a chip asks.
+    browser.type_in("#question", "\u{e013}").await;
+    assert_eq!(browser.eval("return document.querySelector('#question').value").await, "and in staging?");
+    let chip = browser.eval("return document.querySelector('#newest .chips a').textContent").await;
+    browser.click("#newest .chips a").await;
+    browser.until("the chip is asked", "document.querySelectorAll('.turn').length == 3").await;
+    browser.until("and answered", &format!("document.querySelector('#asked').innerText == {chip}")).await;
+    assert_eq!(browser.eval("return window.stayed").await, true, "a page was loaded");
+    // The address is that of the answer: whoever opens it again sees it, and asks nothing.
+    let turns = "return document.querySelectorAll('.turn').length";
+    let link = browser.eval("return location.href").await;
+    browser.go(link.as_str().unwrap()).await;
+    assert_eq!(browser.eval(turns).await, 3);
+    // Nothing is planned by a question; the button leads on.
+    browser.go(&format!("{}/ask", demo.admin)).await;
+    browser.type_in("#question", "create a qa environment\u{e007}").await;
+    browser.until("there is a button", "document.querySelector('#newest form button')").await;
+    browser.click("#newest form button").await;
+    browser.until("it is made", "location.pathname == '/environments/qa/tokens'").await;
+    is_clean(&browser, &demo, &[]).await;
     browser.quit().await;
 }

@@ -12,7 +12,7 @@ pub async fn log_in(server: &Server) -> String {
     log_in_with(server, &server.token).await
 }
 
-async fn log_in_with(server: &Server, token: &str) -> String {
+pub async fn log_in_with(server: &Server, token: &str) -> String {
     let form = format!("token={token}");
     let answer = server.send_with(Method::POST, "/login", &form, &[("origin", &server.url)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
@@ -42,6 +42,7 @@ async fn nothing_is_shown_before_the_login() {
         "/compare",
         "/releases",
         "/releases/rel_1",
+        "/ask",
         "/search",
         "/insights",
         "/activity",
@@ -185,6 +186,7 @@ async fn markup_and_scripts_from_outside_are_shown_as_text() {
         "/releases",
         &format!("/releases/{release}"),
         "/compare?left=production&right=production&left_at=2020-01-01T00:00",
+        &format!("/ask?{asked}"),
         &format!("/search?{asked}"),
         &format!("/search?{asked}&environment=production"),
         "/insights?environment=production",

@@ -11,6 +11,7 @@ mod admin_support;
 mod age;
 mod apply;
 mod architecture;
+mod ask;
 mod ask_model;
 mod backup;
 mod browser;

@@ -213,6 +213,7 @@ async fn every_tools_answer_is_rests_and_fits_its_own_schema() {
             vec!["search?q=bank+transfer&limit=3".into()],
         ),
         ("get_release", json!({"id": release}), vec![format!("releases/{release}")]),
+        ("ask", json!({"question": "what is running in production?"}), vec![]),
     ] {
         let answer = agent.call(tool, arguments).await;
         fits(tool, &answer);

@@ -47,7 +47,7 @@ impl Steady {
         if word.parse::<Time>().is_ok() || is_day || is_minute {
             return "TIME".to_owned();
         }
-        let kinds = ["tok_", "dep_", "dpl_", "adm_", "lfl_", "lfa_", "lfv_"];
+        let kinds = ["cnv_", "tok_", "dep_", "dpl_", "adm_", "lfl_", "lfa_", "lfv_"];
         let Some(kind) = kinds.into_iter().find(|kind| word.starts_with(kind)) else {
             return word.to_owned();
         };

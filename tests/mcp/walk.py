@@ -53,6 +53,8 @@ async def walk(session):
     await call("check_up_to_date", environment=env)
     await call("verify_change", environment=env, query="#4511")
     await call("what_changed", environment=env)
+    asked_first = await call("ask", question=f"what is running in {env}?")
+    await call("ask", question="since when?", conversation=asked_first["conversation"])
     plan = await call("deploy_release", environment=env, query="web v1.0.0")
     await call("get_deploy", id=plan["id"])
     await call("revoke_token", environment=env, id=rotated["id"])

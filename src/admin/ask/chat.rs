@@ -14,6 +14,9 @@ pub(super) struct Request<'a> {
     pub(super) tools: &'a [Value],
     /// `auto`, or `none` where only words are wanted.
     pub(super) tool_choice: &'static str,
+    /// Whether the answer is to come word by word; an endpoint that cannot sends it whole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) stream: bool,
 }
 
 /// A message of the conversation.
@@ -67,6 +70,13 @@ pub(super) struct ToolCall {
     #[serde(default)]
     r#type: Function,
     pub(super) function: Called,
+}
+
+impl ToolCall {
+    /// A call of a function.
+    pub(super) fn new(id: String, function: Called) -> Self {
+        Self { id, r#type: Function::Function, function }
+    }
 }
 
 /// The only kind of tool that is offered.

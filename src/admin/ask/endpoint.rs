@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -13,6 +14,7 @@ use rustls::ClientConfig;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::chat;
+use super::pieces::Pieces;
 use crate::config;
 use crate::roots::system_roots;
 
@@ -97,9 +99,9 @@ impl Endpoint {
         self.turns.try_acquire().map_err(|_| Failure::Busy)
     }
 
-    /// Sends a conversation as JSON; returns what the model says next. Redirects are not followed. There is no timeout
-    /// here: the whole conversation has one.
-    pub(super) async fn say(&self, conversation: String) -> Result<chat::Said, Failure> {
+    /// Sends a conversation as JSON; returns what the model says next, and lets `hear` have its words as they come, where
+    /// they come one by one. Redirects are not followed. There is no timeout here: the whole conversation has one.
+    pub(super) async fn say(&self, conversation: String, hear: impl Fn(&str)) -> Result<chat::Said, Failure> {
         let mut request = Request::builder().method(Method::POST).uri(&self.url);
         request = request.header(header::CONTENT_TYPE, "application/json");
         if let Some(authorization) = &self.authorization {
@@ -115,11 +117,30 @@ impl Endpoint {
         if response.status() != StatusCode::OK {
             return Err(Failure::Status(response.status()));
         }
-        let body = Limited::new(response.into_body(), REPLY_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| Failure::Garbage(error.to_string()))?.to_bytes();
-        let garbage = |error: serde_json::Error| Failure::Garbage(format!("at byte {}", error.column()));
-        let reply: chat::Reply = serde_json::from_slice(&body).map_err(garbage)?;
-        let first = reply.choices.into_iter().next();
-        first.map(|choice| choice.message).ok_or_else(|| Failure::Garbage("it has no choices".to_owned()))
+        let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+        let is_stream = media_type.is_some_and(|it| it.starts_with("text/event-stream"));
+        let body = Limited::new(response.into_body(), REPLY_BYTES_MAX);
+        if is_stream { piecewise(body, hear).await } else { whole(body).await }
     }
+}
+
+/// What is said word by word.
+async fn piecewise(mut body: Limited<Incoming>, hear: impl Fn(&str)) -> Result<chat::Said, Failure> {
+    let mut pieces = Pieces::default();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Failure::Garbage(error.to_string()))?;
+        let Some(bytes) = frame.data_ref() else { continue };
+        let garbled = |_| Failure::Garbage("one of its pieces is no JSON of theirs".to_owned());
+        pieces.take(bytes, &hear).map_err(garbled)?;
+    }
+    Ok(pieces.whole())
+}
+
+async fn whole(body: Limited<Incoming>) -> Result<chat::Said, Failure> {
+    let body = body.collect().await;
+    let body = body.map_err(|error| Failure::Garbage(error.to_string()))?.to_bytes();
+    let garbage = |error: serde_json::Error| Failure::Garbage(format!("at byte {}", error.column()));
+    let reply: chat::Reply = serde_json::from_slice(&body).map_err(garbage)?;
+    let first = reply.choices.into_iter().next();
+    first.map(|choice| choice.message).ok_or_else(|| Failure::Garbage("it has no choices".to_owned()))
 }

@@ -4,6 +4,7 @@
 //! everything can be read without the script.
 
 mod activity;
+mod ask;
 mod charts;
 mod compare;
 mod deployment;
@@ -14,6 +15,7 @@ mod insights;
 mod login;
 mod page;
 mod parts;
+mod regions;
 mod releases;
 mod router;
 mod search;

@@ -10,8 +10,10 @@ use tower_http::compression::CompressionLayer;
 
 use super::visitor::Visitor;
 use super::{
-    activity, compare, deployment, environment, home, insights, login, releases, search, settings, tokens,
+    activity, ask, compare, deployment, environment, home, insights, login, releases, search, settings,
+    tokens,
 };
+use crate::admin::ask::Asking;
 use crate::admin::state::App;
 
 /// Nothing but our own stylesheet, script and forms: a name that somebody pulled can never become a script.
@@ -20,7 +22,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; scr
 
 /// The routes of pages. Nobody sees one, or does anything there, without a session: the layer asks for a [`Visitor`]
 /// whatever a handler takes. The login and the assets are for everybody.
-pub(in crate::admin) fn router(app: &App) -> Router<App> {
+pub(in crate::admin) fn router(app: &App, asking: Asking) -> Router<App> {
     let pages = Router::new()
         .route("/", get(home::show))
         .route("/environments", get(settings::blank).post(settings::create))
@@ -38,6 +40,7 @@ pub(in crate::admin) fn router(app: &App) -> Router<App> {
         .route("/insights", get(insights::show))
         .route("/activity", get(activity::show))
         .route_layer(from_extractor_with_state::<Visitor, App>(app.clone()));
+    let asks = ask::router(app, asking, pages.clone());
     Router::new()
         .route("/login", get(login::form).post(login::log_in))
         .route("/logout", post(login::log_out))
@@ -46,8 +49,13 @@ pub(in crate::admin) fn router(app: &App) -> Router<App> {
             "/app.js",
             get(async || asset("text/javascript; charset=utf-8", include_str!("assets/app.js"))),
         )
+        .route(
+            "/ask.js",
+            get(async || asset("text/javascript; charset=utf-8", include_str!("assets/ask.js"))),
+        )
         .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))))
         .merge(pages)
+        .merge(asks)
         .layer(map_response(guarded))
         // A page's proof of its session may be compressed beside what a visitor searched for: no other site's page can
         // make a browser ask with the session's cookie (SameSite=Strict), so nobody can compare lengths.

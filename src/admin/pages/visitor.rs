@@ -59,6 +59,11 @@ impl Visitor {
         Chrome { proof: self.proof.clone(), section, query: String::new(), can_change }
     }
 
+    /// Whoever it is.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// Reads a form that changes something: of this session's pages, by somebody who may.
     pub(super) async fn form(&self, request: Request, known: &[&str]) -> Result<(Admin, Fields), Problem> {
         if has_foreign_origin(request.headers()) {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::admin::http::params;
 use crate::admin::http::problem::Problem;
 use crate::admin::state::{Settings, bundle};
 use crate::answer::{Answers, Within};
 use crate::log::{Log, View};
-use crate::model::deploy::{self, Cluster, NoPlan, Place, Planned, Wish, World};
+use crate::model::deploy::{self, Cluster, Followed, NoPlan, Place, Planned, Wish, World};
 use crate::model::directory::Environment;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
@@ -14,7 +15,7 @@ use crate::wire;
 
 /// The parts of the state that plans are made from.
 #[derive(Clone)]
-pub(super) struct Planner {
+pub(in crate::admin) struct Planner {
     log: Log,
     answers: Arc<Answers>,
     pub(super) settings: Arc<Settings>,
@@ -57,6 +58,24 @@ impl Planner {
         let nowhere = Place::default();
         let place = self.settings.places.get(&environment.name).unwrap_or(&nowhere);
         deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, cluster, id)
+    }
+
+    /// The plan that would be made: nothing is written down, and no cluster is asked.
+    ///
+    /// # Errors
+    /// There is no such environment, or no plan.
+    pub(in crate::admin) fn sketch(
+        &self,
+        env: &str,
+        wish: &Wish,
+        now: Time,
+    ) -> Result<wire::Deploy, Problem> {
+        let view = self.log.view();
+        let environment = params::named(&view.directory, env)?;
+        let planned = self.plan(&view, environment, wish, Cluster::Closed, now, String::new());
+        let planned = Arc::new(planned.map_err(|no| Problem::no_plan(&no))?);
+        let followed = Followed { planned, planned_at: now, applied_at: None, interrupted: None };
+        Ok(deploy::follow(&self.world(&view, now), &followed))
     }
 
     /// The plan with this identifier, and how far it is.

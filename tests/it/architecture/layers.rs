@@ -4,11 +4,12 @@ use super::imports::{absolute, paths};
 use super::sources;
 
 /// Folders and files of `src/admin/`, from below. Those of one layer do not know each other.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["state"],
     &["http"],
     &["operations", "v1"],
-    &["ask", "mcp", "pages", "webhooks"],
+    &["ask"],
+    &["mcp", "pages", "webhooks"],
     &["router"],
     &["listener"],
 ];

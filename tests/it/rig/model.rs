@@ -94,6 +94,7 @@ async fn answer(
         headers: parts.headers,
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
+    let is_stream = heard.body["stream"] == true;
     let line = {
         let mut script = script.lock().unwrap();
         script.heard.push(heard);
@@ -105,6 +106,10 @@ async fn answer(
             "message": message}], "usage": {"total_tokens": 1}})
         .to_string()
     };
+    if is_stream && let Line::Says(_) | Line::Calls(_) = &line {
+        let stream = Response::builder().header("content-type", "text/event-stream; charset=utf-8");
+        return Ok(stream.body(Full::from(streamed(&line))).unwrap());
+    }
     let (status, body) = match line {
         Line::Says(text) => (200, message(json!({"role": "assistant", "content": text, "refusal": null}))),
         Line::Calls(calls) => {
@@ -120,4 +125,28 @@ async fn answer(
         Line::Stalls => std::future::pending().await,
     };
     Ok(Response::builder().status(status).body(Full::from(body)).unwrap())
+}
+
+/// A line as it comes word by word.
+fn streamed(line: &Line) -> String {
+    let deltas: Vec<Value> = match line {
+        Line::Says(text) => text.split_inclusive(' ').map(|word| json!({ "content": word })).collect(),
+        Line::Calls(calls) => {
+            let calls = calls.iter().enumerate().flat_map(|(place, (name, arguments))| {
+                let arguments = arguments.as_str().map_or_else(|| arguments.to_string(), str::to_owned);
+                let (begin, end) = arguments.split_at(arguments.len() / 2);
+                [
+                    json!({"index": place, "id": format!("call_{place}"), "type": "function",
+                        "function": {"name": name, "arguments": begin}}),
+                    json!({"index": place, "function": {"arguments": end}}),
+                ]
+            });
+            calls.map(|call| json!({ "tool_calls": [call] })).collect()
+        }
+        Line::Answers(..) | Line::Stalls => Vec::new(),
+    };
+    let chunk =
+        |delta: Value| json!({"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}]});
+    let events = deltas.into_iter().map(|delta| format!("data: {}\n\n", chunk(delta)));
+    events.chain(["data: [DONE]\n\n".to_owned()]).collect()
 }

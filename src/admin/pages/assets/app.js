@@ -130,7 +130,7 @@ for (const button of document.querySelectorAll("[data-pause]")) {
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
   if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const find = document.getElementById("find");
+    const find = document.getElementById("question") ?? document.getElementById("find");
     if (find) {
       event.preventDefault();
       find.select();

@@ -1,0 +1,52 @@
+//! The release that an answer found, so that “which release is that?” and “deploy it” are questions.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::model::ask::{Asked, Intent, Meant};
+use crate::wire::{Certainty, History, Release, ReleaseRef, Searched, Verified};
+
+/// The one release that this answer to `asked` is about, if it is about one.
+pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
+    // Of an answer for each environment, the first.
+    let data = data.as_array().and_then(|all| all.first()).unwrap_or(data);
+    match asked.intent {
+        Intent::Verify => {
+            let verified = Verified::deserialize(data).ok();
+            let sure = verified.filter(|it| it.confidence.is_some());
+            sure.map_or_else(|| shown(data), |it| it.matches.first().map(|best| named(&best.release)))
+        }
+        Intent::Search => match Searched::deserialize(data) {
+            Ok(found) if found.certainty == Certainty::Sure => {
+                found.matches.first().map(|best| named(&best.release))
+            }
+            Ok(_) => None,
+            Err(_) => shown(data),
+        },
+        Intent::Deploy => shown(&data["release"]),
+        Intent::History => {
+            let history = History::deserialize(data).ok()?;
+            let newest = history.changes.into_iter().next()?;
+            Some(Meant { repository: history.repository.to_string(), version: newest.to.version? })
+        }
+        Intent::Running
+        | Intent::Missing
+        | Intent::Compare
+        | Intent::Changes
+        | Intent::Rollbacks
+        | Intent::Tokens
+        | Intent::CreateEnvironment
+        | Intent::GenerateToken
+        | Intent::Unknown => None,
+    }
+}
+
+fn named(release: &ReleaseRef) -> Meant {
+    Meant { repository: release.repository.to_string(), version: release.version.clone() }
+}
+
+/// The answer is a release itself.
+fn shown(data: &Value) -> Option<Meant> {
+    let release = Release::deserialize(data).ok()?;
+    Some(Meant { repository: release.repository.to_string(), version: release.version })
+}
