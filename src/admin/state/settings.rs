@@ -28,6 +28,8 @@ pub struct Settings {
     pub clusters: BTreeMap<EnvironmentName, ClusterAccess>,
     /// The model that answers what `ask` does not understand, where there is one.
     pub ask: Option<config::AskConfig>,
+    /// The question that the first page offers.
+    pub example_question: Option<String>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
     /// Start of the process.
