@@ -132,6 +132,9 @@ stored! {
             why: String,
         },
         BackupTaken,
+        ReleaseEdited(it: Box<Registration>),
+        ReleaseYanked { repository: Repository, version: String, is_yanked: bool },
+        ReleaseDeleted { repository: Repository, version: String },
     }
 
     enum act::Role { Viewer, Admin }
@@ -241,6 +244,7 @@ stored! {
         PullSecret { namespace: String, flaw: SecretFlaw },
         PullPolicy { containers: Vec<SilentContainer> },
         WorkloadGuessed,
+        Yanked,
     }
 
     enum planned::SecretFlaw { Absent, OtherKind, OtherHost, NotAccepted }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::names::{EnvironmentName, TokenId, TokenKind};
+use super::oci::Repository;
 use super::planned::Planned;
 use super::releases::Registration;
 use super::time::Time;
@@ -194,6 +195,24 @@ pub enum Action {
     },
     /// A backup was taken: all that is known left the server.
     BackupTaken,
+    /// What was told of a registered release was replaced by this.
+    ReleaseEdited(Box<Registration>),
+    /// A release was withdrawn, or is offered again. It stays known.
+    ReleaseYanked {
+        /// Of which repository.
+        repository: Repository,
+        /// Its version.
+        version: String,
+        /// It is withdrawn; else it is offered again.
+        is_yanked: bool,
+    },
+    /// What was told of a release is forgotten.
+    ReleaseDeleted {
+        /// Of which repository.
+        repository: Repository,
+        /// Its version.
+        version: String,
+    },
 }
 
 impl Action {
@@ -213,6 +232,10 @@ impl Action {
             Self::DeployApplied { .. } => "deploy_applied",
             Self::DeployInterrupted { .. } => "deploy_interrupted",
             Self::BackupTaken => "backup_taken",
+            Self::ReleaseEdited(_) => "release_edited",
+            Self::ReleaseYanked { is_yanked: true, .. } => "release_yanked",
+            Self::ReleaseYanked { is_yanked: false, .. } => "release_unyanked",
+            Self::ReleaseDeleted { .. } => "release_deleted",
         }
     }
 
@@ -231,6 +254,9 @@ impl Action {
             Self::AdminTokenCreated { .. }
             | Self::AdminTokenRevoked { .. }
             | Self::ReleaseAdded(_)
+            | Self::ReleaseEdited(_)
+            | Self::ReleaseYanked { .. }
+            | Self::ReleaseDeleted { .. }
             | Self::BackupTaken => None,
         }
     }
@@ -286,6 +312,14 @@ impl fmt::Display for Action {
                 )
             }
             Self::BackupTaken => f.write_str("took a backup"),
+            Self::ReleaseEdited(told) => write!(f, "edited {} of {}", told.version, told.repository),
+            Self::ReleaseYanked { repository, version, is_yanked } => {
+                let done = if *is_yanked { "yanked" } else { "offered again" };
+                write!(f, "{done} {version} of {repository}")
+            }
+            Self::ReleaseDeleted { repository, version } => {
+                write!(f, "deleted the release {version} of {repository}")
+            }
         }
     }
 }

@@ -212,6 +212,8 @@ pub enum Caution {
     },
     /// Nobody named the workload: its name is a guess.
     WorkloadGuessed,
+    /// The release was yanked.
+    Yanked,
 }
 
 /// Reasons for which a cluster's pull secret is of no use.

@@ -202,6 +202,8 @@ words! {
         NeverSeen = "never_seen",
         /// Nobody named the workload: its name is a guess.
         WorkloadGuessed = "workload_guessed",
+        /// The release was yanked.
+        Yanked = "yanked",
         /// Pulls of the service fail at the moment.
         Failing = "failing",
         /// No workload that the cluster has uses the repository: the commands' workloads are named or guessed.

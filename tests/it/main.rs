@@ -15,6 +15,7 @@ mod ask_model;
 mod backup;
 mod browser;
 mod budget;
+mod catalogue;
 mod clients;
 mod conformance;
 mod connections;

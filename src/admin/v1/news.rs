@@ -175,7 +175,10 @@ pub(in crate::admin) fn subject(action: &Action) -> &'static str {
         | Action::EnvironmentDeleted { .. } => "environment",
         Action::TokenCreated { .. } | Action::TokenRevoked { .. } | Action::TokenRotated { .. } => "token",
         Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => "admin_token",
-        Action::ReleaseAdded(_) => "release",
+        Action::ReleaseAdded(_)
+        | Action::ReleaseEdited(_)
+        | Action::ReleaseYanked { .. }
+        | Action::ReleaseDeleted { .. } => "release",
         Action::DeployPlanned(_)
         | Action::DeployApplied { .. }
         | Action::DeployInterrupted { .. }

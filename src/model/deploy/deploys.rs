@@ -82,6 +82,9 @@ impl Deploys {
             | Action::AdminTokenCreated { .. }
             | Action::AdminTokenRevoked { .. }
             | Action::ReleaseAdded(_)
+            | Action::ReleaseEdited(_)
+            | Action::ReleaseYanked { .. }
+            | Action::ReleaseDeleted { .. }
             | Action::BackupTaken => {}
         }
     }

@@ -83,6 +83,7 @@ fn kind(caution: &Caution) -> DeployWarningKind {
         Caution::NoWorkload { .. } => DeployWarningKind::NoWorkload,
         Caution::PullSecret { .. } => DeployWarningKind::PullSecret,
         Caution::WorkloadGuessed => DeployWarningKind::WorkloadGuessed,
+        Caution::Yanked => DeployWarningKind::Yanked,
     }
 }
 
@@ -114,6 +115,7 @@ fn warning(planned: &Planned, caution: &Caution) -> String {
         Caution::NoWorkload { namespace } => no_workload(repository, namespace),
         Caution::PullSecret { namespace, flaw } => pull_secret(env, namespace, *flaw),
         Caution::WorkloadGuessed => guessed(&planned.workloads),
+        Caution::Yanked => "the release was yanked: its publisher wants it deployed no more".to_owned(),
     }
 }
 

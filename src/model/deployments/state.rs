@@ -83,6 +83,13 @@ impl State {
                 self.due.retain(|(_, environment, _)| environment != name);
             }
             Action::ReleaseAdded(registration) => Arc::make_mut(&mut self.catalogue).add(registration, at),
+            Action::ReleaseEdited(registration) => Arc::make_mut(&mut self.catalogue).edit(registration),
+            Action::ReleaseYanked { repository, version, is_yanked } => {
+                Arc::make_mut(&mut self.catalogue).yank(repository, version, is_yanked.then_some(at));
+            }
+            Action::ReleaseDeleted { repository, version } => {
+                Arc::make_mut(&mut self.catalogue).delete(repository, version);
+            }
             Action::EnvironmentUpdated { .. }
             | Action::TokenCreated { .. }
             | Action::TokenRevoked { .. }

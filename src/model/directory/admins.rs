@@ -87,6 +87,9 @@ impl Admins {
             | Action::TokenRevoked { .. }
             | Action::TokenRotated { .. }
             | Action::ReleaseAdded(_)
+            | Action::ReleaseEdited(_)
+            | Action::ReleaseYanked { .. }
+            | Action::ReleaseDeleted { .. }
             | Action::DeployPlanned(_)
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }

@@ -160,6 +160,9 @@ impl Directory {
                 Arc::make_mut(&mut self.admins).act(at, action);
             }
             Action::ReleaseAdded(_)
+            | Action::ReleaseEdited(_)
+            | Action::ReleaseYanked { .. }
+            | Action::ReleaseDeleted { .. }
             | Action::DeployPlanned(_)
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }

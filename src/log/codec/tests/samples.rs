@@ -50,6 +50,9 @@ pub(super) fn action_place(action: &Action) -> usize {
         Action::DeployApplied { .. } => 10,
         Action::DeployInterrupted { .. } => 11,
         Action::BackupTaken => 12,
+        Action::ReleaseEdited(_) => 13,
+        Action::ReleaseYanked { .. } => 14,
+        Action::ReleaseDeleted { .. } => 15,
     }
 }
 
@@ -66,7 +69,7 @@ pub(super) fn samples() -> Vec<Named> {
     of_environments(&mut act);
     of_tokens(&mut act);
     of_deploys(&mut act);
-    act("release-added", Action::ReleaseAdded(Box::new(registration())));
+    of_releases(&mut act);
     samples
 }
 
@@ -186,6 +189,17 @@ fn of_tokens(act: &mut impl FnMut(&str, Action)) {
     act("admin-token-revoked", Action::AdminTokenRevoked { id });
 }
 
+fn of_releases(act: &mut impl FnMut(&str, Action)) {
+    let repository = || "docker/app".parse().unwrap();
+    let version = || "v2.3.1".to_owned();
+    act("release-added", Action::ReleaseAdded(Box::new(registration())));
+    act("release-edited", Action::ReleaseEdited(Box::new(registration())));
+    for (name, is_yanked) in [("release-yanked", true), ("release-unyanked", false)] {
+        act(name, Action::ReleaseYanked { repository: repository(), version: version(), is_yanked });
+    }
+    act("release-deleted", Action::ReleaseDeleted { repository: repository(), version: version() });
+}
+
 fn of_deploys(act: &mut impl FnMut(&str, Action)) {
     let environment = || "production".parse().unwrap();
     let id = || "dpl_f147a6a9931f".to_owned();
@@ -279,6 +293,7 @@ fn cautions() -> Vec<Caution> {
         secret(SecretFlaw::NotAccepted),
         Caution::PullPolicy { containers: vec![container] },
         Caution::WorkloadGuessed,
+        Caution::Yanked,
     ]
 }
 
