@@ -135,9 +135,16 @@ stored! {
         ReleaseEdited(it: Box<Registration>),
         ReleaseYanked { repository: Repository, version: String, is_yanked: bool },
         ReleaseDeleted { repository: Repository, version: String },
+        PublisherTokenCreated {
+            id: TokenId,
+            name: String,
+            repositories: Vec<Repository>,
+            secret_sha256: [u8; 32],
+            expires_at: Option<Time>,
+        },
     }
 
-    enum act::Role { Viewer, Admin }
+    enum act::Role { Viewer, Admin, Publisher }
 }
 
 stored! {

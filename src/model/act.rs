@@ -84,6 +84,8 @@ pub enum Role {
     Viewer,
     /// To see and to change.
     Admin,
+    /// To register releases of some repositories, and nothing else: what CI does.
+    Publisher,
 }
 
 /// A change. A large one goes into a box.
@@ -206,6 +208,19 @@ pub enum Action {
         /// It is withdrawn; else it is offered again.
         is_yanked: bool,
     },
+    /// A publisher's token was made.
+    PublisherTokenCreated {
+        /// Its public identifier.
+        id: TokenId,
+        /// What people call it.
+        name: String,
+        /// The repositories whose releases it may register.
+        repositories: Vec<Repository>,
+        /// The SHA-256 of the secret.
+        secret_sha256: [u8; 32],
+        /// From when on it is refused.
+        expires_at: Option<Time>,
+    },
     /// What was told of a release is forgotten.
     ReleaseDeleted {
         /// Of which repository.
@@ -236,6 +251,7 @@ impl Action {
             Self::ReleaseYanked { is_yanked: true, .. } => "release_yanked",
             Self::ReleaseYanked { is_yanked: false, .. } => "release_unyanked",
             Self::ReleaseDeleted { .. } => "release_deleted",
+            Self::PublisherTokenCreated { .. } => "publisher_token_created",
         }
     }
 
@@ -253,6 +269,7 @@ impl Action {
             Self::DeployPlanned(planned) => Some(&planned.environment),
             Self::AdminTokenCreated { .. }
             | Self::AdminTokenRevoked { .. }
+            | Self::PublisherTokenCreated { .. }
             | Self::ReleaseAdded(_)
             | Self::ReleaseEdited(_)
             | Self::ReleaseYanked { .. }
@@ -293,7 +310,12 @@ impl fmt::Display for Action {
                 write!(f, "made the {} token {name} ({id})", role.as_str())?;
                 until(f, *expires_at)
             }
-            Self::AdminTokenRevoked { id } => write!(f, "revoked the admin or viewer token {id}"),
+            Self::AdminTokenRevoked { id } => write!(f, "revoked the admin, viewer or publisher token {id}"),
+            Self::PublisherTokenCreated { id, name, repositories, expires_at, .. } => {
+                let repositories: Vec<&str> = repositories.iter().map(Repository::as_str).collect();
+                write!(f, "made the publisher token {name} ({id}) for {}", repositories.join(", "))?;
+                until(f, *expires_at)
+            }
             Self::ReleaseAdded(told) => write!(f, "registered {} of {}", told.version, told.repository),
             Self::DeployPlanned(planned) => write!(
                 f,
@@ -330,13 +352,14 @@ fn until(f: &mut fmt::Formatter<'_>, end: Option<Time>) -> fmt::Result {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 2] = [Self::Viewer, Self::Admin];
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Admin, Self::Publisher];
 
     /// The role as it is written in text and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
             Self::Admin => "admin",
+            Self::Publisher => "publisher",
         }
     }
 }

@@ -50,6 +50,7 @@ mod outbound;
 mod parts;
 mod passwords;
 mod pinned;
+mod publisher;
 mod refusals;
 mod registries;
 mod releases;

@@ -174,7 +174,9 @@ pub(in crate::admin) fn subject(action: &Action) -> &'static str {
         | Action::EnvironmentUpdated { .. }
         | Action::EnvironmentDeleted { .. } => "environment",
         Action::TokenCreated { .. } | Action::TokenRevoked { .. } | Action::TokenRotated { .. } => "token",
-        Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => "admin_token",
+        Action::AdminTokenCreated { .. }
+        | Action::AdminTokenRevoked { .. }
+        | Action::PublisherTokenCreated { .. } => "admin_token",
         Action::ReleaseAdded(_)
         | Action::ReleaseEdited(_)
         | Action::ReleaseYanked { .. }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::admin::http::answers::{Json, List, Stored};
-use crate::admin::http::caller::Admin;
+use crate::admin::http::caller::Publisher;
 use crate::admin::http::fields::{Body, Fields};
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
@@ -72,11 +72,15 @@ pub(super) struct NewRelease {
     responses((status = 200, description = "It was known"), (status = 409, description = "It is registered already, and otherwise")))]
 pub(super) async fn create(
     State(changes): State<Changes>,
-    admin: Admin,
+    publisher: Publisher,
     Body(wanted): Body<NewRelease, BODY_BYTES_MAX>,
 ) -> Result<Stored<wire::Release>, Problem> {
     let registration = registration(wanted)?;
-    let added = changes.decide(&admin, |view, _| addition(view, &registration)).await?;
+    let decided = changes.decide(&publisher, |view, _| {
+        publisher.check(view.directory.admins(), &registration.repository)?;
+        addition(view, &registration)
+    });
+    let added = decided.await?;
     let Registration { repository, version, .. } = registration;
     if added != Added::Same {
         tracing::info!(%repository, version, "release registered");
@@ -84,7 +88,11 @@ pub(super) async fn create(
     let view = changes.view();
     let release = view.state.catalogue().line(&repository).and_then(|line| line.with_version(&version));
     let release = release.ok_or_else(Problem::internal)?;
-    let shown = questions::release(&view.state, release, now());
+    let shown = match publisher.is_admin() {
+        true => questions::release(&view.state, release, now()),
+        // Where it runs is not for a publisher to see.
+        false => wire::Release::from(release.as_ref()),
+    };
     Ok(if added == Added::New { Stored::Created(shown) } else { Stored::Known(shown) })
 }
 

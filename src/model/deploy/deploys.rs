@@ -81,6 +81,7 @@ impl Deploys {
             | Action::TokenRotated { .. }
             | Action::AdminTokenCreated { .. }
             | Action::AdminTokenRevoked { .. }
+            | Action::PublisherTokenCreated { .. }
             | Action::ReleaseAdded(_)
             | Action::ReleaseEdited(_)
             | Action::ReleaseYanked { .. }

@@ -96,6 +96,7 @@ impl State {
             | Action::TokenRotated { .. }
             | Action::AdminTokenCreated { .. }
             | Action::AdminTokenRevoked { .. }
+            | Action::PublisherTokenCreated { .. }
             | Action::DeployPlanned(_)
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }

@@ -156,7 +156,9 @@ impl Directory {
                     self.add(environment, token);
                 }
             }
-            Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => {
+            Action::AdminTokenCreated { .. }
+            | Action::AdminTokenRevoked { .. }
+            | Action::PublisherTokenCreated { .. } => {
                 Arc::make_mut(&mut self.admins).act(at, action);
             }
             Action::ReleaseAdded(_)

@@ -53,6 +53,7 @@ pub(super) fn action_place(action: &Action) -> usize {
         Action::ReleaseEdited(_) => 13,
         Action::ReleaseYanked { .. } => 14,
         Action::ReleaseDeleted { .. } => 15,
+        Action::PublisherTokenCreated { .. } => 16,
     }
 }
 
@@ -186,7 +187,16 @@ fn of_tokens(act: &mut impl FnMut(&str, Action)) {
         let created = Action::AdminTokenCreated { id, name, role, secret_sha256, expires_at: Some(AT) };
         act(&format!("admin-token-created-{}", role.as_str()), created);
     }
-    act("admin-token-revoked", Action::AdminTokenRevoked { id });
+    act("admin-token-revoked", Action::AdminTokenRevoked { id: id.clone() });
+    let (name, repositories) = ("ci".into(), vec!["docker/app".parse().unwrap()]);
+    let created = Action::PublisherTokenCreated {
+        id,
+        name,
+        repositories,
+        secret_sha256: [6; 32],
+        expires_at: Some(AT),
+    };
+    act("publisher-token-created", created);
 }
 
 fn of_releases(act: &mut impl FnMut(&str, Action)) {
