@@ -142,6 +142,7 @@ stored! {
             secret_sha256: [u8; 32],
             expires_at: Option<Time>,
         },
+        EnvironmentRenamed { from: EnvironmentName, to: EnvironmentName },
     }
 
     enum act::Role { Viewer, Admin, Publisher }

@@ -5,7 +5,7 @@ use serde::Deserialize as _;
 
 use super::tool::Effect::{Adds, Applies, Destroys, Reads, Sets};
 use super::tool::Kind::{Changes, Count, Flag, Text, Texts, Time, Word};
-use super::tool::Location::{Body, Path, Query};
+use super::tool::Location::{Body, BodyAs, Path, Query};
 use super::tool::{APPLY, Field, Tool, may, needed, route, said};
 use crate::wire::{Deployment, Evidence};
 use crate::wording::agent;
@@ -42,10 +42,11 @@ pub(super) static TOOLS: [Tool; 22] = [
     Tool {
         name: "update_environment",
         title: "Change an environment",
-        about: "Changes an environment's description or colour. Names cannot be changed.",
+        about: "Changes an environment's name, description or colour. Tokens and history go on, and its former names lead to it.",
         effect: Sets,
         fields: &[
             needed("name", Text, Path, "Name of the environment"),
+            may("new_name", Text, BodyAs("name"), "The name from now on"),
             may("description", Text, Body, "The new description"),
             may("color", Text, Body, "The new colour, e.g. #16a34a"),
         ],

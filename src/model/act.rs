@@ -221,6 +221,13 @@ pub enum Action {
         /// From when on it is refused.
         expires_at: Option<Time>,
     },
+    /// An environment got another name: its tokens and its history go on.
+    EnvironmentRenamed {
+        /// The name before.
+        from: EnvironmentName,
+        /// The name from now on.
+        to: EnvironmentName,
+    },
     /// What was told of a release is forgotten.
     ReleaseDeleted {
         /// Of which repository.
@@ -252,6 +259,7 @@ impl Action {
             Self::ReleaseYanked { is_yanked: false, .. } => "release_unyanked",
             Self::ReleaseDeleted { .. } => "release_deleted",
             Self::PublisherTokenCreated { .. } => "publisher_token_created",
+            Self::EnvironmentRenamed { .. } => "environment_renamed",
         }
     }
 
@@ -260,7 +268,8 @@ impl Action {
         match self {
             Self::EnvironmentCreated { name, .. }
             | Self::EnvironmentUpdated { name, .. }
-            | Self::EnvironmentDeleted { name } => Some(name),
+            | Self::EnvironmentDeleted { name }
+            | Self::EnvironmentRenamed { to: name, .. } => Some(name),
             Self::TokenCreated { environment, .. }
             | Self::TokenRevoked { environment, .. }
             | Self::TokenRotated { environment, .. }
@@ -291,6 +300,7 @@ impl fmt::Display for Action {
                 let changes: Vec<_> = description.into_iter().chain(color).collect();
                 write!(f, "changed the environment {name}: {}", changes.join(", "))
             }
+            Self::EnvironmentRenamed { from, to } => write!(f, "renamed the environment {from} to {to}"),
             Self::EnvironmentDeleted { name } => {
                 write!(f, "deleted the environment {name} and all its tokens")
             }

@@ -172,6 +172,7 @@ pub(in crate::admin) fn subject(action: &Action) -> &'static str {
     match action {
         Action::EnvironmentCreated { .. }
         | Action::EnvironmentUpdated { .. }
+        | Action::EnvironmentRenamed { .. }
         | Action::EnvironmentDeleted { .. } => "environment",
         Action::TokenCreated { .. } | Action::TokenRevoked { .. } | Action::TokenRotated { .. } => "token",
         Action::AdminTokenCreated { .. }

@@ -92,6 +92,7 @@ impl Admins {
             }
             Action::EnvironmentCreated { .. }
             | Action::EnvironmentUpdated { .. }
+            | Action::EnvironmentRenamed { .. }
             | Action::EnvironmentDeleted { .. }
             | Action::TokenCreated { .. }
             | Action::TokenRevoked { .. }

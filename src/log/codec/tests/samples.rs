@@ -54,6 +54,7 @@ pub(super) fn action_place(action: &Action) -> usize {
         Action::ReleaseYanked { .. } => 14,
         Action::ReleaseDeleted { .. } => 15,
         Action::PublisherTokenCreated { .. } => 16,
+        Action::EnvironmentRenamed { .. } => 17,
     }
 }
 
@@ -159,6 +160,8 @@ fn of_environments(act: &mut impl FnMut(&str, Action)) {
     act("environment-created", Action::EnvironmentCreated { name: name(), description, color });
     let color = Some("#3344cc".into());
     act("environment-updated", Action::EnvironmentUpdated { name: name(), description: None, color });
+    let to = "live".parse().unwrap();
+    act("environment-renamed", Action::EnvironmentRenamed { from: name(), to });
     act("environment-deleted", Action::EnvironmentDeleted { name: name() });
 }
 
