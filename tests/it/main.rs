@@ -54,6 +54,7 @@ mod publisher;
 mod refusals;
 mod registries;
 mod releases;
+mod renamed;
 mod rig;
 mod spliced;
 mod story;
