@@ -33,7 +33,7 @@ const fn hours(hours: i64) -> Span {
 }
 
 /// What the demo's two teams release, in publishing order.
-pub(super) const RELEASES: [Release; 5] = [
+pub(super) static RELEASES: [Release; 5] = [
     Release {
         repository: "shop/payment-service",
         version: "v2.3.0",
@@ -173,8 +173,12 @@ mod tests {
     #[test]
     fn the_same_digests_on_every_run_and_another_one_for_each_release() {
         let shelves = [(); 2].map(|()| shelf());
-        let digests =
-            |shelf: &Shelf| RELEASES.map(|release| shelf.digest(release.repository, release.version));
+        let digests = |shelf: &Shelf| {
+            RELEASES
+                .iter()
+                .map(|release| shelf.digest(release.repository, release.version))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(digests(&shelves[0]), digests(&shelves[1]));
         let distinct: std::collections::HashSet<_> = digests(&shelves[0]).into_iter().flatten().collect();
         assert_eq!(distinct.len(), RELEASES.len());
