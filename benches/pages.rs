@@ -38,6 +38,7 @@ async fn main() -> Result<(), Failure> {
         admin_token,
         hosts: Vec::new(),
         ask: None,
+        example_question: None,
         webhooks: Vec::new(),
         registry_host: "registry.example.com".to_owned(),
         registries: Arc::default(),

@@ -131,9 +131,15 @@ impl Answers {
             return Ok(Moment::new(&self.finder, view, now, None));
         };
         let _refolding = self.refolds.lock().await;
-        let log = self.log.clone();
+        let (log, former) = (self.log.clone(), view.directory.former().clone());
         let folded = tokio::task::spawn_blocking(move || {
-            log.view_at(at).map(|view| {
+            log.view_at(at).map(|mut view| {
+                // The names are those of today: they are how one asks.
+                for (name, today) in former.pairs() {
+                    if view.state.environment(name).is_some() && view.state.environment(today).is_none() {
+                        view.state.rename(name, today);
+                    }
+                }
                 let finder = is_searched.then(|| {
                     let mut finder = Finder::default();
                     finder.follow(view.state.catalogue());

@@ -11,11 +11,12 @@ use super::error::CliError;
 use super::expiry::Expiry;
 use super::output::{Style, Table, ago, dim, plain, word};
 use crate::clock::now;
-use crate::model::act::Role;
-use crate::wire::{AdminToken, NewAdminToken};
+use crate::model::act;
+use crate::model::oci::Repository;
+use crate::wire::{AdminToken, NewAdminToken, Role};
 use crate::wording::token_state;
 
-/// Makes, lists and revokes admin and viewer tokens
+/// Makes, lists and revokes admin, viewer and publisher tokens
 #[derive(Debug, Args)]
 pub struct AdminTokenArgs {
     #[command(subcommand)]
@@ -24,19 +25,22 @@ pub struct AdminTokenArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make an admin or viewer token; its secret is shown once
+    /// Make an admin, viewer or publisher token; its secret is shown once
     Create {
         /// Whose it is, or what uses it, e.g. ada or ci
         #[arg(long)]
         name: String,
-        /// What it allows: a viewer sees everything and changes nothing
-        #[arg(long, default_value = "viewer", value_parser = Role::ALL.map(Role::as_str))]
+        /// What it allows: a viewer sees everything and changes nothing, a publisher registers releases and nothing else
+        #[arg(long, default_value = "viewer", value_parser = act::Role::ALL.map(act::Role::as_str))]
         kind: String,
+        /// A repository whose releases a publisher may register
+        #[arg(long, value_name = "REPOSITORY", required_if_eq("kind", "publisher"))]
+        repository: Vec<Repository>,
         /// When it ends: after a while (90d, 12h, 30m) or at a time (2027-01-01T00:00:00Z)
         #[arg(long, value_name = "WHEN")]
         expires: Option<Expiry>,
     },
-    /// List the admin and viewer tokens
+    /// List the admin, viewer and publisher tokens
     List,
     /// Revoke one: it is refused from its next request on
     Revoke {
@@ -49,7 +53,9 @@ impl AdminTokenArgs {
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
         match self.command {
-            Command::Create { name, kind, expires } => create(client, &name, &kind, expires).await,
+            Command::Create { name, kind, repository, expires } => {
+                create(client, &name, &kind, &repository, expires).await
+            }
             Command::List => list(client).await,
             Command::Revoke { id } => revoke(client, &id).await,
         }?;
@@ -57,9 +63,16 @@ impl AdminTokenArgs {
     }
 }
 
-async fn create(client: &Client, name: &str, kind: &str, expires: Option<Expiry>) -> Result<(), CliError> {
+async fn create(
+    client: &Client,
+    name: &str,
+    kind: &str,
+    repositories: &[Repository],
+    expires: Option<Expiry>,
+) -> Result<(), CliError> {
     let expires_at = expires.map(|expires| expires.at(now()));
-    let fields = json!({ "name": name, "kind": kind, "expires_at": expires_at });
+    let fields =
+        json!({ "name": name, "kind": kind, "repositories": repositories, "expires_at": expires_at });
     let answer = client.send(Method::POST, &["admin-tokens"], &[], Some(&fields)).await?;
     if client.output.json {
         return client.output.print(&answer.as_json());
@@ -69,9 +82,16 @@ async fn create(client: &Client, name: &str, kind: &str, expires: Option<Expiry>
     let expiry = token.expires_at.map(|end| format!(" It ends {end}.")).unwrap_or_default();
     client.output.print(&format!(
         "The {kind} token {name} ({id}) is ready.{expiry} Its secret is shown this once:\n\n  {secret}\n\n\
-         It logs in to the dashboard, and the commands take it from LANDFALL_ADMIN_TOKEN.\n\
+         {use_of}\n\
          To revoke it: landfall admin-token revoke {id}\n",
         kind = plain(token.kind.as_str()),
+        use_of = match token.kind {
+            Role::Publisher =>
+                "`landfall release add` and `release import` take it from LANDFALL_ADMIN_TOKEN.",
+            Role::Viewer | Role::Admin | Role::Unlisted(_) => {
+                "It logs in to the dashboard, and the commands take it from LANDFALL_ADMIN_TOKEN."
+            }
+        },
         name = plain(&token.name),
         id = plain(token.id.as_str()),
         secret = client.output.paint(&token.secret, Style::Bold),
@@ -91,12 +111,15 @@ async fn list(client: &Client) -> Result<(), CliError> {
         );
     }
     let now = now();
-    let mut table = Table::with_headings(&["ID", "NAME", "KIND", "STATE", "CREATED", "EXPIRES"]);
+    let mut table =
+        Table::with_headings(&["ID", "NAME", "KIND", "REPOSITORIES", "STATE", "CREATED", "EXPIRES"]);
     for token in tokens {
+        let repositories: Vec<&str> = token.repositories.iter().map(Repository::as_str).collect();
         table.row([
             plain(token.id.to_string()),
             (token.name, Style::Bold),
             plain(token.kind.to_string()),
+            plain(repositories.join(", ")),
             word(token_state(token.revoked_at, token.expires_at, now)),
             dim(ago(now, token.created_at)),
             dim(token.expires_at.map_or_else(|| "never".to_owned(), |end| ago(now, end))),

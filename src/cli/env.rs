@@ -36,11 +36,14 @@ enum Command {
         /// Its name
         name: EnvironmentName,
     },
-    /// Change an environment's description or colour
-    #[command(group(clap::ArgGroup::new("change").args(["description", "color"]).required(true).multiple(true)))]
+    /// Change an environment's name, description or colour; tokens, history and old links go on
+    #[command(group(clap::ArgGroup::new("change").args(["to", "description", "color"]).required(true).multiple(true)))]
     Update {
         /// Its name
         name: EnvironmentName,
+        /// The name from now on
+        #[arg(id = "to", long = "name", value_name = "NEW")]
+        to: Option<EnvironmentName>,
         #[command(flatten)]
         about: About,
     },
@@ -78,7 +81,7 @@ impl EnvArgs {
             Command::Create { name, about } => create(client, &name, about).await,
             Command::List => list(client).await,
             Command::Show { name } => show(client, &name).await,
-            Command::Update { name, about } => update(client, &name, about).await,
+            Command::Update { name, to, about } => update(client, &name, to, about).await,
             Command::Delete { name, confirm } => delete(client, &name, confirm).await,
         }?;
         Ok(ExitCode::SUCCESS)
@@ -131,8 +134,15 @@ async fn show(client: &Client, name: &EnvironmentName) -> Result<(), CliError> {
     client.output.print(&about(client, answer.parse()?))
 }
 
-async fn update(client: &Client, name: &EnvironmentName, fields: About) -> Result<(), CliError> {
-    let fields = fields.into_fields().into();
+async fn update(
+    client: &Client,
+    name: &EnvironmentName,
+    to: Option<EnvironmentName>,
+    fields: About,
+) -> Result<(), CliError> {
+    let mut fields = fields.into_fields();
+    fields.extend(to.map(|to| ("name".to_owned(), to.as_str().into())));
+    let fields = fields.into();
     let answer = client.send(Method::PATCH, &["environments", name.as_str()], &[], Some(&fields)).await?;
     if client.output.json {
         return client.output.print(&answer.as_json());

@@ -52,7 +52,7 @@ enum Command {
     Env(Remote<env::EnvArgs>),
     /// Make, list, rotate and revoke an environment's tokens
     Token(Remote<token::TokenArgs>),
-    /// Make, list and revoke admin and viewer tokens
+    /// Make, list and revoke admin, viewer and publisher tokens
     AdminToken(Remote<admin_token::AdminTokenArgs>),
     /// Show who changed what, newest first
     Audit(Remote<audit::AuditArgs>),

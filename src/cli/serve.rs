@@ -209,6 +209,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             places: config.places.clone(),
             clusters: config.clusters.clone(),
             ask: config.ask.clone(),
+            example_question: config.example_question.clone(),
             webhooks: config.webhooks.clone(),
             started_at: clock::now(),
             proxy_figures: figures(proxy_address, &proxy, watched.clone()),

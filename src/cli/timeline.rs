@@ -38,11 +38,6 @@ pub struct TimelineArgs {
 }
 
 impl TimelineArgs {
-    /// As if only the environment had been named.
-    pub fn of(env: EnvironmentName) -> Self {
-        Self { env, evidence: false, limit: LIMIT, before: None, at: None }
-    }
-
     /// Runs the command.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
         let limit = self.limit.to_string();

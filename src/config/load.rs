@@ -126,6 +126,7 @@ impl Config {
                 proxy_protocol,
             },
             upstreams: upstreams_of(upstreams)?,
+            example_question: None,
             admin: AdminConfig {
                 listen: address(admin_listen)?,
                 token_file: flags.admin_token_file.or(file.admin.token_file),

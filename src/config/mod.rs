@@ -60,6 +60,8 @@ pub struct Config {
     pub places: BTreeMap<EnvironmentName, Place>,
     /// Access to the environments' clusters, where Landfall may apply changes.
     pub clusters: BTreeMap<EnvironmentName, ClusterAccess>,
+    /// Question that the first page offers; no key: the demo alone knows which one its data answer.
+    pub example_question: Option<String>,
 }
 
 /// Settings of the data plane.

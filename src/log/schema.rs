@@ -132,9 +132,20 @@ stored! {
             why: String,
         },
         BackupTaken,
+        ReleaseEdited(it: Box<Registration>),
+        ReleaseYanked { repository: Repository, version: String, is_yanked: bool },
+        ReleaseDeleted { repository: Repository, version: String },
+        PublisherTokenCreated {
+            id: TokenId,
+            name: String,
+            repositories: Vec<Repository>,
+            secret_sha256: [u8; 32],
+            expires_at: Option<Time>,
+        },
+        EnvironmentRenamed { from: EnvironmentName, to: EnvironmentName },
     }
 
-    enum act::Role { Viewer, Admin }
+    enum act::Role { Viewer, Admin, Publisher }
 }
 
 stored! {
@@ -242,6 +253,7 @@ stored! {
         PullPolicy { containers: Vec<SilentContainer> },
         WorkloadGuessed,
         RolledBack { at: Time, from: String, to: String, fixes: u64, titles: Vec<String> },
+        Yanked,
     }
 
     enum planned::SecretFlaw { Absent, OtherKind, OtherHost, NotAccepted }

@@ -80,13 +80,17 @@ impl Arguments {
                 Location::Body => {
                     body.insert(field.name.to_owned(), value.clone());
                 }
+                Location::BodyAs(name) => {
+                    body.insert(name.to_owned(), value.clone());
+                }
             }
         }
         let query = query.finish();
         if !query.is_empty() {
             target = format!("{target}?{query}");
         }
-        let has_body = tool.fields.iter().any(|field| matches!(field.location, Location::Body));
+        let has_body =
+            tool.fields.iter().any(|field| matches!(field.location, Location::Body | Location::BodyAs(_)));
         ApiRequest { method: route.method.clone(), target, body: has_body.then_some(Value::Object(body)) }
     }
 }

@@ -85,6 +85,8 @@ pub(super) enum Location {
     Query(&'static str),
     /// Into the body, under its own name.
     Body,
+    /// Into the body, under this name: its own is another argument's.
+    BodyAs(&'static str),
 }
 
 /// What is said of the argument that confirms.

@@ -5,7 +5,7 @@ use serde::Deserialize as _;
 
 use super::tool::Effect::{Adds, Applies, Converses, Destroys, Reads, Sets};
 use super::tool::Kind::{Changes, Count, Flag, Text, Texts, Time, Word};
-use super::tool::Location::{Body, Path, Query};
+use super::tool::Location::{Body, BodyAs, Path, Query};
 use super::tool::{APPLY, Field, Tool, may, needed, route, said};
 use crate::wire::{Deployment, Evidence};
 use crate::wording::agent;
@@ -16,7 +16,7 @@ const AT: Field = may("at", Time, Query("at"), "As of then, by what was known th
 const KINDS: &[&str] = &["cluster", "local", "prepull", "scanner"];
 
 /// Every tool, in the order in which they are listed.
-pub(super) static TOOLS: [Tool; 21] = [
+pub(super) static TOOLS: [Tool; 23] = [
     Tool {
         name: "list_environments",
         title: "List environments",
@@ -59,10 +59,11 @@ pub(super) static TOOLS: [Tool; 21] = [
     Tool {
         name: "update_environment",
         title: "Change an environment",
-        about: "Changes an environment's description or colour. Names cannot be changed.",
+        about: "Changes an environment's name, description or colour. Tokens and history go on, and its former names lead to it.",
         effect: Sets,
         fields: &[
             needed("name", Text, Path, "Name of the environment"),
+            may("new_name", Text, BodyAs("name"), "The name from now on"),
             may("description", Text, Body, "The new description"),
             may("color", Text, Body, "The new colour, e.g. #16a34a"),
         ],
@@ -288,6 +289,36 @@ pub(super) static TOOLS: [Tool; 21] = [
         ],
         routes: &[route("", Method::POST, "releases")],
         words: |answer| said(answer, agent::release),
+    },
+    Tool {
+        name: "edit_release",
+        title: "Edit or yank a release",
+        about: "Corrects what was told of a release, or yanks it: it runs where it runs, and is offered no more. What is not named stays; a list takes the place of the one before.",
+        effect: Sets,
+        fields: &[
+            needed("id", Text, Path, "The release's id, e.g. rel_4ac0bbe703ff"),
+            may("digests", Texts, Body, "Every top-level digest of its images"),
+            may("revision", Text, Body, "The commit that it was built from"),
+            may("created_at", Time, Body, "When it was made"),
+            may("parents", Texts, Body, "The versions or revisions that it was built upon"),
+            may("changes", Changes, Body, "What changed with it"),
+            may("notes", Text, Body, "Release notes in Markdown, which are split into changes"),
+            may("yanked", Flag, Body, "Whether it is withdrawn"),
+        ],
+        routes: &[route("", Method::PATCH, "releases/{id}")],
+        words: |answer| said(answer, agent::release),
+    },
+    Tool {
+        name: "delete_release",
+        title: "Delete a release",
+        about: "Forgets what was told of a release, its changes with it. Only when a person asked for exactly that.",
+        effect: Destroys {
+            confirm: "id",
+            what: "Delete the release {id}? Its changes are known no more, so questions about them are answered with no.",
+        },
+        fields: &[needed("id", Text, Path, "The release's id; search_releases has it")],
+        routes: &[route("", Method::DELETE, "releases/{id}")],
+        words: |_| Some("What was told of the release is forgotten.".to_owned()),
     },
     Tool {
         name: "deploy_release",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::names::{EnvironmentName, TokenId, TokenKind};
+use super::oci::Repository;
 use super::planned::Planned;
 use super::releases::Registration;
 use super::time::Time;
@@ -83,6 +84,8 @@ pub enum Role {
     Viewer,
     /// To see and to change.
     Admin,
+    /// To register releases of some repositories, and nothing else: what CI does.
+    Publisher,
 }
 
 /// A change. A large one goes into a box.
@@ -194,6 +197,44 @@ pub enum Action {
     },
     /// A backup was taken: all that is known left the server.
     BackupTaken,
+    /// What was told of a registered release was replaced by this.
+    ReleaseEdited(Box<Registration>),
+    /// A release was withdrawn, or is offered again. It stays known.
+    ReleaseYanked {
+        /// Of which repository.
+        repository: Repository,
+        /// Its version.
+        version: String,
+        /// It is withdrawn; else it is offered again.
+        is_yanked: bool,
+    },
+    /// A publisher's token was made.
+    PublisherTokenCreated {
+        /// Its public identifier.
+        id: TokenId,
+        /// What people call it.
+        name: String,
+        /// The repositories whose releases it may register.
+        repositories: Vec<Repository>,
+        /// The SHA-256 of the secret.
+        secret_sha256: [u8; 32],
+        /// From when on it is refused.
+        expires_at: Option<Time>,
+    },
+    /// An environment got another name: its tokens and its history go on.
+    EnvironmentRenamed {
+        /// The name before.
+        from: EnvironmentName,
+        /// The name from now on.
+        to: EnvironmentName,
+    },
+    /// What was told of a release is forgotten.
+    ReleaseDeleted {
+        /// Of which repository.
+        repository: Repository,
+        /// Its version.
+        version: String,
+    },
 }
 
 impl Action {
@@ -213,6 +254,12 @@ impl Action {
             Self::DeployApplied { .. } => "deploy_applied",
             Self::DeployInterrupted { .. } => "deploy_interrupted",
             Self::BackupTaken => "backup_taken",
+            Self::ReleaseEdited(_) => "release_edited",
+            Self::ReleaseYanked { is_yanked: true, .. } => "release_yanked",
+            Self::ReleaseYanked { is_yanked: false, .. } => "release_unyanked",
+            Self::ReleaseDeleted { .. } => "release_deleted",
+            Self::PublisherTokenCreated { .. } => "publisher_token_created",
+            Self::EnvironmentRenamed { .. } => "environment_renamed",
         }
     }
 
@@ -221,7 +268,8 @@ impl Action {
         match self {
             Self::EnvironmentCreated { name, .. }
             | Self::EnvironmentUpdated { name, .. }
-            | Self::EnvironmentDeleted { name } => Some(name),
+            | Self::EnvironmentDeleted { name }
+            | Self::EnvironmentRenamed { to: name, .. } => Some(name),
             Self::TokenCreated { environment, .. }
             | Self::TokenRevoked { environment, .. }
             | Self::TokenRotated { environment, .. }
@@ -230,7 +278,11 @@ impl Action {
             Self::DeployPlanned(planned) => Some(&planned.environment),
             Self::AdminTokenCreated { .. }
             | Self::AdminTokenRevoked { .. }
+            | Self::PublisherTokenCreated { .. }
             | Self::ReleaseAdded(_)
+            | Self::ReleaseEdited(_)
+            | Self::ReleaseYanked { .. }
+            | Self::ReleaseDeleted { .. }
             | Self::BackupTaken => None,
         }
     }
@@ -248,6 +300,7 @@ impl fmt::Display for Action {
                 let changes: Vec<_> = description.into_iter().chain(color).collect();
                 write!(f, "changed the environment {name}: {}", changes.join(", "))
             }
+            Self::EnvironmentRenamed { from, to } => write!(f, "renamed the environment {from} to {to}"),
             Self::EnvironmentDeleted { name } => {
                 write!(f, "deleted the environment {name} and all its tokens")
             }
@@ -267,7 +320,12 @@ impl fmt::Display for Action {
                 write!(f, "made the {} token {name} ({id})", role.as_str())?;
                 until(f, *expires_at)
             }
-            Self::AdminTokenRevoked { id } => write!(f, "revoked the admin or viewer token {id}"),
+            Self::AdminTokenRevoked { id } => write!(f, "revoked the admin, viewer or publisher token {id}"),
+            Self::PublisherTokenCreated { id, name, repositories, expires_at, .. } => {
+                let repositories: Vec<&str> = repositories.iter().map(Repository::as_str).collect();
+                write!(f, "made the publisher token {name} ({id}) for {}", repositories.join(", "))?;
+                until(f, *expires_at)
+            }
             Self::ReleaseAdded(told) => write!(f, "registered {} of {}", told.version, told.repository),
             Self::DeployPlanned(planned) => write!(
                 f,
@@ -286,6 +344,14 @@ impl fmt::Display for Action {
                 )
             }
             Self::BackupTaken => f.write_str("took a backup"),
+            Self::ReleaseEdited(told) => write!(f, "edited {} of {}", told.version, told.repository),
+            Self::ReleaseYanked { repository, version, is_yanked } => {
+                let done = if *is_yanked { "yanked" } else { "offered again" };
+                write!(f, "{done} {version} of {repository}")
+            }
+            Self::ReleaseDeleted { repository, version } => {
+                write!(f, "deleted the release {version} of {repository}")
+            }
         }
     }
 }
@@ -296,13 +362,14 @@ fn until(f: &mut fmt::Formatter<'_>, end: Option<Time>) -> fmt::Result {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 2] = [Self::Viewer, Self::Admin];
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Admin, Self::Publisher];
 
     /// The role as it is written in text and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
             Self::Admin => "admin",
+            Self::Publisher => "publisher",
         }
     }
 }

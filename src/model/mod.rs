@@ -10,6 +10,7 @@ pub mod deploy;
 pub mod deployments;
 pub mod directory;
 pub mod event;
+pub mod former_names;
 #[cfg(test)]
 pub(crate) mod fuzz;
 pub mod log_time;

@@ -226,6 +226,8 @@ pub enum Caution {
         /// The titles of the first of them, as their source has them; at most 3.
         titles: Vec<String>,
     },
+    /// The release was yanked.
+    Yanked,
 }
 
 /// Reasons for which a cluster's pull secret is of no use.

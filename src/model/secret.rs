@@ -13,6 +13,8 @@ pub const PULL_PREFIX: &str = "lfl_";
 pub const ADMIN_PREFIX: &str = "lfa_";
 /// Prefix of a viewer's token, which changes nothing and never pulls.
 pub const VIEWER_PREFIX: &str = "lfv_";
+/// Prefix of a publisher's token, which registers releases and does nothing else.
+pub const PUBLISHER_PREFIX: &str = "lfp_";
 /// Prefix of what a browser holds while it is logged in.
 pub const SESSION_PREFIX: &str = "lfs_";
 /// Random bytes to offer to [`Secret::from_random`]: fewer than 32 usable ones of 64 come once in 10^20 draws.

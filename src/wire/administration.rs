@@ -11,6 +11,7 @@ use super::deployments::Deployment;
 use super::release::Difference;
 use super::words::words;
 use crate::model::names::{EnvironmentName, TokenId};
+use crate::model::oci::Repository;
 use crate::model::time::Time;
 
 /// An environment as the API shows it.
@@ -135,6 +136,9 @@ pub struct AdminToken {
     pub name: String,
     /// Its permissions.
     pub kind: Role,
+    /// The repositories whose releases a publisher may register.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<Repository>,
     /// Time when it was made.
     pub created_at: Time,
     /// From when on it is refused; never without.
@@ -154,6 +158,9 @@ pub struct NewAdminToken {
     pub name: String,
     /// Its permissions.
     pub kind: Role,
+    /// The repositories whose releases a publisher may register.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<Repository>,
     /// The secret.
     pub secret: String,
     /// Time when it was made.
@@ -277,6 +284,8 @@ words! {
         Viewer = "viewer",
         /// To see and to change.
         Admin = "admin",
+        /// To register releases of some repositories, and nothing else.
+        Publisher = "publisher",
     }
     /// The surface that a change came through.
     Through {

@@ -204,6 +204,8 @@ words! {
         WorkloadGuessed = "workload_guessed",
         /// The environment had the release before and was rolled back from it.
         RolledBack = "rolled_back",
+        /// The release was yanked.
+        Yanked = "yanked",
         /// Pulls of the service fail at the moment.
         Failing = "failing",
         /// No workload that the cluster has uses the repository: the commands' workloads are named or guessed.

@@ -30,6 +30,9 @@ pub struct Release {
     pub revision: Option<String>,
     /// Time when it was made; where nobody said, when Landfall heard of it.
     pub created_at: Time,
+    /// Time when it was yanked: it runs where it runs, and is offered no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yanked_at: Option<Time>,
     /// The versions or revisions that it was built upon.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<String>,

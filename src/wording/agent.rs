@@ -280,8 +280,9 @@ pub fn release(release: &Release) -> String {
     let seen = on_a_line(as_last_seen(seen));
     let places: Vec<&str> = release.environments.iter().flatten().map(|it| it.name.as_str()).collect();
     let places = if places.is_empty() { "no environment".to_owned() } else { places.join(", ") };
+    let yanked = release.yanked_at.map(|at| format!(", yanked {at},")).unwrap_or_default();
     format!(
-        "{} {} ({}) runs in {places}; {}:{}{seen}",
+        "{} {} ({}){yanked} runs in {places}; {}:{}{seen}",
         name(release.repository.as_str()),
         name(&release.version),
         name(&release.id),

@@ -109,6 +109,7 @@ impl Server {
             places: std::collections::BTreeMap::default(),
             clusters,
             ask,
+            example_question: None,
             webhooks: webhooks(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),

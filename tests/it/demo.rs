@@ -32,13 +32,14 @@ async fn once_prints_the_timeline_and_ends() {
     let said = run(demo(tmp.path()).arg("--once")).succeeded();
     assert_empty(tmp.path());
 
-    // Newest first: the rollback, the upgrade of both services together, their first appearance.
+    // Newest first: the fix comes again, the rollback, the upgrade of both services together, their first appearance.
     let lines: Vec<&str> = said.out.lines().collect();
     let at = |words: &[&str]| {
         let is_it = |line: &&str| words.iter().all(|word| line.contains(word));
         lines.iter().position(is_it).unwrap_or_else(|| panic!("no line with {words:?} in:\n{}", said.out))
     };
     let order = [
+        at(&["upgrade", "shop/payment-service", "v2.3.0 → v2.3.2", "3 clients"]),
         at(&["rollback", "shop/payment-service", "v2.3.1 → v2.3.0", "3 clients"]),
         at(&["upgrade", "shop/payment-service", "v2.3.0 → v2.3.1", "3 clients"]),
         at(&["upgrade", "shop/web", "v1.4.2 → v1.5.0", "3 clients"]),
@@ -47,7 +48,18 @@ async fn once_prints_the_timeline_and_ends() {
         at(&["shop/web", "v1.4.2", "docker"]),
     ];
     assert!(order.is_sorted(), "{order:?} in:\n{}", said.out);
-    at(&["shop/payment-service", "v2.3.0", "settled"]);
+    at(&["shop/payment-service", "v2.3.2", "settled"]);
+    at(&["shop/web:v1.6.0", "404"]);
+
+    // The one question, asked on the way and at the end, is answered by what happened.
+    let asked = "$ landfall verify 'login fix' --env production";
+    let answers: Vec<&str> =
+        said.out.split(asked).skip(1).map(|rest| rest.trim_start().split("  ").next().unwrap()).collect();
+    assert_eq!(answers, ["rolling out", "live", "rolled back", "live"], "{}", said.out);
+    for question in ["is the login fix live in staging?", "what was rolled back in production?"] {
+        let answer = said.out.split_once(question).unwrap().1;
+        assert!(answer.contains("v2.3.1"), "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +76,7 @@ async fn it_goes_on_until_told_to_end() {
     let address = dashboard.strip_prefix("http://").unwrap().trim_end_matches('/');
     let client = Client::new(address);
     client.ask(Method::GET, "/readyz", &[]).await.expect(200);
+    assert!(process.log().contains("/ask?q=Is+the+login+fix+live%3F"), "{}", process.log());
 
     process.terminate();
     let status = process.wait(END_TIME_MAX).expect("the demo ends");

@@ -180,7 +180,7 @@ async fn odd_histories_are_read() {
     let tree = repository.git(&["rev-parse", "HEAD^{tree}"]);
     repository.git(&["tag", "v7", &tree]);
 
-    let told = imported(None, &["--git", repository.path(), "--dry-run"]).await;
+    let told = imported(None, &["--git", repository.path(), "--dry-run", "--tag-pattern", "*/v*"]).await;
     let versions: Vec<&str> =
         told["releases"].as_array().unwrap().iter().map(|it| it["version"].as_str().unwrap()).collect();
     assert_eq!(versions, ["v1.0", "v0.9", "v1.1"]);
@@ -208,6 +208,13 @@ async fn what_cannot_be_read_says_why_and_what_to_do() {
     let untagged = Repository::new();
     untagged.commit("feat: a");
     refused(&["--git", untagged.path()], &path, 65, &["has no tags", "git fetch --tags"]).await;
+    let several = Repository::new();
+    several.commit("feat: a");
+    for tag in ["web/v1.0", "web/v1.1", "payment/v1.0"] {
+        several.git(&["tag", tag]);
+    }
+    let words = ["web/v* (2), payment/v* (1)", "--tag-pattern \"payment/v*\""];
+    refused(&["--git", several.path(), "--dry-run"], &path, 65, &words).await;
     untagged.git(&["tag", "nightly"]);
     refused(&["--git", untagged.path()], &path, 65, &["no tag is a version: nightly", "--tag-pattern"]).await;
     let pattern = ["--git", untagged.path(), "--tag-pattern=--upload-pack=x"];

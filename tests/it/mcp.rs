@@ -251,6 +251,13 @@ async fn every_tools_answer_is_rests_and_fits_its_own_schema() {
     let added = agent.call("add_release", added).await;
     fits("add_release", &added);
     assert_eq!(added, rest(&format!("releases/{}", added["id"].as_str().unwrap())).await);
+    let id = added["id"].as_str().unwrap();
+    let edited = agent.call("edit_release", json!({"id": id, "revision": "0a1b2c3", "yanked": true})).await;
+    fits("edit_release", &edited);
+    assert_eq!(edited, rest(&format!("releases/{id}")).await);
+    let forgotten = agent.call("delete_release", json!({"id": id, "confirm": id})).await;
+    fits("delete_release", &forgotten);
+    assert_eq!(server.get(&format!("/api/v1/releases/{id}")).await.status, 404);
     let plan = agent.call("deploy_release", json!({"environment": "production", "version": "v2.0.0"})).await;
     fits("deploy_release", &plan);
     let id = plan["id"].as_str().unwrap();
@@ -269,6 +276,8 @@ async fn every_tools_answer_is_rests_and_fits_its_own_schema() {
             "rotate_token",
             "revoke_token",
             "add_release",
+            "edit_release",
+            "delete_release",
             "deploy_release",
             "get_deploy",
             "delete_environment",

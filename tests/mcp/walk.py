@@ -55,8 +55,10 @@ async def walk(session):
     await call("what_changed", environment=env)
     asked_first = await call("ask", question=f"what is running in {env}?")
     await call("ask", question="since when?", conversation=asked_first["conversation"])
+    await call("edit_release", id=release["id"], revision="0a1b2c3")
     plan = await call("deploy_release", environment=env, query="web v1.0.0")
     await call("get_deploy", id=plan["id"])
+    await call("delete_release", id=release["id"])
     await call("revoke_token", environment=env, id=rotated["id"])
     await call("delete_environment", name=env)
     # A deployment needs a pull; that nobody has one is an answer, too.
@@ -64,7 +66,7 @@ async def walk(session):
     assert missing.is_error and "no deployment" in missing.content[0].text, missing
     walked.add("get_deployment")
     assert walked == set(tools), f"not walked: {set(tools) - walked}"
-    assert len(asked) == 3, asked
+    assert len(asked) == 4, asked
 
     resources = (await session.list_resources()).resources
     for resource in resources:

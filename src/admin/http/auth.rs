@@ -18,9 +18,12 @@ use crate::admin::state::sessions::Sessions;
 use crate::admin::state::{Settings, bundle};
 use crate::clock::now;
 use crate::log::Log;
-use crate::model::act::{Through, Who};
+use crate::model::act::{Role, Through, Who};
 use crate::model::secret::sha256;
 use crate::model::time::Time;
+
+/// Where releases are registered.
+const PUBLISHING: &str = "/api/v1/releases";
 
 /// The tokens and sessions that are accepted, and the patience with those that are not.
 #[derive(Clone)]
@@ -109,12 +112,20 @@ pub(in crate::admin) async fn guard(
     next: Next,
 ) -> Response {
     match access.caller(&request) {
+        Ok(caller) if caller.role == Role::Publisher && !is_publishing(&request) => {
+            Problem::publisher().into_response()
+        }
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// The one request that a publisher may send. It is asked for here, so that no handler can forget it.
+fn is_publishing(request: &Request) -> bool {
+    *request.method() == Method::POST && request.uri().path() == PUBLISHING
 }
 
 fn is_change(method: &Method) -> bool {

@@ -10,7 +10,9 @@ use super::problem::Problem;
 use crate::admin::state::changes::Author;
 use crate::admin::state::holder::Holder;
 use crate::listen::Slot;
-use crate::model::act::{Actor, Role, Through};
+use crate::model::act::{Actor, Role, Through, Who};
+use crate::model::directory::Admins;
+use crate::model::oci::Repository;
 
 /// The `User-Agent` of `landfall`'s own commands begins so.
 pub const CLI_AGENT: &str = "landfall-cli/";
@@ -62,6 +64,7 @@ impl Caller {
         match self {
             Self { actor, role: Role::Admin } => Ok(Admin { actor }),
             Self { role: Role::Viewer, .. } => Err(Problem::viewer()),
+            Self { role: Role::Publisher, .. } => Err(Problem::publisher()),
         }
     }
 }
@@ -99,5 +102,45 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Caller::from_request_parts(parts, state).await?.admin()
+    }
+}
+
+/// Somebody who may register releases: an admin, or a publisher for its repositories. It can be made nowhere else.
+#[derive(Clone, Debug)]
+pub(in crate::admin) struct Publisher {
+    actor: Actor,
+    is_admin: bool,
+}
+
+impl Publisher {
+    /// Tells whether releases of this repository may be registered.
+    pub(in crate::admin) fn check(&self, admins: &Admins, repository: &Repository) -> Result<(), Problem> {
+        let token = match &self.actor.who {
+            Who::AdminToken { id, .. } => admins.token(id),
+            Who::TokenFile | Who::Webhook { .. } | Who::Unknown => None,
+        };
+        let is_named = token.is_some_and(|token| token.repositories.contains(repository));
+        if self.is_admin || is_named { Ok(()) } else { Err(Problem::not_published(repository)) }
+    }
+
+    /// Sees everything, too.
+    pub(in crate::admin) fn is_admin(&self) -> bool {
+        self.is_admin
+    }
+}
+
+impl Author for Publisher {
+    fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Publisher {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Caller::from_request_parts(parts, state).await? {
+            Caller { actor, role: Role::Publisher } => Ok(Self { actor, is_admin: false }),
+            caller => caller.admin().map(|Admin { actor }| Self { actor, is_admin: true }),
+        }
     }
 }

@@ -105,7 +105,13 @@ async fn json_body<T: DeserializeOwned>(body: axum::body::Body, bytes_max: usize
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        let path = named(&error.to_string()).map_or(path, str::to_owned);
+        let message = error.to_string();
+        let path = match named(&message) {
+            Some(name) if path == "." => name.to_owned(),
+            // The path may have come as far as the field.
+            Some(name) if path.rsplit('.').next() != Some(name) => format!("{path}.{name}"),
+            _ => path,
+        };
         match error.classify() {
             serde_json::error::Category::Data if path != "." => Problem::invalid(&path, error.to_string()),
             serde_json::error::Category::Data => Problem::malformed(error.to_string()),
@@ -116,7 +122,7 @@ async fn json_body<T: DeserializeOwned>(body: axum::body::Body, bytes_max: usize
     Ok(value)
 }
 
-/// The field of the outermost object that serde misses or does not know; it gives those no path.
+/// The field that serde misses or does not know: the path ends at the object around it.
 fn named(message: &str) -> Option<&str> {
     let rest = message.strip_prefix("missing field `").or_else(|| message.strip_prefix("unknown field `"))?;
     rest.split_once('`').map(|(field, _)| field)

@@ -9,6 +9,7 @@ use crate::admin::state::random::NoRandomness;
 use crate::answer::Refused;
 use crate::cluster::ClusterError;
 use crate::model::deploy::NoPlan;
+use crate::model::oci::Repository;
 use crate::model::releases::Conflict;
 use crate::wire::Difference;
 
@@ -76,6 +77,30 @@ impl Problem {
             "viewer",
             "A viewer changes nothing",
             "this token is a viewer's; changes need an admin token",
+        )
+    }
+
+    /// 403: a publisher wants anything else than to register a release.
+    pub(in crate::admin) fn publisher() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "publisher",
+            "A publisher registers releases, and nothing else",
+            "this token is a publisher's: it is good for POST /api/v1/releases alone; other requests need a viewer's or an \
+             admin's",
+        )
+    }
+
+    /// 403: a publisher wants to register a release of a repository that is not named for it.
+    pub(in crate::admin) fn not_published(repository: &Repository) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not-published",
+            "A publisher registers releases of its repositories",
+            format!(
+                "this token is for other repositories than {repository}; `landfall admin-token create --kind publisher \
+                 --repository {repository}` makes one for it"
+            ),
         )
     }
 

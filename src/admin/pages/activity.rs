@@ -66,6 +66,7 @@ pub(super) async fn show(State(log): State<Log>, visitor: Visitor, uri: Uri) -> 
     let wanted = if name.is_empty() { None } else { audit::environment(&query)? };
     let before = audit::before(&query)?;
     let (view, now) = (log.view(), now());
+    let wanted = wanted.map(|name| view.directory.former().today(&name).clone());
     let (reading, applied, place, of_kind) = (log.clone(), view.applied, wanted.clone(), kind.clone());
     let read = tokio::task::spawn_blocking(move || latest(&reading, applied, place.as_ref(), &of_kind)).await;
     let pulls = read.map_err(audit::unreadable)?;
@@ -113,7 +114,12 @@ impl Pull {
 /// The latest pulls, the newest first. While the log cannot be read there are none.
 fn latest(log: &Log, applied: u64, place: Option<&EnvironmentName>, kind: &str) -> Vec<Pull> {
     let events = log.events_after(applied.saturating_sub(LOOKED_AT_MAX)).into_iter().flatten();
-    let observed = events.map_while(Result::ok).filter_map(|(_, event)| event.observation().cloned());
+    let view = log.view();
+    let observed = events.map_while(Result::ok).filter_map(|(_, event)| {
+        let mut observation = event.observation()?.clone();
+        observation.environment = view.directory.former().today(&observation.environment).clone();
+        Some(observation)
+    });
     let is_wanted = |observation: &Observation| {
         is_news(observation)
             && place.is_none_or(|place| *place == observation.environment)

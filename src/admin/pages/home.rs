@@ -8,8 +8,9 @@ use http::StatusCode;
 
 use super::charts::{Chart, rollout, spark};
 use super::page::{Page, page};
-use super::parts::{Badge, Label, When, count, short};
+use super::parts::{Badge, Label, When, count, link, short};
 use super::visitor::{Chrome, Visitor};
+use crate::admin::state::Settings;
 use crate::answer::Answers;
 use crate::model::directory::Environment;
 use crate::model::questions::{Cell, EnvironmentSummary, Kind, Latest, Mark, Phase, Row};
@@ -20,9 +21,17 @@ use crate::wire::{self, ServiceChange};
 #[template(path = "home.html")]
 struct HomePage<'a> {
     chrome: Chrome,
+    /// A question to begin with.
+    example: Option<Example<'a>>,
     cards: Vec<Card<'a>>,
     rows: &'a [Row],
     rows_more: usize,
+}
+
+/// A question that the page of questions answers.
+struct Example<'a> {
+    question: &'a str,
+    link: String,
 }
 
 /// An environment at a glance.
@@ -59,7 +68,13 @@ struct ChangeLine<'a> {
     to: Label,
 }
 
-pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor) -> Page {
+pub(super) async fn show(
+    State(answers): State<Arc<Answers>>,
+    State(settings): State<Arc<Settings>>,
+    visitor: Visitor,
+) -> Page {
+    let example = settings.example_question.as_deref();
+    let example = example.map(|question| Example { question, link: link("/ask", &[("q", Some(question))]) });
     let moment = answers.now();
     let overview = moment.overview();
     let settle = moment.state().rules().settle;
@@ -67,7 +82,8 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor) 
     let cards =
         cards.map(|(environment, summary)| Card::new(environment, summary, settle, moment.at())).collect();
     let (rows, rows_more) = (&overview.rows[..], overview.rows_more);
-    page(StatusCode::OK, &HomePage { chrome: visitor.chrome("environments"), cards, rows, rows_more })
+    let chrome = visitor.chrome("environments");
+    page(StatusCode::OK, &HomePage { chrome, example, cards, rows, rows_more })
 }
 
 impl<'a> Card<'a> {

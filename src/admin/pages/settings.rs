@@ -61,8 +61,10 @@ pub(super) async fn change(
     params: Params,
     request: Request,
 ) -> Page {
-    let (admin, fields) = visitor.form(request, &["description", "color"]).await?;
+    let (admin, fields) = visitor.form(request, &["name", "description", "color"]).await?;
+    let name = fields.text("name")?.map(|name| name.trim().parse()).transpose();
     let wanted = EnvironmentChanges {
+        name: name.map_err(|error: BadEnvironmentName| Problem::invalid("name", error.to_string()))?,
         description: fields.text("description")?.map(str::to_owned),
         color: fields.text("color")?.map(str::to_owned),
     };

@@ -7,6 +7,7 @@ use super::token_file::AdminToken;
 use crate::config::{self, ClusterAccess, Webhook};
 use crate::model::deploy::Place;
 use crate::model::event::EnvironmentName;
+use crate::model::former_names::FormerNames;
 use crate::model::registries::Registries;
 use crate::model::time::Time;
 
@@ -28,10 +29,32 @@ pub struct Settings {
     pub clusters: BTreeMap<EnvironmentName, ClusterAccess>,
     /// The model that answers what `ask` does not understand, where there is one.
     pub ask: Option<config::AskConfig>,
+    /// The question that the first page offers.
+    pub example_question: Option<String>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
     /// Start of the process.
     pub started_at: Time,
     /// The proxy's figures for `/status`, without secrets.
     pub proxy_figures: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+}
+
+impl Settings {
+    /// Namespaces and workloads of an environment; the configuration may call it by a former name.
+    pub fn place(&self, former: &FormerNames, environment: &EnvironmentName) -> Option<&Place> {
+        named(&self.places, former, environment)
+    }
+
+    /// Access to the cluster of an environment, likewise.
+    pub fn cluster(&self, former: &FormerNames, environment: &EnvironmentName) -> Option<&ClusterAccess> {
+        named(&self.clusters, former, environment)
+    }
+}
+
+fn named<'a, T>(
+    of: &'a BTreeMap<EnvironmentName, T>,
+    former: &FormerNames,
+    environment: &EnvironmentName,
+) -> Option<&'a T> {
+    of.get(environment).or_else(|| former.of(environment).find_map(|name| of.get(name)))
 }

@@ -1,4 +1,6 @@
-//! Admin and viewer tokens: made, shown without their secret, revoked. The token of the token file is none of them.
+//! Admin, viewer and publisher tokens: made, shown without their secret, revoked. The token of the token file is none of them.
+
+use std::collections::BTreeSet;
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -16,17 +18,20 @@ use crate::log::Log;
 use crate::model::act::{Action, Role};
 use crate::model::directory::{AdminToken, Admins};
 use crate::model::event::TokenId;
-use crate::model::secret::{ADMIN_PREFIX, VIEWER_PREFIX};
+use crate::model::oci::Repository;
+use crate::model::secret::{ADMIN_PREFIX, PUBLISHER_PREFIX, VIEWER_PREFIX};
 use crate::model::time::Time;
 use crate::wire::{self, in_words};
 
 /// Admin tokens at most, the revoked ones too.
 const ADMIN_TOKENS_MAX: usize = 1_000;
+/// Repositories of a publisher at most.
+const REPOSITORIES_MAX: usize = 100;
 /// Prefix of their public identifiers.
 const ID_PREFIX: &str = "adm_";
 
 in_words! {
-    Role => Role { Viewer, Admin }
+    Role => Role { Viewer, Admin, Publisher }
 }
 
 fn shown(token: &AdminToken) -> wire::AdminToken {
@@ -34,13 +39,14 @@ fn shown(token: &AdminToken) -> wire::AdminToken {
         id: token.id.clone(),
         name: token.name.clone(),
         kind: token.role.into(),
+        repositories: token.repositories.clone(),
         created_at: token.created_at,
         expires_at: token.expires_at,
         revoked_at: token.revoked_at,
     }
 }
 
-/// A new admin or viewer token.
+/// A new admin, viewer or publisher token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct AdminTokenRequest {
@@ -54,11 +60,15 @@ pub(in crate::admin) struct AdminTokenRequest {
     /// Role that it gives; `viewer` unless told.
     #[schema(value_type = Option<wire::Role>)]
     kind: Option<Role>,
+    /// The repositories whose releases a publisher may register: needed for that kind, and for no other.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    repositories: Vec<Repository>,
     /// From when on it is refused; never unless told.
     expires_at: Option<Time>,
 }
 
-/// Lists admin and viewer tokens, the revoked too, in the order in which they were made.
+/// Lists admin, viewer and publisher tokens, the revoked too, in the order in which they were made.
 #[utoipa::path(get, path = "/admin-tokens", tag = "administration", operation_id = "list_admin_tokens")]
 pub(super) async fn list(State(log): State<Log>) -> Result<List<wire::AdminToken>, Problem> {
     let view = log.view();
@@ -67,7 +77,7 @@ pub(super) async fn list(State(log): State<Log>) -> Result<List<wire::AdminToken
     Ok(List(all))
 }
 
-/// Makes an admin or viewer token. Its secret is shown this once.
+/// Makes an admin, viewer or publisher token. Its secret is shown this once.
 #[utoipa::path(post, path = "/admin-tokens", tag = "administration", operation_id = "create_admin_token",
     responses((status = 409, description = "There are too many")))]
 pub(super) async fn create(
@@ -76,8 +86,12 @@ pub(super) async fn create(
     Body(wanted): Body<AdminTokenRequest>,
 ) -> Result<Created<wire::NewAdminToken>, Problem> {
     let (name, role) = (name(wanted.name)?, wanted.kind.unwrap_or(Role::Viewer));
-    let expires_at = wanted.expires_at;
-    let prefix = if role == Role::Admin { ADMIN_PREFIX } else { VIEWER_PREFIX };
+    let (expires_at, repositories) = (wanted.expires_at, repositories(role, wanted.repositories)?);
+    let prefix = match role {
+        Role::Admin => ADMIN_PREFIX,
+        Role::Viewer => VIEWER_PREFIX,
+        Role::Publisher => PUBLISHER_PREFIX,
+    };
     let secret = random::secret(prefix)?;
 
     let decided = changes.decide(&admin, |view, created_at| {
@@ -88,16 +102,39 @@ pub(super) async fn create(
         }
         let id = new_id(view.directory.admins())?;
         let (name, secret_sha256) = (name.clone(), secret.sha256());
-        let action = Action::AdminTokenCreated { id: id.clone(), name, role, secret_sha256, expires_at };
-        Ok((Some(action), (id, created_at)))
+        let made = id.clone();
+        let action = match role {
+            Role::Viewer | Role::Admin => {
+                Action::AdminTokenCreated { id, name, role, secret_sha256, expires_at }
+            }
+            Role::Publisher => {
+                let repositories = repositories.clone();
+                Action::PublisherTokenCreated { id, name, repositories, secret_sha256, expires_at }
+            }
+        };
+        Ok((Some(action), (made, created_at)))
     });
     let (id, created_at) = decided.await?;
     tracing::info!(token = %id, kind = role.as_str(), "admin token created");
     let (kind, secret) = (role.into(), secret.expose().to_owned());
-    Ok(Created(wire::NewAdminToken { id, name, kind, secret, created_at, expires_at }))
+    Ok(Created(wire::NewAdminToken { id, name, kind, repositories, secret, created_at, expires_at }))
 }
 
-/// Revokes an admin or viewer token: it is refused from the next request on. Repeating it changes nothing.
+/// A publisher's repositories, each once; of another kind of token there are none.
+fn repositories(role: Role, given: Vec<Repository>) -> Result<Vec<Repository>, Problem> {
+    let wrong = |text: String| Err(Problem::invalid("repositories", text));
+    match (role, given.len()) {
+        (Role::Publisher, 0) => wrong("must name the repositories whose releases it may register".to_owned()),
+        (Role::Publisher, 1..=REPOSITORIES_MAX) => {
+            Ok(given.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
+        }
+        (Role::Publisher, _) => wrong(format!("may have {REPOSITORIES_MAX} entries")),
+        (Role::Viewer | Role::Admin, 0) => Ok(given),
+        (Role::Viewer | Role::Admin, _) => wrong("are for a publisher's token".to_owned()),
+    }
+}
+
+/// Revokes an admin, viewer or publisher token: it is refused from the next request on. Repeating it changes nothing.
 #[utoipa::path(delete, path = "/admin-tokens/{id}", tag = "administration", operation_id = "revoke_admin_token",
     responses((status = 204, description = "It is revoked")))]
 pub(super) async fn revoke(

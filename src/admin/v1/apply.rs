@@ -281,15 +281,17 @@ impl Executor {
         let view = self.planner.view();
         let followed = view.deploys.with_id(id).ok_or_else(|| planner::unknown(id))?;
         let planned = &followed.planned;
-        if env.is_some_and(|env| env != planned.environment.as_str()) {
+        let environment = &params::named(&view.directory, planned.environment.as_str())?.name;
+        let is_it = |env| view.directory.environment(env).is_some_and(|it| it.name == *environment);
+        if env.is_some_and(|env| !is_it(env)) {
             let other = format!("`{id}` is a plan for {}", planned.environment);
             return Err(Problem::invalid("environment", other));
         }
-        let environment = &params::named(&view.directory, planned.environment.as_str())?.name;
         if followed.applied_at.is_some() {
             return Ok(());
         }
-        let access = self.planner.settings.clusters.get(environment).ok_or_else(no_access)?;
+        let access =
+            self.planner.settings.cluster(view.directory.former(), environment).ok_or_else(no_access)?;
         let order = Order::of_known(self.clone(), admin, conflicts, followed)?;
         let reached = Reached::new(&self.planner.settings.registry_host, environment, access).await;
         let reached = reached.map_err(|error| unreached(&error))?;

@@ -73,9 +73,13 @@ pub(in crate::admin) async fn page(
     limit: usize,
     environment: Option<EnvironmentName>,
 ) -> Result<(Vec<(u64, Act)>, Option<u64>), Problem> {
-    let log = log.clone();
+    let (log, view) = (log.clone(), log.view());
     let read = tokio::task::spawn_blocking(move || {
-        let wanted = |act: &Act| environment.is_none() || act.action.environment() == environment.as_ref();
+        // What was done under a former name was done to it.
+        let today = |name| view.directory.former().today(name);
+        let wanted = |act: &Act| {
+            environment.is_none() || act.action.environment().map(today) == environment.as_ref().map(today)
+        };
         // One more than asked for tells whether there is another page.
         log.acts(before, limit + 1, wanted)
     });

@@ -77,8 +77,9 @@ pub(super) async fn create(
     let name = wanted.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
     let apply = wanted.apply;
     let wish = wish(wanted)?;
-    let env = params::named(&planner.view().directory, &name)?.name.clone();
-    let access = planner.settings.clusters.get(&env);
+    let view = planner.view();
+    let env = params::named(&view.directory, &name)?.name.clone();
+    let access = planner.settings.cluster(view.directory.former(), &env);
     if apply && access.is_none() {
         return Err(no_access());
     }

@@ -14,7 +14,7 @@ use crate::admin::state::changes::Changes;
 use crate::clock::now;
 use crate::log::{Log, View};
 use crate::model::act::Action;
-use crate::model::directory::Environment;
+use crate::model::directory::{Directory, Environment};
 use crate::model::names::EnvironmentName;
 use crate::model::questions;
 use crate::model::time::Time;
@@ -60,6 +60,8 @@ pub(in crate::admin) struct NewEnvironment {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct EnvironmentChanges {
+    /// The name from now on. Tokens, history and links of the name before go on.
+    pub(in crate::admin) name: Option<EnvironmentName>,
     /// Description for people; one line.
     #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*$")]
     pub(in crate::admin) description: Option<String>,
@@ -107,9 +109,7 @@ pub(in crate::admin) async fn make(
     let color = color(new.color)?.unwrap_or_else(|| default_color(&name));
 
     let decided = changes.decide(admin, |view, _| {
-        if view.directory.environment(name.as_str()).is_some() {
-            return Err(Problem::conflict(format!("the environment `{name}` exists already")));
-        }
+        check_free(&view.directory, &name)?;
         if view.directory.environments().count() >= ENVIRONMENTS_MAX {
             let full = format!("there may be {ENVIRONMENTS_MAX} environments; delete one first");
             return Err(Problem::conflict(full));
@@ -122,13 +122,9 @@ pub(in crate::admin) async fn make(
     Ok(name)
 }
 
-/// Changes an environment's description or colour. Tokens and history stay as they are.
-#[utoipa::path(
-    patch,
-    path = "/environments/{env}",
-    tag = "environments",
-    operation_id = "update_environment"
-)]
+/// Changes an environment's name, description or colour. Tokens and history stay as they are, and its former names lead to it.
+#[utoipa::path(patch, path = "/environments/{env}", tag = "environments", operation_id = "update_environment",
+    responses((status = 409, description = "Another environment has that name, or had it")))]
 pub(super) async fn update(
     State(changes): State<Changes>,
     admin: Admin,
@@ -147,6 +143,9 @@ pub(in crate::admin) async fn change(
     wanted: EnvironmentChanges,
 ) -> Result<EnvironmentName, Problem> {
     let (description, color) = (description(wanted.description)?, color(wanted.color)?);
+    if let Some(name) = &wanted.name {
+        changes.decide(admin, |view, _| renaming(&view.directory, environment, name)).await?;
+    }
 
     let is_change = description.is_some() || color.is_some();
     let decided = changes.decide(admin, |view, _| {
@@ -160,6 +159,37 @@ pub(in crate::admin) async fn change(
         tracing::info!(environment = %name, "environment updated");
     }
     Ok(name)
+}
+
+/// The action that renames, where the name is another one.
+fn renaming(
+    directory: &Directory,
+    environment: &str,
+    to: &EnvironmentName,
+) -> Result<(Option<Action>, ()), Problem> {
+    let from = params::named(directory, environment)?.name.clone();
+    if from == *to {
+        return Ok((None, ()));
+    }
+    // One of its own former names may come back.
+    if *directory.former().today(to) != from {
+        check_free(directory, to)?;
+    }
+    Ok((Some(Action::EnvironmentRenamed { from, to: to.clone() }), ()))
+}
+
+/// No environment has this name, or had it: links and tokens of a former name go on.
+fn check_free(directory: &Directory, name: &EnvironmentName) -> Result<(), Problem> {
+    match directory.environment(name.as_str()) {
+        None => Ok(()),
+        Some(other) if other.name == *name => {
+            Err(Problem::conflict(format!("the environment `{name}` exists already")))
+        }
+        Some(other) => Err(Problem::conflict(format!(
+            "`{name}` is a former name of the environment `{}`, and still leads to it; choose another",
+            other.name
+        ))),
+    }
 }
 
 /// Deletes an environment: revokes every token of it at once and stops tracking it. This cannot be undone.

@@ -69,7 +69,8 @@ pub(super) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let query = Fields::from_query(&uri, &["environment", "kinds"])?;
     let wanted = Wanted {
-        environment: super::audit::environment(&query)?,
+        environment: super::audit::environment(&query)?
+            .map(|name| log.view().directory.former().today(&name).clone()),
         kinds: query.text("kinds")?.map(|kinds| kinds.split(',').map(str::to_owned).collect()),
     };
     let seat = feed.seat().ok_or_else(Problem::too_many_streams)?;

@@ -13,6 +13,7 @@ pub(super) mod news;
 pub(super) mod planner;
 pub(super) mod questions;
 pub(super) mod reach;
+pub(super) mod release_edits;
 pub(super) mod releases;
 pub(super) mod token_views;
 pub(super) mod tokens;
@@ -49,6 +50,8 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(route!(releases::list))
         .routes(route!(releases::create))
         .routes(route!(releases::show))
+        .routes(route!(release_edits::edit))
+        .routes(route!(release_edits::delete))
         .routes(route!(deploys::create))
         .routes(route!(deploys::show))
         .routes(route!(deploys::list))

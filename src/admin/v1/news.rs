@@ -172,10 +172,16 @@ pub(in crate::admin) fn subject(action: &Action) -> &'static str {
     match action {
         Action::EnvironmentCreated { .. }
         | Action::EnvironmentUpdated { .. }
+        | Action::EnvironmentRenamed { .. }
         | Action::EnvironmentDeleted { .. } => "environment",
         Action::TokenCreated { .. } | Action::TokenRevoked { .. } | Action::TokenRotated { .. } => "token",
-        Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => "admin_token",
-        Action::ReleaseAdded(_) => "release",
+        Action::AdminTokenCreated { .. }
+        | Action::AdminTokenRevoked { .. }
+        | Action::PublisherTokenCreated { .. } => "admin_token",
+        Action::ReleaseAdded(_)
+        | Action::ReleaseEdited(_)
+        | Action::ReleaseYanked { .. }
+        | Action::ReleaseDeleted { .. } => "release",
         Action::DeployPlanned(_)
         | Action::DeployApplied { .. }
         | Action::DeployInterrupted { .. }

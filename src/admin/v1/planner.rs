@@ -56,7 +56,7 @@ impl Planner {
             .as_deref()
             .map(|query| self.answers.now().search(query, deploy::CANDIDATES_MAX, within));
         let nowhere = Place::default();
-        let place = self.settings.places.get(&environment.name).unwrap_or(&nowhere);
+        let place = self.settings.place(view.directory.former(), &environment.name).unwrap_or(&nowhere);
         deploy::plan(&self.world(view, now), &environment.name, wish, searched.as_ref(), place, cluster, id)
     }
 

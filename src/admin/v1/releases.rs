@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::admin::http::answers::{Json, List, Stored};
-use crate::admin::http::caller::Admin;
+use crate::admin::http::caller::Publisher;
 use crate::admin::http::fields::{Body, Fields};
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
@@ -25,7 +25,7 @@ use crate::model::time::Time;
 use crate::wire::{self, NewChange};
 
 /// Longest body of a registration: a thousand changes and their notes.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Longest version, revision or name of a parent.
 const NAME_CHARS_MAX: usize = 128;
 /// Most digests of one registration.
@@ -72,11 +72,15 @@ pub(super) struct NewRelease {
     responses((status = 200, description = "It was known"), (status = 409, description = "It is registered already, and otherwise")))]
 pub(super) async fn create(
     State(changes): State<Changes>,
-    admin: Admin,
+    publisher: Publisher,
     Body(wanted): Body<NewRelease, BODY_BYTES_MAX>,
 ) -> Result<Stored<wire::Release>, Problem> {
     let registration = registration(wanted)?;
-    let added = changes.decide(&admin, |view, _| addition(view, &registration)).await?;
+    let decided = changes.decide(&publisher, |view, _| {
+        publisher.check(view.directory.admins(), &registration.repository)?;
+        addition(view, &registration)
+    });
+    let added = decided.await?;
     let Registration { repository, version, .. } = registration;
     if added != Added::Same {
         tracing::info!(%repository, version, "release registered");
@@ -84,7 +88,11 @@ pub(super) async fn create(
     let view = changes.view();
     let release = view.state.catalogue().line(&repository).and_then(|line| line.with_version(&version));
     let release = release.ok_or_else(Problem::internal)?;
-    let shown = questions::release(&view.state, release, now());
+    let shown = match publisher.is_admin() {
+        true => questions::release(&view.state, release, now()),
+        // Where it runs is not for a publisher to see.
+        false => wire::Release::from(release.as_ref()),
+    };
     Ok(if added == Added::New { Stored::Created(shown) } else { Stored::Known(shown) })
 }
 
@@ -104,31 +112,46 @@ fn registration(body: NewRelease) -> Result<Registration, Problem> {
     let repository: Repository =
         repository.parse().map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))?;
     let version = name("version", body.version.ok_or_else(|| missing("version"))?)?;
-    let mut digests: Vec<Digest> = body.digest.into_iter().collect();
-    for digest in body.digests {
+    Ok(Registration {
+        repository,
+        digests: digests(body.digest.into_iter().chain(body.digests))?,
+        revision: body.revision.map(|revision| name("revision", revision)).transpose()?,
+        created_at: body.created_at,
+        parents: parents(body.parents)?,
+        changes: changes(body.changes, body.notes.as_deref(), &version)?,
+        version,
+    })
+}
+
+/// Digests of one release, each once.
+pub(super) fn digests(given: impl IntoIterator<Item = Digest>) -> Result<Vec<Digest>, Problem> {
+    let mut digests: Vec<Digest> = Vec::new();
+    for digest in given {
         if !digests.contains(&digest) {
             digests.push(digest);
         }
     }
-    bounded("digests", digests.len(), DIGESTS_MAX)?;
-    bounded("parents", body.parents.len(), PARENTS_MAX)?;
-    let parents = body.parents.into_iter().map(|parent| name("parents", parent));
-    let mut changes: Vec<Change> = body.changes;
-    if let Some(notes) = body.notes {
+    bounded("digests", digests.len(), DIGESTS_MAX).map(|()| digests)
+}
+
+/// What a release was built upon.
+pub(super) fn parents(given: Vec<String>) -> Result<Vec<String>, Problem> {
+    bounded("parents", given.len(), PARENTS_MAX)?;
+    given.into_iter().map(|parent| name("parents", parent)).collect()
+}
+
+/// The changes of a release: those that were given, and those that its notes have.
+pub(super) fn changes(
+    mut given: Vec<Change>,
+    notes: Option<&str>,
+    version: &str,
+) -> Result<Vec<Change>, Problem> {
+    if let Some(notes) = notes {
         let read =
-            notes::read(&notes, &version).map_err(|error| Problem::invalid("notes", error.to_string()))?;
-        changes.extend(read.changes);
+            notes::read(notes, version).map_err(|error| Problem::invalid("notes", error.to_string()))?;
+        given.extend(read.changes);
     }
-    bounded("changes", changes.len(), CHANGES_MAX)?;
-    Ok(Registration {
-        repository,
-        version,
-        digests,
-        revision: body.revision.map(|revision| name("revision", revision)).transpose()?,
-        created_at: body.created_at,
-        parents: parents.collect::<Result<_, _>>()?,
-        changes,
-    })
+    bounded("changes", given.len(), CHANGES_MAX).map(|()| given)
 }
 
 pub(in crate::admin) fn name(field: &str, text: String) -> Result<String, Problem> {
@@ -220,8 +243,13 @@ fn next_page(query: &Fields, before: &str, limit: usize) -> HeaderValue {
 pub(super) async fn show(State(log): State<Log>, params: Params) -> Result<Json<wire::Release>, Problem> {
     let view = log.view();
     let id = params.get("id");
+    let release = with_id(&view, id)?;
+    Ok(Json(questions::release(&view.state, release, now())))
+}
+
+/// The release with this identifier.
+pub(super) fn with_id<'a>(view: &'a View, id: &str) -> Result<&'a Arc<Release>, Problem> {
     let unknown =
         || Problem::not_found(format!("there is no release `{id}`; GET /api/v1/releases lists them"));
-    let release = view.state.catalogue().with_id(id).ok_or_else(unknown)?;
-    Ok(Json(questions::release(&view.state, release, now())))
+    view.state.catalogue().with_id(id).ok_or_else(unknown)
 }

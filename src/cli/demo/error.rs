@@ -19,6 +19,25 @@ pub(super) enum DemoError {
     /// A pull did not work.
     #[error("a pull of the demo failed: {0}")]
     Pull(#[from] PullError),
+    /// A pull worked that should not.
+    #[error("{repository}:{tag} could be pulled, and should not be there")]
+    Pulled {
+        /// Of which repository.
+        repository: &'static str,
+        /// By which tag.
+        tag: &'static str,
+    },
+    /// A release is told of that the registry does not have.
+    #[error("the demo's registry has no {repository}:{version}")]
+    NoImage {
+        /// Of which repository.
+        repository: &'static str,
+        /// Which version.
+        version: &'static str,
+    },
+    /// A command that is shown is none.
+    #[error("{0}")]
+    Command(clap::Error),
     /// What was pulled did not show.
     #[error("{environment} did not settle on {repository} {version} within {waited_s} s")]
     NotSettled {
@@ -36,8 +55,12 @@ pub(super) enum DemoError {
 impl CommandError for DemoError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::System { .. } => 71,                     // EX_OSERR
-            Self::Pull(_) | Self::NotSettled { .. } => 70, // EX_SOFTWARE
+            Self::System { .. } => 71, // EX_OSERR
+            Self::Pull(_)
+            | Self::Pulled { .. }
+            | Self::NoImage { .. }
+            | Self::Command(_)
+            | Self::NotSettled { .. } => 70, // EX_SOFTWARE
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::registry::{Descriptor, INDEX, MANIFEST, Shelf};
 use crate::model::oci::Digest;
+use crate::model::time::Span;
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
@@ -14,49 +15,70 @@ const BASE_BYTES: usize = 512 * 1024;
 /// A tar archive is made of blocks of this size (POSIX.1-2017, pax, "ustar Interchange Format").
 const TAR_BLOCK_BYTES: usize = 512;
 
-/// A released image.
-struct Release {
-    repository: &'static str,
-    version: &'static str,
-    revision: &'static str,
-    created: &'static str,
+/// A released image, and what its team says about it.
+pub(super) struct Release {
+    pub(super) repository: &'static str,
+    pub(super) version: &'static str,
+    pub(super) revision: &'static str,
+    /// Time between its making and the demo.
+    pub(super) age: Span,
+    /// Release notes, as CI registers them.
+    pub(super) notes: &'static str,
     /// The architectures it is built for. One is served as a bare manifest, several as an index.
     architectures: &'static [&'static str],
 }
 
-/// What the demo's two teams have released, in publishing order.
-const RELEASES: [Release; 4] = [
+const fn hours(hours: i64) -> Span {
+    Span::from_mins(hours * 60)
+}
+
+/// What the demo's two teams release, in publishing order.
+pub(super) static RELEASES: [Release; 5] = [
     Release {
         repository: "shop/payment-service",
         version: "v2.3.0",
         revision: "4be1c1f0a2d94a4d8c3f3a1f2f5f0f6d7f9f3b11",
-        created: "2026-02-16T09:12:41Z",
+        age: hours(6 * 24 + 5),
+        notes: "- feat: pay by invoice (#96)\n- fix: round amounts in yen to whole ones (#101)",
         architectures: &["amd64", "arm64"],
     },
     Release {
         repository: "shop/web",
         version: "v1.4.2",
         revision: "90c6d1be1c1fd2a1f4e0a7c6a0ad31d2f7c4e9aa",
-        created: "2026-02-18T14:03:07Z",
+        age: hours(4 * 24 + 2),
+        notes: "- fix: the cart page scrolls on small screens (#71)",
         architectures: &["amd64"],
     },
     Release {
         repository: "shop/payment-service",
         version: "v2.3.1",
         revision: "c07fd5a86a1f45c4b9be9c0f1d1bb6c2ce0fd2e7",
-        created: "2026-03-02T08:55:19Z",
+        age: hours(22),
+        notes: "- fix: login times out behind slow identity providers (#118)\n\
+                - security: refuse unsigned webhooks (#124)\n\
+                - perf: half the time to the first payment form (#119)",
         architectures: &["amd64", "arm64"],
     },
     Release {
         repository: "shop/web",
         version: "v1.5.0",
         revision: "1f3870be274f6c49b3e31a0c6728957f2c0b1d55",
-        created: "2026-03-02T09:20:54Z",
+        age: hours(20),
+        notes: "- feat: dark mode (#77)\n- fix: the basket keeps its items after a reload (#80)",
         architectures: &["amd64"],
+    },
+    Release {
+        repository: "shop/payment-service",
+        version: "v2.3.2",
+        revision: "7b0f6c1ad92f4ce0b9f3d5a1e8c24d6f90ab3e58",
+        age: Span::from_mins(0),
+        notes: "- fix: a refund is sent once (#131)",
+        architectures: &["amd64", "arm64"],
     },
 ];
 
-/// Everything that was released.
+/// Everything that is released.
 pub(super) fn shelf() -> Shelf {
     let mut shelf = Shelf::default();
     RELEASES.iter().for_each(|release| publish(&mut shelf, release));
@@ -88,12 +110,10 @@ fn manifest_of(shelf: &mut Shelf, release: &Release, architecture: &str) -> Valu
     let config = json!({
         "architecture": architecture,
         "os": "linux",
-        "created": release.created,
         "config": { "Labels": {
             "org.opencontainers.image.title": release.repository,
             "org.opencontainers.image.version": release.version,
             "org.opencontainers.image.revision": release.revision,
-            "org.opencontainers.image.created": release.created,
         } },
         // The digests of the uncompressed layers; these are not compressed.
         "rootfs": { "type": "layers", "diff_ids": [Digest::of(&base), Digest::of(&app)] },
@@ -153,8 +173,12 @@ mod tests {
     #[test]
     fn the_same_digests_on_every_run_and_another_one_for_each_release() {
         let shelves = [(); 2].map(|()| shelf());
-        let digests =
-            |shelf: &Shelf| RELEASES.map(|release| shelf.resolve(release.repository, release.version));
+        let digests = |shelf: &Shelf| {
+            RELEASES
+                .iter()
+                .map(|release| shelf.digest(release.repository, release.version))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(digests(&shelves[0]), digests(&shelves[1]));
         let distinct: std::collections::HashSet<_> = digests(&shelves[0]).into_iter().flatten().collect();
         assert_eq!(distinct.len(), RELEASES.len());

@@ -5,6 +5,7 @@
 #![doc = include_str!("README.md")]
 
 mod client;
+mod commands;
 mod credentials;
 mod error;
 mod images;
@@ -17,12 +18,13 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::client::Client;
 use super::error::CliError;
 use super::serve::{self, Running, ServeError};
 use error::DemoError;
 use registry::Registry;
 use setup::Watcher;
-use story::{Cast, say};
+use story::{Cast, Stage, say};
 
 /// See it work: a registry, two clusters and a laptop in one process, with nothing to install
 #[derive(Debug, clap::Args)]
@@ -63,12 +65,14 @@ impl DemoArgs {
         eprintln!("  proxy     {}   what the clusters pull from", running.proxy_url());
         eprintln!("  admin     {}", running.admin_url());
 
-        let client = setup::client(running)?;
+        let server = setup::access(running)?;
+        let client = Client::new(server.clone())?;
         let (_, staging) = setup::environment(&client, "staging", "#d97706").await?;
         let (name, production) = setup::environment(&client, "production", "#16a34a").await?;
-        Cast::new(running.proxy, &staging, &production).play(&Watcher(&client)).await?;
+        let stage = Stage { registry, server: &server, watcher: Watcher(&client) };
+        Cast::new(running.proxy, &staging, &production).play(&stage).await?;
 
-        tell::print_answers(&client, &name).await?;
+        tell::print_answers(&server, &client, &name).await?;
         if !self.once {
             tell::print_next_steps(&client, running, &production)?;
             std::future::pending::<()>().await;

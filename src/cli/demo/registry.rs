@@ -59,6 +59,7 @@ struct Served {
 /// A registry that is being served: private, as most are. It ends when this is dropped.
 pub(super) struct Registry {
     pub(super) address: SocketAddr,
+    served: Arc<Served>,
     server: tokio::task::JoinHandle<io::Result<()>>,
 }
 
@@ -67,10 +68,15 @@ impl Registry {
     pub(super) async fn start(shelf: Shelf, credentials: &Credentials) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let served = Served { shelf, authorization: credentials.authorization() };
-        let router = Router::new().fallback(answer).with_state(Arc::new(served));
+        let served = Arc::new(Served { shelf, authorization: credentials.authorization() });
+        let router = Router::new().fallback(answer).with_state(served.clone());
         let server = tokio::spawn(axum::serve(listener, router).into_future());
-        Ok(Self { address, server })
+        Ok(Self { address, served, server })
+    }
+
+    /// What a tag points at.
+    pub(super) fn digest(&self, repository: &str, tag: &str) -> Option<Digest> {
+        self.served.shelf.digest(repository, tag)
     }
 }
 
@@ -107,8 +113,7 @@ impl Shelf {
     }
 
     /// What a tag points at.
-    #[cfg(test)]
-    pub(super) fn resolve(&self, repository: &str, tag: &str) -> Option<Digest> {
+    pub(super) fn digest(&self, repository: &str, tag: &str) -> Option<Digest> {
         self.0.get(repository)?.tags.get(tag).copied()
     }
 
@@ -245,7 +250,7 @@ mod tests {
 
     async fn start() -> (Registry, Digest) {
         let shelf = crate::cli::demo::images::shelf();
-        let digest = shelf.resolve(REPOSITORY, "v2.3.1").unwrap();
+        let digest = shelf.digest(REPOSITORY, "v2.3.1").unwrap();
         (Registry::start(shelf, &credentials()).await.unwrap(), digest)
     }
 

@@ -10,17 +10,23 @@ use tokio::time::{Instant, sleep};
 
 use super::credentials::Credentials;
 use super::error::DemoError;
+use super::images::Release;
 use crate::cli::client::{Client, ClientArgs};
 use crate::cli::error::CliError;
+use crate::cli::output::ago;
 use crate::cli::serve;
+use crate::clock;
 use crate::config::{self, Config, ConfigError, Flags, Secret};
 use crate::model::names::EnvironmentName;
-use crate::wire::{Environment, NewToken, Phase, Running};
+use crate::model::oci::Digest;
+use crate::wire::{self, Environment, NewToken, Phase, Running};
 
 /// Quiet time after which a rollout counts as settled: longer than a rollout pauses, short enough to watch.
 const SETTLE: &str = "3s";
 /// How long a rollout is awaited before the demo says that it went wrong.
 const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+/// What the demo's first page asks.
+pub(super) const QUESTION: &str = "Is the login fix live?";
 /// Between two looks at what runs.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
@@ -44,6 +50,7 @@ pub(super) fn config(
         settle: Some(SETTLE.to_owned()),
         ..Flags::default()
     })?;
+    config.example_question = Some(QUESTION.to_owned());
     for upstream in &mut config.upstreams {
         upstream.credentials = Some(config::CredentialsConfig::Fixed {
             username: credentials.username.clone(),
@@ -53,14 +60,14 @@ pub(super) fn config(
     Ok(config)
 }
 
-/// The client that every command uses.
-pub(super) fn client(running: &serve::Running) -> Result<Client, CliError> {
+/// How every command finds the server.
+pub(super) fn access(running: &serve::Running) -> Result<ClientArgs, CliError> {
     let address = running.admin_url();
     let admin = address.parse().map_err(|error: url::ParseError| {
         let reason = error.to_string();
         CliError::Protocol { address, reason }
     })?;
-    Client::new(ClientArgs { admin, admin_token_file: Some(running.admin_token_file.clone()), json: false })
+    Ok(ClientArgs { admin, admin_token_file: Some(running.admin_token_file.clone()), json: false })
 }
 
 /// Makes an environment and a token for its cluster.
@@ -76,6 +83,22 @@ pub(super) async fn environment(
     let path = ["environments", name.as_str(), "tokens"];
     let token: NewToken = admin.send(Method::POST, &path, &[], Some(&body)).await?.parse()?;
     Ok((name, Credentials { username: token.username.to_string(), secret: token.secret }))
+}
+
+/// Registers a release that was published, as CI does: its image, and its notes.
+pub(super) async fn register(admin: &Client, release: &Release, digest: Digest) -> Result<(), CliError> {
+    let made = clock::now() - release.age;
+    let body = json!({
+        "repository": release.repository,
+        "version": release.version,
+        "digest": digest,
+        "revision": release.revision,
+        "created_at": made,
+        "notes": release.notes,
+    });
+    let told: wire::Release = admin.send(Method::POST, &["releases"], &[], Some(&body)).await?.parse()?;
+    eprintln!("  {} {}, made {}: {}", told.repository, told.version, ago(clock::now(), made), told.summary);
+    Ok(())
 }
 
 /// Looks at `GET …/running`.

@@ -1,13 +1,17 @@
-//! What happens in the demo: two clusters start, one release is tried and shipped, a laptop looks, a release is taken
-//! back.
+//! What happens in the demo: two clusters start; a fix is tried, goes live by way of a canary, is rolled back and comes
+//! again; a laptop looks, and a pull fails.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::client::{Machine, Pulled, Runtime};
+use super::client::{Machine, PullError, Pulled, Runtime};
+use super::commands::{self, VERIFY};
 use super::credentials::Credentials;
 use super::error::DemoError;
-use super::setup::Watcher;
+use super::images::RELEASES;
+use super::registry::Registry;
+use super::setup::{Watcher, register};
+use crate::cli::client::ClientArgs;
 use crate::cli::error::CliError;
 
 const PAYMENT: &str = "shop/payment-service";
@@ -20,6 +24,13 @@ pub(super) struct Cast {
     staging: Cluster,
     production: Cluster,
     laptop: Puller,
+}
+
+/// What the story is played with, besides the machines.
+pub(super) struct Stage<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) server: &'a ClientArgs,
+    pub(super) watcher: Watcher<'a>,
 }
 
 struct Cluster {
@@ -58,28 +69,53 @@ impl Cast {
     }
 
     /// Plays the story.
-    pub(super) async fn play(&mut self, watcher: &Watcher<'_>) -> Result<(), CliError> {
+    pub(super) async fn play(&mut self, stage: &Stage<'_>) -> Result<(), CliError> {
+        say("Two teams have released before: CI registers each image with its release notes.");
+        stage.publish(&[(PAYMENT, "v2.3.0"), (WEB, "v1.4.2")]).await?;
+
         say("Both environments start.");
-        self.staging.roll_out(&[(PAYMENT, "v2.3.0"), (WEB, "v1.4.2")], watcher).await?;
-        self.production.roll_out(&[(PAYMENT, "v2.3.0"), (WEB, "v1.4.2")], watcher).await?;
+        let images = [(PAYMENT, "v2.3.0"), (WEB, "v1.4.2")];
+        tokio::try_join!(
+            self.staging.roll_out(&images, &stage.watcher),
+            self.production.roll_out(&images, &stage.watcher)
+        )?;
 
-        say("A new payment-service is tried in staging.");
-        self.staging.roll_out(&[(PAYMENT, "v2.3.1")], watcher).await?;
+        say("Both teams release, payment-service with a fix of the login. It is tried in staging.");
+        stage.publish(&[(PAYMENT, "v2.3.1"), (WEB, "v1.5.0")]).await?;
+        self.staging.roll_out(&[(PAYMENT, "v2.3.1")], &stage.watcher).await?;
 
-        say("It ships to production, together with a new web.");
-        self.production.roll_out(&[(PAYMENT, "v2.3.1"), (WEB, "v1.5.0")], watcher).await?;
+        say("One node of production gets it first, as a canary.");
+        self.production.canary().pull(PAYMENT, "v2.3.1").await?;
+        stage.ask(VERIFY).await?;
+
+        say("It ships to the rest of production, together with a new web.");
+        self.production.roll_out(&[(PAYMENT, "v2.3.1"), (WEB, "v1.5.0")], &stage.watcher).await?;
+        stage.ask(VERIFY).await?;
 
         say("Somebody pulls with Docker on a laptop, with production's secret.");
         self.laptop.pull(WEB, "v1.4.2").await?;
 
         say(
-            "payment-service is rolled back. Its nodes still have the image: each sends one HEAD and fetches nothing.",
+            "Refunds are sent twice: payment-service is rolled back. Its nodes still have the image: each sends one HEAD and fetches nothing.",
         );
-        self.production.roll_out(&[(PAYMENT, "v2.3.0")], watcher).await
+        self.production.roll_out(&[(PAYMENT, "v2.3.0")], &stage.watcher).await?;
+        stage.ask(VERIFY).await?;
+
+        say("Staging is told to run a web that nobody has pushed yet.");
+        self.staging.canary().fail(WEB, "v1.6.0").await?;
+
+        say("The refunds are mended on top of the login fix, which comes back with that.");
+        stage.publish(&[(PAYMENT, "v2.3.2")]).await?;
+        self.production.roll_out(&[(PAYMENT, "v2.3.2")], &stage.watcher).await
     }
 }
 
 impl Cluster {
+    /// The node that gets things first.
+    fn canary(&mut self) -> &mut Puller {
+        &mut self.nodes[0]
+    }
+
     /// Node after node pulls these, as a rolling update does; then they settle.
     async fn roll_out(
         &mut self,
@@ -99,7 +135,37 @@ impl Cluster {
     }
 }
 
+impl Stage<'_> {
+    /// CI registers what it has pushed.
+    async fn publish(&self, images: &[(&'static str, &'static str)]) -> Result<(), CliError> {
+        for &(repository, version) in images {
+            let release = RELEASES.iter().find(|it| (it.repository, it.version) == (repository, version));
+            let found = release.zip(self.registry.digest(repository, version));
+            let (release, digest) = found.ok_or(DemoError::NoImage { repository, version })?;
+            register(self.watcher.0, release, digest).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks by a command, in the middle of what happens.
+    async fn ask(&self, words: &[&str]) -> Result<(), CliError> {
+        commands::run(self.server, words).await
+    }
+}
+
 impl Puller {
+    /// Pulls what is not there, as the kubelet does again and again.
+    async fn fail(&mut self, repository: &'static str, tag: &'static str) -> Result<(), CliError> {
+        match self.machine.pull(repository, tag).await {
+            Err(PullError::Status { found, .. }) => {
+                eprintln!("  {} pulls {repository}:{tag}  {found}", self.who);
+                Ok(())
+            }
+            Err(error) => Err(DemoError::Pull(error).into()),
+            Ok(_) => Err(DemoError::Pulled { repository, tag }.into()),
+        }
+    }
+
     async fn pull(&mut self, repository: &str, tag: &str) -> Result<(), CliError> {
         let Pulled { digest, bytes } = self.machine.pull(repository, tag).await.map_err(DemoError::Pull)?;
         let fetched = match bytes {

@@ -1,22 +1,34 @@
 //! What the demo shows at its end: the answers of the real commands, and what to try next.
 
+use super::commands::{self, QUESTIONS};
 use super::credentials::Credentials;
-use crate::cli::client::Client;
+use super::setup::QUESTION;
+use super::story::say;
+use crate::cli::client::{Client, ClientArgs};
 use crate::cli::error::CliError;
-use crate::cli::output::{Style, Table, dim, plain};
+use crate::cli::output::{Table, dim, plain};
 use crate::cli::serve::Running;
-use crate::cli::status::StatusArgs;
-use crate::cli::timeline::TimelineArgs;
 use crate::model::names::EnvironmentName;
 use crate::wire::LocalPull;
 
-/// As `landfall timeline` and `landfall status` print it, and what a person pulled.
-pub(super) async fn print_answers(client: &Client, environment: &EnvironmentName) -> Result<(), CliError> {
-    print_command(client, &format!("landfall timeline {environment}"))?;
-    TimelineArgs::of(environment.clone()).run(client).await?;
-    print_command(client, "landfall status")?;
-    StatusArgs::default().run(client).await?;
-    print_local(client, environment).await
+/// What became of production, and what runs everywhere.
+pub(super) const ANSWERS: &[&[&str]] = &[&["timeline", "production"], &["status"]];
+
+/// The answers of the commands, what a person pulled, and the questions that one has in the end.
+pub(super) async fn print_answers(
+    server: &ClientArgs,
+    client: &Client,
+    environment: &EnvironmentName,
+) -> Result<(), CliError> {
+    for words in ANSWERS {
+        commands::run(server, words).await?;
+    }
+    print_local(client, environment).await?;
+    say("The questions.");
+    for words in QUESTIONS {
+        commands::run(server, words).await?;
+    }
+    Ok(())
 }
 
 /// What no node pulled: it changes nothing above, and says why.
@@ -40,11 +52,6 @@ async fn print_local(client: &Client, environment: &EnvironmentName) -> Result<(
     ))
 }
 
-fn print_command(client: &Client, command: &str) -> Result<(), CliError> {
-    let prompt = client.output.paint(&format!("$ {command}"), Style::Bold);
-    client.output.print(&format!("\n{prompt}\n"))
-}
-
 /// Where everything is, and what can be done with it.
 pub(super) fn print_next_steps(
     client: &Client,
@@ -57,23 +64,26 @@ pub(super) fn print_next_steps(
     let token = token.trim();
     let program = std::env::args().next().unwrap_or_else(|| "landfall".to_owned());
     let Credentials { username, secret } = production;
+    let question: String = url::form_urlencoded::byte_serialize(QUESTION.as_bytes()).collect();
     client.output.print(&format!(
         "
 Landfall runs on until Ctrl-C, which removes everything.
 
   dashboard    {admin}/
   admin token  {token}
+  a question   {admin}/ask?q={question}
 
 To try, in another terminal:
 
   export LANDFALL_ADMIN={admin} LANDFALL_ADMIN_TOKEN={token}
+  {program} ask "{QUESTION}"
   {program} timeline production --evidence
   {program} token create staging --name ci
 
 and a pull of your own, with Docker on this machine:
 
   printf %s {secret} | docker login {proxy} --username {username} --password-stdin
-  docker pull {proxy}/shop/payment-service:v2.3.1
+  docker pull {proxy}/shop/payment-service:v2.3.2
 "
     ))
 }

@@ -13,6 +13,7 @@ use crate::cli::client::Client;
 use crate::cli::error::{CliError, CommandError};
 use crate::cli::terminal::clean;
 use crate::model::oci::Repository;
+use crate::model::releases::families::{Family, families};
 use crate::model::releases::history::{self, History, Past};
 use crate::model::releases::summary;
 
@@ -49,6 +50,19 @@ pub enum ImportError {
         "no tag is a version: {0}\n  --tag-pattern says which tags are releases, e.g. --tag-pattern \"build-*\""
     )]
     NoVersions(String),
+    /// The tags are those of several things that are released.
+    #[error(
+        "the tags are of several families: {}\n  --tag-pattern says which of them are the releases of {repository}, e.g. \
+         --tag-pattern {proposed:?}", listed(.families)
+    )]
+    Families {
+        /// The image's name.
+        repository: Repository,
+        /// Every family.
+        families: Vec<Family>,
+        /// The pattern of the one that the name fits best.
+        proposed: String,
+    },
     /// No tag is like the pattern.
     #[error("no tag is like {0:?}\n  `git tag --list` shows them all")]
     NoMatch(String),
@@ -64,7 +78,7 @@ impl CommandError for ImportError {
             Self::Git(GitError::Missing(_)) => 69,         // EX_UNAVAILABLE
             Self::Git(GitError::NoRepository(_)) => 66,    // EX_NOINPUT
             Self::NoMatch(_) | Self::UnknownSince(_) => 2, // usage
-            Self::Git(_) | Self::NoVersions(_) => 65,      // EX_DATAERR
+            Self::Git(_) | Self::NoVersions(_) | Self::Families { .. } => 65, // EX_DATAERR
         }
     }
 }
@@ -117,6 +131,7 @@ impl ImportArgs {
                 None => ImportError::NoVersions(named(&skipped)),
             });
         }
+        self.check_families(&chosen)?;
         let commits =
             git.commits(&chosen, |count| progress(&format!("reading the history: {count} commits")))?;
         end_progress();
@@ -135,6 +150,18 @@ impl ImportArgs {
         let history = History::new(commits);
         let releases = history.releases(&tags, since.as_deref());
         Ok((history, releases, skipped))
+    }
+
+    /// Nobody said which tags are meant: those of several things that are released would become releases of one.
+    fn check_families(&self, chosen: &[TagRef]) -> Result<(), ImportError> {
+        let families = families(chosen.iter().map(|tag| tag.name.as_str()));
+        if self.tag_pattern.is_some() || families.len() < 2 {
+            return Ok(());
+        }
+        let name = self.repository.as_str().rsplit('/').next().unwrap_or_default();
+        let fits = families.iter().find(|family| family.pattern.contains(name));
+        let proposed = fits.or(families.first()).map(|family| family.pattern.clone()).unwrap_or_default();
+        Err(ImportError::Families { repository: self.repository.clone(), families, proposed })
     }
 
     /// The body of `POST /api/v1/releases`. Git knows no digest: the image's labels or its tag lead to the release.
@@ -211,6 +238,12 @@ impl Outcome {
 
 fn counted(releases: usize) -> String {
     if releases == 1 { "1 release".into() } else { format!("{releases} releases") }
+}
+
+fn listed(families: &[Family]) -> String {
+    let families: Vec<String> =
+        families.iter().map(|family| format!("{} ({})", family.pattern, family.tags)).collect();
+    named(&families)
 }
 
 fn named(tags: &[String]) -> String {

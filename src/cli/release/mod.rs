@@ -4,6 +4,7 @@
 pub(crate) mod fuzz;
 mod git;
 mod import;
+mod mend;
 
 pub use import::ImportError;
 
@@ -29,7 +30,7 @@ use crate::wording::{age, as_last_seen};
 /// Releases that are listed unless told.
 const LIMIT: u16 = 20;
 
-/// Register and show releases
+/// Register, show and mend releases
 #[derive(Debug, Args)]
 pub struct ReleaseArgs {
     #[command(subcommand)]
@@ -49,6 +50,12 @@ enum ReleaseCommand {
         /// The release's identifier
         id: String,
     },
+    /// Correct what was told of a release
+    Edit(mend::EditArgs),
+    /// Withdraw a release: it runs where it runs, and is offered no more
+    Yank(mend::YankArgs),
+    /// Forget what was told of a release
+    Delete(mend::DeleteArgs),
 }
 
 #[derive(Debug, Args)]
@@ -56,8 +63,9 @@ struct AddArgs {
     /// The image name in the registry's path, e.g. docker/payment-service
     #[arg(long)]
     repository: Repository,
-    /// The image's top-level digest; a further one is a rebuild or another image of the same release
-    #[arg(long, required = true)]
+    /// The image's top-level digest; a further one is a rebuild or another image of the same release. Without any,
+    /// the image whose labels name the version
+    #[arg(long)]
     digest: Vec<Digest>,
     /// The version, e.g. v2.3.1
     #[arg(long)]
@@ -99,6 +107,9 @@ impl ReleaseArgs {
             ReleaseCommand::Add(args) => args.run(client).await?,
             ReleaseCommand::Import(args) => return args.run(client).await,
             ReleaseCommand::List(args) => args.run(client).await?,
+            ReleaseCommand::Edit(args) => args.run(client).await?,
+            ReleaseCommand::Yank(args) => args.run(client).await?,
+            ReleaseCommand::Delete(args) => args.run(client).await?,
             ReleaseCommand::Show { id } => {
                 let answer = client.get(&["releases", &id], &[]).await?;
                 if client.output.json {
@@ -114,14 +125,7 @@ impl ReleaseArgs {
 
 impl AddArgs {
     async fn run(self, client: &Client) -> Result<(), CliError> {
-        let notes = match &self.notes {
-            Some(path) => Some(
-                std::fs::read_to_string(path)
-                    .map_err(|source| CliError::File { path: path.clone(), source })?,
-            ),
-            None => None,
-        };
-        let changes: Vec<Change> = self.change.iter().filter_map(|text| Change::parse(text, None)).collect();
+        let (changes, notes) = (changes(&self.change), notes(self.notes.as_ref())?);
         let body = json!({
             "repository": self.repository.as_str(),
             "version": self.version,
@@ -181,6 +185,19 @@ impl ListArgs {
     }
 }
 
+/// The changes that were written in a line each.
+fn changes(texts: &[String]) -> Vec<Change> {
+    texts.iter().filter_map(|text| Change::parse(text, None)).collect()
+}
+
+/// The release notes in a file.
+fn notes(path: Option<&PathBuf>) -> Result<Option<String>, CliError> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.clone(), source })
+    };
+    path.map(read).transpose()
+}
+
 fn describe(client: &Client, release: &Release) -> String {
     let title = format!("{} {}", release.repository, release.version);
     let mut text = format!("{}  {}\n", client.output.paint(&title, Style::Bold), clean(&release.id));
@@ -192,6 +209,9 @@ fn describe(client: &Client, release: &Release) -> String {
     ]);
     if let Some(revision) = &release.revision {
         facts.row([dim("revision"), plain(short(revision))]);
+    }
+    if let Some(at) = release.yanked_at {
+        facts.row([dim("yanked"), plain(format!("{at} ({})", ago(now(), at)))]);
     }
     for place in release.environments.iter().flatten() {
         let (since, seen) = (ago(now(), place.since), age(&place.seen));

@@ -47,6 +47,7 @@ fn of_the_pulls(sight: &Sight<'_>) -> Vec<Caution> {
     let when = |is: bool, caution| is.then_some(caution);
     [
         when(passage.kind == DeployKind::Rollback, Caution::Rollback),
+        when(found.release.yanked_at.is_some(), Caution::Yanked),
         when(is_unchanged, Caution::AlreadyRunning),
         when(found.is_live && !is_unchanged, Caution::AlreadyLive),
         when(runs.is_some_and(is_moving), Caution::RollingOut),

@@ -74,6 +74,12 @@ impl Deploys {
             Action::EnvironmentDeleted { name } => {
                 Arc::make_mut(&mut self.0).retain(|followed| followed.planned.environment != *name);
             }
+            Action::EnvironmentRenamed { from, to } => {
+                let plans = Arc::make_mut(&mut self.0).iter_mut();
+                for followed in plans.filter(|followed| followed.planned.environment == *from) {
+                    Arc::make_mut(&mut followed.planned).environment.clone_from(to);
+                }
+            }
             Action::EnvironmentCreated { .. }
             | Action::EnvironmentUpdated { .. }
             | Action::TokenCreated { .. }
@@ -81,7 +87,11 @@ impl Deploys {
             | Action::TokenRotated { .. }
             | Action::AdminTokenCreated { .. }
             | Action::AdminTokenRevoked { .. }
+            | Action::PublisherTokenCreated { .. }
             | Action::ReleaseAdded(_)
+            | Action::ReleaseEdited(_)
+            | Action::ReleaseYanked { .. }
+            | Action::ReleaseDeleted { .. }
             | Action::BackupTaken => {}
         }
     }

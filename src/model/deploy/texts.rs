@@ -94,6 +94,7 @@ fn kind(caution: &Caution) -> DeployWarningKind {
         Caution::PullSecret { .. } => DeployWarningKind::PullSecret,
         Caution::WorkloadGuessed => DeployWarningKind::WorkloadGuessed,
         Caution::RolledBack { .. } => DeployWarningKind::RolledBack,
+        Caution::Yanked => DeployWarningKind::Yanked,
     }
 }
 
@@ -129,6 +130,7 @@ fn warning(planned: &Planned, caution: &Caution) -> String {
             let took = if *fixes == 0 { "no fix that is known".to_owned() } else { fixes_of(*fixes, titles) };
             format!("{env} was rolled back from {from} to {to} at {at}, which took away {took}")
         }
+        Caution::Yanked => "the release was yanked: its publisher wants it deployed no more".to_owned(),
     }
 }
 

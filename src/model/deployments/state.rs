@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::act::Action;
 use crate::model::event::{EnvironmentName, Event, Facts};
+use crate::model::former_names::FormerNames;
 use crate::model::log_time::LogTime;
 use crate::model::oci::{Digest, Repository};
 use crate::model::releases::{Catalogue, Labels};
@@ -31,6 +32,8 @@ pub struct State {
     due: BTreeSet<(Time, EnvironmentName, Repository)>,
     /// Environments are made and deleted by administrators' acts: one that is not there is none.
     is_governed: bool,
+    /// What environments were called before.
+    former: FormerNames,
     /// The log's own time: every time that is kept here is on its line, but for those of the catalogue.
     time: LogTime,
 }
@@ -78,22 +81,43 @@ impl State {
                 self.is_governed = true;
                 self.environments.insert(name.clone(), Arc::default());
             }
+            Action::EnvironmentRenamed { from, to } => self.rename(from, to),
             Action::EnvironmentDeleted { name } => {
+                self.former.forget(name);
                 self.environments.remove(name);
                 self.due.retain(|(_, environment, _)| environment != name);
             }
             Action::ReleaseAdded(registration) => Arc::make_mut(&mut self.catalogue).add(registration, at),
+            Action::ReleaseEdited(registration) => Arc::make_mut(&mut self.catalogue).edit(registration),
+            Action::ReleaseYanked { repository, version, is_yanked } => {
+                Arc::make_mut(&mut self.catalogue).yank(repository, version, is_yanked.then_some(at));
+            }
+            Action::ReleaseDeleted { repository, version } => {
+                Arc::make_mut(&mut self.catalogue).delete(repository, version);
+            }
             Action::EnvironmentUpdated { .. }
             | Action::TokenCreated { .. }
             | Action::TokenRevoked { .. }
             | Action::TokenRotated { .. }
             | Action::AdminTokenCreated { .. }
             | Action::AdminTokenRevoked { .. }
+            | Action::PublisherTokenCreated { .. }
             | Action::DeployPlanned(_)
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }
             | Action::BackupTaken => {}
         }
+    }
+
+    /// An environment goes on under another name, with all that it has.
+    pub fn rename(&mut self, from: &EnvironmentName, to: &EnvironmentName) {
+        if let Some(environment) = self.environments.remove(from) {
+            self.environments.insert(to.clone(), environment);
+        }
+        let called = |name: EnvironmentName| if name == *from { to.clone() } else { name };
+        let due = std::mem::take(&mut self.due).into_iter();
+        self.due = due.map(|(at, name, repository)| (at, called(name), repository)).collect();
+        self.former.rename(from, to);
     }
 
     /// Takes what was read of an image into account.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::event::{EnvironmentName, Observation, TokenId, TokenKind};
+use crate::model::former_names::FormerNames;
 use crate::model::sharded_map::{ShardKey, ShardedMap, fnv};
 use crate::model::time::{Span, Time};
 
@@ -36,9 +37,14 @@ struct LastUse {
 }
 
 impl Addresses {
-    /// Records a pull. Where its address has just gone back and forth between two environments, returns the
+    /// Records a pull for `environment`. Where its address has just gone back and forth between two environments, returns the
     /// other one and its token.
-    pub(super) fn record(&mut self, observation: &Observation) -> Option<(EnvironmentName, TokenId)> {
+    pub(super) fn record(
+        &mut self,
+        environment: &EnvironmentName,
+        observation: &Observation,
+        former: &FormerNames,
+    ) -> Option<(EnvironmentName, TokenId)> {
         // People and scanners are meant to see several environments.
         if !matches!(observation.token_kind, TokenKind::Cluster | TokenKind::Prepull) {
             return None;
@@ -46,9 +52,10 @@ impl Addresses {
         let address = Address(observation.client.clone());
         let age = |last: &Option<LastUse>| last.as_ref().map(|last| last.at);
         let (last, _) = self.0.bounded(&address, ADDRESSES_MAX, age);
-        let Observation { environment, token, at, .. } = observation;
+        let Observation { token, at, .. } = observation;
+        let is_here = |name: &EnvironmentName| former.today(name) == environment;
         match last {
-            Some(last) if last.environment == *environment => {
+            Some(last) if is_here(&last.environment) => {
                 last.at = *at;
                 if last.token != *token {
                     last.token = token.clone();
@@ -61,11 +68,11 @@ impl Addresses {
                 let other = last.replace(next)?;
                 let is_back = other
                     .before
-                    .is_some_and(|(before, then)| before == *environment && at.since(then) <= BACK_AND_FORTH);
+                    .is_some_and(|(before, then)| is_here(&before) && at.since(then) <= BACK_AND_FORTH);
                 if let Some(last) = last {
                     last.before = Some((other.environment.clone(), other.at));
                 }
-                is_back.then_some((other.environment, other.token))
+                is_back.then(|| (former.today(&other.environment).clone(), other.token))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Fold of admin tokens, which let people see or change everything.
+//! Fold of admin tokens, which let people see or change everything, and CI register releases.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::token::{Refused, check};
 use crate::model::act::{Action, Role};
 use crate::model::event::TokenId;
+use crate::model::oci::Repository;
 use crate::model::time::Time;
 
 /// Admin tokens, those revoked too.
@@ -25,6 +26,8 @@ pub struct AdminToken {
     pub name: String,
     /// The changes that it allows.
     pub role: Role,
+    /// The repositories whose releases a publisher may register.
+    pub repositories: Vec<Repository>,
     /// The time when it was created.
     pub created_at: Time,
     /// The time from which on it is refused, where it ends by itself.
@@ -60,20 +63,27 @@ impl Admins {
         check(token.revoked_at, token.expires_at, now).map(|()| token)
     }
 
+    fn add(&mut self, token: AdminToken, secret_sha256: [u8; 32]) {
+        self.by_secret.insert(secret_sha256, token.id.clone());
+        self.tokens.insert(token.id.clone(), token);
+    }
+
     /// Applies an administrator's action, if it is about these tokens.
     pub(super) fn act(&mut self, at: Time, action: &Action) {
         match action {
             Action::AdminTokenCreated { id, name, role, secret_sha256, expires_at } => {
-                let token = AdminToken {
-                    id: id.clone(),
-                    name: name.clone(),
-                    role: *role,
-                    created_at: at,
-                    expires_at: *expires_at,
-                    revoked_at: None,
-                };
-                self.tokens.insert(id.clone(), token);
-                self.by_secret.insert(*secret_sha256, id.clone());
+                let (id, name, repositories) = (id.clone(), name.clone(), Vec::new());
+                let (created_at, expires_at, revoked_at) = (at, *expires_at, None);
+                let role = *role;
+                let token = AdminToken { id, name, role, repositories, created_at, expires_at, revoked_at };
+                self.add(token, *secret_sha256);
+            }
+            Action::PublisherTokenCreated { id, name, repositories, secret_sha256, expires_at } => {
+                let (id, name, repositories) = (id.clone(), name.clone(), repositories.clone());
+                let (created_at, expires_at, revoked_at) = (at, *expires_at, None);
+                let role = Role::Publisher;
+                let token = AdminToken { id, name, role, repositories, created_at, expires_at, revoked_at };
+                self.add(token, *secret_sha256);
             }
             Action::AdminTokenRevoked { id } => {
                 if let Some(token) = self.tokens.get_mut(id) {
@@ -82,11 +92,15 @@ impl Admins {
             }
             Action::EnvironmentCreated { .. }
             | Action::EnvironmentUpdated { .. }
+            | Action::EnvironmentRenamed { .. }
             | Action::EnvironmentDeleted { .. }
             | Action::TokenCreated { .. }
             | Action::TokenRevoked { .. }
             | Action::TokenRotated { .. }
             | Action::ReleaseAdded(_)
+            | Action::ReleaseEdited(_)
+            | Action::ReleaseYanked { .. }
+            | Action::ReleaseDeleted { .. }
             | Action::DeployPlanned(_)
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }

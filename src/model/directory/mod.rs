@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::Action;
 use super::event::{EnvironmentName, Event, Observation, TokenId};
+use super::former_names::FormerNames;
 use super::time::Time;
 
 pub use admins::{AdminToken, Admins};
@@ -31,6 +32,7 @@ pub struct Directory {
     by_secret: Arc<BTreeMap<[u8; 32], (EnvironmentName, TokenId)>>,
     admins: Arc<Admins>,
     addresses: Addresses,
+    former: FormerNames,
 }
 
 /// An environment and its tokens.
@@ -75,10 +77,15 @@ impl Directory {
         &self.admins
     }
 
-    /// The environment with this name, if it is one and exists.
+    /// The environment that has this name, or had it before, if it is one and exists.
     pub fn environment(&self, name: &str) -> Option<&Environment> {
         let name: EnvironmentName = name.parse().ok()?;
-        self.environments.get(&name).map(Arc::as_ref)
+        self.environments.get(self.former.today(&name)).map(Arc::as_ref)
+    }
+
+    /// What environments were called before.
+    pub fn former(&self) -> &FormerNames {
+        &self.former
     }
 
     /// Finds the token whose secret has this SHA-256, if it is accepted at `now`.
@@ -136,7 +143,9 @@ impl Directory {
                     environment.color.clone_from(color.as_ref().unwrap_or(&environment.color.clone()));
                 }
             }
+            Action::EnvironmentRenamed { from, to } => self.rename(from, to),
             Action::EnvironmentDeleted { name } => {
+                self.former.forget(name);
                 if self.environments.remove(name).is_some() {
                     Arc::make_mut(&mut self.by_secret).retain(|_, (owner, _)| owner != name);
                 }
@@ -156,15 +165,32 @@ impl Directory {
                     self.add(environment, token);
                 }
             }
-            Action::AdminTokenCreated { .. } | Action::AdminTokenRevoked { .. } => {
+            Action::AdminTokenCreated { .. }
+            | Action::AdminTokenRevoked { .. }
+            | Action::PublisherTokenCreated { .. } => {
                 Arc::make_mut(&mut self.admins).act(at, action);
             }
             Action::ReleaseAdded(_)
+            | Action::ReleaseEdited(_)
+            | Action::ReleaseYanked { .. }
+            | Action::ReleaseDeleted { .. }
             | Action::DeployPlanned(_)
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }
             | Action::BackupTaken => {}
         }
+    }
+
+    fn rename(&mut self, from: &EnvironmentName, to: &EnvironmentName) {
+        let Some(mut environment) = self.environments.remove(from) else { return };
+        Arc::make_mut(&mut environment).name.clone_from(to);
+        self.environments.insert(to.clone(), environment);
+        for (owner, _) in Arc::make_mut(&mut self.by_secret).values_mut() {
+            if owner == from {
+                owner.clone_from(to);
+            }
+        }
+        self.former.rename(from, to);
     }
 
     fn add(&mut self, environment: &EnvironmentName, token: Token) {
@@ -180,11 +206,10 @@ impl Directory {
         if observation.status == UNAUTHORIZED || self.environments.len() < 2 {
             return;
         }
-        let Some((environment, token)) = self.addresses.record(observation) else { return };
-        for (one, id, other) in [
-            (&observation.environment, &observation.token, &environment),
-            (&environment, &token, &observation.environment),
-        ] {
+        let name = self.former.today(&observation.environment).clone();
+        let other = self.addresses.record(&name, observation, &self.former);
+        let Some((environment, token)) = other else { return };
+        for (one, id, other) in [(&name, &observation.token, &environment), (&environment, &token, &name)] {
             let Some(token) = self.token_mut(one, id) else { continue };
             token.usage.warn(WarningKind::TwoEnvironments, observation.at, other.as_str(), || {
                 format!(
@@ -196,6 +221,7 @@ impl Directory {
     }
 
     fn token_mut(&mut self, environment: &EnvironmentName, id: &TokenId) -> Option<&mut Token> {
-        Arc::make_mut(self.environments.get_mut(environment)?).tokens.get_mut(id)
+        let environment = self.environments.get_mut(self.former.today(environment))?;
+        Arc::make_mut(environment).tokens.get_mut(id)
     }
 }

@@ -86,6 +86,7 @@ impl From<&Release> for wire::Release {
             version: release.version.clone(),
             revision: release.revision.clone(),
             created_at: release.created_at.unwrap_or(release.added_at),
+            yanked_at: release.yanked_at,
             parents: release.parents.clone(),
             changes: release.changes.iter().map(Into::into).collect(),
             summary: summary(&release.changes),

@@ -32,7 +32,9 @@ impl Finder {
             let before = self.known.insert(repository.clone(), line.clone()).unwrap_or_default();
             let indexed = before.releases().iter().filter(|release| !release.changes.is_empty());
             for old in indexed {
-                let is_there = line.with_version(&old.version).is_some_and(|new| new.version == old.version);
+                let is_there = line
+                    .with_version(&old.version)
+                    .is_some_and(|new| new.version == old.version && !new.changes.is_empty());
                 if !is_there {
                     self.index.put(repository, &old.version, []);
                 }

@@ -1,6 +1,8 @@
 //! Every release that is known, by repository.
 
 #[cfg(test)]
+mod mended;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -39,19 +41,8 @@ impl Catalogue {
     /// The same version, or the same image, was registered otherwise.
     pub fn check(&self, release: &Registration) -> Result<Added, Conflict> {
         let Some(line) = self.line(&release.repository) else { return Ok(Added::New) };
-        for digest in &release.digests {
-            let owner = line.with_digest(digest).filter(|owner| owner.digests.contains(digest));
-            if let Some(owner) = owner.filter(|owner| key(&owner.version) != key(&release.version)) {
-                return Err(Conflict {
-                    repository: release.repository.clone(),
-                    version: owner.version.clone(),
-                    differences: vec![Difference {
-                        field: "version",
-                        known: owner.version.clone(),
-                        given: release.version.clone(),
-                    }],
-                });
-            }
+        if let Some(conflict) = release.digests.iter().find_map(|digest| taken(line, digest, release)) {
+            return Err(conflict);
         }
         let Some(known) = line.with_version(&release.version) else { return Ok(Added::New) };
         let differences = known.differences(release);
@@ -70,6 +61,30 @@ impl Catalogue {
     /// stays as it is.
     pub fn add(&mut self, release: &Registration, at: Time) {
         self.change(&release.repository, |line| line.add(release, at));
+    }
+
+    /// Tells whether what was told of a registered release may become this.
+    ///
+    /// # Errors
+    /// An image of it was registered for another release.
+    pub fn check_edit(&self, told: &Registration) -> Result<(), Conflict> {
+        let Some(line) = self.line(&told.repository) else { return Ok(()) };
+        told.digests.iter().find_map(|digest| taken(line, digest, told)).map_or(Ok(()), Err)
+    }
+
+    /// Replaces what was told of a registered release.
+    pub fn edit(&mut self, told: &Registration) {
+        self.change(&told.repository, |line| line.edit(told));
+    }
+
+    /// Withdraws a release at a time, or offers it again.
+    pub fn yank(&mut self, repository: &Repository, version: &str, yanked_at: Option<Time>) {
+        self.change(repository, |line| line.yank(version, yanked_at));
+    }
+
+    /// Forgets what was told of a release; what the labels of images say of it stays.
+    pub fn delete(&mut self, repository: &Repository, version: &str) {
+        self.change(repository, |line| line.delete(version));
     }
 
     /// An image passed, and its labels say this.
@@ -161,4 +176,18 @@ impl Catalogue {
     pub fn between(&self, repository: &Repository, low: Named<'_>, high: Named<'_>) -> Vec<&Arc<Release>> {
         self.line(repository).map_or_else(Vec::new, |line| line.between(low, high))
     }
+}
+
+/// The conflict where an image of `release` was registered for another one.
+fn taken(line: &Line, digest: &Digest, release: &Registration) -> Option<Conflict> {
+    let owner = line.with_digest(digest).filter(|owner| owner.digests.contains(digest))?;
+    (key(&owner.version) != key(&release.version)).then(|| Conflict {
+        repository: release.repository.clone(),
+        version: owner.version.clone(),
+        differences: vec![Difference {
+            field: "version",
+            known: owner.version.clone(),
+            given: release.version.clone(),
+        }],
+    })
 }

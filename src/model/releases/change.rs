@@ -39,6 +39,7 @@ pub struct Change {
 
 /// A change as it is read: the members in the order in which [`Change`] writes them.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Written {
     #[serde(default)]
     kind: Option<ChangeKind>,

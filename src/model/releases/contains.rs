@@ -17,11 +17,11 @@ pub struct Behind<'a> {
 }
 
 impl Line {
-    /// The latest release in the order of the line. A pre-release counts only where `with_prereleases` says so, or
+    /// The latest release in the order of the line that was not withdrawn. A pre-release counts only where `with_prereleases` says so, or
     /// where there is nothing else.
     pub fn latest(&self, with_prereleases: bool) -> Option<&Arc<Release>> {
         let later = |a: usize, b: usize| if self.is_later(&self.spot_of(a), b) == Some(true) { b } else { a };
-        let all = 0..self.releases().len();
+        let all = (0..self.releases().len()).filter(|&place| self.is_offered(place));
         let released =
             all.clone().filter(|&place| with_prereleases || !self.is_prerelease(place)).reduce(later);
         released.or_else(|| all.reduce(later)).map(|place| &self.releases()[place])
@@ -34,7 +34,7 @@ impl Line {
         let is_another = |place: usize| here.place == Some(place) && !here.is_itself;
         let mut behind = Behind::default();
         for (place, release) in self.releases().iter().enumerate() {
-            if !with_prereleases && self.is_prerelease(place) {
+            if !self.is_offered(place) || !with_prereleases && self.is_prerelease(place) {
                 continue;
             }
             match self.is_later(&here, place).filter(|_| !is_another(place)) {
@@ -60,6 +60,11 @@ impl Line {
                 Some(Compared::Equal | Compared::Unknown) | None => None,
             },
         }
+    }
+
+    /// What was withdrawn is no release that anybody lacks.
+    fn is_offered(&self, place: usize) -> bool {
+        self.releases()[place].yanked_at.is_none()
     }
 
     fn is_prerelease(&self, place: usize) -> bool {

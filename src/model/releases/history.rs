@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::bump::is_version_bump;
 use super::change::{CHANGES_MAX, Change, cut};
 use super::commit::{Commit, Merge, Origin};
 use super::kind::{ChangeKind, Rule};
@@ -94,11 +95,11 @@ impl History {
             let walk = self.walk(&[*place], &[], |other| other != *place && tagged.contains_key(&other));
             let latest = |border: &usize| tagged[border].last().map(|version| (*version).to_owned());
             let mut parents: Vec<String> = walk.border.iter().filter_map(latest).take(PARENTS_MAX).collect();
-            let (mut changes, mut left_out) = bounded(self.changes(&walk.inside));
-            // Several versions of one commit, as a release candidate and its release: the first has the changes.
+            let (changes, left_out) = bounded(self.changes(&walk.inside));
+            // Several versions of one commit, as a release candidate and its release: each has what came since the last tag
+            // of another commit.
             for version in versions {
-                let version = (*version).to_owned();
-                let (changes, left_out) = (std::mem::take(&mut changes), std::mem::take(&mut left_out));
+                let (version, changes) = ((*version).to_owned(), changes.clone());
                 let before = std::mem::replace(&mut parents, vec![version.clone()]);
                 releases.push(Past { version, commit: *place, parents: before, changes, left_out });
             }
@@ -174,7 +175,8 @@ impl History {
                 (None, Some(request)) => {
                     let speaks = |place: &&usize| self.commits[**place].is_typed();
                     let several = requests.brought[request].iter().filter(speaks).count() > 1;
-                    let change = commit.change().filter(|_| several && commit.is_typed());
+                    let is_told = several && commit.is_typed() && !self.is_version_bump(*place);
+                    let change = commit.change().filter(|_| is_told);
                     let pr = self.commits[*request].number();
                     changes.extend(change.map(|change| Change { pr: change.pr.or(pr), ..change }));
                 }
@@ -186,7 +188,7 @@ impl History {
     /// The change of a commit, which names what it, or the only commit that it `brought`, was picked from: by its number,
     /// where it has none of its own.
     fn change(&self, place: usize, brought: &[usize]) -> Option<Change> {
-        let mut change = self.commits[place].change()?;
+        let mut change = self.commits[place].change().filter(|_| !self.is_version_bump(place))?;
         let of_parts = || if let [part] = brought { self.commits[*part].origin.as_ref() } else { None };
         let (number, hash) = match self.commits[place].origin.as_ref().or_else(of_parts) {
             None => return Some(change),
@@ -238,7 +240,8 @@ impl History {
         let mut owner: BTreeMap<usize, usize> = BTreeMap::new();
         for place in inside {
             let commit = &self.commits[*place];
-            if !matches!(commit.merge, Some(Merge::Request { .. })) {
+            // The request of a release brings what others did: each of its commits speaks for itself.
+            if !matches!(commit.merge, Some(Merge::Request { .. })) || self.is_version_bump(*place) {
                 continue;
             }
             let mut parents = commit.parents.iter().filter_map(|parent| self.places.get(parent)).copied();
@@ -268,6 +271,10 @@ impl History {
             gone.extend(requests.brought.get(&target).into_iter().flatten());
         }
         gone
+    }
+
+    fn is_version_bump(&self, place: usize) -> bool {
+        is_version_bump(&self.commits[place].title)
     }
 
     fn find(&self, hash: &str) -> Option<usize> {

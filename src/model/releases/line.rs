@@ -152,18 +152,56 @@ impl Line {
     pub(super) fn forget_labelled(&mut self) -> usize {
         let gone = self.labelled.div_ceil(2);
         let mut left = gone;
-        let mut kept = Self::default();
-        for release in &self.releases {
-            if !release.is_registered && left > 0 {
-                left -= 1;
-                continue;
-            }
-            let place = kept.push(release.clone());
-            kept.rank(place);
-            kept.claim(place);
-        }
-        *self = kept;
+        self.rebuild(|release| {
+            let goes = !release.is_registered && left > 0;
+            left -= usize::from(goes);
+            (!goes).then_some(release)
+        });
         gone
+    }
+
+    /// Replaces what was told of the release of this version. An image that it has now is no other release's by labels.
+    pub(super) fn edit(&mut self, told: &Registration) {
+        let Some(place) = self.place_of_version(&told.version) else { return };
+        let id = self.releases[place].id.clone();
+        self.rebuild(|mut release| {
+            let is_taken = |digest: &Digest| told.digests.contains(digest);
+            if release.labelled.iter().any(is_taken) {
+                Arc::make_mut(&mut release).labelled.retain(|digest| !is_taken(digest));
+            }
+            if release.id == id {
+                Arc::make_mut(&mut release).told = told.clone();
+            }
+            Some(release)
+        });
+    }
+
+    /// Withdraws the release of this version, or offers it again.
+    pub(super) fn yank(&mut self, version: &str, yanked_at: Option<Time>) {
+        if let Some(place) = self.place_of_version(version) {
+            let release = Arc::make_mut(&mut self.releases[place]);
+            release.yanked_at = yanked_at.map(|at| release.yanked_at.unwrap_or(at));
+        }
+    }
+
+    /// Forgets what was told of the release of this version; what the labels of images say of it stays.
+    pub(super) fn delete(&mut self, version: &str) {
+        let Some(place) = self.place_of_version(version) else { return };
+        let id = self.releases[place].id.clone();
+        self.rebuild(
+            |release| if release.id == id { release.forgotten().map(Arc::new) } else { Some(release) },
+        );
+    }
+
+    /// Builds every table again out of what `kept` leaves of each release.
+    fn rebuild(&mut self, mut kept: impl FnMut(Arc<Release>) -> Option<Arc<Release>>) {
+        let mut line = Self::default();
+        for release in std::mem::take(&mut self.releases).into_iter().filter_map(&mut kept) {
+            let place = line.push(release);
+            line.rank(place);
+            line.claim(place);
+        }
+        *self = line;
     }
 
     /// Enters the names of a release into the tables. An image belongs to the release that registered it.

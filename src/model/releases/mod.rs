@@ -6,11 +6,13 @@
 //! registered one, by the revision or the version in its labels.
 #![doc = include_str!("README.md")]
 
+mod bump;
 mod catalogue;
 pub mod change;
 mod classify;
 mod commit;
 mod contains;
+pub mod families;
 pub mod history;
 mod kind;
 mod line;

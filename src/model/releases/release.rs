@@ -42,6 +42,8 @@ pub struct Release {
     pub added_at: Time,
     /// Somebody registered it; else only the labels of an image speak of it.
     pub is_registered: bool,
+    /// The time when it was withdrawn: it is offered to nobody, and what runs of it is still it.
+    pub yanked_at: Option<Time>,
 }
 
 /// The labels of an image that tell of its release: `org.opencontainers.image.*` of the OCI image spec,
@@ -144,7 +146,7 @@ impl Release {
     pub fn registered(told: Registration, added_at: Time) -> Self {
         let name = format!("{}\0{}", told.repository, key(&told.version));
         let id = format!("rel_{}", Digest::of(name.as_bytes()).short());
-        Self { id, told, labelled: Vec::new(), added_at, is_registered: true }
+        Self { id, told, labelled: Vec::new(), added_at, is_registered: true, yanked_at: None }
     }
 
     /// A release that the labels of an image name.
@@ -194,6 +196,12 @@ impl Release {
             differ("changes", titles(&self.changes), titles(&given.changes));
         }
         differences
+    }
+
+    /// What is left where what was told is forgotten: what the labels of images say; nothing without any.
+    pub(super) fn forgotten(&self) -> Option<Self> {
+        let left = Self::labelled(self.repository.clone(), &self.version, self.added_at);
+        (!self.labelled.is_empty()).then(|| Self { labelled: self.labelled.clone(), ..left })
     }
 
     /// Fills in what was not known. What is known already stays as it is. Returns whether anything was new.

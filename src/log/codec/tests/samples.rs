@@ -50,6 +50,11 @@ pub(super) fn action_place(action: &Action) -> usize {
         Action::DeployApplied { .. } => 10,
         Action::DeployInterrupted { .. } => 11,
         Action::BackupTaken => 12,
+        Action::ReleaseEdited(_) => 13,
+        Action::ReleaseYanked { .. } => 14,
+        Action::ReleaseDeleted { .. } => 15,
+        Action::PublisherTokenCreated { .. } => 16,
+        Action::EnvironmentRenamed { .. } => 17,
     }
 }
 
@@ -66,7 +71,6 @@ pub(super) fn samples() -> Vec<Named> {
     of_environments(&mut act);
     of_tokens(&mut act);
     of_deploys(&mut act);
-    act("release-added", Action::ReleaseAdded(Box::new(registration())));
     let rolled_back = Caution::RolledBack {
         at: AT,
         from: "v1.2.0".into(),
@@ -76,6 +80,7 @@ pub(super) fn samples() -> Vec<Named> {
     };
     let again = Planned { cautions: vec![rolled_back], ..planned() };
     act("deploy-planned-again", Action::DeployPlanned(Box::new(again)));
+    of_releases(&mut act);
     samples
 }
 
@@ -164,6 +169,8 @@ fn of_environments(act: &mut impl FnMut(&str, Action)) {
     act("environment-created", Action::EnvironmentCreated { name: name(), description, color });
     let color = Some("#3344cc".into());
     act("environment-updated", Action::EnvironmentUpdated { name: name(), description: None, color });
+    let to = "live".parse().unwrap();
+    act("environment-renamed", Action::EnvironmentRenamed { from: name(), to });
     act("environment-deleted", Action::EnvironmentDeleted { name: name() });
 }
 
@@ -192,7 +199,27 @@ fn of_tokens(act: &mut impl FnMut(&str, Action)) {
         let created = Action::AdminTokenCreated { id, name, role, secret_sha256, expires_at: Some(AT) };
         act(&format!("admin-token-created-{}", role.as_str()), created);
     }
-    act("admin-token-revoked", Action::AdminTokenRevoked { id });
+    act("admin-token-revoked", Action::AdminTokenRevoked { id: id.clone() });
+    let (name, repositories) = ("ci".into(), vec!["docker/app".parse().unwrap()]);
+    let created = Action::PublisherTokenCreated {
+        id,
+        name,
+        repositories,
+        secret_sha256: [6; 32],
+        expires_at: Some(AT),
+    };
+    act("publisher-token-created", created);
+}
+
+fn of_releases(act: &mut impl FnMut(&str, Action)) {
+    let repository = || "docker/app".parse().unwrap();
+    let version = || "v2.3.1".to_owned();
+    act("release-added", Action::ReleaseAdded(Box::new(registration())));
+    act("release-edited", Action::ReleaseEdited(Box::new(registration())));
+    for (name, is_yanked) in [("release-yanked", true), ("release-unyanked", false)] {
+        act(name, Action::ReleaseYanked { repository: repository(), version: version(), is_yanked });
+    }
+    act("release-deleted", Action::ReleaseDeleted { repository: repository(), version: version() });
 }
 
 fn of_deploys(act: &mut impl FnMut(&str, Action)) {
@@ -288,6 +315,7 @@ fn cautions() -> Vec<Caution> {
         secret(SecretFlaw::NotAccepted),
         Caution::PullPolicy { containers: vec![container] },
         Caution::WorkloadGuessed,
+        Caution::Yanked,
     ]
 }
 

@@ -146,6 +146,11 @@ fn every_caution_is_a_warning_with_what_to_do() {
             "nobody named the workload: the commands mean deployment/pay and a container of the image's name; say which \
              with `workload` (KIND/NAME:CONTAINER) and `namespace` if it is another",
         ),
+        (
+            Caution::Yanked,
+            DeployWarningKind::Yanked,
+            "the release was yanked: its publisher wants it deployed no more",
+        ),
     ] {
         let lost = Releases { count: 2, fixes: 1, security_fixes: 1, ..Releases::default() };
         let planned = Planned { lost, cautions: vec![caution], ..planned() };

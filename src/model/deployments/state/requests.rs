@@ -16,7 +16,12 @@ impl State {
     /// Takes an observation into account: the log's next event, or a line of a trace.
     pub fn observe(&mut self, observation: &Observation) {
         let at = self.time.observed(observation.at);
-        let observation = observation.placed(at);
+        let mut observation = observation.placed(at);
+        let name = self.former.today(&observation.environment);
+        if *name != observation.environment {
+            // It was on its way while the environment got another name.
+            observation.to_mut().environment = name.clone();
+        }
         let observation = observation.as_ref();
         self.last_at = self.last_at.max(Some(at));
         if self.is_governed && !self.environments.contains_key(&observation.environment) {
@@ -140,9 +145,8 @@ impl State {
         let (first_at, last_at) = (self.time.of(first_at), self.time.of(last.at));
         self.last_at = self.last_at.max(Some(last_at));
         let is_unproven = last.token.is_unproven();
-        let Some(environment) = self.environments.get_mut(&last.environment).map(Arc::make_mut) else {
-            return;
-        };
+        let name = self.former.today(&last.environment);
+        let Some(environment) = self.environments.get_mut(name).map(Arc::make_mut) else { return };
         let is_about_a_node = match puller(last.token_kind, &last.agent) {
             Puller::Node(runtime) => environment.doubt_node(last, runtime).is_none(),
             Puller::Prepull(_) | Puller::Laptop(_) | Puller::Other => false,
@@ -159,7 +163,8 @@ impl State {
     pub(super) fn leave_out(&mut self, left_out: &LeftOut) {
         let LeftOut { environment, token, from, until, count, what } = left_out;
         let (from, until) = (self.time.of(*from), self.time.of(*until));
-        let Some(environment) = self.environments.get_mut(environment).map(Arc::make_mut) else { return };
+        let name = self.former.today(environment);
+        let Some(environment) = self.environments.get_mut(name).map(Arc::make_mut) else { return };
         match what {
             Excess::Refusals => environment.leave_out(until, *count),
             Excess::Observations => {

@@ -165,7 +165,7 @@ fn several_tags_of_one_commit_are_told_in_their_order() {
     let tags = [("v1", "b"), ("v1.1.0", "b"), ("v1.1.0-rc.1", "b"), ("v1.0.0", "a"), ("v1.1", "b")];
     assert_eq!(
         told(&lines, &tags, None),
-        ["v1.0.0 < : feat: a", "v1.1.0-rc.1 < v1.0.0: fix: b", "v1.1.0 < v1.1.0-rc.1: "]
+        ["v1.0.0 < : feat: a", "v1.1.0-rc.1 < v1.0.0: fix: b", "v1.1.0 < v1.1.0-rc.1: fix: b"]
     );
     for (tag, version, is_one) in [
         ("v1.2.3", "v1.2.3", true),
@@ -178,6 +178,23 @@ fn several_tags_of_one_commit_are_told_in_their_order() {
     ] {
         assert_eq!((version_of(tag), is_version(tag)), (version, is_one), "{tag}");
     }
+}
+
+#[test]
+fn what_only_gives_a_version_its_number_is_no_change() {
+    let lines = [
+        "a: : feat: a",
+        "b: a: chore(release): 1.0.0",
+        "c: b: fix: c",
+        "d: b: fix the stock of d",
+        "e: b d: Merge pull request #8 from shop/next|Release 1.1.0",
+        "f: e: Bump version to 1.1.0 (#9)",
+    ];
+    assert_eq!(
+        told(&lines, &[("v1.0.0", "b"), ("v1.1.0", "f")], None),
+        ["v1.0.0 < : feat: a", "v1.1.0 < v1.0.0: fix the stock of d"],
+        "what the request of a release brought is told"
+    );
 }
 
 #[test]
