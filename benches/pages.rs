@@ -36,6 +36,7 @@ async fn main() -> Result<(), Failure> {
     let (admin_token, _) = AdminToken::load(None, dir.path())?;
     let settings = Settings {
         admin_token,
+        speaks_tls: false,
         hosts: Vec::new(),
         ask: None,
         webhooks: Vec::new(),
@@ -52,6 +53,7 @@ async fn main() -> Result<(), Failure> {
     let host = listener.local_addr()?.to_string();
     tokio::spawn(serve(
         listener,
+        None,
         Slots::new(LIMITS, TrustedProxies::default()),
         app,
         std::future::pending::<()>(),

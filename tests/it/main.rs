@@ -8,6 +8,7 @@ mod access;
 mod admin;
 mod admin_cli;
 mod admin_support;
+mod admin_tls;
 mod age;
 mod apply;
 mod architecture;

@@ -14,6 +14,8 @@ use crate::model::time::Time;
 pub struct Settings {
     /// The token of the token file, which may do everything.
     pub admin_token: AdminToken,
+    /// The admin listener speaks TLS.
+    pub speaks_tls: bool,
     /// Hosts that requests may name besides loopback and the address that they came to; in lower case.
     pub hosts: Vec<String>,
     /// The host, with its port, under which clients reach the proxy: what pull secrets and commands name.

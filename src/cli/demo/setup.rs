@@ -60,7 +60,7 @@ pub(super) fn client(running: &serve::Running) -> Result<Client, CliError> {
         let reason = error.to_string();
         CliError::Protocol { address, reason }
     })?;
-    Client::new(ClientArgs { admin, admin_token_file: Some(running.admin_token_file.clone()), json: false })
+    Client::new(ClientArgs::of(admin, Some(running.admin_token_file.clone())))
 }
 
 /// Makes an environment and a token for its cluster.
