@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::api::{Api, ApiReply, ApiRequest, Unreachable};
 use super::arguments::Arguments;
-use super::budget::bounded;
+use super::budget::{bounded, brief};
 use super::tool::Tool;
 use crate::clock::now;
 use crate::model::time::Time;
@@ -82,24 +82,19 @@ pub(super) async fn outcome_of(
             }
         }
     }
-    let answer = bounded(Value::Object(whole));
-    let mut text = (tool.words)(&answer).unwrap_or_else(|| UNTOLD.to_owned());
-    if let Some(more) = answer.get("more") {
-        text.push_str(&format!(
-            "\nLeft out: {} entries; {}.",
-            more["left_out"],
-            more["how"].as_str().unwrap_or_default()
-        ));
-    }
+    let whole = Value::Object(whole);
+    let mut text = (tool.words)(&whole).unwrap_or_else(|| UNTOLD.to_owned());
     let incomplete = ["incomplete", "left_incomplete", "right_incomplete"]
-        .map(|member| Option::<Incomplete>::deserialize(&answer[member]).unwrap_or_default());
+        .map(|member| Option::<Incomplete>::deserialize(&whole[member]).unwrap_or_default());
     let lacks = wording::lacks(&incomplete.each_ref());
     if !lacks.is_empty() {
         text.push_str(&format!("\n{}", lacks.trim_start()));
     }
+    text = brief(text, &targets);
     if text.contains('“') {
         text.push_str(&format!("\n{DATA}"));
     }
+    let answer = bounded(whole, &text, &targets);
     Ok(Ok(Said { tool: tool.name, text, answer, from: targets }))
 }
 

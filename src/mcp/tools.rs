@@ -45,11 +45,11 @@ pub(super) static TOOLS: [Tool; 20] = [
         about: "Changes an environment's description or colour. Names cannot be changed.",
         effect: Sets,
         fields: &[
-            needed("name", Text, Path, "Name of the environment"),
+            ENVIRONMENT,
             may("description", Text, Body, "The new description"),
             may("color", Text, Body, "The new colour, e.g. #16a34a"),
         ],
-        routes: &[route("", Method::PATCH, "environments/{name}")],
+        routes: &[route("", Method::PATCH, "environments/{environment}")],
         words: |answer| said(answer, agent::environment),
     },
     Tool {
@@ -57,11 +57,11 @@ pub(super) static TOOLS: [Tool; 20] = [
         title: "Delete an environment",
         about: "Deletes an environment, all its tokens and its deployments. Only when a person asked for exactly that; it cannot be undone.",
         effect: Destroys {
-            confirm: "name",
-            what: "Delete the environment {name}? All its tokens are refused at once, so nodes that use them cannot pull any more; its deployments are forgotten. This cannot be undone.",
+            confirm: "environment",
+            what: "Delete the environment {environment}? All its tokens are refused at once, so nodes that use them cannot pull any more; its deployments are forgotten. This cannot be undone.",
         },
-        fields: &[needed("name", Text, Path, "Name of the environment")],
-        routes: &[route("", Method::DELETE, "environments/{name}?confirm={name}")],
+        fields: &[ENVIRONMENT],
+        routes: &[route("", Method::DELETE, "environments/{environment}?confirm={environment}")],
         words: |_| Some("The environment is deleted, and its tokens are refused.".to_owned()),
     },
     Tool {

@@ -58,7 +58,8 @@ fn a_coding_agents_program_speaks_https() {
     let mut process = mcp.spawn().unwrap();
     let mut input = process.stdin.take().unwrap();
     let version = "2025-11-25";
-    let client = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let client =
+        json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
     for message in [
         json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client}),
         json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
