@@ -26,6 +26,7 @@ pub mod serve;
 pub mod status;
 pub mod terminal;
 pub mod timeline;
+pub mod times;
 pub mod token;
 pub mod verify;
 

@@ -214,7 +214,7 @@ mod tests {
         check(
             "get_running",
             serde_json::json!({}),
-            "`environment` is missing: Name of the environment, e.g. production; list_environments has them",
+            "`environment` is missing: Name of the environment, e.g. production; prod is enough where it fits one; list_environments has them",
         );
         check("get_running", serde_json::json!({"environment": 7}), "`environment` must be a text");
         check(

@@ -9,6 +9,7 @@ use super::arguments::Arguments;
 use super::budget::{bounded, brief};
 use super::tool::Tool;
 use crate::clock::now;
+use crate::model::ask::said::{self, Edge};
 use crate::model::time::Time;
 use crate::wire::{Incomplete, Problem};
 use crate::wording;
@@ -52,9 +53,12 @@ pub(super) async fn outcome(
 /// The time that an answer is about, where one was asked for: the answer's own where it names it. A time to come is
 /// answered as of now.
 fn as_of(asked: &str, answer: &Value) -> Option<Time> {
-    let asked: Time = asked.parse().ok()?;
+    if asked.is_empty() {
+        return None;
+    }
     let told = [&answer["at"], &answer["left_at"]].into_iter().find_map(Value::as_str);
-    Some(told.and_then(|told| told.parse().ok()).unwrap_or(asked.min(now())))
+    let told = told.and_then(|told| told.parse().ok());
+    told.or_else(|| said::time(asked, now(), Edge::End).ok().map(|asked| asked.min(now())))
 }
 
 /// The same for requests that are made already, one for each of the tool's own.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::arguments::filled;
-use super::tool::{CONFIRM, Effect, Field, Kind, Route, Tool};
+use super::tool::{CONFIRM, Effect, Field, Kind, Location, Route, Tool};
 
 type Object = Map<String, Value>;
 
@@ -48,6 +48,8 @@ fn of_field(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Text => json!({"type": "string"}),
         Kind::Word(words) => json!({"type": "string", "enum": words}),
+        // Questions take a time as people say it.
+        Kind::Time if matches!(field.location, Location::Query(_)) => json!({"type": "string"}),
         Kind::Time => json!({"type": "string", "format": "date-time"}),
         Kind::Count(max) => json!({"type": "integer", "minimum": 1, "maximum": max}),
         Kind::Flag => json!({"type": "boolean"}),

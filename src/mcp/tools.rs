@@ -10,9 +10,18 @@ use super::tool::{APPLY, Field, Tool, may, needed, route, said};
 use crate::wire::{Deployment, Evidence};
 use crate::wording::agent;
 
-const ENVIRONMENT: Field =
-    needed("environment", Text, Path, "Name of the environment, e.g. production; list_environments has them");
-const AT: Field = may("at", Time, Query("at"), "As of then, by what was known then. Default: now");
+const ENVIRONMENT: Field = needed(
+    "environment",
+    Text,
+    Path,
+    "Name of the environment, e.g. production; prod is enough where it fits one; list_environments has them",
+);
+const AT: Field = may(
+    "at",
+    Time,
+    Query("at"),
+    "As of then, by what was known then: RFC 3339, a date, `yesterday`, or how long ago (2h). Default: now",
+);
 const KINDS: &[&str] = &["cluster", "local", "prepull", "scanner"];
 
 /// Every tool, in the order in which they are listed.
@@ -238,7 +247,12 @@ pub(super) static TOOLS: [Tool; 20] = [
                 Query("q"),
                 "What the change is about: words of its title, a pull request, a CVE",
             ),
-            may("repository", Text, Query("repository"), "Only in this repository"),
+            may(
+                "repository",
+                Text,
+                Query("repository"),
+                "Only in this repository; web is enough for shop/web",
+            ),
             may("limit", Count(200), Query("limit"), "How many matches at most. Default: 20"),
         ],
         routes: &[route("", Method::GET, "search")],

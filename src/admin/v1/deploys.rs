@@ -76,8 +76,12 @@ pub(super) async fn create(
     }
     let name = wanted.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
     let apply = wanted.apply;
-    let wish = wish(wanted)?;
-    let env = params::named(&planner.view().directory, &name)?.name.clone();
+    let mut wish = wish(wanted)?;
+    let view = planner.view();
+    let env = params::named(&view.directory, &name)?.name.clone();
+    if let Some(named) = &wish.repository {
+        wish.repository = Some(answer::repository(&view.state, Some(&env), named.as_str())?);
+    }
     let access = planner.settings.clusters.get(&env);
     if apply && access.is_none() {
         return Err(no_access());

@@ -14,6 +14,7 @@ mod frame;
 mod intent;
 mod names;
 mod question;
+pub mod said;
 mod times;
 mod words;
 mod world;

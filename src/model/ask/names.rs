@@ -5,7 +5,7 @@ use super::world::World;
 use crate::model::search::version;
 
 /// Short forms that people use for an environment, the one that is written out first.
-const SHORT_FORMS: [&[&str]; 10] = [
+pub(super) const SHORT_FORMS: [&[&str]; 10] = [
     &["production", "prod", "prd", "live", "prods"],
     &["staging", "stage", "stg", "stag", "preprod", "pre-prod", "preproduction"],
     &["development", "dev", "devel", "develop"],
@@ -61,7 +61,7 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>) -> Found {
 }
 
 /// Only letters and digits: `prod-eu-west`, `prod eu west` and `prodEuWest` are one.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
