@@ -73,12 +73,12 @@ impl<'a> Moment<'a> {
         self.environment(name).map(|environment| &environment.name)
     }
 
-    /// The repository that `name` means: by its whole name, or by the end of it that fits no other.
+    /// The repository that `name` means today: by its whole name, or by the end of it that fits no other.
     ///
     /// # Errors
     /// There is none, or there are several.
     pub fn repository(&self, name: &str) -> Result<Repository, Refused> {
-        names::repository(self.state(), None, name)
+        names::repository(&self.view.state, None, name)
     }
 
     /// Tells what runs in `env`.
@@ -200,7 +200,7 @@ impl<'a> Moment<'a> {
     /// There is no such environment, or it has no such service.
     pub fn history(&self, env: &str, repository: &str, limit: usize) -> Result<wire::History, Refused> {
         let name = self.name(env)?;
-        let repository = names::repository(self.state(), Some(name), repository)?;
+        let repository = names::repository(&self.view.state, Some(name), repository)?;
         questions::history(self.state(), name, &repository, self.at(), limit)
             .ok_or_else(|| Refused::NeverPulled { environment: name.clone(), repository })
     }

@@ -54,6 +54,7 @@ mod refusals;
 mod registries;
 mod releases;
 mod rig;
+mod short_names;
 mod spliced;
 mod story;
 mod surfaces;

@@ -13,7 +13,7 @@ use crate::admin::http::fields::Body;
 use crate::admin::http::params::{self, Params};
 use crate::admin::http::problem::Problem;
 use crate::admin::state::random;
-use crate::answer::QUERY_CHARS_MAX;
+use crate::answer::{self, QUERY_CHARS_MAX};
 use crate::clock::{self, now};
 use crate::cluster::Conflicts;
 use crate::model::act::Action;

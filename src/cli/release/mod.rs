@@ -57,7 +57,7 @@ struct AddArgs {
     #[arg(long)]
     repository: Repository,
     /// The image's top-level digest; a further one is a rebuild or another image of the same release
-    #[arg(long, required = true)]
+    #[arg(long)]
     digest: Vec<Digest>,
     /// The version, e.g. v2.3.1
     #[arg(long)]
@@ -71,7 +71,7 @@ struct AddArgs {
     /// A version or revision that it was built upon
     #[arg(long, value_name = "VERSION")]
     parent: Vec<String>,
-    /// Release notes in Markdown, which are split into changes
+    /// Release notes in Markdown, which are split into changes; - reads the standard input
     #[arg(long, value_name = "FILE")]
     notes: Option<PathBuf>,
     /// A change, e.g. "fix: login times out (#4511)"
@@ -112,15 +112,22 @@ impl ReleaseArgs {
     }
 }
 
+/// The notes in a file, or what is piped in.
+fn notes(path: Option<&PathBuf>) -> Result<Option<String>, CliError> {
+    let read = |path: &PathBuf| {
+        let text = if path.as_os_str() == "-" {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(path)
+        };
+        text.map_err(|source| CliError::File { path: path.clone(), source })
+    };
+    path.map(read).transpose()
+}
+
 impl AddArgs {
     async fn run(self, client: &Client) -> Result<(), CliError> {
-        let notes = match &self.notes {
-            Some(path) => Some(
-                std::fs::read_to_string(path)
-                    .map_err(|source| CliError::File { path: path.clone(), source })?,
-            ),
-            None => None,
-        };
+        let notes = notes(self.notes.as_ref())?;
         let changes: Vec<Change> = self.change.iter().filter_map(|text| Change::parse(text, None)).collect();
         let body = json!({
             "repository": self.repository.as_str(),
