@@ -5,6 +5,7 @@ pub mod answers;
 pub mod ask;
 pub mod audit;
 pub mod backup;
+pub mod check;
 pub mod client;
 pub mod compare;
 pub mod demo;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
+use super::check::check;
 use super::error::CommandError;
 use crate::admin::{self, AdminToken, AdminTokenError, App, Readiness};
 use crate::clock;
@@ -28,6 +29,9 @@ use crate::tls::{Certificate, Keys, TlsError};
 pub struct ServeArgs {
     #[command(flatten)]
     flags: config::Flags,
+    /// Try the configuration and every registry once, say what is wrong and what to do, and end
+    #[arg(long)]
+    check: bool,
 }
 
 /// Why the server does not start.
@@ -98,6 +102,9 @@ impl ServeArgs {
     /// # Errors
     /// The server does not start.
     pub async fn run(self) -> Result<ExitCode, ServeError> {
+        if self.check {
+            return check(&Config::load(self.flags)?).await;
+        }
         init_tracing();
         let config = Config::load(self.flags)?;
         let mut terminated = signal(SignalKind::terminate())?;
@@ -168,11 +175,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     };
     let registries = upstreams.registries();
     let watched = upstreams.clone();
-    let certificate_of = |files: &Option<config::TlsFiles>, keys| {
-        files.clone().map(|files| Certificate::load(files, keys)).transpose()
-    };
-    let certificate = certificate_of(&config.proxy.tls, Keys::PROXY)?;
-    let admin_certificate = certificate_of(&config.admin.tls, Keys::ADMIN)?;
+    let (certificate, admin_certificate) = certificates(&config)?;
     let admin_tls = admin_certificate.as_ref().map(|it| it.acceptor(&[b"http/1.1"])).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
     let threads = proxy::ProxyRuntime::start()?;
@@ -254,6 +257,14 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             .map(|certificate| tokio::spawn(certificate.reload_when_changed()))
             .collect(),
     })
+}
+
+/// The certificates of the proxy and of the admin server, as far as there are any.
+pub(super) fn certificates(config: &Config) -> Result<(Option<Certificate>, Option<Certificate>), TlsError> {
+    let load = |files: &Option<config::TlsFiles>, keys| {
+        files.clone().map(|files| Certificate::load(files, keys)).transpose()
+    };
+    Ok((load(&config.proxy.tls, Keys::PROXY)?, load(&config.admin.tls, Keys::ADMIN)?))
 }
 
 /// The host, with its port, under which clients reach the proxy.

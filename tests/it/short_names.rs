@@ -1,5 +1,6 @@
 //! Short names and spoken times mean the same over every surface: REST, commands, tools.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::admin_cli::command;
@@ -92,7 +93,7 @@ async fn what_is_unknown_or_unclear_is_named_with_what_may_be_meant() {
         }
     }
     // What is taken away is named in full: the short form finds it, and the confirmation has to be its name.
-    let gone = server.delete("/api/v1/environments/stg?confirm=stg").await;
+    let gone = server.send(Method::DELETE, "/api/v1/environments/stg?confirm=stg", "").await;
     assert_eq!(gone.status, 409, "{}", gone.text());
     assert_eq!(rest(&server, "environments/staging").await.0, 200);
 }

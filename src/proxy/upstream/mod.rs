@@ -43,7 +43,7 @@ mod watch;
 pub use body::{BodySocket, UpstreamBody};
 pub use encoding::BodyError;
 pub use error::{ForbiddenTarget, SetupError, UpstreamError};
-pub use health::{HealthReport, HealthState};
+pub use health::{Cause, HealthReport, HealthState};
 pub use limits::Timeouts;
 pub use login::SentCredentials;
 pub use request::{Lane, Resource, UpstreamRequest};

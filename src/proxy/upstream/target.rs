@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 
 use super::error::SetupError;
-use super::health::UpGauge;
+use super::health::Gauges;
 use super::limits::Timeouts;
 use super::pools::Pools;
 use super::registry::Upstream;
@@ -37,7 +37,7 @@ impl Upstreams {
     /// # Errors
     /// A setting is invalid; the error names its key.
     pub fn new(settings: &[config::UpstreamConfig], timeouts: Timeouts) -> Result<Self, SetupError> {
-        let up = UpGauge::default();
+        let gauges = Gauges::default();
         let mut upstreams = Vec::with_capacity(settings.len());
         for (index, setting) in settings.iter().enumerate() {
             if settings[..index].iter().any(|other| other.prefix == setting.prefix) {
@@ -49,7 +49,7 @@ impl Upstreams {
                 setting,
                 Pools::new(&tls, &Arc::new(setting.outbound.clone()), timeouts),
                 timeouts,
-                &up,
+                &gauges,
             )?));
         }
         let registries = Registries::new(settings.iter().filter_map(registry).collect());
