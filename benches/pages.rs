@@ -36,6 +36,7 @@ async fn main() -> Result<(), Failure> {
     let (admin_token, _) = AdminToken::load(None, dir.path())?;
     let settings = Settings {
         admin_token,
+        speaks_tls: false,
         hosts: Vec::new(),
         ask: None,
         example_question: None,
@@ -53,6 +54,7 @@ async fn main() -> Result<(), Failure> {
     let host = listener.local_addr()?.to_string();
     tokio::spawn(serve(
         listener,
+        None,
         Slots::new(LIMITS, TrustedProxies::default()),
         app,
         std::future::pending::<()>(),

@@ -7,7 +7,7 @@
 //! In reading order: [`model`] (pure: what a pull, a deployment, a rollback is), [`log`] (the durable log, and what
 //! is folded from it), [`answer`] (the questions, as of any moment), [`proxy`] (the data plane, from the wire to an observation), [`cluster`] (what an environment's
 //! cluster has, and telling it), [`wire`] and [`wording`] (answers as JSON and as sentences), [`admin`] (the control plane), [`mcp`] (the coding agent's door to its API), [`cli`] (the
-//! commands). Imports point from the last to the first, and from `admin` to `mcp`. [`config`], [`clock`] and [`deadline`] serve
+//! commands). Imports point from the last to the first, and from `admin` to `mcp`. [`config`], [`clock`], [`deadline`] and [`tls`] serve
 //! all of them, and [`listen`] serves those that accept connections.
 // A build without a feature leaves the parts that only that feature uses.
 #![cfg_attr(not(all(feature = "dashboard", feature = "mcp")), allow(dead_code))]
@@ -30,6 +30,6 @@ pub mod log;
 pub mod mcp;
 pub mod model;
 pub mod proxy;
-pub mod roots;
+pub mod tls;
 pub mod wire;
 pub mod wording;

@@ -1,4 +1,4 @@
-//! The admin listener: HTTP/1.1 within bounds.
+//! The admin listener: HTTP/1.1 within bounds, plain or over TLS.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
 use crate::admin::http::caller::Connection;
@@ -34,15 +35,21 @@ pub const LIMITS: ListenerLimits = ListenerLimits {
 /// Longest request head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Serves the control plane on `listener` until `shutdown` resolves, then lets open answers finish, within a bound.
-pub async fn serve(listener: TcpListener, slots: Arc<Slots>, app: App, shutdown: impl Future) {
+/// Serves the control plane on `listener`, with `tls` over TLS only, until `shutdown` resolves, then lets open answers finish, within a bound.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    slots: Arc<Slots>,
+    app: App,
+    shutdown: impl Future,
+) {
     let feed = Arc::<Feed>::from_ref(&app);
     let router = router(app);
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX);
     let http = Arc::new(http);
     let serve_connection = |stream: TcpStream, peer: SocketAddr, slot: Slot| {
-        let (http, router) = (http.clone(), router.clone());
+        let (http, router, tls) = (http.clone(), router.clone(), tls.clone());
         async move {
             // A connection that is closed already has no ends; what it asked for goes nowhere.
             let Ok(local) = stream.local_addr() else { return };
@@ -50,6 +57,12 @@ pub async fn serve(listener: TcpListener, slots: Arc<Slots>, app: App, shutdown:
             let (peer, local) = (peer.ip().to_canonical(), local.ip().to_canonical());
             let router = router.layer(Extension(Connection { peer, local, slot: Some(slot.clone()) }));
             let service = service_fn(|request| answer(router.clone(), slot.clone(), request));
+            let Some(tls) = tls else {
+                let stream = TokioIo::new(StallGuard::new(stream, slot.clone()));
+                return listen::drive_http(http.serve_connection(stream, service), &slot).await;
+            };
+            // The slot's time to the first head covers the handshake. One that fails is the client's to report.
+            let Ok(stream) = Box::pin(tls.accept(stream)).await else { return };
             let stream = TokioIo::new(StallGuard::new(stream, slot.clone()));
             listen::drive_http(http.serve_connection(stream, service), &slot).await;
         }

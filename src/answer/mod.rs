@@ -13,6 +13,7 @@
 
 mod finder;
 mod moment;
+mod names;
 mod refused;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::wire::Comparison;
 use finder::SharedFinder;
 
 pub use moment::{Moment, Within};
+pub use names::{environment, repository};
 pub use refused::Refused;
 
 /// Longest description of a change, in characters.
@@ -177,7 +179,10 @@ mod tests {
         let (past, side) = (Some(Time::from_ms(0)), Some("left"));
         // Whatever folds now waits for this, and is not ready.
         let _folding = answers.refolds.try_lock().unwrap();
-        let unknown = |side| Some(Err(Refused::UnknownEnvironment { side, name: "nowhere".to_owned() }));
+        let unknown = |side| {
+            let (name, near) = ("nowhere".to_owned(), Vec::new());
+            Some(Err(Refused::UnknownEnvironment { side, name, near }))
+        };
         let env = Some("nowhere");
         assert_eq!(answers.as_of(env, past).now_or_never().map(|it| it.map(drop)), unknown(None));
         assert_eq!(answers.searchable_as_of(env, past).now_or_never().map(|it| it.map(drop)), unknown(None));

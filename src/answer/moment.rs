@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::finder::SharedFinder;
+use super::names;
 use super::refused::Refused;
 use super::{CANDIDATES_MAX, CHANGES_SPAN, Past, ROLLBACKS_SPAN};
 use crate::log::View;
@@ -60,17 +61,24 @@ impl<'a> Moment<'a> {
         &self.view.directory
     }
 
-    /// The environment with this name.
+    /// The environment that `name` means: by its name, or by a short form that fits no other.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or there are several.
     pub fn environment(&self, name: &str) -> Result<&Environment, Refused> {
-        let unknown = || Refused::UnknownEnvironment { side: None, name: name.to_owned() };
-        self.view.directory.environment(name).ok_or_else(unknown)
+        names::environment(&self.view.directory, name)
     }
 
     fn name(&self, name: &str) -> Result<&EnvironmentName, Refused> {
         self.environment(name).map(|environment| &environment.name)
+    }
+
+    /// The repository that `name` means today: by its whole name, or by the end of it that fits no other.
+    ///
+    /// # Errors
+    /// There is none, or there are several.
+    pub fn repository(&self, name: &str) -> Result<Repository, Refused> {
+        names::repository(&self.view.state, None, name)
     }
 
     /// Tells what runs in `env`.
@@ -190,15 +198,11 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// There is no such environment, or it has no such service.
-    pub fn history(
-        &self,
-        env: &str,
-        repository: &Repository,
-        limit: usize,
-    ) -> Result<wire::History, Refused> {
+    pub fn history(&self, env: &str, repository: &str, limit: usize) -> Result<wire::History, Refused> {
         let name = self.name(env)?;
-        questions::history(self.state(), name, repository, self.at(), limit)
-            .ok_or_else(|| Refused::NeverPulled { environment: name.clone(), repository: repository.clone() })
+        let repository = names::repository(&self.view.state, Some(name), repository)?;
+        questions::history(self.state(), name, &repository, self.at(), limit)
+            .ok_or_else(|| Refused::NeverPulled { environment: name.clone(), repository })
     }
 
     /// Lists the deployments of `env`, the newest first; only those before the deployment `before`, if one is named.

@@ -8,12 +8,32 @@ use crate::model::time::Time;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No environment has this name.
-    #[error("{}there is no environment `{name}`", side.map(|side| format!("{side}: ")).unwrap_or_default())]
+    #[error("{}there is no environment `{name}`{}", side.map(|side| format!("{side}: ")).unwrap_or_default(), instead(near))]
     UnknownEnvironment {
         /// The side of a comparison that it was to be.
         side: Option<&'static str>,
         /// As it was named.
         name: String,
+        /// Names that may have been meant.
+        near: Vec<String>,
+    },
+    /// No repository has this name.
+    #[error("there is no repository `{name}`{}", instead(near))]
+    UnknownRepository {
+        /// As it was named.
+        name: String,
+        /// Names that may have been meant.
+        near: Vec<String>,
+    },
+    /// A short name fits several things.
+    #[error("`{name}` may be {}: write the whole {what}", choices.join(" or "))]
+    Several {
+        /// The kind of thing, which is also the field that names it.
+        what: &'static str,
+        /// As it was named.
+        name: String,
+        /// The things that it fits.
+        choices: Vec<String>,
     },
     /// No deployment has this identifier.
     #[error("there is no deployment `{id}`")]
@@ -58,8 +78,19 @@ impl Refused {
     /// The same of one side of a comparison.
     pub(super) fn of(self, side: &'static str) -> Self {
         match self {
-            Self::UnknownEnvironment { name, .. } => Self::UnknownEnvironment { side: Some(side), name },
+            Self::UnknownEnvironment { name, near, .. } => {
+                Self::UnknownEnvironment { side: Some(side), name, near }
+            }
             other => other,
         }
+    }
+}
+
+/// The question that may help: what was meant instead.
+fn instead(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        [one] => format!("; did you mean `{one}`?"),
+        several => format!("; did you mean one of {}?", several.join(", ")),
     }
 }

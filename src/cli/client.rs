@@ -1,6 +1,7 @@
 //! The client of the admin API, for every command that asks a server.
 
 use std::future::Future;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
@@ -16,6 +18,7 @@ use url::Url;
 use super::error::CliError;
 use super::output::Output;
 use crate::admin::{CLI_AGENT, MCP_AGENT};
+use crate::tls;
 use crate::wire::Problem;
 
 /// Longest wait for a connection.
@@ -47,19 +50,34 @@ pub struct ClientArgs {
     /// File with the admin token; else LANDFALL_ADMIN_TOKEN, else admin.token in a local server's data directory
     #[arg(long, global = true, value_name = "FILE", env = "LANDFALL_ADMIN_TOKEN_FILE")]
     pub admin_token_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust besides the system's: of the admin server's CA, or its own
+    #[arg(long, global = true, value_name = "FILE", env = "LANDFALL_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Send the token to another machine over plain HTTP, where everybody on the way can read it
+    #[arg(
+        long,
+        global = true,
+        env = "LANDFALL_PLAIN_HTTP",
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
+    pub plain_http: bool,
     /// Print the server's answer as it is
     #[arg(long, global = true)]
     pub json: bool,
 }
 
+impl ClientArgs {
+    /// The server at this address, asked with this file's token; the rest as it is without flags.
+    pub fn of(admin: Url, admin_token_file: Option<PathBuf>) -> Self {
+        Self { admin, admin_token_file, ca_file: None, plain_http: false, json: false }
+    }
+}
+
 fn admin_url(text: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|error| format!("{error}; write it as http://127.0.0.1:8081"))?;
     match (url.scheme(), url.has_host()) {
-        ("http", true) => Ok(url),
-        ("https", _) => {
-            Err("https is not spoken here; reach the admin server through a tunnel, with http://".into())
-        }
-        _ => Err("must be an address like http://127.0.0.1:8081".into()),
+        ("http" | "https", true) => Ok(url),
+        _ => Err("must be an address like https://landfall.example.com or http://127.0.0.1:8081".into()),
     }
 }
 
@@ -71,7 +89,7 @@ pub struct Client {
     token: Option<Token>,
     /// What it calls itself, without the version.
     agent: &'static str,
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 struct Token {
@@ -90,14 +108,16 @@ pub struct Answer {
 impl Client {
     /// A client as the arguments and the environment say. Nothing is sent yet.
     pub fn new(args: ClientArgs) -> Result<Self, CliError> {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let token = find_token(&args)?;
+        if token.is_some() && args.admin.scheme() == "http" && !is_local(&args.admin) && !args.plain_http {
+            return Err(CliError::InClear { address: address(&args.admin) });
+        }
         Ok(Self {
             output: Output::detect(args.json),
-            token: find_token(&args)?,
+            token,
+            http: legacy::Client::builder(TokioExecutor::new()).build(connector(args.ca_file.as_deref())?),
             base: args.admin,
             agent: CLI_AGENT,
-            http: legacy::Client::builder(TokioExecutor::new()).build(connector),
         })
     }
 
@@ -198,7 +218,7 @@ impl Client {
         let request = request.body(Full::new(body.unwrap_or_default()));
         let request = request.map_err(|error| self.protocol(&error.to_string()))?;
         let response = self.in_time(self.http.request(request)).await?;
-        response.map_err(|error| self.unavailable(root_cause(&error)))
+        response.map_err(|error| self.unavailable(self.reason(&error)))
     }
 
     /// What a problem+json answer says, for the person who asked.
@@ -238,7 +258,15 @@ impl Client {
 
     /// The server, as it was named.
     pub fn address(&self) -> String {
-        self.base.as_str().trim_end_matches('/').to_owned()
+        address(&self.base)
+    }
+
+    /// Why there is no answer, in words that say what to do.
+    fn reason(&self, error: &legacy::Error) -> String {
+        let cause = root_cause(error);
+        // A server that speaks TLS answers plain HTTP with an alert, or with nothing.
+        let is_odd = !error.is_connect() && self.base.scheme() == "http";
+        if is_odd { format!("{cause}; does it speak TLS, and is its address https://?") } else { cause }
     }
 
     fn unavailable(&self, reason: String) -> CliError {
@@ -268,12 +296,34 @@ impl Answer {
     }
 }
 
+fn address(base: &Url) -> String {
+    base.as_str().trim_end_matches('/').to_owned()
+}
+
+/// Plain or TLS, as the address says.
+fn connector(ca_file: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, CliError> {
+    let trusted = tls::client_config(ca_file)
+        .map_err(|error| CliError::Trust { path: ca_file.map(Path::to_owned), reason: error.to_string() })?;
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let tls = HttpsConnectorBuilder::new().with_tls_config(trusted);
+    Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
+}
+
 fn root_cause(error: &legacy::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
+    loop {
+        // An I/O error says the words of what it wraps, and has the source of that.
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(tls) = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return tls::describe(tls, tls::Settings::COMMAND);
+        }
+        match cause.source() {
+            Some(source) => cause = source,
+            None => return cause.to_string(),
+        }
     }
-    cause.to_string()
 }
 
 /// RFC 9110 section 10.2.3, in seconds.
@@ -333,26 +383,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_admin_address_is_http_with_a_host() {
-        for good in ["http://127.0.0.1:8081", "http://localhost:1/behind/a/path/", "http://[::1]:8081"] {
+    fn an_admin_address_is_http_or_https_with_a_host() {
+        for good in [
+            "http://127.0.0.1:8081",
+            "https://a.example",
+            "http://localhost:1/behind/a/path/",
+            "http://[::1]:8081",
+        ] {
             assert!(admin_url(good).is_ok(), "{good}");
         }
-        for bad in ["127.0.0.1:8081", "https://a.example", "ftp://a.example", "", "unix:///run/x"] {
+        for bad in ["127.0.0.1:8081", "https://", "ftp://a.example", "", "unix:///run/x"] {
             assert!(admin_url(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn names_are_escaped_in_the_address() {
-        let client = |admin: &str| {
-            let args = ClientArgs { admin: admin_url(admin).unwrap(), admin_token_file: None, json: false };
-            Client::new(args).unwrap()
-        };
+        let client = |admin: &str| Client::new(ClientArgs::of(admin_url(admin).unwrap(), None)).unwrap();
         let url = client("http://localhost:1/behind/").url(&["deployments", "../a b?c"], &[("at", "x&y+z")]);
         assert_eq!(url.as_str(), "http://localhost:1/behind/api/v1/deployments/..%2Fa%20b%3Fc?at=x%26y%2Bz");
         assert_eq!(
             client("http://localhost:1").url(&["export"], &[]).as_str(),
             "http://localhost:1/api/v1/export"
         );
+    }
+
+    #[test]
+    fn a_token_goes_to_another_machine_over_tls_or_on_demand() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        std::fs::write(&file, "lfa_x").unwrap();
+        let made = |admin: &str, plain_http| {
+            let args = ClientArgs::of(admin_url(admin).unwrap(), Some(file.clone()));
+            Client::new(ClientArgs { plain_http, ..args }).err().map(|error| error.to_string())
+        };
+        for safe in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "https://a.example"] {
+            assert_eq!(made(safe, false), None, "{safe}");
+        }
+        for open in
+            ["http://a.example", "http://10.0.0.7:8081", "http://localhost.a.example", "http://0.0.0.0:1"]
+        {
+            let refused = made(open, false).expect(open);
+            assert!(refused.contains("https://") && refused.contains("--plain-http"), "{refused}");
+            assert_eq!(made(open, true), None, "{open}");
+        }
     }
 }

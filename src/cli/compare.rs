@@ -8,6 +8,7 @@ use super::answers::{heading, lacks, listed, sentence};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, plain, word};
+use super::times;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{Comparison, Image};
@@ -20,14 +21,14 @@ pub struct CompareArgs {
     left: EnvironmentName,
     /// The right environment
     right: EnvironmentName,
-    /// Both as they were at this time, e.g. 2026-03-02T06:00:48Z
-    #[arg(long, value_name = "TIME")]
+    /// Both as they were at this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     at: Option<Time>,
     /// The left one as it was at this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     left_at: Option<Time>,
     /// The right one as it was at this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     right_at: Option<Time>,
 }
 

@@ -21,9 +21,13 @@ use crate::wording::deploy_seen;
 /// Pause between two looks at a deploy that is followed.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
 
+/// Said of the two ways: one wants a release and an environment, the other a plan.
+const USAGE: &str = "landfall deploy [OPTIONS] <TEXT>... --env <ENV>\n       landfall deploy [OPTIONS] --version <VERSION> --env <ENV>\n       landfall deploy --follow <ID>";
+
 /// Plans what puts a release into an environment, and with `--apply` tells its cluster; `--follow ID` tells what became
 /// of a plan
 #[derive(Debug, Args)]
+#[command(override_usage = USAGE)]
 pub struct DeployArgs {
     /// What the release changed, in words (`login fix`), or its version (`payment v2.3.1`)
     #[arg(value_name = "TEXT", required_unless_present_any = ["version", "follow"])]

@@ -63,6 +63,24 @@ pub enum CliError {
         "nothing was planned or applied: there is nobody to ask whether to apply it\n  to apply without asking: --yes"
     )]
     Unconfirmed,
+    /// The token would be sent in clear.
+    #[error(
+        "nothing was sent: {address} is another machine, and over plain HTTP everybody on the way there can read the admin \
+         token\n  name it with https:// (the server has admin.tls_cert and admin.tls_key), or reach it on this machine \
+         through a tunnel (`ssh -L 8081:127.0.0.1:8081 HOST`, `kubectl port-forward`); where the way is safe: --plain-http"
+    )]
+    InClear {
+        /// The server's address.
+        address: String,
+    },
+    /// The certificates that are to be trusted cannot be used.
+    #[error("--ca-file{}: {reason}", path.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default())]
+    Trust {
+        /// The file.
+        path: Option<PathBuf>,
+        /// The trouble with it.
+        reason: String,
+    },
     /// The answer is none that Landfall gives.
     #[error(
         "{address} does not answer like a Landfall server: {reason}\n  is --admin the address of its admin server?"
@@ -113,15 +131,16 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 1 where the server refused, else as in `sysexits.h`.
+    /// 1 where the server refused, 2 where the command has to be another, else as in `sysexits.h`.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Command { exit_code, .. } => *exit_code,
             Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unconfirmed => 1,
-            Self::TokenFile { .. } | Self::File { .. } => 66, // EX_NOINPUT
-            Self::Unavailable { .. } | Self::BrokeOff { .. } => 69, // EX_UNAVAILABLE
-            Self::Input(_) | Self::Output(_) => 74,           // EX_IOERR
-            Self::Protocol { .. } | Self::Mcp(_) => 76,       // EX_PROTOCOL
+            Self::InClear { .. } => 2,
+            Self::TokenFile { .. } | Self::Trust { .. } | Self::File { .. } => 66, // EX_NOINPUT
+            Self::Unavailable { .. } | Self::BrokeOff { .. } => 69,                // EX_UNAVAILABLE
+            Self::Input(_) | Self::Output(_) => 74,                                               // EX_IOERR
+            Self::Protocol { .. } | Self::Mcp(_) => 76,                            // EX_PROTOCOL
         }
     }
 }

@@ -8,10 +8,11 @@ use super::answers::{heading, listed};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, word};
+use super::times;
 use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
-use crate::model::time::{Span, Time};
+use crate::model::time::Time;
 use crate::wire::{Changes, History, Image};
 
 /// Changes that `history` shows unless told.
@@ -27,8 +28,8 @@ pub struct HistoryArgs {
     /// How many changes
     #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
-    /// As of this time, e.g. 2026-03-02T06:00:48Z
-    #[arg(long, value_name = "TIME")]
+    /// As of this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     at: Option<Time>,
 }
 
@@ -37,23 +38,15 @@ pub struct HistoryArgs {
 pub struct ChangesArgs {
     /// The environment
     env: EnvironmentName,
-    /// From this time on, e.g. 2026-03-02T06:00:00Z, or so long ago: 24h, 7d
-    #[arg(long, value_name = "TIME", value_parser = time_or_ago)]
+    /// From this time on, e.g. 2026-03-02T06:00:00Z, yesterday, 24h, 7d
+    #[arg(long, value_name = "TIME", value_parser = times::since)]
     since: Option<Time>,
     /// Up to this time [default: now]
-    #[arg(long, value_name = "TIME", value_parser = time_or_ago)]
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     until: Option<Time>,
-    /// As of this time, e.g. 2026-03-02T06:00:48Z
-    #[arg(long, value_name = "TIME")]
+    /// As of this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     at: Option<Time>,
-}
-
-/// A point in time, or how long ago it is.
-fn time_or_ago(text: &str) -> Result<Time, String> {
-    if let Ok(span) = text.parse::<Span>() {
-        return Ok(now() - span);
-    }
-    text.parse().map_err(|error: crate::model::time::BadTime| format!("{error}; or how long ago: 24h, 7d"))
 }
 
 impl HistoryArgs {

@@ -8,6 +8,7 @@ use super::answers::{lacks, listed, sentence};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, plain, word};
+use super::times;
 use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
@@ -19,8 +20,8 @@ use crate::wording::{as_last_seen, as_of, unordered};
 pub struct MissingArgs {
     /// The environment
     env: EnvironmentName,
-    /// As of this time, e.g. 2026-03-02T06:00:48Z
-    #[arg(long, value_name = "TIME")]
+    /// As of this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     at: Option<Time>,
 }
 

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod ask;
 pub mod audit;
 pub mod backup;
+pub mod check;
 pub mod client;
 pub mod compare;
 pub mod demo;
@@ -26,6 +27,7 @@ pub mod serve;
 pub mod status;
 pub mod terminal;
 pub mod timeline;
+pub mod times;
 pub mod token;
 pub mod verify;
 

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
+use super::check::check;
 use super::error::CommandError;
 use crate::admin::{self, AdminToken, AdminTokenError, App, Readiness};
 use crate::clock;
@@ -20,13 +21,17 @@ use crate::config::{self, Config, ConfigError};
 use crate::listen::{self, DescriptorLimits, Slots, TrustedProxies};
 use crate::log::{Log, OpenError};
 use crate::proxy::upstream::{SetupError, Timeouts, Upstreams};
-use crate::proxy::{self, BindError, Certificate, Listener, Proxy, TlsError};
+use crate::proxy::{self, BindError, Listener, Proxy};
+use crate::tls::{Certificate, Keys, TlsError};
 
 /// Run the proxy and the admin server
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
     #[command(flatten)]
     flags: config::Flags,
+    /// Try the configuration and every registry once, say what is wrong and what to do, and end
+    #[arg(long)]
+    check: bool,
 }
 
 /// Why the server does not start.
@@ -38,7 +43,7 @@ pub enum ServeError {
     /// An upstream's settings cannot work.
     #[error(transparent)]
     Upstream(#[from] SetupError),
-    /// The proxy's certificate cannot be used.
+    /// A listener's certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The log does not open.
@@ -97,6 +102,9 @@ impl ServeArgs {
     /// # Errors
     /// The server does not start.
     pub async fn run(self) -> Result<ExitCode, ServeError> {
+        if self.check {
+            return check(&Config::load(self.flags)?).await;
+        }
         init_tracing();
         let config = Config::load(self.flags)?;
         let mut terminated = signal(SignalKind::terminate())?;
@@ -141,6 +149,7 @@ pub struct Running {
     pub admin_token_file: PathBuf,
     first_start: bool,
     proxy_speaks_tls: bool,
+    admin_speaks_tls: bool,
     readiness: Readiness,
     log: Log,
     /// The proxy's; they end with this.
@@ -150,7 +159,7 @@ pub struct Running {
     proxy_task: JoinHandle<()>,
     admin_task: JoinHandle<()>,
     upstreams_task: JoinHandle<()>,
-    certificate_task: Option<JoinHandle<()>>,
+    certificate_tasks: Vec<JoinHandle<()>>,
 }
 
 /// Starts a server: the proxy on threads of its own, the rest in the current tokio runtime.
@@ -166,7 +175,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     };
     let registries = upstreams.registries();
     let watched = upstreams.clone();
-    let certificate = config.proxy.tls.clone().map(Certificate::load).transpose()?;
+    let (certificate, admin_certificate) = certificates(&config)?;
+    let admin_tls = admin_certificate.as_ref().map(|it| it.acceptor(&[b"http/1.1"])).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
     let threads = proxy::ProxyRuntime::start()?;
     // There, too, whoever waits for the log is woken: across threads each wake-up would cost a system call.
@@ -202,6 +212,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         readiness.clone(),
         admin::Settings {
             admin_token,
+            speaks_tls: admin_tls.is_some(),
             hosts: config.admin.hosts.clone(),
             registry_host: registry_host(&config, proxy_address),
             registries,
@@ -225,6 +236,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         first_start: written.is_some(),
         admin_token_file: config.admin.token_file.unwrap_or_else(|| config.data.join(admin::TOKEN_FILE)),
         proxy_speaks_tls: certificate.is_some(),
+        admin_speaks_tls: admin_tls.is_some(),
         readiness,
         log,
         _threads: threads,
@@ -238,10 +250,22 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             };
             proxy::serve(listener, proxy_slots, proxy, stopped).await;
         }),
-        admin_task: tokio::spawn(admin::serve(admin_listener, admin_slots, app, admin_stopped)),
+        admin_task: tokio::spawn(admin::serve(admin_listener, admin_tls, admin_slots, app, admin_stopped)),
         upstreams_task: plane.spawn(watched.watch()),
-        certificate_task: certificate.map(|certificate| tokio::spawn(certificate.reload_when_changed())),
+        certificate_tasks: [certificate, admin_certificate]
+            .into_iter()
+            .flatten()
+            .map(|certificate| tokio::spawn(certificate.reload_when_changed()))
+            .collect(),
     })
+}
+
+/// The certificates of the proxy and of the admin server, as far as there are any.
+pub(super) fn certificates(config: &Config) -> Result<(Option<Certificate>, Option<Certificate>), TlsError> {
+    let load = |files: &Option<config::TlsFiles>, keys| {
+        files.clone().map(|files| Certificate::load(files, keys)).transpose()
+    };
+    Ok((load(&config.proxy.tls, Keys::PROXY)?, load(&config.admin.tls, Keys::ADMIN)?))
 }
 
 /// The host, with its port, under which clients reach the proxy.
@@ -284,27 +308,31 @@ fn figures(
     })
 }
 
+fn scheme(speaks_tls: bool) -> &'static str {
+    if speaks_tls { "https" } else { "http" }
+}
+
 impl Running {
     /// Where clients pull from.
     pub fn proxy_url(&self) -> String {
-        format!("{}://{}", if self.proxy_speaks_tls { "https" } else { "http" }, self.proxy)
+        format!("{}://{}", scheme(self.proxy_speaks_tls), self.proxy)
     }
 
     /// Where the admin API is.
     pub fn admin_url(&self) -> String {
-        format!("http://{}", self.admin)
+        format!("{}://{}", scheme(self.admin_speaks_tls), self.admin)
     }
 
     fn greet(&self) {
         if self.first_start {
             tracing::info!(path = %self.admin_token_file.display(), "an admin token was made; next: `landfall env create production`");
         }
-        if !self.admin.ip().is_loopback() {
+        if !self.admin_speaks_tls && !self.admin.ip().is_loopback() {
             tracing::warn!(
                 address = %self.admin,
                 "THE ADMIN SERVER CAN BE REACHED FROM BEYOND THIS MACHINE AND SPEAKS PLAIN HTTP: whoever sees the \
-                 network's traffic can read admin tokens and act with them. Bind it to 127.0.0.1 (admin.listen) and use \
-                 an SSH tunnel or `kubectl port-forward`, or let only a proxy that speaks TLS reach it and name that \
+                 network's traffic can read admin tokens and act with them. Give it a certificate (admin.tls_cert and \
+                 admin.tls_key), or bind it to 127.0.0.1 (admin.listen) and use an SSH tunnel or `kubectl port-forward`, or let only a proxy that speaks TLS reach it and name that \
                  proxy's host in admin.hosts"
             );
         }
@@ -323,9 +351,7 @@ impl Running {
         let _ = self.stop_admin.send(());
         let _ = self.admin_task.await;
         self.upstreams_task.abort();
-        if let Some(task) = self.certificate_task {
-            task.abort();
-        }
+        self.certificate_tasks.iter().for_each(JoinHandle::abort);
         let _ = tokio::task::spawn_blocking(move || self.log.close()).await;
     }
 }

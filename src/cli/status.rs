@@ -9,6 +9,7 @@ use super::answers::{lacks, sentence};
 use super::client::{Answer, Client};
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, word};
+use super::times;
 use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Reference;
@@ -21,8 +22,8 @@ use crate::wording::{as_last_seen, beside_as, beside_label, refused as refused_s
 pub struct StatusArgs {
     /// The environment; all of them without it
     env: Option<EnvironmentName>,
-    /// As it was known at this time, e.g. 2026-03-02T06:00:48Z
-    #[arg(long, value_name = "TIME")]
+    /// As it was known at this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     at: Option<Time>,
 }
 

@@ -10,6 +10,7 @@ use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, word};
 use super::terminal::clean;
+use super::times;
 use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
@@ -32,8 +33,8 @@ pub struct TimelineArgs {
     /// Only those before this one, to go on where the last page ended
     #[arg(long, value_name = "ID")]
     before: Option<String>,
-    /// As of this time, e.g. 2026-03-02T06:00:48Z
-    #[arg(long, value_name = "TIME")]
+    /// As of this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     at: Option<Time>,
 }
 

@@ -8,6 +8,7 @@ use super::answers::sentence;
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, dim, plain, word};
+use super::times;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
@@ -38,8 +39,8 @@ pub struct VerifyArgs {
     /// The environment
     #[arg(long, value_name = "ENV")]
     env: EnvironmentName,
-    /// As of this time, e.g. 2026-03-02T06:00:48Z
-    #[arg(long, value_name = "TIME")]
+    /// As of this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
+    #[arg(long, value_name = "TIME", value_parser = times::at)]
     at: Option<Time>,
 }
 

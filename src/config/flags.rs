@@ -27,6 +27,12 @@ pub struct Flags {
     /// Private key of the proxy (PEM)
     #[arg(long, env = "LANDFALL_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+    /// Certificate chain of the admin server (PEM); read again when it changes
+    #[arg(long, env = "LANDFALL_ADMIN_TLS_CERT", value_name = "FILE")]
+    pub admin_tls_cert: Option<PathBuf>,
+    /// Private key of the admin server (PEM)
+    #[arg(long, env = "LANDFALL_ADMIN_TLS_KEY", value_name = "FILE")]
+    pub admin_tls_key: Option<PathBuf>,
     /// File with the admin token [default: made in the data folder on first start]
     #[arg(long, env = "LANDFALL_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,

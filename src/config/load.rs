@@ -21,6 +21,10 @@ use crate::model::deployments::Rules;
 const PROXY_LISTEN: &str = "0.0.0.0:8080";
 /// Default address of the admin server: only reachable from this machine.
 const ADMIN_LISTEN: &str = "127.0.0.1:8081";
+/// Keys and flags of the proxy's certificate and its private key.
+const PROXY_TLS: [&str; 2] = ["proxy.tls_cert (--tls-cert)", "proxy.tls_key (--tls-key)"];
+/// Keys and flags of the admin server's.
+const ADMIN_TLS: [&str; 2] = ["admin.tls_cert (--admin-tls-cert)", "admin.tls_key (--admin-tls-key)"];
 /// Default folder of the log.
 pub const DATA: &str = "./landfall-data";
 /// Default of `log.max_wait`.
@@ -68,6 +72,8 @@ struct ProxyTable {
 #[serde(deny_unknown_fields, default)]
 struct AdminTable {
     listen: Option<String>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     token_file: Option<PathBuf>,
     hosts: Vec<String>,
 }
@@ -119,7 +125,11 @@ impl Config {
             proxy: ProxyConfig {
                 listen: address(listen)?,
                 public_host: flags.public_host.or(file.proxy.public_host).map(public_host).transpose()?,
-                tls: tls(flags.tls_cert.or(file.proxy.tls_cert), flags.tls_key.or(file.proxy.tls_key))?,
+                tls: tls(
+                    PROXY_TLS,
+                    flags.tls_cert.or(file.proxy.tls_cert),
+                    flags.tls_key.or(file.proxy.tls_key),
+                )?,
                 verify: verify(flags.verify.or(file.proxy.verify))?,
                 splice: flags.splice.or(file.proxy.splice).unwrap_or(true),
                 trusted_proxies,
@@ -129,6 +139,11 @@ impl Config {
             example_question: None,
             admin: AdminConfig {
                 listen: address(admin_listen)?,
+                tls: tls(
+                    ADMIN_TLS,
+                    flags.admin_tls_cert.or(file.admin.tls_cert),
+                    flags.admin_tls_key.or(file.admin.tls_key),
+                )?,
                 token_file: flags.admin_token_file.or(file.admin.token_file),
                 hosts: admin_hosts(flags.admin_host, file.admin.hosts)?,
             },
@@ -236,18 +251,25 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
     )
 }
 
-fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, ConfigError> {
+/// The certificate of a listener, whose keys and flags are named so.
+fn tls(
+    [cert_key, key_key]: [&'static str; 2],
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<TlsFiles>, ConfigError> {
+    let name = |key: &'static str| key.split(' ').next().unwrap_or(key);
     match (cert, key) {
         (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(ConfigError::value(
-            "proxy.tls_key (--tls-key)",
-            "missing: proxy.tls_cert is set, so the key is required too",
-        )),
-        (None, Some(_)) => Err(ConfigError::value(
-            "proxy.tls_cert (--tls-cert)",
-            "missing: proxy.tls_key is set, so the certificate is required too",
-        )),
+        (Some(_), None) => {
+            let problem = format_args!("missing: {} is set, so the key is required too", name(cert_key));
+            Err(ConfigError::value(key_key, problem))
+        }
+        (None, Some(_)) => {
+            let problem =
+                format_args!("missing: {} is set, so the certificate is required too", name(key_key));
+            Err(ConfigError::value(cert_key, problem))
+        }
     }
 }
 
@@ -356,6 +378,10 @@ mod tests {
             ),
             (&format!("{upstream}[log]\nkeep = \"1h\""), "log.keep (--keep): `1h` is not a duration"),
             (&format!("{upstream}[proxy]\ntls_cert = \"c\""), "proxy.tls_key (--tls-key): missing"),
+            (
+                &format!("{upstream}[admin]\ntls_key = \"k\""),
+                "admin.tls_cert (--admin-tls-cert): missing: admin.tls_key is set",
+            ),
             (&format!("{upstream}[proxy]\nverify = \"no\""), "proxy.verify (--verify): `no`"),
             (&format!("{upstream}[proxy]\npublic_host = \"http://x\""), "proxy.public_host (--public-host)"),
             (

@@ -107,6 +107,8 @@ pub enum Verify {
 pub struct AdminConfig {
     /// Listen address; port 0 takes any free port.
     pub listen: SocketAddr,
+    /// Certificate; without one the admin server speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// File with the admin token; by default one is made in the data folder on first start.
     pub token_file: Option<PathBuf>,
     /// Hosts that requests may name besides loopback and the listen address, without a port, in lower case.

@@ -18,6 +18,7 @@ impl Arguments {
     /// Checks `values` against the tool's fields.
     pub(super) fn of(tool: &Tool, mut values: Map<String, Value>) -> Result<Self, String> {
         values.retain(|_, value| !value.is_null());
+        rename(tool, &mut values);
         let may_confirm = matches!(tool.effect, Effect::Destroys { .. } | Effect::Applies);
         let confirmed = match values.remove(CONFIRM).filter(|_| may_confirm) {
             Some(Value::String(text)) => Some(text),
@@ -117,6 +118,30 @@ fn escaped(text: &str) -> String {
     }
 }
 
+/// Names by which the API and the commands call the same thing.
+const ALIASES: [(&str, &str); 6] = [
+    ("env", "environment"),
+    ("name", "environment"),
+    ("q", "query"),
+    ("question", "query"),
+    ("expires", "expires_at"),
+    ("created", "created_at"),
+];
+
+/// Lets arguments be called as elsewhere, where the tool has none of that name.
+fn rename(tool: &Tool, values: &mut Map<String, Value>) {
+    let has = |name: &str| tool.fields.iter().any(|field| field.name == name);
+    for (alias, name) in ALIASES {
+        if has(name)
+            && !has(alias)
+            && !values.contains_key(name)
+            && let Some(value) = values.remove(alias)
+        {
+            values.insert(name.to_owned(), value);
+        }
+    }
+}
+
 fn check(field: &Field, value: &Value) -> Result<(), String> {
     let is_text = value.is_string();
     let (fits, wanted) = match field.kind {
@@ -174,14 +199,26 @@ mod tests {
         );
         check(
             "update_environment",
-            serde_json::json!({"name": "staging", "description": null, "color": "#16a34a"}),
+            serde_json::json!({"environment": "staging", "description": null, "color": "#16a34a"}),
             "PATCH environments/staging {\"color\":\"#16a34a\"}",
         );
+        check(
+            "delete_environment",
+            serde_json::json!({"environment": "a"}),
+            "DELETE environments/a?confirm=a null",
+        );
+        // The API and the commands call it so.
         check("delete_environment", serde_json::json!({"name": "a"}), "DELETE environments/a?confirm=a null");
+        check(
+            "verify_change",
+            serde_json::json!({"env": "staging", "q": "login"}),
+            "GET verify?environment=staging&q=login null",
+        );
+        check("create_environment", serde_json::json!({"name": "a"}), "POST environments {\"name\":\"a\"}");
         check(
             "get_running",
             serde_json::json!({}),
-            "`environment` is missing: Name of the environment, e.g. production; list_environments has them",
+            "`environment` is missing: Name of the environment, e.g. production; prod is enough where it fits one; list_environments has them",
         );
         check("get_running", serde_json::json!({"environment": 7}), "`environment` must be a text");
         check(

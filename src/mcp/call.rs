@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 
 use super::api::{Api, ApiReply, ApiRequest, Unreachable};
 use super::arguments::Arguments;
-use super::budget::bounded;
+use super::budget::{bounded, brief};
 use super::tool::Tool;
 use crate::clock::now;
+use crate::model::ask::said::{self, Edge};
 use crate::model::time::Time;
 use crate::wire::{Incomplete, Problem};
 use crate::wording;
@@ -52,9 +53,12 @@ pub(super) async fn outcome(
 /// The time that an answer is about, where one was asked for: the answer's own where it names it. A time to come is
 /// answered as of now.
 fn as_of(asked: &str, answer: &Value) -> Option<Time> {
-    let asked: Time = asked.parse().ok()?;
+    if asked.is_empty() {
+        return None;
+    }
     let told = [&answer["at"], &answer["left_at"]].into_iter().find_map(Value::as_str);
-    Some(told.and_then(|told| told.parse().ok()).unwrap_or(asked.min(now())))
+    let told = told.and_then(|told| told.parse().ok());
+    told.or_else(|| said::time(asked, now(), Edge::End).ok().map(|asked| asked.min(now())))
 }
 
 /// The same for requests that are made already, one for each of the tool's own.
@@ -82,24 +86,19 @@ pub(super) async fn outcome_of(
             }
         }
     }
-    let answer = bounded(Value::Object(whole));
-    let mut text = (tool.words)(&answer).unwrap_or_else(|| UNTOLD.to_owned());
-    if let Some(more) = answer.get("more") {
-        text.push_str(&format!(
-            "\nLeft out: {} entries; {}.",
-            more["left_out"],
-            more["how"].as_str().unwrap_or_default()
-        ));
-    }
+    let whole = Value::Object(whole);
+    let mut text = (tool.words)(&whole).unwrap_or_else(|| UNTOLD.to_owned());
     let incomplete = ["incomplete", "left_incomplete", "right_incomplete"]
-        .map(|member| Option::<Incomplete>::deserialize(&answer[member]).unwrap_or_default());
+        .map(|member| Option::<Incomplete>::deserialize(&whole[member]).unwrap_or_default());
     let lacks = wording::lacks(&incomplete.each_ref());
     if !lacks.is_empty() {
         text.push_str(&format!("\n{}", lacks.trim_start()));
     }
+    text = brief(text, &targets);
     if text.contains('“') {
         text.push_str(&format!("\n{DATA}"));
     }
+    let answer = bounded(whole, &text, &targets);
     Ok(Ok(Said { tool: tool.name, text, answer, from: targets }))
 }
 

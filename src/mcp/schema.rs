@@ -1,14 +1,14 @@
 //! The schemas of arguments and answers: JSON Schema 2020-12.
 //!
-//! Arguments follow from the table's fields. Answers are those of the API, and the API's own document (OpenAPI 3.1, whose
-//! schemas are JSON Schema) says what they look like.
+//! Arguments follow from the table's fields. Answers are those of the API: their members and types come from the API's own
+//! document (OpenAPI 3.1, whose schemas are JSON Schema).
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::arguments::filled;
-use super::tool::{CONFIRM, Effect, Field, Kind, Route, Tool};
+use super::tool::{CONFIRM, Effect, Field, Kind, Location, Route, Tool};
 
 type Object = Map<String, Value>;
 
@@ -48,6 +48,8 @@ fn of_field(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Text => json!({"type": "string"}),
         Kind::Word(words) => json!({"type": "string", "enum": words}),
+        // Questions take a time as people say it.
+        Kind::Time if matches!(field.location, Location::Query(_)) => json!({"type": "string"}),
         Kind::Time => json!({"type": "string", "format": "date-time"}),
         Kind::Count(max) => json!({"type": "integer", "minimum": 1, "maximum": max}),
         Kind::Flag => json!({"type": "boolean"}),
@@ -69,32 +71,41 @@ fn of_field(field: &Field) -> Value {
     schema
 }
 
-/// What a tool answers with: what the API's own document says of its requests.
+/// What a tool answers with: its members and their types. The list of tools is read by a model each time, so it has no more of
+/// the answers than that; the API's own document describes them in full.
 pub(super) fn output(tool: &Tool, document: &Value) -> Arc<Object> {
     let mut properties = Object::new();
-    let mut whole = Object::new();
     for route in tool.routes {
         let answer = answer(document, route);
         if route.key.is_empty() {
-            whole = object(resolved(document, &answer).clone());
+            members(document, &answer, &mut properties);
         } else {
-            properties.insert(route.key.to_owned(), answer);
+            properties.insert(route.key.to_owned(), typed(document, &answer));
         }
     }
-    if !properties.is_empty() {
-        let required: Vec<&String> = properties.keys().collect();
-        whole = object(json!({"required": required, "properties": properties}));
-    } else if whole.is_empty() {
-        whole = object(json!({"properties": {"done": {"const": true}}, "required": ["done"]}));
+    if properties.is_empty() {
+        properties.insert("done".to_owned(), json!({"const": true}));
     }
-    whole.insert("type".to_owned(), "object".into());
-    let definitions = definitions(document, &Value::Object(whole.clone()));
-    let mut schema = Value::Object(whole);
-    if !definitions.is_empty() {
-        schema["$defs"] = definitions.into();
+    Arc::new(object(json!({"type": "object", "properties": properties})))
+}
+
+/// Adds the members that `schema` names, its own and those of what it is put together from.
+fn members(document: &Value, schema: &Value, found: &mut Object) {
+    let schema = resolved(document, schema);
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        found.insert(name.clone(), typed(document, member));
     }
-    moved(&mut schema);
-    Arc::new(object(schema))
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        members(document, part, found);
+    }
+}
+
+/// The type alone, where there is one.
+fn typed(document: &Value, schema: &Value) -> Value {
+    match &resolved(document, schema)["type"] {
+        Value::Null => json!({}),
+        found => json!({ "type": found }),
+    }
 }
 
 /// The schema of a request's answer; null where there is none.
@@ -120,49 +131,6 @@ fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     name.map_or(schema, |name| &document["components"]["schemas"][name])
 }
 
-/// Everything that a schema refers to, however deep.
-fn definitions(document: &Value, schema: &Value) -> Object {
-    let mut found = Object::new();
-    let mut open = names(schema);
-    while let Some(name) = open.pop() {
-        let schema = &document["components"]["schemas"][&name];
-        if found.insert(name, schema.clone()).is_none() {
-            open.extend(names(schema));
-        }
-    }
-    found
-}
-
-fn names(value: &Value) -> Vec<String> {
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .flat_map(|(name, member)| match member.as_str().and_then(|text| text.strip_prefix(COMPONENT)) {
-                Some(found) if name == "$ref" => vec![found.to_owned()],
-                _ => names(member),
-            })
-            .collect(),
-        Value::Array(list) => list.iter().flat_map(names).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Lets references point into the schema itself.
-fn moved(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                match member.as_str().and_then(|text| text.strip_prefix(COMPONENT)) {
-                    Some(found) if name == "$ref" => *member = format!("#/$defs/{found}").into(),
-                    _ => moved(member),
-                }
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(moved),
-        _ => {}
-    }
-}
-
 fn object(value: Value) -> Object {
     match value {
         Value::Object(members) => members,
@@ -176,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answers_schema_is_the_documents_with_all_that_it_refers_to() {
+    fn an_answers_schema_names_members_and_their_types() {
         let of = |schema: Value| json!({"responses": {"200": {"content": {"application/json": {"schema": schema}}}}});
         let document = json!({
             "paths": {
@@ -184,17 +152,15 @@ mod tests {
                 "/api/v1/releases/{id}": {"get": of(json!({"$ref": "#/components/schemas/A"}))},
             },
             "components": {"schemas": {
-                "A": {"properties": {"b": {"$ref": "#/components/schemas/B"}}},
-                "B": {"properties": {"a": {"$ref": "#/components/schemas/A"}}},
-                "C": {},
+                "A": {"allOf": [{"$ref": "#/components/schemas/B"}, {"properties": {"n": {"type": ["integer", "null"]}}}]},
+                "B": {"properties": {"a": {"$ref": "#/components/schemas/A"}, "c": {"$ref": "#/components/schemas/C"}}},
+                "C": {"type": "string", "enum": ["x"]},
             }},
         });
-        let schema = |tool: &str| Value::Object(output(named(tool).unwrap(), &document).as_ref().clone());
-        let listed = schema("list_environments");
-        assert_eq!(listed["properties"]["environments"]["items"]["$ref"], "#/$defs/A");
-        assert_eq!(listed["$defs"].as_object().unwrap().len(), 2, "{listed}");
-        let one = schema("get_release");
-        assert_eq!((&one["type"], &one["properties"]["b"]["$ref"]), (&json!("object"), &json!("#/$defs/B")));
-        assert_eq!(schema("revoke_token")["required"], json!(["done"]));
+        let properties = |tool: &str| output(named(tool).unwrap(), &document)["properties"].clone();
+        assert_eq!(properties("list_environments"), json!({"environments": {"type": "array"}}));
+        let one = json!({"a": {}, "c": {"type": "string"}, "n": {"type": ["integer", "null"]}});
+        assert_eq!(properties("get_release"), one);
+        assert_eq!(properties("revoke_token"), json!({"done": {"const": true}}));
     }
 }

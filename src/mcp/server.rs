@@ -241,6 +241,7 @@ impl<A: Api> ServerHandler for Server<A> {
         let unknown = |why: String| ErrorData::resource_not_found(why, Some(json!({"uri": params.uri})));
         let ask = resources::ask(&params.uri)
             .ok_or_else(|| unknown("there is no such resource; resources/list has them".to_owned()))?;
+        let target = ask.target.clone();
         let ApiReply { status, body } =
             self.api.ask(ask, &extensions(&context)).await.map_err(unavailable)?;
         if !status.is_success() {
@@ -248,7 +249,7 @@ impl<A: Api> ServerHandler for Server<A> {
         }
         // A list has no place for what was left out of it.
         let body = if body.is_array() { json!({"items": body}) } else { body };
-        let text = bounded(body).to_string();
+        let text = bounded(body, "", &[format!("/api/v1/{target}")]).to_string();
         let contents = ResourceContents::text(text, params.uri.clone()).with_mime_type(resources::JSON);
         Ok(ReadResourceResult::new(vec![contents]).into())
     }

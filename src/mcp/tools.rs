@@ -10,9 +10,18 @@ use super::tool::{APPLY, Field, Tool, may, needed, route, said};
 use crate::wire::{Deployment, Evidence};
 use crate::wording::agent;
 
-const ENVIRONMENT: Field =
-    needed("environment", Text, Path, "Name of the environment, e.g. production; list_environments has them");
-const AT: Field = may("at", Time, Query("at"), "As of then, by what was known then. Default: now");
+const ENVIRONMENT: Field = needed(
+    "environment",
+    Text,
+    Path,
+    "Name of the environment, e.g. production; prod is enough where it fits one; list_environments has them",
+);
+const AT: Field = may(
+    "at",
+    Time,
+    Query("at"),
+    "As of then, by what was known then: RFC 3339, a date, `yesterday`, or how long ago (2h). Default: now",
+);
 const KINDS: &[&str] = &["cluster", "local", "prepull", "scanner"];
 
 /// Every tool, in the order in which they are listed.
@@ -62,12 +71,12 @@ pub(super) static TOOLS: [Tool; 23] = [
         about: "Changes an environment's name, description or colour. Tokens and history go on, and its former names lead to it.",
         effect: Sets,
         fields: &[
-            needed("name", Text, Path, "Name of the environment"),
+            ENVIRONMENT,
             may("new_name", Text, BodyAs("name"), "The name from now on"),
             may("description", Text, Body, "The new description"),
             may("color", Text, Body, "The new colour, e.g. #16a34a"),
         ],
-        routes: &[route("", Method::PATCH, "environments/{name}")],
+        routes: &[route("", Method::PATCH, "environments/{environment}")],
         words: |answer| said(answer, agent::environment),
     },
     Tool {
@@ -75,11 +84,11 @@ pub(super) static TOOLS: [Tool; 23] = [
         title: "Delete an environment",
         about: "Deletes an environment, all its tokens and its deployments. Only when a person asked for exactly that; it cannot be undone.",
         effect: Destroys {
-            confirm: "name",
-            what: "Delete the environment {name}? All its tokens are refused at once, so nodes that use them cannot pull any more; its deployments are forgotten. This cannot be undone.",
+            confirm: "environment",
+            what: "Delete the environment {environment}? All its tokens are refused at once, so nodes that use them cannot pull any more; its deployments are forgotten. This cannot be undone.",
         },
-        fields: &[needed("name", Text, Path, "Name of the environment")],
-        routes: &[route("", Method::DELETE, "environments/{name}?confirm={name}")],
+        fields: &[ENVIRONMENT],
+        routes: &[route("", Method::DELETE, "environments/{environment}?confirm={environment}")],
         words: |_| Some("The environment is deleted, and its tokens are refused.".to_owned()),
     },
     Tool {
@@ -256,7 +265,12 @@ pub(super) static TOOLS: [Tool; 23] = [
                 Query("q"),
                 "What the change is about: words of its title, a pull request, a CVE",
             ),
-            may("repository", Text, Query("repository"), "Only in this repository"),
+            may(
+                "repository",
+                Text,
+                Query("repository"),
+                "Only in this repository; web is enough for shop/web",
+            ),
             may("limit", Count(200), Query("limit"), "How many matches at most. Default: 20"),
         ],
         routes: &[route("", Method::GET, "search")],

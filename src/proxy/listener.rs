@@ -14,8 +14,8 @@ use super::connection::HttpServer;
 use super::counters::Counters;
 use super::data_plane::Proxy;
 use super::origin::read_proxy_header;
-use super::tls::{Certificate, TlsError};
 use crate::listen::{self, ListenerLimits, Slot, Slots};
+use crate::tls::{Certificate, TlsError};
 
 /// Connections that wait to be accepted. A cluster's nodes pull at the same moment, and a SYN that finds the
 /// backlog full is retried only after a second.
@@ -48,8 +48,7 @@ impl Listener {
             socket.listen(BACKLOG)
         };
         let tcp = bind().map_err(|source| BindError::Address { address, source })?;
-        let tls =
-            certificate.map(|certificate| certificate.server_config().map(TlsAcceptor::from)).transpose()?;
+        let tls = certificate.map(|certificate| certificate.acceptor(&[b"h2", b"http/1.1"])).transpose()?;
         Ok(Self { tcp, tls })
     }
 

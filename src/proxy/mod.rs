@@ -31,7 +31,6 @@ mod relay;
 mod respond;
 mod runtime;
 mod splice;
-mod tls;
 pub mod transfer;
 pub mod upstream;
 mod verification;
@@ -42,7 +41,6 @@ pub use counters::Counters;
 pub use data_plane::Proxy;
 pub use listener::{BindError, LIMITS, Listener, serve};
 pub use runtime::ProxyRuntime;
-pub use tls::{Certificate, TlsError};
 pub use verification::SharedHash;
 
 use crate::config::Verify;

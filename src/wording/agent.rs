@@ -22,8 +22,10 @@ pub use access::{environment, environments, new_token, tokens};
 pub use asked::asked;
 pub use deploy::deploy;
 
-/// Things that a text names before it only counts.
-const NAMED_MAX: usize = 10;
+/// Things that a text names before it only counts. Whoever hands the text on bounds it, and says where the rest is.
+const NAMED_MAX: usize = 200;
+/// Things that are named within a line.
+const NAMED_IN_LINE_MAX: usize = 8;
 /// Characters of a digest that are shown: its algorithm, and twelve digits.
 const DIGEST_CHARS: usize = 19;
 /// Said once in every text that quotes.
@@ -54,6 +56,19 @@ fn image(image: &Image) -> String {
 
 fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
+/// Names on one line, and how many more there are.
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len().saturating_sub(NAMED_IN_LINE_MAX);
+    let named: Vec<String> = names.take(NAMED_IN_LINE_MAX).map(name).collect();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", named.join(", "))
+}
+
+/// Releases: how many, and their versions.
+fn releases<'a>(versions: impl ExactSizeIterator<Item = &'a str>) -> String {
+    format!("{} ({})", counted(versions.len(), "release"), listed(versions))
 }
 
 /// A line for each, and how many more there are.
@@ -107,8 +122,12 @@ fn on_a_line(sentence: String) -> String {
 
 /// One deployment in a line.
 fn summary(deployment: &Deployment) -> String {
-    let changes: Vec<String> = deployment.changes.iter().take(3).map(change).collect();
-    format!("{} at {} ({})", changes.join(", "), deployment.started_at, word(deployment.state.as_str()))
+    let changes: Vec<String> = deployment.changes.iter().take(NAMED_IN_LINE_MAX).map(change).collect();
+    let more = match deployment.changes.len().saturating_sub(NAMED_IN_LINE_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more} at {} ({})", changes.join(", "), deployment.started_at, word(deployment.state.as_str()))
 }
 
 fn change(change: &ServiceChange) -> String {
@@ -136,7 +155,16 @@ pub fn deployments(timeline: &Timeline) -> String {
 /// A deployment, and how much evidence there is.
 pub fn deployment(deployment: &Deployment, evidence: &Evidence) -> String {
     let pulls: u64 = evidence.changes.iter().map(|one| u64::from(one.pulls_total)).sum();
-    format!("{}: {}. The evidence is {pulls} pulls.", name(&deployment.id), summary(deployment))
+    let changes = lines(&evidence.changes, |one| {
+        let pulls: Vec<String> = one
+            .pulls
+            .iter()
+            .take(NAMED_IN_LINE_MAX)
+            .map(|pull| format!("{} at {}", name(&pull.client), pull.at))
+            .collect();
+        format!("{}: {}. Pulled by {}", name(one.repository.as_str()), one.reason, pulls.join(", "))
+    });
+    format!("{}: {}. The evidence is {pulls} pulls.{changes}", name(&deployment.id), summary(deployment))
 }
 
 /// Two environments, service by service.
@@ -144,7 +172,7 @@ pub fn comparison(comparison: &Comparison) -> String {
     let (left, right) = side_names(comparison);
     let side = |side: &Option<Image>| side.as_ref().map_or_else(|| "nothing".to_owned(), image);
     let services = lines(&comparison.services, |one| {
-        let by = || counted(one.releases.len(), "release");
+        let by = || releases(one.releases.iter().map(|release| release.version.as_str()));
         let relation = match one.relation {
             Ahead::Same => "the same".to_owned(),
             Ahead::LeftAhead => format!("{left} is ahead by {}", by()),
@@ -187,7 +215,7 @@ pub fn missing(missing: &Missing) -> String {
             "{} runs {} and lacks {} with {} fixes; the latest is {latest}",
             name(one.repository.as_str()),
             image(&one.running),
-            counted(one.missing.len(), "release"),
+            releases(one.missing.iter().map(|release| release.version.as_str())),
             one.fixes
         )
     });
@@ -201,7 +229,8 @@ fn title(change: &ReleaseChange) -> String {
 }
 
 fn shipped(change: &ReleaseChange, release: &ReleaseRef) -> String {
-    format!("{} in {} {}", title(change), name(release.repository.as_str()), name(&release.version))
+    let (repository, version) = (name(release.repository.as_str()), name(&release.version));
+    format!("{} in {repository} {version} ({})", title(change), name(&release.id))
 }
 
 /// The answer to "is it live?", with the services that show it.
@@ -249,7 +278,7 @@ pub fn changes(changes: &Changes) -> String {
         counted(changes.releases.len(), "release"),
         changes.fixes,
         changes.rollbacks,
-        lines(&changes.deployments, summary)
+        lines(&changes.deployments, |one| format!("{} {}", name(&one.id), summary(one)))
     )
 }
 

@@ -261,10 +261,10 @@ fn step(change: &ServiceChange) -> String {
     format!("{what} on {}", day(change.started_at))
 }
 
-/// `2026-05-13 10:30`, UTC.
+/// `2026-05-13 10:30 UTC`
 fn day(at: Time) -> String {
     let text = at.to_string();
-    format!("{} {}", &text[..10], &text[11..16])
+    format!("{} {} UTC", &text[..10], &text[11..16])
 }
 
 fn services(count: usize) -> String {

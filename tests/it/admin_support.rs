@@ -102,6 +102,7 @@ impl Server {
         let serving = readiness.begin();
         let settings = Settings {
             admin_token,
+            speaks_tls: false,
             hosts: vec!["landfall.example.com".to_owned()],
             registry_host: HOST.to_owned(),
             registries: Arc::default(),
@@ -119,7 +120,7 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let served =
-            tokio::spawn(serve(listener, Slots::new(limits, TrustedProxies::default()), app, stopped));
+            tokio::spawn(serve(listener, None, Slots::new(limits, TrustedProxies::default()), app, stopped));
         let token = std::fs::read_to_string(dir.path().join("admin.token")).unwrap().trim().to_owned();
         let http = Client::builder(TokioExecutor::new()).build_http();
         Self { dir, log, token, url, http, serving: Some(serving), stop: Some(stop), served }

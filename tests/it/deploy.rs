@@ -78,7 +78,9 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!((verify, splice, proxy_protocol), (Verify::First, true, true));
     assert_eq!(trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
 
-    let AdminConfig { listen, token_file, hosts } = admin;
+    let AdminConfig { listen, tls, token_file, hosts } = admin;
+    let TlsFiles { cert, key } = tls.unwrap();
+    assert_eq!((cert, key), ("/etc/landfall/admin.crt".into(), "/etc/landfall/admin.key".into()));
     assert_eq!(hosts, ["landfall.example.com"]);
     assert_eq!(listen.to_string(), "127.0.0.1:8081");
     assert_eq!(token_file.as_deref(), Some(Path::new("/etc/landfall/admin.token")));

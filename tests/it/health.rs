@@ -1,9 +1,12 @@
 //! Whether each registry can be pulled from, as `/status`, `/metrics` and the log have it.
 
+use http::Method;
 use serde_json::Value;
 
 use crate::rig::fake::{Fake, Reply};
+use crate::rig::http::Client;
 use crate::rig::landfall::{Landfall, Setup};
+use crate::rig::process::run;
 use crate::rig::until;
 
 /// The first upstream's report, once it says this.
@@ -35,10 +38,10 @@ async fn a_registry_that_goes_and_comes_is_told_of_without_a_pull_or_a_probe_bei
     let down = report(&landfall, "failing").await;
     assert!(down["error"].as_str().unwrap().contains("check url and proxy"), "{down}");
     assert!(down["since"].as_str().unwrap() > up["since"].as_str().unwrap());
-    let metrics = landfall.admin(http::Method::GET, "/metrics", None).await.expect(200).text();
+    let metrics = landfall.admin(Method::GET, "/metrics", None).await.expect(200).text();
     let gauge = format!("landfall_proxy_upstream_up{{prefix=\"\",host=\"{address}\"}} 0");
     assert!(metrics.lines().any(|line| line == gauge), "{metrics}");
-    landfall.admin(http::Method::GET, "/readyz", None).await.expect(200);
+    landfall.admin(Method::GET, "/readyz", None).await.expect(200);
     let _fake = Fake::start_at(address, |_| Reply::new(200)).await;
     let again = report(&landfall, "ok").await;
     assert!(again["error"].is_null(), "{again}");
@@ -55,15 +58,21 @@ async fn a_registry_that_goes_and_comes_is_told_of_without_a_pull_or_a_probe_bei
 async fn what_is_wrong_is_said_in_words_with_the_next_step() {
     let basic = |_: &str| Reply::new(401).header("www-authenticate", "Basic realm=r");
     type Answer = fn(&str) -> Reply;
-    let cases: [(Answer, bool, &str, &str); 9] = [
-        (|_| Reply::new(200), false, "ok", ""),
-        (|_| Reply::new(429), false, "ok", ""),
-        (|_| Reply::new(307).header("location", "/elsewhere"), false, "failing", "more than 5 redirects"),
-        (|_| Reply::new(404), false, "failing", "is its url that of a registry?"),
-        (|_| Reply::new(400), false, "failing", "is its url http://?"),
-        (|_| Reply::new(503), false, "failing", "look at its log"),
-        (basic, false, "failing", "set username and password_file"),
-        (basic, true, "failing", "check username and password_file"),
+    let cases: [(Answer, bool, &str, &str, &str); 9] = [
+        (|_| Reply::new(200), false, "ok", "", ""),
+        (|_| Reply::new(429), false, "ok", "", ""),
+        (
+            |_| Reply::new(307).header("location", "/elsewhere"),
+            false,
+            "failing",
+            "registry",
+            "more than 5 redirects",
+        ),
+        (|_| Reply::new(404), false, "failing", "registry", "is its url that of a registry?"),
+        (|_| Reply::new(400), false, "failing", "registry", "is its url http://?"),
+        (|_| Reply::new(503), false, "failing", "registry", "look at its log"),
+        (basic, false, "failing", "login", "set username and password_file"),
+        (basic, true, "failing", "login", "check username and password_file"),
         (
             |target| match target.starts_with("/token") {
                 true => Reply::new(401),
@@ -71,20 +80,75 @@ async fn what_is_wrong_is_said_in_words_with_the_next_step() {
             },
             true,
             "failing",
+            "login",
             "check username and password_file",
         ),
     ];
-    for (answer, is_user, state, words) in cases {
+    for (answer, is_user, state, cause, words) in cases {
         let fake = Fake::start(move |seen| answer(&seen.target)).await;
         let setup = Setup::before(&fake.url());
         let landfall = if is_user { setup.with_credentials() } else { setup }.start();
         let report = report(&landfall, state).await;
         assert!(report["error"].as_str().unwrap_or_default().contains(words), "{words}: {report}");
+        assert_eq!(report["cause"].as_str().unwrap_or_default(), cause, "{report}");
         assert!(!report.to_string().contains(crate::rig::registry::PASSWORD));
     }
     let unknown = Setup::before("https://localhost:1").line("credential_helper = \"of-nobody\"").start();
     let report = report(&unknown, "failing").await;
     assert!(report["error"].as_str().unwrap().contains("cannot reach localhost:1"), "{report}");
+    assert_eq!(report["cause"], "address", "{report}");
+}
+
+/// What the dashboard's first page says to somebody who is logged in.
+async fn home(landfall: &Landfall) -> String {
+    let token = std::fs::read_to_string(landfall.setup().data().join("admin.token")).unwrap();
+    let address = landfall.admin_url().strip_prefix("http://").unwrap().to_owned();
+    let client = Client::new(&address);
+    let form = format!("token={}", token.trim());
+    let origin = landfall.admin_url();
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin.as_str())];
+    let login = client.send(Method::POST, "/login", &headers, form.into()).await.unwrap();
+    let cookie = login.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    client.ask(Method::GET, "/", &[("cookie", &cookie)]).await.expect(200).text()
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_seen_before_the_first_pull() {
+    let fake = Fake::start(|_| Reply::new(401).header("www-authenticate", "Basic realm=r")).await;
+    let host = fake.address.to_string();
+    let landfall = Setup::before(&fake.url()).with_credentials().start();
+    report(&landfall, "failing").await;
+    let metrics = landfall.admin(Method::GET, "/metrics", None).await.expect(200).text();
+    for (cause, value) in [("login", 1), ("address", 0)] {
+        let line = format!(
+            "landfall_proxy_upstream_trouble{{prefix=\"\",host=\"{host}\",cause=\"{cause}\"}} {value}"
+        );
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
+    let page = home(&landfall).await;
+    assert!(page.contains(&host) && page.contains("check username and password_file"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_tries_every_registry_without_serving() {
+    let good = Fake::start(|_| Reply::new(200)).await;
+    let said = run(Setup::before(&good.url()).command().arg("--check"));
+    assert_eq!(said.code, Some(0), "{}", said.all());
+    assert!(said.out.contains("can be pulled from") && !said.out.contains("ready "), "{}", said.out);
+
+    let closed = Fake::start(|_| Reply::new(401).header("www-authenticate", "Basic realm=r")).await;
+    let setup =
+        Setup::before(&good.url()).line(&format!("[[upstream]]\nprefix = \"x\"\nurl = \"{}\"", closed.url()));
+    let setup = setup.with_credentials();
+    let said = run(setup.command().arg("--check"));
+    assert_eq!(said.code, Some(69), "{}", said.all());
+    let parts =
+        ["can be pulled from\n", "(x/…) cannot be pulled from [login]: ", "check username and password_file"];
+    assert!(parts.iter().all(|part| said.out.contains(part)), "{}", said.out);
+    assert!(!setup.data().exists(), "nothing is written");
+
+    let said = run(Setup::before("ftp://a").command().arg("--check"));
+    assert_eq!(said.code, Some(78), "{}", said.all());
 }
 
 #[tokio::test]

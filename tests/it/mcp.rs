@@ -230,7 +230,7 @@ async fn every_tools_answer_is_rests_and_fits_its_own_schema() {
     let made = agent.call("create_environment", json!({"name": "eu-1", "description": "Frankfurt"})).await;
     fits("create_environment", &made);
     assert_eq!(made, rest("environments/eu-1").await);
-    let changed = agent.call("update_environment", json!({"name": "eu-1", "color": "#16a34a"})).await;
+    let changed = agent.call("update_environment", json!({"environment": "eu-1", "color": "#16a34a"})).await;
     fits("update_environment", &changed);
     assert_eq!(changed, rest("environments/eu-1").await);
     let token =
@@ -264,7 +264,7 @@ async fn every_tools_answer_is_rests_and_fits_its_own_schema() {
     let followed = agent.call("get_deploy", json!({"id": id})).await;
     fits("get_deploy", &followed);
     assert_eq!((&followed, &plan), (&rest(&format!("deploys/{id}")).await, &followed));
-    let deleted = agent.call("delete_environment", json!({"name": "eu-1", "confirm": "eu-1"})).await;
+    let deleted = agent.call("delete_environment", json!({"environment": "eu-1", "confirm": "eu-1"})).await;
     fits("delete_environment", &deleted);
     assert_eq!(server.get("/api/v1/environments/eu-1").await.status, 404);
 
@@ -287,6 +287,50 @@ async fn every_tools_answer_is_rests_and_fits_its_own_schema() {
     let left: Vec<_> =
         tools.iter().filter(|tool| !walked.iter().any(|name| tool["name"] == **name)).collect();
     assert!(left.is_empty(), "not walked: {left:?}");
+}
+
+/// What a client pays for the tools, in each conversation.
+const TOOLS_CHARS_MAX: usize = 25_000;
+/// The longest answer, as it is sent.
+const ANSWER_BYTES_MAX: usize = 12 * 1024 + 512;
+
+#[tokio::test]
+async fn the_list_of_tools_is_short() {
+    let server = Server::start().await;
+    let listed = Agent::of(&server).ask("tools/list", json!({})).await.unwrap();
+    let chars = listed.to_string().chars().count();
+    println!("tools/list: {chars} characters");
+    assert!(chars <= TOOLS_CHARS_MAX, "{chars} characters");
+}
+
+#[tokio::test]
+async fn long_answers_are_short_and_say_where_the_rest_is() {
+    let server = Server::start().await;
+    let agent = Agent::of(&server);
+    for number in 1..=101 {
+        let name = format!("a-cluster-with-a-name-{number}");
+        agent.call("create_environment", json!({"name": name, "description": "d".repeat(200)})).await;
+    }
+    let result = agent.result("list_environments", json!({})).await;
+    assert!(result.to_string().len() <= ANSWER_BYTES_MAX, "{}", result.to_string().len());
+    let more = &result["structuredContent"]["more"];
+    assert_eq!(more["whole"], json!(["/api/v1/environments"]), "{more}");
+    let text = text(&result);
+    for number in 1..=101 {
+        assert!(text.contains(&format!("a-cluster-with-a-name-{number}")), "{number}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_text_of_a_new_token_is_enough_to_use_it() {
+    let server = Server::start().await;
+    server.environment("production").await;
+    let agent = Agent::of(&server);
+    let made = agent.result("create_token", json!({"environment": "production", "name": "nodes"})).await;
+    let (text, token) = (text(&made), &made["structuredContent"]);
+    for part in ["id", "secret", "kubectl", "docker_login"] {
+        assert!(text.contains(token[part].as_str().unwrap()), "{part}: {text}");
+    }
 }
 
 #[tokio::test]
@@ -315,8 +359,8 @@ async fn a_viewer_is_offered_the_reading_tools_and_changes_nothing() {
     viewer.call("get_running", json!({"environment": "production"})).await;
     for (tool, arguments) in [
         ("create_environment", json!({"name": "x"})),
-        ("delete_environment", json!({"name": "staging", "confirm": "staging"})),
-        ("delete_environment", json!({"name": "staging"})),
+        ("delete_environment", json!({"environment": "staging", "confirm": "staging"})),
+        ("delete_environment", json!({"environment": "staging"})),
         ("deploy_release", json!({"environment": "staging", "version": "v1.0.0"})),
     ] {
         let why = viewer.refused(tool, arguments).await;
@@ -330,14 +374,14 @@ async fn nothing_is_destroyed_before_somebody_agreed() {
     let server = world().await;
     let is_there = async || server.get("/api/v1/environments/staging").await.status == 200;
     let agent = Agent::of(&server);
-    let why = agent.refused("delete_environment", json!({"name": "staging"})).await;
+    let why = agent.refused("delete_environment", json!({"environment": "staging"})).await;
     assert!(why.contains("Nothing was done") && why.contains("`confirm`"), "{why}");
-    agent.refused("delete_environment", json!({"name": "staging", "confirm": "production"})).await;
+    agent.refused("delete_environment", json!({"environment": "staging", "confirm": "production"})).await;
 
     // A client that can ask comes back with the person's answer.
     let asking = Agent::of(&server).that_asks();
     let question = async |agent: &Agent<'_>, name: &str| {
-        let result = agent.result("delete_environment", json!({"name": name})).await;
+        let result = agent.result("delete_environment", json!({"environment": name})).await;
         assert_eq!(result["resultType"], "input_required", "{result}");
         let form = &result["inputRequests"]["confirm"]["params"];
         assert!(form["message"].as_str().unwrap().contains(name), "{form}");
@@ -347,7 +391,7 @@ async fn nothing_is_destroyed_before_somebody_agreed() {
         let answer = json!({"action": action, "content": {"confirm": agrees}});
         let params = json!({
             "name": "delete_environment",
-            "arguments": {"name": name},
+            "arguments": {"environment": name},
             "inputResponses": {"confirm": answer},
             "requestState": state,
         });
@@ -418,7 +462,7 @@ async fn refusals_are_sentences_with_the_next_step() {
         ("get_running", json!({"environment": "nowhere"}), "list_environments"),
         ("get_running", json!({}), "`environment` is missing"),
         ("get_running", json!({"environment": "production", "foo": 1}), "no argument `foo`"),
-        ("get_running", json!({"environment": "production", "at": "yesterday"}), "at: "),
+        ("get_running", json!({"environment": "production", "at": "soon"}), "at: "),
         ("create_environment", json!({"name": "Production"}), "lower-case"),
         ("deploy_release", json!({"environment": "staging", "query": "warp drive"}), "no known change fits"),
         (

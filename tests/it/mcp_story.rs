@@ -171,7 +171,7 @@ async fn a_release_goes_out_is_verified_and_rolled_back_over_mcp_alone() {
         agent.call("verify_change", json!({"environment": "production", "query": "login times out #4511"}));
     assert_eq!(verified["answer"], "rolled_back", "{verified}");
 
-    agent.call("delete_environment", json!({"name": "production"}));
+    agent.call("delete_environment", json!({"environment": "production"}));
     assert!(agent.asked[0].contains("Delete the environment production?"), "{:?}", agent.asked);
     let left = agent.call("list_environments", json!({}));
     assert_eq!(left["environments"].as_array().unwrap().len(), 1, "{left}");

@@ -38,7 +38,7 @@ async def walk(session):
 
     env = "walked"
     await call("create_environment", name=env, description="made by a client")
-    await call("update_environment", name=env, color="#16a34a")
+    await call("update_environment", environment=env, color="#16a34a")
     await call("list_environments")
     token = await call("create_token", environment=env, name="nodes")
     rotated = await call("rotate_token", environment=env, id=token["id"])
@@ -60,7 +60,7 @@ async def walk(session):
     await call("get_deploy", id=plan["id"])
     await call("delete_release", id=release["id"])
     await call("revoke_token", environment=env, id=rotated["id"])
-    await call("delete_environment", name=env)
+    await call("delete_environment", environment=env)
     # A deployment needs a pull; that nobody has one is an answer, too.
     missing = await session.call_tool("get_deployment", {"id": "dep_none"})
     assert missing.is_error and "no deployment" in missing.content[0].text, missing

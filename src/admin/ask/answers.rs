@@ -151,7 +151,7 @@ impl Answering<'_> {
         let repository: Option<Repository> = asked.repository.as_deref().and_then(|name| name.parse().ok());
         self.each(asked, |env| match &repository {
             Some(repository) => {
-                match self.moment.history(env, repository, HISTORY_MAX) {
+                match self.moment.history(env, repository.as_str(), HISTORY_MAX) {
                     Ok(history) => Ok(self.reply(wording::history(&history), &history)),
                     Err(Refused::NeverPulled { environment, repository }) => Ok(self
                         .reply(format!("{environment} was never seen to pull {repository}."), &Value::Null)),

@@ -10,13 +10,12 @@ use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use rustls::ClientConfig;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::chat;
 use super::pieces::Pieces;
 use crate::config;
-use crate::roots::system_roots;
+use crate::tls;
 
 /// Conversations at once; a further question gets the answer that it would get without a model.
 const CONVERSATIONS_MAX: usize = 4;
@@ -70,12 +69,7 @@ impl Endpoint {
     /// # Errors
     /// TLS, or the key, cannot be used; in words.
     pub(super) fn new(ask: &config::AskConfig) -> Result<Self, String> {
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = tls
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(system_roots().clone())
-            .with_no_client_auth();
+        let tls = tls::client_config(None).map_err(|error| error.to_string())?;
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let authorization = ask.api_key.as_ref().map(|key| {

@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use crate::admin::state::bodies::NoRoom;
+use crate::clock::now;
+use crate::model::ask::said::{self, Edge};
 use crate::model::time::Time;
 
 /// Longest body that is read.
@@ -66,12 +68,20 @@ impl Fields {
         Ok(Some(text))
     }
 
-    /// A time in RFC 3339, if it was given.
+    /// A time as people say it, if it was given; of a day or another stretch, its end.
     pub(in crate::admin) fn time(&self, field: &str) -> Result<Option<Time>, Problem> {
+        self.said_time(field, Edge::End)
+    }
+
+    /// A time as people say it, if it was given; of a day or another stretch, its beginning.
+    pub(in crate::admin) fn beginning(&self, field: &str) -> Result<Option<Time>, Problem> {
+        self.said_time(field, Edge::Start)
+    }
+
+    fn said_time(&self, field: &str, edge: Edge) -> Result<Option<Time>, Problem> {
         let Some(text) = self.text(field)? else { return Ok(None) };
-        text.parse()
-            .map(Some)
-            .map_err(|error: crate::model::time::BadTime| Problem::invalid(field, error.to_string()))
+        let at = said::time(text, now(), edge);
+        at.map(Some).map_err(|error| Problem::invalid(field, format!("`{text}` {error}")))
     }
 
     /// A number between 1 and `max`, if it was given.
@@ -191,6 +201,11 @@ mod tests {
         let uri: Uri = "/x?at=2026-03-02T07%3A00%3A48%2B01%3A00&limit=20".parse().unwrap();
         let fields = Fields::from_query(&uri, &["at", "limit"]).unwrap();
         assert_eq!(fields.time("at").unwrap().unwrap().to_string(), "2026-03-02T06:00:48.000Z");
+        let said =
+            Fields::from_query(&"/x?from=2026-03-02&until=2026-03-02".parse().unwrap(), &["from", "until"]);
+        let said = said.unwrap();
+        assert_eq!(said.beginning("from").unwrap().unwrap().to_string(), "2026-03-02T00:00:00.000Z");
+        assert_eq!(said.time("until").unwrap().unwrap().to_string(), "2026-03-02T23:59:59.999Z");
         assert_eq!(fields.count("limit", 20), Ok(Some(20)));
         assert!(fields.count("limit", 19).is_err());
         assert!(fields.time("limit").is_err());

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 
 use super::problem::Problem;
+use crate::answer;
 use crate::model::directory::{Directory, Environment};
 
 /// The named parts of a request's path, unescaped.
@@ -32,7 +33,7 @@ impl Params {
     }
 }
 
-/// The environment with this name.
+/// The environment that `name` means.
 pub(in crate::admin) fn named<'a>(directory: &'a Directory, name: &str) -> Result<&'a Environment, Problem> {
-    directory.environment(name).ok_or_else(|| Problem::not_found(format!("there is no environment `{name}`")))
+    Ok(answer::environment(directory, name)?)
 }

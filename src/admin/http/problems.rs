@@ -292,8 +292,10 @@ impl From<Refused> for Problem {
         let text = refused.to_string();
         match refused {
             Refused::UnknownEnvironment { .. }
+            | Refused::UnknownRepository { .. }
             | Refused::UnknownDeployment { .. }
             | Refused::NeverPulled { .. } => Self::not_found(text),
+            Refused::Several { what, .. } => Self::invalid(what, text),
             Refused::ForeignDeployment { .. } => Self::invalid("before", text),
             Refused::FromAfterUntil => Self::invalid("from", text),
             Refused::Removed { field, .. } => Self::invalid(field, text),

@@ -1,5 +1,7 @@
 //! The visitor of a page, and the forms that a visitor sends.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRef, FromRequestParts, Request};
 use axum::response::Response;
 use http::Uri;
@@ -11,7 +13,9 @@ use crate::admin::http::auth::{Access, has_foreign_origin};
 use crate::admin::http::caller::{Admin, Caller};
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
+use crate::admin::state::Settings;
 use crate::admin::state::sessions::Sessions;
+use crate::admin::state::settings::FailingRegistry;
 use crate::clock::now;
 use crate::model::act::{Role, Through};
 
@@ -22,6 +26,7 @@ const PROOF: &str = "proof";
 pub(super) struct Visitor {
     caller: Caller,
     proof: String,
+    settings: Arc<Settings>,
 }
 
 /// The frame that every page has around its content.
@@ -34,18 +39,22 @@ pub(super) struct Chrome {
     pub(super) query: String,
     /// The visitor may change things.
     pub(super) can_change: bool,
+    /// The registries that cannot be pulled from.
+    pub(super) failing: Vec<FailingRegistry>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor
 where
     Access: FromRef<S>,
+    Arc<Settings>: FromRef<S>,
 {
     type Rejection = Response;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let holder = Access::from_ref(state).logged_in(&parts.headers, now());
         match (holder, Sessions::form_proof(&parts.headers)) {
             (Some(holder), Some(proof)) => {
-                Ok(Self { caller: Caller::new(holder, Through::Dashboard, &parts.extensions), proof })
+                let caller = Caller::new(holder, Through::Dashboard, &parts.extensions);
+                Ok(Self { caller, proof, settings: FromRef::from_ref(state) })
             }
             _ => Err(to_login(&parts.uri)),
         }
@@ -56,7 +65,8 @@ impl Visitor {
     /// The frame of a page of this part of the dashboard.
     pub(super) fn chrome(&self, section: &'static str) -> Chrome {
         let can_change = self.caller.role == Role::Admin;
-        Chrome { proof: self.proof.clone(), section, query: String::new(), can_change }
+        let failing = self.settings.failing_registries();
+        Chrome { proof: self.proof.clone(), section, query: String::new(), can_change, failing }
     }
 
     /// Whoever it is.

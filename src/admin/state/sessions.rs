@@ -21,7 +21,11 @@ const COOKIE: &str = "landfall_session";
 
 /// The open sessions, by the SHA-256 of each one's secret.
 #[derive(Default)]
-pub(in crate::admin) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
+pub(in crate::admin) struct Sessions {
+    open: Mutex<HashMap<[u8; 32], Session>>,
+    /// Browsers send the cookie over TLS only.
+    is_secure: bool,
+}
 
 struct Session {
     holder: Holder,
@@ -29,6 +33,11 @@ struct Session {
 }
 
 impl Sessions {
+    /// No session yet. The cookies are for TLS only where this server speaks it: behind a proxy that does, it cannot know.
+    pub(in crate::admin) fn new(speaks_tls: bool) -> Self {
+        Self { open: Mutex::default(), is_secure: speaks_tls }
+    }
+
     /// Opens a session for whoever holds a token; what is returned is its `Set-Cookie`.
     pub(in crate::admin) fn open(&self, holder: Holder, now: Time) -> Result<String, NoRandomness> {
         let secret = random::secret(SESSION_PREFIX)?;
@@ -41,10 +50,10 @@ impl Sessions {
         }
         let end = now + Span::from_mins(SESSION_HOURS * 60);
         open.insert(secret.sha256(), Session { holder, end });
-        // RFC 6265bis: scripts cannot read it, and no other site's page makes a browser send it. It cannot be `Secure`,
-        // because the admin listener speaks plain HTTP.
+        // RFC 6265bis: scripts cannot read it, and no other site's page makes a browser send it.
         let (secret, seconds) = (secret.expose(), SESSION_HOURS * 3600);
-        Ok(format!("{COOKIE}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict"))
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        Ok(format!("{COOKIE}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"))
     }
 
     /// The holder that is logged in with a request's cookie.
@@ -71,7 +80,7 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,7 +110,10 @@ mod tests {
     fn a_session_holds_until_it_ends_or_is_closed() {
         let (sessions, start) = (Sessions::default(), Time::from_ms(0));
         let end = start + Span::from_mins(12 * 60);
-        let cookie = sends(&open(&sessions, start).unwrap());
+        let set = open(&sessions, start).unwrap();
+        assert!(!set.contains("Secure"), "browsers would not send it over plain HTTP: {set}");
+        assert!(open(&Sessions::new(true), start).unwrap().ends_with("; Secure"));
+        let cookie = sends(&set);
         assert!(is_open(&sessions, &cookie, start));
         assert!(!is_open(&sessions, &cookie, end));
         assert!(!is_open(&sessions, &HeaderMap::new(), start));

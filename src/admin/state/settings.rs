@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::token_file::AdminToken;
 use crate::config::{self, ClusterAccess, Webhook};
 use crate::model::deploy::Place;
@@ -11,10 +13,33 @@ use crate::model::former_names::FormerNames;
 use crate::model::registries::Registries;
 use crate::model::time::Time;
 
+/// A registry behind the proxy that cannot be pulled from.
+#[derive(Debug, Deserialize)]
+pub(in crate::admin) struct FailingRegistry {
+    /// Its host and port.
+    pub(in crate::admin) host: String,
+    /// The part that the problem lies in.
+    pub(in crate::admin) cause: String,
+    /// Problem and remedy.
+    pub(in crate::admin) error: String,
+}
+
+impl Settings {
+    /// The registries that could not be pulled from when they were last looked at.
+    pub(in crate::admin) fn failing_registries(&self) -> Vec<FailingRegistry> {
+        let figures = (self.proxy_figures)();
+        let reports = figures["upstreams"].as_array().into_iter().flatten();
+        // Others have no cause.
+        reports.filter_map(|report| FailingRegistry::deserialize(report).ok()).collect()
+    }
+}
+
 /// Settings of the control plane.
 pub struct Settings {
     /// The token of the token file, which may do everything.
     pub admin_token: AdminToken,
+    /// The admin listener speaks TLS.
+    pub speaks_tls: bool,
     /// Hosts that requests may name besides loopback and the address that they came to; in lower case.
     pub hosts: Vec<String>,
     /// The host, with its port, under which clients reach the proxy: what pull secrets and commands name.

@@ -13,7 +13,7 @@ use crate::admin::http::fields::Body;
 use crate::admin::http::params::{self, Params};
 use crate::admin::http::problem::Problem;
 use crate::admin::state::random;
-use crate::answer::QUERY_CHARS_MAX;
+use crate::answer::{self, QUERY_CHARS_MAX};
 use crate::clock::{self, now};
 use crate::cluster::Conflicts;
 use crate::model::act::Action;
@@ -76,9 +76,12 @@ pub(super) async fn create(
     }
     let name = wanted.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
     let apply = wanted.apply;
-    let wish = wish(wanted)?;
+    let mut wish = wish(wanted)?;
     let view = planner.view();
     let env = params::named(&view.directory, &name)?.name.clone();
+    if let Some(named) = &wish.repository {
+        wish.repository = Some(answer::repository(&view.state, Some(&env), named.as_str())?);
+    }
     let access = planner.settings.cluster(view.directory.former(), &env);
     if apply && access.is_none() {
         return Err(no_access());

@@ -22,7 +22,7 @@ const PAGE_MAX: usize = 200;
 
 /// Tells what runs in an environment, now or at a time; a time to come is answered as of now.
 #[utoipa::path(get, path = "/environments/{env}/running", tag = "questions", operation_id = "running",
-    params(("at" = Option<Time>, Query, description = "As of when; now unless told")))]
+    params(("at" = Option<Time>, Query, description = "As of when: RFC 3339, a date, `yesterday`, or how long ago, e.g. `2h`; now unless told")))]
 pub(super) async fn running(
     State(answers): State<Arc<Answers>>,
     params: Params,
@@ -38,7 +38,7 @@ pub(super) async fn running(
     params(
         ("limit" = Option<u16>, Query, description = "Deployments on the page; 20 unless told", minimum = 1, maximum = 200),
         ("before" = Option<String>, Query, description = "Only those before this deployment"),
-        ("at" = Option<Time>, Query, description = "As of when; now unless told"),
+        ("at" = Option<Time>, Query, description = "As of when: RFC 3339, a date, `yesterday`, or how long ago, e.g. `2h`; now unless told"),
     ))]
 pub(super) async fn timeline(
     State(answers): State<Arc<Answers>>,
@@ -81,7 +81,7 @@ pub(super) async fn local(
 /// Tells whether an environment is up to date, and what it lacks, now or at a time: of the releases that were
 /// registered by then.
 #[utoipa::path(get, path = "/environments/{env}/missing", tag = "questions", operation_id = "missing",
-    params(("at" = Option<Time>, Query, description = "As of when; now unless told")))]
+    params(("at" = Option<Time>, Query, description = "As of when: RFC 3339, a date, `yesterday`, or how long ago, e.g. `2h`; now unless told")))]
 pub(super) async fn missing(
     State(answers): State<Arc<Answers>>,
     params: Params,
@@ -95,9 +95,9 @@ pub(super) async fn missing(
 /// Tells the history of one service, the newest change first.
 #[utoipa::path(get, path = "/environments/{env}/history", tag = "questions", operation_id = "history",
     params(
-        ("repository" = Repository, Query, description = "Which service"),
+        ("repository" = Repository, Query, description = "Which service; the end of its name is enough where it fits no other"),
         ("limit" = Option<u16>, Query, description = "Changes; 20 unless told", minimum = 1, maximum = 200),
-        ("at" = Option<Time>, Query, description = "As of when; now unless told"),
+        ("at" = Option<Time>, Query, description = "As of when: RFC 3339, a date, `yesterday`, or how long ago, e.g. `2h`; now unless told"),
     ))]
 pub(super) async fn history(
     State(answers): State<Arc<Answers>>,
@@ -106,9 +106,9 @@ pub(super) async fn history(
 ) -> Result<Json<wire::History>, Problem> {
     let query = Fields::from_query(&uri, &["repository", "limit", "at"])?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
-    let repository = repository(query.required_text("repository")?)?;
+    let repository = named(query.required_text("repository")?)?;
     let moment = answers.as_of(Some(params.get("env")), query.time("at")?).await?;
-    Ok(Json(moment.history(params.get("env"), &repository, limit)?))
+    Ok(Json(moment.history(params.get("env"), repository, limit)?))
 }
 
 /// Tells what changed in an environment between two times, as it looked at `at`: in the week before that, unless told.
@@ -116,7 +116,7 @@ pub(super) async fn history(
     params(
         ("from" = Option<Time>, Query, description = "From this time on; a week before `until` unless told"),
         ("until" = Option<Time>, Query, description = "Up to this time; `at` unless told"),
-        ("at" = Option<Time>, Query, description = "As of when; now unless told"),
+        ("at" = Option<Time>, Query, description = "As of when: RFC 3339, a date, `yesterday`, or how long ago, e.g. `2h`; now unless told"),
     ))]
 pub(super) async fn changes(
     State(answers): State<Arc<Answers>>,
@@ -124,7 +124,7 @@ pub(super) async fn changes(
     uri: Uri,
 ) -> Result<Json<wire::Changes>, Problem> {
     let query = Fields::from_query(&uri, &["from", "until", "at"])?;
-    let (from, until) = (query.time("from")?, query.time("until")?);
+    let (from, until) = (query.beginning("from")?, query.time("until")?);
     let moment = answers.as_of(Some(params.get("env")), query.time("at")?).await?;
     Ok(Json(moment.changes(params.get("env"), from, until)?))
 }
@@ -160,7 +160,7 @@ pub(super) async fn compare(
     params(
         ("environment" = EnvironmentName, Query, description = "Where"),
         ("q" = String, Query, description = "What the change is about, in a line", min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"),
-        ("at" = Option<Time>, Query, description = "As of when; now unless told"),
+        ("at" = Option<Time>, Query, description = "As of when: RFC 3339, a date, `yesterday`, or how long ago, e.g. `2h`; now unless told"),
     ),
     responses((status = 404, description = "There is no such environment")))]
 pub(super) async fn verify(
@@ -177,23 +177,27 @@ pub(super) async fn verify(
 #[utoipa::path(get, path = "/search", tag = "questions", operation_id = "search",
     params(
         ("q" = String, Query, description = "What the change is about, in a line", min_length = 1, max_length = 500, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*[!-~][^\\u0000-\\u001F\\u007F-\\u009F]*$"),
-        ("repository" = Option<Repository>, Query, description = "Only in this repository"),
+        ("repository" = Option<Repository>, Query, description = "Only in this repository; the end of its name is enough where it fits no other"),
         ("limit" = Option<u16>, Query, description = "Matches; 20 unless told", minimum = 1, maximum = 200),
-    ))]
+    ),
+    responses((status = 404, description = "There is no such repository")))]
 pub(super) async fn search(
     State(answers): State<Arc<Answers>>,
     uri: Uri,
 ) -> Result<Json<wire::Searched>, Problem> {
     let query = Fields::from_query(&uri, &["q", "repository", "limit"])?;
     let text = searched(&query)?;
-    let within = query.text("repository")?.map(repository).transpose()?;
-    let within = Within(within.as_ref().map(Repository::as_str));
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
-    Ok(Json(answers.now().search(text, limit, within)))
+    let moment = answers.now();
+    let within = query.text("repository")?.map(|text| Ok::<_, Problem>(moment.repository(named(text)?)?));
+    let within = within.transpose()?;
+    Ok(Json(moment.search(text, limit, Within(within.as_ref().map(Repository::as_str)))))
 }
 
-fn repository(text: &str) -> Result<Repository, Problem> {
-    text.parse().map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
+/// A repository's name, or the end of it.
+fn named(text: &str) -> Result<&str, Problem> {
+    let checked = text.parse::<Repository>();
+    checked.map(|_| text).map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
 }
 
 /// The description to search for.

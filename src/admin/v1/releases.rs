@@ -177,24 +177,25 @@ fn bounded(field: &str, count: usize, max: usize) -> Result<(), Problem> {
 /// A `Link` header leads to the next page (RFC 8288).
 #[utoipa::path(get, path = "/releases", tag = "releases", operation_id = "list_releases",
     params(
-        ("repository" = Option<Repository>, Query, description = "Only of this repository"),
+        ("repository" = Option<Repository>, Query, description = "Only of this repository; the end of its name is enough where it fits no other"),
         ("q" = Option<String>, Query, description = "What a change of it is about"),
         ("limit" = Option<u16>, Query, description = "Releases on the page; 100 unless told", minimum = 1, maximum = 1000),
         ("before" = Option<String>, Query, description = "Only those after this release in the list"),
-    ))]
+    ),
+    responses((status = 404, description = "There is no such repository")))]
 pub(super) async fn list(
     State(answers): State<Arc<Answers>>,
     uri: Uri,
 ) -> Result<(HeaderMap, List<wire::Release>), Problem> {
     let query = Fields::from_query(&uri, &["repository", "q", "limit", "before"])?;
-    let repository: Option<Repository> = query
-        .text("repository")?
-        .map(|text| {
-            text.parse().map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
-        })
-        .transpose()?;
+    let named = |text: &str| {
+        let checked = text.parse::<Repository>();
+        checked.map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))
+    };
+    let named = query.text("repository")?.map(named).transpose()?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
     let moment = answers.now();
+    let repository = named.map(|named| moment.repository(named.as_str())).transpose()?;
     let state = moment.state();
     let shown = |release: &Arc<Release>| moment.release(release);
     if let Some(text) = query.text("q")?.map(str::trim).filter(|text| !text.is_empty()) {

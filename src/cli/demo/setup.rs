@@ -67,7 +67,7 @@ pub(super) fn access(running: &serve::Running) -> Result<ClientArgs, CliError> {
         let reason = error.to_string();
         CliError::Protocol { address, reason }
     })?;
-    Ok(ClientArgs { admin, admin_token_file: Some(running.admin_token_file.clone()), json: false })
+    Ok(ClientArgs::of(admin, Some(running.admin_token_file.clone())))
 }
 
 /// Makes an environment and a token for its cluster.

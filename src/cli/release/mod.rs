@@ -79,7 +79,7 @@ struct AddArgs {
     /// A version or revision that it was built upon
     #[arg(long, value_name = "VERSION")]
     parent: Vec<String>,
-    /// Release notes in Markdown, which are split into changes
+    /// Release notes in Markdown, which are split into changes; - reads the standard input
     #[arg(long, value_name = "FILE")]
     notes: Option<PathBuf>,
     /// A change, e.g. "fix: login times out (#4511)"
@@ -121,6 +121,19 @@ impl ReleaseArgs {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The notes in a file, or what is piped in.
+fn notes(path: Option<&PathBuf>) -> Result<Option<String>, CliError> {
+    let read = |path: &PathBuf| {
+        let text = if path.as_os_str() == "-" {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(path)
+        };
+        text.map_err(|source| CliError::File { path: path.clone(), source })
+    };
+    path.map(read).transpose()
 }
 
 impl AddArgs {
@@ -188,14 +201,6 @@ impl ListArgs {
 /// The changes that were written in a line each.
 fn changes(texts: &[String]) -> Vec<Change> {
     texts.iter().filter_map(|text| Change::parse(text, None)).collect()
-}
-
-/// The release notes in a file.
-fn notes(path: Option<&PathBuf>) -> Result<Option<String>, CliError> {
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.clone(), source })
-    };
-    path.map(read).transpose()
 }
 
 fn describe(client: &Client, release: &Release) -> String {

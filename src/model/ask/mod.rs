@@ -16,6 +16,7 @@ mod intent;
 mod names;
 mod question;
 mod reading;
+pub mod said;
 mod times;
 mod words;
 mod world;

@@ -1,6 +1,6 @@
 //! The names of the world in a question: environments, repositories, versions, tokens.
 
-mod environments;
+pub(super) mod environments;
 mod repositories;
 mod versions;
 
@@ -44,7 +44,7 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>) -> Found {
 }
 
 /// Only letters and digits: `prod-eu-west`, `prod eu west` and `prodEuWest` are one.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

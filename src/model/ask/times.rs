@@ -117,6 +117,14 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>) -> Option<Moment> {
     None
 }
 
+/// The stretch or the moment that all of `texts` name together.
+pub(super) fn whole_range(texts: &[&str], now: Time) -> Option<Range> {
+    match read(texts, civil(now)?, true)? {
+        (Meaning::Stretch(found), length) if length == texts.len() => Some(found.range),
+        _ => None,
+    }
+}
+
 /// What the words before a time say about it, and how many they are.
 fn side(two_before: &str, before: &str) -> (Side, usize) {
     match (two_before, before) {

@@ -17,9 +17,9 @@ use tokio_rustls::TlsConnector;
 use super::address::{Nearness, permitted};
 use super::limits::{PROBE_AFTER, PROBE_PAUSE, UNACKNOWLEDGED_MAX};
 use super::stream::{PeerAddress, StreamIo, UpstreamStream};
-use super::tls_error;
 use super::tunnel::{self, ProxyHop, TunnelError};
 use crate::config::{HttpProxy, OutboundProxies};
+use crate::tls;
 
 /// Addresses that a connection may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(super) enum ConnectError {
     TimedOut,
     #[error("{0}")]
     Unreachable(io::Error),
-    #[error("{}", tls_error::describe(.0))]
+    #[error("{}", tls::describe(.0, tls::Settings::UPSTREAM))]
     Tls(rustls::Error),
     #[error("not a host that can be connected to")]
     Host,
@@ -234,7 +234,7 @@ mod tests {
     async fn a_named_host_is_connected_to_only_where_its_addresses_permit() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let tls = super::super::tls::client_config(&rustls::RootCertStore::empty(), "", None).unwrap();
+        let tls = Arc::new(tls::client_config(None).unwrap());
         let named = Reach::AtMost;
         for (reach, is_reached) in [
             (Reach::Own, true),

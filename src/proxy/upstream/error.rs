@@ -232,6 +232,6 @@ pub enum SetupError {
     #[error("upstream \"{0}\": prefix: used twice; each upstream needs its own prefix")]
     Twice(String),
     /// The TLS library rejects its own defaults.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("{0}")]
     Tls(String),
 }

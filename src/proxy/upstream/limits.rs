@@ -79,6 +79,8 @@ pub(super) const HELPER_AGE_MAX: Duration = Duration::from_secs(15 * 60);
 pub(super) const HELPER_PAUSE: Duration = Duration::from_secs(5);
 /// Most bytes read of a password file. Service account keys in JSON have some 2 KiB.
 pub(super) const PASSWORD_BYTES_MAX: u64 = 64 << 10;
+/// Longest check of a registry, its token server and credential helper included.
+pub(super) const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause between two checks of a healthy registry.
 pub(super) const CHECK_PAUSE: Duration = Duration::from_secs(60);
 /// Pause between two checks of a failing registry.

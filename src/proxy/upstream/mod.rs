@@ -3,7 +3,7 @@
 //! In reading order: `target` and `registry`; `request`; `exchange` and `foreign` (requests with redirects);
 //! `authenticate` with `login`, `challenge`, `token`, `token_cache`, `issuer`, `token_response`, `credentials` and
 //! `helper`; `redirect` and `address` (allowed targets); `pools`, `pool`, `idle_pool` and `connection`; `connect` with
-//! `stream`, `tls`, `pinned`, `tls_error`, `tunnel` and `phase` (connections); `head`, `body` and `encoding` (answers); `watch` and
+//! `stream`, `tunnel` and `phase` (connections); `head`, `body` and `encoding` (answers); `watch` and
 //! `health`; `limits` and `error`.
 
 mod address;
@@ -27,7 +27,6 @@ mod issuer;
 pub mod limits;
 mod login;
 mod phase;
-mod pinned;
 mod pool;
 mod pools;
 mod redirect;
@@ -35,8 +34,6 @@ mod registry;
 mod request;
 mod stream;
 mod target;
-mod tls;
-mod tls_error;
 mod token;
 mod token_cache;
 mod token_response;
@@ -46,7 +43,7 @@ mod watch;
 pub use body::{BodySocket, UpstreamBody};
 pub use encoding::BodyError;
 pub use error::{ForbiddenTarget, SetupError, UpstreamError};
-pub use health::{HealthReport, HealthState};
+pub use health::{Cause, HealthReport, HealthState};
 pub use limits::Timeouts;
 pub use login::SentCredentials;
 pub use request::{Lane, Resource, UpstreamRequest};

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::credentials::Credentials;
 use super::error::{SetupError, UpstreamError};
-use super::health::{Health, UpGauge};
+use super::health::{Gauges, Health};
 use super::limits::Timeouts;
 use super::login::Login;
 use super::pools::Pools;
@@ -38,7 +38,7 @@ impl Upstream {
         setting: &config::UpstreamConfig,
         pools: Pools,
         timeouts: Timeouts,
-        up: &UpGauge,
+        gauges: &Gauges,
     ) -> Result<Self, SetupError> {
         let (prefix, url) = (setting.prefix.trim_matches('/').to_owned(), setting.url.clone());
         if let Some(reason) = redirect::unfit_for_registry(&url) {
@@ -52,7 +52,7 @@ impl Upstream {
         let credentials = Credentials::new(setting.credentials.as_ref(), &url)
             .map_err(|reason| SetupError::Credentials { prefix: prefix.clone(), reason })?;
         let host = origin.authority().map_or_else(String::new, ToString::to_string);
-        let health = Health::new(&prefix, host, up);
+        let health = Health::new(&prefix, host, gauges);
         Ok(Self {
             prefix,
             origin,

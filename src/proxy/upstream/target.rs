@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use rustls::ClientConfig;
+
 use super::error::SetupError;
-use super::health::UpGauge;
+use super::health::Gauges;
 use super::limits::Timeouts;
 use super::pools::Pools;
 use super::registry::Upstream;
-use super::tls;
 use crate::config;
 use crate::model::oci::Repository;
 use crate::model::registries::{Host, Registries, Registry, Routed, Unrouted};
-use crate::roots::system_roots;
+use crate::tls::{self, TrustError};
 
 /// All configured registries. Cheap to clone.
 #[derive(Clone)]
@@ -36,19 +37,19 @@ impl Upstreams {
     /// # Errors
     /// A setting is invalid; the error names its key.
     pub fn new(settings: &[config::UpstreamConfig], timeouts: Timeouts) -> Result<Self, SetupError> {
-        let (roots, up) = (system_roots(), UpGauge::default());
+        let gauges = Gauges::default();
         let mut upstreams = Vec::with_capacity(settings.len());
         for (index, setting) in settings.iter().enumerate() {
             if settings[..index].iter().any(|other| other.prefix == setting.prefix) {
                 return Err(SetupError::Twice(setting.prefix.clone()));
             }
-            let tls = tls::client_config(roots, &setting.prefix, setting.ca_file.as_deref())?;
+            let tls = client_tls(setting)?;
             let timeouts = timeouts.with_overrides(setting);
             upstreams.push(Arc::new(Upstream::new(
                 setting,
                 Pools::new(&tls, &Arc::new(setting.outbound.clone()), timeouts),
                 timeouts,
-                &up,
+                &gauges,
             )?));
         }
         let registries = Registries::new(settings.iter().filter_map(registry).collect());
@@ -73,6 +74,19 @@ impl Upstreams {
         let Routed { registry, name, repository } = self.registries.route(repository, ns)?;
         Ok(Target { registry, upstream: self.all[registry].clone(), name, repository })
     }
+}
+
+/// TLS of one upstream's connections.
+fn client_tls(setting: &config::UpstreamConfig) -> Result<Arc<ClientConfig>, SetupError> {
+    let path = setting.ca_file.as_deref();
+    let mut config = tls::client_config(path).map_err(|error| match (error, path) {
+        (TrustError::CaFile(reason), Some(path)) => {
+            SetupError::CaFile { prefix: setting.prefix.clone(), path: path.to_owned(), reason }
+        }
+        (error, _) => SetupError::Tls(error.to_string()),
+    })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 /// Naming part of a setting.

@@ -4,6 +4,9 @@ use super::{counted, lines, name, summary, word};
 use crate::model::quotes::quoted;
 use crate::wire::{Environment, NewToken, Token};
 
+/// Environments that are told with what landed in them last; of further ones the names are.
+const TOLD_MAX: usize = 20;
+
 /// Environments, and what landed in each last.
 pub fn environments(all: &[Environment]) -> String {
     if all.is_empty() {
@@ -14,7 +17,10 @@ pub fn environments(all: &[Environment]) -> String {
             one.latest_deployment.as_ref().map_or_else(|| "nothing was pulled yet".to_owned(), summary);
         format!("{}: {last}", one.name)
     };
-    format!("{}:{}", counted(all.len(), "environment"), lines(all, line))
+    let (told, others) = all.split_at(all.len().min(TOLD_MAX));
+    let others: Vec<&str> = others.iter().map(|one| one.name.as_str()).collect();
+    let others = if others.is_empty() { String::new() } else { format!("\n- and {}", others.join(", ")) };
+    format!("{}:{}{others}", counted(all.len(), "environment"), lines(told, line))
 }
 
 /// One environment, and what to do next with it.
@@ -39,12 +45,24 @@ pub fn tokens(all: &[Token]) -> String {
     format!("{}.{}", counted(all.len(), "token"), lines(all, line))
 }
 
-/// A new token, without its secret.
+/// A new token with its secret and its commands: a client that reads only the text needs them, and they are shown once.
 pub fn new_token(token: &NewToken) -> String {
+    let replaces = token.replaces.as_ref().map(|old| {
+        format!(
+            " It takes the place of {}, which is refused from {} on.",
+            name(old.id.as_str()),
+            old.expires_at
+        )
+    });
+    let ends = token.expires_at.map(|at| format!(" It ends at {at}.")).unwrap_or_default();
     format!(
-        "The token {} of {} is made. Its secret is in `secret` of the structured answer and in its commands, this once: \
-         `kubectl` stores it in a cluster. Show it to nobody but the person who asked.",
+        "The token {} of {} is made.{}{ends} Its secret is shown this once; show it to nobody but the person who asked.\n\
+         Secret: {}\nFor a cluster: {}\nFor Docker: {}",
         name(token.id.as_str()),
-        token.username
+        token.username,
+        replaces.unwrap_or_default(),
+        token.secret,
+        token.instructions.kubectl,
+        token.instructions.docker_login
     )
 }

@@ -13,9 +13,9 @@ use imports::{code, names, room, rooms};
 /// The rooms that each room may import from, besides those of the model (see [`MODEL`]). A room that is not here may import
 /// from none.
 const ROOMS: [(&str, &[&str]); 15] = [
-    ("admin", &["answer", "clock", "cluster", "config", "listen", "log", "mcp", "roots", "wire", "wording"]),
+    ("admin", &["answer", "clock", "cluster", "config", "listen", "log", "mcp", "tls", "wire", "wording"]),
     ("answer", &["clock", "log", "wire", "wording"]),
-    ("cli", &["admin", "clock", "config", "listen", "log", "mcp", "proxy", "wire", "wording"]),
+    ("cli", &["admin", "clock", "config", "listen", "log", "mcp", "proxy", "tls", "wire", "wording"]),
     ("clock", &[]),
     ("cluster", &["config"]),
     ("config", &[]),
@@ -24,14 +24,15 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("mcp", &["clock", "wire", "wording"]),
     ("model/deploy", &["wire"]),
     ("model/questions", &["wire"]),
-    ("proxy", &["clock", "config", "deadline", "listen", "log", "roots"]),
-    ("roots", &[]),
+    ("proxy", &["clock", "config", "deadline", "listen", "log", "tls"]),
+    ("tls", &["config"]),
     ("wire", &[]),
     ("wording", &["wire"]),
 ];
 
 /// The rooms of the model that a room may import from, where not from all.
-const MODEL: [(&str, &[&str]); 2] = [("listen", &[]), ("wire", &["model/names", "model/oci", "model/time"])];
+const MODEL: [(&str, &[&str]); 3] =
+    [("listen", &[]), ("tls", &["model/time"]), ("wire", &["model/names", "model/oci", "model/time"])];
 
 /// Crates that one room alone knows.
 const ALONE: [(&str, &[&str]); 5] = [

@@ -13,7 +13,8 @@ use landfall::model::deployments::Rules;
 use landfall::model::event::{TokenId, TokenKind};
 use landfall::model::time::Time;
 use landfall::proxy::upstream::{Timeouts, Upstreams};
-use landfall::proxy::{self, Certificate, Counters, Listener, Proxy, ProxyRuntime};
+use landfall::proxy::{self, Counters, Listener, Proxy, ProxyRuntime};
+use landfall::tls::{Certificate, Keys};
 use prometheus_client::registry::Registry;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -116,7 +117,7 @@ impl Bench {
         let _entered = plane.enter();
         let proxy = Arc::new(Proxy::new(log, upstreams, TrustedProxies::default(), settings));
         let files = config::TlsFiles { cert: certificate.cert.clone(), key: certificate.key.clone() };
-        let shown = Certificate::load(files).unwrap();
+        let shown = Certificate::load(files, Keys::PROXY).unwrap();
         let mut stops = Vec::new();
         let mut serve = |certificate: Option<&Certificate>| -> SocketAddr {
             let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate).unwrap();

@@ -12,7 +12,8 @@ use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
 use landfall::model::event::{EnvironmentName, TokenId, TokenKind};
 use landfall::proxy::upstream::Upstreams;
-use landfall::proxy::{Certificate, Listener, Proxy, Settings, WHOLE_BODY_TIMEOUT, serve};
+use landfall::proxy::{Listener, Proxy, Settings, WHOLE_BODY_TIMEOUT, serve};
+use landfall::tls::{Certificate, Keys};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -82,7 +83,7 @@ impl Plane {
         let certificate = identity.map(|identity| {
             identity.write(dir.path());
             let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
-            Certificate::load(TlsFiles { cert, key }).unwrap()
+            Certificate::load(TlsFiles { cert, key }, Keys::PROXY).unwrap()
         });
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), certificate.as_ref()).unwrap();
         let address = listener.address().unwrap();

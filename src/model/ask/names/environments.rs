@@ -6,7 +6,7 @@ use crate::model::ask::words::{Word, is_slip};
 use crate::model::ask::world::World;
 
 /// Short forms that people use for an environment, the one that is written out first.
-const SHORT_FORMS: [&[&str]; 10] = [
+pub(in crate::model::ask) const SHORT_FORMS: [&[&str]; 10] = [
     &["production", "prod", "prd", "live", "prods"],
     &["staging", "stage", "stg", "stag", "preprod", "pre-prod", "preproduction"],
     &["development", "dev", "devel", "develop"],

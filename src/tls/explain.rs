@@ -6,21 +6,39 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 use super::pinned::{is_ca_as_server, is_version_1};
 use crate::model::time::Time;
 
-/// Describes the problem and the next step. For the log: the text has host names.
-pub(super) fn describe(error: &Error) -> String {
+/// The settings that a next step names.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// File of trusted certificates.
+    pub ca_file: &'static str,
+    /// The server's address.
+    pub url: &'static str,
+}
+
+impl Settings {
+    /// Those of an upstream in the configuration file.
+    pub const UPSTREAM: Self = Self { ca_file: "ca_file", url: "url" };
+    /// Those of a client command.
+    pub const COMMAND: Self = Self { ca_file: "--ca-file", url: "--admin" };
+}
+
+/// Describes the problem and the next step. For people who know the host: the text has host names.
+pub fn describe(error: &Error, settings: Settings) -> String {
+    let Settings { ca_file, url } = settings;
     match error {
         _ if is_ca_as_server(error) => {
-            "it presents a CA certificate as its own (as openssl req -x509 makes): \
-             put exactly that certificate into ca_file"
-                .to_owned()
+            format!(
+                "it presents a CA certificate as its own (as openssl req -x509 makes): \
+                 put exactly that certificate into {ca_file}"
+            )
         }
         _ if is_version_1(error) => {
             "its certificate is of X.509 version 1, which has no subjectAltName: make one of version 3"
                 .to_owned()
         }
-        Error::InvalidCertificate(problem) => of_certificate(problem),
+        Error::InvalidCertificate(problem) => of_certificate(problem, settings),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "it does not speak TLS there: is its url http:// in place of https://?".to_owned()
+            format!("it does not speak TLS there: is its {url} http:// in place of https://?")
         }
         Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion)
         | Error::PeerIncompatible(_) => {
@@ -33,19 +51,21 @@ pub(super) fn describe(error: &Error) -> String {
     }
 }
 
-fn of_certificate(problem: &CertificateError) -> String {
+fn of_certificate(problem: &CertificateError, Settings { ca_file, url }: Settings) -> String {
     match problem {
         CertificateError::UnknownIssuer => {
-            "nobody that is trusted vouches for its certificate: name its CA's, or the \
-             server's own, in ca_file"
-                .to_owned()
+            format!(
+                "nobody that is trusted vouches for its certificate: name its CA's, or the \
+                 server's own, in {ca_file}"
+            )
         }
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "its certificate is not signed by the trusted CA of that name: put the right one, or the server's own \
-             certificate, into ca_file"
-                .to_owned()
+            format!(
+                "its certificate is not signed by the trusted CA of that name: put the right one, or the server's own \
+                 certificate, into {ca_file}"
+            )
         }
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("its certificate ended at {}: it needs a new one", shown(*not_after))
@@ -63,7 +83,7 @@ fn of_certificate(problem: &CertificateError) -> String {
             } else {
                 let presented = presented.join(", ");
                 format!(
-                    "its certificate is for {presented} and not for {name}: write one of those into url, or make one with \
+                    "its certificate is for {presented} and not for {name}: write one of those into {url}, or make one with \
                      subjectAltName={entry}"
                 )
             }

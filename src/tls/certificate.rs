@@ -1,4 +1,4 @@
-//! The proxy's certificate, reloaded when its files change.
+//! A listener's certificate, reloaded when its files change.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::TlsFiles;
 
@@ -32,14 +33,36 @@ pub enum TlsError {
         source: rustls::pki_types::pem::Error,
     },
     /// Key and certificate do not match, or the key's type is not supported.
-    #[error("proxy.tls_cert and proxy.tls_key: {0}")]
-    Pair(#[from] rustls::Error),
+    #[error("{} and {}: {source}", keys.cert, keys.key)]
+    Pair {
+        /// Configuration keys of both files.
+        keys: Keys,
+        /// Error of the TLS library.
+        source: rustls::Error,
+    },
+}
+
+/// The configuration keys of a certificate's files, for errors.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    /// Key of the chain.
+    pub cert: &'static str,
+    /// Key of the private key.
+    pub key: &'static str,
+}
+
+impl Keys {
+    /// Those of the proxy's listener.
+    pub const PROXY: Self = Self { cert: "proxy.tls_cert", key: "proxy.tls_key" };
+    /// Those of the admin listener.
+    pub const ADMIN: Self = Self { cert: "admin.tls_cert", key: "admin.tls_key" };
 }
 
 /// The certificate in use.
 #[derive(Clone, Debug)]
 pub struct Certificate {
     files: TlsFiles,
+    keys: Keys,
     current: Arc<ArcSwap<CertifiedKey>>,
 }
 
@@ -48,20 +71,24 @@ impl Certificate {
     ///
     /// # Errors
     /// The files cannot be used.
-    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let current = Arc::new(ArcSwap::from_pointee(read(&files)?));
-        Ok(Self { files, current })
+    pub fn load(files: TlsFiles, keys: Keys) -> Result<Self, TlsError> {
+        let current = Arc::new(ArcSwap::from_pointee(read(&files, keys)?));
+        Ok(Self { files, keys, current })
     }
 
-    /// TLS configuration with this certificate, for HTTP/2 and HTTP/1.1.
-    pub(super) fn server_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+    /// TLS with this certificate, for these protocols (ALPN), the preferred one first.
+    ///
+    /// # Errors
+    /// The TLS library rejects its own defaults.
+    pub fn acceptor(&self, protocols: &[&[u8]]) -> Result<TlsAcceptor, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
+            .with_safe_default_protocol_versions()
+            .map_err(|source| TlsError::Pair { keys: self.keys, source })?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(self.clone()));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Ok(Arc::new(config).into())
     }
 
     /// Checks the files for ever and takes over usable changes.
@@ -69,8 +96,8 @@ impl Certificate {
         let mut has_warned = false;
         loop {
             tokio::time::sleep(RELOAD_PAUSE).await;
-            let files = self.files.clone();
-            let Ok(outcome) = tokio::task::spawn_blocking(move || read(&files)).await else { continue };
+            let (files, keys) = (self.files.clone(), self.keys);
+            let Ok(outcome) = tokio::task::spawn_blocking(move || read(&files, keys)).await else { continue };
             match outcome {
                 Ok(fresh) if fresh.cert != self.current.load().cert => {
                     tracing::info!(path = %self.files.cert.display(), "the certificate was read again");
@@ -95,9 +122,9 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
-    let bad_cert = |source| TlsError::File { key: "proxy.tls_cert", path: files.cert.clone(), source };
-    let bad_key = |source| TlsError::File { key: "proxy.tls_key", path: files.key.clone(), source };
+fn read(files: &TlsFiles, keys: Keys) -> Result<CertifiedKey, TlsError> {
+    let bad_cert = |source| TlsError::File { key: keys.cert, path: files.cert.clone(), source };
+    let bad_key = |source| TlsError::File { key: keys.key, path: files.key.clone(), source };
     let chain = CertificateDer::pem_file_iter(&files.cert)
         .map_err(bad_cert)?
         .collect::<Result<Vec<_>, _>>()
@@ -106,7 +133,8 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
         return Err(bad_cert(rustls::pki_types::pem::Error::NoItemsFound));
     }
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(bad_key)?;
-    let certified = CertifiedKey::new(chain, any_supported_type(&key)?);
-    certified.keys_match()?;
+    let unfit = |source| TlsError::Pair { keys, source };
+    let certified = CertifiedKey::new(chain, any_supported_type(&key).map_err(unfit)?);
+    certified.keys_match().map_err(unfit)?;
     Ok(certified)
 }
