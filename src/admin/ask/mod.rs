@@ -4,7 +4,9 @@
 mod answers;
 mod chat;
 mod conversation;
+mod deploys;
 mod endpoint;
+mod everywhere;
 mod link;
 
 use std::sync::Arc;
