@@ -27,8 +27,9 @@ type Rule<'a> = (Intent, fn(&Cues<'a>) -> bool);
 /// What a question is about.
 pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, has_time: bool) -> About {
     let cues = Cues { words, found, has_time };
-    let rules: [Rule<'a>; 19] = [
+    let rules: [Rule<'a>; 20] = [
         (Intent::Unknown, Cues::is_out_of_bounds),
+        (Intent::Unknown, Cues::wants_something_else),
         (Intent::Unknown, Cues::asks_for_measures),
         (Intent::GenerateToken, Cues::makes_a_token),
         (Intent::CreateEnvironment, Cues::makes_an_environment),

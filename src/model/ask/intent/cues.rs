@@ -78,6 +78,11 @@ impl Cues<'_> {
         description(self.words).is_some()
     }
 
+    /// Whether a change is described, by other words than these.
+    pub(super) fn describes_more(&self, keywords: &str) -> bool {
+        self.describes() && !self.says_only(&[keywords])
+    }
+
     pub(super) fn has_number(&self) -> bool {
         self.words.iter().any(|word| {
             let digits = word.text.trim_start_matches(['#', '!']);

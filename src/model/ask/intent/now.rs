@@ -67,13 +67,16 @@ impl Cues<'_> {
             "havent been",
             "have not been",
         ]);
-        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed newer gain gains");
+        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed newer gain gains outstanding");
         let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent not");
         let latest = self.is_yes_or_no() && self.says("latest newest current") && !self.says("fix");
+        // `what would production get from it`, `why is it so old`: of a place or a service, and of no change.
+        let would = self.says("would") && self.says("get gain receive bring") && !self.goes_back();
+        let is_old = self.says("old older") && !self.describes_more("old older");
         // `is the fix not in production yet` is about the fix.
         let about_a_change =
             self.is_yes_or_no() && (self.has_number() || self.says("fix patch")) && self.describes();
-        (phrases || words || negated || latest) && !about_a_change
+        (phrases || words || negated || latest || would || is_old) && !about_a_change
     }
 
     pub(super) fn asks_whether_it_is_live(&self) -> bool {

@@ -57,7 +57,9 @@ impl Cues<'_> {
         let where_is =
             self.begins("where") && (self.has_number() || self.describes()) && !self.says("running runs run");
         let nowhere = self.found.environments.is_empty();
-        (which && of_a_change && self.describes())
+        let in_which =
+            self.phrases(&["in which release", "in what release", "in which version", "in what version"]);
+        (which && (of_a_change || in_which) && self.describes())
             || (in_release && !self.begins("when"))
             || where_is
             || (seeks && nowhere)

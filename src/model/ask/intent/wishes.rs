@@ -26,7 +26,14 @@ impl Cues<'_> {
         );
         self.wants_a_secret()
             || destroys
+            || (self.says("secret secrets password passwords")
+                && self.wishes("change reset set rotate update"))
             || self.phrases(&["ignore all", "ignore previous", "your instructions"])
+    }
+
+    /// A wish for a work of another trade.
+    pub(super) fn wants_something_else(&self) -> bool {
+        self.wishes("write compose sing draw paint translate recommend cook play order book")
     }
 
     /// What monitoring knows and pulls do not tell.
@@ -49,6 +56,9 @@ impl Cues<'_> {
         (makes && noun && (!self.asks() || how))
             || self.phrases(&["how do i connect", "how can i connect", "need a token", "need credentials"])
             || (self.begins("token credentials") && self.phrases(&["token for", "credentials for"]))
+            || (self.says("let allow enable")
+                && self.says("cluster node nodes laptop machine")
+                && self.says("pull pulls"))
             || (joins && !self.is_yes_or_no())
     }
 
@@ -95,10 +105,10 @@ impl Cues<'_> {
         let orders = (self.begins("deploy ship promote install upgrade downgrade push redeploy")
             && (self.says(VERBS) || !self.found.environments.is_empty()))
             || (moves && self.begins("put get bring move bump send apply set switch"));
-        let imperative = self.begins("release rollout")
-            && (self.has_place() || self.found.version.is_some())
-            && self.says("to in on into onto")
-            && !self.says("notes");
+        let is_aimed = (self.has_place() || self.found.version.is_some()) && self.says("to in on into onto");
+        let of_a_change = self.says("the a my our") && self.says("fix feature change patch");
+        let imperative =
+            self.begins("release rollout") && (is_aimed || of_a_change) && !self.says("notes note");
         let rolls = (self.begins("roll rollback revert undo")
             || self.wishes("roll rollback revert undo")
             || (self.begins("take bring move set switch put") && self.says("back")))
