@@ -110,8 +110,8 @@ pub(super) fn unknown(words: &[Word]) -> Option<(String, Vec<String>)> {
     })?;
     // `up to date` names nothing.
     let is_name = |word: &Word| {
-        let is_plain =
-            is_frame(&word.text) || ["date", "everywhere", "anywhere"].contains(&word.text.as_str());
+        let is_plain = is_frame(&word.text)
+            || ["date", "moment", "everywhere", "anywhere"].contains(&word.text.as_str());
         !word.taken && !is_plain && !word.text.starts_with('#') && !is_digits(&word.text)
     };
     let placed = |first: usize| first > 0 && is_before(words, first - 1);
