@@ -59,36 +59,13 @@ pub(super) struct Answering<'a> {
 
 impl Answering<'_> {
     fn answer(&self, mut asked: Asked) -> Result<(Asked, Reply), Refused> {
-        let moment = &self.moment;
-        let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
         let only = Only { repository: asked.repository.as_deref(), kind: asked.kind };
         let reply = match asked.intent {
             Intent::Running => self.running(&asked, only),
             Intent::Verify => self.verify(&asked).map(|reply| told_who(&asked, reply)),
             Intent::Missing => self.missing(&asked, only),
-            Intent::Changes => {
-                let view = |env: &str| {
-                    let mut changes = moment.changes(env, from, until)?;
-                    only.changes(&mut changes);
-                    Ok(changes)
-                };
-                let text = |changes: &Changes| match asked.kind {
-                    Some(kind) => wording::changes_of_kind(changes, kind),
-                    None => wording::changes(changes),
-                };
-                let reply = self.each(&asked, view, text, |_, all| wording::changes_everywhere(all));
-                reply.map(|reply| told_who(&asked, reply))
-            }
-            Intent::Rollbacks => {
-                let view = |env: &str| {
-                    let mut changes = moment.rollbacks(env, from, until)?;
-                    only.changes(&mut changes);
-                    Ok(changes)
-                };
-                let everywhere = |_, all: &[Changes]| wording::rollbacks_everywhere(all);
-                let reply = self.each(&asked, view, wording::rollbacks, everywhere);
-                reply.map(|reply| told_who(&asked, reply))
-            }
+            Intent::Changes => self.changes(&asked, only).map(|reply| told_who(&asked, reply)),
+            Intent::Rollbacks => self.rollbacks(&asked, only).map(|reply| told_who(&asked, reply)),
             Intent::History => self.history(&asked, only).map(|reply| told_who(&asked, reply)),
             Intent::Search => Ok(self.search(&asked)),
             Intent::Deploy if asked.focus == Some(Focus::Rollback) => Ok(self.way_back(&mut asked)),
@@ -116,14 +93,13 @@ impl Answering<'_> {
             only.running(&mut running);
             Ok(running)
         };
-        let one = |running: &Running| std::slice::from_ref(running);
         match asked.focus {
             Some(Focus::Environments) => {
                 let all = self.views(asked, view)?;
                 Ok(self.reply(wording::environments(&all), &all))
             }
             Some(Focus::Broken) => {
-                let text = |running: &Running| wording::troubles(one(running));
+                let text = |running: &Running| wording::troubles(std::slice::from_ref(running));
                 self.each(asked, view, text, |_, all| wording::troubles(all))
             }
             _ => {
@@ -131,6 +107,30 @@ impl Answering<'_> {
                 self.each(asked, view, text, |_, all| wording::running_everywhere(all, only.repository))
             }
         }
+    }
+
+    fn changes(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
+        let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
+        let view = |env: &str| {
+            let mut changes = self.moment.changes(env, from, until)?;
+            only.changes(&mut changes);
+            Ok(changes)
+        };
+        let text = |changes: &Changes| match asked.kind {
+            Some(kind) => wording::changes_of_kind(changes, kind),
+            None => wording::changes(changes),
+        };
+        self.each(asked, view, text, |_, all| wording::changes_everywhere(all))
+    }
+
+    fn rollbacks(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
+        let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
+        let view = |env: &str| {
+            let mut changes = self.moment.rollbacks(env, from, until)?;
+            only.changes(&mut changes);
+            Ok(changes)
+        };
+        self.each(asked, view, wording::rollbacks, |_, all| wording::rollbacks_everywhere(all))
     }
 
     fn missing(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
