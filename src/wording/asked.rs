@@ -1,8 +1,11 @@
 //! Sentences about the question itself: asked back, not understood, or a wish that no question carries out.
 
+use super::listed::{listed, names};
+use super::views::day;
 use crate::model::ask::{AskBack, CAN_ANSWER, Open};
+use crate::model::releases::ChangeKind;
 use crate::model::time::Time;
-use crate::wire::{Release, Token};
+use crate::wire::{History, Release, ReleaseChange, Token};
 
 /// The question back, where something must be known first.
 pub fn asked_back(open: &AskBack) -> String {
@@ -17,7 +20,7 @@ pub fn asked_back(open: &AskBack) -> String {
     };
     match &open.choices[..] {
         [] => said,
-        choices => format!("{said} Which {what}: {}?", choices.join(", ")),
+        choices => format!("{said} Which {what}: {}?", names(choices.iter().cloned())),
     }
 }
 
@@ -94,5 +97,92 @@ pub fn token_state(revoked_at: Option<Time>, expires_at: Option<Time>, now: Time
         "expired"
     } else {
         "active"
+    }
+}
+
+/// A kind of change, so many of them.
+pub(super) fn kind_of(kind: ChangeKind, count: usize) -> &'static str {
+    let (one, several) = match kind {
+        ChangeKind::Feature => ("feature", "features"),
+        ChangeKind::Fix => ("fix", "fixes"),
+        ChangeKind::Perf => ("performance change", "performance changes"),
+        ChangeKind::Security => ("security fix", "security fixes"),
+        ChangeKind::Breaking => ("breaking change", "breaking changes"),
+        ChangeKind::Docs => ("change of documents", "changes of documents"),
+        ChangeKind::Other => ("other change", "other changes"),
+    };
+    if count == 1 { one } else { several }
+}
+
+/// “Login times out” (#4511) in shop/web v1.4.2; …
+pub(super) fn titles(changes: &[(&Release, &ReleaseChange)]) -> String {
+    listed(changes.iter().map(|(release, change)| {
+        let number = change.pr.map(|pr| format!(" (#{pr})")).unwrap_or_default();
+        format!("“{}”{number} in {} {}", change.title, release.repository, release.version)
+    }))
+}
+
+/// The person who deployed, which pulls do not tell, before what they do tell.
+pub fn nobody_is_known(told: &str) -> String {
+    format!("Pulls do not tell who deployed; they tell when. {told}")
+}
+
+/// What ran before what runs.
+pub fn before(history: &History) -> String {
+    let (repository, env) = (&history.repository, &history.environment);
+    let mut changes = history.changes.iter();
+    let latest = changes.next();
+    match latest.and_then(|latest| Some((latest, latest.from.as_ref()?))) {
+        Some((latest, from)) => {
+            let since = changes.find(|change| change.to == *from);
+            let since = since.map(|it| format!(" from {}", day(it.started_at))).unwrap_or_default();
+            let until = day(latest.started_at);
+            format!(
+                "Before {}, {env} ran {repository} {}{since} until {until}.",
+                latest.to.label(),
+                from.label()
+            )
+        }
+        None => format!("Nothing of {repository} was seen in {env} before what runs."),
+    }
+}
+
+/// The way back, and what it takes away.
+pub fn way_back(env: &str, repository: &str, from: &str, to: &str, lost: &[Release]) -> String {
+    let fixes = lost.iter().flat_map(|release| release.changes.iter().map(move |change| (release, change)));
+    let fixes: Vec<_> = fixes.filter(|(_, change)| change.is_fix()).collect();
+    let releases = if lost.len() == 1 { "1 release".to_owned() } else { format!("{} releases", lost.len()) };
+    let loss = match (lost.len(), fixes.len()) {
+        (0, _) => "Which releases that takes away is not known.".to_owned(),
+        (_, 0) => format!("That takes away {releases} with no fix that is known."),
+        (_, count) => {
+            format!(
+                "That takes away {releases} with {count} {}: {}.",
+                kind_of(ChangeKind::Fix, count),
+                titles(&fixes)
+            )
+        }
+    };
+    format!("{repository} would go back from {from} to {to} in {env}. {loss} Nothing was done.")
+}
+
+/// How many tokens each environment has.
+pub fn tokens_everywhere(all: &[(String, usize)]) -> String {
+    let told = all.iter().filter(|(_, count)| *count > 0).map(|(env, count)| format!("{env} has {count}"));
+    format!("Tokens of {} environments: {}. Name one for its tokens.", all.len(), listed(told))
+}
+
+/// The latest release of a repository.
+pub fn latest(release: &Release, told: &str) -> String {
+    format!("The latest release of {} is {}. {told}", release.repository, release.version)
+}
+
+/// A wish to go back where nothing ran before.
+pub fn nothing_before(env: &str, repository: Option<&str>) -> String {
+    match repository {
+        Some(name) => {
+            format!("Nothing was done: {env} was not seen to run another version of {name} before.")
+        }
+        None => format!("Nothing was done: it is not said which service of {env} is meant. Name one."),
     }
 }

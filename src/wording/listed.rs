@@ -2,12 +2,47 @@
 
 /// Parts of a sentence at most; the rest is counted.
 const NAMED_MAX: usize = 12;
+/// Characters of them at most, unless the first is longer: a sentence with more is read by nobody.
+const NAMED_CHARS_MAX: usize = 400;
+
+/// Characters of names at most that stand within a part of a sentence.
+const NAMES_CHARS_MAX: usize = 150;
 
 /// The first of them, and how many more.
 pub(super) fn listed(parts: impl Iterator<Item = String>) -> String {
+    joined(parts, "; ", NAMED_CHARS_MAX)
+}
+
+/// Names within a part of a sentence: the first of them, and how many more.
+pub(super) fn names(parts: impl Iterator<Item = String>) -> String {
+    joined(parts, ", ", NAMES_CHARS_MAX)
+}
+
+fn joined(parts: impl Iterator<Item = String>, between: &str, chars_max: usize) -> String {
     let parts: Vec<String> = parts.collect();
-    match parts.len().checked_sub(NAMED_MAX) {
-        None | Some(0) => parts.join("; "),
-        Some(more) => format!("{}; and {more} more", parts[..NAMED_MAX].join("; ")),
+    let mut chars = 0;
+    let fits = |part: &&String| {
+        chars += part.chars().count();
+        chars <= chars_max
+    };
+    let named = parts.iter().take(NAMED_MAX).take_while(fits).count().max(1).min(parts.len());
+    let first = parts[..named].join(between);
+    match parts.len() - named {
+        0 => first,
+        more => format!("{first}{between}and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_ends_where_nobody_reads_on() {
+        let of = |count: usize, chars: usize| listed((0..count).map(|_| "x".repeat(chars)));
+        assert_eq!((of(0, 1), of(2, 1)), (String::new(), "x; x".to_owned()));
+        assert!(of(12, 1).ends_with("x; x") && of(13, 1).ends_with("x; and 1 more"));
+        assert!(of(4, 100).ends_with('x') && of(5, 100).ends_with("; and 1 more"));
+        assert!(of(2, 1_000).ends_with("x; and 1 more"), "the first is named, however long it is");
     }
 }

@@ -7,16 +7,23 @@
 pub mod agent;
 mod asked;
 mod beside;
+mod fleet;
 mod listed;
 mod search;
 mod seen;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use asked::{
-    asked_back, cannot_answer, named_release, new_environment, new_token, not_certain, token_state, tokens,
-    unknown_release,
+    asked_back, before, cannot_answer, latest, named_release, new_environment, new_token, nobody_is_known,
+    not_certain, nothing_before, token_state, tokens, tokens_everywhere, unknown_release, way_back,
 };
 pub use beside::{beside_as, beside_label, compared_beside, running_beside};
+pub use fleet::{
+    changes_everywhere, changes_of_kind, environments, history_everywhere, missing_everywhere,
+    missing_of_kind, rollbacks_everywhere, running_everywhere, troubles, verified_everywhere,
+};
 pub use search::{registered_later, searched, verified};
 pub use seen::{age, as_last_seen, deploy_seen, refused};
 pub use views::{

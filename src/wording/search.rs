@@ -9,6 +9,8 @@ use crate::wire::{Certainty, Match, ReleaseChange, SearchMatch, Searched, Standi
 
 /// Matches that are named where several may be meant.
 const RIVALS_MAX: usize = 4;
+/// Characters of a title that stand beside others.
+const TITLE_CHARS_MAX: usize = 80;
 /// A match that scores at least this share of the best one may as well be meant.
 const RIVAL: f64 = 0.93;
 const UNKNOWN_CHANGE: &str = "No known change fits. `landfall release list` shows which releases are known.";
@@ -60,10 +62,14 @@ fn rivals(verified: &Verified) -> &[Match] {
     &shown[..alike]
 }
 
-/// “Login times out” (#4511) in shop/web v1.4.2
+/// “Login times out” (#4511) in shop/web v1.4.2. A long title is cut: several stand in one sentence.
 fn carried(found: &Match) -> String {
-    let release = &found.release;
-    format!("{} in {} {}", quoted(&found.change), release.repository, release.version)
+    let (release, mut change) = (&found.release, found.change.clone());
+    if let Some((cut, _)) = change.title.char_indices().nth(TITLE_CHARS_MAX) {
+        change.title.truncate(cut);
+        change.title.push('…');
+    }
+    format!("{} in {} {}", quoted(&change), release.repository, release.version)
 }
 
 /// True where it is certain which change is meant. An answer that is certain rests on pulls, and says how sure they make it.

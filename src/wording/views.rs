@@ -247,7 +247,7 @@ pub fn release_there(release: &Release, env: &str) -> String {
 }
 
 /// "identity rolled back from v2.4.1 to v2.4.0 on 2026-05-13".
-fn step(change: &ServiceChange) -> String {
+pub(super) fn step(change: &ServiceChange) -> String {
     let (from, to) = (change.from.as_ref().map(Image::label).unwrap_or_default(), change.to.label());
     let name = &change.repository;
     let what = match change.kind {
@@ -262,7 +262,7 @@ fn step(change: &ServiceChange) -> String {
 }
 
 /// `2026-05-13 10:30 UTC`
-fn day(at: Time) -> String {
+pub(super) fn day(at: Time) -> String {
     let text = at.to_string();
     format!("{} {} UTC", &text[..10], &text[11..16])
 }

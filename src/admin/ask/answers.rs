@@ -8,16 +8,19 @@ use serde_json::{Value, json};
 use crate::admin::http::problem::Problem;
 use crate::admin::v1::token_views;
 use crate::answer::{Answers, CANDIDATES_MAX, Compare, Moment, Refused, Within};
-use crate::model::ask::{Asked, CAN_ANSWER, Intent};
+use crate::model::ask::{Asked, CAN_ANSWER, Focus, Intent};
 use crate::model::directory::Environment;
 use crate::model::oci::Repository;
-use crate::model::questions;
+use crate::model::questions::Only;
 use crate::model::releases::Release;
-use crate::model::search::Band;
+use crate::wire::{Changes, History, Missing, Running, Verified};
 use crate::wording;
 
 /// Changes of a service that an answer looks at.
 const HISTORY_MAX: usize = 20;
+
+/// Longest answer about many environments, in characters; a longer one is told in another way.
+pub(super) const ANSWER_CHARS_MAX: usize = 600;
 
 /// A reply: sentences, and the view behind them.
 pub(super) type Reply = (String, Value);
@@ -43,43 +46,29 @@ async fn compare(answers: &Answers, asked: &Asked) -> Result<Reply, Refused> {
     let [left, right, ..] = &asked.environments[..] else {
         return Ok(("Two environments are compared; name both.".into(), Value::Null));
     };
-    let comparison = answers.compare(Compare { left, right, left_at: asked.at, right_at: asked.at }).await?;
+    let mut comparison =
+        answers.compare(Compare { left, right, left_at: asked.at, right_at: asked.at }).await?;
+    Only { repository: asked.repository.as_deref(), kind: None }.comparison(&mut comparison);
     Ok((wording::as_of(asked.at, wording::comparison(&comparison)), json!(comparison)))
 }
 
 /// The moment that a question is about.
-struct Answering<'a> {
-    moment: Moment<'a>,
+pub(super) struct Answering<'a> {
+    pub(super) moment: Moment<'a>,
 }
 
 impl Answering<'_> {
     fn answer(&self, mut asked: Asked) -> Result<(Asked, Reply), Refused> {
-        let moment = &self.moment;
-        let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
+        let only = Only { repository: asked.repository.as_deref(), kind: asked.kind };
         let reply = match asked.intent {
-            Intent::Running => self.each(&asked, |env| {
-                let mut running = moment.running(env)?;
-                let text = wording::running(&running, asked.repository.as_deref());
-                if let Some(wanted) = &asked.repository {
-                    running.services.retain(|service| service.repository.as_str() == wanted);
-                }
-                Ok(self.reply(text, &running))
-            }),
-            Intent::Verify => self.verify(&asked),
-            Intent::Missing => self.each(&asked, |env| {
-                let missing = moment.missing(env)?;
-                Ok(self.reply(wording::missing(&missing), &missing))
-            }),
-            Intent::Changes => self.each(&asked, |env| {
-                let changes = moment.changes(env, from, until)?;
-                Ok(self.reply(wording::changes(&changes), &changes))
-            }),
-            Intent::Rollbacks => self.each(&asked, |env| {
-                let changes = moment.rollbacks(env, from, until)?;
-                Ok(self.reply(wording::rollbacks(&changes), &changes))
-            }),
-            Intent::History => self.history(&asked),
+            Intent::Running => self.running(&asked, only),
+            Intent::Verify => self.verify(&asked).map(|reply| told_who(&asked, reply)),
+            Intent::Missing => self.missing(&asked, only),
+            Intent::Changes => self.changes(&asked, only).map(|reply| told_who(&asked, reply)),
+            Intent::Rollbacks => self.rollbacks(&asked, only).map(|reply| told_who(&asked, reply)),
+            Intent::History => self.history(&asked, only).map(|reply| told_who(&asked, reply)),
             Intent::Search => Ok(self.search(&asked)),
+            Intent::Deploy if asked.focus == Some(Focus::Rollback) => Ok(self.way_back(&mut asked)),
             Intent::Deploy => Ok(self.deploy(&mut asked)),
             Intent::Tokens => self.tokens(&asked),
             Intent::CreateEnvironment => {
@@ -94,80 +83,124 @@ impl Answering<'_> {
     }
 
     /// The sentences, with the time where the moment is past, and the view behind them.
-    fn reply(&self, text: String, view: &impl Serialize) -> Reply {
+    pub(super) fn reply(&self, text: String, view: &impl Serialize) -> Reply {
         (wording::as_of(self.moment.past(), text), json!(view))
     }
 
-    /// One answer for each environment that the question is about: the one it names, or all.
-    fn each(&self, asked: &Asked, answer: impl Fn(&str) -> Result<Reply, Refused>) -> Result<Reply, Refused> {
-        let all = self.moment.directory().environments().map(|it| it.name.as_str());
-        let meant = all.filter(|name| asked.environment.as_deref().is_none_or(|wanted| *name == wanted));
-        let replies = meant.map(answer).collect::<Result<Vec<Reply>, Refused>>()?;
-        Ok(match <[Reply; 1]>::try_from(replies) {
-            Ok([one]) => one,
-            Err(replies) if replies.is_empty() => (
-                "There is no environment yet. This makes one: landfall env create production".into(),
-                Value::Null,
-            ),
-            Err(replies) => {
-                let (texts, data): (Vec<String>, Vec<Value>) = replies.into_iter().unzip();
-                // The time is said once, before all of them.
-                let heading = wording::as_of(self.moment.past(), String::new());
-                let texts = texts.iter().map(|text| text.strip_prefix(&heading).unwrap_or(text));
-                (heading.clone() + &texts.collect::<Vec<_>>().join(" "), Value::from(data))
+    fn running(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
+        let view = |env: &str| {
+            let mut running = self.moment.running(env)?;
+            only.running(&mut running);
+            Ok(running)
+        };
+        match asked.focus {
+            Some(Focus::Environments) => {
+                let all = self.views(asked, view)?;
+                Ok(self.reply(wording::environments(&all), &all))
             }
-        })
+            Some(Focus::Broken) => {
+                let text = |running: &Running| wording::troubles(std::slice::from_ref(running));
+                self.each(asked, view, text, |_, all| wording::troubles(all))
+            }
+            _ => {
+                let text = |running: &Running| wording::running(running, only.repository);
+                self.each(asked, view, text, |_, all| wording::running_everywhere(all, only.repository))
+            }
+        }
+    }
+
+    fn changes(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
+        let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
+        let view = |env: &str| {
+            let mut changes = self.moment.changes(env, from, until)?;
+            only.changes(&mut changes);
+            Ok(changes)
+        };
+        let text = |changes: &Changes| match asked.kind {
+            Some(kind) => wording::changes_of_kind(changes, kind),
+            None => wording::changes(changes),
+        };
+        self.each(asked, view, text, |_, all| wording::changes_everywhere(all))
+    }
+
+    fn rollbacks(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
+        let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
+        let view = |env: &str| {
+            let mut changes = self.moment.rollbacks(env, from, until)?;
+            only.changes(&mut changes);
+            Ok(changes)
+        };
+        self.each(asked, view, wording::rollbacks, |_, all| wording::rollbacks_everywhere(all))
+    }
+
+    fn missing(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
+        let view = |env: &str| {
+            let mut missing = self.moment.missing(env)?;
+            only.missing(&mut missing);
+            Ok(missing)
+        };
+        let text = |missing: &Missing| match (only.kind, only.repository) {
+            (_, Some(name)) if missing.services.is_empty() => never_seen(missing.environment.as_str(), name),
+            (Some(kind), _) => wording::missing_of_kind(missing, kind),
+            (None, _) => wording::missing(missing),
+        };
+        self.each(asked, view, text, |_, all| wording::missing_everywhere(all, only.kind))
     }
 
     /// The text to search for: the description, in the repository and version that the question names.
-    fn wanted(asked: &Asked) -> String {
+    pub(super) fn wanted(asked: &Asked) -> String {
         let parts = [asked.description.as_deref(), asked.version.as_deref()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    fn within(asked: &Asked) -> Within<'_> {
+    pub(super) fn within(asked: &Asked) -> Within<'_> {
         Within(asked.repository.as_deref())
     }
 
     fn verify(&self, asked: &Asked) -> Result<Reply, Refused> {
-        if let (None, Some(reply)) = (&asked.description, self.verify_release(asked)) {
-            return Ok(reply);
+        if let (None, Some(release)) = (&asked.description, self.named_release(asked)) {
+            // "Is v2.4.1 of identity in production?" asks for a release and no change.
+            let shown = self.moment.release(release);
+            return Ok(match &asked.environment {
+                Some(env) => self.reply(wording::release_there(&shown, env), &shown),
+                None => self.reply(wording::release(&shown), &shown),
+            });
         }
         let wanted = Self::wanted(asked);
-        self.each(asked, |env| {
-            let verified = self.moment.verify(env, &wanted, Self::within(asked))?;
-            Ok((verified.text.clone(), json!(verified)))
-        })
+        let view = |env: &str| self.moment.verify(env, &wanted, Self::within(asked));
+        let said = |verified: &Verified| verified.text.clone();
+        self.each_as_is(asked, view, said, |_, all| wording::verified_everywhere(all))
     }
 
-    /// "Is v2.4.1 of identity in production?" asks for a release and no change.
-    fn verify_release(&self, asked: &Asked) -> Option<Reply> {
-        let shown = self.moment.release(self.named_release(asked)?);
-        let text = wording::release_there(&shown, asked.environment.as_deref()?);
-        Some(self.reply(text, &shown))
-    }
-
-    fn history(&self, asked: &Asked) -> Result<Reply, Refused> {
-        let repository: Option<Repository> = asked.repository.as_deref().and_then(|name| name.parse().ok());
-        self.each(asked, |env| match &repository {
-            Some(repository) => {
-                match self.moment.history(env, repository.as_str(), HISTORY_MAX) {
-                    Ok(history) => Ok(self.reply(wording::history(&history), &history)),
-                    Err(Refused::NeverPulled { environment, repository }) => Ok(self
-                        .reply(format!("{environment} was never seen to pull {repository}."), &Value::Null)),
-                    Err(refused) => Err(refused),
-                }
-            }
-            None => {
-                let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
-                let changes = self.moment.rollbacks(env, from, until)?;
-                Ok(self.reply(wording::changes(&changes), &changes))
-            }
-        })
+    fn history(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
+        let repository: Option<Repository> = only.repository.and_then(|name| name.parse().ok());
+        let Some(repository) = repository else {
+            let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
+            let view = |env: &str| self.moment.rollbacks(env, from, until);
+            return self.each(asked, view, wording::changes, |_, all| wording::changes_everywhere(all));
+        };
+        let view = |env: &str| match self.moment.history(env, &repository, HISTORY_MAX) {
+            Ok(history) => Ok(Some(history)),
+            Err(Refused::NeverPulled { .. }) => Ok(None),
+            Err(refused) => Err(refused),
+        };
+        let seen = |env: &str, history: &Option<History>| match (history, asked.focus) {
+            (None, _) => never_seen(env, repository.as_str()),
+            (Some(history), Some(Focus::Before)) => wording::before(history),
+            (Some(history), _) => wording::history(history),
+        };
+        let named: Vec<&str> = self.meant(asked).collect();
+        if let [env] = named[..] {
+            let history = view(env)?;
+            return Ok(self.reply(seen(env, &history), &history));
+        }
+        let all =
+            named.iter().filter_map(|env| view(env).transpose()).collect::<Result<Vec<History>, _>>()?;
+        Ok(self.reply(wording::history_everywhere(named.len(), &all), &all))
     }
 
     /// The release that the question names by repository and version.
-    fn named_release(&self, asked: &Asked) -> Option<&Arc<Release>> {
+    pub(super) fn named_release(&self, asked: &Asked) -> Option<&Arc<Release>> {
         let repository: Repository = asked.repository.as_deref()?.parse().ok()?;
         self.moment.state().catalogue().line(&repository)?.with_version(asked.version.as_deref()?)
     }
@@ -177,66 +210,53 @@ impl Answering<'_> {
             let shown = self.moment.release(release);
             return (wording::release(&shown), json!(shown));
         }
+        if asked.focus == Some(Focus::Latest) {
+            return self.latest(asked);
+        }
         let wanted = Self::wanted(asked);
         let searched = self.moment.search(&wanted, CANDIDATES_MAX, Self::within(asked));
         (wording::searched(&searched), json!(searched))
     }
 
-    /// Names the release that would go there, and how. Nothing is ever deployed by a question.
-    fn deploy(&self, asked: &mut Asked) -> Reply {
-        let state = self.moment.state();
-        let env = asked.environment.clone().unwrap_or_default();
-        if asked.version.is_none() && asked.description.is_none() {
-            asked.version = self.running_version(asked);
-        }
-        let named = self.named_release(asked).cloned();
-        let release = match (named, asked.description.is_some()) {
-            (Some(release), _) => Some(release),
-            (None, false) => None,
-            (None, true) => {
-                let wanted = Self::wanted(asked);
-                let found = self.moment.find(&wanted, CANDIDATES_MAX, Self::within(asked));
-                let best =
-                    found.hits.first().and_then(|hit| questions::releases_of(state, hit).next()).cloned();
-                // A plan is no deed: one change that answers every word of the wish, and no other like it, is enough.
-                let stands_out =
-                    found.stands_out() && found.hits.first().is_some_and(|best| best.missing.is_empty());
-                match (found.band, best) {
-                    (Band::Sure, Some(release)) => Some(release),
-                    (Band::Perhaps, Some(release)) if stands_out => Some(release),
-                    _ => {
-                        let searched = self.moment.search(&wanted, CANDIDATES_MAX, Self::within(asked));
-                        return (wording::not_certain(&wanted), json!(searched));
-                    }
-                }
-            }
+    fn latest(&self, asked: &Asked) -> Reply {
+        let repository: Option<Repository> = asked.repository.as_deref().and_then(|name| name.parse().ok());
+        let line = repository.and_then(|name| self.moment.state().catalogue().line(&name));
+        let Some(release) = line.and_then(|line| line.latest(false)) else {
+            return (wording::unknown_release(asked.repository.as_deref(), None), Value::Null);
         };
-        let Some(release) = release else {
-            let (repository, version) = (asked.repository.as_deref(), asked.version.as_deref());
-            return (wording::unknown_release(repository, version), Value::Null);
-        };
-        asked.repository = Some(release.repository.to_string());
-        asked.version = Some(release.version.clone());
-        let shown = self.moment.release(&release);
-        let text = wording::named_release(&shown, &env);
-        (text, json!({ "environment": env, "release": shown }))
-    }
-
-    /// Of a promotion: what the other environment runs.
-    fn running_version(&self, asked: &Asked) -> Option<String> {
-        let running = self.moment.running(asked.from.as_deref()?).ok()?;
-        let wanted = asked.repository.as_deref()?;
-        running.services.into_iter().find(|service| service.repository.as_str() == wanted)?.version
+        let shown = self.moment.release(release);
+        self.reply(wording::latest(&shown, &wording::release(&shown)), &shown)
     }
 
     fn tokens(&self, asked: &Asked) -> Result<Reply, Refused> {
         let now = self.moment.at();
-        self.each(asked, |env| {
+        let view = |env: &str| {
             let tokens = self.moment.environment(env).into_iter().flat_map(Environment::tokens);
             let tokens = tokens.filter(|token| asked.token.as_ref().is_none_or(|name| token.name == *name));
-            let tokens: Vec<_> = tokens.map(|token| token_views::shown(token, now)).collect();
-            let text = wording::tokens(env, &tokens, now);
-            Ok((text, json!(tokens)))
-        })
+            Ok((env.to_owned(), tokens.map(|token| token_views::shown(token, now)).collect::<Vec<_>>()))
+        };
+        let all = self.views(asked, view)?;
+        let texts: Vec<String> = all.iter().map(|(env, tokens)| wording::tokens(env, tokens, now)).collect();
+        let data: Vec<Value> = all.iter().map(|(_, tokens)| json!(tokens)).collect();
+        let whole = texts.join(" ");
+        let count = |(env, tokens): &(String, Vec<_>)| (env.clone(), tokens.len());
+        let text = if whole.chars().count() > ANSWER_CHARS_MAX && all.len() > 1 {
+            wording::tokens_everywhere(&all.iter().map(count).collect::<Vec<_>>())
+        } else {
+            whole
+        };
+        Ok((text, <[Value; 1]>::try_from(data).map_or_else(Value::from, |[one]| one)))
+    }
+}
+
+fn never_seen(env: &str, repository: &str) -> String {
+    format!("{env} was never seen to run {repository}.")
+}
+
+/// Who asks for the person learns that pulls do not tell.
+fn told_who(asked: &Asked, (text, data): Reply) -> Reply {
+    match asked.focus {
+        Some(Focus::Who) => (wording::nobody_is_known(&text), data),
+        _ => (text, data),
     }
 }

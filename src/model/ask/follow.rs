@@ -3,9 +3,12 @@
 //! It names what is new, and leaves the rest as it was. A question that stands on its own takes from the one before only what
 //! it points at (`it`, `there`) and the environment where it has none.
 
-use super::question::{Asked, Focus, Intent, Meant, Open, Range};
+mod put;
+
+use super::question::{Asked, Focus, Intent};
 use super::reading::Reading;
 use super::world::World;
+use crate::model::releases::ChangeKind;
 
 /// Words before a question that goes on.
 const LEADS: &str = "and but or so then ok okay also now hey hmm please well again";
@@ -31,13 +34,17 @@ const SHIPPED: &str = "live deployed reached reach shipped out up released fixed
 const VERBS: &str = "is are was were do does did has have had can could should will would what which who when where why how \
     show list give tell find search look compare diff deploy ship promote roll rollback revert create generate make verify \
     check confirm get put bring plan undo any anything";
+const THANKS: &str = "thanks thank you cool great nice perfect bye good ok okay";
+/// Words that leave one kind of change of an answer.
+const KINDS: &str =
+    "only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
 const IT: &str = "it its that this they them these those";
 const THERE: &str = "there here";
 const EVERYWHERE: &str =
     "everywhere anywhere elsewhere else all other others every each rest any environments envs environment";
 const WHEN: &str =
     "when long ago since happen happened change changed start started time go went live deployed";
-const EARLIER: &str = "before previous prior earlier preceding one version release that last week day month deployment \
+const EARLIER: &str = "which how before previous prior earlier preceding one version release that last week day month deployment \
     rollback time was what ran run";
 const WHO: &str = "who whom by deployed did released shipped rolled back person author it";
 
@@ -49,6 +56,8 @@ enum Turn {
     Earlier,
     Who,
     Everywhere,
+    /// One kind of change of the answer before.
+    Kind(ChangeKind),
     /// A question of its own.
     Whole,
 }
@@ -68,6 +77,7 @@ pub fn follow(before: &Asked, text: &str, world: &World<'_>) -> Asked {
         Turn::Earlier => said.earlier(own, world),
         Turn::Who => Asked { intent: Intent::History, focus: Some(Focus::Who), ..said.instead(own, false) },
         Turn::Everywhere => Asked { environment: None, environments: Vec::new(), ..said.instead(own, false) },
+        Turn::Kind(kind) => Asked { kind: Some(kind), ..said.instead(own, false) },
         Turn::Whole => said.whole(own),
     };
     if said.reading.moment.is_some() {
@@ -107,6 +117,13 @@ impl Said<'_> {
         if core.is_empty() {
             return Turn::Instead;
         }
+        if all(THANKS) && !is_new {
+            return Turn::Whole;
+        }
+        let has_kinds = matches!(self.before.intent, Intent::Missing | Intent::Changes);
+        if let Some(kind) = self.reading.kind().filter(|_| has_kinds && all(KINDS)) {
+            return Turn::Kind(kind);
+        }
         if says("when long") && all(WHEN) && own.repository.is_none() {
             return Turn::When;
         }
@@ -128,182 +145,5 @@ impl Said<'_> {
 
     fn says(&self, list: &str) -> bool {
         self.reading.words.iter().any(|word| !word.taken && is_of(&word.text, list))
-    }
-
-    /// The question before with what `own` names in place of what it named; and with what it describes, if it `can_describe`.
-    fn instead(&self, own: Asked, can_describe: bool) -> Asked {
-        let before = self.before;
-        let mut asked = Asked { is_declined: false, ..before.clone() };
-        let was_asked = before.ask_back.as_ref().map(|back| back.what);
-        let described = super::frame::description(&self.reading.words).filter(|_| {
-            can_describe && !self.rest().0.iter().all(|word| is_of(word, FILLER) || is_of(word, SHIPPED))
-        });
-        if let Some(environment) = &own.environment {
-            match (before.intent, before.environments.first()) {
-                (Intent::Compare, Some(first)) => {
-                    let first = before.environments.get(1).filter(|_| first == environment).unwrap_or(first);
-                    asked.environments = vec![first.clone(), environment.clone()];
-                }
-                _ => asked.environment = Some(environment.clone()),
-            }
-        }
-        if own.environments.len() > 1 {
-            asked.environments = own.environments;
-        }
-        if let Some(repository) = own.repository {
-            let is_the_answer =
-                was_asked == Some(Open::Repository) || Some(&repository) == before.repository.as_ref();
-            asked.version = own.version.clone().or(asked.version.filter(|_| is_the_answer));
-            asked.repository = Some(repository);
-            asked.meant = None;
-        } else if let Some(described) = described {
-            asked.description = Some(described);
-            (asked.repository, asked.version, asked.meant) = (None, None, None);
-            if !super::describes(asked.intent) {
-                asked.intent = Intent::Verify;
-            }
-        }
-        if own.version.is_some() {
-            (asked.version, asked.description, asked.meant) = (own.version, None, None);
-        }
-        asked.token = own.token.or(asked.token);
-        if self.says("now today currently") {
-            (asked.at, asked.range) = (None, None);
-        }
-        let names_a_place = own.environment.is_some() || self.says(THERE);
-        let is_asked =
-            self.reading.words.first().is_some_and(|word| is_of(&word.text, "is was are does did has"));
-        if before.intent == Intent::Search && names_a_place || (before.intent == Intent::Deploy && is_asked) {
-            asked.intent = if asked.has_change() { Intent::Verify } else { Intent::Running };
-        }
-        asked
-    }
-
-    fn when(&self, own: Asked) -> Asked {
-        let mut asked = self.instead(own, false);
-        asked.intent = match asked.intent {
-            Intent::Running | Intent::Missing | Intent::Changes | Intent::Compare => Intent::History,
-            other => other,
-        };
-        if asked.intent == Intent::History && asked.environment.is_none() {
-            asked.environment = asked.environments.pop();
-            asked.environments.clear();
-        }
-        asked
-    }
-
-    fn earlier(&self, own: Asked, world: &World<'_>) -> Asked {
-        let mut asked = self.instead(own, false);
-        if let Some(Range { from, to }) = asked.range {
-            asked.range = Some(Range { from: from - to.since(from), to: from });
-            return asked;
-        }
-        if let Some(Meant { repository, version }) = asked.meant.take() {
-            (asked.repository, asked.version, asked.description) = (Some(repository), Some(version), None);
-        }
-        let versions = world.repositories.iter().find(|it| Some(it.name) == asked.repository.as_deref());
-        let versions = versions.map_or(&[][..], |it| &it.versions);
-        let place = versions.iter().position(|version| Some(*version) == asked.version.as_deref());
-        let keeps = matches!(asked.intent, Intent::Search | Intent::Deploy | Intent::Verify);
-        match place.and_then(|place| place.checked_sub(1)) {
-            Some(place) if keeps => asked.version = Some(versions[place].to_owned()),
-            _ if asked.environment.is_some()
-                && asked.intent != Intent::Rollbacks
-                && asked.repository.is_some() =>
-            {
-                (asked.intent, asked.focus) = (Intent::History, Some(Focus::Before));
-                (asked.version, asked.description) = (None, None);
-            }
-            _ => {}
-        }
-        asked
-    }
-
-    /// `which release is it in`
-    fn asks_for_a_release(&self) -> bool {
-        let rest = self.rest().0;
-        let is_which = |two: &[&str]| is_of(two[0], "which what") && is_of(two[1], "release version");
-        rest.windows(2).any(is_which)
-    }
-
-    /// A question of its own, with what it points at.
-    fn whole(&self, mut asked: Asked) -> Asked {
-        let before = self.before;
-        let has_subject =
-            asked.repository.is_some() || asked.description.is_some() || asked.version.is_some();
-        let points = self.says(IT) && !has_subject;
-        let is_asked = self.rest().0.first().is_some_and(|word| is_of(word, "is was are does did has have"));
-        if points
-            && before.has_change()
-            && is_asked
-            && matches!(asked.intent, Intent::Running | Intent::Unknown)
-        {
-            asked.intent = Intent::Verify;
-        }
-        if points && before.has_change() && self.asks_for_a_release() {
-            asked.intent = Intent::Search;
-        }
-        let place = before.environment.clone().or_else(|| before.environments.first().cloned());
-        let stays = matches!(
-            asked.intent,
-            Intent::Running
-                | Intent::Verify
-                | Intent::Missing
-                | Intent::Changes
-                | Intent::History
-                | Intent::Rollbacks
-        );
-        let is_of_all = self.says(EVERYWHERE) || asked.focus == Some(Focus::Environments);
-        if asked.intent == Intent::Compare {
-            let place =
-                place.filter(|place| asked.environments.len() == 1 && !asked.environments.contains(place));
-            place.into_iter().for_each(|place| asked.environments.insert(0, place));
-        } else if asked.environment.is_none() && ((stays && !is_of_all) || self.says(THERE)) {
-            asked.environment = place;
-        } else if asked.intent == Intent::Deploy && asked.from.is_none() && !before.has_change() {
-            asked.from = place.filter(|place| points && Some(place) != asked.environment.as_ref());
-        }
-        if points {
-            asked.take_subject(before);
-        }
-        asked
-    }
-}
-
-impl Asked {
-    /// Whether it is about a change or a release.
-    fn has_change(&self) -> bool {
-        self.description.is_some() || self.version.is_some()
-    }
-
-    /// What `it` is after `before`: the release that was found, or what was described.
-    fn take_subject(&mut self, before: &Self) {
-        self.meant.clone_from(&before.meant);
-        self.repository.clone_from(&before.repository);
-        match self.intent {
-            Intent::Verify => {
-                self.version.clone_from(&before.version);
-                self.description.clone_from(&before.description);
-            }
-            Intent::Search | Intent::Deploy => match &before.meant {
-                Some(Meant { repository, version }) => {
-                    (self.repository, self.version) = (Some(repository.clone()), Some(version.clone()));
-                }
-                None => {
-                    self.version.clone_from(&before.version);
-                    self.description.clone_from(&before.description);
-                }
-            },
-            Intent::History
-                if before.description.is_some() && before.repository.is_none() && before.meant.is_none() =>
-            {
-                self.intent = Intent::Verify;
-                self.description.clone_from(&before.description);
-            }
-            _ => {
-                let meant = before.meant.as_ref().map(|meant| meant.repository.clone());
-                self.repository = self.repository.take().or(meant);
-            }
-        }
     }
 }

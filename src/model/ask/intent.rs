@@ -27,8 +27,9 @@ type Rule<'a> = (Intent, fn(&Cues<'a>) -> bool);
 /// What a question is about.
 pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, has_time: bool) -> About {
     let cues = Cues { words, found, has_time };
-    let rules: [Rule<'a>; 19] = [
+    let rules: [Rule<'a>; 20] = [
         (Intent::Unknown, Cues::is_out_of_bounds),
+        (Intent::Unknown, Cues::wants_something_else),
         (Intent::Unknown, Cues::asks_for_measures),
         (Intent::GenerateToken, Cues::makes_a_token),
         (Intent::CreateEnvironment, Cues::makes_an_environment),
@@ -50,7 +51,13 @@ pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, has_time: bool) -> Abo
     ];
     let rule = rules.iter().find(|(_, fits)| fits(&cues));
     let intent = rule.map_or_else(|| cues.fallback(), |(intent, _)| *intent);
-    About { intent, focus: focus::focus(&cues, intent), kind: focus::kind(&cues, intent) }
+    let has_kinds = matches!(intent, Intent::Missing | Intent::Changes | Intent::Compare);
+    About { intent, focus: focus::focus(&cues, intent), kind: focus::kind(&cues).filter(|_| has_kinds) }
+}
+
+/// The kind of change that it names.
+pub(super) fn kind(words: &[Word], found: &Found) -> Option<ChangeKind> {
+    focus::kind(&Cues { words, found, has_time: false })
 }
 
 /// Whether it would destroy something, or asks for a secret.
@@ -61,7 +68,8 @@ pub(super) fn is_declined(words: &[Word], found: &Found) -> bool {
 impl Cues<'_> {
     /// A question without a verb: a name in an environment, a number, a release.
     fn fallback(&self) -> Intent {
-        let place = self.has_place();
+        // `what is for dinner` names no environment.
+        let place = !self.found.environments.is_empty() || (self.has_place() && self.says("in on at inside"));
         // A part of a repository's name stays among the words: it may describe a change.
         let is_named = self.found.repository.is_some()
             && (place || description(self.words).is_none_or(|text| !text.contains(' ')));

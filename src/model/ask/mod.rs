@@ -60,7 +60,9 @@ impl Asked {
             (_, [.., last]) => (Some(last.clone()), None, Vec::new()),
             (_, []) => (found.token.as_ref().map(|token| token.environment.clone()), None, Vec::new()),
         };
-        let description = describes(intent).then(|| frame::description(words)).flatten();
+        // A way back goes to what ran before, whatever is said of it.
+        let can_describe = describes(intent) && focus != Some(Focus::Rollback);
+        let description = can_describe.then(|| frame::description(words)).flatten();
         Self {
             intent,
             environment,

@@ -1,12 +1,25 @@
 //! The names of the world in a question: environments, repositories, versions, tokens.
 
-pub(super) mod environments;
+mod environments;
 mod repositories;
 mod versions;
 
 use super::words::Word;
 use super::world::World;
 
+/// Short forms that people use for an environment, the one that is written out first.
+pub(super) const SHORT_FORMS: [&[&str]; 10] = [
+    &["production", "prod", "prd", "live", "prods"],
+    &["staging", "stage", "stg", "stag", "preprod", "pre-prod", "preproduction"],
+    &["development", "dev", "devel", "develop"],
+    &["qa", "quality", "testers", "testing"],
+    &["test", "testing", "tst", "tests"],
+    &["uat", "acceptance", "acc"],
+    &["integration", "int"],
+    &["sandbox", "sbx"],
+    &["preview", "review"],
+    &["demo", "demos"],
+];
 /// Words of the longest name that is put together.
 const NAME_WORDS_MAX: usize = 5;
 

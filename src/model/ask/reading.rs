@@ -6,6 +6,7 @@ use super::question::Asked;
 use super::times::{self, Moment};
 use super::words::{self, Word};
 use super::world::World;
+use crate::model::releases::ChangeKind;
 
 /// Bytes of a question that are read.
 const QUESTION_BYTES_MAX: usize = 1_024;
@@ -29,6 +30,11 @@ impl Reading {
 
     fn about(&self) -> About {
         intent::of(&self.words, &self.found, self.moment.is_some())
+    }
+
+    /// The kind of change that it names.
+    pub(super) fn kind(&self) -> Option<ChangeKind> {
+        intent::kind(&self.words, &self.found)
     }
 
     /// What it asks for on its own.

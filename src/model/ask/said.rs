@@ -1,8 +1,7 @@
 //! Names and times outside questions, as people say them: `prod`, `web`, `yesterday`. A command, a request and a call of a
 //! tool name one thing in one argument, so less is guessed here than in a question: a slip is never taken for a name.
 
-use super::names::environments::SHORT_FORMS;
-use super::names::plain;
+use super::names::{SHORT_FORMS, plain};
 use super::times;
 use super::words::is_slip;
 use crate::model::time::{Span, Time};

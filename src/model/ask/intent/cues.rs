@@ -78,6 +78,19 @@ impl Cues<'_> {
         description(self.words).is_some()
     }
 
+    /// Whether a change is described, by other words than these.
+    pub(super) fn describes_more(&self, keywords: &str) -> bool {
+        self.describes() && !self.says_only(&[keywords])
+    }
+
+    /// Whether a change is described before any name: `are the charts in staging and qa`.
+    pub(super) fn begins_with_a_change(&self) -> bool {
+        let first = |is: &dyn Fn(&Word) -> bool| self.words.iter().position(is);
+        let described = first(&|word| !word.taken && !is_frame(&word.text));
+        let named = first(&|word| word.taken);
+        described.zip(named).is_some_and(|(described, named)| described < named)
+    }
+
     pub(super) fn has_number(&self) -> bool {
         self.words.iter().any(|word| {
             let digits = word.text.trim_start_matches(['#', '!']);

@@ -10,13 +10,13 @@ const ENUMERATES: &str = "what which list show me us all the our of are is there
     landfall here currently now and for";
 /// Words for something that goes wrong, or does not.
 const TROUBLE: &str = "broken broke failing fail fails failed failure failures error errors problem problems wrong unhealthy healthy \
-    health stuck trouble troubles issues outage down fine alright crashing refused hanging";
+    health stuck trouble troubles issues outage down fine alright crashing refused hanging alerts alert";
 /// Words that stand around those and say nothing else.
 const AROUND_TROUBLE: &str = "pull pulls pulling rollout rollouts service services going goes go image images moment still nothing \
     order alerts ok okay every each environments envs place where anywhere everywhere";
 /// Verbs of those who deploy, and the nouns for what they did.
 const DEPLOYED: &str = "deployed deploy deploys deployment deployments shipped released rolled pushed put promoted installed \
-    updated upgraded changed triggered started did broke rollout release";
+    updated upgraded changed triggered started did broke rollout release deploying releasing shipping pushing";
 
 /// What it wants of what `intent` could tell.
 pub(super) fn focus(cues: &Cues<'_>, intent: Intent) -> Option<Focus> {
@@ -33,10 +33,7 @@ pub(super) fn focus(cues: &Cues<'_>, intent: Intent) -> Option<Focus> {
 }
 
 /// The kind of the changes that it is about, where it is about one.
-pub(super) fn kind(cues: &Cues<'_>, intent: Intent) -> Option<ChangeKind> {
-    if !matches!(intent, Intent::Missing | Intent::Changes | Intent::Compare) {
-        return None;
-    }
+pub(super) fn kind(cues: &Cues<'_>) -> Option<ChangeKind> {
     let kinds = [
         (ChangeKind::Security, "security vulnerability vulnerabilities cve cves"),
         (ChangeKind::Breaking, "breaking"),
@@ -89,8 +86,8 @@ impl Cues<'_> {
 
     pub(super) fn asks_for_the_latest(&self) -> bool {
         let says_latest = self.says("latest newest last") || self.phrase("most recent");
-        let of_releases =
-            self.says("release releases version versions") || self.says_only(&["newest latest"]);
+        let of_releases = self.says("release releases version versions")
+            || (self.says("latest newest") && self.says_only(&["newest latest"]));
         says_latest
             && of_releases
             && self.found.repository.is_some()
@@ -111,7 +108,8 @@ impl Cues<'_> {
 
     /// `what would I lose if I rolled web back`: of a rollback that did not happen.
     pub(super) fn weighs_a_rollback(&self) -> bool {
-        let is_thought = self.says("would if") || (self.says("lose losing") && !self.says("did"));
+        let is_thought = self.says("would if safe safely risky dangerous")
+            || (self.says("lose losing") && !self.says("did"));
         is_thought && self.goes_back()
     }
 }

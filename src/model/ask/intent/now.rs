@@ -12,7 +12,7 @@ impl Cues<'_> {
             || self.is_about_rollbacks()
             || self.asks_when()
             || (self.is_yes_or_no()
-                && self.says("fix patch feature live shipped fixed")
+                && (self.says("fix patch feature live shipped fixed") || self.begins_with_a_change())
                 && self.describes()
                 && !says);
         begins
@@ -60,6 +60,8 @@ impl Cues<'_> {
             "not reached",
             "hasnt reached",
             "do i need",
+            "updates available",
+            "updates are available",
             "do we need",
             "havent reached",
             "hasnt been",
@@ -67,13 +69,18 @@ impl Cues<'_> {
             "havent been",
             "have not been",
         ]);
-        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed newer gain gains");
+        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding coming upcoming");
         let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent not");
         let latest = self.is_yes_or_no() && self.says("latest newest current") && !self.says("fix");
+        // `what would production get from it`, `why is it so old`: of a place or a service, and of no change.
+        let would = self.says("would") && self.says("get gain receive bring") && !self.goes_back();
+        let is_old = self.says("old older") && !self.describes_more("old older");
         // `is the fix not in production yet` is about the fix.
-        let about_a_change =
-            self.is_yes_or_no() && (self.has_number() || self.says("fix patch")) && self.describes();
-        (phrases || words || negated || latest) && !about_a_change
+        let about_a_change = self.is_yes_or_no()
+            && (self.has_number() || self.says("fix patch"))
+            && self.describes()
+            && !self.says("any");
+        (phrases || words || negated || latest || would || is_old) && !about_a_change
     }
 
     pub(super) fn asks_whether_it_is_live(&self) -> bool {
@@ -124,8 +131,15 @@ impl Cues<'_> {
             "was deployed on",
         ]) && self.begins("what which show");
         let where_is = self.begins("where") && self.found.repository.is_some() && !self.describes();
+        // `is portal deployed in qa` asks for a service, and for no change of it.
+        let is_there = self.begins("is are does do")
+            && self.found.repository.is_some()
+            && !self.describes()
+            && !self.has_time
+            && !self.begins_with_what_changed();
         version
             || where_is
+            || is_there
             || deployed && !(self.has_time && self.says("was were"))
             || self.phrases(&["what was on", "what was in", "look like"])
     }
@@ -140,7 +154,11 @@ impl Cues<'_> {
         let known = !self.found.environments.is_empty();
         let unknown = self.found.unclear_environment.is_some();
         let where_is = self.begins("where") && self.found.repository.is_some();
+        let is_whole = known
+            && self.says("overview inventory rundown run-down snapshot")
+            && self.says_only(&["overview inventory rundown run-down snapshot"]);
         runs || where_is
+            || is_whole
             || (known && (lists || !self.describes()))
             || (unknown && !self.says_more() && !self.is_yes_or_no() && self.says("in on at inside"))
     }

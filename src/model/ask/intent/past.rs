@@ -26,6 +26,11 @@ impl Cues<'_> {
             "what version",
             "which releases",
             "which versions",
+            "which commit",
+            "what commit",
+            "which pr",
+            "which change",
+            "which pull",
             "in which",
             "in what release",
             "in what version",
@@ -57,7 +62,11 @@ impl Cues<'_> {
         let where_is =
             self.begins("where") && (self.has_number() || self.describes()) && !self.says("running runs run");
         let nowhere = self.found.environments.is_empty();
-        (which && of_a_change && self.describes())
+        let in_which =
+            self.phrases(&["in which release", "in what release", "in which version", "in what version"]);
+        let is_there = self.phrases(&["is there a release", "is there a version", "are there releases"]);
+        (is_there && self.describes())
+            || (which && (of_a_change || in_which) && self.describes())
             || (in_release && !self.begins("when"))
             || where_is
             || (seeks && nowhere)
@@ -65,11 +74,12 @@ impl Cues<'_> {
 
     pub(super) fn asks_when(&self) -> bool {
         let history = self.says("history timeline deployments rollouts")
-            || self.says("past previous recent earlier") && self.says("deploys releases")
+            || (self.says("past previous recent earlier last") && self.says("deploys releases versions"))
             || self.phrases(&["have run", "has run", "ever run", "ever ran"]);
         let when = self.begins("when")
             || self.phrases(&[
                 "how often",
+                "how frequently",
                 "how long ago",
                 "last deployed",
                 "last deployment",
@@ -95,7 +105,9 @@ impl Cues<'_> {
     /// `did anything change in staging today`
     pub(super) fn begins_with_what_changed(&self) -> bool {
         self.says("anything something everything")
-            && self.says("change changed new happen happened deployed shipped land landed")
+            && self.says(
+                "change changed new happen happened deployed shipped land landed get got receive received",
+            )
     }
 
     pub(super) fn asks_what_changed(&self) -> bool {
@@ -104,6 +116,9 @@ impl Cues<'_> {
         let released = self.has_time && self.says("release releases");
         let by_time = self.has_time && (self.has_place() || !self.says_more());
         let runs = self.says("running runs run ran");
-        (changed || released || by_time) && !runs && !self.is_a_state() && !self.only_a_place()
+        (changed || released || by_time)
+            && !runs
+            && !self.is_a_state()
+            && (!self.only_a_place() || self.begins_with_what_changed())
     }
 }

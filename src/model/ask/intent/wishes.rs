@@ -22,17 +22,25 @@ impl Cues<'_> {
     /// What no question may do, and what is no question about deployments.
     pub(super) fn is_out_of_bounds(&self) -> bool {
         let destroys = self.wishes(
-            "delete remove destroy drop revoke purge wipe erase rename kill stop restart reboot scale truncate shut terminate disable",
+            "delete remove destroy drop revoke purge wipe erase rename kill stop restart reboot scale truncate shut terminate disable nuke obliterate trash uninstall",
         );
         self.wants_a_secret()
             || destroys
+            || (self.wishes("turn switch take bring") && self.says("off down"))
+            || (self.says("secret secrets password passwords")
+                && self.wishes("change reset set rotate update"))
             || self.phrases(&["ignore all", "ignore previous", "your instructions"])
+    }
+
+    /// A wish for a work of another trade.
+    pub(super) fn wants_something_else(&self) -> bool {
+        self.wishes("write compose sing draw paint translate recommend cook play order book")
     }
 
     /// What monitoring knows and pulls do not tell.
     pub(super) fn asks_for_measures(&self) -> bool {
-        self.says("cpu memory ram disk pods replicas latency throughput traffic uptime usage logs metrics rate requests qps")
-            && self.begins("how what whats show give")
+        self.says("cpu memory ram disk pods replicas latency throughput traffic uptime usage logs metrics rate requests qps slow slower")
+            && self.begins("how what whats show give why is")
             && !self.says(
                 "fix fixed fixes patch feature change changes changed release released version live deployed",
             )
@@ -49,6 +57,9 @@ impl Cues<'_> {
         (makes && noun && (!self.asks() || how))
             || self.phrases(&["how do i connect", "how can i connect", "need a token", "need credentials"])
             || (self.begins("token credentials") && self.phrases(&["token for", "credentials for"]))
+            || (self.says("let allow enable")
+                && self.says("cluster node nodes laptop machine")
+                && self.says("pull pulls"))
             || (joins && !self.is_yes_or_no())
     }
 
@@ -95,10 +106,11 @@ impl Cues<'_> {
         let orders = (self.begins("deploy ship promote install upgrade downgrade push redeploy")
             && (self.says(VERBS) || !self.found.environments.is_empty()))
             || (moves && self.begins("put get bring move bump send apply set switch"));
-        let imperative = self.begins("release rollout")
-            && (self.has_place() || self.found.version.is_some())
-            && self.says("to in on into onto")
-            && !self.says("notes");
+        let is_named = self.found.version.is_some() || self.found.repository.is_some();
+        let is_aimed = self.says("to into onto") || (is_named && self.says("in on"));
+        let of_a_change = self.says("the a my our") && self.says("fix feature change patch");
+        let imperative =
+            self.begins("release rollout") && (is_aimed || of_a_change) && !self.says("notes note");
         let rolls = (self.begins("roll rollback revert undo")
             || self.wishes("roll rollback revert undo")
             || (self.begins("take bring move set switch put") && self.says("back")))
@@ -118,6 +130,14 @@ impl Cues<'_> {
             && self.found.version.is_some()
             && !self.found.environments.is_empty()
             && !self.says("know whether if");
+        // `I want the invoice fix in production`
+        let needs = needs
+            || (self.begins("i we id wed")
+                && self.phrases(&["i need", "we need", "i want", "we want", "id like", "wed like"])
+                && self.says("fix feature change patch")
+                && self.says("in on to into")
+                && self.has_place()
+                && !self.says("know whether if see token check"));
         let after = self.phrases(&[
             "and deploy",
             "then deploy",

@@ -1,23 +1,10 @@
 //! Environments in a question: by their names, usual short forms, descriptions and parts.
 
-use super::{Found, NAME_WORDS_MAX, is_digits, joined, mark, plain, runs};
+use super::{Found, NAME_WORDS_MAX, SHORT_FORMS, is_digits, joined, mark, plain, runs};
 use crate::model::ask::frame::is_frame;
 use crate::model::ask::words::{Word, is_slip};
 use crate::model::ask::world::World;
 
-/// Short forms that people use for an environment, the one that is written out first.
-pub(in crate::model::ask) const SHORT_FORMS: [&[&str]; 10] = [
-    &["production", "prod", "prd", "live", "prods"],
-    &["staging", "stage", "stg", "stag", "preprod", "pre-prod", "preproduction"],
-    &["development", "dev", "devel", "develop"],
-    &["qa", "quality", "testers", "testing"],
-    &["test", "testing", "tst", "tests"],
-    &["uat", "acceptance", "acc"],
-    &["integration", "int"],
-    &["sandbox", "sbx"],
-    &["preview", "review"],
-    &["demo", "demos"],
-];
 /// Words of an environment's name that name it only behind `in`, `to` and the like: they are English, too.
 const ENGLISH: [&str; 8] = ["live", "test", "tests", "testing", "review", "stage", "preview", "quality"];
 /// What stands before the name of an environment.
@@ -123,8 +110,8 @@ pub(super) fn unknown(words: &[Word]) -> Option<(String, Vec<String>)> {
     })?;
     // `up to date` names nothing.
     let is_name = |word: &Word| {
-        let is_plain =
-            is_frame(&word.text) || ["date", "everywhere", "anywhere"].contains(&word.text.as_str());
+        let is_plain = is_frame(&word.text)
+            || ["date", "moment", "everywhere", "anywhere"].contains(&word.text.as_str());
         !word.taken && !is_plain && !word.text.starts_with('#') && !is_digits(&word.text)
     };
     let placed = |first: usize| first > 0 && is_before(words, first - 1);

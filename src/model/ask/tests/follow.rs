@@ -4,21 +4,23 @@ use super::*;
 
 /// The last question of those that `>` separates. `=`: what the answer before found.
 fn converse(questions: &str) -> Asked {
-    in_the_shop(|world| {
-        let mut asked: Option<Asked> = None;
-        for question in questions.split(" > ") {
-            let (question, meant) = question.split_once(" = ").unwrap_or((question, ""));
-            let mut next = match &asked {
-                Some(before) => follow(before, question, world),
-                None => parse(question, world),
-            };
-            if let Some((repository, version)) = meant.split_once(' ') {
-                next.meant = Some(Meant { repository: repository.to_owned(), version: version.to_owned() });
-            }
-            asked = Some(next);
+    in_the_shop(|world| converse_in(world, questions))
+}
+
+pub(super) fn converse_in(world: &World<'_>, questions: &str) -> Asked {
+    let mut asked: Option<Asked> = None;
+    for question in questions.split(" > ") {
+        let (question, meant) = question.split_once(" = ").unwrap_or((question, ""));
+        let mut next = match &asked {
+            Some(before) => follow(before, question, world),
+            None => parse(question, world),
+        };
+        if let Some((repository, version)) = meant.split_once(' ') {
+            next.meant = Some(Meant { repository: repository.to_owned(), version: version.to_owned() });
         }
-        asked.unwrap()
-    })
+        asked = Some(next);
+    }
+    asked.unwrap()
 }
 
 #[track_caller]

@@ -72,7 +72,7 @@ fn ask_the_fleet(question: &str) -> Asked {
         now: "2026-10-14T12:00:00Z".parse().unwrap(),
         latest_rollback: &|_| "2026-10-09T09:30:00Z".parse().ok(),
     };
-    parse(question, &world)
+    follow::converse_in(&world, question)
 }
 
 /// Whether what is wanted is there, and no place, release or time is made up.
@@ -138,4 +138,10 @@ fn many_questions_in_other_words() {
 #[test]
 fn questions_about_services_with_short_names() {
     reaches(include_str!("fleet.txt"), ask_the_fleet, 0.97, 0.96);
+    reaches(include_str!("fleet_more.txt"), ask_the_fleet, 0.97, 0.96);
+}
+
+#[test]
+fn questions_that_go_on_from_others() {
+    reaches(include_str!("conversations.txt"), ask_the_fleet, 0.95, 0.95);
 }

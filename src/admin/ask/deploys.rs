@@ -1,0 +1,112 @@
+//! Answers to wishes: the release that would go somewhere, and the way back. Nothing is ever done by a question.
+
+use serde_json::{Value, json};
+
+use super::answers::{Answering, Reply};
+use crate::answer::CANDIDATES_MAX;
+use crate::model::ask::Asked;
+use crate::model::oci::Repository;
+use crate::model::questions;
+use crate::model::releases::Named;
+use crate::model::search::Band;
+use crate::wire::{self, Image, Phase, ServiceChange};
+use crate::wording;
+
+/// Changes of a service that are looked through for what ran before.
+const BACK_MAX: usize = 50;
+
+impl Answering<'_> {
+    /// Names the release that would go there, and how. Nothing is ever deployed by a question.
+    pub(super) fn deploy(&self, asked: &mut Asked) -> Reply {
+        let state = self.moment.state();
+        let env = asked.environment.clone().unwrap_or_default();
+        if asked.version.is_none() && asked.description.is_none() {
+            asked.version = self.running_version(asked);
+        }
+        let named = self.named_release(asked).cloned();
+        let release = match (named, asked.description.is_some()) {
+            (Some(release), _) => Some(release),
+            (None, false) => None,
+            (None, true) => {
+                let wanted = Self::wanted(asked);
+                let found = self.moment.find(&wanted, CANDIDATES_MAX, Self::within(asked));
+                let best =
+                    found.hits.first().and_then(|hit| questions::releases_of(state, hit).next()).cloned();
+                // A plan is no deed: one change that answers every word of the wish, and no other like it, is enough.
+                let stands_out =
+                    found.stands_out() && found.hits.first().is_some_and(|best| best.missing.is_empty());
+                match (found.band, best) {
+                    (Band::Sure, Some(release)) => Some(release),
+                    (Band::Perhaps, Some(release)) if stands_out => Some(release),
+                    _ => {
+                        let searched = self.moment.search(&wanted, CANDIDATES_MAX, Self::within(asked));
+                        return (wording::not_certain(&wanted), json!(searched));
+                    }
+                }
+            }
+        };
+        let Some(release) = release else {
+            let (repository, version) = (asked.repository.as_deref(), asked.version.as_deref());
+            return (wording::unknown_release(repository, version), Value::Null);
+        };
+        asked.repository = Some(release.repository.to_string());
+        asked.version = Some(release.version.clone());
+        let shown = self.moment.release(&release);
+        let text = wording::named_release(&shown, &env);
+        (text, json!({ "environment": env, "release": shown }))
+    }
+
+    /// Of a promotion: what the other environment runs.
+    fn running_version(&self, asked: &Asked) -> Option<String> {
+        let running = self.moment.running(asked.from.as_deref()?).ok()?;
+        let wanted = asked.repository.as_deref()?;
+        running.services.into_iter().find(|service| service.repository.as_str() == wanted)?.version
+    }
+
+    /// The way back to the version that is named, or else to what ran before, and what that takes away.
+    pub(super) fn way_back(&self, asked: &mut Asked) -> Reply {
+        let env = asked.environment.clone().unwrap_or_default();
+        let repository = asked.repository.clone().or_else(|| self.only_service(&env));
+        let repository: Option<Repository> = repository.and_then(|name| name.parse().ok());
+        let Some(repository) = repository else { return (wording::nothing_before(&env, None), Value::Null) };
+        let history = self.moment.history(&env, &repository, BACK_MAX);
+        let changes: Vec<ServiceChange> = history.map(|history| history.changes).unwrap_or_default();
+        let mut stood = changes.iter().filter(|change| change.state != Phase::Aborted);
+        let runs = stood.next();
+        let back = runs.and_then(|runs| runs.from.as_ref());
+        let version = asked.version.clone().or_else(|| back.and_then(|image| image.version.clone()));
+        let line = self.moment.state().catalogue().line(&repository);
+        let release = version.as_deref().and_then(|version| line?.with_version(version));
+        let (Some(runs), Some(to)) =
+            (runs.map(|change| &change.to), version.or_else(|| back.map(Image::label)))
+        else {
+            return (wording::nothing_before(&env, Some(repository.as_str())), Value::Null);
+        };
+        asked.repository = Some(repository.to_string());
+        asked.version = release.map(|release| release.version.clone());
+        let lost = release.map(|release| self.lost(&repository, release, runs)).unwrap_or_default();
+        let text = wording::way_back(&env, repository.as_str(), &runs.label(), &to, &lost);
+        let shown = release.map(|release| self.moment.release(release));
+        (text, json!({ "environment": env, "release": shown, "lost": lost }))
+    }
+
+    /// The releases between `to` and what runs.
+    fn lost(
+        &self,
+        repository: &Repository,
+        to: &crate::model::releases::Release,
+        runs: &Image,
+    ) -> Vec<wire::Release> {
+        let Some(digest) = to.digest() else { return Vec::new() };
+        let low = Named { digest: &digest, version: Some(&to.version) };
+        let high = Named { digest: &runs.digest, version: runs.version.as_deref() };
+        let between = self.moment.state().catalogue().between(repository, low, high);
+        between.into_iter().map(|release| wire::Release::from(release.as_ref())).collect()
+    }
+
+    /// The service of an environment that has one alone.
+    fn only_service(&self, env: &str) -> Option<String> {
+        let running = self.moment.running(env).ok()?;
+        <[_; 1]>::try_from(running.services).ok().map(|[one]| one.repository.to_string())
+    }
+}
