@@ -101,7 +101,7 @@ fn stepwise(asking: Asking, question: String, place: Place, caller: Caller) -> E
         };
         let last = match told {
             Ok(told) => event("answer", &Answered::from(told)),
-            Err(problem) => event("problem", &problem),
+            Err(problem) => event("problem", &problem.view()),
         };
         let _ = sender.send(last).await;
     });

@@ -85,20 +85,24 @@ impl Problem {
     pub(in crate::admin) fn retry_after_s(&self) -> Option<u32> {
         self.retry_after_s
     }
+
+    /// What its body says.
+    pub(in crate::admin) fn view(&self) -> wire::Problem {
+        wire::Problem {
+            r#type: format!("urn:landfall:problem:{}", self.kind),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            field: self.field.clone(),
+            differences: self.extra.differences.clone(),
+            candidates: self.extra.candidates.clone(),
+        }
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = wire::Problem {
-            r#type: format!("urn:landfall:problem:{}", self.kind),
-            title: self.title.to_owned(),
-            status: self.status.as_u16(),
-            detail: self.detail,
-            field: self.field,
-            differences: self.extra.differences,
-            candidates: self.extra.candidates,
-        };
-        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let body = serde_json::to_vec(&self.view()).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -45,7 +45,6 @@ struct AskPage {
 
 /// A question and its answer.
 struct Said {
-    number: usize,
     question: String,
     text: String,
     link: Option<String>,
@@ -233,7 +232,6 @@ impl Said {
     /// A turn, with its words where more of them are at hand than are remembered.
     fn new(turn: &Turn, text: Option<String>) -> Self {
         Self {
-            number: turn.number,
             question: turn.question.clone(),
             text: text.unwrap_or_else(|| turn.text.clone()),
             link: turn.link(),

@@ -2,7 +2,6 @@
 "use strict";
 
 const form = document.getElementById("ask");
-const field = document.getElementById("question");
 const talk = document.getElementById("talk");
 
 /** Reads server-sent events from a body; `hear` gets the name and the data of each. */
@@ -112,7 +111,8 @@ document.addEventListener("click", (event) => {
 
 form.addEventListener("keydown", (event) => {
   const questions = [...talk.querySelectorAll(".turn > h2")].map((one) => one.textContent);
-  if (event.key !== "ArrowUp" || event.target.value || !questions.length) return;
+  const isEmpty = event.target.id === "question" && !event.target.value;
+  if (event.key !== "ArrowUp" || !isEmpty || !questions.length) return;
   event.preventDefault();
   event.target.value = questions.at(-1);
 });
