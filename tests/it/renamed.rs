@@ -30,6 +30,7 @@ async fn running(server: &Server, environment: &str, at: &str) -> (Value, Value)
 #[tokio::test]
 async fn tokens_history_and_old_links_go_on() {
     let server = Server::start().await;
+    server.environment("staging").await;
     let (token, secret) = server.environment("production").await;
     let settled_at = upgrade_and_rollback(&server, &token).await;
     let plan = json!({"environment": "production", "version": "v2", "repository": "docker/payment"});
@@ -63,7 +64,7 @@ async fn tokens_history_and_old_links_go_on() {
     let hash = landfall::model::secret::sha256(&secret);
     let view = server.log.view();
     assert_eq!(view.directory.authenticate(&hash, now()).unwrap().0.name.as_str(), "live");
-    assert_eq!(view.state.environments().count(), 1);
+    assert_eq!(view.state.environments().count(), 2);
 
     for name in ["live", "production"] {
         let audit = server.get(&format!("/api/v1/audit?environment={name}")).await.json();
@@ -78,7 +79,7 @@ async fn tokens_history_and_old_links_go_on() {
     // The same after a start, from a snapshot and from the log.
     let dir = server.stop().await;
     let server = Server::start_in(dir).await;
-    assert_eq!(ids(&server, "production").await[1..], before);
+    assert!(ids(&server, "production").await.ends_with(&before));
     server.stop().await;
 }
 

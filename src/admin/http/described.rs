@@ -18,7 +18,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::answers::{Created, Done, Json, List, Stored};
-use super::caller::{Admin, Caller};
+use super::caller::{Admin, Caller, Publisher};
 use super::fields::Body;
 use super::params::Params;
 use super::problem::Problem;
@@ -60,6 +60,7 @@ pub(in crate::admin) trait Argument {
 impl<T> Argument for State<T> {}
 impl Argument for Admin {}
 impl Argument for Caller {}
+impl Argument for Publisher {}
 impl Argument for HeaderMap {}
 impl Argument for Method {}
 impl Argument for Params {}

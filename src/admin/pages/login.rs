@@ -14,6 +14,7 @@ use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
 use crate::admin::state::sessions::Sessions;
 use crate::clock::now;
+use crate::model::act::Role;
 
 #[derive(Template)]
 #[template(path = "login.html")]

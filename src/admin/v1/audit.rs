@@ -76,9 +76,10 @@ pub(in crate::admin) async fn page(
     let (log, view) = (log.clone(), log.view());
     let read = tokio::task::spawn_blocking(move || {
         // What was done under a former name was done to it.
-        let today = |name| view.directory.former().today(name);
+        let former = view.directory.former();
         let wanted = |act: &Act| {
-            environment.is_none() || act.action.environment().map(today) == environment.as_ref().map(today)
+            let of = act.action.environment().map(|name| former.today(name));
+            environment.as_ref().is_none_or(|name| of == Some(former.today(name)))
         };
         // One more than asked for tells whether there is another page.
         log.acts(before, limit + 1, wanted)

@@ -88,10 +88,11 @@ pub(super) async fn create(
     let view = changes.view();
     let release = view.state.catalogue().line(&repository).and_then(|line| line.with_version(&version));
     let release = release.ok_or_else(Problem::internal)?;
-    let shown = match publisher.is_admin() {
-        true => questions::release(&view.state, release, now()),
+    let shown = if publisher.is_admin() {
+        questions::release(&view.state, release, now())
+    } else {
         // Where it runs is not for a publisher to see.
-        false => wire::Release::from(release.as_ref()),
+        wire::Release::from(release.as_ref())
     };
     Ok(if added == Added::New { Stored::Created(shown) } else { Stored::Known(shown) })
 }

@@ -37,6 +37,11 @@ pub struct AdminToken {
 }
 
 impl AdminToken {
+    fn new(created_at: Time, id: &TokenId, name: &str, role: Role, expires_at: Option<Time>) -> Self {
+        let (id, name, repositories) = (id.clone(), name.to_owned(), Vec::new());
+        Self { id, name, role, repositories, created_at, expires_at, revoked_at: None }
+    }
+
     /// Tells whether the token is accepted at `now`.
     pub fn is_active(&self, now: Time) -> bool {
         check(self.revoked_at, self.expires_at, now).is_ok()
@@ -72,18 +77,11 @@ impl Admins {
     pub(super) fn act(&mut self, at: Time, action: &Action) {
         match action {
             Action::AdminTokenCreated { id, name, role, secret_sha256, expires_at } => {
-                let (id, name, repositories) = (id.clone(), name.clone(), Vec::new());
-                let (created_at, expires_at, revoked_at) = (at, *expires_at, None);
-                let role = *role;
-                let token = AdminToken { id, name, role, repositories, created_at, expires_at, revoked_at };
-                self.add(token, *secret_sha256);
+                self.add(AdminToken::new(at, id, name, *role, *expires_at), *secret_sha256);
             }
             Action::PublisherTokenCreated { id, name, repositories, secret_sha256, expires_at } => {
-                let (id, name, repositories) = (id.clone(), name.clone(), repositories.clone());
-                let (created_at, expires_at, revoked_at) = (at, *expires_at, None);
-                let role = Role::Publisher;
-                let token = AdminToken { id, name, role, repositories, created_at, expires_at, revoked_at };
-                self.add(token, *secret_sha256);
+                let token = AdminToken::new(at, id, name, Role::Publisher, *expires_at);
+                self.add(AdminToken { repositories: repositories.clone(), ..token }, *secret_sha256);
             }
             Action::AdminTokenRevoked { id } => {
                 if let Some(token) = self.tokens.get_mut(id) {

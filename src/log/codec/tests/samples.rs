@@ -19,7 +19,7 @@ const AT: Time = Time::from_ms(1_772_431_248_032);
 
 /// Number of events, and of actions: those that the two functions below tell apart.
 pub(super) const EVENTS: usize = 7;
-pub(super) const ACTIONS: usize = 13;
+pub(super) const ACTIONS: usize = 18;
 
 /// A number for each event. A new one gets the next, and a sample.
 pub(super) fn event_place(event: &Event) -> usize {
@@ -241,6 +241,8 @@ fn of_deploys(act: &mut impl FnMut(&str, Action)) {
         "deploy-planned-aimed",
         Action::DeployPlanned(Box::new(Planned { aim: Some(aim()), cautions, ..planned() })),
     );
+    let yanked = Planned { cautions: vec![Caution::Yanked], ..planned() };
+    act("deploy-planned-yanked", Action::DeployPlanned(Box::new(yanked)));
     let workloads = vec!["deployment/app in shop".into()];
     act("deploy-applied", Action::DeployApplied { id: id(), environment: environment(), workloads });
     let interrupted = Action::DeployInterrupted {
@@ -315,7 +317,6 @@ fn cautions() -> Vec<Caution> {
         secret(SecretFlaw::NotAccepted),
         Caution::PullPolicy { containers: vec![container] },
         Caution::WorkloadGuessed,
-        Caution::Yanked,
     ]
 }
 
