@@ -103,7 +103,9 @@ impl ServeArgs {
     /// The server does not start.
     pub async fn run(self) -> Result<ExitCode, ServeError> {
         if self.check {
-            return check(&Config::load(self.flags)?).await;
+            let config = Config::load(self.flags)?;
+            certificates(&config)?;
+            return Ok(check(&Upstreams::new(&config.upstreams, Timeouts::default())?).await);
         }
         init_tracing();
         let config = Config::load(self.flags)?;
@@ -260,7 +262,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
 }
 
 /// The certificates of the proxy and of the admin server, as far as there are any.
-pub(super) fn certificates(config: &Config) -> Result<(Option<Certificate>, Option<Certificate>), TlsError> {
+fn certificates(config: &Config) -> Result<(Option<Certificate>, Option<Certificate>), TlsError> {
     let load = |files: &Option<config::TlsFiles>, keys| {
         files.clone().map(|files| Certificate::load(files, keys)).transpose()
     };
