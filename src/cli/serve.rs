@@ -333,8 +333,8 @@ impl Running {
                 address = %self.admin,
                 "THE ADMIN SERVER CAN BE REACHED FROM BEYOND THIS MACHINE AND SPEAKS PLAIN HTTP: whoever sees the \
                  network's traffic can read admin tokens and act with them. Give it a certificate (admin.tls_cert and \
-                 admin.tls_key), or bind it to 127.0.0.1 (admin.listen) and use an SSH tunnel or `kubectl port-forward`, or let only a proxy that speaks TLS reach it and name that \
-                 proxy's host in admin.hosts"
+                 admin.tls_key), or bind it to 127.0.0.1 (admin.listen) and use an SSH tunnel or `kubectl port-forward`, or let \
+                 only a proxy that speaks TLS reach it and name that proxy's host in admin.hosts"
             );
         }
         if !self.proxy_speaks_tls && !self.proxy.ip().is_loopback() {

@@ -30,6 +30,7 @@ use limits::Limits;
 use readers::Readers;
 use readiness::Readiness;
 use sessions::Sessions;
+#[cfg(feature = "dashboard")]
 pub(super) use settings::FailingRegistry;
 pub use settings::Settings;
 
