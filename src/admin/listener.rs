@@ -35,7 +35,8 @@ pub const LIMITS: ListenerLimits = ListenerLimits {
 /// Longest request head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Serves the control plane on `listener`, with `tls` over TLS only, until `shutdown` resolves, then lets open answers finish, within a bound.
+/// Serves the control plane on `listener`, with `tls` over TLS alone, until `shutdown` resolves, then lets open answers finish,
+/// within a bound.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,

@@ -3,28 +3,21 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use super::serve::{self, ServeError};
 use super::terminal::clean;
-use crate::config::Config;
-use crate::proxy::upstream::{HealthReport, HealthState, Timeouts, Upstreams};
+use crate::proxy::upstream::{HealthReport, HealthState, Upstreams};
 
 /// A registry cannot be pulled from (sysexits.h, EX_UNAVAILABLE).
 const EX_UNAVAILABLE: u8 = 69;
 
-/// Loads what the configuration names and asks each registry once, as the server does at its start. Nothing listens and
-/// nothing is written, so it may run beside a server.
-///
-/// # Errors
-/// The server would not start with this configuration.
-pub async fn check(config: &Config) -> Result<ExitCode, ServeError> {
-    let upstreams = Upstreams::new(&config.upstreams, Timeouts::default())?;
-    serve::certificates(config)?;
+/// Asks each registry once, as the server does at its start, and says what it answered. Nothing listens and nothing is written,
+/// so it may run beside a server.
+pub async fn check(upstreams: &Upstreams) -> ExitCode {
     let reports = upstreams.check().await;
     let text: String = reports.iter().map(line).collect();
     // Whoever started it may not want to hear it: the exit code says it too.
     let _ = write!(io::stdout(), "The configuration is good.\n{text}");
     let is_good = reports.iter().all(|report| report.state == HealthState::Ok);
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(EX_UNAVAILABLE) })
+    if is_good { ExitCode::SUCCESS } else { ExitCode::from(EX_UNAVAILABLE) }
 }
 
 /// What a registry answered, and what to do about it.

@@ -312,17 +312,18 @@ fn connector(ca_file: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, Cl
 }
 
 fn root_cause(error: &legacy::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
+    let mut cause: &(dyn std::error::Error + 'static) = error;
     loop {
-        // An I/O error says the words of what it wraps, and has the source of that.
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(tls) = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return tls::describe(tls, tls::Settings::COMMAND);
         }
-        match cause.source() {
-            Some(source) => cause = source,
-            None => return cause.to_string(),
-        }
+        // The source of an I/O error is not what it wraps, but the source of that.
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = match (wrapped, cause.source()) {
+            (Some(wrapped), _) => wrapped,
+            (None, Some(source)) => source,
+            (None, None) => return cause.to_string(),
+        };
     }
 }
 

@@ -103,7 +103,9 @@ impl ServeArgs {
     /// The server does not start.
     pub async fn run(self) -> Result<ExitCode, ServeError> {
         if self.check {
-            return check(&Config::load(self.flags)?).await;
+            let config = Config::load(self.flags)?;
+            certificates(&config)?;
+            return Ok(check(&Upstreams::new(&config.upstreams, Timeouts::default())?).await);
         }
         init_tracing();
         let config = Config::load(self.flags)?;
@@ -261,7 +263,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
 }
 
 /// The certificates of the proxy and of the admin server, as far as there are any.
-pub(super) fn certificates(config: &Config) -> Result<(Option<Certificate>, Option<Certificate>), TlsError> {
+fn certificates(config: &Config) -> Result<(Option<Certificate>, Option<Certificate>), TlsError> {
     let load = |files: &Option<config::TlsFiles>, keys| {
         files.clone().map(|files| Certificate::load(files, keys)).transpose()
     };
@@ -332,8 +334,8 @@ impl Running {
                 address = %self.admin,
                 "THE ADMIN SERVER CAN BE REACHED FROM BEYOND THIS MACHINE AND SPEAKS PLAIN HTTP: whoever sees the \
                  network's traffic can read admin tokens and act with them. Give it a certificate (admin.tls_cert and \
-                 admin.tls_key), or bind it to 127.0.0.1 (admin.listen) and use an SSH tunnel or `kubectl port-forward`, or let only a proxy that speaks TLS reach it and name that \
-                 proxy's host in admin.hosts"
+                 admin.tls_key), or bind it to 127.0.0.1 (admin.listen) and use an SSH tunnel or `kubectl port-forward`, or let \
+                 only a proxy that speaks TLS reach it and name that proxy's host in admin.hosts"
             );
         }
         if !self.proxy_speaks_tls && !self.proxy.ip().is_loopback() {

@@ -262,12 +262,15 @@ fn tls(
         (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
         (None, None) => Ok(None),
         (Some(_), None) => {
-            let problem = format_args!("missing: {} is set, so the key is required too", name(cert_key));
-            Err(ConfigError::value(key_key, problem))
+            let cert = name(cert_key);
+            Err(ConfigError::value(
+                key_key,
+                format_args!("missing: {cert} is set, so the key is required too"),
+            ))
         }
         (None, Some(_)) => {
-            let problem =
-                format_args!("missing: {} is set, so the certificate is required too", name(key_key));
+            let key = name(key_key);
+            let problem = format_args!("missing: {key} is set, so the certificate is required too");
             Err(ConfigError::value(cert_key, problem))
         }
     }

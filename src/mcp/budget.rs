@@ -106,9 +106,7 @@ fn cut(value: &mut Value, depth: usize, (below, own): (usize, usize), left_out: 
             let gone = list.split_off(list.len().min(if depth == 1 { own } else { below }));
             left_out.entries += gone.len();
             if depth == 1 {
-                let name =
-                    |one: &Value| ["name", "repository", "id"].iter().find_map(|key| one[key].as_str());
-                left_out.names.splice(..0, gone.iter().filter_map(|one| name(one).map(str::to_owned)));
+                left_out.names.splice(..0, gone.iter().filter_map(name_of).map(str::to_owned));
             }
             list.iter_mut().for_each(|one| cut(one, depth + 1, (below, own), left_out));
         }
@@ -120,6 +118,10 @@ fn cut(value: &mut Value, depth: usize, (below, own): (usize, usize), left_out: 
         }
         _ => {}
     }
+}
+
+fn name_of(entry: &Value) -> Option<&str> {
+    ["name", "repository", "id"].into_iter().find_map(|key| entry[key].as_str())
 }
 
 #[cfg(test)]

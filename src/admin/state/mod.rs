@@ -30,6 +30,8 @@ use limits::Limits;
 use readers::Readers;
 use readiness::Readiness;
 use sessions::Sessions;
+#[cfg(feature = "dashboard")]
+pub(super) use settings::FailingRegistry;
 pub use settings::Settings;
 
 /// The control plane's state: a bundle of handles, which is cheap to clone.

@@ -64,7 +64,7 @@ pub fn repository<'a>(said: &str, names: &[&'a str]) -> Said<'a> {
             &|name| plain(last(name)) == wanted,
             &|name| bare(name) == wanted,
         ],
-        &|name| is_near(&wanted, &plain(last(name))) || is_near(&wanted, &plain(name)),
+        &|name| [plain(name), plain(last(name)), bare(name)].iter().any(|name| is_near(&wanted, name)),
     )
 }
 
@@ -78,17 +78,17 @@ fn is_near(wanted: &str, name: &str) -> bool {
 fn meant<'a>(
     names: &[&'a str],
     rules: &[&dyn Fn(&'a str) -> bool],
-    is_near: &dyn Fn(&str) -> bool,
+    is_near: &dyn Fn(&'a str) -> bool,
 ) -> Said<'a> {
     for fits in rules {
-        let found: Vec<&'a str> = names.iter().copied().filter(|name| fits(name)).collect();
+        let found: Vec<&'a str> = names.iter().copied().filter(|&name| fits(name)).collect();
         match found[..] {
             [] => {}
             [one] => return Said::One(one),
             _ => return Said::Several(found),
         }
     }
-    Said::None(names.iter().copied().filter(|name| is_near(name)).take(NEAR_MAX).collect())
+    Said::None(names.iter().copied().filter(|&name| is_near(name)).take(NEAR_MAX).collect())
 }
 
 /// The time that `text` names: RFC 3339, a date, a day or stretch in words, or how long ago it is.
@@ -159,8 +159,10 @@ mod tests {
             assert_eq!(repository(said, &names), Said::One(name), "{said}");
         }
         assert_eq!(repository("api", &names), Said::Several(vec!["a/api", "b/api"]));
-        assert_eq!(repository("paymnet", &names), Said::None(vec![]));
-        assert_eq!(repository("payment-servise", &names), Said::None(vec!["docker/payment-service"]));
+        for slip in ["paymnet", "payment-servise"] {
+            assert_eq!(repository(slip, &names), Said::None(vec!["docker/payment-service"]), "{slip}");
+        }
+        assert_eq!(repository("moon", &names), Said::None(vec![]));
     }
 
     #[test]
