@@ -276,6 +276,21 @@ impl<'a> Moment<'a> {
         Ok(questions::insights(self.state(), self.name(env)?, weeks, self.at()))
     }
 
+    /// Tells of one service what every environment runs, and its latest changes: those in `of` alone, where that is named.
+    ///
+    /// # Errors
+    /// There is no environment `of`.
+    pub fn across(
+        &self,
+        repository: &Repository,
+        of: Option<&str>,
+        limit: usize,
+    ) -> Result<questions::Across, Refused> {
+        let of = of.map(|of| self.name(of)).transpose()?;
+        let names = self.directory().environments().map(|environment| &environment.name);
+        Ok(questions::across(self.state(), names, repository, of, self.at(), limit))
+    }
+
     /// Tells what became of a release in each environment.
     pub fn trace(&self, release: &Release) -> questions::Trace {
         questions::trace(self.state(), release, self.at())

@@ -44,7 +44,8 @@ struct PullRow {
     when: When,
     kind: Badge,
     environment: String,
-    image: String,
+    repository: String,
+    reference: String,
     client: String,
     agent: String,
     token: String,
@@ -157,9 +158,9 @@ impl PullRow {
             "node" => "cluster",
             _ => pull.token_kind.as_str(),
         };
-        let image = match &pull.reference {
-            Reference::Tag(tag) => format!("{}:{}", pull.repository, tag.as_str()),
-            Reference::Digest(digest) => format!("{}@{}", pull.repository, digest.short()),
+        let reference = match &pull.reference {
+            Reference::Tag(tag) => format!(":{}", tag.as_str()),
+            Reference::Digest(digest) => format!("@{}", digest.short()),
         };
         let methods = whole.methods.iter().map(|method| match method {
             Method::Head => "HEAD",
@@ -171,7 +172,8 @@ impl PullRow {
             when: When::new(whole.last_at, now),
             kind: Badge::of(by),
             environment: pull.environment.to_string(),
-            image,
+            repository: pull.repository.to_string(),
+            reference,
             client: pull.client.to_string(),
             agent: pull.agent.to_string(),
             token: pull.token.to_string(),

@@ -1,5 +1,6 @@
 //! The small parts that pages are made of. Each escapes what it shows, and is safe where it is put.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use askama::Template;
@@ -8,19 +9,22 @@ use url::form_urlencoded;
 
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Repository};
 use crate::model::time::{Span, Time, ago};
 use crate::model::words::{self, Tone, Word};
-use crate::wire::Image;
+use crate::wire::{Confidence, Image, Phase};
 
-/// A word of the vocabulary with its shape.
+/// A word of the vocabulary with its shape; on hover, the reason for it.
 #[derive(Template)]
 #[template(
-    source = r#"<span class="badge {{ self.tone() }}" title="{{ word.meaning }}"><span aria-hidden="true">{{ word.shape }}</span> {{ word.label }}</span>"#,
+    source = r#"<span class="badge {{ self.tone() }}" title="{{ says }}"><span aria-hidden="true">{{ word.shape }}</span> {{ label }}</span>"#,
     ext = "html"
 )]
 pub(super) struct Badge {
     word: &'static Word,
+    label: Cow<'static, str>,
+    says: Cow<'static, str>,
 }
 
 impl HtmlSafe for Badge {}
@@ -28,7 +32,28 @@ impl HtmlSafe for Badge {}
 impl Badge {
     /// The badge of a word by its name in JSON.
     pub(super) fn of(name: &str) -> Self {
-        Self { word: words::known(name) }
+        let word = words::known(name);
+        let label = if word.label.is_empty() { Cow::Owned(name.to_owned()) } else { word.label.into() };
+        Self { word, label, says: word.meaning.into() }
+    }
+
+    /// One badge for how far a rollout is and how sure that is.
+    pub(super) fn stands(phase: &Phase, confidence: &Confidence) -> Self {
+        let (phase, sure) = (words::known(phase.as_str()), words::known(confidence.as_str()));
+        // A settled rollout that a single pull shows is as certain as that pull.
+        let word = if phase.tone == Tone::Good && sure.tone != Tone::Good { sure } else { phase };
+        let says = format!("{} {}: {}", phase.meaning, capital(sure.label), sure.meaning);
+        Self { word, label: word.label.into(), says: says.into() }
+    }
+
+    /// The same with another label.
+    pub(super) fn labelled(self, label: String) -> Self {
+        Self { label: label.into(), ..self }
+    }
+
+    /// The same with another reason.
+    pub(super) fn because(self, says: String) -> Self {
+        Self { says: says.into(), ..self }
     }
 
     /// The same as a class of the stylesheet.
@@ -40,6 +65,12 @@ impl Badge {
             Tone::Quiet => "quiet",
         }
     }
+}
+
+/// The text with a capital letter in front.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A point in time: how long ago, and exactly when. The script says the latter in the viewer's zone.
@@ -156,4 +187,25 @@ pub(super) fn link(path: &str, query: &[(&str, Option<&str>)]) -> String {
     pairs.extend_pairs(query.iter().filter_map(|(name, value)| Some((name, (*value)?))));
     let pairs = pairs.finish();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") }
+}
+
+/// The page that compares an environment just before `began` with `until`, or now; of one service, where that is named.
+pub(super) fn with_before(
+    environment: &EnvironmentName,
+    repository: Option<&Repository>,
+    began: Time,
+    until: Option<Time>,
+) -> String {
+    let (before, until) = ((began - Span::from_ms(1)).to_string(), until.map(|at| at.to_string()));
+    let (name, repository) = (Some(environment.as_str()), repository.map(Repository::as_str));
+    link(
+        "/compare",
+        &[
+            ("left", name),
+            ("left_at", Some(&before)),
+            ("right", name),
+            ("right_at", until.as_deref()),
+            ("repository", repository),
+        ],
+    )
 }

@@ -10,7 +10,8 @@ use tower_http::compression::CompressionLayer;
 
 use super::visitor::Visitor;
 use super::{
-    activity, compare, deployment, environment, home, insights, login, releases, search, settings, tokens,
+    activity, compare, deployment, environment, home, insights, login, plan, releases, search, service,
+    settings, tokens,
 };
 use crate::admin::state::App;
 
@@ -30,6 +31,10 @@ pub(in crate::admin) fn router(app: &App) -> Router<App> {
         .route("/environments/{env}/tokens/{id}/rotate", post(tokens::rotate))
         .route("/environments/{env}/settings", get(settings::show).post(settings::change))
         .route("/environments/{env}/delete", post(settings::delete))
+        .route("/environments/{env}/deploys", post(plan::make))
+        .route("/deploys/{id}", get(plan::show))
+        .route("/deploys/{id}/apply", post(plan::apply))
+        .route("/services/{*repository}", get(service::show))
         .route("/deployments/{id}", get(deployment::show))
         .route("/compare", get(compare::show))
         .route("/releases", get(releases::list))

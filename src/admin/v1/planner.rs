@@ -8,13 +8,14 @@ use crate::answer::{Answers, Within};
 use crate::log::{Log, View};
 use crate::model::deploy::{self, Cluster, NoPlan, Place, Planned, Wish, World};
 use crate::model::directory::Environment;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
 use crate::wire;
 
 /// The parts of the state that plans are made from.
 #[derive(Clone)]
-pub(super) struct Planner {
+pub(in crate::admin) struct Planner {
     log: Log,
     answers: Arc<Answers>,
     pub(super) settings: Arc<Settings>,
@@ -24,7 +25,7 @@ bundle!(Planner { log, answers, settings });
 
 impl Planner {
     /// The latest state.
-    pub(super) fn view(&self) -> Arc<View> {
+    pub(in crate::admin) fn view(&self) -> Arc<View> {
         self.log.view()
     }
 
@@ -37,6 +38,11 @@ impl Planner {
             registry_host: &self.settings.registry_host,
             registries: &self.settings.registries,
         }
+    }
+
+    /// Tells whether Landfall can apply a plan there.
+    pub(in crate::admin) fn has_cluster(&self, env: &EnvironmentName) -> bool {
+        self.settings.clusters.contains_key(env)
     }
 
     /// A plan, which is not in the log yet.
@@ -63,7 +69,12 @@ impl Planner {
     ///
     /// # Errors
     /// There is none.
-    pub(super) fn followed(&self, view: &View, id: &str, now: Time) -> Result<wire::Deploy, Problem> {
+    pub(in crate::admin) fn followed(
+        &self,
+        view: &View,
+        id: &str,
+        now: Time,
+    ) -> Result<wire::Deploy, Problem> {
         let followed = view.deploys.with_id(id).ok_or_else(|| unknown(id))?;
         Ok(deploy::follow(&self.world(view, now), followed))
     }
