@@ -390,10 +390,7 @@ async fn reading_works_without_scripts() {
     browser.go(&format!("{}/environments/production", demo.admin)).await;
     browser.click("#timeline summary").await;
     browser
-        .until(
-            "it opens",
-            "document.querySelector('#timeline details[open]').innerText.includes('taken back')",
-        )
+        .until("it opens", "document.querySelector('#timeline details[open]').innerText.includes('reverted')")
         .await;
     browser
         .until(

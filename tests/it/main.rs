@@ -46,6 +46,7 @@ mod mcp;
 mod mcp_story;
 mod openapi;
 mod outbound;
+mod pages;
 mod parts;
 mod passwords;
 mod pinned;

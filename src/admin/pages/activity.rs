@@ -1,5 +1,7 @@
 //! The page of activity: the latest pulls as they come, and the audit trail.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
@@ -8,6 +10,7 @@ use super::page::{Page, page};
 use super::parts::{Badge, Choice, When, choices};
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
+use crate::admin::state::Settings;
 use crate::admin::v1::audit;
 use crate::admin::v1::news::is_news;
 use crate::clock::now;
@@ -37,6 +40,8 @@ struct ActivityPage {
     pulls: Vec<PullRow>,
     acts: Vec<ActRow>,
     next: Option<u64>,
+    /// The host that images are pulled from.
+    host: String,
     environment: String,
 }
 
@@ -60,7 +65,12 @@ struct ActRow {
     summary: String,
 }
 
-pub(super) async fn show(State(log): State<Log>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn show(
+    State(log): State<Log>,
+    State(settings): State<Arc<Settings>>,
+    visitor: Visitor,
+    uri: Uri,
+) -> Page {
     let query = Fields::from_query(&uri, &["environment", "kind", "before"])?;
     let name = query.text("environment")?.unwrap_or_default();
     let kind = query.text("kind")?.unwrap_or_default().to_owned();
@@ -81,6 +91,7 @@ pub(super) async fn show(State(log): State<Log>, visitor: Visitor, uri: Uri) -> 
             pulls: pulls.iter().map(|pull| PullRow::new(pull, now)).collect(),
             acts: acts.into_iter().map(|(_, act)| ActRow::new(act, now)).collect(),
             next,
+            host: settings.registry_host.clone(),
             environment: name.to_owned(),
         },
     )
@@ -188,7 +199,7 @@ impl ActRow {
             when: When::new(act.at, now),
             who: match act.by.who {
                 Who::Unknown => "somebody".to_owned(),
-                Who::TokenFile => "the token file's holder".to_owned(),
+                Who::TokenFile => "bootstrap admin".to_owned(),
                 Who::AdminToken { name, .. } | Who::Webhook { name } => name,
             },
             through: act.by.through.as_str(),

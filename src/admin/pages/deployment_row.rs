@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::charts::{Chart, rollout};
 use super::parts::{Badge, Label, When, count, length, short, with_before};
+use crate::model::oci::Digest;
 use crate::model::questions::{Curve, DetailedDeployment};
-use crate::model::releases::without_type;
+use crate::model::releases::{without_label, without_type};
 use crate::model::time::Time;
 use crate::wire::{
     ChangeEvidence, Kind, PullEvidence, Release, ReleaseChange, Running, ServiceChange, Source,
@@ -60,6 +61,7 @@ pub(super) struct ChangeRow {
 pub(super) struct ReleaseRow {
     pub(super) id: String,
     pub(super) version: String,
+    pub(super) digest: Option<Digest>,
     pub(super) made: When,
     pub(super) summary: String,
     pub(super) items: Vec<ItemRow>,
@@ -216,6 +218,7 @@ impl ReleaseRow {
         Self {
             id: release.id.clone(),
             version: release.version.clone(),
+            digest: release.digest,
             made: When::new(release.created_at, now),
             summary: release.summary.clone(),
             items: release.changes.iter().take(ITEMS_MAX).map(ItemRow::new).collect(),
@@ -230,7 +233,7 @@ impl ItemRow {
         Self {
             kind: Badge::of(change.kind.as_str()),
             // The badge says the type.
-            title: without_type(&change.title),
+            title: without_label(&without_type(&change.title), change.kind.as_str()).to_owned(),
             pr: change.pr,
             issue: change.issue,
             author: change.author.clone(),

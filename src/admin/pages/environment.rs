@@ -13,6 +13,7 @@ use super::parts::{exact, field_value, link, moment as moment_of};
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
 use crate::admin::http::params::Params;
+use crate::admin::state::Settings;
 use crate::answer::Answers;
 use crate::model::directory::Environment;
 use crate::model::time::Time;
@@ -72,6 +73,8 @@ struct EnvironmentPage {
     next: Option<String>,
     local: Vec<LocalRow>,
     has_token: bool,
+    /// The host that images are pulled from.
+    host: String,
 }
 
 /// The deployments of one day.
@@ -82,6 +85,7 @@ struct Day {
 
 pub(super) async fn show(
     State(answers): State<Arc<Answers>>,
+    State(settings): State<Arc<Settings>>,
     visitor: Visitor,
     params: Params,
     uri: Uri,
@@ -142,6 +146,7 @@ pub(super) async fn show(
                 .take(LOCAL_MAX)
                 .map(|pull| LocalRow::new(pull, now))
                 .collect(),
+            host: settings.registry_host.clone(),
             has_token: environment.tokens_active(now) > 0,
         },
     )
@@ -152,7 +157,11 @@ fn by_day(rows: Vec<DeploymentRow>, now: Time) -> Vec<Day> {
     let today: String = now.to_string().chars().take("2026-03-02".len()).collect();
     let mut days: Vec<Day> = Vec::new();
     for deployment in rows {
-        let name = if deployment.day == today { "Today".to_owned() } else { deployment.day.clone() };
+        let name = if deployment.day == today {
+            "Today (UTC)".to_owned()
+        } else {
+            format!("{} UTC", deployment.day)
+        };
         match days.last_mut() {
             Some(day) if day.name == name => day.deployments.push(deployment),
             _ => days.push(Day { name, deployments: vec![deployment] }),

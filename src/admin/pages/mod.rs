@@ -4,7 +4,10 @@
 //! everything can be read without the script.
 
 mod activity;
+mod attention;
+mod card;
 mod charts;
+mod chrome;
 mod compare;
 mod deployment;
 mod deployment_row;
@@ -24,5 +27,7 @@ mod service;
 mod settings;
 mod tokens;
 mod visitor;
+mod weeks;
 
+pub(super) use page::no_such_page;
 pub(super) use router::router;

@@ -46,6 +46,13 @@ impl Badge {
         Self { word, label: word.label.into(), says: says.into() }
     }
 
+    /// The same, with how sure it is on hover.
+    pub(super) fn and(self, confidence: &Confidence) -> Self {
+        let sure = words::known(confidence.as_str());
+        let says = format!("{} {}: {}", self.says, capital(sure.label), sure.meaning);
+        self.because(says)
+    }
+
     /// The same with another label.
     pub(super) fn labelled(self, label: String) -> Self {
         Self { label: label.into(), ..self }
@@ -92,7 +99,13 @@ impl When {
     }
 
     fn ago(&self) -> String {
-        ago(self.now, self.at)
+        let ago = ago(self.now, self.at);
+        // A date is one of a zone.
+        if ago.starts_with(|first: char| first.is_ascii_digit()) && ago.contains('-') {
+            format!("{ago} UTC")
+        } else {
+            ago
+        }
     }
 
     fn exact(&self) -> String {
@@ -134,10 +147,14 @@ pub(super) fn short(repository: &Repository) -> &str {
     repository.as_str().rsplit('/').next().unwrap_or_default()
 }
 
-/// `1 release`, `2 releases`
+/// `1 release`, `2 releases`, `2 fixes`, `2 entries`
 pub(super) fn count(count: impl Into<u64>, one: &str) -> String {
     let count = count.into();
-    let many = if one.ends_with('x') { format!("{one}es") } else { format!("{one}s") };
+    let many = match one.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ if one.ends_with(['x', 's', 'h']) => format!("{one}es"),
+        _ => format!("{one}s"),
+    };
     format!("{count} {}", if count == 1 { one } else { &many })
 }
 

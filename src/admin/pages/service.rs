@@ -139,8 +139,8 @@ fn unknown(name: &str) -> Problem {
 /// The latest releases of it, and how many there are besides.
 fn releases(moment: &Moment<'_>, repository: &Repository, across: &Across) -> (Vec<ReleaseRow>, usize) {
     let all = moment.state().catalogue().of(repository);
-    let row = |release| ReleaseRow::new(&Release::from(release), across, moment.at());
-    let rows = all.iter().rev().take(RELEASES_MAX).map(|release| row(release.as_ref()));
+    let latest = all.iter().rev().take(RELEASES_MAX);
+    let rows = latest.map(|release| ReleaseRow::new(&Release::from(release.as_ref()), across, moment.at()));
     (rows.collect(), all.len().saturating_sub(RELEASES_MAX))
 }
 

@@ -15,6 +15,8 @@ use crate::admin::state::sessions::Sessions;
 use crate::clock::now;
 use crate::model::act::{Role, Through};
 
+pub(super) use super::chrome::Chrome;
+
 /// The form field that proves that a form is of this session.
 const PROOF: &str = "proof";
 
@@ -22,18 +24,6 @@ const PROOF: &str = "proof";
 pub(super) struct Visitor {
     caller: Caller,
     proof: String,
-}
-
-/// The frame that every page has around its content.
-pub(super) struct Chrome {
-    /// The field of every form.
-    pub(super) proof: String,
-    /// The part of the dashboard that the page belongs to.
-    pub(super) section: &'static str,
-    /// The text in the search box.
-    pub(super) query: String,
-    /// The visitor may change things.
-    pub(super) can_change: bool,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor

@@ -5,6 +5,7 @@
 #![doc = include_str!("README.md")]
 
 mod across;
+mod attention;
 mod changes;
 mod compare;
 mod convert;
@@ -36,6 +37,7 @@ mod truths;
 mod verify;
 
 pub use across::{Across, Place, Step, across};
+pub use attention::{ATTENTION_MAX, Attention, Behind, Moved, Unpulled};
 pub use changes::{changes, history};
 pub(in crate::model) use compare::fixes_and_pull_requests;
 pub use compare::{Side, compare};
