@@ -69,6 +69,9 @@ struct Image<'a> {
 /// Rows that are shown: as many as somebody looks through.
 const ROWS_MAX: usize = 500;
 
+/// Images of one service that are compared with each other: as many versions run beside each other rarely.
+const COMPARED_MAX: usize = 24;
+
 /// The rows of these environments, and how many more there would be.
 pub(super) fn rows(state: &State, lanes: &[Vec<ServiceAt<'_>>]) -> (Vec<Row>, usize) {
     let mut by_repository: BTreeMap<&Repository, Vec<(usize, &ServiceAt<'_>, &Rollout)>> = BTreeMap::new();
@@ -102,7 +105,7 @@ fn row(
         }));
     }
     let marks = marks(state, repository, &images);
-    let lacks: Vec<usize> = images.iter().map(|image| lacks(state, repository, image, &images)).collect();
+    let lacks = lacks(state, repository, &images);
     let is_level = marks.iter().all(|mark| *mark == Mark::Level);
     let mut cells = vec![None; width];
     for ((place, asked, rollout), image) in running.iter().zip(of) {
@@ -133,13 +136,28 @@ impl<'a> Image<'a> {
     }
 }
 
-/// The number of releases that `image` lacks: later ones of the catalogue, and later images that nobody registered.
-fn lacks(state: &State, repository: &Repository, image: &Image<'_>, images: &[Image<'_>]) -> usize {
-    let is_pre = image.version.as_deref().and_then(Number::parse).is_some_and(|it| it.is_prerelease());
+/// The number of releases that each image lacks: later ones of the catalogue, and later images that nobody registered.
+fn lacks(state: &State, repository: &Repository, images: &[Image<'_>]) -> Vec<usize> {
     let line = state.catalogue().line(repository);
-    let listed = line.map_or(0, |line| line.behind(image.named(), is_pre).later.len());
-    let relation = |other: &Image<'_>| state.catalogue().relation(repository, image.named(), other.named());
-    listed + images.iter().filter(|it| !it.is_listed && relation(it) == Relation::Later).count()
+    let listed = |image: &Image<'_>| {
+        let is_pre = image.version.as_deref().and_then(Number::parse).is_some_and(|it| it.is_prerelease());
+        line.map_or(0, |line| line.behind(image.named(), is_pre).later.len())
+    };
+    let mut lacks: Vec<usize> = images.iter().map(listed).collect();
+    let compared = images.iter().take(COMPARED_MAX).enumerate();
+    for (here, image) in compared.clone() {
+        for (there, other) in compared.clone().skip(here + 1) {
+            if image.is_listed && other.is_listed {
+                continue;
+            }
+            match state.catalogue().relation(repository, image.named(), other.named()) {
+                Relation::Later => lacks[here] += usize::from(!other.is_listed),
+                Relation::Earlier => lacks[there] += usize::from(!image.is_listed),
+                Relation::Same | Relation::Incomparable | Relation::Unknown => {}
+            }
+        }
+    }
+    lacks
 }
 
 /// How each image stands to the latest of them.

@@ -1,5 +1,7 @@
 //! What the questions of the dashboard's pages answer, from short histories of pulls.
 
+mod look;
+
 use proptest::prelude::*;
 
 use super::{
