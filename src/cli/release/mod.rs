@@ -57,7 +57,7 @@ struct AddArgs {
     #[arg(long)]
     repository: Repository,
     /// The image's top-level digest; a further one is a rebuild or another image of the same release
-    #[arg(long, required = true)]
+    #[arg(long)]
     digest: Vec<Digest>,
     /// The version, e.g. v2.3.1
     #[arg(long)]
