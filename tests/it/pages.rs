@@ -80,7 +80,7 @@ async fn every_name_of_a_service_leads_to_its_page() {
         "/compare?left=production&right=production&left_at=2020-01-01T00:00",
         "/releases",
         &format!("/releases/{}", id(&releases[0])),
-        "/search?q=login+times+out&environment=production",
+        "/search?q=%2317&environment=production",
         "/insights",
         "/activity",
     ] {
@@ -105,8 +105,8 @@ async fn the_page_of_a_service_tells_where_it_runs_its_history_and_what_it_lacks
                 "2 behind",
                 "It lacks 2 releases, 4 fixes.",
                 "href=\"/environments/production\"",
-                "Plan the rollback to v2",
-                "/compare?left=production&amp;left_at=",
+                "Plan the upgrade to v2",
+                "/compare?left=production&#38;left_at=",
                 "compare with before",
                 "</span> rollback</span>",
                 "<strong>v9</strong>: 404",
@@ -126,7 +126,7 @@ async fn the_page_of_a_service_tells_where_it_runs_its_history_and_what_it_lacks
     let past = now() - landfall::model::time::Span::from_mins(60);
     let path = format!("/services/docker/payment?at={past}");
     let past = visitor.has(&path, &["data-at=", "1 behind", "Nothing that came later is in it"]).await;
-    assert!(!past.text().contains("Plan the rollback"));
+    assert!(!past.text().contains("Plan the "));
     assert_eq!(visitor.see("/services/docker/none").await.status, 404);
     assert_eq!(visitor.see("/services/NO%20NAME").await.status, 404);
     visitor.server.stop().await;
@@ -254,7 +254,7 @@ async fn releases_are_searched_and_lead_to_those_before_them() {
     };
     let parent = format!("Built upon <a href=\"/releases/{}\">v2</a>", find("v2"));
     let page = visitor.has(&format!("/releases/{}", find("v3")), &[&parent]).await;
-    assert!(!page.text().contains("security: "), "the badge and the count say it: {}", page.text());
+    assert!(!page.text().contains("security: security"), "the badge and the count say it: {}", page.text());
     visitor.server.stop().await;
 }
 

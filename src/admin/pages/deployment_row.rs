@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::charts::{Chart, rollout};
-use super::parts::{Badge, Label, When, count, length, short, with_before};
+use super::parts::{Back, Badge, Label, When, count, length, short, with_before};
 use crate::model::oci::Digest;
 use crate::model::questions::{Curve, DetailedDeployment};
 use crate::model::releases::{without_label, without_type};
@@ -44,7 +44,7 @@ pub(super) struct ChangeRow {
     pub(super) from: Option<Label>,
     pub(super) to: Label,
     /// The version to go back to, while what it brought runs.
-    pub(super) back_to: Option<String>,
+    pub(super) back_to: Option<Back>,
     pub(super) reason: String,
     /// Statements that later observations took back.
     pub(super) corrections: Vec<(String, When)>,
@@ -183,7 +183,9 @@ impl ChangeRow {
             state: Badge::stands(&change.state, &change.confidence),
             from: change.from.as_ref().map(Label::from),
             to: Label::from(&change.to),
-            back_to: before.and_then(|from| from.version.clone()),
+            back_to: before
+                .and_then(|from| from.version.as_deref())
+                .map(|version| Back::to(version, change.kind == Kind::Rollback)),
             reason: change.reason.clone(),
             corrections: change
                 .corrections

@@ -206,6 +206,20 @@ pub(super) fn link(path: &str, query: &[(&str, Option<&str>)]) -> String {
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") }
 }
 
+/// A version that ran before, to go to again.
+pub(super) struct Back {
+    /// "rollback" or "upgrade"
+    pub(super) what: &'static str,
+    pub(super) version: String,
+}
+
+impl Back {
+    /// To this version; what it is depends on whether that is a later one than what runs.
+    pub(super) fn to(version: &str, is_later: bool) -> Self {
+        Self { what: if is_later { "upgrade" } else { "rollback" }, version: version.to_owned() }
+    }
+}
+
 /// The page that compares an environment just before `began` with `until`, or now; of one service, where that is named.
 pub(super) fn with_before(
     environment: &EnvironmentName,

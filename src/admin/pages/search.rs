@@ -12,6 +12,7 @@ use super::parts::{Badge, Choice, Label, When, choices, exact, field_value, link
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
 use crate::answer::{Answers, Moment, QUERY_CHARS_MAX, Within};
+use crate::clock;
 use crate::model::time::Time;
 use crate::wire::{Certainty, Match, SearchMatch, ServiceStanding, Standing, Verified};
 use crate::wording::as_last_seen;
@@ -78,7 +79,7 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
     let query = Fields::from_query(&uri, &["q", "environment", "at"])?;
     let text = query.one_line("q", QUERY_CHARS_MAX)?.unwrap_or_default().trim().to_owned();
     let name = query.text("environment")?.unwrap_or_default();
-    let at = moment_of(&query, "at")?;
+    let at = moment_of(&query, "at")?.filter(|at| *at < clock::now());
     let env = Some(name).filter(|name| !name.is_empty());
     let moment = answers.searchable_as_of(env, at.filter(|_| !text.is_empty())).await?;
     // A page about the past counts from then.
@@ -87,7 +88,7 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
     let mut shown = SearchPage {
         chrome: Chrome { query: text.clone(), ..visitor.chrome("search") },
         environments: choices(names, name),
-        at_field: field_value(at.filter(|at| *at < now)),
+        at_field: field_value(at),
         at: moment.past().map(|at| at.to_string()).unwrap_or_default(),
         past: moment.past().map(exact),
         answer: None,

@@ -10,7 +10,8 @@ use super::environment_rows::{BesideRow, FailingRow};
 use super::lag::Lag;
 use super::page::{Page, page};
 use super::parts::{
-    Badge, Choice, Label, When, choices, exact, field_value, link, moment as moment_of, short, with_before,
+    Back, Badge, Choice, Label, When, choices, exact, field_value, link, moment as moment_of, short,
+    with_before,
 };
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
@@ -62,7 +63,7 @@ struct PlaceRow {
     clients: u32,
     beside: Vec<BesideRow>,
     compare_link: Option<String>,
-    back_to: Option<String>,
+    back_to: Option<Back>,
 }
 
 /// One change of it.
@@ -147,6 +148,7 @@ fn releases(moment: &Moment<'_>, repository: &Repository, across: &Across) -> (V
 impl PlaceRow {
     fn new(place: &Place, now: Time) -> Self {
         let Place { environment, running, missing, before } = place;
+        let is_later = |version: &str| missing.missing.iter().any(|release| release.version == version);
         let compared = || with_before(environment, Some(&running.repository), running.since, None);
         Self {
             environment: environment.to_string(),
@@ -160,7 +162,10 @@ impl PlaceRow {
             clients: running.clients,
             beside: running.beside.iter().map(|image| BesideRow::new(image, now)).collect(),
             compare_link: before.as_ref().map(|_| compared()),
-            back_to: before.as_ref().and_then(|image| image.version.clone()),
+            back_to: before
+                .as_ref()
+                .and_then(|image| image.version.as_deref())
+                .map(|version| Back::to(version, is_later(version))),
         }
     }
 }
