@@ -39,11 +39,11 @@ impl Badge {
 
     /// One badge for how far a rollout is and how sure that is.
     pub(super) fn stands(phase: &Phase, confidence: &Confidence) -> Self {
-        let (phase, sure) = (words::known(phase.as_str()), words::known(confidence.as_str()));
+        let (far, sure) = (words::known(phase.as_str()), words::known(confidence.as_str()));
         // A settled rollout that a single pull shows is as certain as that pull.
-        let word = if phase.tone == Tone::Good && sure.tone != Tone::Good { sure } else { phase };
-        let says = format!("{} {}: {}", phase.meaning, capital(sure.label), sure.meaning);
-        Self { word, label: word.label.into(), says: says.into() }
+        let is_weak = far.tone == Tone::Good && sure.tone != Tone::Good;
+        let badge = Self::of(if is_weak { confidence.as_str() } else { phase.as_str() });
+        badge.because(format!("{} {}: {}", far.meaning, capital(sure.label), sure.meaning))
     }
 
     /// The same, with how sure it is on hover.
@@ -239,4 +239,42 @@ pub(super) fn with_before(
             ("repository", repository),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_dates_read_as_people_say_them() {
+        for (number, one, wanted) in [
+            (1_u64, "fix", "1 fix"),
+            (2, "fix", "2 fixes"),
+            (0, "release", "0 releases"),
+            (3, "entry", "3 entries"),
+            (2, "day", "2 days"),
+            (2, "match", "2 matches"),
+        ] {
+            assert_eq!(count(number, one), wanted);
+        }
+        let (then, day) = (Time::from_ms(1_772_431_248_000), Span::from_mins(24 * 60));
+        assert_eq!(When::new(then, then + day).ago(), "1 d ago");
+        let later = then + Span::from_ms(day.ms() * 90);
+        assert_eq!(When::new(then, later).ago(), "2026-03-02 UTC", "a date names its zone");
+    }
+
+    #[test]
+    fn one_badge_says_how_far_and_how_sure() {
+        for (phase, confidence, wanted) in [
+            (Phase::Settled, Confidence::Likely, "settled"),
+            (Phase::Settled, Confidence::Tentative, "tentative"),
+            (Phase::RollingOut, Confidence::Tentative, "rolling out"),
+            (Phase::Mixed, Confidence::Likely, "mixed"),
+            (Phase::Unlisted("paused".into()), Confidence::Likely, "paused"),
+        ] {
+            let badge = Badge::stands(&phase, &confidence);
+            assert_eq!(badge.label, wanted);
+            assert!(badge.says.contains(&words::known(confidence.as_str()).meaning[..8]), "{}", badge.says);
+        }
+    }
 }
