@@ -42,7 +42,10 @@ pub(super) fn router(app: App) -> Router {
     let all = open.merge(guarded).merge(openapi::router(openapi::PATH, document));
     #[cfg(feature = "dashboard")]
     let all = all.merge(super::pages::router(&app, asking));
-    with_fallbacks(all).layer(from_fn_with_state(Gate::from_ref(&app), gate::gate)).with_state(app)
+    let all = with_fallbacks(all);
+    #[cfg(feature = "dashboard")]
+    let all = all.fallback(super::pages::no_such_page);
+    all.layer(from_fn_with_state(Gate::from_ref(&app), gate::gate)).with_state(app)
 }
 
 /// Routes that need no token. A webhook's sender shows a signature in place of one.

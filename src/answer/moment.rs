@@ -272,12 +272,30 @@ impl<'a> Moment<'a> {
         questions::overview(self.state(), names, self.at())
     }
 
-    /// Tells how often and how well `env` was shipped to in so many weeks.
+    /// Tells how often and how well `env`, or every environment, was shipped to in so many weeks.
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn insights(&self, env: &str, weeks: usize) -> Result<questions::Insights, Refused> {
-        Ok(questions::insights(self.state(), self.name(env)?, weeks, self.at()))
+    pub fn insights(&self, env: Option<&str>, weeks: usize) -> Result<questions::Insights, Refused> {
+        let one = env.map(|env| self.name(env)).transpose()?;
+        let all = self.directory().environments().map(|environment| &environment.name);
+        let wanted = all.filter(|name| one.is_none_or(|one| one == *name));
+        Ok(questions::insights(self.state(), wanted, weeks, self.at()))
+    }
+
+    /// Tells of one service what every environment runs, and its latest changes: those in `of` alone, where that is named.
+    ///
+    /// # Errors
+    /// There is no environment `of`.
+    pub fn across(
+        &self,
+        repository: &Repository,
+        of: Option<&str>,
+        limit: usize,
+    ) -> Result<questions::Across, Refused> {
+        let of = of.map(|of| self.name(of)).transpose()?;
+        let names = self.directory().environments().map(|environment| &environment.name);
+        Ok(questions::across(self.state(), names, repository, of, self.at(), limit))
     }
 
     /// Tells what became of a release in each environment.

@@ -53,7 +53,7 @@ impl AuditArgs {
         let mut table = Table::with_headings(&["WHEN", "WHO", "THROUGH", "FROM", "WHAT"]);
         for entry in trail.entries {
             let who = entry.by.name.unwrap_or_else(|| match &*entry.by.kind {
-                "token_file" => "the token file".to_owned(),
+                "token_file" => "bootstrap admin".to_owned(),
                 other => other.to_owned(),
             });
             table.row([

@@ -44,7 +44,7 @@ const fn of(
 /// Every word, by what it speaks of: deployments, their states, how sure an answer is, changes that are searched for,
 /// comparisons, tokens, kinds of tokens, kinds of changes, and what else is marked.
 pub const WORDS: &[Word] = &[
-    of("initial", "initial", Tone::Good, "+", "The first image of a service."),
+    of("initial", "first deployment", Tone::Good, "+", "The first image of a service."),
     of("upgrade", "upgrade", Tone::Good, "▲", "To a later release."),
     of("rollback", "rollback", Tone::Bad, "▼", "To an earlier release."),
     of("restore", "restore", Tone::Open, "△", "To a later release that ran before."),
@@ -74,7 +74,7 @@ pub const WORDS: &[Word] = &[
     of("partly_live", "partly live", Tone::Open, "◑", "Some services have it, or a part of one."),
     of("not_live", "not live", Tone::Quiet, "○", "No service runs a release that contains it."),
     of("rolled_back", "rolled back", Tone::Bad, "▼", "It was live, and what runs now lacks it."),
-    of("no_such_change", "no such change", Tone::Quiet, "?", "No known change fits the description."),
+    of("no_such_change", "no matching change", Tone::Quiet, "?", "No known change fits the description."),
     of("unknown", "unknown", Tone::Quiet, "?", "Nothing certain can be said."),
     of("same", "same", Tone::Good, "=", "Both run the same release."),
     of("left_ahead", "left ahead", Tone::Open, "◀", "The left side runs the later release."),
@@ -84,7 +84,7 @@ pub const WORDS: &[Word] = &[
     of("right_only", "right only", Tone::Quiet, "▷", "Only the right side runs the service."),
     of("up_to_date", "up to date", Tone::Good, "✓", "No later release is known."),
     of("ahead", "ahead", Tone::Good, "▲", "The latest release that runs anywhere."),
-    of("behind", "behind", Tone::Open, "▽", "A later release runs elsewhere."),
+    of("behind", "behind", Tone::Open, "▽", "A later release is known."),
     of("active", "active", Tone::Good, "●", "It is accepted."),
     of("revoked", "revoked", Tone::Bad, "✕", "It is refused since it was revoked."),
     of("expired", "expired", Tone::Bad, "◇", "Its time is over."),
@@ -116,7 +116,7 @@ pub const WORDS: &[Word] = &[
         "◇",
         "By a person's machine; it changes nothing that runs.",
     ),
-    of("taken_back", "taken back", Tone::Bad, "▼", "A release that stopped being live."),
+    of("taken_back", "reverted", Tone::Bad, "▼", "A release that is no longer live."),
     of("warning", "look", Tone::Open, "!", "Something about its use is out of the ordinary."),
     of("superseded", "superseded", Tone::Quiet, "△", "It was live, and a later release took its place."),
 ];

@@ -130,7 +130,7 @@ async fn admin_tokens_are_made_and_revoked_and_the_trail_says_by_whom() {
         lines[1].contains("ada ") && lines[1].contains(&format!("revoked the admin or viewer token {wall}")),
         "{trail}"
     );
-    assert!(lines[2].contains("the token file  cli      127.0.0.1  made the admin token ada"), "{trail}");
+    assert!(lines[2].contains("bootstrap admin  cli      127.0.0.1  made the admin token ada"), "{trail}");
     let older = trail.lines().last().unwrap().split_once("landfall ").unwrap().1;
     let older = says(&server, &older.split(' ').collect::<Vec<_>>()).await;
     assert!(older.lines().count() == 2 && older.contains("made the viewer token wall"), "{older}");
@@ -222,7 +222,7 @@ async fn the_timeline_tells_the_upgrade_and_the_rollback() {
     let (id, _) = server.environment("production").await;
     let settled = upgrade_and_rollback(&server, &id).await;
     let timeline = says(&server, &["timeline", "production"]).await;
-    let kinds = ["rollback", "upgrade", "initial"];
+    let kinds = ["rollback", "upgrade", "first deployment"];
     let places = kinds.map(|kind| timeline.find(&format!("\n  docker/payment  {kind}")).unwrap());
     assert!(places.is_sorted(), "{timeline}");
     for words in ["v2 → v1", "v1 → v2", "2 h ago", "010101010101  3 clients"] {

@@ -38,6 +38,9 @@ async fn nothing_is_shown_before_the_login() {
         "/environments/none",
         "/environments/production/tokens",
         "/environments/production/settings",
+        "/environments/production/tokens/tok_1",
+        "/services/shop/web",
+        "/deploys/dpl_1",
         "/deployments/dep_1",
         "/compare",
         "/releases",
@@ -138,9 +141,9 @@ async fn a_form_works_only_from_a_page_of_its_session_and_for_an_admin() {
     let viewer = server.post("/api/v1/admin-tokens", json!({"name": "eye", "kind": "viewer"})).await.json();
     let viewer = log_in_with(&server, viewer["secret"].as_str().unwrap()).await;
     let page = see(&server, "/environments/production/tokens", &viewer).await;
-    assert!(!page.text().contains("Make the token"), "{}", page.text());
+    assert!(!page.text().contains("Create token"), "{}", page.text());
     let viewers = see(&server, "/", &viewer).await;
-    assert!(!viewers.text().contains("New environment"));
+    assert!(!viewers.text().contains("Create environment"));
     // A viewer has no page with a proof; even with one it changes nothing.
     let refused =
         send(&viewer, &server.url, "/environments/production/delete", "confirm=production&proof=").await;
@@ -190,6 +193,10 @@ async fn markup_and_scripts_from_outside_are_shown_as_text() {
         &format!("/search?{asked}"),
         &format!("/search?{asked}&environment=production"),
         "/insights?environment=production",
+        "/services/docker/payment",
+        "/?filter=%3Cscript%3Ehack()&services=%3Cscript%3Ehack()",
+        "/releases?q=%3Cscript%3Ehack()",
+        "/services/%3Cscript%3Ehack()",
         "/activity",
         "/environments/%3Cscript%3Ehack()",
         "/releases/%3Cscript%3Ehack()",

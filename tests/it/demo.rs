@@ -43,7 +43,7 @@ async fn once_prints_the_timeline_and_ends() {
         at(&["rollback", "shop/payment-service", "v2.3.1 → v2.3.0", "3 clients"]),
         at(&["upgrade", "shop/payment-service", "v2.3.0 → v2.3.1", "3 clients"]),
         at(&["upgrade", "shop/web", "v1.4.2 → v1.5.0", "3 clients"]),
-        at(&["initial", "shop/web", "v1.4.2", "3 clients"]),
+        at(&["first deployment", "shop/web", "v1.4.2", "3 clients"]),
         at(&["Pulled locally"]),
         at(&["shop/web", "v1.4.2", "docker"]),
     ];

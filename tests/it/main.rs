@@ -49,6 +49,8 @@ mod mcp;
 mod mcp_story;
 mod openapi;
 mod outbound;
+mod page_words;
+mod pages;
 mod parts;
 mod passwords;
 mod pinned;

@@ -88,7 +88,7 @@ async fn tell(tags: [&str; 2]) {
     let said = landfall.cli(&["timeline", "production", "--json"]).succeeded();
     assert_eq!(told(&serde_json::from_str(&said.out).unwrap()), expected);
     let said = landfall.cli(&["timeline", "production"]).succeeded();
-    for word in ["initial", "upgrade", "rollback", "1.0.0", "1.1.0", REPOSITORY] {
+    for word in ["first deployment", "upgrade", "rollback", "1.0.0", "1.1.0", REPOSITORY] {
         assert!(said.out.contains(word), "no `{word}` in:\n{}", said.out);
     }
     assert!(!said.out.contains('\u{1b}'), "colours are for terminals:\n{}", said.out);

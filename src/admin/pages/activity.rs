@@ -1,5 +1,7 @@
 //! The page of activity: the latest pulls as they come, and the audit trail.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
@@ -8,6 +10,7 @@ use super::page::{Page, page};
 use super::parts::{Badge, Choice, When, choices};
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
+use crate::admin::state::Settings;
 use crate::admin::v1::audit;
 use crate::admin::v1::news::is_news;
 use crate::clock::now;
@@ -37,6 +40,8 @@ struct ActivityPage {
     pulls: Vec<PullRow>,
     acts: Vec<ActRow>,
     next: Option<u64>,
+    /// The host that images are pulled from.
+    host: String,
     environment: String,
 }
 
@@ -44,7 +49,8 @@ struct PullRow {
     when: When,
     kind: Badge,
     environment: String,
-    image: String,
+    repository: String,
+    reference: String,
     client: String,
     agent: String,
     token: String,
@@ -59,7 +65,12 @@ struct ActRow {
     summary: String,
 }
 
-pub(super) async fn show(State(log): State<Log>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn show(
+    State(log): State<Log>,
+    State(settings): State<Arc<Settings>>,
+    visitor: Visitor,
+    uri: Uri,
+) -> Page {
     let query = Fields::from_query(&uri, &["environment", "kind", "before"])?;
     let name = query.text("environment")?.unwrap_or_default();
     let kind = query.text("kind")?.unwrap_or_default().to_owned();
@@ -81,6 +92,7 @@ pub(super) async fn show(State(log): State<Log>, visitor: Visitor, uri: Uri) -> 
             pulls: pulls.iter().map(|pull| PullRow::new(pull, now)).collect(),
             acts: acts.into_iter().map(|(_, act)| ActRow::new(act, now)).collect(),
             next,
+            host: settings.registry_host.clone(),
             environment: name.to_owned(),
         },
     )
@@ -163,9 +175,9 @@ impl PullRow {
             "node" => "cluster",
             _ => pull.token_kind.as_str(),
         };
-        let image = match &pull.reference {
-            Reference::Tag(tag) => format!("{}:{}", pull.repository, tag.as_str()),
-            Reference::Digest(digest) => format!("{}@{}", pull.repository, digest.short()),
+        let reference = match &pull.reference {
+            Reference::Tag(tag) => format!(":{}", tag.as_str()),
+            Reference::Digest(digest) => format!("@{}", digest.short()),
         };
         let methods = whole.methods.iter().map(|method| match method {
             Method::Head => "HEAD",
@@ -177,7 +189,8 @@ impl PullRow {
             when: When::new(whole.last_at, now),
             kind: Badge::of(by),
             environment: pull.environment.to_string(),
-            image,
+            repository: pull.repository.to_string(),
+            reference,
             client: pull.client.to_string(),
             agent: pull.agent.to_string(),
             token: pull.token.to_string(),
@@ -192,7 +205,7 @@ impl ActRow {
             when: When::new(act.at, now),
             who: match act.by.who {
                 Who::Unknown => "somebody".to_owned(),
-                Who::TokenFile => "the token file's holder".to_owned(),
+                Who::TokenFile => "bootstrap admin".to_owned(),
                 Who::AdminToken { name, .. } | Who::Webhook { name } => name,
             },
             through: act.by.through.as_str(),

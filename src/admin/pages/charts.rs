@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use askama::filters::HtmlSafe;
 
 use super::parts::{count, length};
-use crate::model::questions::{Curve, Week};
+use crate::model::questions::Curve;
 
 /// A chart. It has numbers and words of our own only.
 pub(super) struct Chart(String);
@@ -18,7 +18,8 @@ impl fmt::Display for Chart {
     }
 }
 
-fn chart(class: &str, width: f64, height: f64, says: &str, shapes: &str) -> Chart {
+/// A chart of this class and size, with what it says to who cannot see it.
+pub(super) fn chart(class: &str, width: f64, height: f64, says: &str, shapes: &str) -> Chart {
     Chart(format!(
         r#"<svg class="plot {class}" viewBox="0 0 {width} {height}" preserveAspectRatio="xMinYMid" role="img" aria-label="{says}"><title>{says}</title>{shapes}</svg>"#
     ))
@@ -69,34 +70,4 @@ pub(super) fn rollout(curve: &Curve) -> Chart {
     let of = if curve.expected > nodes { format!(" of about {}", curve.expected) } else { String::new() };
     let says = format!("{}{of} within {}", count(nodes, "node"), length(curve.took));
     chart("rollout", WIDTH, HEIGHT, &says, &shapes)
-}
-
-/// Deployments and rollbacks, week by week: deployments above the line, rollbacks below.
-pub(super) fn weeks(weeks: &[Week]) -> Chart {
-    const STEP: f64 = 14.0;
-    const UP: f64 = 40.0;
-    const DOWN: f64 = 14.0;
-    let most = |of: fn(&Week) -> u32| f64::from(weeks.iter().map(of).max().unwrap_or_default().max(1));
-    // One scale for both, unless rollbacks outnumber deployments.
-    let scale = (UP / most(|week| week.deployments)).min(DOWN / most(|week| week.rollbacks)).min(8.0);
-    let mut shapes = String::new();
-    for (place, week) in weeks.iter().enumerate() {
-        let x = place as f64 * STEP + 2.0;
-        let (up, down) = (f64::from(week.deployments) * scale, f64::from(week.rollbacks) * scale);
-        let y = UP - up;
-        let _ =
-            write!(shapes, r#"<rect class="bar" x="{x}" y="{y:.1}" width="10" height="{up:.1}" rx="1"/>"#);
-        let _ = write!(
-            shapes,
-            r#"<rect class="back" x="{x}" y="{}" width="10" height="{down:.1}" rx="1"/>"#,
-            UP + 1.0
-        );
-    }
-    let width = weeks.len() as f64 * STEP;
-    let _ = write!(shapes, r#"<path class="axis" d="M0 {y}H{width}"/>"#, y = UP + 0.5);
-    let deployments: u32 = weeks.iter().map(|week| week.deployments).sum();
-    let rollbacks: u32 = weeks.iter().map(|week| week.rollbacks).sum();
-    let (deployments, rollbacks) = (count(deployments, "deployment"), count(rollbacks, "rollback"));
-    let says = format!("{deployments} and {rollbacks} in {} weeks", weeks.len());
-    chart("weeks", width, UP + DOWN + 2.0, &says, &shapes)
 }

@@ -28,6 +28,11 @@ struct ComparePage {
     rights: Vec<Choice>,
     left_at: String,
     right_at: String,
+    /// The one service that is compared, where only one is.
+    repository: String,
+    /// The same of all services.
+    all_link: String,
+    is_past: bool,
     compared: Option<Compared>,
     too_few: bool,
 }
@@ -36,9 +41,9 @@ struct Compared {
     left: Side,
     right: Side,
     verdict: String,
-    /// Age of both sides, and what silence hides.
     /// Images that run beside the services, in words.
     beside: String,
+    /// Age of both sides, and what silence hides.
     seen: String,
     rows: Vec<Row>,
     same: Vec<Row>,
@@ -62,7 +67,7 @@ struct Row {
 }
 
 pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
-    let query = Fields::from_query(&uri, &["left", "right", "left_at", "right_at"])?;
+    let query = Fields::from_query(&uri, &["left", "right", "left_at", "right_at", "repository"])?;
     let today = answers.now();
     let names: Vec<&str> = today.directory().environments().map(|one| one.name.as_str()).collect();
     let chosen = |field: &str, otherwise: usize| -> Result<Option<&str>, Problem> {
@@ -71,11 +76,15 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
     };
     let (left, right) = (chosen("left", 0)?, chosen("right", 1)?);
     let time = |field: &str| moment(&query, field).map(|at| at.filter(|at| *at < today.at()));
+    let repository = query.text("repository")?.unwrap_or_default();
     let (left_at, right_at) = (time("left_at")?, time("right_at")?);
     let compared = match (left, right) {
         (Some(left), Some(right)) => {
             let sides = answer::Compare { left, right, left_at, right_at };
-            let comparison = answers.compare(sides).await?;
+            let mut comparison = answers.compare(sides).await?;
+            comparison
+                .services
+                .retain(|service| repository.is_empty() || service.repository.as_str() == repository);
             Some(Compared::new(&comparison, Side::new(left, left_at), Side::new(right, right_at)))
         }
         _ => None,
@@ -89,6 +98,17 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
             rights: choices(&names, right.unwrap_or_default()),
             left_at: field_value(left_at),
             right_at: field_value(right_at),
+            all_link: link(
+                "/compare",
+                &[
+                    ("left", left),
+                    ("left_at", left_at.map(|at| at.to_string()).as_deref()),
+                    ("right", right),
+                    ("right_at", right_at.map(|at| at.to_string()).as_deref()),
+                ],
+            ),
+            repository: repository.to_owned(),
+            is_past: left_at.is_some() || right_at.is_some(),
             compared,
         },
     )

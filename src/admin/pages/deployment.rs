@@ -17,11 +17,14 @@ use crate::answer::Answers;
 struct DeploymentPage {
     chrome: Chrome,
     deployment: DeploymentRow,
+    /// The page is about the present.
+    is_now: bool,
 }
 
 pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, params: Params) -> Page {
     let moment = answers.now();
     let detailed = moment.detailed_deployment(params.get("id"))?;
-    let chrome = visitor.chrome("environments");
-    page(StatusCode::OK, &DeploymentPage { chrome, deployment: DeploymentRow::new(&detailed, moment.at()) })
+    let running = moment.running(detailed.deployment.environment.as_str())?;
+    let deployment = DeploymentRow::new(&detailed, &running, moment.at());
+    page(StatusCode::OK, &DeploymentPage { chrome: visitor.chrome("environments"), deployment, is_now: true })
 }

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::charts::{Chart, rollout};
-use super::parts::{Badge, Label, When, count, length, short};
+use super::parts::{Back, Badge, Label, When, count, length, short, with_before};
+use crate::model::oci::Digest;
 use crate::model::questions::{Curve, DetailedDeployment};
-use crate::model::releases::without_type;
+use crate::model::releases::{without_label, without_type};
 use crate::model::time::Time;
-use crate::wire::{ChangeEvidence, Kind, Phase, PullEvidence, Release, ReleaseChange, ServiceChange, Source};
+use crate::wire::{
+    ChangeEvidence, Kind, PullEvidence, Release, ReleaseChange, Running, ServiceChange, Source,
+};
 
 /// Services that a row names; the others are counted.
 const NAMED_MAX: usize = 3;
@@ -19,14 +22,15 @@ pub(super) struct DeploymentRow {
     pub(super) id: String,
     pub(super) environment: String,
     pub(super) kind: Badge,
-    pub(super) state: Option<Badge>,
-    pub(super) confidence: Badge,
+    pub(super) state: Badge,
     /// `payment v12 → v14`
     pub(super) what: String,
     /// `2 releases`, `3 fixes`, `8 min`, `14 nodes`
     pub(super) facts: Vec<String>,
     pub(super) when: When,
     pub(super) day: String,
+    /// The page that compares the environment before and after it.
+    pub(super) compare_link: String,
     pub(super) changes: Vec<ChangeRow>,
     /// Changes that are left out.
     pub(super) more: usize,
@@ -39,6 +43,8 @@ pub(super) struct ChangeRow {
     pub(super) state: Badge,
     pub(super) from: Option<Label>,
     pub(super) to: Label,
+    /// The version to go back to, while what it brought runs.
+    pub(super) back_to: Option<Back>,
     pub(super) reason: String,
     /// Statements that later observations took back.
     pub(super) corrections: Vec<(String, When)>,
@@ -55,6 +61,7 @@ pub(super) struct ChangeRow {
 pub(super) struct ReleaseRow {
     pub(super) id: String,
     pub(super) version: String,
+    pub(super) digest: Option<Digest>,
     pub(super) made: When,
     pub(super) summary: String,
     pub(super) items: Vec<ItemRow>,
@@ -82,7 +89,8 @@ pub(super) struct PullRow {
 }
 
 impl DeploymentRow {
-    pub(super) fn new(detailed: &DetailedDeployment, now: Time) -> Self {
+    /// `running` tells which of its images the environment runs.
+    pub(super) fn new(detailed: &DetailedDeployment, running: &Running, now: Time) -> Self {
         let deployment = &detailed.deployment;
         let parts = detailed.curves.iter().zip(&detailed.evidence);
         let changes = deployment.changes.iter().zip(parts);
@@ -90,14 +98,19 @@ impl DeploymentRow {
             id: deployment.id.clone(),
             environment: deployment.environment.to_string(),
             kind: Badge::of(deployment.kind.as_str()),
-            state: (deployment.state != Phase::Settled).then(|| Badge::of(deployment.state.as_str())),
-            confidence: Badge::of(deployment.confidence.as_str()),
+            state: Badge::stands(&deployment.state, &deployment.confidence),
             what: what(&deployment.changes, detailed.more),
             facts: facts(detailed),
             when: When::new(deployment.started_at, now),
             day: deployment.started_at.to_string().chars().take("2026-03-02".len()).collect(),
+            compare_link: with_before(
+                &deployment.environment,
+                None,
+                deployment.started_at,
+                deployment.settled_at,
+            ),
             changes: changes
-                .map(|(change, (curve, pulls))| ChangeRow::new(change, curve, pulls, now))
+                .map(|(change, (curve, pulls))| ChangeRow::new(change, curve, pulls, running, now))
                 .collect(),
             more: detailed.more,
         }
@@ -134,7 +147,7 @@ fn facts(detailed: &DetailedDeployment) -> Vec<String> {
         facts.push(format!("{} reverted", count(reverted, "release")));
     }
     if lost > 0 {
-        facts.push(format!("{} stopped being live", count(lost, "fix")));
+        facts.push(format!("{} no longer live", count(lost, "fix")));
     }
     let landed = detailed.deployment.releases_landed as u64;
     if landed > 0 && changes.iter().any(|change| change.kind != Kind::Initial) {
@@ -150,15 +163,29 @@ fn facts(detailed: &DetailedDeployment) -> Vec<String> {
 }
 
 impl ChangeRow {
-    fn new(change: &ServiceChange, curve: &Curve, evidence: &ChangeEvidence, now: Time) -> Self {
+    fn new(
+        change: &ServiceChange,
+        curve: &Curve,
+        evidence: &ChangeEvidence,
+        running: &Running,
+        now: Time,
+    ) -> Self {
+        let runs = running
+            .services
+            .iter()
+            .any(|service| (&service.repository, service.digest) == (&change.repository, change.to.digest));
+        let before = change.from.as_ref().filter(|_| runs);
         let releases =
             |all: &[Release]| all.iter().rev().map(|release| ReleaseRow::new(release, now)).collect();
         Self {
             repository: change.repository.to_string(),
             kind: Badge::of(change.kind.as_str()),
-            state: Badge::of(change.state.as_str()),
+            state: Badge::stands(&change.state, &change.confidence),
             from: change.from.as_ref().map(Label::from),
             to: Label::from(&change.to),
+            back_to: before
+                .and_then(|from| from.version.as_deref())
+                .map(|version| Back::to(version, change.kind == Kind::Rollback)),
             reason: change.reason.clone(),
             corrections: change
                 .corrections
@@ -193,6 +220,7 @@ impl ReleaseRow {
         Self {
             id: release.id.clone(),
             version: release.version.clone(),
+            digest: release.digest,
             made: When::new(release.created_at, now),
             summary: release.summary.clone(),
             items: release.changes.iter().take(ITEMS_MAX).map(ItemRow::new).collect(),
@@ -207,7 +235,7 @@ impl ItemRow {
         Self {
             kind: Badge::of(change.kind.as_str()),
             // The badge says the type.
-            title: without_type(&change.title),
+            title: without_label(&without_type(&change.title), change.kind.as_str()).to_owned(),
             pr: change.pr,
             issue: change.issue,
             author: change.author.clone(),

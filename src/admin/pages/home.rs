@@ -1,21 +1,31 @@
-//! The first page: a card for each environment, and which version runs where.
+//! The first page: what somebody should look at, a card for each environment, and which version runs where.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use http::StatusCode;
+use http::{StatusCode, Uri};
 
-use super::charts::{Chart, rollout, spark};
+use super::attention::Attention;
+use super::card::Card;
 use super::page::{Page, page};
-use super::parts::{Badge, Label, When, count, link, short};
-use super::visitor::{Chrome, Visitor};
+use super::chrome::Chrome;
+use super::parts::{Choice, choices, count, link};
+use super::visitor::Visitor;
+use crate::admin::http::fields::Fields;
+use crate::admin::http::problem::Problem;
 use crate::admin::state::Settings;
 use crate::answer::Answers;
-use crate::model::directory::Environment;
-use crate::model::questions::{Cell, EnvironmentSummary, Kind, Latest, Mark, Phase, Row};
-use crate::model::time::{Span, Time};
-use crate::wire::{self, ServiceChange};
+use crate::model::questions::{Cell, Mark, Phase, Row};
+use crate::model::time::{Time, ago};
+
+/// Longest text to filter by.
+const FILTER_CHARS_MAX: usize = 100;
+/// Orders of the environments; the first unless told.
+const ORDERS: [&str; 2] = ["latest first", "by name"];
+/// Groupings of the environments; the first unless told.
+const GROUPINGS: [&str; 2] = ["no groups", "by first part of the name"];
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -23,9 +33,18 @@ struct HomePage<'a> {
     chrome: Chrome,
     /// A question to begin with.
     example: Option<Example<'a>>,
-    cards: Vec<Card<'a>>,
-    rows: &'a [Row],
+    attention: Attention<'a>,
+    /// There is an environment, though the filter may hide it.
+    has_environments: bool,
+    filter: &'a str,
+    services: &'a str,
+    orders: Vec<Choice>,
+    groupings: Vec<Choice>,
+    groups: Vec<Group<'a>>,
+    columns: Vec<(usize, &'a str)>,
+    rows: Vec<&'a Row>,
     rows_more: usize,
+    now: Time,
 }
 
 /// A question that the page of questions answers.
@@ -34,140 +53,130 @@ struct Example<'a> {
     link: String,
 }
 
-/// An environment at a glance.
-struct Card<'a> {
+/// Environments under one heading; without one where they are not grouped.
+struct Group<'a> {
     name: &'a str,
-    description: &'a str,
-    color: &'a str,
-    badges: Vec<Badge>,
-    latest: Option<LatestView<'a>>,
-    seen: Option<When>,
-    is_unconfirmed: bool,
-    counts: String,
-    spark: Chart,
-    has_token: bool,
+    cards: Vec<Card<'a>>,
 }
 
-/// The latest deployment.
-struct LatestView<'a> {
-    id: &'a str,
-    kind: Badge,
-    changes: Vec<ChangeLine<'a>>,
-    more: usize,
-    when: When,
-    nodes: String,
-    releases: Option<String>,
-    curve: Option<Chart>,
-}
-
-/// `payment v12 → v14`
-struct ChangeLine<'a> {
-    repository: &'a str,
-    service: &'a str,
-    from: Option<Label>,
-    to: Label,
+/// What a visitor chose to see.
+struct Chosen<'q> {
+    filter: &'q str,
+    services: &'q str,
+    order: &'q str,
+    grouping: &'q str,
 }
 
 pub(super) async fn show(
     State(answers): State<Arc<Answers>>,
     State(settings): State<Arc<Settings>>,
     visitor: Visitor,
+    uri: Uri,
 ) -> Page {
     let example = settings.example_question.as_deref();
     let example = example.map(|question| Example { question, link: link("/ask", &[("q", Some(question))]) });
+    let query = Fields::from_query(&uri, &["filter", "services", "order", "group"])?;
+    let chosen = Chosen::of(&query)?;
     let moment = answers.now();
     let overview = moment.overview();
-    let settle = moment.state().rules().settle;
-    let cards = moment.directory().environments().zip(&overview.environments);
-    let cards =
-        cards.map(|(environment, summary)| Card::new(environment, summary, settle, moment.at())).collect();
-    let (rows, rows_more) = (&overview.rows[..], overview.rows_more);
-    let chrome = visitor.chrome("environments");
-    page(StatusCode::OK, &HomePage { chrome, example, cards, rows, rows_more })
+    let (directory, now) = (moment.directory(), moment.at());
+    let fits = |name: &str, description: &str| has(name, chosen.filter) || has(description, chosen.filter);
+    let all = directory.environments().zip(&overview.environments).enumerate();
+    let shown: Vec<_> = all.filter(|(_, (it, _))| fits(it.name.as_str(), &it.description)).collect();
+    let cards = shown.iter().map(|(place, (environment, summary))| {
+        Card::new(environment, summary, behind(&overview.rows, *place), now)
+    });
+    let rows = overview.rows.iter().filter(|row| {
+        let runs = || shown.iter().any(|(place, _)| row.cells[*place].is_some());
+        has(row.repository.as_str(), chosen.services) && runs()
+    });
+    page(
+        StatusCode::OK,
+        &HomePage {
+            chrome: visitor.chrome("environments"),
+            example,
+            attention: Attention::new(&overview.attention, now),
+            has_environments: directory.environments().next().is_some(),
+            filter: chosen.filter,
+            services: chosen.services,
+            orders: choices(ORDERS, chosen.order),
+            groupings: choices(GROUPINGS, chosen.grouping),
+            groups: grouped(cards.collect(), &chosen),
+            columns: shown.iter().map(|(place, (it, _))| (*place, it.name.as_str())).collect(),
+            rows: rows.collect(),
+            rows_more: overview.rows_more,
+            now,
+        },
+    )
 }
 
-impl<'a> Card<'a> {
-    fn new(environment: &'a Environment, summary: &'a EnvironmentSummary, settle: Span, now: Time) -> Self {
-        let mut badges: Vec<Badge> =
-            summary.state.map(|state| Badge::of(wire::Phase::from(state).as_str())).into_iter().collect();
-        badges.extend((summary.failing > 0).then(|| Badge::of("failing")));
-        badges.extend(summary.is_incomplete.then(|| Badge::of("incomplete")));
-        badges.extend(summary.local_at.is_some().then(|| Badge::of("pulled_locally")));
-        badges.extend(
-            environment.tokens().any(|it| it.warnings(now).next().is_some()).then(|| Badge::of("warning")),
-        );
-        let tokens = environment.tokens_active(now) as u64;
-        Self {
-            name: environment.name.as_str(),
-            description: &environment.description,
-            color: &environment.color,
-            badges,
-            latest: summary.latest.as_ref().map(|latest| LatestView::new(latest, now)),
-            seen: summary.last_seen_at.map(|at| When::new(at, now)),
-            is_unconfirmed: summary.last_seen_at.is_some_and(|at| now.since(at) > settle),
-            counts: format!(
-                "{} · {}",
-                count(summary.services as u64, "service"),
-                count(tokens, "active token")
-            ),
-            spark: spark(&summary.spark),
-            has_token: tokens > 0,
+impl<'q> Chosen<'q> {
+    fn of(query: &'q Fields) -> Result<Self, Problem> {
+        let text = |field| Ok::<_, Problem>(query.one_line(field, FILTER_CHARS_MAX)?.unwrap_or_default());
+        Ok(Self {
+            filter: text("filter")?.trim(),
+            services: text("services")?.trim(),
+            order: text("order")?,
+            grouping: text("group")?,
+        })
+    }
+}
+
+/// Whatever the case of its letters.
+fn has(text: &str, part: &str) -> bool {
+    text.to_lowercase().contains(&part.to_lowercase())
+}
+
+/// The number of services that lack a release in the environment at `place`.
+fn behind(rows: &[Row], place: usize) -> usize {
+    rows.iter().filter_map(|row| row.cells[place].as_ref()).filter(|cell| cell.lacks > 0).count()
+}
+
+/// The cards in the order and under the headings that were chosen.
+fn grouped<'a>(mut cards: Vec<Card<'a>>, chosen: &Chosen<'_>) -> Vec<Group<'a>> {
+    if chosen.order != ORDERS[1] {
+        cards.sort_by_key(|card| Reverse(card.moved_at));
+    }
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for card in cards {
+        let part: &'a str = card.name.split('-').next().unwrap_or_default();
+        let name = if chosen.grouping == GROUPINGS[1] { part } else { "" };
+        match groups.iter_mut().find(|group| group.name == name) {
+            Some(group) => group.cards.push(card),
+            None => groups.push(Group { name, cards: vec![card] }),
         }
     }
+    groups
 }
 
-impl<'a> LatestView<'a> {
-    fn new(latest: &'a Latest, now: Time) -> Self {
-        let landed: usize = latest.changes.iter().map(|change| change.releases.len()).sum();
-        let reverted: usize = latest.changes.iter().map(|change| change.reverted.len()).sum();
-        let is_moving = matches!(latest.state, Phase::RollingOut | Phase::Mixed);
-        let releases = match (landed, reverted) {
-            (_, 1..) => Some(format!("{} taken back", count(reverted as u64, "release"))),
-            (1.., 0) if latest.kind != Kind::Initial => Some(count(landed as u64, "release")),
-            _ => None,
-        };
-        Self {
-            id: &latest.id,
-            kind: Badge::of(wire::Kind::from(latest.kind).as_str()),
-            changes: latest.changes.iter().map(ChangeLine::new).collect(),
-            more: latest.more,
-            when: When::new(latest.started_at, now),
-            nodes: count(latest.nodes, "node"),
-            releases,
-            curve: latest.curve.as_ref().filter(|_| is_moving).map(rollout),
+impl HomePage<'_> {
+    /// The cells of a row, one for each environment that is shown.
+    fn cells<'r>(&self, row: &'r Row) -> Vec<Option<&'r Cell>> {
+        self.columns.iter().map(|(place, _)| row.cells[*place].as_ref()).collect()
+    }
+
+    /// `3 min ago`
+    fn age(&self, cell: &Cell) -> String {
+        ago(self.now, cell.last_seen_at)
+    }
+}
+
+/// The mark behind a version: a shape with its word, and what it means.
+fn mark(cell: &Cell) -> Option<(String, String)> {
+    let (shape, says) = match (cell.lacks, cell.mark) {
+        (lacks @ 1.., _) => {
+            return Some((
+                format!("▽ {lacks} behind"),
+                format!("It lacks {}.", count(lacks as u64, "release")),
+            ));
         }
-    }
-}
-
-impl<'a> ChangeLine<'a> {
-    fn new(change: &'a ServiceChange) -> Self {
-        Self {
-            repository: change.repository.as_str(),
-            service: short(&change.repository),
-            from: change.from.as_ref().map(Label::from),
-            to: Label::from(&change.to),
-        }
-    }
-}
-
-/// The mark behind a version: a shape, and what it means.
-fn mark(cell: &Cell) -> Option<(&'static str, String)> {
-    match cell.mark {
-        Mark::Level => None,
-        Mark::Ahead => Some(("▲", "ahead: the latest that runs anywhere".to_owned())),
-        Mark::Behind(0) => Some(("▽", "behind: a later release runs elsewhere".to_owned())),
-        Mark::Behind(releases) => Some(("▽", format!("behind by {}", count(releases as u64, "release")))),
-        Mark::Apart => Some(("◆", "diverged: neither contains the other".to_owned())),
-        Mark::Unknown => Some(("?", "which one is later is not known".to_owned())),
-    }
-}
-
-/// The number beside a shape.
-fn lag(cell: &Cell) -> Option<usize> {
-    match cell.mark {
-        Mark::Behind(releases) if releases > 0 => Some(releases),
-        _ => None,
-    }
+        (0, Mark::Level) => return None,
+        (0, Mark::Ahead) => ("▲", "Others run an earlier release."),
+        (0, Mark::Behind(_)) => ("▽", "A later release runs elsewhere."),
+        (0, Mark::Apart) => ("◆", "Diverged: neither contains the other."),
+        (0, Mark::Unknown) => ("?", "Nobody knows which one is later."),
+    };
+    Some((shape.to_owned(), says.to_owned()))
 }
 
 fn is_moving(cell: &Cell) -> bool {

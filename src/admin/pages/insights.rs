@@ -1,4 +1,4 @@
-//! The page of insights: how often and how well an environment's services are shipped.
+//! The page of insights: how often and how well services are shipped, everywhere or to one environment.
 
 use std::sync::Arc;
 
@@ -6,10 +6,11 @@ use askama::Template;
 use axum::extract::State;
 use http::{StatusCode, Uri};
 
-use super::charts::{Chart, weeks};
+use super::charts::Chart;
 use super::page::{Page, page};
 use super::parts::{Choice, choices, count, length};
 use super::visitor::{Chrome, Visitor};
+use super::weeks::{bars, weeks};
 use crate::admin::http::fields::Fields;
 use crate::answer::Answers;
 use crate::model::questions::Measure;
@@ -30,8 +31,10 @@ struct InsightsPage {
 }
 
 struct Shown {
+    /// `production`, or all environments.
     environment: String,
     whole: Measured,
+    chart: Chart,
     services: Vec<(String, Measured)>,
 }
 
@@ -51,14 +54,15 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
     let span = query.count("weeks", WEEKS_MAX)?.unwrap_or(WEEKS_DEFAULT);
     let moment = answers.now();
     let names: Vec<&str> = moment.directory().environments().map(|one| one.name.as_str()).collect();
-    let asked = query.text("environment")?.or(names.first().copied()).unwrap_or_default();
-    let shown = if asked.is_empty() {
+    let asked = query.text("environment")?.unwrap_or_default();
+    let shown = if names.is_empty() {
         None
     } else {
-        let insights = moment.insights(asked, span)?;
+        let insights = moment.insights(Some(asked).filter(|name| !name.is_empty()), span)?;
         let services = insights.services.iter();
         Some(Shown {
-            environment: asked.to_owned(),
+            environment: if asked.is_empty() { "an environment" } else { asked }.to_owned(),
+            chart: weeks(&insights.whole.weeks, insights.from),
             whole: Measured::new(&insights.whole),
             services: services.map(|it| (it.repository.to_string(), Measured::new(&it.measure))).collect(),
         })
@@ -82,7 +86,7 @@ impl Measured {
                 .map_or_else(|| "–".to_owned(), |rate| format!("{:.0} %", rate * 100.0)),
             rollbacks: count(measure.rollbacks, "rollback"),
             restore: time(measure.time_to_restore_s),
-            plot: weeks(&measure.weeks),
+            plot: bars(&measure.weeks),
         }
     }
 }

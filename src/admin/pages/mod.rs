@@ -5,22 +5,31 @@
 
 mod activity;
 mod ask;
+mod attention;
+mod card;
 mod charts;
+mod chrome;
 mod compare;
 mod deployment;
 mod deployment_row;
 mod environment;
+mod environment_rows;
 mod home;
 mod insights;
+mod lag;
 mod login;
 mod page;
 mod parts;
 mod regions;
+mod plan;
 mod releases;
 mod router;
 mod search;
+mod service;
 mod settings;
 mod tokens;
 mod visitor;
+mod weeks;
 
+pub(super) use page::no_such_page;
 pub(super) use router::router;

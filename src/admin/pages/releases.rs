@@ -17,17 +17,24 @@ use crate::answer::Answers;
 use crate::model::questions::{Standing, Stay};
 use crate::model::releases::Release;
 use crate::model::time::Time;
-use crate::wire::{self, Source};
+use crate::wire::{self, Missing, Source};
 use crate::wording::as_last_seen;
 
 /// Releases on the list.
 const LISTED_MAX: usize = 100;
 
+/// Longest text to search for.
+const SEARCH_CHARS_MAX: usize = 200;
+
 #[derive(Template)]
 #[template(path = "releases.html")]
 struct ReleasesPage {
     chrome: Chrome,
+    search: String,
     repositories: Vec<Choice>,
+    absences: Vec<Choice>,
+    /// There is a release, though what was chosen may hide it.
+    has_releases: bool,
     releases: Vec<ReleaseRow>,
     more: usize,
 }
@@ -49,10 +56,17 @@ struct ReleasePage {
     release: wire::Release,
     made: When,
     source: &'static str,
+    parents: Vec<Parent>,
     items: Vec<ItemRow>,
     stays: Vec<StayRow>,
     /// Age of what runs in those, and what silence hides.
     seen: String,
+}
+
+/// A version or revision that a release was built upon, and its page where it is known.
+struct Parent {
+    name: String,
+    id: Option<String>,
 }
 
 /// The course of it in one environment.
@@ -66,20 +80,64 @@ struct StayRow {
 }
 
 pub(super) async fn list(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
-    let query = Fields::from_query(&uri, &["repository"])?;
+    let query = Fields::from_query(&uri, &["q", "repository", "absent"])?;
+    let search = query.one_line("q", SEARCH_CHARS_MAX)?.unwrap_or_default().trim();
     let wanted = query.text("repository")?.unwrap_or_default();
+    let absent = query.text("absent")?.unwrap_or_default();
     let moment = answers.now();
+    let absences = moment.directory().environments().map(|one| (one.name.as_str(), absent));
+    let absences = absences.map(|(name, absent)| Choice {
+        value: name.to_owned(),
+        label: format!("not in {name} yet"),
+        is_chosen: name == absent,
+    });
+    let missing = if absent.is_empty() { None } else { Some(moment.missing(absent)?) };
     let lines = || moment.state().catalogue().lines();
     let of = lines().filter(|(repository, _)| wanted.is_empty() || repository.as_str() == wanted);
     let mut releases: Vec<(usize, &Arc<Release>)> =
         of.flat_map(|(_, line)| line.releases().iter().enumerate()).collect();
+    releases.retain(|(_, release)| {
+        fits(release, search) && missing.as_ref().is_none_or(|missing| lacks(missing, release))
+    });
     // The latest that was heard of first; of those heard of at once, the last of its line.
     releases.sort_by_key(|(place, release)| std::cmp::Reverse((release.added_at, *place)));
     let more = releases.len().saturating_sub(LISTED_MAX);
     let shown = releases.into_iter().take(LISTED_MAX);
     let releases = shown.map(|(_, release)| ReleaseRow::new(moment.release(release), moment.at())).collect();
-    let repositories = choices(lines().map(|(repository, _)| repository), wanted);
-    page(StatusCode::OK, &ReleasesPage { chrome: visitor.chrome("releases"), repositories, releases, more })
+    page(
+        StatusCode::OK,
+        &ReleasesPage {
+            chrome: visitor.chrome("releases"),
+            search: search.to_owned(),
+            repositories: choices(lines().map(|(repository, _)| repository), wanted),
+            absences: absences.collect(),
+            has_releases: lines().next().is_some(),
+            releases,
+            more,
+        },
+    )
+}
+
+/// Tells whether every word of `search` is in the release's version, repository, notes, or the numbers of its changes.
+fn fits(release: &Release, search: &str) -> bool {
+    search.to_lowercase().split_whitespace().all(|word| {
+        let has = |text: &str| text.to_lowercase().contains(word);
+        let number = word.trim_start_matches('#').parse::<u64>().ok();
+        has(&release.version)
+            || has(release.repository.as_str())
+            || release.revision.as_deref().is_some_and(|revision| revision.starts_with(word))
+            || release.changes.iter().any(|change| {
+                has(&change.title) || number.is_some_and(|it| [change.pr, change.issue].contains(&Some(it)))
+            })
+    })
+}
+
+/// Tells whether an environment lacks a release; whatever it never ran any of, it lacks.
+fn lacks(missing: &Missing, release: &Release) -> bool {
+    match missing.services.iter().find(|service| service.repository == release.repository) {
+        None => true,
+        Some(service) => service.missing.iter().any(|lacking| lacking.id == release.id),
+    }
 }
 
 pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, params: Params) -> Page {
@@ -92,6 +150,12 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
     };
     let release = moment.state().catalogue().with_id(id).ok_or_else(unknown)?;
     let trace = moment.trace(release);
+    let line = moment.state().catalogue().of(&release.repository);
+    let parents = release.parents.iter().map(|name| Parent {
+        id: line.iter().find(|other| is_named(other, name)).map(|other| other.id.clone()),
+        name: name.clone(),
+    });
+    let parents = parents.collect();
     let release = wire::Release::from(release.as_ref());
     page(
         StatusCode::OK,
@@ -103,12 +167,18 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
                 Source::Labels => "known from the labels of its image",
                 Source::Tag | Source::Unlisted(_) => "known from the tag of its image",
             },
+            parents,
             items: release.changes.iter().map(ItemRow::new).collect(),
             stays: trace.stays.iter().map(|stay| StayRow::new(stay, now)).collect(),
             seen: as_last_seen(trace.stays.iter().map(|stay| (stay.environment.to_string(), &stay.seen))),
             release,
         },
     )
+}
+
+/// Tells whether a version or revision is that of a release.
+fn is_named(release: &Release, name: &str) -> bool {
+    release.version == name || release.revision.as_deref() == Some(name)
 }
 
 impl ReleaseRow {

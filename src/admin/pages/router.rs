@@ -4,21 +4,18 @@ use axum::Router;
 use axum::middleware::{from_extractor_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderName, HeaderValue, header};
+use http::header;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use super::page::guarded;
 use super::visitor::Visitor;
 use super::{
-    activity, ask, compare, deployment, environment, home, insights, login, releases, search, settings,
-    tokens,
+    activity, ask, compare, deployment, environment, home, insights, login, plan, releases, search, service,
+    settings, tokens,
 };
 use crate::admin::ask::Asking;
 use crate::admin::state::App;
-
-/// Nothing but our own stylesheet, script and forms: a name that somebody pulled can never become a script.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
-     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The routes of pages. Nobody sees one, or does anything there, without a session: the layer asks for a [`Visitor`]
 /// whatever a handler takes. The login and the assets are for everybody.
@@ -28,10 +25,15 @@ pub(in crate::admin) fn router(app: &App, asking: Asking) -> Router<App> {
         .route("/environments", get(settings::blank).post(settings::create))
         .route("/environments/{env}", get(environment::show))
         .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
+        .route("/environments/{env}/tokens/{id}", get(tokens::created))
         .route("/environments/{env}/tokens/{id}/revoke", post(tokens::revoke))
         .route("/environments/{env}/tokens/{id}/rotate", post(tokens::rotate))
         .route("/environments/{env}/settings", get(settings::show).post(settings::change))
         .route("/environments/{env}/delete", post(settings::delete))
+        .route("/environments/{env}/deploys", post(plan::make))
+        .route("/deploys/{id}", get(plan::show))
+        .route("/deploys/{id}/apply", post(plan::apply))
+        .route("/services/{*repository}", get(service::show))
         .route("/deployments/{id}", get(deployment::show))
         .route("/compare", get(compare::show))
         .route("/releases", get(releases::list))
@@ -56,22 +58,10 @@ pub(in crate::admin) fn router(app: &App, asking: Asking) -> Router<App> {
         .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))))
         .merge(pages)
         .merge(asks)
-        .layer(map_response(guarded))
+        .layer(map_response(async |response: Response| guarded(response)))
         // A page's proof of its session may be compressed beside what a visitor searched for: no other site's page can
         // make a browser ask with the session's cookie (SameSite=Strict), so nobody can compare lengths.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-}
-
-async fn guarded(mut response: Response) -> Response {
-    let headers: [(HeaderName, &str); 3] = [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // With `no-referrer` a browser would name no origin on our own forms either (Fetch, section 3.2.5).
-        (header::REFERRER_POLICY, "same-origin"),
-    ];
-    response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 fn asset(media_type: &'static str, text: &'static str) -> impl IntoResponse {

@@ -12,7 +12,7 @@ use super::parts::{Badge, Choice, Label, When, choices, exact, field_value, link
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
 use crate::answer::{Answers, Moment, QUERY_CHARS_MAX, Within};
-use crate::clock::now;
+use crate::clock;
 use crate::model::time::Time;
 use crate::wire::{Certainty, Match, SearchMatch, ServiceStanding, Standing, Verified};
 use crate::wording::as_last_seen;
@@ -25,6 +25,7 @@ const FOUND_MAX: usize = 20;
 struct SearchPage {
     chrome: Chrome,
     environments: Vec<Choice>,
+    at: String,
     at_field: String,
     /// The time, where the answer is about the past.
     past: Option<String>,
@@ -43,7 +44,6 @@ struct Answer {
     state: Badge,
     text: String,
     since: Option<When>,
-    confidence: Option<Badge>,
     services: Vec<ServiceRow>,
 }
 
@@ -79,15 +79,17 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
     let query = Fields::from_query(&uri, &["q", "environment", "at"])?;
     let text = query.one_line("q", QUERY_CHARS_MAX)?.unwrap_or_default().trim().to_owned();
     let name = query.text("environment")?.unwrap_or_default();
-    let now = now();
-    let at = moment_of(&query, "at")?.filter(|at| *at < now);
+    let at = moment_of(&query, "at")?.filter(|at| *at < clock::now());
     let env = Some(name).filter(|name| !name.is_empty());
     let moment = answers.searchable_as_of(env, at.filter(|_| !text.is_empty())).await?;
+    // A page about the past counts from then.
+    let now = moment.at();
     let names = moment.directory().environments().map(|one| &one.name);
     let mut shown = SearchPage {
         chrome: Chrome { query: text.clone(), ..visitor.chrome("search") },
         environments: choices(names, name),
         at_field: field_value(at),
+        at: moment.past().map(|at| at.to_string()).unwrap_or_default(),
         past: moment.past().map(exact),
         answer: None,
         caution: None,
@@ -117,7 +119,7 @@ fn caution(certainty: &Certainty) -> Option<&'static str> {
     match certainty {
         Certainty::Sure => None,
         Certainty::Perhaps => Some("It is not certain which change is meant; one of these may be."),
-        Certainty::No | Certainty::Unlisted(_) => Some("No known change fits. These are only the nearest."),
+        Certainty::No | Certainty::Unlisted(_) => Some("No matching change. These are only the nearest."),
     }
 }
 
@@ -139,12 +141,16 @@ impl Answer {
             seen: When::new(service.seen.last_seen_at, now),
             deployment_id: service.deployment_id.clone(),
         };
+        let state = Badge::of(verified.answer.as_str());
+        let state = match &verified.confidence {
+            Some(confidence) => state.and(confidence),
+            None => state,
+        };
         Self {
-            state: Badge::of(verified.answer.as_str()),
+            state,
             services: services.into_iter().flatten().map(row).collect(),
             text: verified.text,
             since: verified.since.map(|at| When::new(at, now)),
-            confidence: verified.confidence.map(|confidence| Badge::of(confidence.as_str())),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Request, State};
-use http::StatusCode;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
 
 use super::environment::Head;
 use super::page::{Page, page, to};
@@ -14,13 +15,17 @@ use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
 use crate::admin::state::Settings;
 use crate::admin::state::changes::Changes;
+use crate::admin::state::sessions::{Sessions, Unseen};
+use crate::admin::v1::instructions::instructions;
 use crate::admin::v1::token_views::{NewToken, TokenRequest};
 use crate::admin::v1::tokens;
 use crate::clock::now;
-use crate::log::{Log, View};
+use crate::log::Log;
 use crate::model::directory::Token;
 use crate::model::event::TokenKind;
+use crate::model::secret::Secret;
 use crate::model::time::{Span, Time};
+use crate::wire::Instructions;
 
 #[derive(Template)]
 #[template(path = "tokens.html")]
@@ -54,12 +59,21 @@ struct WarningRow {
 
 #[derive(Template)]
 #[template(path = "token.html")]
-struct NewTokenPage {
+struct NewTokenPage<'a> {
     chrome: Chrome,
     head: Head,
-    token: NewToken,
-    replaced_ends: Option<When>,
+    id: &'a str,
+    name: &'a str,
     ends: Option<When>,
+    /// None where it was shown before.
+    fresh: Option<Fresh>,
+}
+
+/// A secret that nobody has seen yet.
+struct Fresh {
+    secret: Secret,
+    instructions: Instructions,
+    replaced_ends: Option<When>,
 }
 
 pub(super) async fn list(State(log): State<Log>, visitor: Visitor, params: Params) -> Page {
@@ -86,8 +100,10 @@ pub(super) async fn list(State(log): State<Log>, visitor: Visitor, params: Param
 pub(super) async fn create(
     State(changes): State<Changes>,
     State(settings): State<Arc<Settings>>,
+    State(sessions): State<Arc<Sessions>>,
     visitor: Visitor,
     params: Params,
+    headers: HeaderMap,
     request: Request,
 ) -> Page {
     let (admin, fields) = visitor.form(request, &["name", "kind", "expires"]).await?;
@@ -108,21 +124,23 @@ pub(super) async fn create(
     };
     let wanted = TokenRequest { name: fields.required_text("name")?.to_owned(), kind, expires_at };
     let token = tokens::make(&changes, &settings, &admin, params.get("env"), wanted).await?;
-    secret(&changes.view(), &visitor, &params, token)
+    Ok(to_secret(&sessions, &headers, params.get("env"), token))
 }
 
 pub(super) async fn rotate(
     State(changes): State<Changes>,
     State(settings): State<Arc<Settings>>,
+    State(sessions): State<Arc<Sessions>>,
     visitor: Visitor,
     params: Params,
+    headers: HeaderMap,
     request: Request,
 ) -> Page {
     let (admin, fields) = visitor.form(request, &["overlap"]).await?;
     let token =
         tokens::turn(&changes, &settings, &admin, &params, tokens::overlap(fields.text("overlap")?)?, None)
             .await?;
-    secret(&changes.view(), &visitor, &params, token)
+    Ok(to_secret(&sessions, &headers, params.get("env"), token))
 }
 
 pub(super) async fn revoke(
@@ -136,18 +154,42 @@ pub(super) async fn revoke(
     Ok(to(&format!("/environments/{}/tokens", params.get("env"))))
 }
 
-/// The one page that shows a secret.
-fn secret(view: &View, visitor: &Visitor, params: &Params, token: NewToken) -> Page {
-    let now = now();
+/// To the one page that shows a new secret.
+fn to_secret(sessions: &Sessions, headers: &HeaderMap, env: &str, token: NewToken) -> Response {
+    let path = format!("/environments/{env}/tokens/{}", token.id);
+    let replaced_ends = token.replaces.map(|replaced| replaced.expires_at);
+    sessions.keep(headers, Unseen { token: token.id, secret: token.secret, replaced_ends });
+    to(&path)
+}
+
+/// A token that was just created, with its secret the first time.
+pub(super) async fn created(
+    State(log): State<Log>,
+    State(settings): State<Arc<Settings>>,
+    State(sessions): State<Arc<Sessions>>,
+    visitor: Visitor,
+    params: Params,
+    headers: HeaderMap,
+) -> Page {
+    let (view, now, id) = (log.view(), now(), params.get("id"));
     let environment = params.environment(&view.directory)?;
+    let token = environment.tokens().find(|token| token.id.as_str() == id);
+    let unknown = || Problem::not_found(format!("{} has no token `{id}`", environment.name));
+    let token = token.ok_or_else(unknown)?;
+    let fresh = sessions.take(&headers, id).map(|unseen| Fresh {
+        instructions: instructions(&settings, &environment.name, &unseen.secret),
+        secret: unseen.secret,
+        replaced_ends: unseen.replaced_ends.map(|at| When::new(at, now)),
+    });
     page(
         StatusCode::OK,
         &NewTokenPage {
             chrome: visitor.chrome("environments"),
             head: Head::new(environment, "tokens"),
-            replaced_ends: token.replaces.as_ref().map(|replaced| When::new(replaced.expires_at, now)),
+            id,
+            name: &token.name,
             ends: token.expires_at.map(|at| When::new(at, now)),
-            token,
+            fresh,
         },
     )
 }

@@ -18,6 +18,8 @@ use crate::admin::state::{FailingRegistry, Settings};
 use crate::clock::now;
 use crate::model::act::{Role, Through};
 
+pub(super) use super::chrome::Chrome;
+
 /// The form field that proves that a form is of this session.
 const PROOF: &str = "proof";
 
@@ -26,20 +28,6 @@ pub(super) struct Visitor {
     caller: Caller,
     proof: String,
     settings: Arc<Settings>,
-}
-
-/// The frame that every page has around its content.
-pub(super) struct Chrome {
-    /// The field of every form.
-    pub(super) proof: String,
-    /// The part of the dashboard that the page belongs to.
-    pub(super) section: &'static str,
-    /// The text in the search box.
-    pub(super) query: String,
-    /// The visitor may change things.
-    pub(super) can_change: bool,
-    /// The registries that cannot be pulled from.
-    pub(super) failing: Vec<FailingRegistry>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor

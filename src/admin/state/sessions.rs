@@ -9,7 +9,8 @@ use http::{HeaderMap, header};
 
 use super::holder::Holder;
 use super::random::{self, NoRandomness};
-use crate::model::secret::{SESSION_PREFIX, sha256};
+use crate::model::names::TokenId;
+use crate::model::secret::{SESSION_PREFIX, Secret, sha256};
 use crate::model::time::{Span, Time};
 
 /// A working day; then the token is asked for again.
@@ -30,6 +31,17 @@ pub(in crate::admin) struct Sessions {
 struct Session {
     holder: Holder,
     end: Time,
+    /// The secret that its next page shows.
+    unseen: Option<Unseen>,
+}
+
+/// A new token's secret, which waits for the one page that shows it: the answer to the form that made it leads there, so
+/// that a reload makes no second token.
+pub(in crate::admin) struct Unseen {
+    pub(in crate::admin) token: TokenId,
+    pub(in crate::admin) secret: Secret,
+    /// The end of the token whose place it takes.
+    pub(in crate::admin) replaced_ends: Option<Time>,
 }
 
 impl Sessions {
@@ -49,7 +61,7 @@ impl Sessions {
             open.remove(&first);
         }
         let end = now + Span::from_mins(SESSION_HOURS * 60);
-        open.insert(secret.sha256(), Session { holder, end });
+        open.insert(secret.sha256(), Session { holder, end, unseen: None });
         // RFC 6265bis: scripts cannot read it, and no other site's page makes a browser send it.
         let (secret, seconds) = (secret.expose(), SESSION_HOURS * 3600);
         let secure = if self.is_secure { "; Secure" } else { "" };
@@ -69,6 +81,21 @@ impl Sessions {
     pub(in crate::admin) fn form_proof(headers: &HeaderMap) -> Option<String> {
         let proof = sha256(&format!("form\0{}", cookie(headers)?));
         Some(URL_SAFE_NO_PAD.encode(proof))
+    }
+
+    /// Keeps a secret for the next page of a request's session; one that nobody looked at gives way.
+    pub(in crate::admin) fn keep(&self, headers: &HeaderMap, unseen: Unseen) {
+        let Some(secret) = cookie(headers) else { return };
+        if let Some(session) = self.lock().get_mut(&sha256(secret)) {
+            session.unseen = Some(unseen);
+        }
+    }
+
+    /// Takes the secret of a token that waits in a request's session: a second time it is not there.
+    pub(in crate::admin) fn take(&self, headers: &HeaderMap, token: &str) -> Option<Unseen> {
+        let mut open = self.lock();
+        let session = open.get_mut(&sha256(cookie(headers)?))?;
+        session.unseen.take_if(|unseen| unseen.token.as_str() == token)
     }
 
     /// Ends a request's session; what is returned is the `Set-Cookie` that forgets it.
@@ -120,6 +147,25 @@ mod tests {
         assert!(!is_open(&sessions, &sends("landfall_session=lfs_guess"), start));
         sessions.close(&cookie);
         assert!(!is_open(&sessions, &cookie, start));
+    }
+
+    #[test]
+    fn a_secret_waits_for_one_page_of_its_own_session() {
+        let (sessions, now) = (Sessions::default(), Time::from_ms(0));
+        let [own, other] = [(); 2].map(|()| sends(&open(&sessions, now).unwrap()));
+        let unseen = |token: &str| Unseen {
+            token: TokenId::new(token),
+            secret: random::secret(SESSION_PREFIX).unwrap(),
+            replaced_ends: None,
+        };
+        sessions.keep(&own, unseen("tok_1"));
+        assert!(sessions.take(&other, "tok_1").is_none() && sessions.take(&own, "tok_2").is_none());
+        assert!(sessions.take(&own, "tok_1").is_some());
+        assert!(sessions.take(&own, "tok_1").is_none(), "it is shown once");
+        sessions.keep(&HeaderMap::new(), unseen("tok_1"));
+        sessions.keep(&own, unseen("tok_1"));
+        sessions.keep(&own, unseen("tok_2"));
+        assert!(sessions.take(&own, "tok_1").is_none(), "one secret waits at most");
     }
 
     #[test]

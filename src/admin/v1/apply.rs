@@ -31,8 +31,8 @@ const TOKEN_NAME: &str = "kubernetes";
 
 /// The parts of the state that carrying a plan out takes.
 #[derive(Clone)]
-pub(super) struct Executor {
-    pub(super) planner: Planner,
+pub(in crate::admin) struct Executor {
+    pub(in crate::admin) planner: Planner,
     pub(super) changes: Changes,
     turn: Rollout,
 }
@@ -271,7 +271,7 @@ impl Order {
 
 impl Executor {
     /// Carries out the plan with this identifier, as it was made. One that was carried out already is left as it is.
-    pub(super) async fn apply_known(
+    pub(in crate::admin) async fn apply_known(
         &self,
         admin: Admin,
         id: &str,

@@ -67,21 +67,34 @@ pub(super) async fn create(
     admin: Admin,
     Body(wanted): Body<DeployWish>,
 ) -> Result<Stored<wire::Deploy>, Problem> {
-    let planner = &executor.planner;
     let conflicts = if wanted.take_over { Conflicts::TakeOver } else { Conflicts::Refuse };
     if let Some(id) = &wanted.plan {
         check_alone(&wanted)?;
         executor.apply_known(admin, id, wanted.environment.as_deref(), conflicts).await?;
+        let planner = &executor.planner;
         return planner.followed(&planner.view(), id, now()).map(Stored::Known);
     }
     let name = wanted.environment.clone().ok_or_else(|| Problem::invalid("environment", "is missing"))?;
     let apply = wanted.apply;
-    let mut wish = wish(wanted)?;
+    make(&executor, admin, &name, &wish(wanted)?, apply, conflicts).await.map(Stored::Created)
+}
+
+/// Plans what `wish` asks for, and with `apply` carries it out.
+pub(in crate::admin) async fn make(
+    executor: &Executor,
+    admin: Admin,
+    name: &str,
+    wish: &Wish,
+    apply: bool,
+    conflicts: Conflicts,
+) -> Result<wire::Deploy, Problem> {
+    let planner = &executor.planner;
     let view = planner.view();
-    let env = params::named(&view.directory, &name)?.name.clone();
-    if let Some(named) = &wish.repository {
-        wish.repository = Some(answer::repository(&view.state, Some(&env), named.as_str())?);
-    }
+    let env = params::named(&view.directory, name)?.name.clone();
+    let named = wish.repository.as_ref();
+    let repository =
+        named.map(|named| answer::repository(&view.state, Some(&env), named.as_str())).transpose()?;
+    let wish = &Wish { repository, ..wish.clone() };
     let access = planner.settings.cluster(view.directory.former(), &env);
     if apply && access.is_none() {
         return Err(no_access());
@@ -102,9 +115,9 @@ pub(super) async fn create(
     };
     let id = random::token_id(ID_PREFIX)?;
     let (view, now) = (planner.view(), now());
-    let environment = params::named(&view.directory, &name)?;
+    let environment = params::named(&view.directory, name)?;
     let plan = planner
-        .plan(&view, environment, &wish, cluster, now, id.to_string())
+        .plan(&view, environment, wish, cluster, now, id.to_string())
         .map_err(|no| Problem::no_plan(&no))?;
     match reached {
         Some(Ok(reached)) if apply => {
@@ -113,7 +126,7 @@ pub(super) async fn create(
         _ => executor.changes.append(&admin, now, Action::DeployPlanned(Box::new(plan))).await?,
     }
     tracing::info!(environment = %environment.name, deploy = %id, "deploy planned");
-    planner.followed(&planner.view(), id.as_str(), clock::now()).map(Stored::Created)
+    planner.followed(&planner.view(), id.as_str(), clock::now())
 }
 
 /// A plan is applied as it was made.

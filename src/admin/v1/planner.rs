@@ -9,6 +9,7 @@ use crate::answer::{Answers, Within};
 use crate::log::{Log, View};
 use crate::model::deploy::{self, Cluster, Followed, NoPlan, Place, Planned, Wish, World};
 use crate::model::directory::Environment;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
 use crate::wire;
@@ -25,7 +26,7 @@ bundle!(Planner { log, answers, settings });
 
 impl Planner {
     /// The latest state.
-    pub(super) fn view(&self) -> Arc<View> {
+    pub(in crate::admin) fn view(&self) -> Arc<View> {
         self.log.view()
     }
 
@@ -38,6 +39,11 @@ impl Planner {
             registry_host: &self.settings.registry_host,
             registries: &self.settings.registries,
         }
+    }
+
+    /// Tells whether Landfall can apply a plan there.
+    pub(in crate::admin) fn has_cluster(&self, env: &EnvironmentName) -> bool {
+        self.settings.clusters.contains_key(env)
     }
 
     /// A plan, which is not in the log yet.
@@ -82,7 +88,12 @@ impl Planner {
     ///
     /// # Errors
     /// There is none.
-    pub(super) fn followed(&self, view: &View, id: &str, now: Time) -> Result<wire::Deploy, Problem> {
+    pub(in crate::admin) fn followed(
+        &self,
+        view: &View,
+        id: &str,
+        now: Time,
+    ) -> Result<wire::Deploy, Problem> {
         let followed = view.deploys.with_id(id).ok_or_else(|| unknown(id))?;
         Ok(deploy::follow(&self.world(view, now), followed))
     }

@@ -26,16 +26,14 @@ use crate::model::time::{Span, Time};
 pub const WEEKS_MAX: usize = 52;
 const WEEK: Span = Span::from_mins(7 * 24 * 60);
 
-/// The measures of an environment.
+/// The measures of some environments together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Insights {
-    /// The environment.
-    pub environment: EnvironmentName,
     /// From this time on.
     pub from: Time,
     /// Up to this time.
     pub until: Time,
-    /// All of its services together.
+    /// All services together.
     pub whole: Measure,
     /// Service by service, in the order of the repositories; those with a change in that time.
     pub services: Vec<Service>,
@@ -89,22 +87,29 @@ struct Tally {
     restores: Vec<Span>,
 }
 
-/// The measures of `env` over the `weeks` before `now`, at most a year.
-pub fn insights(state: &State, env: &EnvironmentName, weeks: usize, now: Time) -> Insights {
+/// The measures of the environments `names` over the `weeks` before `now`, at most a year.
+pub fn insights<'a>(
+    state: &State,
+    names: impl IntoIterator<Item = &'a EnvironmentName>,
+    weeks: usize,
+    now: Time,
+) -> Insights {
     let weeks = weeks.clamp(1, WEEKS_MAX);
     let from = now - Span::from_ms(WEEK.ms() * weeks as i64);
     let mut whole = Tally::new(weeks);
-    let mut services = Vec::new();
-    for asked in services_at(state, env, now) {
-        let mut tally = Tally::new(weeks);
-        tally.take(state, &asked, state.time().now(now) - now.since(from));
-        whole.add(&tally);
-        let measure = tally.measure();
-        if measure.deployments + measure.rollbacks > 0 {
-            services.push(Service { repository: asked.repository.clone(), measure });
+    let mut services: BTreeMap<Repository, Tally> = BTreeMap::new();
+    for name in names {
+        for asked in services_at(state, name, now) {
+            let mut tally = Tally::new(weeks);
+            tally.take(state, &asked, state.time().now(now) - now.since(from));
+            whole.add(&tally);
+            services.entry(asked.repository.clone()).or_insert_with(|| Tally::new(weeks)).add(&tally);
         }
     }
-    Insights { environment: env.clone(), from, until: now, whole: whole.measure(), services }
+    let measured = services.into_iter().map(|(repository, tally)| (repository, tally.measure()));
+    let changed = measured.filter(|(_, measure)| measure.deployments + measure.rollbacks > 0);
+    let services = changed.map(|(repository, measure)| Service { repository, measure }).collect();
+    Insights { from, until: now, whole: whole.measure(), services }
 }
 
 impl Tally {
@@ -116,12 +121,12 @@ impl Tally {
         // When what runs had come, and since when each release has been out here.
         let mut came: BTreeMap<Digest, Time> = BTreeMap::new();
         for rollout in asked.rollouts() {
-            let (at, kind) = (rollout.rollout.opened_at, rollout.kind(state));
+            let at = rollout.rollout.opened_at;
             let is_first = !came.contains_key(&rollout.rollout.digest);
             let week = at.since(from).ms().div_euclid(WEEK.ms());
             let week = usize::try_from(week).ok().and_then(|week| self.weeks.get_mut(week));
             if let Some(week) = week.filter(|_| rollout.state != Phase::Aborted) {
-                match kind {
+                match rollout.kind(state) {
                     Kind::Initial => {}
                     Kind::Rollback => {
                         week.rollbacks += 1;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::image::{ordered_version, tag, version};
+use super::image::{ordered_version, release_of, tag, version};
 use super::service::ServiceAt;
 use super::states::Phase;
 use crate::model::deployments::State;
 use crate::model::deployments::rollout::Rollout;
 use crate::model::oci::{Digest, Repository};
-use crate::model::releases::{Named, Relation};
+use crate::model::releases::{Named, Number, Relation};
+use crate::model::time::Time;
 
 /// One service across the environments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +32,14 @@ pub struct Cell {
     pub digest: Digest,
     /// How it stands to the latest that runs anywhere.
     pub mark: Mark,
+    /// Releases that it lacks: those that the catalogue has, and images that run elsewhere.
+    pub lacks: usize,
     /// Whether it is still rolling out, or mixed.
     pub state: Phase,
+    /// The latest pull that showed it.
+    pub last_seen_at: Time,
+    /// The images that run beside it, by their versions.
+    pub beside: Vec<String>,
 }
 
 /// How what one environment runs stands to the latest of it that runs anywhere.
@@ -55,10 +62,15 @@ struct Image<'a> {
     digest: &'a Digest,
     version: Option<String>,
     label: Rc<str>,
+    /// The catalogue has its release.
+    is_listed: bool,
 }
 
 /// Rows that are shown: as many as somebody looks through.
 const ROWS_MAX: usize = 500;
+
+/// Images of one service that are compared with each other: as many versions run beside each other rarely.
+const COMPARED_MAX: usize = 24;
 
 /// The rows of these environments, and how many more there would be.
 pub(super) fn rows(state: &State, lanes: &[Vec<ServiceAt<'_>>]) -> (Vec<Row>, usize) {
@@ -93,14 +105,18 @@ fn row(
         }));
     }
     let marks = marks(state, repository, &images);
+    let lacks = lacks(state, repository, &images);
     let is_level = marks.iter().all(|mark| *mark == Mark::Level);
     let mut cells = vec![None; width];
-    for ((place, asked, _), image) in running.iter().zip(of) {
+    for ((place, asked, rollout), image) in running.iter().zip(of) {
         cells[*place] = Some(Cell {
             label: images[image].label.clone(),
             digest: *images[image].digest,
             mark: marks[image],
+            lacks: lacks[image],
             state: asked.phase_now().unwrap_or(Phase::Settled),
+            last_seen_at: state.shown(rollout.last_at),
+            beside: asked.labels_beside(),
         });
     }
     Row { repository: repository.clone(), cells, is_level }
@@ -111,12 +127,37 @@ impl<'a> Image<'a> {
         let label = version(state, repository, &rollout.digest, tag(rollout));
         let label = label.unwrap_or_else(|| rollout.digest.short());
         let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
-        Self { digest: &rollout.digest, version, label: label.into() }
+        let is_listed = release_of(state, repository, &rollout.digest, tag(rollout)).is_some();
+        Self { digest: &rollout.digest, version, label: label.into(), is_listed }
     }
 
     fn named(&self) -> Named<'_> {
         Named { digest: self.digest, version: self.version.as_deref() }
     }
+}
+
+/// The number of releases that each image lacks: later ones of the catalogue, and later images that nobody registered.
+fn lacks(state: &State, repository: &Repository, images: &[Image<'_>]) -> Vec<usize> {
+    let line = state.catalogue().line(repository);
+    let listed = |image: &Image<'_>| {
+        let is_pre = image.version.as_deref().and_then(Number::parse).is_some_and(|it| it.is_prerelease());
+        line.map_or(0, |line| line.behind(image.named(), is_pre).later.len())
+    };
+    let mut lacks: Vec<usize> = images.iter().map(listed).collect();
+    let compared = images.iter().take(COMPARED_MAX).enumerate();
+    for (here, image) in compared.clone() {
+        for (there, other) in compared.clone().skip(here + 1) {
+            if image.is_listed && other.is_listed {
+                continue;
+            }
+            match state.catalogue().relation(repository, image.named(), other.named()) {
+                Relation::Later => lacks[here] += usize::from(!other.is_listed),
+                Relation::Earlier => lacks[there] += usize::from(!image.is_listed),
+                Relation::Same | Relation::Incomparable | Relation::Unknown => {}
+            }
+        }
+    }
+    lacks
 }
 
 /// How each image stands to the latest of them.

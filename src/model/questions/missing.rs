@@ -27,7 +27,8 @@ pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
     }
 }
 
-fn service(asked: &ServiceAt<'_>, gap_at: Option<Time>, now: Time) -> Option<MissingService> {
+/// Tells what one service lacks; none where nothing of it runs.
+pub(super) fn service(asked: &ServiceAt<'_>, gap_at: Option<Time>, now: Time) -> Option<MissingService> {
     let (state, repository, current) = (asked.state, asked.repository, asked.service.current()?);
     let rollout = &current.rollout;
     let version = ordered_version(state, repository, &rollout.digest, tag(rollout));

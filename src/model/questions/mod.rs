@@ -4,6 +4,8 @@
 //! those of the interface (`running`, `timeline`, `deployment`, `evidence`, `local`, and what `replay` prints).
 #![doc = include_str!("README.md")]
 
+mod across;
+mod attention;
 mod changes;
 mod compare;
 mod convert;
@@ -35,6 +37,8 @@ mod trace;
 mod truths;
 mod verify;
 
+pub use across::{Across, Place, Step, across};
+pub use attention::{ATTENTION_MAX, Attention, Behind, Moved, Unpulled};
 pub use changes::{changes, history};
 pub(in crate::model) use compare::fixes_and_pull_requests;
 pub use compare::{Side, compare};

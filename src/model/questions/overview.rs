@@ -3,6 +3,7 @@
 //! Made for a page of a hundred environments with fifty services each: it looks at what runs and at the latest
 //! deployment, and never at the whole history.
 
+use super::attention::Attention;
 use super::curve::Curve;
 use super::incomplete::incomplete;
 use super::matrix::{Row, rows};
@@ -31,6 +32,8 @@ pub struct Overview {
     pub rows: Vec<Row>,
     /// How many more there would be.
     pub rows_more: usize,
+    /// What somebody should look at.
+    pub attention: Attention,
 }
 
 /// An environment at a glance.
@@ -92,7 +95,9 @@ pub fn overview<'a>(
         lanes.push(asked);
     }
     let (rows, rows_more) = rows(state, &lanes);
-    Overview { environments, rows, rows_more }
+    let names: Vec<&EnvironmentName> = environments.iter().map(|summary| &summary.name).collect();
+    let attention = Attention::of(state, &names, &lanes, &rows, now);
+    Overview { environments, rows, rows_more, attention }
 }
 
 impl EnvironmentSummary {

@@ -42,6 +42,11 @@ pub(super) struct RolloutAt<'a> {
 }
 
 impl RolloutAt<'_> {
+    /// Its identifier, derived from what opened it: the same log gives the same.
+    pub(super) fn id(&self) -> String {
+        format!("dep_{:012x}", self.service.identity(self.rollout))
+    }
+
     pub(super) fn kind(&self, state: &State) -> Kind {
         let Some((from, from_tag)) = &self.from else { return Kind::Initial };
         let to = &self.rollout.digest;

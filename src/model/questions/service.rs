@@ -91,6 +91,15 @@ impl ServiceAt<'_> {
         self.heard_beside().filter_map(view).collect()
     }
 
+    /// The versions of those that were asked for more than once.
+    pub(super) fn labels_beside(&self) -> Vec<String> {
+        let label = |current: &Current| {
+            let rollout = &current.rollout;
+            image(self.state, self.repository, &rollout.digest, tag(rollout)).label()
+        };
+        self.beside().map(label).collect()
+    }
+
     /// The state of what a line runs, by itself; `mixed` where it stood still as a part.
     pub(super) fn phase(&self, line: &Rollouts) -> Option<Phase> {
         let current = line.current()?;
@@ -176,7 +185,7 @@ impl ServiceAt<'_> {
     }
 
     /// The images that run, and those that claim to follow them.
-    fn rollouts_now(&self) -> Vec<RolloutAt<'_>> {
+    pub(super) fn rollouts_now(&self) -> Vec<RolloutAt<'_>> {
         self.service.lines().flat_map(|line| self.rollouts_of(line)).collect()
     }
 

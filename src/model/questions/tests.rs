@@ -1,5 +1,7 @@
 //! What the questions of the dashboard's pages answer, from short histories of pulls.
 
+mod look;
+
 use proptest::prelude::*;
 
 use super::{
@@ -216,7 +218,7 @@ fn a_release_is_traced_to_where_it_is_live_and_where_it_was_rolled_back() {
 }
 
 fn measured(state: &State, weeks: usize, minutes: i64) -> Measure {
-    insights(state, &env("production"), weeks, after(minutes)).whole
+    insights(state, [&env("production")], weeks, after(minutes)).whole
 }
 
 #[test]
@@ -242,7 +244,7 @@ fn the_measures_are_those_of_the_pulls() {
     // Later, nothing of it is within the last week.
     let later = measured(&state, 1, 30 * DAY);
     assert_eq!((later.deployments, later.rollback_rate, later.lead_time_s), (0, None, None));
-    let services = insights(&state, &env("production"), 2, after(7 * DAY)).services;
+    let services = insights(&state, [&env("production")], 2, after(7 * DAY)).services;
     assert_eq!(services.len(), 1, "a first appearance is no change");
 }
 

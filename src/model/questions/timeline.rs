@@ -63,7 +63,7 @@ pub(super) fn page<T>(
     }
 }
 
-/// The deployment with this identifier, as it looks at `now`.
+/// The deployment with this identifier, its own or that of one of its changes, as it looks at `now`.
 pub fn deployment(state: &State, id: &str, now: Time) -> Option<Deployment> {
     in_any(state, id, now, |group, env| group.view(state, env))
 }
@@ -71,7 +71,7 @@ pub fn deployment(state: &State, id: &str, now: Time) -> Option<Deployment> {
 /// The pulls behind the deployment with this identifier.
 pub fn evidence(state: &State, id: &str, now: Time) -> Option<Evidence> {
     in_any(state, id, now, |group, _| Evidence {
-        deployment: id.to_owned(),
+        deployment: group.id(),
         changes: group.0.iter().map(|rollout| rollout.evidence(state)).collect(),
     })
 }
@@ -86,7 +86,8 @@ pub(super) fn in_any<T>(
         let asked = services_at(state, env, now);
         let opened_at = asked.iter().find_map(|service| service.opened_at(id))?;
         let grouped = grouped_since(state, &asked, opened_at);
-        grouped.groups.iter().find(|group| group.id() == id).map(|group| view(group, env))
+        let is_its = |group: &&Group<'_>| group.0.iter().any(|rollout| rollout.id() == id);
+        grouped.groups.iter().find(is_its).map(|group| view(group, env))
     })
 }
 
@@ -155,10 +156,9 @@ fn group(mut rollouts: Vec<RolloutAt<'_>>, settle: Span) -> Vec<Group<'_>> {
 }
 
 impl Group<'_> {
-    /// Derived from what opened it, so that the same log gives the same identifier.
+    /// The identifier of the change that opened it.
     pub(super) fn id(&self) -> String {
-        let identity = self.0.first().map(|first| first.service.identity(first.rollout));
-        identity.map(|identity| format!("dep_{identity:012x}")).unwrap_or_default()
+        self.0.first().map(RolloutAt::id).unwrap_or_default()
     }
 
     pub(super) fn started_at(&self, state: &State) -> Option<Time> {

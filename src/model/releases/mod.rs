@@ -37,4 +37,4 @@ pub use references::{References, references};
 pub use relation::Relation;
 pub use release::{Added, Conflict, Difference, Labels, Registration, Release};
 pub use revert::{Revert, own_request, reverts};
-pub use summary::summary;
+pub use summary::{summary, without_label};

@@ -45,8 +45,10 @@ pub fn summary(changes: &[Change]) -> String {
     }
     highlights.truncate(HIGHLIGHTS_MAX);
     let mut told = highlights;
-    told.extend(named("security", security));
-    told.extend(named("breaking", breaking));
+    // Of changes of one kind the count says the kind.
+    let is_one_kind = counts.len() == 1;
+    told.extend(named("security", security, is_one_kind));
+    told.extend(named("breaking", breaking, is_one_kind));
     format!("{}: {}", listed(&counts), told.join("; "))
 }
 
@@ -62,13 +64,25 @@ fn titles(changes: &[Change], kind: ChangeKind) -> Vec<String> {
     titles
 }
 
-fn named(label: &str, mut titles: Vec<String>) -> Option<String> {
+fn named(label: &str, titles: Vec<String>, is_one_kind: bool) -> Option<String> {
+    let mut titles: Vec<String> = titles.iter().map(|title| without_label(title, label).to_owned()).collect();
+    if titles.is_empty() {
+        return None;
+    }
     let rest = titles.len().saturating_sub(NAMED_MAX);
     titles.truncate(NAMED_MAX);
     if rest > 0 {
         titles.push(format!("and {rest} more"));
     }
-    (!titles.is_empty()).then(|| format!("{label}: {}", titles.join(", ")))
+    let titles = titles.join(", ");
+    Some(if is_one_kind { titles } else { format!("{label}: {titles}") })
+}
+
+/// The title without a label that stands before it anyway: `security: a hole` is `a hole` behind "security".
+pub fn without_label<'t>(title: &'t str, label: &str) -> &'t str {
+    let head = title.get(..label.len()).filter(|head| head.eq_ignore_ascii_case(label));
+    let rest = head.and_then(|head| title[head.len()..].strip_prefix(':')).map(str::trim_start);
+    rest.filter(|rest| !rest.is_empty()).unwrap_or(title)
 }
 
 /// `a`, `a and b`, `a, b and c`
@@ -110,6 +124,8 @@ mod tests {
         );
         check(&["chore: a", "ci: b"], "2 other changes: a; b");
         check(&["fix: a", "fix(ui): a", "fix: a"], "3 fixes: a; ui: a");
+        check(&["fix(security): a hole", "fix: a"], "1 fix and 1 security fix: a; security: a hole");
+        check(&["fix(security): a hole"], "1 security fix: a hole");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-// Keeps pages fresh, says times in the viewer's zone, copies, and puts `/` on the search. Pages can be read without it.
+// Keeps pages fresh, applies what is chosen at once, says times in the viewer's zone, copies, and puts `/` on the search. Pages can be read without it.
 "use strict";
 
 /** Shortest pause between two refreshes of a page, and after pulls, which come in crowds. */
@@ -7,12 +7,17 @@ const PULLS_PAUSE_MS = 2000;
 /** How often spoken times move on. */
 const TICK_MS = 15000;
 
+/** Pause after the last letter of a choice. */
+const TYPED_PAUSE_MS = 250;
+
 const live = document.querySelector("[data-live]");
+/** A page about the past counts from then. */
+const past = document.querySelector("[data-at]")?.dataset.at;
 let paused = false;
 
 function ago(then) {
   const [minute, hour, day] = [60, 3600, 86400];
-  const ms = Date.now() - then.getTime();
+  const ms = (past ? Date.parse(past) : Date.now()) - then.getTime();
   const seconds = Math.floor(Math.abs(ms) / 1000);
   // What is to come is rounded up: a token made for 30 days ends "in 30 d", not in 29.
   const count = (unit) => (ms < 0 ? Math.ceil(seconds / unit) : Math.floor(seconds / unit));
@@ -22,7 +27,7 @@ function ago(then) {
   else if (seconds < hour) length = `${count(minute)} min`;
   else if (seconds < day) length = `${count(hour)} h`;
   else if (seconds < 60 * day) length = `${count(day)} d`;
-  else return then.toLocaleDateString(undefined, { dateStyle: "medium" });
+  else return then.toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric", timeZoneName: "short" });
   return ms < 0 ? `in ${length}` : `${length} ago`;
 }
 
@@ -116,6 +121,20 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     }
   });
 }
+
+/** What is chosen stands in the address, so that a reload, Back and a link show it again. */
+let chosen = 0;
+
+function choose(event) {
+  const form = event.target.form;
+  if (!form?.matches("[data-instant]")) return;
+  const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+  history.replaceState(null, "", query.size ? `${form.action}?${query}` : form.action);
+  clearTimeout(chosen);
+  chosen = setTimeout(refresh, TYPED_PAUSE_MS);
+}
+
+document.addEventListener("input", choose);
 
 for (const button of document.querySelectorAll("[data-pause]")) {
   button.hidden = false;

@@ -1,0 +1,121 @@
+//! A plan of a deploy: made for an administrator, shown to everybody, applied where Landfall has access to the cluster.
+
+use askama::Template;
+use axum::extract::{Request, State};
+use http::StatusCode;
+
+use super::deployment_row::ItemRow;
+use super::page::{Page, page, to};
+use super::parts::{Badge, When, count};
+use super::visitor::{Chrome, Visitor};
+use crate::admin::http::params::Params;
+use crate::admin::http::problem::Problem;
+use crate::admin::v1::apply::Executor;
+use crate::admin::v1::deploys;
+use crate::admin::v1::planner::Planner;
+use crate::clock::now;
+use crate::cluster::Conflicts;
+use crate::model::deploy::Wish;
+use crate::model::oci::Malformed;
+use crate::model::time::Time;
+use crate::wire::{Balance, Deploy, DeployState};
+use crate::wording::deploy_seen;
+
+/// Changes that are listed of what comes or goes.
+const ITEMS_MAX: usize = 40;
+
+#[derive(Template)]
+#[template(path = "plan.html")]
+struct PlanPage {
+    chrome: Chrome,
+    plan: Deploy,
+    kind: Badge,
+    state: String,
+    planned: When,
+    seen: String,
+    gained: Weight,
+    lost: Weight,
+    commands: String,
+    can_apply: bool,
+}
+
+/// Releases that come or go.
+struct Weight {
+    releases: Vec<(String, String)>,
+    facts: String,
+    items: Vec<ItemRow>,
+    more: usize,
+}
+
+/// Plans what puts one version of a service into an environment.
+pub(super) async fn make(
+    State(executor): State<Executor>,
+    visitor: Visitor,
+    params: Params,
+    request: Request,
+) -> Page {
+    let (admin, fields) = visitor.form(request, &["repository", "version"]).await?;
+    let repository = fields.required_text("repository")?.parse();
+    let wish = Wish {
+        repository: Some(
+            repository.map_err(|error: Malformed| Problem::invalid("repository", error.to_string()))?,
+        ),
+        version: Some(fields.required_text("version")?.to_owned()),
+        ..Wish::default()
+    };
+    let plan = deploys::make(&executor, admin, params.get("env"), &wish, false, Conflicts::Refuse).await?;
+    Ok(to(&format!("/deploys/{}", plan.id)))
+}
+
+/// Tells what a plan means and how far it is.
+pub(super) async fn show(State(planner): State<Planner>, visitor: Visitor, params: Params) -> Page {
+    let now = now();
+    let plan = planner.followed(&planner.view(), params.get("id"), now)?;
+    let can_apply = plan.state == DeployState::Planned && planner.has_cluster(&plan.environment);
+    page(StatusCode::OK, &PlanPage::new(plan, visitor.chrome("environments"), can_apply, now))
+}
+
+/// Applies a plan as it was made.
+pub(super) async fn apply(
+    State(executor): State<Executor>,
+    visitor: Visitor,
+    params: Params,
+    request: Request,
+) -> Page {
+    let (admin, _) = visitor.form(request, &[]).await?;
+    let id = params.get("id");
+    executor.apply_known(admin, id, None, Conflicts::Refuse).await?;
+    Ok(to(&format!("/deploys/{id}")))
+}
+
+impl PlanPage {
+    fn new(plan: Deploy, chrome: Chrome, can_apply: bool, now: Time) -> Self {
+        Self {
+            chrome,
+            kind: Badge::of(plan.kind.as_str()),
+            state: plan.state.as_str().replace('_', " "),
+            planned: When::new(plan.planned_at, now),
+            seen: deploy_seen(&plan),
+            gained: Weight::new(&plan.gained),
+            lost: Weight::new(&plan.lost),
+            commands: plan.commands.join("\n"),
+            can_apply,
+            plan,
+        }
+    }
+}
+
+impl Weight {
+    fn new(balance: &Balance) -> Self {
+        let releases = &balance.releases;
+        let mut facts = vec![count(releases.len() as u64, "release")];
+        facts.extend((balance.fixes > 0).then(|| count(balance.fixes as u64, "fix")));
+        let changes: Vec<_> = releases.iter().flat_map(|release| &release.changes).collect();
+        Self {
+            releases: releases.iter().map(|it| (it.id.clone(), it.version.clone())).collect(),
+            facts: facts.join(", "),
+            more: changes.len().saturating_sub(ITEMS_MAX),
+            items: changes.into_iter().take(ITEMS_MAX).map(ItemRow::new).collect(),
+        }
+    }
+}
