@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::image::{ordered_version, release_of, tag, version};
+use super::image::{Placed, release_of, tag, version};
 use super::service::ServiceAt;
 use super::states::Phase;
 use crate::model::deployments::State;
@@ -60,7 +60,7 @@ pub enum Mark {
 /// One image of a row.
 struct Image<'a> {
     digest: &'a Digest,
-    version: Option<String>,
+    placed: Placed,
     label: Rc<str>,
     /// The catalogue has its release.
     is_listed: bool,
@@ -126,13 +126,13 @@ impl<'a> Image<'a> {
     fn of(state: &State, repository: &Repository, rollout: &'a Rollout) -> Self {
         let label = version(state, repository, &rollout.digest, tag(rollout));
         let label = label.unwrap_or_else(|| rollout.digest.short());
-        let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
+        let placed = Placed::of(state, repository, &rollout.digest, tag(rollout));
         let is_listed = release_of(state, repository, &rollout.digest, tag(rollout)).is_some();
-        Self { digest: &rollout.digest, version, label: label.into(), is_listed }
+        Self { digest: &rollout.digest, placed, label: label.into(), is_listed }
     }
 
     fn named(&self) -> Named<'_> {
-        Named { digest: self.digest, version: self.version.as_deref() }
+        self.placed.named()
     }
 }
 
