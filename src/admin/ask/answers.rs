@@ -179,7 +179,7 @@ impl Answering<'_> {
             let view = |env: &str| self.moment.rollbacks(env, from, until);
             return self.each(asked, view, wording::changes, |_, all| wording::changes_everywhere(all));
         };
-        let view = |env: &str| match self.moment.history(env, &repository, HISTORY_MAX) {
+        let view = |env: &str| match self.moment.history(env, repository.as_str(), HISTORY_MAX) {
             Ok(history) => Ok(Some(history)),
             Err(Refused::NeverPulled { .. }) => Ok(None),
             Err(refused) => Err(refused),

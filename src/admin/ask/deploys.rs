@@ -69,7 +69,7 @@ impl Answering<'_> {
         let repository = asked.repository.clone().or_else(|| self.only_service(&env));
         let repository: Option<Repository> = repository.and_then(|name| name.parse().ok());
         let Some(repository) = repository else { return (wording::nothing_before(&env, None), Value::Null) };
-        let history = self.moment.history(&env, &repository, BACK_MAX);
+        let history = self.moment.history(&env, repository.as_str(), BACK_MAX);
         let changes: Vec<ServiceChange> = history.map(|history| history.changes).unwrap_or_default();
         let mut stood = changes.iter().filter(|change| change.state != Phase::Aborted);
         let runs = stood.next();

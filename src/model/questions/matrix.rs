@@ -140,7 +140,7 @@ impl<'a> Image<'a> {
 fn lacks(state: &State, repository: &Repository, images: &[Image<'_>]) -> Vec<usize> {
     let line = state.catalogue().line(repository);
     let listed = |image: &Image<'_>| {
-        let is_pre = image.version.as_deref().and_then(Number::parse).is_some_and(|it| it.is_prerelease());
+        let is_pre = image.named().version.and_then(Number::parse).is_some_and(|it| it.is_prerelease());
         line.map_or(0, |line| line.behind(image.named(), is_pre).later.len())
     };
     let mut lacks: Vec<usize> = images.iter().map(listed).collect();
