@@ -76,7 +76,7 @@ Landfall runs on until Ctrl-C, which removes everything.
 To try, in another terminal:
 
   export LANDFALL_ADMIN={admin} LANDFALL_ADMIN_TOKEN={token}
-  {program} ask "{QUESTION}"
+  {program} ask '{QUESTION}'
   {program} timeline production --evidence
   {program} token create staging --name ci
 
