@@ -314,7 +314,7 @@ mod tests {
         let nothing = Digest::of(b"nothing");
         for (path, status, code) in [
             ("/v2/".to_owned(), 200, "{}"),
-            (format!("/v2/{REPOSITORY}/tags/list"), 200, r#"["v2.3.0","v2.3.1"]"#),
+            (format!("/v2/{REPOSITORY}/tags/list"), 200, r#"["v2.3.0","v2.3.1","v2.3.2"]"#),
             (format!("/v2/{REPOSITORY}/referrers/{nothing}"), 200, r#""manifests":[]"#),
             (format!("/v2/{REPOSITORY}/manifests/v9"), 404, "MANIFEST_UNKNOWN"),
             (format!("/v2/{REPOSITORY}/manifests/{nothing}"), 404, "MANIFEST_UNKNOWN"),

@@ -41,7 +41,7 @@ const BESIDE: [&str; 26] = [
 
 /// Tells whether a title is a version bump: `chore(release): 1.2.3`, `Bump version to v2`, `Prepare release 3.1`, `v1.2.3`.
 /// One that names anything else, as `Bump openssl to 3.1`, is none.
-pub fn is_version_bump(title: &str) -> bool {
+pub(super) fn is_version_bump(title: &str) -> bool {
     let Some(change) = Change::parse(title, None) else { return false };
     let title = change.title.to_lowercase();
     let title = title.strip_prefix("[maven-release-plugin]").unwrap_or(&title).trim();
