@@ -13,7 +13,7 @@ use crate::admin::http::fields::{Body, Fields};
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
 use crate::admin::state::changes::Changes;
-use crate::answer::{Answers, Within};
+use crate::answer::{Answers, Refused, Within};
 use crate::clock::now;
 use crate::log::{Log, View};
 use crate::model::act::Action;
@@ -196,7 +196,12 @@ pub(super) async fn list(
     let named = query.text("repository")?.map(named).transpose()?;
     let limit = query.count("limit", PAGE_MAX)?.unwrap_or(PAGE_DEFAULT);
     let moment = answers.now();
-    let repository = named.map(|named| moment.repository(named.as_str())).transpose()?;
+    let repository = named.map(|named| match moment.repository(named.as_str()) {
+        // The list of what nobody has heard of is empty.
+        Err(Refused::UnknownRepository { near, .. }) if near.is_empty() => Ok(named),
+        found => found,
+    });
+    let repository = repository.transpose()?;
     let state = moment.state();
     let shown = |release: &Arc<Release>| moment.release(release);
     if let Some(text) = query.text("q")?.map(str::trim).filter(|text| !text.is_empty()) {
