@@ -39,6 +39,7 @@ async fn main() -> Result<(), Failure> {
         hosts: Vec::new(),
         ask: None,
         webhooks: Vec::new(),
+        forges: landfall::config::Forges::default(),
         registry_host: "registry.example.com".to_owned(),
         registries: Arc::default(),
         registry_tls: true,

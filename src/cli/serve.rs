@@ -210,6 +210,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             clusters: config.clusters.clone(),
             ask: config.ask.clone(),
             webhooks: config.webhooks.clone(),
+            forges: config.forges.clone(),
             started_at: clock::now(),
             proxy_figures: figures(proxy_address, &proxy, watched.clone()),
         },

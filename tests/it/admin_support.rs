@@ -110,6 +110,7 @@ impl Server {
             clusters,
             ask,
             webhooks: webhooks(),
+            forges: landfall::config::Forges::default(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),
         };

@@ -17,6 +17,7 @@ mod home;
 mod insights;
 mod lag;
 mod login;
+mod mention;
 mod page;
 mod parts;
 mod plan;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::token_file::AdminToken;
-use crate::config::{self, ClusterAccess, Webhook};
+use crate::config::{self, ClusterAccess, Forges, Webhook};
 use crate::model::deploy::Place;
 use crate::model::event::EnvironmentName;
 use crate::model::registries::Registries;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub ask: Option<config::AskConfig>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
+    /// Where the sources of images are.
+    pub forges: Forges,
     /// Start of the process.
     pub started_at: Time,
     /// The proxy's figures for `/status`, without secrets.
