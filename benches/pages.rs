@@ -41,6 +41,7 @@ async fn main() -> Result<(), Failure> {
         ask: None,
         example_question: None,
         webhooks: Vec::new(),
+        forges: landfall::config::Forges::default(),
         registry_host: "registry.example.com".to_owned(),
         registries: Arc::default(),
         registry_tls: true,

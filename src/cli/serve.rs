@@ -224,6 +224,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             ask: config.ask.clone(),
             example_question: config.example_question.clone(),
             webhooks: config.webhooks.clone(),
+            forges: config.forges.clone(),
             started_at: clock::now(),
             proxy_figures: figures(proxy_address, &proxy, watched.clone()),
         },

@@ -11,6 +11,7 @@ use url::Url;
 use super::ask::{AskTable, ask_of};
 use super::cluster::{ClusterTable, clusters_of};
 use super::flags::Flags;
+use super::forge::{ForgeTable, forges_of};
 use super::upstream::{UpstreamTable, upstreams_of};
 use super::values::{duration, read, span};
 use super::webhook::{WebhookTable, webhooks_of};
@@ -50,6 +51,7 @@ struct ConfigFile {
     admin: AdminTable,
     ask: AskTable,
     webhook: Vec<WebhookTable>,
+    forge: Vec<ForgeTable>,
     log: LogTable,
     derive: DeriveTable,
     cluster: Vec<ClusterTable>,
@@ -154,6 +156,7 @@ impl Config {
                 timeout: flags.ask_timeout.or(file.ask.timeout),
             })?,
             webhooks: webhooks_of(file.webhook)?,
+            forges: forges_of(file.forge)?,
             data: flags.data.or(file.data).unwrap_or_else(|| DATA.into()),
             max_wait: duration(
                 "log.max_wait (--max-wait)",

@@ -7,6 +7,7 @@
 mod ask;
 mod cluster;
 mod flags;
+mod forge;
 mod load;
 mod outbound;
 mod upstream;
@@ -25,6 +26,7 @@ use url::Url;
 pub use ask::AskConfig;
 pub use cluster::{ClusterAccess, ClusterLogin};
 pub use flags::Flags;
+pub use forge::{Forge, Forges};
 pub use load::DATA;
 pub use outbound::{HttpProxy, OutboundProxies};
 pub use webhook::{Provider, Webhook};
@@ -48,6 +50,8 @@ pub struct Config {
     pub ask: Option<AskConfig>,
     /// Forges that may report releases.
     pub webhooks: Vec<Webhook>,
+    /// Locations of the sources of images.
+    pub forges: Forges,
     /// Folder of the log.
     pub data: PathBuf,
     /// Longest time that an answer waits for its observation to be durable.

@@ -112,6 +112,7 @@ impl Server {
             ask,
             example_question: None,
             webhooks: webhooks(),
+            forges: landfall::config::Forges::default(),
             started_at: now(),
             proxy_figures: Box::new(|| serde_json::json!({"connections": 3})),
         };

@@ -25,7 +25,7 @@ impl Visitor {
                 "repository": "docker/payment", "version": format!("v{version}"), "parents": parents,
                 "digest": digest(version).to_string(),
                 "changes": [
-                    {"title": format!("fix: login times out, part {version} (#{version}7)")},
+                    {"title": format!("fix: login times out, part {version}"), "pr": version * 10 + 7},
                     {"title": "fix(security): refuse unsigned webhooks"},
                 ],
             });
@@ -122,10 +122,10 @@ async fn the_page_of_a_service_tells_where_it_runs_its_history_and_what_it_lacks
             .has(&format!("/deployments/{}", link.split('"').next().unwrap()), &["Compare with before"])
             .await;
     }
-    // As of before the rollback it was ahead.
+    // As of before the rollback it ran v2; the notes were registered later.
     let past = now() - landfall::model::time::Span::from_mins(60);
     let path = format!("/services/docker/payment?at={past}");
-    let past = visitor.has(&path, &["data-at=", "1 behind", "Nothing that came later is in it"]).await;
+    let past = visitor.has(&path, &["data-at=", ">v2</span>", "Nothing that came later is in it"]).await;
     assert!(!past.text().contains("Plan the "));
     assert_eq!(visitor.see("/services/docker/none").await.status, 404);
     assert_eq!(visitor.see("/services/NO%20NAME").await.status, 404);

@@ -12,7 +12,9 @@ use super::parts::{Badge, Choice, Label, choices, count, exact, field_value, lin
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
+use crate::admin::state::Settings;
 use crate::answer::{self, Answers};
+use crate::config::Forges;
 use crate::model::time::Time;
 use crate::wire::{Ahead, ComparedService, Comparison};
 use crate::wording::{compared_as_last_seen, compared_beside};
@@ -66,7 +68,12 @@ struct Row {
     more: usize,
 }
 
-pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn show(
+    State(answers): State<Arc<Answers>>,
+    State(settings): State<Arc<Settings>>,
+    visitor: Visitor,
+    uri: Uri,
+) -> Page {
     let query = Fields::from_query(&uri, &["left", "right", "left_at", "right_at", "repository"])?;
     let today = answers.now();
     let names: Vec<&str> = today.directory().environments().map(|one| one.name.as_str()).collect();
@@ -85,7 +92,8 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
             comparison
                 .services
                 .retain(|service| repository.is_empty() || service.repository.as_str() == repository);
-            Some(Compared::new(&comparison, Side::new(left, left_at), Side::new(right, right_at)))
+            let sides = (Side::new(left, left_at), Side::new(right, right_at));
+            Some(Compared::new(&comparison, sides, &settings.forges))
         }
         _ => None,
     };
@@ -126,7 +134,7 @@ impl Side {
 }
 
 impl Compared {
-    fn new(comparison: &Comparison, left: Side, right: Side) -> Self {
+    fn new(comparison: &Comparison, (left, right): (Side, Side), forges: &Forges) -> Self {
         let total = |relation| {
             comparison.services.iter().filter(|service| service.relation == relation).count() as u64
         };
@@ -145,15 +153,17 @@ impl Compared {
         };
         let (same, rows): (Vec<_>, Vec<_>) =
             comparison.services.iter().partition(|service| service.relation == Ahead::Same);
-        let rows = rows.into_iter().map(Row::new).collect();
+        let row = |service| Row::new(service, forges);
+        let rows = rows.into_iter().map(row).collect();
         let beside = compared_beside(comparison, str::to_owned);
         let seen = compared_as_last_seen(comparison);
-        Self { left, right, verdict, beside, seen, rows, same: same.into_iter().map(Row::new).collect() }
+        Self { left, right, verdict, beside, seen, rows, same: same.into_iter().map(row).collect() }
     }
 }
 
 impl Row {
-    fn new(service: &ComparedService) -> Self {
+    fn new(service: &ComparedService, forges: &Forges) -> Self {
+        let forge = forges.of(&service.repository);
         let mut facts = Vec::new();
         if !service.releases.is_empty() {
             facts.push(count(service.releases.len() as u64, "release"));
@@ -173,7 +183,7 @@ impl Row {
             facts: facts.join(", "),
             releases: service.releases.iter().map(|it| (it.id.clone(), it.version.clone())).collect(),
             more: changes.len().saturating_sub(ITEMS_MAX),
-            items: changes.into_iter().take(ITEMS_MAX).map(ItemRow::new).collect(),
+            items: changes.into_iter().take(ITEMS_MAX).map(|change| ItemRow::new(change, forge)).collect(),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::charts::{Chart, rollout};
+use super::mention::Mention;
 use super::parts::{Back, Badge, Label, When, count, length, short, with_before};
+use crate::config::{Forge, Forges};
 use crate::model::oci::Digest;
 use crate::model::questions::{Curve, DetailedDeployment};
 use crate::model::releases::{without_label, without_type};
@@ -74,8 +76,9 @@ pub(super) struct ReleaseRow {
 pub(super) struct ItemRow {
     pub(super) kind: Badge,
     pub(super) title: String,
-    pub(super) pr: Option<u64>,
-    pub(super) issue: Option<u64>,
+    pub(super) pr: Option<Mention>,
+    pub(super) issue: Option<Mention>,
+    pub(super) commit: Option<Mention>,
     pub(super) author: Option<String>,
 }
 
@@ -90,7 +93,7 @@ pub(super) struct PullRow {
 
 impl DeploymentRow {
     /// `running` tells which of its images the environment runs.
-    pub(super) fn new(detailed: &DetailedDeployment, running: &Running, now: Time) -> Self {
+    pub(super) fn new(detailed: &DetailedDeployment, running: &Running, forges: &Forges, now: Time) -> Self {
         let deployment = &detailed.deployment;
         let parts = detailed.curves.iter().zip(&detailed.evidence);
         let changes = deployment.changes.iter().zip(parts);
@@ -110,7 +113,7 @@ impl DeploymentRow {
                 deployment.settled_at,
             ),
             changes: changes
-                .map(|(change, (curve, pulls))| ChangeRow::new(change, curve, pulls, running, now))
+                .map(|(change, (curve, pulls))| ChangeRow::new(change, curve, pulls, running, forges, now))
                 .collect(),
             more: detailed.more,
         }
@@ -168,15 +171,17 @@ impl ChangeRow {
         curve: &Curve,
         evidence: &ChangeEvidence,
         running: &Running,
+        forges: &Forges,
         now: Time,
     ) -> Self {
+        let forge = forges.of(&change.repository);
         let runs = running
             .services
             .iter()
             .any(|service| (&service.repository, service.digest) == (&change.repository, change.to.digest));
         let before = change.from.as_ref().filter(|_| runs);
         let releases =
-            |all: &[Release]| all.iter().rev().map(|release| ReleaseRow::new(release, now)).collect();
+            |all: &[Release]| all.iter().rev().map(|release| ReleaseRow::new(release, forge, now)).collect();
         Self {
             repository: change.repository.to_string(),
             kind: Badge::of(change.kind.as_str()),
@@ -195,7 +200,7 @@ impl ChangeRow {
             curve: rollout(curve),
             releases: releases(&change.releases),
             reverted: releases(&change.reverted),
-            lost: lost(&change.reverted),
+            lost: lost(&change.reverted, forge),
             pulls: evidence.pulls.iter().map(|pull| PullRow::new(pull, now)).collect(),
             pulls_total: evidence.pulls_total,
         }
@@ -208,22 +213,25 @@ impl ChangeRow {
 }
 
 /// The fixes of these releases, each once.
-fn lost(reverted: &[Release]) -> Vec<ItemRow> {
+fn lost(reverted: &[Release], forge: Option<&Forge>) -> Vec<ItemRow> {
     let mut seen = BTreeSet::new();
     let changes = reverted.iter().flat_map(|release| &release.changes);
     let fixes = changes.filter(|change| change.is_fix());
-    fixes.filter(|change| seen.insert((&change.title, change.pr))).map(ItemRow::new).collect()
+    fixes
+        .filter(|change| seen.insert((&change.title, change.pr)))
+        .map(|change| ItemRow::new(change, forge))
+        .collect()
 }
 
 impl ReleaseRow {
-    fn new(release: &Release, now: Time) -> Self {
+    fn new(release: &Release, forge: Option<&Forge>, now: Time) -> Self {
         Self {
             id: release.id.clone(),
             version: release.version.clone(),
             digest: release.digest,
             made: When::new(release.created_at, now),
             summary: release.summary.clone(),
-            items: release.changes.iter().take(ITEMS_MAX).map(ItemRow::new).collect(),
+            items: release.changes.iter().take(ITEMS_MAX).map(|change| ItemRow::new(change, forge)).collect(),
             more: release.changes.len().saturating_sub(ITEMS_MAX),
             is_known: release.source != Source::Tag,
         }
@@ -231,13 +239,17 @@ impl ReleaseRow {
 }
 
 impl ItemRow {
-    pub(super) fn new(change: &ReleaseChange) -> Self {
+    /// `forge` is where the source is, if that is known.
+    pub(super) fn new(change: &ReleaseChange, forge: Option<&Forge>) -> Self {
         Self {
             kind: Badge::of(change.kind.as_str()),
             // The badge says the type.
             title: without_label(&without_type(&change.title), change.kind.as_str()).to_owned(),
-            pr: change.pr,
-            issue: change.issue,
+            pr: change.pr.map(|pr| Mention::new(format!("#{pr}"), forge.map(|forge| forge.request(pr)))),
+            issue: change
+                .issue
+                .map(|issue| Mention::new(format!("#{issue}"), forge.map(|forge| forge.issue(issue)))),
+            commit: change.commit.as_deref().map(|commit| Mention::of_commit(commit, forge)),
             author: change.author.clone(),
         }
     }

@@ -98,7 +98,7 @@ pub(super) async fn show(
     let running = moment.running(name)?;
     let missing = before.is_none().then(|| moment.missing(name)).transpose()?;
     let listed = moment.detailed_timeline(name, PAGE, before)?;
-    let row = |detailed| DeploymentRow::new(detailed, &running, now);
+    let row = |detailed| DeploymentRow::new(detailed, &running, &settings.forges, now);
     let rows = listed.deployments.iter().map(row).collect();
     let lacks = |service: &RunningService| {
         missing.as_ref()?.services.iter().find(|lacking| lacking.repository == service.repository)

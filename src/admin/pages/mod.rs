@@ -18,6 +18,7 @@ mod home;
 mod insights;
 mod lag;
 mod login;
+mod mention;
 mod page;
 mod parts;
 mod regions;

@@ -1,5 +1,7 @@
 //! A plan of a deploy: made for an administrator, shown to everybody, applied where Landfall has access to the cluster.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Request, State};
 use http::StatusCode;
@@ -10,11 +12,13 @@ use super::parts::{Badge, When, count};
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
+use crate::admin::state::Settings;
 use crate::admin::v1::apply::Executor;
 use crate::admin::v1::deploys;
 use crate::admin::v1::planner::Planner;
 use crate::clock::now;
 use crate::cluster::Conflicts;
+use crate::config::Forge;
 use crate::model::deploy::Wish;
 use crate::model::oci::Malformed;
 use crate::model::time::Time;
@@ -68,11 +72,18 @@ pub(super) async fn make(
 }
 
 /// Tells what a plan means and how far it is.
-pub(super) async fn show(State(planner): State<Planner>, visitor: Visitor, params: Params) -> Page {
+pub(super) async fn show(
+    State(planner): State<Planner>,
+    State(settings): State<Arc<Settings>>,
+    visitor: Visitor,
+    params: Params,
+) -> Page {
     let now = now();
     let plan = planner.followed(&planner.view(), params.get("id"), now)?;
     let can_apply = plan.state == DeployState::Planned && planner.has_cluster(&plan.environment);
-    page(StatusCode::OK, &PlanPage::new(plan, visitor.chrome("environments"), can_apply, now))
+    let forge = settings.forges.of(&plan.release.repository).cloned();
+    let chrome = visitor.chrome("environments");
+    page(StatusCode::OK, &PlanPage::new(plan, chrome, can_apply, forge.as_ref(), now))
 }
 
 /// Applies a plan as it was made.
@@ -89,15 +100,15 @@ pub(super) async fn apply(
 }
 
 impl PlanPage {
-    fn new(plan: Deploy, chrome: Chrome, can_apply: bool, now: Time) -> Self {
+    fn new(plan: Deploy, chrome: Chrome, can_apply: bool, forge: Option<&Forge>, now: Time) -> Self {
         Self {
             chrome,
             kind: Badge::of(plan.kind.as_str()),
             state: plan.state.as_str().replace('_', " "),
             planned: When::new(plan.planned_at, now),
             seen: deploy_seen(&plan),
-            gained: Weight::new(&plan.gained),
-            lost: Weight::new(&plan.lost),
+            gained: Weight::new(&plan.gained, forge),
+            lost: Weight::new(&plan.lost, forge),
             commands: plan.commands.join("\n"),
             can_apply,
             plan,
@@ -106,7 +117,7 @@ impl PlanPage {
 }
 
 impl Weight {
-    fn new(balance: &Balance) -> Self {
+    fn new(balance: &Balance, forge: Option<&Forge>) -> Self {
         let releases = &balance.releases;
         let mut facts = vec![count(releases.len() as u64, "release")];
         facts.extend((balance.fixes > 0).then(|| count(balance.fixes as u64, "fix")));
@@ -115,7 +126,7 @@ impl Weight {
             releases: releases.iter().map(|it| (it.id.clone(), it.version.clone())).collect(),
             facts: facts.join(", "),
             more: changes.len().saturating_sub(ITEMS_MAX),
-            items: changes.into_iter().take(ITEMS_MAX).map(ItemRow::new).collect(),
+            items: changes.into_iter().take(ITEMS_MAX).map(|change| ItemRow::new(change, forge)).collect(),
         }
     }
 }

@@ -7,12 +7,14 @@ use axum::extract::State;
 use http::{StatusCode, Uri};
 
 use super::deployment_row::ItemRow;
+use super::mention::Mention;
 use super::page::{Page, page};
 use super::parts::{Badge, Choice, Label, When, choices};
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
+use crate::admin::state::Settings;
 use crate::answer::Answers;
 use crate::model::questions::{Standing, Stay};
 use crate::model::releases::Release;
@@ -56,6 +58,7 @@ struct ReleasePage {
     release: wire::Release,
     made: When,
     source: &'static str,
+    revision: Option<Mention>,
     parents: Vec<Parent>,
     items: Vec<ItemRow>,
     stays: Vec<StayRow>,
@@ -140,7 +143,12 @@ fn lacks(missing: &Missing, release: &Release) -> bool {
     }
 }
 
-pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, params: Params) -> Page {
+pub(super) async fn show(
+    State(answers): State<Arc<Answers>>,
+    State(settings): State<Arc<Settings>>,
+    visitor: Visitor,
+    params: Params,
+) -> Page {
     let (moment, id) = (answers.now(), params.get("id"));
     let now = moment.at();
     let unknown = || {
@@ -157,6 +165,7 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
     });
     let parents = parents.collect();
     let release = wire::Release::from(release.as_ref());
+    let forge = settings.forges.of(&release.repository);
     page(
         StatusCode::OK,
         &ReleasePage {
@@ -168,7 +177,8 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
                 Source::Tag | Source::Unlisted(_) => "known from the tag of its image",
             },
             parents,
-            items: release.changes.iter().map(ItemRow::new).collect(),
+            items: release.changes.iter().map(|change| ItemRow::new(change, forge)).collect(),
+            revision: release.revision.as_deref().map(|revision| Mention::of_commit(revision, forge)),
             stays: trace.stays.iter().map(|stay| StayRow::new(stay, now)).collect(),
             seen: as_last_seen(trace.stays.iter().map(|stay| (stay.environment.to_string(), &stay.seen))),
             release,

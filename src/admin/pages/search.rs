@@ -11,8 +11,10 @@ use super::page::{Page, page};
 use super::parts::{Badge, Choice, Label, When, choices, exact, field_value, link, moment as moment_of};
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::fields::Fields;
+use crate::admin::state::Settings;
 use crate::answer::{Answers, Moment, QUERY_CHARS_MAX, Within};
 use crate::clock;
+use crate::config::Forges;
 use crate::model::time::Time;
 use crate::wire::{Certainty, Match, SearchMatch, ServiceStanding, Standing, Verified};
 use crate::wording::as_last_seen;
@@ -75,7 +77,13 @@ struct Presence {
     since: Option<When>,
 }
 
-pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, uri: Uri) -> Page {
+pub(super) async fn show(
+    State(answers): State<Arc<Answers>>,
+    State(settings): State<Arc<Settings>>,
+    visitor: Visitor,
+    uri: Uri,
+) -> Page {
+    let forges = &settings.forges;
     let query = Fields::from_query(&uri, &["q", "environment", "at"])?;
     let text = query.one_line("q", QUERY_CHARS_MAX)?.unwrap_or_default().trim().to_owned();
     let name = query.text("environment")?.unwrap_or_default();
@@ -104,11 +112,11 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
         let searched = moment.search(&text, FOUND_MAX, Within::default());
         shown.caution = caution(&searched.certainty);
         shown.is_sure = searched.certainty == Certainty::Sure;
-        shown.found = searched.matches.iter().map(|it| Found::everywhere(it, &moment, now)).collect();
+        shown.found = searched.matches.iter().map(|it| Found::everywhere(it, &moment, forges)).collect();
     } else {
         let verified = moment.verify(name, &text, Within::default())?;
         shown.found =
-            verified.matches.iter().map(|it| Found::in_environment(it, name, &moment, now)).collect();
+            verified.matches.iter().map(|it| Found::in_environment(it, name, &moment, forges)).collect();
         shown.is_sure = !matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange);
         shown.answer = Some(Answer::new(verified, now));
     }
@@ -156,7 +164,8 @@ impl Answer {
 }
 
 impl Found {
-    fn everywhere(found: &SearchMatch, moment: &Moment<'_>, now: Time) -> Self {
+    fn everywhere(found: &SearchMatch, moment: &Moment<'_>, forges: &Forges) -> Self {
+        let now = moment.at();
         let environments = found.environments.iter().map(|place| Presence {
             environment: place.name.to_string(),
             link: to_environment(place.name.as_str(), moment),
@@ -164,7 +173,7 @@ impl Found {
             since: place.since.map(|at| When::new(at, now)),
         });
         Self {
-            item: ItemRow::new(&found.change),
+            item: ItemRow::new(&found.change, forges.of(&found.release.repository)),
             release_id: found.release.id.clone(),
             release: format!("{} {}", found.release.repository, found.release.version),
             environments: environments.collect(),
@@ -172,7 +181,8 @@ impl Found {
         }
     }
 
-    fn in_environment(found: &Match, environment: &str, moment: &Moment<'_>, now: Time) -> Self {
+    fn in_environment(found: &Match, environment: &str, moment: &Moment<'_>, forges: &Forges) -> Self {
+        let now = moment.at();
         let place = Presence {
             environment: environment.to_owned(),
             link: to_environment(environment, moment),
@@ -180,7 +190,7 @@ impl Found {
             since: found.since.map(|at| When::new(at, now)),
         };
         Self {
-            item: ItemRow::new(&found.change),
+            item: ItemRow::new(&found.change, forges.of(&found.release.repository)),
             release_id: found.release.id.clone(),
             release: format!("{} {}", found.release.repository, found.release.version),
             environments: vec![place],

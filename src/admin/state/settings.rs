@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::token_file::AdminToken;
-use crate::config::{self, ClusterAccess, Webhook};
+use crate::config::{self, ClusterAccess, Forges, Webhook};
 use crate::model::deploy::Place;
 use crate::model::event::EnvironmentName;
 use crate::model::former_names::FormerNames;
@@ -58,6 +58,8 @@ pub struct Settings {
     pub example_question: Option<String>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
+    /// Where the sources of images are.
+    pub forges: Forges,
     /// Start of the process.
     pub started_at: Time,
     /// The proxy's figures for `/status`, without secrets.
