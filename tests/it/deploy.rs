@@ -47,6 +47,7 @@ fn the_example_has_every_key_and_loads() {
         rules,
         places,
         clusters,
+        forges,
         example_question: None,
     } = load(&read("deploy/landfall.example.toml"))
     else {
@@ -56,6 +57,9 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!(max_wait, Duration::from_millis(25));
     assert_eq!(keep, Span::from_mins(400 * 24 * 60));
     assert_eq!(rules.settle, Span::from_mins(10));
+
+    let forge = forges.of(&"docker/payment-service".parse().unwrap()).unwrap();
+    assert_eq!(forge.request(12), "https://github.com/shop/payment-service/pull/12");
 
     let Place { context, namespace, workloads } = places[&"production".parse().unwrap()].clone();
     assert_eq!((context.as_deref(), namespace.as_deref()), (Some("production"), Some("shop")));
