@@ -36,16 +36,17 @@ const VERBS: &str = "is are was were do does did has have had can could should w
     check confirm get put bring plan undo any anything";
 const THANKS: &str = "thanks thank you cool great nice perfect bye good ok okay";
 /// Words that leave one kind of change of an answer.
-const KINDS: &str =
-    "only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
+const KINDS: &str = "which show list give me only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
 const IT: &str = "it its that this they them these those";
 const THERE: &str = "there here";
-const EVERYWHERE: &str =
-    "everywhere anywhere elsewhere else all other others every each rest any environments envs environment";
+const EVERYWHERE: &str = "where everywhere anywhere elsewhere else all other others every each rest any environments envs environment";
 const WHEN: &str =
     "when long ago since happen happened change changed start started time go went live deployed";
 const EARLIER: &str = "which how before previous prior earlier preceding one version release that last week day month deployment \
     rollback time was what ran run";
+/// Words that weigh the way back of the plan before.
+const LOSS: &str =
+    "what which would will i we lose lost go goes away gone happen happens then fixes fix take takes";
 const WHO: &str = "who whom by deployed did released shipped rolled back person author it";
 
 /// How a text goes on from the question before.
@@ -119,6 +120,9 @@ impl Said<'_> {
         }
         if all(THANKS) && !is_new {
             return Turn::Whole;
+        }
+        if self.before.focus == Some(Focus::Rollback) && says("lose lost gone away") && all(LOSS) && !is_new {
+            return Turn::Instead;
         }
         let has_kinds = matches!(self.before.intent, Intent::Missing | Intent::Changes);
         if let Some(kind) = self.reading.kind().filter(|_| has_kinds && all(KINDS)) {

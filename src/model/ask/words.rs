@@ -1,5 +1,6 @@
 //! A question in words.
 
+use super::frame::is_frame;
 use strsim::osa_distance;
 
 /// A word of a question.
@@ -9,6 +10,8 @@ pub(super) struct Word {
     pub(super) text: String,
     /// As it was written, for a description.
     pub(super) written: String,
+    /// A word of questions, which is no slip of another one.
+    is_known: bool,
     /// Whether it was understood as a part of a name, a version or a time, and says nothing else.
     pub(super) taken: bool,
 }
@@ -35,16 +38,21 @@ pub(super) fn words(question: &str) -> Vec<Word> {
         let (head, tail) = (head.replace('\'', ""), tail.map(str::to_owned));
         let written = if tail.is_some() { head.clone() } else { piece.to_owned() };
         if !head.is_empty() {
-            words.push(Word { text: head, written, taken: false });
+            words.push(Word::new(head, written));
         }
-        words.extend(tail.map(|text| Word { written: text.clone(), text, taken: false }));
+        words.extend(tail.map(|text| Word::new(text.clone(), text)));
     }
     words
 }
 
 impl Word {
+    fn new(text: String, written: String) -> Self {
+        let is_known = KEYWORDS.contains(&text.as_str()) || is_frame(&text);
+        Self { text, written, is_known, taken: false }
+    }
+
     fn is_like(&self, keyword: &str) -> bool {
-        self.text == keyword || (!KEYWORDS.contains(&self.text.as_str()) && is_slip(&self.text, keyword))
+        self.text == keyword || (!self.is_known && is_slip(&self.text, keyword))
     }
 
     /// Whether this is one of `keywords`, perhaps with a slip. They are separated by spaces.
@@ -54,11 +62,11 @@ impl Word {
 }
 
 /// Words that are no slip of a keyword, however near they are.
-const KEYWORDS: [&str; 33] = [
+const KEYWORDS: [&str; 40] = [
     "state", "stage", "place", "release", "released", "releases", "deploy", "deployed", "deploys", "changes",
     "changed", "change", "version", "versions", "running", "missing", "token", "tokens", "fixed", "fixes",
     "behind", "before", "after", "history", "since", "where", "there", "these", "which", "while", "shows",
-    "rollback", "revert",
+    "rollback", "revert", "stale", "lose", "lost", "fails", "broken", "again", "could",
 ];
 
 /// Whether `word` is `meant` with a slip, or two in a long word. Short words have too many neighbours.

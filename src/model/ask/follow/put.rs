@@ -1,6 +1,6 @@
 //! The question before, with what a text says put in.
 
-use super::{EVERYWHERE, FILLER, IT, SHIPPED, Said, THERE, is_of};
+use super::{EVERYWHERE, FILLER, IT, LEADS, LOSS, SHIPPED, Said, THERE, is_of};
 use crate::model::ask::frame;
 use crate::model::ask::question::{Asked, Focus, Intent, Meant, Open, Range};
 use crate::model::ask::world::World;
@@ -12,7 +12,7 @@ impl Said<'_> {
         let mut asked = Asked { is_declined: false, ..before.clone() };
         let was_asked = before.ask_back.as_ref().map(|back| back.what);
         let described = frame::description(&self.reading.words).filter(|said| {
-            let is_said = |word| !is_of(word, FILLER) && !is_of(word, SHIPPED);
+            let is_said = |word| ![FILLER, SHIPPED, LEADS, LOSS].iter().any(|list| is_of(word, list));
             can_describe && said.to_lowercase().split(' ').any(is_said)
         });
         if let Some(environment) = &own.environment {
@@ -121,7 +121,9 @@ impl Said<'_> {
         {
             asked.intent = Intent::Verify;
         }
-        if points && before.has_change() && self.asks_for_a_release() {
+        let of_the_release =
+            before.meant.is_some() && self.says("release version") && asked.intent == Intent::Unknown;
+        if points && before.has_change() && (self.asks_for_a_release() || of_the_release) {
             asked.intent = Intent::Search;
         }
         let place = before.environment.clone().or_else(|| before.environments.first().cloned());

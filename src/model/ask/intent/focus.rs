@@ -109,7 +109,8 @@ impl Cues<'_> {
     /// `what would I lose if I rolled web back`: of a rollback that did not happen.
     pub(super) fn weighs_a_rollback(&self) -> bool {
         let is_thought = self.says("would if safe safely risky dangerous")
-            || (self.says("lose losing") && !self.says("did"));
+            || (self.says("lose losing") && !self.says("did"))
+            || (self.says("lost") && self.says("will be when"));
         is_thought && self.goes_back()
     }
 }

@@ -1,6 +1,7 @@
 //! Questions about what is: what runs, what is live, what is missing, how two differ.
 
 use super::cues::Cues;
+use super::past::{CHANGED, MOVED};
 use crate::model::ask::frame::is_frame;
 
 impl Cues<'_> {
@@ -61,6 +62,8 @@ impl Cues<'_> {
             "hasnt reached",
             "do i need",
             "updates available",
+            "to update",
+            "to upgrade",
             "updates are available",
             "do we need",
             "havent reached",
@@ -137,15 +140,23 @@ impl Cues<'_> {
             && !self.describes()
             && !self.has_time
             && !self.begins_with_what_changed();
+        let lists = self.begins("show list give")
+            && self.says("deployed installed live")
+            && !self.has_time
+            && !self.describes();
         version
             || where_is
             || is_there
+            || lists
             || deployed && !(self.has_time && self.says("was were"))
             || self.phrases(&["what was on", "what was in", "look like"])
     }
 
     pub(super) fn only_a_place(&self) -> bool {
-        self.words.iter().all(|word| word.taken || is_frame(&word.text)) && !self.says("changed changes change new features fixes ship shipped landed went release releases released happened came deployed updated arrived got received")
+        self.words.iter().all(|word| word.taken || is_frame(&word.text))
+            && !self.says(CHANGED)
+            && !(self.has_time && self.says(MOVED))
+            && !self.says("release releases")
     }
 
     pub(super) fn asks_what_runs(&self) -> bool {

@@ -2,6 +2,15 @@
 
 use super::cues::Cues;
 
+/// What a history is called, where the first word alone would be an order.
+pub(super) const LOGS: &[&str] =
+    &["deploy log", "deployment log", "deploy history", "release log", "rollout log", "rollout history"];
+/// Words that say that something changed.
+pub(super) const CHANGED: &str = "changed changes change new features fixes ship shipped landed went released happened came deployed \
+    updated arrived";
+/// The same, where a time is said.
+pub(super) const MOVED: &str = "got received push pushed";
+
 impl Cues<'_> {
     pub(super) fn is_about_rollbacks(&self) -> bool {
         let noun = self.says("rollback rollbacks reverted reverts revert undone unrolled rolledback");
@@ -12,7 +21,7 @@ impl Cues<'_> {
             "roll backs",
             "taken back",
             "backed out",
-        ]);
+        ]) || (self.says("roll rolled rolling") && self.says("back"));
         let about_a_change = self.is_yes_or_no()
             && (self.has_number() || (self.says("fix feature change patch") && !self.says("any")));
         (noun || verb) && !about_a_change
@@ -73,7 +82,11 @@ impl Cues<'_> {
     }
 
     pub(super) fn asks_when(&self) -> bool {
+        // `which versions of web did we have in production`
+        let of_old = self.says("versions") && self.says("did had") && self.found.repository.is_some();
         let history = self.says("history timeline deployments rollouts")
+            || of_old
+            || self.phrases(LOGS)
             || (self.says("past previous recent earlier last") && self.says("deploys releases versions"))
             || self.phrases(&["have run", "has run", "ever run", "ever ran"]);
         let when = self.begins("when")
@@ -111,7 +124,9 @@ impl Cues<'_> {
     }
 
     pub(super) fn asks_what_changed(&self) -> bool {
-        let changed = self.says("changed changes change new features fixes ship shipped landed went released happened happen news came deployed deploy rolled updated arrived delivered improvements bugfixes added summary summarize summarise recap digest")
+        let changed = self.says(CHANGED)
+            || (self.has_time && self.says(MOVED))
+            || self.says("happen news deploy rolled delivered improvements bugfixes added summary summarize summarise recap digest")
             || self.phrases(&["go out", "went out", "go live", "went live", "got deployed", "been up"]);
         let released = self.has_time && self.says("release releases");
         let by_time = self.has_time && (self.has_place() || !self.says_more());

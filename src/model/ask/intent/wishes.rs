@@ -1,6 +1,7 @@
 //! Wishes: what somebody would have done, and what no question does.
 
 use super::cues::Cues;
+use super::past::LOGS;
 
 impl Cues<'_> {
     pub(super) fn wants_a_secret(&self) -> bool {
@@ -64,7 +65,7 @@ impl Cues<'_> {
     }
 
     pub(super) fn makes_an_environment(&self) -> bool {
-        let makes = (self.begins("create add make new set setup spin need want i can could lets we")
+        let makes = (self.begins("create add make new set setup spin need want i id wed can could lets we")
             || self.phrases(&["how do i", "how can i", "how do we", "how to"]))
             && self.says("create add make new set setup spin need want");
         makes && self.says("environment environments env")
@@ -103,8 +104,10 @@ impl Cues<'_> {
                 "can i",
                 "how to",
             ]);
-        let orders = (self.begins("deploy ship promote install upgrade downgrade push redeploy")
-            && (self.says(VERBS) || !self.found.environments.is_empty()))
+        let is_log = self.phrases(LOGS);
+        let orders = !is_log
+            && (self.begins("deploy ship promote install upgrade downgrade push redeploy")
+                && (self.says(VERBS) || !self.found.environments.is_empty()))
             || (moves && self.begins("put get bring move bump send apply set switch"));
         let is_named = self.found.version.is_some() || self.found.repository.is_some();
         let is_aimed = self.says("to into onto") || (is_named && self.says("in on"));
@@ -122,7 +125,8 @@ impl Cues<'_> {
         let which = meant
             && (self.phrases(&["to deploy", "to ship", "to release", "to promote"])
                 || (self.found.destination.is_some() && self.phrases(&["to get", "to bring", "to put"])));
-        let wishes = self.wishes("deploy ship promote install upgrade downgrade redeploy push")
+        let wishes = !is_log
+            && self.wishes("deploy ship promote install upgrade downgrade redeploy push")
             && !self.is_yes_or_no();
         let returns = self.wishes("back return") || (self.begins("how") && self.phrase("go back"));
         let needs = self.begins("i we id wed")

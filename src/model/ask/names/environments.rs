@@ -25,6 +25,12 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>, found: &mut Found) {
         let placed = run.start.checked_sub(1).is_some_and(|before| is_before(words, before));
         let said = joined(&words[run.clone()]);
         let is_subject = run.start.checked_sub(1).is_some_and(|at| words[at].is_any("does did is was has"));
+        // `prod as` is no slip of `prod-us`.
+        let ends_plain =
+            run.len() > 1 && is_frame(&words[run.end - 1].text) && words[run.end - 1].text != "us";
+        if ends_plain {
+            continue;
+        }
         match &which_environment(&said, placed, is_subject, world)[..] {
             [] => {}
             [name] => {
