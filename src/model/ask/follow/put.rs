@@ -60,6 +60,16 @@ impl Said<'_> {
         asked
     }
 
+    pub(super) fn who(&self, own: Asked) -> Asked {
+        let mut asked =
+            Asked { intent: Intent::History, focus: Some(Focus::Who), ..self.instead(own, false) };
+        if let Some(Meant { repository, .. }) = &asked.meant {
+            asked.repository = Some(repository.clone());
+            (asked.version, asked.description) = (None, None);
+        }
+        asked
+    }
+
     pub(super) fn when(&self, own: Asked) -> Asked {
         let mut asked = self.instead(own, false);
         asked.intent = match asked.intent {
@@ -121,8 +131,10 @@ impl Said<'_> {
         {
             asked.intent = Intent::Verify;
         }
-        let of_the_release =
-            before.meant.is_some() && self.says("release version") && asked.intent == Intent::Unknown;
+        // `what else is in it`, `what is in that release`
+        let is_of_content = self.says("what") && self.says("in contain contains include release version");
+        let is_open = matches!(asked.intent, Intent::Unknown | Intent::Running | Intent::Changes);
+        let of_the_release = before.meant.is_some() && is_of_content && is_open;
         if points && before.has_change() && (self.asks_for_a_release() || of_the_release) {
             asked.intent = Intent::Search;
         }

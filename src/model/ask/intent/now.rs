@@ -19,6 +19,7 @@ impl Cues<'_> {
         begins
             || (two && !is_of_each)
             || (says
+                && !self.says("latest newest")
                 && (two
                     || (self.says("compare difference differences differ diff")
                         && !self.found.environments.is_empty())))
@@ -62,6 +63,7 @@ impl Cues<'_> {
             "hasnt reached",
             "do i need",
             "updates available",
+            "left to",
             "to update",
             "to upgrade",
             "updates are available",
@@ -72,9 +74,11 @@ impl Cues<'_> {
             "havent been",
             "have not been",
         ]);
-        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding coming upcoming");
+        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding coming upcoming skip skips skipped");
         let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent not");
-        let latest = self.is_yes_or_no() && self.says("latest newest current") && !self.says("fix");
+        let latest = (self.is_yes_or_no() || self.begins("how"))
+            && self.says("latest newest current")
+            && !self.says("fix");
         // `what would production get from it`, `why is it so old`: of a place or a service, and of no change.
         let would = self.says("would") && self.says("get gain receive bring") && !self.goes_back();
         let is_old = self.says("old older") && !self.describes_more("old older");
