@@ -16,7 +16,7 @@ const FRAME: &str = " a an the this that these those any some our my your its is
     features fixes bugs feature bugfixes things thing stuff kind say says said mean us work works working everything \
     all anything something since before after until during between history timeline log took take takes has \
     much many long often time times actually really even only move upgrade update updated bump apply back again \
-    users customers people everyone anyone team been solved resolved patched else across environments each every anywhere everywhere somewhere ";
+    users customers people everyone anyone team been solved resolved patched pls plz services service else across environments each every anywhere everywhere somewhere ";
 
 /// Words of the frame that are recognised with a slip, too.
 const CUES: &str = "deploy deployed promote rollback rollbacks compare production released running version";

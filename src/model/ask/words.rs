@@ -46,7 +46,8 @@ pub(super) fn words(question: &str) -> Vec<Word> {
 }
 
 impl Word {
-    fn new(text: String, written: String) -> Self {
+    /// A word that nobody took yet.
+    pub(super) fn new(text: String, written: String) -> Self {
         let is_known = KEYWORDS.contains(&text.as_str()) || is_frame(&text);
         Self { text, written, is_known, taken: false }
     }

@@ -64,6 +64,10 @@ impl Cues<'_> {
             "do i need",
             "updates available",
             "left to",
+            "need an update",
+            "needs an update",
+            "need updating",
+            "needs updating",
             "to update",
             "to upgrade",
             "updates are available",
@@ -74,7 +78,8 @@ impl Cues<'_> {
             "havent been",
             "have not been",
         ]);
-        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding coming upcoming skip skips skipped");
+        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding coming upcoming skip skips skipped drift drifted");
+        let needs = self.begins("what which") && self.says("need needs") && self.has_place();
         let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent not");
         let latest = (self.is_yes_or_no() || self.begins("how"))
             && self.says("latest newest current")
@@ -87,7 +92,7 @@ impl Cues<'_> {
             && (self.has_number() || self.says("fix patch"))
             && self.describes()
             && !self.says("any");
-        (phrases || words || negated || latest || would || is_old) && !about_a_change
+        (phrases || words || negated || latest || would || needs || is_old) && !about_a_change
     }
 
     pub(super) fn asks_whether_it_is_live(&self) -> bool {

@@ -87,6 +87,8 @@ impl Cues<'_> {
             && (self.says(VERBS) || self.phrases(&["roll out", "roll back"]) || (moves && self.says(MOVES)))
             && self.phrases(&[
                 "can you",
+                "could we",
+                "could i",
                 "can somebody",
                 "can someone",
                 "could somebody",
