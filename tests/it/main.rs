@@ -12,6 +12,7 @@ mod age;
 mod apply;
 mod architecture;
 mod ask_model;
+mod asked;
 mod backup;
 mod browser;
 mod budget;

@@ -7,7 +7,7 @@ use crate::answer::CANDIDATES_MAX;
 use crate::model::ask::Asked;
 use crate::model::oci::{Digest, Repository};
 use crate::model::questions;
-use crate::model::releases::{Named, Relation, Release};
+use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::search::Band;
 use crate::wire::{self, Image, Phase, ServiceChange};
 use crate::wording;
@@ -112,5 +112,6 @@ impl Answering<'_> {
 }
 
 fn named(image: &Image) -> Named<'_> {
-    Named { digest: &image.digest, version: image.version.as_deref() }
+    let version = image.version.as_deref().filter(|version| Number::parse(version).is_some());
+    Named { digest: &image.digest, version }
 }
