@@ -1,8 +1,8 @@
 //! The words of a question that give away what it wants.
 
-use crate::model::ask::frame::{description, is_frame};
+use crate::model::ask::frame::description;
 use crate::model::ask::names::Found;
-use crate::model::ask::words::Word;
+use crate::model::ask::words::{Word, is_frame};
 
 /// What stands before the verb of a wish.
 const POLITE: &str = "please pls plz hey hi hello so and ok okay landfall now just can could would will should you we i us me id want \

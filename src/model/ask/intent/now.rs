@@ -2,7 +2,7 @@
 
 use super::cues::Cues;
 use super::past::{CHANGED, MOVED};
-use crate::model::ask::frame::is_frame;
+use crate::model::ask::words::is_frame;
 
 impl Cues<'_> {
     pub(super) fn compares(&self) -> bool {

@@ -1,8 +1,7 @@
 //! Environments in a question: by their names, usual short forms, descriptions and parts.
 
 use super::{Found, NAME_WORDS_MAX, SHORT_FORMS, is_digits, joined, mark, plain, runs};
-use crate::model::ask::frame::is_frame;
-use crate::model::ask::words::{Word, is_slip};
+use crate::model::ask::words::{Word, is_frame, is_slip};
 use crate::model::ask::world::World;
 
 /// Words of an environment's name that name it only behind `in`, `to` and the like: they are English, too.
