@@ -119,7 +119,7 @@ impl Said<'_> {
         if core.is_empty() {
             return Turn::Instead;
         }
-        if all(THANKS) && !is_new {
+        if (all(THANKS) && !is_new) || own.intent == Intent::Compare {
             return Turn::Whole;
         }
         let is_of_a_way_back =

@@ -26,6 +26,7 @@ impl Said<'_> {
         }
         if own.environments.len() > 1 {
             asked.environments = own.environments;
+            asked.environment = None;
         }
         if let Some(repository) = own.repository {
             let is_the_answer =
@@ -122,7 +123,9 @@ impl Said<'_> {
         let before = self.before;
         let has_subject =
             asked.repository.is_some() || asked.description.is_some() || asked.version.is_some();
-        let points = self.says(IT) && !has_subject;
+        // `is there anything newer?`
+        let is_of_one = asked.intent == Intent::Missing && self.says("newer newest latest");
+        let points = (self.says(IT) || is_of_one) && !has_subject;
         let is_asked = self.rest().0.first().is_some_and(|word| is_of(word, "is was are does did has have"));
         if points
             && before.has_change()

@@ -6,7 +6,7 @@ use crate::model::ask::words::is_frame;
 
 impl Cues<'_> {
     pub(super) fn compares(&self) -> bool {
-        let says = self.says("compare comparing comparison difference differences differ differs different diff diffs versus vs between ahead diverged same");
+        let says = self.says("compare compared comparing comparison difference differences differ differs different diff diffs versus vs between ahead diverged same");
         let two = self.found.environments.len() >= 2;
         let begins = self.begins("compare diff differences difference");
         let is_of_each = self.has_number()
@@ -21,7 +21,7 @@ impl Cues<'_> {
             || (says
                 && !self.says("latest newest")
                 && (two
-                    || (self.says("compare difference differences differ diff")
+                    || (self.says("compare compared difference differences differ diff")
                         && !self.found.environments.is_empty())))
     }
 
