@@ -14,6 +14,7 @@ mod apply;
 mod architecture;
 mod ask;
 mod ask_model;
+mod asked;
 mod backup;
 mod browser;
 mod budget;

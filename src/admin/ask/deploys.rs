@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::answers::{Answering, Reply};
 use crate::answer::CANDIDATES_MAX;
 use crate::model::ask::Asked;
-use crate::model::oci::Repository;
+use crate::model::oci::{Digest, Repository};
 use crate::model::questions;
-use crate::model::releases::Named;
+use crate::model::releases::{Named, Number, Relation, Release};
 use crate::model::search::Band;
 use crate::wire::{self, Image, Phase, ServiceChange};
 use crate::wording;
@@ -71,15 +71,14 @@ impl Answering<'_> {
         let Some(repository) = repository else { return (wording::nothing_before(&env, None), Value::Null) };
         let history = self.moment.history(&env, repository.as_str(), BACK_MAX);
         let changes: Vec<ServiceChange> = history.map(|history| history.changes).unwrap_or_default();
-        let mut stood = changes.iter().filter(|change| change.state != Phase::Aborted);
-        let runs = stood.next();
-        let back = runs.and_then(|runs| runs.from.as_ref());
+        let stood = || changes.iter().filter(|change| change.state != Phase::Aborted);
+        let runs = stood().next().map(|change| &change.to);
+        let mut ran = stood().flat_map(|change| [Some(&change.to), change.from.as_ref()]).flatten();
+        let back = runs.and_then(|runs| ran.find(|image| self.is_way_back(&repository, runs, image)));
         let version = asked.version.clone().or_else(|| back.and_then(|image| image.version.clone()));
         let line = self.moment.state().catalogue().line(&repository);
         let release = version.as_deref().and_then(|version| line?.with_version(version));
-        let (Some(runs), Some(to)) =
-            (runs.map(|change| &change.to), version.or_else(|| back.map(Image::label)))
-        else {
+        let (Some(runs), Some(to)) = (runs, version.or_else(|| back.map(Image::label))) else {
             return (wording::nothing_before(&env, Some(repository.as_str())), Value::Null);
         };
         asked.repository = Some(repository.to_string());
@@ -90,17 +89,18 @@ impl Answering<'_> {
         (text, json!({ "environment": env, "release": shown, "lost": lost }))
     }
 
+    /// Another image, and none that is later: after a rollback the way back does not lead to what was left.
+    fn is_way_back(&self, repository: &Repository, runs: &Image, image: &Image) -> bool {
+        let (from, to) = (named(runs), named(image));
+        let relation = self.moment.state().catalogue().relation(repository, from, to);
+        image.digest != runs.digest && !matches!(relation, Relation::Later | Relation::Same)
+    }
+
     /// The releases between `to` and what runs.
-    fn lost(
-        &self,
-        repository: &Repository,
-        to: &crate::model::releases::Release,
-        runs: &Image,
-    ) -> Vec<wire::Release> {
-        let Some(digest) = to.digest() else { return Vec::new() };
+    fn lost(&self, repository: &Repository, to: &Release, runs: &Image) -> Vec<wire::Release> {
+        let digest = to.digest().unwrap_or_else(|| Digest::of(to.id.as_bytes()));
         let low = Named { digest: &digest, version: Some(&to.version) };
-        let high = Named { digest: &runs.digest, version: runs.version.as_deref() };
-        let between = self.moment.state().catalogue().between(repository, low, high);
+        let between = self.moment.state().catalogue().between(repository, low, named(runs));
         between.into_iter().map(|release| wire::Release::from(release.as_ref())).collect()
     }
 
@@ -109,4 +109,9 @@ impl Answering<'_> {
         let running = self.moment.running(env).ok()?;
         <[_; 1]>::try_from(running.services).ok().map(|[one]| one.repository.to_string())
     }
+}
+
+fn named(image: &Image) -> Named<'_> {
+    let version = image.version.as_deref().filter(|version| Number::parse(version).is_some());
+    Named { digest: &image.digest, version }
 }

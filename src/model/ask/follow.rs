@@ -39,14 +39,15 @@ const THANKS: &str = "thanks thank you cool great nice perfect bye good ok okay"
 const KINDS: &str = "which show list give me only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
 const IT: &str = "it its that this they them these those";
 const THERE: &str = "there here";
-const EVERYWHERE: &str = "where everywhere anywhere elsewhere else all other others every each rest any environments envs environment";
+const EVERYWHERE: &str =
+    "where everywhere anywhere elsewhere else all other others every each rest environments envs environment";
 const WHEN: &str =
     "when long ago since happen happened change changed start started time go went live deployed";
 const EARLIER: &str = "which how before previous prior earlier preceding one version release that last week day month deployment \
     rollback time was what ran run";
 /// Words that weigh the way back of the plan before.
 const LOSS: &str =
-    "what which would will i we lose lost go goes away gone happen happens then fixes fix take takes";
+    "what which would will did i we lose lost go goes away gone happen happens then fixes fix take takes";
 const WHO: &str = "who whom by deployed did released shipped rolled back person author it";
 
 /// How a text goes on from the question before.
@@ -76,7 +77,7 @@ pub fn follow(before: &Asked, text: &str, world: &World<'_>) -> Asked {
         Turn::Instead => said.instead(own, true),
         Turn::When => said.when(own),
         Turn::Earlier => said.earlier(own, world),
-        Turn::Who => Asked { intent: Intent::History, focus: Some(Focus::Who), ..said.instead(own, false) },
+        Turn::Who => said.who(own),
         Turn::Everywhere => Asked { environment: None, environments: Vec::new(), ..said.instead(own, false) },
         Turn::Kind(kind) => Asked { kind: Some(kind), ..said.instead(own, false) },
         Turn::Whole => said.whole(own),
@@ -118,10 +119,12 @@ impl Said<'_> {
         if core.is_empty() {
             return Turn::Instead;
         }
-        if all(THANKS) && !is_new {
+        if (all(THANKS) && !is_new) || own.intent == Intent::Compare {
             return Turn::Whole;
         }
-        if self.before.focus == Some(Focus::Rollback) && says("lose lost gone away") && all(LOSS) && !is_new {
+        let is_of_a_way_back =
+            self.before.focus == Some(Focus::Rollback) || self.before.intent == Intent::Rollbacks;
+        if is_of_a_way_back && says("lose lost gone away") && all(LOSS) && !is_new {
             return Turn::Instead;
         }
         let has_kinds = matches!(self.before.intent, Intent::Missing | Intent::Changes);
@@ -137,7 +140,7 @@ impl Said<'_> {
         if says("who whom") && all(WHO) && !is_new {
             return Turn::Who;
         }
-        if all(EVERYWHERE) && !is_new {
+        if all(EVERYWHERE) && !is_new && rest.first() != Some(&"what") {
             return Turn::Everywhere;
         }
         let begins_anew = rest.first().is_some_and(|word| is_of(word, VERBS));

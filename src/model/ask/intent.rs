@@ -73,7 +73,10 @@ impl Cues<'_> {
         // A part of a repository's name stays among the words: it may describe a change.
         let is_named = self.found.repository.is_some()
             && (place || description(self.words).is_none_or(|text| !text.contains(' ')));
-        if self.has_number() || (self.found.version.is_some() && self.found.repository.is_some()) {
+        let names_a_release = self.says("release releases version versions build commit changelog");
+        if names_a_release && !place && self.describes() {
+            Intent::Search
+        } else if self.has_number() || (self.found.version.is_some() && self.found.repository.is_some()) {
             if place { Intent::Verify } else { Intent::Search }
         } else if is_named || (place && !self.says_more()) {
             Intent::Running

@@ -45,8 +45,9 @@ pub(super) struct TokenFound {
 }
 
 /// Takes the names out of `words`.
-pub(super) fn take(words: &mut [Word], world: &World<'_>) -> Found {
+pub(super) fn take(words: &mut Vec<Word>, world: &World<'_>) -> Found {
     let mut found = Found::default();
+    environments::split(words, world);
     take_token(words, world, &mut found);
     repositories::take(words, world, &mut found);
     environments::take(words, world, &mut found);

@@ -1,7 +1,22 @@
 //! A question in words.
 
-use super::frame::is_frame;
 use strsim::osa_distance;
+
+/// Words that say nothing about a change: frames of questions, verbs of shipping, articles.
+const FRAME: &str = " a an the this that these those any some our my your its is are was were be been being am do does did \
+    has have had can could will would should may might what which who when where why how if whether i we you he she it \
+    they me us them there here in on to from for at of by with into onto and or not but about as so than then yet \
+    already now still current currently right today just ever last latest please tell show find search look check verify see \
+    know give list get got get's want need like let lets make go goes going went come came reach reached reaches land \
+    landed lands live deployed deploy deploys deploying deployment deployments release released releases version \
+    versions ship shipped ships push pushed roll rolled rolling out up rollout available running run runs contain \
+    contains contained include includes included introduce introduced added carries carry carrying up \
+    fixed fixes environment env merged made done status state happen happened change changes changed new pr mr pull \
+    request issue bring brings promote promoted put install installed yes no hey hi hello find out also too one s \
+    features fixes bugs feature bugfixes things thing stuff kind say says said mean us work works working everything \
+    all anything something since before after until during between history timeline log took take takes has \
+    much many long often time times actually really even only move upgrade update updated bump apply back again \
+    users customers people everyone anyone team been solved resolved patched pls plz services service else across environments each every anywhere everywhere somewhere ";
 
 /// A word of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +61,8 @@ pub(super) fn words(question: &str) -> Vec<Word> {
 }
 
 impl Word {
-    fn new(text: String, written: String) -> Self {
+    /// A word that nobody took yet.
+    pub(super) fn new(text: String, written: String) -> Self {
         let is_known = KEYWORDS.contains(&text.as_str()) || is_frame(&text);
         Self { text, written, is_known, taken: false }
     }
@@ -81,4 +97,9 @@ pub(super) fn is_slip(word: &str, meant: &str) -> bool {
         && word.bytes().next() == meant.bytes().next()
         && !word.bytes().any(|byte| byte.is_ascii_digit())
         && osa_distance(word, meant) <= slips
+}
+
+/// Whether a word belongs to the frame of a question and to nothing that it is about.
+pub(super) fn is_frame(word: &str) -> bool {
+    FRAME.split_whitespace().any(|frame| frame == word)
 }

@@ -18,6 +18,21 @@ const NEAR_WORDS: usize = 3;
 const COVERAGE: f32 = 0.60;
 const NEARNESS: f32 = 0.30;
 const SHARE: f32 = 0.10;
+/// Words of a title from which on synonyms count less; each time that it is 2.7 times as long, by this share …
+const LONG_WORDS: f32 = 15.0;
+const CHANCE: f32 = 0.3;
+/// … and never by more than this one.
+const CHANCE_MAX: f32 = 0.9;
+
+/// Share of what synonyms answer that a title of so many words would answer by chance: the longer it is, the more words it
+/// has that may be said for anything.
+fn chance(words: usize) -> f32 {
+    (CHANCE * (words as f32 / LONG_WORDS).ln()).clamp(0.0, CHANCE_MAX)
+}
+
+fn is_synonym(answer: &Option<Answer>) -> bool {
+    answer.is_some_and(|answer| answer.way >= Way::Synonym)
+}
 
 impl Index {
     /// The changes that `query` may mean, of the repositories that `within` allows: at most `limit` hits.
@@ -74,7 +89,10 @@ impl Index {
             query.units.iter().zip(&answers).map(|(unit, answer)| unit.weight * quality(answer)).sum();
         let coverage = if whole > 0.0 { covered / whole } else { 0.0 };
         let share = self.share(&self.documents[id as usize], &answers);
-        let score = coverage * (COVERAGE + NEARNESS * nearness + SHARE * share);
+        let by_synonyms = query.units.iter().zip(&answers).filter(|(_, answer)| is_synonym(answer));
+        let by_synonyms: f32 = by_synonyms.map(|(unit, answer)| unit.weight * quality(answer)).sum();
+        let doubt = chance(self.documents[id as usize].words.len()) * by_synonyms / whole.max(f32::EPSILON);
+        let score = (coverage - doubt) * (COVERAGE + NEARNESS * nearness + SHARE * share);
         Seen { document: id, score, coverage, nearness, share, answers }
     }
 

@@ -26,6 +26,7 @@ impl Said<'_> {
         }
         if own.environments.len() > 1 {
             asked.environments = own.environments;
+            asked.environment = None;
         }
         if let Some(repository) = own.repository {
             let is_the_answer =
@@ -56,6 +57,16 @@ impl Said<'_> {
         }
         if asked.intent != before.intent {
             asked.focus = None;
+        }
+        asked
+    }
+
+    pub(super) fn who(&self, own: Asked) -> Asked {
+        let mut asked =
+            Asked { intent: Intent::History, focus: Some(Focus::Who), ..self.instead(own, false) };
+        if let Some(Meant { repository, .. }) = &asked.meant {
+            asked.repository = Some(repository.clone());
+            (asked.version, asked.description) = (None, None);
         }
         asked
     }
@@ -112,7 +123,9 @@ impl Said<'_> {
         let before = self.before;
         let has_subject =
             asked.repository.is_some() || asked.description.is_some() || asked.version.is_some();
-        let points = self.says(IT) && !has_subject;
+        // `is there anything newer?`
+        let is_of_one = asked.intent == Intent::Missing && self.says("newer newest latest");
+        let points = (self.says(IT) || is_of_one) && !has_subject;
         let is_asked = self.rest().0.first().is_some_and(|word| is_of(word, "is was are does did has have"));
         if points
             && before.has_change()
@@ -121,8 +134,10 @@ impl Said<'_> {
         {
             asked.intent = Intent::Verify;
         }
-        let of_the_release =
-            before.meant.is_some() && self.says("release version") && asked.intent == Intent::Unknown;
+        // `what else is in it`, `what is in that release`
+        let is_of_content = self.says("what") && self.says("in contain contains include release version");
+        let is_open = matches!(asked.intent, Intent::Unknown | Intent::Running | Intent::Changes);
+        let of_the_release = before.meant.is_some() && is_of_content && is_open;
         if points && before.has_change() && (self.asks_for_a_release() || of_the_release) {
             asked.intent = Intent::Search;
         }

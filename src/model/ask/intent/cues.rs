@@ -1,11 +1,11 @@
 //! The words of a question that give away what it wants.
 
-use crate::model::ask::frame::{description, is_frame};
+use crate::model::ask::frame::description;
 use crate::model::ask::names::Found;
-use crate::model::ask::words::Word;
+use crate::model::ask::words::{Word, is_frame};
 
 /// What stands before the verb of a wish.
-const POLITE: &str = "please hey hi hello so and ok okay landfall now just can could would will should you we i us me id want \
+const POLITE: &str = "please pls plz hey hi hello so and ok okay landfall now just can could would will should you we i us me id want \
     need have like to lets let help how do go kindly must";
 
 /// What a question gives away about what it wants.
@@ -34,8 +34,11 @@ impl Cues<'_> {
 
     pub(super) fn begins(&self, keywords: &str) -> bool {
         let mut words = self.words.iter().filter(|word| {
-            !["please", "hey", "hi", "so", "and", "ok", "okay", "landfall", "now", "hello", "just"]
-                .contains(&word.text.as_str())
+            ![
+                "please", "pls", "plz", "hey", "hi", "so", "and", "ok", "okay", "landfall", "now", "hello",
+                "just",
+            ]
+            .contains(&word.text.as_str())
         });
         words.next().is_some_and(|word| word.is_any(keywords))
     }

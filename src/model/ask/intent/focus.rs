@@ -10,13 +10,13 @@ const ENUMERATES: &str = "what which list show me us all the our of are is there
     landfall here currently now and for";
 /// Words for something that goes wrong, or does not.
 const TROUBLE: &str = "broken broke failing fail fails failed failure failures error errors problem problems wrong unhealthy healthy \
-    health stuck trouble troubles issues outage down fine alright crashing refused hanging alerts alert";
+    health stuck trouble troubles issues outage down fine alright crashing refused hanging alerts alert cannot cant off odd weird strange";
 /// Words that stand around those and say nothing else.
-const AROUND_TROUBLE: &str = "pull pulls pulling rollout rollouts service services going goes go image images moment still nothing \
+const AROUND_TROUBLE: &str = "pull pulls pulled pulling rollout rollouts service services going goes go image images moment still nothing \
     order alerts ok okay every each environments envs place where anywhere everywhere";
 /// Verbs of those who deploy, and the nouns for what they did.
 const DEPLOYED: &str = "deployed deploy deploys deployment deployments shipped released rolled pushed put promoted installed \
-    updated upgraded changed triggered started did broke rollout release deploying releasing shipping pushing";
+    updated upgraded changed triggered started did broke rollout release deploying releasing shipping pushing touched";
 
 /// What it wants of what `intent` could tell.
 pub(super) fn focus(cues: &Cues<'_>, intent: Intent) -> Option<Focus> {

@@ -2,11 +2,11 @@
 
 use super::cues::Cues;
 use super::past::{CHANGED, MOVED};
-use crate::model::ask::frame::is_frame;
+use crate::model::ask::words::is_frame;
 
 impl Cues<'_> {
     pub(super) fn compares(&self) -> bool {
-        let says = self.says("compare comparing comparison difference differences differ differs different diff diffs versus vs between ahead diverged same");
+        let says = self.says("compare compared comparing comparison difference differences differ differs different diff diffs versus vs between ahead diverged same");
         let two = self.found.environments.len() >= 2;
         let begins = self.begins("compare diff differences difference");
         let is_of_each = self.has_number()
@@ -19,8 +19,9 @@ impl Cues<'_> {
         begins
             || (two && !is_of_each)
             || (says
+                && !self.says("latest newest")
                 && (two
-                    || (self.says("compare difference differences differ diff")
+                    || (self.says("compare compared difference differences differ diff")
                         && !self.found.environments.is_empty())))
     }
 
@@ -62,6 +63,11 @@ impl Cues<'_> {
             "hasnt reached",
             "do i need",
             "updates available",
+            "left to",
+            "need an update",
+            "needs an update",
+            "need updating",
+            "needs updating",
             "to update",
             "to upgrade",
             "updates are available",
@@ -72,9 +78,12 @@ impl Cues<'_> {
             "havent been",
             "have not been",
         ]);
-        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding coming upcoming");
+        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding coming upcoming skip skips skipped drift drifted");
+        let needs = self.begins("what which") && self.says("need needs") && self.has_place();
         let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent not");
-        let latest = self.is_yes_or_no() && self.says("latest newest current") && !self.says("fix");
+        let latest = (self.is_yes_or_no() || self.begins("how"))
+            && self.says("latest newest current")
+            && !self.says("fix");
         // `what would production get from it`, `why is it so old`: of a place or a service, and of no change.
         let would = self.says("would") && self.says("get gain receive bring") && !self.goes_back();
         let is_old = self.says("old older") && !self.describes_more("old older");
@@ -83,7 +92,7 @@ impl Cues<'_> {
             && (self.has_number() || self.says("fix patch"))
             && self.describes()
             && !self.says("any");
-        (phrases || words || negated || latest || would || is_old) && !about_a_change
+        (phrases || words || negated || latest || would || needs || is_old) && !about_a_change
     }
 
     pub(super) fn asks_whether_it_is_live(&self) -> bool {

@@ -35,6 +35,8 @@ impl Cues<'_> {
             "what version",
             "which releases",
             "which versions",
+            "which build",
+            "what build",
             "which commit",
             "what commit",
             "which pr",
@@ -44,7 +46,7 @@ impl Cues<'_> {
             "in what release",
             "in what version",
         ]);
-        let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed come came");
+        let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed come came touch touches mention mentions affect affects");
         let where_it_runs = self.begins("where")
             && self.found.repository.is_some()
             && !self.describes()
@@ -91,6 +93,8 @@ impl Cues<'_> {
             || self.phrases(&["have run", "has run", "ever run", "ever ran"]);
         let when = self.begins("when")
             || self.phrases(&[
+                "came before",
+                "ran before",
                 "how often",
                 "how frequently",
                 "how long ago",
@@ -127,13 +131,15 @@ impl Cues<'_> {
         let changed = self.says(CHANGED)
             || (self.has_time && self.says(MOVED))
             || self.says("happen news deploy rolled delivered improvements bugfixes added summary summarize summarise recap digest")
-            || self.phrases(&["go out", "went out", "go live", "went live", "got deployed", "been up"]);
+            || self.phrases(&["go out", "went out", "go live", "went live", "got deployed", "been up", "going on", "gone on", "been happening"]);
         let released = self.has_time && self.says("release releases");
         let by_time = self.has_time && (self.has_place() || !self.says_more());
         let runs = self.says("running runs run ran");
         (changed || released || by_time)
             && !runs
             && !self.is_a_state()
-            && (!self.only_a_place() || self.begins_with_what_changed())
+            && (!self.only_a_place()
+                || self.begins_with_what_changed()
+                || self.phrases(&["going on", "gone on"]))
     }
 }

@@ -23,7 +23,7 @@ impl Cues<'_> {
     /// What no question may do, and what is no question about deployments.
     pub(super) fn is_out_of_bounds(&self) -> bool {
         let destroys = self.wishes(
-            "delete remove destroy drop revoke purge wipe erase rename kill stop restart reboot scale truncate shut terminate disable nuke obliterate trash uninstall",
+            "delete remove destroy drop revoke purge wipe erase rename kill stop restart reboot scale truncate shut terminate disable nuke obliterate trash uninstall clear",
         );
         self.wants_a_secret()
             || destroys
@@ -87,6 +87,12 @@ impl Cues<'_> {
             && (self.says(VERBS) || self.phrases(&["roll out", "roll back"]) || (moves && self.says(MOVES)))
             && self.phrases(&[
                 "can you",
+                "could we",
+                "could i",
+                "can somebody",
+                "can someone",
+                "could somebody",
+                "could someone",
                 "could you",
                 "would you",
                 "will you",

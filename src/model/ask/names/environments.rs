@@ -1,14 +1,26 @@
 //! Environments in a question: by their names, usual short forms, descriptions and parts.
 
 use super::{Found, NAME_WORDS_MAX, SHORT_FORMS, is_digits, joined, mark, plain, runs};
-use crate::model::ask::frame::is_frame;
-use crate::model::ask::words::{Word, is_slip};
+use crate::model::ask::words::{Word, is_frame, is_slip};
 use crate::model::ask::world::World;
 
 /// Words of an environment's name that name it only behind `in`, `to` and the like: they are English, too.
 const ENGLISH: [&str; 8] = ["live", "test", "tests", "testing", "review", "stage", "preview", "quality"];
 /// What stands before the name of an environment.
 const BEFORE: &str = "in on to from for at of into onto against within across inside";
+
+/// `staging/production` are two words where both are environments.
+pub(super) fn split(words: &mut Vec<Word>, world: &World<'_>) {
+    let is_environment = |part: &str| which_environment(part, false, false, world).len() == 1;
+    for at in (0..words.len()).rev() {
+        let parts: Vec<&str> = words[at].text.split('/').collect();
+        if parts.len() > 1 && parts.iter().all(|part| is_environment(part)) {
+            let parts: Vec<Word> =
+                parts.into_iter().map(|part| Word::new(part.to_owned(), part.to_owned())).collect();
+            words.splice(at..=at, parts);
+        }
+    }
+}
 
 /// Takes the environments that are named.
 pub(super) fn take(words: &mut [Word], world: &World<'_>, found: &mut Found) {

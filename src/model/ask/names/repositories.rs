@@ -1,8 +1,7 @@
 //! Repositories in a question: by their whole names, by the last parts of their paths, or by a part that only one has.
 
 use super::{Found, NAME_WORDS_MAX, joined, mark, plain, runs};
-use crate::model::ask::frame::is_frame;
-use crate::model::ask::words::{Word, is_slip};
+use crate::model::ask::words::{Word, is_frame, is_slip};
 use crate::model::ask::world::World;
 use crate::model::search::version;
 
@@ -11,6 +10,10 @@ const COMMON_PARTS: &str = "api app service services server web docker library i
     base config data worker job jobs admin public internal";
 /// Words of questions that are a service's name only where a name stands.
 const WORDS_TOO: &str = "token tokens image images history rollback rollbacks environment environments";
+/// What a change is called.
+const CHANGES: &str = "fix feature change bug patch issue problem crash error support bugfix hotfix leak";
+/// Words of a change's description at most between a service's name and what it is called.
+const DESCRIBED_MAX: usize = 4;
 /// What stands before the name of a service and hardly before a verb.
 const BEFORE: &str = "of for is are was does did do has have had with without about run runs running deploy deployed back \
     promote update upgrade revert restore in to";
@@ -72,7 +75,7 @@ fn stands_as_name(words: &[Word], run: &std::ops::Range<usize>) -> bool {
         return ends.iter().all(|&at| !is_frame(&words[at].text));
     };
     if !is_plain(word) {
-        return true;
+        return !describes_a_change(words, run.start);
     }
     let next = words.get(run.end);
     let is_versioned = next.is_some_and(|next| version(&next.text).is_some() || next.text == "service");
@@ -80,6 +83,15 @@ fn stands_as_name(words: &[Word], run: &std::ops::Range<usize>) -> bool {
     let is_placed = before.is_some_and(|before| BEFORE.split_whitespace().any(|it| it == before));
     let goes_on = next.is_some_and(|next| ["for", "the", "a"].contains(&next.text.as_str()));
     word.text.len() >= 3 && (is_versioned || (is_placed && !goes_on))
+}
+
+/// `the api timeout fix` describes a change, which may be of any service; `the checkout fix` is one of checkout's.
+fn describes_a_change(words: &[Word], at: usize) -> bool {
+    let is_common = COMMON_PARTS.split_whitespace().any(|part| part == words[at].text);
+    let before = at.checked_sub(1).map(|at| words[at].text.as_str());
+    let has_article = before.is_some_and(|before| ["the", "a", "our", "my", "new"].contains(&before));
+    let mut after = words[at + 1..].iter().take(DESCRIBED_MAX).take_while(|word| !word.taken);
+    is_common && has_article && after.any(|word| CHANGES.split(' ').any(|change| change == word.text))
 }
 
 /// A repository by a part of its name, if only one has it. The word stays in the description, because it may be one.

@@ -79,8 +79,10 @@ fn ask_the_fleet(question: &str) -> Asked {
 fn entities_fit(told: &str, wanted: &str) -> bool {
     let said = |name: &str| told.split(' ').any(|part| part.starts_with(name));
     let wanted: Vec<&str> = wanted.split_whitespace().collect();
-    let has = |entity: &&str| {
-        if *entity == "?" { said("?=") } else { told.split(' ').any(|part| part == *entity) }
+    let has = |entity: &&str| match *entity {
+        "?" => said("?="),
+        "-repo" => !said("repo="),
+        entity => told.split(' ').any(|part| part == entity),
     };
     let made_up = |name: &&str| {
         said(name) && !wanted.iter().any(|entity| entity.starts_with(name.trim_end_matches('=')))
