@@ -12,10 +12,10 @@ pub(super) fn after(asked: &Asked, environments: &[&str]) -> Vec<String> {
         return open.choices.iter().take(OFFERED_MAX).cloned().collect();
     }
     let here = asked.environment.as_deref();
-    let other = environments.iter().copied().find(|name| Some(*name) != here);
     let Some(env) = here.filter(|name| environments.contains(name)).or(environments.first().copied()) else {
         return vec!["how do I create an environment?".to_owned()];
     };
+    let other = environments.iter().copied().find(|name| *name != env);
     let service = asked.repository.as_deref();
     let of_service = service.map(|name| format!(" of {name}")).unwrap_or_default();
     let mut offered = match asked.intent {
