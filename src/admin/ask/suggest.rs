@@ -23,8 +23,9 @@ pub(super) fn after(asked: &Asked, environments: &[&str]) -> Vec<String> {
             vec![format!("is {env} up to date?"), format!("what changed in {env} this week?")]
         }
         Intent::Verify | Intent::Search => {
-            let change = asked.description.iter().chain(&asked.version).next();
-            let whether = |name: &str| change.map(|change| format!("is {change} live in {name}?"));
+            let version = asked.version.as_ref().map(|version| format!("{version}{of_service}"));
+            let change = asked.description.clone().or(version);
+            let whether = |name: &str| change.as_ref().map(|change| format!("is {change} live in {name}?"));
             let elsewhere = if asked.intent == Intent::Verify { other } else { Some(env) };
             let mut offered: Vec<String> = elsewhere.and_then(whether).into_iter().collect();
             offered.push(format!("what changed in {env} this week?"));
@@ -43,7 +44,10 @@ pub(super) fn after(asked: &Asked, environments: &[&str]) -> Vec<String> {
         Intent::Deploy => {
             vec![format!("deployment history{of_service} in {env}?"), format!("what is running in {env}?")]
         }
-        Intent::Tokens | Intent::CreateEnvironment | Intent::GenerateToken => {
+        Intent::Tokens => {
+            vec![format!("what is running in {env}?"), format!("what changed in {env} this week?")]
+        }
+        Intent::CreateEnvironment | Intent::GenerateToken => {
             vec![format!("what is running in {env}?"), format!("which tokens has {env}?")]
         }
         Intent::Unknown => vec![
