@@ -38,16 +38,11 @@ pub(super) static TOOLS: [Tool; 23] = [
     Tool {
         name: "ask",
         title: "Ask in plain English",
-        about: "Answers one question in plain English (“is the login fix live in prod?”, “and in staging?”) in words, with the data behind them and what to ask next; never changes anything. Give `conversation` from the last answer to go on with it. Prefer the other tools where you know exactly what to look up.",
+        about: "Answers a question in plain English, also one that goes on from the last (“and in staging?”). Changes nothing. The other tools say more where you know what to look up.",
         effect: Converses,
         fields: &[
             needed("question", Text, Body, "The question, on one line"),
-            may(
-                "conversation",
-                Text,
-                Body,
-                "The `conversation` of the answer to go on from; good for an hour",
-            ),
+            may("conversation", Text, Body, "That of the answer to go on from"),
         ],
         routes: &[route("", Method::POST, "ask")],
         words: |answer| said(answer, agent::asked),

@@ -60,7 +60,7 @@ async fn a_conversation_keeps_its_context() {
     for (turn, question, intent, environment, says) in [
         (2, "and in staging?", "verify", "staging", "live"),
         (3, "since when?", "verify", "staging", "live"),
-        (4, "what is running there?", "running", "staging", "v2.0.0"),
+        (4, "which version runs there?", "running", "staging", "v2.0.0"),
         (5, "and in production?", "running", "production", "v1.0.0"),
     ] {
         let answer = ask(&server, json!({"question": question, "conversation": id})).await;
@@ -197,11 +197,11 @@ async fn the_page_is_a_plain_form_and_a_conversation() {
     assert!(second.contains(VERIFY) && said(&second).contains("staging"), "{second}");
     assert!(second.contains("turn\" value=\"3\""), "{second}");
     assert_eq!(said(&reader.see(&link).await), said(&second), "what is seen again is not asked again");
-    let (third, _) = reader.asks(&reader.see(&link).await, "what is running there?").await;
+    let (third, _) = reader.asks(&reader.see(&link).await, "which version runs there?").await;
     assert!(said(&third).contains("v2.0.0") && third.contains("id=\"running\""), "{third}");
     // Whoever goes back asks from there.
     let (other, _) = reader.asks(&second, "and in production?").await;
-    assert!(said(&other).contains("rolled back") && !other.contains("what is running there?"), "{other}");
+    assert!(said(&other).contains("rolled back") && !other.contains("which version runs there?"), "{other}");
     let lost = reader.see("/ask?conversation=cnv_0123456789ab&turn=3&q=what+is+running%3F").await;
     assert!(lost.contains("not known any more"), "{lost}");
     assert_eq!(server.log.events().unwrap().count(), events, "a question changed something");
@@ -279,7 +279,8 @@ async fn fed(mut command: Command, lines: &str) -> Output {
 async fn the_command_line_holds_a_conversation() {
     let server = world().await;
     let out = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
-    let output = talk(&server, &[], &format!("{VERIFY}\n\nand in staging?\nwhat is running there?\n")).await;
+    let output =
+        talk(&server, &[], &format!("{VERIFY}\n\nand in staging?\nwhich version runs there?\n")).await;
     let told = out(&output);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(told.contains("rolled back") && told.contains("staging") && told.contains("v2.0.0"), "{told}");

@@ -12,10 +12,10 @@ pub(super) fn after(asked: &Asked, environments: &[&str]) -> Vec<String> {
         return open.choices.iter().take(OFFERED_MAX).cloned().collect();
     }
     let here = asked.environment.as_deref();
-    let other = environments.iter().copied().find(|name| Some(*name) != here);
     let Some(env) = here.filter(|name| environments.contains(name)).or(environments.first().copied()) else {
         return vec!["how do I create an environment?".to_owned()];
     };
+    let other = environments.iter().copied().find(|name| *name != env);
     let service = asked.repository.as_deref();
     let of_service = service.map(|name| format!(" of {name}")).unwrap_or_default();
     let mut offered = match asked.intent {
@@ -23,8 +23,9 @@ pub(super) fn after(asked: &Asked, environments: &[&str]) -> Vec<String> {
             vec![format!("is {env} up to date?"), format!("what changed in {env} this week?")]
         }
         Intent::Verify | Intent::Search => {
-            let change = asked.description.iter().chain(&asked.version).next();
-            let whether = |name: &str| change.map(|change| format!("is {change} live in {name}?"));
+            let version = asked.version.as_ref().map(|version| format!("{version}{of_service}"));
+            let change = asked.description.clone().or(version);
+            let whether = |name: &str| change.as_ref().map(|change| format!("is {change} live in {name}?"));
             let elsewhere = if asked.intent == Intent::Verify { other } else { Some(env) };
             let mut offered: Vec<String> = elsewhere.and_then(whether).into_iter().collect();
             offered.push(format!("what changed in {env} this week?"));
@@ -43,7 +44,10 @@ pub(super) fn after(asked: &Asked, environments: &[&str]) -> Vec<String> {
         Intent::Deploy => {
             vec![format!("deployment history{of_service} in {env}?"), format!("what is running in {env}?")]
         }
-        Intent::Tokens | Intent::CreateEnvironment | Intent::GenerateToken => {
+        Intent::Tokens => {
+            vec![format!("what is running in {env}?"), format!("what changed in {env} this week?")]
+        }
+        Intent::CreateEnvironment | Intent::GenerateToken => {
             vec![format!("what is running in {env}?"), format!("which tokens has {env}?")]
         }
         Intent::Unknown => vec![

@@ -218,7 +218,7 @@ fn region_of(turn: &Turn) -> Option<&'static str> {
         Intent::Running | Intent::Missing if is_of_one => Some("running"),
         Intent::Changes | Intent::History | Intent::Rollbacks if is_of_one => Some("timeline"),
         Intent::Running | Intent::Missing | Intent::Changes | Intent::History | Intent::Rollbacks => {
-            Some("matrix")
+            Some("matrix-table")
         }
         Intent::Compare => Some("compared"),
         Intent::Verify | Intent::Search if turn.asked.description.is_some() => Some("answer"),
