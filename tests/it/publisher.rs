@@ -63,7 +63,8 @@ async fn it_does_nothing_else() {
     let paths = document["paths"].as_object().unwrap();
     let mut tried = 0;
     for (path, operations) in paths {
-        let guarded = path.starts_with("/api/v1/") && !path.starts_with("/api/v1/webhooks");
+        let open = ["/api/v1/webhooks", "/api/v1/openapi.json"];
+        let guarded = path.starts_with("/api/v1/") && !open.iter().any(|open| path.starts_with(open));
         for method in operations.as_object().unwrap().keys().filter(|_| guarded) {
             let method: Method = method.to_uppercase().parse().unwrap();
             if (method.as_str(), path.as_str()) == ("POST", RELEASES) {

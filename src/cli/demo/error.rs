@@ -39,8 +39,8 @@ pub(super) enum DemoError {
     #[error("{0}")]
     Command(clap::Error),
     /// What was pulled did not show.
-    #[error("{environment} did not settle on {repository} {version} within {waited_s} s")]
-    NotSettled {
+    #[error("{environment} did not show {repository} {version} as pulled within {waited_s} s")]
+    NotShown {
         /// In which environment.
         environment: &'static str,
         /// Of which repository.
@@ -60,7 +60,7 @@ impl CommandError for DemoError {
             | Self::Pulled { .. }
             | Self::NoImage { .. }
             | Self::Command(_)
-            | Self::NotSettled { .. } => 70, // EX_SOFTWARE
+            | Self::NotShown { .. } => 70, // EX_SOFTWARE
         }
     }
 }

@@ -19,12 +19,12 @@ use crate::clock;
 use crate::config::{self, Config, ConfigError, Flags, Secret};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Digest;
-use crate::wire::{self, Environment, NewToken, Phase, Running};
+use crate::wire::{self, Environment, NewToken, Phase, Running, RunningService};
 
 /// Quiet time after which a rollout counts as settled: longer than a rollout pauses, short enough to watch.
 const SETTLE: &str = "3s";
-/// How long a rollout is awaited before the demo says that it went wrong.
-const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+/// How long something is awaited before the demo says that it went wrong.
+const SHOWN_WITHIN: Duration = Duration::from_secs(30);
 /// What the demo's first page asks.
 pub(super) const QUESTION: &str = "Is the login fix live?";
 /// Between two looks at what runs.
@@ -112,30 +112,44 @@ impl Watcher<'_> {
         repository: &'static str,
         version: &'static str,
     ) -> Result<(), CliError> {
-        let end = Instant::now() + SETTLED_WITHIN;
-        while !self.has_settled(environment, repository, version).await? {
-            if Instant::now() > end {
-                let waited_s = SETTLED_WITHIN.as_secs();
-                return Err(DemoError::NotSettled { environment, repository, version, waited_s }.into());
-            }
-            sleep(LOOK_PAUSE).await;
-        }
+        let has_settled = |service: &RunningService| {
+            service.version.as_deref() == Some(version) && service.state == Phase::Settled
+        };
+        self.until(environment, repository, version, has_settled).await?;
         eprintln!("  {environment} has settled on {repository} {version}");
         Ok(())
     }
 
-    async fn has_settled(
+    /// Waits until the service is seen on its way to this version.
+    pub(super) async fn until_moving(
         &self,
-        environment: &str,
-        repository: &str,
-        version: &str,
-    ) -> Result<bool, CliError> {
-        let Running { services, .. } =
-            self.0.get(&["environments", environment, "running"], &[]).await?.parse()?;
-        Ok(services.iter().any(|service| {
-            service.repository.as_str() == repository
-                && service.version.as_deref() == Some(version)
-                && service.state == Phase::Settled
-        }))
+        environment: &'static str,
+        repository: &'static str,
+        version: &'static str,
+    ) -> Result<(), CliError> {
+        let is_moving = |service: &RunningService| service.state != Phase::Settled;
+        self.until(environment, repository, version, is_moving).await
+    }
+
+    async fn until(
+        &self,
+        environment: &'static str,
+        repository: &'static str,
+        version: &'static str,
+        is_so: impl Fn(&RunningService) -> bool,
+    ) -> Result<(), CliError> {
+        let end = Instant::now() + SHOWN_WITHIN;
+        loop {
+            let answer = self.0.get(&["environments", environment, "running"], &[]).await?;
+            let Running { services, .. } = answer.parse()?;
+            if services.iter().any(|service| service.repository.as_str() == repository && is_so(service)) {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                let waited_s = SHOWN_WITHIN.as_secs();
+                return Err(DemoError::NotShown { environment, repository, version, waited_s }.into());
+            }
+            sleep(LOOK_PAUSE).await;
+        }
     }
 }

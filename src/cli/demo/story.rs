@@ -86,6 +86,7 @@ impl Cast {
 
         say("One node of production gets it first, as a canary.");
         self.production.canary().pull(PAYMENT, "v2.3.1").await?;
+        stage.watcher.until_moving(self.production.environment, PAYMENT, "v2.3.1").await?;
         stage.ask(VERIFY).await?;
 
         say("It ships to the rest of production, together with a new web.");

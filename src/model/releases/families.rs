@@ -1,5 +1,6 @@
 //! Families of tags: those of one thing that is released, in a repository that has several.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::history::version_of;
@@ -12,7 +13,7 @@ const JOINTS: [char; 5] = ['-', '_', '.', '/', '@'];
 /// The tags that have one name in front of their versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
-    /// The pattern that most of them are like, as `git tag --list` has patterns.
+    /// The pattern that most of them are like, as `git tag --list` has patterns; of several, the widest.
     pub pattern: String,
     /// The number of them.
     pub tags: usize,
@@ -26,12 +27,13 @@ pub fn families<'a>(tags: impl IntoIterator<Item = &'a str>) -> Vec<Family> {
         *by_name.entry(name(front)).or_default().entry(front).or_default() += 1;
     }
     let family = |fronts: BTreeMap<&str, usize>| {
-        let front = fronts.iter().max_by_key(|(_, count)| **count).map_or("", |(front, _)| front);
+        let front = fronts.iter().max_by_key(|(front, count)| (**count, Reverse(front.len())));
+        let front = front.map_or("", |(front, _)| front);
         let pattern = if front.is_empty() { "[0-9]*".to_owned() } else { format!("{front}*") };
         Family { pattern, tags: fronts.values().sum() }
     };
     let mut families: Vec<Family> = by_name.into_values().map(family).collect();
-    families.sort_by_key(|family| std::cmp::Reverse(family.tags));
+    families.sort_by_key(|family| Reverse(family.tags));
     families
 }
 
