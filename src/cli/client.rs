@@ -15,9 +15,11 @@ use url::Url;
 
 use super::error::CliError;
 use super::output::Output;
-use super::reach::{self, ClientArgs, Token};
+use super::reach::{self, Token};
 use crate::admin::{CLI_AGENT, MCP_AGENT};
 use crate::wire::Problem;
+
+pub use super::reach::ClientArgs;
 
 /// Longest wait for an answer, and for each further piece of it: an answer about the past folds the whole log.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);

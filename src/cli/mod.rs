@@ -19,7 +19,7 @@ pub mod history;
 pub mod mcp;
 pub mod missing;
 pub mod output;
-pub mod reach;
+mod reach;
 pub mod release;
 pub mod replay;
 pub mod restore;
@@ -36,9 +36,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use client::Client;
+use client::{Client, ClientArgs};
 use error::CliError;
-use reach::ClientArgs;
 
 /// Know what landed: a registry proxy that derives deployments and rollbacks from image pulls
 #[derive(Debug, Parser)]
