@@ -10,9 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use super::credentials::Credentials;
 use super::error::DemoError;
-use crate::cli::client::Client;
+use crate::cli::client::{Client, ClientArgs};
 use crate::cli::error::CliError;
-use crate::cli::reach::ClientArgs;
 use crate::cli::serve;
 use crate::config::{self, Config, ConfigError, Flags, Secret};
 use crate::model::names::EnvironmentName;
