@@ -19,6 +19,7 @@ pub mod history;
 pub mod mcp;
 pub mod missing;
 pub mod output;
+mod reach;
 pub mod release;
 pub mod replay;
 pub mod restore;

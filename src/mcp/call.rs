@@ -117,5 +117,6 @@ pub(super) fn refusal(status: StatusCode, problem: &Value) -> String {
         status if status.is_server_error() => " Nothing may have been changed: look before trying again.",
         _ => "",
     };
-    format!("Refused ({}): {detail}.{next}", status.as_u16())
+    let end = if detail.ends_with(['.', '?']) { "" } else { "." };
+    format!("Refused ({}): {detail}{end}{next}", status.as_u16())
 }

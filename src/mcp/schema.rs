@@ -71,7 +71,7 @@ fn of_field(field: &Field) -> Value {
     schema
 }
 
-/// What a tool answers with: its members and their types. The list of tools is read by a model each time, so it has no more of
+/// What a tool answers with: its members, and which of them are lists or objects. The list of tools is read by a model each time, so it has no more of
 /// the answers than that; the API's own document describes them in full.
 pub(super) fn output(tool: &Tool, document: &Value) -> Arc<Object> {
     let mut properties = Object::new();
@@ -100,11 +100,11 @@ fn members(document: &Value, schema: &Value, found: &mut Object) {
     }
 }
 
-/// The type alone, where there is one.
+/// Whether it is a list or an object; what else it is shows itself.
 fn typed(document: &Value, schema: &Value) -> Value {
-    match &resolved(document, schema)["type"] {
-        Value::Null => json!({}),
-        found => json!({ "type": found }),
+    match resolved(document, schema)["type"].as_str() {
+        Some(found @ ("array" | "object")) => json!({ "type": found }),
+        _ => json!({}),
     }
 }
 
@@ -152,14 +152,14 @@ mod tests {
                 "/api/v1/releases/{id}": {"get": of(json!({"$ref": "#/components/schemas/A"}))},
             },
             "components": {"schemas": {
-                "A": {"allOf": [{"$ref": "#/components/schemas/B"}, {"properties": {"n": {"type": ["integer", "null"]}}}]},
+                "A": {"allOf": [{"$ref": "#/components/schemas/B"}, {"properties": {"n": {"type": ["integer", "null"]}, "l": {"type": "array", "items": {}}}}]},
                 "B": {"properties": {"a": {"$ref": "#/components/schemas/A"}, "c": {"$ref": "#/components/schemas/C"}}},
                 "C": {"type": "string", "enum": ["x"]},
             }},
         });
         let properties = |tool: &str| output(named(tool).unwrap(), &document)["properties"].clone();
         assert_eq!(properties("list_environments"), json!({"environments": {"type": "array"}}));
-        let one = json!({"a": {}, "c": {"type": "string"}, "n": {"type": ["integer", "null"]}});
+        let one = json!({"a": {}, "c": {}, "n": {}, "l": {"type": "array"}});
         assert_eq!(properties("get_release"), one);
         assert_eq!(properties("revoke_token"), json!({"done": {"const": true}}));
     }

@@ -167,11 +167,8 @@ fn described(tool: &Tool, document: &Value) -> rmcp::model::Tool {
         Effect::Destroys { .. } => (false, true, tool.name != "rotate_token"),
         Effect::Applies => (false, true, false),
     };
-    let annotations = ToolAnnotations::with_title(tool.title)
-        .read_only(reads)
-        .destructive(destroys)
-        .idempotent(repeats)
-        .open_world(false);
+    let annotations =
+        ToolAnnotations::new().read_only(reads).destructive(destroys).idempotent(repeats).open_world(false);
     rmcp::model::Tool::new(tool.name, tool.about, schema::input(tool))
         .with_title(tool.title)
         .with_raw_output_schema(schema::output(tool, document))

@@ -189,7 +189,7 @@ async fn a_failure_says_what_to_do_and_has_its_exit_code() {
         &["token", "create", "production", "--name", "x", "--kind", "root"],
         &["token", "create", "production", "--name", "x", "--expires", "soon"],
         &["timeline", "production", "--limit", "0"],
-        &["status", "--at", "noon"],
+        &["status", "--at", "soon"],
         &["env", "list", "--admin", "ftp://x"],
     ] {
         assert_eq!(command(&server, arguments).await.status.code(), Some(2), "{arguments:?}");
