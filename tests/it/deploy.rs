@@ -35,8 +35,20 @@ fn read(path: &str) -> String {
 /// No field is left out with `..`: a key that is added to the configuration has to be added to the example.
 #[test]
 fn the_example_has_every_key_and_loads() {
-    let Config { proxy, upstreams, admin, ask, webhooks, data, max_wait, keep, rules, places, clusters } =
-        load(&read("deploy/landfall.example.toml"));
+    let Config {
+        proxy,
+        upstreams,
+        admin,
+        ask,
+        webhooks,
+        forges,
+        data,
+        max_wait,
+        keep,
+        rules,
+        places,
+        clusters,
+    } = load(&read("deploy/landfall.example.toml"));
     assert_eq!(data, Path::new("/var/lib/landfall"));
     assert_eq!(max_wait, Duration::from_millis(25));
     assert_eq!(keep, Span::from_mins(400 * 24 * 60));
@@ -82,6 +94,9 @@ fn the_example_has_every_key_and_loads() {
         (secret.reveal(), repository.as_str()),
         ("correct horse battery staple", "docker/payment-service")
     );
+
+    let forge = forges.of(&"docker/payment-service".parse().unwrap()).unwrap();
+    assert_eq!(forge.request(7), "https://github.com/shop/payment-service/pull/7");
 
     let [all, mirror] = <[UpstreamConfig; 2]>::try_from(upstreams).unwrap();
     let UpstreamConfig {
