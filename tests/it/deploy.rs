@@ -104,6 +104,9 @@ fn the_example_has_every_key_and_loads() {
         ("correct horse battery staple", "docker/payment-service")
     );
 
+    let forge = forges.of(&"docker/payment-service".parse().unwrap()).unwrap();
+    assert_eq!(forge.request(7), "https://github.com/shop/payment-service/pull/7");
+
     let [all, mirror] = <[UpstreamConfig; 2]>::try_from(upstreams).unwrap();
     let UpstreamConfig {
         prefix,

@@ -45,11 +45,11 @@ const ALONE: [(&str, &[&str]); 5] = [
 
 /// What events are made of, and the rooms that each may import from: none that is derived from events.
 const STORED: [(&str, &[&str]); 7] = [
-    ("model/act", &["model/names", "model/planned", "model/releases", "model/time"]),
+    ("model/act", &["model/names", "model/oci", "model/planned", "model/releases", "model/time"]),
     ("model/event", &["model/act", "model/names", "model/oci", "model/time"]),
     ("model/names", &[]),
     ("model/oci", &[]),
-    ("model/planned", &["model/names", "model/oci"]),
+    ("model/planned", &["model/names", "model/oci", "model/time"]),
     ("model/releases", &["model/oci", "model/time"]),
     ("model/time", &[]),
 ];
