@@ -12,7 +12,7 @@ use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::directory::Directory;
 
 /// Which layout of what [`View`] holds the bytes have. Any change of a field of theirs raises it.
-const LAYOUT: u32 = 12;
+const LAYOUT: u32 = 13;
 
 /// What must be the same for a snapshot to be of use.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

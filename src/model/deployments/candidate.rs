@@ -41,11 +41,18 @@ pub struct Candidate {
     pub(super) nodes_returned: u32,
     /// The number of pulls of the current image by nodes that had shown this one.
     pub(super) nodes_left: u32,
+    /// The latest of these.
+    pub(super) left_at: Option<Time>,
+    /// It was asked for again after that: its nodes run both.
+    pub(super) is_kept: bool,
 }
 
 impl Candidate {
     /// Adds a sighting of this image beside `current`.
     pub(super) fn add(&mut self, sighting: &Sighting, current: &Current, settle: Span) {
+        if self.left_at.is_some_and(|left_at| sighting.at.since(left_at) > settle) {
+            (self.is_kept, self.nodes_left) = (true, 0);
+        }
         let rollout = &mut self.rollout;
         let arrived = sighting.arrivals(rollout.opened_at);
         let is_new = arrived > 0 || current.asks_always() && !rollout.is_latest(&sighting.place);
@@ -93,13 +100,14 @@ impl Candidate {
         settle: Span,
     ) {
         let at = sighting.at;
-        if sighting.before.showed(&self.rollout.digest, self.rollout.opened_at) {
+        if sighting.before.showed(&self.rollout.digest, self.rollout.opened_at) && !self.is_kept {
             if self.nodes_left == 0 && self.outcome(at, settle) == Some(Outcome::Mixed) {
                 let (was, now) = (Assumption::Minority, Finding::GivenUp);
                 let correction = self.rollout.correction(at, was, now, Rule::Share);
                 self.rollout.correct(correction);
             }
             self.nodes_left += 1;
+            self.left_at = Some(at);
         }
         self.lone_arrivals = 0;
         // While it rolls out, a new node ends the way back. Else it only speaks against it: a pod moved, or restarted.

@@ -23,6 +23,9 @@ const LABEL_CHARS_MAX: usize = 128;
 /// Most manifests or indexes that are remembered to contain the same content; beyond them the one named longest ago goes.
 const ABOVE_MAX: usize = 16;
 
+/// Most manifests of one index that are remembered with it: platforms, and what comes with each.
+const BELOW_MAX: usize = 16;
+
 /// The most indexes on the way up from a manifest, one in the other.
 const LEVELS_MAX: usize = 4;
 
@@ -51,6 +54,8 @@ struct Content {
     /// that differ in nothing but their provenance share their platform manifests.
     above: Vec<Digest>,
     is_config: bool,
+    /// The manifests that this index is known to contain, as far as it was named by one of them.
+    below: Vec<Digest>,
     /// It is no image, nor part of one: a chart, a signature.
     is_artifact: bool,
     /// The next content on the way to its labels.
@@ -125,6 +130,16 @@ impl Contents {
             all.remove(0);
         }
         all.push(above);
+        let below = &mut self.named(at, above).below;
+        if below.len() < BELOW_MAX && !below.contains(&digest) {
+            below.push(digest);
+        }
+    }
+
+    /// What is known to contain `digest` directly, and what it is known to contain.
+    pub(super) fn akin(&self, digest: &Digest) -> impl Iterator<Item = &Digest> {
+        let content = self.known.get(digest);
+        content.into_iter().flat_map(|content| content.below.iter().chain(&content.above))
     }
 
     /// Notes that `digest` is no image. Returns whether that is news.

@@ -82,7 +82,7 @@ impl Lines {
     /// to name their images in another way. Where one node is all there is, it was quiet before: two programs come together.
     fn follow(&mut self, place: usize, sighting: &Sighting, facts: Facts<'_>) {
         let (Some(main), Some(line)) = (&self.main.current, &self.beside[place].current) else { return };
-        let is_change = line.rollout.tag.as_ref().is_some_and(|tag| Lineage::of(tag).is_change);
+        let is_change = self.beside[place].is_change();
         let is_whole = line.rollout.nodes > 1 && line.nodes(facts.settle) >= main.nodes(facts.settle);
         let has_moved = main.rollout.nodes == 1
             && main.rollout.is_latest(&sighting.place)
@@ -176,6 +176,11 @@ impl Rollouts {
 
     fn tag(&self) -> Option<&Tag> {
         self.current.as_ref()?.rollout.tag.as_ref()
+    }
+
+    /// Tells whether it runs a change that is not merged yet, by its tag.
+    pub fn is_change(&self) -> bool {
+        self.tag().is_some_and(|tag| Lineage::of(tag).is_change)
     }
 
     fn last_at(&self) -> Time {

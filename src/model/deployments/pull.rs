@@ -7,6 +7,7 @@
 
 mod lacking;
 mod parts;
+mod refused;
 
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ const OPEN_MAX: usize = 32;
 pub(crate) struct OpenPulls {
     /// In the order in which they began.
     open: Vec<OpenPull>,
-    /// Blobs that the node lacks of the images that it tried to pull.
+    /// Content that the node lacks of the images that it tried to pull.
     lacking: Lacking,
     /// The time since when several nodes are known to ask from this address: the same layer went there twice at once.
     shared_at: Option<Time>,
@@ -77,7 +78,7 @@ struct OpenPull {
     broken_by: Option<Digest>,
     /// Something in it was refused last.
     broken: bool,
-    /// The blob that an earlier pull of the image broke by, and that did not come since: the node has the rest.
+    /// The content that an earlier pull of the image broke by, and that did not come since: the node has the rest.
     awaits: Option<Digest>,
 }
 
@@ -120,6 +121,9 @@ impl OpenPulls {
     /// opened and closed by it. `images` are those that the node holds.
     pub(crate) fn manifest(&mut self, observation: &Observation, top: Digest, images: &Images) -> OpenChange {
         let at = observation.at;
+        if let (Method::Get, Some(digest)) = (observation.method, observation.digest) {
+            self.came(&digest);
+        }
         let mut replaced = None;
         let before = self.open.iter().rfind(|open| open.digest == top);
         let awaits = self.lacking.of(&top, at);
@@ -161,40 +165,21 @@ impl OpenPulls {
         if open.broken_by == Some(digest) {
             (open.broken, open.broken_by) = (false, None); // the runtime fetched it again by itself
         }
-        open.awaits = open.awaits.filter(|awaited| *awaited != digest);
         let again = open.first_layer == Some(digest) && observation.status == 200 && open.is_within(at);
         open.first_layer.get_or_insert(digest);
         open.transfers = open.transfers.saturating_add(1);
         if again {
             self.shared_at.get_or_insert(at);
         }
-        self.lacking.came(&digest);
+        self.came(&digest);
     }
 
-    /// Takes a refusal into account. Returns the tag under which the image was asked for, where it is known.
-    pub(crate) fn refused(&mut self, observation: &Observation) -> Option<Tag> {
-        let Reference::Digest(digest) = observation.reference else { return None };
-        let (at, is_shared) = (observation.at, self.shared_at.is_some());
-        let open = if observation.object == Object::Blob {
-            self.receiving(at, digest)?
-        } else {
-            let is_it = |open: &OpenPull| open.digest == digest && open.is_within(at);
-            let place = self.open.iter().rposition(is_it);
-            let place = place.or_else(|| self.open.iter().rposition(|open| open.is_within(at)))?;
-            &mut self.open[place]
-        };
-        open.last_at = open.last_at.max(at);
-        // Behind a shared address another node may have succeeded.
-        if !(is_shared && open.transfers > 0) {
-            open.broken = true;
-            open.broken_by = (observation.object == Object::Blob).then_some(digest);
+    /// Notes that content came that pulls may have broken by.
+    fn came(&mut self, digest: &Digest) {
+        self.lacking.came(digest);
+        for open in &mut self.open {
+            open.awaits = open.awaits.filter(|awaited| awaited != digest);
         }
-        let tag = open.tag.clone();
-        if let (true, Some(blob)) = (open.broken, open.broken_by) {
-            let image = open.digest;
-            self.lacking.add(image, blob, at);
-        }
-        tag
     }
 
     /// The end of the pull of `digest` that began at `first_at`, should nothing more of it be heard. What is logged out of
@@ -282,10 +267,15 @@ impl OpenPull {
         self.got && self.is_new || self.awaits.is_some() || self.broken_by.is_some()
     }
 
+    /// Tells whether its manifest has to come: the node asked for the head of an image that it did not have.
+    fn is_manifest_due(&self) -> bool {
+        !self.got && self.is_new
+    }
+
     /// The end of it, should nothing more be heard.
     fn ends_at(&self) -> Time {
         let least = self.first_at + PULL;
-        if self.is_content_due() {
+        if self.is_content_due() || self.is_manifest_due() {
             (self.last_at + CONTENT).min(self.first_at + LONGEST).max(least)
         } else {
             least

@@ -246,6 +246,8 @@ impl Rollouts {
             unanswered_since: None,
             nodes_returned: 0,
             nodes_left: 0,
+            left_at: None,
+            is_kept: false,
         });
     }
 

@@ -174,9 +174,10 @@ impl Service {
         self.lines.main.candidates(now, settle)
     }
 
-    /// Tells whether another cluster, which pulls with the same token, was seen to run the image before.
-    pub fn runs_elsewhere(&self) -> bool {
-        self.lines.main.candidates.iter().any(|candidate| candidate.is_elsewhere)
+    /// The images before that another cluster, which pulls with the same token, was seen to run still.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &Rollout> {
+        let candidates = self.lines.main.candidates.iter();
+        candidates.filter(|candidate| candidate.is_elsewhere).map(|candidate| &candidate.rollout)
     }
 
     /// The line of the service itself.

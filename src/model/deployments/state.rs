@@ -161,6 +161,11 @@ impl State {
         self.contents.labels(digest).map(|labels| labels.labels())
     }
 
+    /// The manifests that are known to be in the index `digest`, and the indexes that are known to contain it.
+    pub fn akin(&self, digest: &Digest) -> impl Iterator<Item = &Digest> {
+        self.contents.akin(digest)
+    }
+
     /// Tells whether this content is known to have been read.
     pub fn has_read(&self, digest: &Digest) -> bool {
         self.contents.has_read(digest)

@@ -187,7 +187,7 @@ impl Candidate {
             nodes_to_complete: self.expected(size),
             nodes_hidden: if self.is_cached() { hidden } else { 0 },
             nodes_before_few: if was_few { service } else { 0 },
-            parts_before: if old.is_part_as_told() { old.parts_before + 1 } else { 0 },
+            parts_before: if old.is_most() { 0 } else { old.parts_before + 1 },
             rollout: self.rollout,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::image::{image, ordered_version, tag};
+use super::image::{Placed, image, tag};
 use super::incomplete::incomplete;
 use super::service::{ServiceAt, services_at};
 use crate::model::deployments::{EnvironmentState, State};
@@ -67,8 +67,7 @@ impl<'a> Side<'a> {
 /// What one side runs.
 struct Running {
     image: Image,
-    /// Its version, if that tells an order.
-    version: Option<String>,
+    placed: Placed,
     seen: Seen,
     beside: Vec<BesideImage>,
 }
@@ -78,14 +77,14 @@ impl Running {
         let current = asked.service.current()?;
         let (rollout, seen) = (&current.rollout, asked.seen(current, gap_at));
         let image = image(asked.state, asked.repository, &rollout.digest, tag(rollout));
-        let version = ordered_version(asked.state, asked.repository, &rollout.digest, tag(rollout));
+        let placed = Placed::of(asked.state, asked.repository, &rollout.digest, tag(rollout));
         let mut beside = asked.images_beside(gap_at);
         beside.retain(|image| !image.ran_once);
-        Some(Self { image, version, seen, beside })
+        Some(Self { image, placed, seen, beside })
     }
 
     fn named(&self) -> Named<'_> {
-        Named { digest: &self.image.digest, version: self.version.as_deref() }
+        self.placed.named()
     }
 }
 

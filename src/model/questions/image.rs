@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::deployments::State;
 use crate::model::deployments::rollout::Rollout;
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::releases::{Line, Number, Release};
+use crate::model::releases::{Line, Named, Number, Release};
 use crate::wire::Image;
 
 /// The tag that a rollout's image was pulled by last.
@@ -32,12 +32,56 @@ pub(super) fn release_of<'a>(
     tag: Option<&str>,
 ) -> Option<&'a Arc<Release>> {
     let line = state.catalogue().line(repository)?;
+    let by_content = || line.with_digest(&registered(state, line, digest, tag)?);
     let by_labels = || line.with_labels(&state.labels(digest)?);
-    let named = line.with_digest(digest).or_else(by_labels);
+    let named = line.with_digest(digest).or_else(by_content).or_else(by_labels);
     let tagged = || line.with_version(tag?).filter(|release| release.digest().is_none());
     match named.filter(|release| !yields(line, release, tag)) {
         Some(release) => Some(release),
         None => tagged(),
+    }
+}
+
+/// The digest by which an image is registered, where that is a platform's of its index, or the index around it: whoever
+/// registers names one, and nodes ask for the other. Builds may share platforms, so it is no release whose version
+/// the tag contradicts.
+fn registered(state: &State, line: &Line, digest: &Digest, tag: Option<&str>) -> Option<Digest> {
+    let number = tag.and_then(Number::parse);
+    let is_meant = |release: &Release| {
+        let own = Number::parse(&release.version);
+        number.as_ref().zip(own).is_none_or(|(number, own)| number.is_part_of(&own))
+    };
+    let registers = |digest: &&Digest| {
+        let release = line.with_digest(digest);
+        release.is_some_and(|release| release.digests.contains(*digest) && is_meant(release))
+    };
+    let mut found = state.akin(digest).filter(registers);
+    let first = found.next()?;
+    let release = line.with_digest(first);
+    found.all(|other| line.with_digest(other) == release).then_some(*first)
+}
+
+/// An image as the catalogue can place it.
+pub(super) struct Placed {
+    digest: Digest,
+    version: Option<String>,
+}
+
+impl Placed {
+    pub(super) fn of(state: &State, repository: &Repository, digest: &Digest, tag: Option<&str>) -> Self {
+        let line = state.catalogue().line(repository).filter(|line| line.with_digest(digest).is_none());
+        let registered = line.and_then(|line| registered(state, line, digest, tag));
+        let version = ordered_version(state, repository, digest, tag);
+        Self { digest: registered.unwrap_or(*digest), version }
+    }
+
+    /// Its version, if that tells an order.
+    pub(super) fn into_version(self) -> Option<String> {
+        self.version
+    }
+
+    pub(super) fn named(&self) -> Named<'_> {
+        Named { digest: &self.digest, version: self.version.as_deref() }
     }
 }
 
@@ -65,7 +109,7 @@ pub(super) fn version(
 }
 
 /// A version that can tell an order: a tag such as `latest` names no version.
-pub(super) fn ordered_version(
+fn ordered_version(
     state: &State,
     repository: &Repository,
     digest: &Digest,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::image::{ordered_version, tag, version};
+use super::image::{Placed, tag, version};
 use super::service::ServiceAt;
 use super::states::Phase;
 use crate::model::deployments::State;
@@ -53,7 +53,7 @@ pub enum Mark {
 /// One image of a row.
 struct Image<'a> {
     digest: &'a Digest,
-    version: Option<String>,
+    placed: Placed,
     label: Rc<str>,
 }
 
@@ -110,12 +110,12 @@ impl<'a> Image<'a> {
     fn of(state: &State, repository: &Repository, rollout: &'a Rollout) -> Self {
         let label = version(state, repository, &rollout.digest, tag(rollout));
         let label = label.unwrap_or_else(|| rollout.digest.short());
-        let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
-        Self { digest: &rollout.digest, version, label: label.into() }
+        let placed = Placed::of(state, repository, &rollout.digest, tag(rollout));
+        Self { digest: &rollout.digest, placed, label: label.into() }
     }
 
     fn named(&self) -> Named<'_> {
-        Named { digest: self.digest, version: self.version.as_deref() }
+        self.placed.named()
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::compare::fixes_and_pull_requests;
 use super::convert::of_image;
-use super::image::{image, ordered_version, release_of, tag};
+use super::image::{Placed, image, release_of, tag};
 use super::incomplete::incomplete;
 use super::service::{ServiceAt, services_at};
+use crate::model::deployments::rollout::Rollout;
 use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
@@ -27,12 +28,18 @@ pub fn missing(state: &State, env: &EnvironmentName, now: Time) -> Missing {
     }
 }
 
+/// The service, by that of its images which lacks most.
 fn service(asked: &ServiceAt<'_>, gap_at: Option<Time>, now: Time) -> Option<MissingService> {
+    let lacking = asked.parts().filter_map(|rollout| with(asked, rollout, gap_at, now));
+    lacking.reduce(|most, other| if other.missing.len() > most.missing.len() { other } else { most })
+}
+
+/// The service, as far as it runs the image of `rollout`.
+fn with(asked: &ServiceAt<'_>, rollout: &Rollout, gap_at: Option<Time>, now: Time) -> Option<MissingService> {
     let (state, repository, current) = (asked.state, asked.repository, asked.service.current()?);
-    let rollout = &current.rollout;
-    let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
-    let running = Named { digest: &rollout.digest, version: version.as_deref() };
-    let is_pre = version.as_deref().and_then(Number::parse).is_some_and(|number| number.is_prerelease());
+    let placed = Placed::of(state, repository, &rollout.digest, tag(rollout));
+    let running = placed.named();
+    let is_pre = running.version.and_then(Number::parse).is_some_and(|number| number.is_prerelease());
     let line = state.catalogue().line(repository);
     let latest = line.and_then(|line| line.latest(is_pre));
     let Behind { later, unknown } = line.map(|line| line.behind(running, is_pre)).unwrap_or_default();
@@ -88,9 +95,8 @@ fn elsewhere(
         {
             continue;
         }
-        let version = ordered_version(state, repository, digest, tag);
-        let here = Named { digest, version: version.as_deref() };
-        let is_later = match state.catalogue().relation(repository, running, here) {
+        let here = Placed::of(state, repository, digest, tag);
+        let is_later = match state.catalogue().relation(repository, running, here.named()) {
             // The catalogue has it among those that are later.
             Relation::Later if release.is_some() => continue,
             Relation::Later => true,
@@ -98,7 +104,7 @@ fn elsewhere(
             Relation::Earlier | Relation::Same | Relation::Incomparable => continue,
         };
         let since = state.shown(current.rollout.opened_at);
-        images.push((of_image(repository, *digest, version, since), is_later));
+        images.push((of_image(repository, *digest, here.into_version(), since), is_later));
     }
     images
 }

@@ -8,11 +8,11 @@ use crate::model::deployments::rollout::Rollout;
 use crate::model::deployments::rule::Rule;
 use crate::model::deployments::service::Service;
 use crate::model::oci::{Digest, Repository, Tag};
-use crate::model::releases::{Named, Relation};
+use crate::model::releases::Relation;
 use crate::model::time::Time;
 
 use super::convert::of_image;
-use super::image::{image, ordered_version, release_of, tag, version as version_of_image};
+use super::image::{Placed, image, release_of, tag, version as version_of_image};
 use super::states::{Confidence, Kind, Phase};
 use crate::wire::{self, ChangeEvidence, Image, PullEvidence, ServiceChange};
 
@@ -45,13 +45,9 @@ impl RolloutAt<'_> {
     pub(super) fn kind(&self, state: &State) -> Kind {
         let Some((from, from_tag)) = &self.from else { return Kind::Initial };
         let to = &self.rollout.digest;
-        let from_version = ordered_version(state, self.repository, from, *from_tag);
-        let to_version = ordered_version(state, self.repository, to, tag(self.rollout));
-        let relation = state.catalogue().relation(
-            self.repository,
-            Named { digest: from, version: from_version.as_deref() },
-            Named { digest: to, version: to_version.as_deref() },
-        );
+        let placed = |digest, tag| Placed::of(state, self.repository, digest, tag);
+        let (low, high) = (placed(from, *from_tag), placed(to, tag(self.rollout)));
+        let relation = state.catalogue().relation(self.repository, low.named(), high.named());
         match (relation, self.ran_before) {
             (Relation::Earlier, _) => Kind::Rollback,
             (Relation::Later, true) => Kind::Restore,
@@ -136,10 +132,9 @@ impl RolloutAt<'_> {
     /// which it knows nothing, by the versions that their tags name.
     fn between(&self, state: &State, low: Tagged<'_>, high: Tagged<'_>) -> Vec<wire::Release> {
         let (catalogue, repository) = (state.catalogue(), self.repository);
-        let version_of = |(digest, tag): Tagged<'_>| ordered_version(state, repository, digest, tag);
-        let (low_version, high_version) = (version_of(low), version_of(high));
-        let low = Named { digest: low.0, version: low_version.as_deref() };
-        let high = Named { digest: high.0, version: high_version.as_deref() };
+        let placed = |(digest, tag): Tagged<'_>| Placed::of(state, repository, digest, tag);
+        let (last, low, high) = (high.0, placed(low), placed(high));
+        let (low, high) = (low.named(), high.named());
         let known = catalogue.between(repository, low, high);
         let mut releases: Vec<wire::Release> =
             known.into_iter().map(|it| wire::Release::from(it.as_ref())).collect();
@@ -149,13 +144,13 @@ impl RolloutAt<'_> {
             {
                 continue;
             }
-            let version = version_of((&rollout.digest, tag(rollout)));
-            let here = Named { digest: &rollout.digest, version: version.as_deref() };
+            let here = placed((&rollout.digest, tag(rollout)));
+            let here = here.named();
             let lies_between = || {
                 catalogue.relation(repository, low, here) == Relation::Later
                     && catalogue.relation(repository, high, here) == Relation::Earlier
             };
-            if rollout.digest == *high.digest || lies_between() {
+            if rollout.digest == *last || lies_between() {
                 let since = state.shown(rollout.opened_at);
                 let version = version_of_image(state, repository, &rollout.digest, tag(rollout));
                 releases.push(of_image(repository, rollout.digest, version, since));

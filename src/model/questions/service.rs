@@ -108,9 +108,22 @@ impl ServiceAt<'_> {
         let settle = self.state.rules().settle;
         let mut candidates = self.service.candidates(self.now, settle);
         let is_mixed = self.beside().next().is_some()
-            || self.service.runs_elsewhere()
+            || self.service.elsewhere().next().is_some()
             || candidates.any(|candidate| candidate.outcome(self.now, settle) == Some(Outcome::Mixed));
         if is_mixed { Some(Phase::Mixed) } else { self.phase(self.service.main()) }
+    }
+
+    /// The images that the service runs, the current one first: beside it a canary's, another cluster's, and those before, where
+    /// it did not come to most of the service.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Rollout> {
+        let settle = self.state.rules().settle;
+        let current = self.service.current();
+        let is_canary = move |it: &&Candidate| it.outcome(self.now, settle) == Some(Outcome::Mixed);
+        let beside = self.service.candidates(self.now, settle).filter(is_canary).map(|it| &it.rollout);
+        let rest = current.filter(|it| !it.is_most()).map_or(0, |it| 1 + it.parts_before());
+        let before = self.service.past().rev().filter(|past| past.outcome == Outcome::Replaced).take(rest);
+        let all = current.into_iter().map(|it| &it.rollout).chain(beside);
+        all.chain(self.service.elsewhere()).chain(before.map(|past| &past.rollout))
     }
 
     /// The lines that run beside the service: those that were asked for more than once, and were heard of within the last
@@ -121,10 +134,16 @@ impl ServiceAt<'_> {
 
     /// The same, and what ran once.
     fn heard_beside(&self) -> impl Iterator<Item = &Rollouts> {
-        let last_at = |line: &Rollouts| line.current().map(|current| current.rollout.last_at);
-        self.service
-            .beside()
-            .filter(move |line| last_at(line).is_some_and(|last_at| self.now.since(last_at) <= WEEK))
+        let main = self.service.current().map(|current| current.rollout.last_at);
+        let is_shown = move |line: &&Rollouts| {
+            line.current().is_some_and(|current| {
+                let last_at = current.rollout.last_at;
+                let is_silent = self.now.since(last_at) > WEEK;
+                // Where the service was silent for longer, its silence says no less than that of the line.
+                !is_silent || Some(last_at) > main && !line.is_change() && !line.ran_once()
+            })
+        };
+        self.service.beside().filter(is_shown)
     }
 
     /// Every change, in the order in which they opened.

@@ -1,12 +1,11 @@
 //! Where something stands that releases of a repository carry, by what its service runs and ran.
 
-use super::image::{ordered_version, tag};
+use super::image::{Placed, tag};
 use super::service::ServiceAt;
 use super::states::{Phase, Standing};
 use super::taken_back::TakenBack;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollout::Rollout;
-use crate::model::releases::Named;
 
 /// The standing of what some releases carry in one service.
 pub(super) struct Stands<'a> {
@@ -41,8 +40,8 @@ pub(super) fn stands<'a>(
     let current = asked.service.current()?;
     let line = state.catalogue().line(repository)?;
     let contains = |rollout: &Rollout| {
-        let version = ordered_version(state, repository, &rollout.digest, tag(rollout));
-        let image = Named { digest: &rollout.digest, version: version.as_deref() };
+        let placed = Placed::of(state, repository, &rollout.digest, tag(rollout));
+        let image = placed.named();
         if line.contains(image, carriers)? { taken_back.leaves(line, image) } else { Some(false) }
     };
     let replaced = asked.service.past().filter(|past| past.outcome == Outcome::Replaced);
@@ -86,6 +85,9 @@ fn beside(
         None => Some(Standing::RollingOut),
         Some(Outcome::Aborted | Outcome::Replaced) => None,
     });
-    let runs_beside = || asked.beside().any(|line| differs(&line.rollout)).then_some(Standing::PartlyLive);
+    let runs_beside = || {
+        let others = asked.beside().map(|line| &line.rollout).chain(asked.service.elsewhere());
+        others.into_iter().any(differs).then_some(Standing::PartlyLive)
+    };
     standings.last().or_else(runs_beside)
 }

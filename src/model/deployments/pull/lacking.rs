@@ -12,15 +12,15 @@ pub(super) const LONGEST: Span = Span::from_mins(120);
 /// Most images of which that is remembered; the one that was refused longest ago makes room.
 const LACKING_MAX: usize = 8;
 
-/// Blobs that one node lacks.
+/// Content that one node lacks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lacking(Vec<Lack>);
 
-/// A blob of an image that was refused last, and did not come since.
+/// A manifest or a blob of an image that was refused last, and did not come since.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Lack {
     image: Digest,
-    blob: Digest,
+    content: Digest,
     refused_at: Time,
 }
 
@@ -29,20 +29,20 @@ impl Lacking {
     /// another way, as a part of another repository's image.
     pub(super) fn of(&self, image: &Digest, at: Time) -> Option<Digest> {
         let lack = self.0.iter().find(|lack| lack.image == *image && at.since(lack.refused_at) <= LONGEST)?;
-        Some(lack.blob)
+        Some(lack.content)
     }
 
-    /// Notes that `blob` of `image` was refused.
-    pub(super) fn add(&mut self, image: Digest, blob: Digest, refused_at: Time) {
+    /// Notes that `content` of `image` was refused.
+    pub(super) fn add(&mut self, image: Digest, content: Digest, refused_at: Time) {
         self.0.retain(|lack| lack.image != image);
         if self.0.len() == LACKING_MAX {
             self.0.remove(0);
         }
-        self.0.push(Lack { image, blob, refused_at });
+        self.0.push(Lack { image, content, refused_at });
     }
 
-    /// Notes that `blob` came.
-    pub(super) fn came(&mut self, blob: &Digest) {
-        self.0.retain(|lack| lack.blob != *blob);
+    /// Notes that `content` came.
+    pub(super) fn came(&mut self, content: &Digest) {
+        self.0.retain(|lack| lack.content != *content);
     }
 }

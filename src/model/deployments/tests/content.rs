@@ -1,8 +1,10 @@
 //! Content that comes late, or fails late: a pull lasts as long as its content arrives.
 
-use super::story::{answer, at, check, digest, folded, observations, summary};
+use super::story::{CONTAINERD, answer, at, check, digest, folded, observations, request, summary};
+use crate::model::event::{Method, Observation};
 use crate::model::oci::Reference;
 
+const DOCKERD: &str = "docker/27.3.1 go/go1.22.7 kernel/6.1.0";
 const TWO_ON_1_0: &str = "0:00 a b pull 1.0";
 const ONLY_1_0: &str = "initial 1.0 settled\n now 1.0 settled";
 
@@ -90,4 +92,65 @@ fn a_node_that_lacks_a_layer_tries_for_days_and_deploys_nothing() {
     observations("30:00:00 a b check 1.1").iter().for_each(|it| later.observe(it));
     let seen = ["initial 1.0 settled", "upgrade 1.1 settled", "now 1.1 settled"];
     assert_eq!(summary(&later, at(31 * 3_600)), seen);
+}
+
+/// Requests of one pull: seconds after its beginning, by which reference, of which manifest, answered how.
+type Requests<'a> = &'a [(i64, Method, &'a str, &'a str, u16)];
+
+fn requests(start: i64, node: &str, agent: &str, all: Requests<'_>) -> Vec<Observation> {
+    let one = |(seconds, method, by, of, status): &(i64, Method, &str, &str, u16)| {
+        let reference = if *by == "digest" { Reference::Digest(digest(of)) } else { by.parse().unwrap() };
+        let mut request = request(at(start + seconds), node, *method, reference, digest(of));
+        request.status = *status;
+        request.parent = (*of == "x").then(|| digest("1.1"));
+        request.agent = agent.into();
+        request.digest = request.digest.filter(|_| *status == 200);
+        request
+    };
+    all.iter().map(one).collect()
+}
+
+/// A gateway gives up on a manifest after a minute or more, and clients ask for it by its tag or by its digest.
+#[test]
+fn a_manifest_that_is_refused_late_or_by_its_tag_deploys_nothing() {
+    use Method::{Get, Head};
+    let ways: [(&str, &str, Requests<'_>); 6] = [
+        ("at once", CONTAINERD, &[(0, Head, "1.1", "1.1", 200), (1, Get, "digest", "1.1", 504)]),
+        ("late", CONTAINERD, &[(0, Head, "1.1", "1.1", 200), (76, Get, "digest", "1.1", 504)]),
+        ("after minutes", CONTAINERD, &[(0, Head, "1.1", "1.1", 200), (301, Get, "digest", "1.1", 504)]),
+        (
+            "a platform, late",
+            CONTAINERD,
+            &[(0, Head, "1.1", "1.1", 200), (1, Get, "digest", "1.1", 200), (77, Get, "digest", "x", 504)],
+        ),
+        ("by its tag", DOCKERD, &[(0, Head, "1.1", "1.1", 200), (1, Get, "1.1", "1.1", 429)]),
+        ("by its tag, late", DOCKERD, &[(0, Head, "1.1", "1.1", 200), (90, Get, "1.1", "1.1", 429)]),
+    ];
+    for (way, agent, all) in ways {
+        let before = observations(TWO_ON_1_0).into_iter().map(|it| Observation { agent: agent.into(), ..it });
+        let mut seen: Vec<_> = before.collect();
+        for retry in 0..4 {
+            for (place, node) in (0..).zip(["a", "b"]) {
+                seen.extend(requests(7_200 + retry * 400 + place * 18, node, agent, all));
+            }
+        }
+        seen.sort_by_key(|it| it.at);
+        for retry in [1, 2, 3] {
+            let now = at(7_200 + retry * 400 - 1);
+            let until: Vec<_> = seen.iter().filter(|it| it.at <= now).cloned().collect();
+            assert_eq!(summary(&folded(&until), now), ["initial 1.0 settled", "now 1.0 settled"], "{way}");
+        }
+        // A retry is no rollout before what was refused has come.
+        let again = at(7_200 + 2 * 400 + 40);
+        let until: Vec<_> = seen.iter().filter(|it| it.at <= again).cloned().collect();
+        assert_eq!(summary(&folded(&until), again), ["initial 1.0 settled", "now 1.0 settled"], "{way}");
+        let (_, _, _, of, _) = all[all.len() - 1];
+        for (place, node) in (0..).zip(["a", "b"]) {
+            let works = [(0, Head, "1.1", "1.1", 200), (90, Get, "digest", of, 200)];
+            seen.extend(requests(9_000 + place * 18, node, agent, &works));
+        }
+        seen.sort_by_key(|it| it.at);
+        let came = ["initial 1.0 settled", "upgrade 1.1 settled", "now 1.1 settled"];
+        assert_eq!(summary(&folded(&seen), at(4 * 3600)), came, "{way}");
+    }
 }

@@ -1,13 +1,17 @@
 //! The image that a manifest stands for: indexes that share it, indexes in indexes.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::story::{answer, at, digest, environment, folded, request};
+use super::story::{answer, at, digest, environment, folded, repository, request, standing};
 use crate::model::deployments::State;
 use crate::model::event::{Event, Facts, Method, Observation};
 use crate::model::oci::{Digest, Reference};
 use crate::model::questions;
+use crate::model::releases::Registration;
+use crate::wire::Standing;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -44,6 +48,31 @@ fn deployed(state: &State, seconds: i64) -> Vec<(Digest, u64)> {
         (it["digest"].as_str().unwrap().parse().unwrap(), it["clients"].as_u64().unwrap())
     };
     deployments.into_iter().map(one).collect()
+}
+
+/// Where a release stands of which this image is registered: `1.97` is the tag of `a`.
+fn registered(state: &State, version: &str, image: &str) -> Standing {
+    let release = Registration { digests: vec![digest(image)], ..Registration::named(repository(), version) };
+    standing(state.clone(), release, at(9_000))
+}
+
+/// Whoever registers a release may know its platform's manifest where nodes ask for the index, or the other way round.
+#[test]
+fn a_release_is_known_by_its_index_and_by_its_platforms() {
+    let both = folded(&[pull(0, "n1", &["a", "x"]), pull(5, "n2", &["a", "x"])].concat());
+    assert_eq!(registered(&both, "1.97", "a"), Standing::Live);
+    assert_eq!(registered(&both, "1.97", "x"), Standing::Live);
+    // What is not known to be in it may be another build.
+    assert_eq!(registered(&both, "1.97", "y"), Standing::Unknown);
+    // A tag that says another version is believed: a build that changed nothing for this platform.
+    assert_eq!(registered(&both, "1.98", "x"), Standing::NotLive);
+    // Pinned: no tag tells, and the index is only known from what was read.
+    let pinned = |node| vec![get(0, node, "x", None)];
+    let mut state = folded(&[pinned("n1"), pinned("n2")].concat());
+    assert_eq!(registered(&state, "2.0", "a"), Standing::Unknown);
+    let facts = Facts::Index { children: vec![digest("x")], labels: BTreeMap::new() };
+    state.apply(&Event::Learned { at: at(60), repository: repository(), digest: digest("a"), facts });
+    assert_eq!(registered(&state, "2.0", "a"), Standing::Live);
 }
 
 #[test]

@@ -123,3 +123,14 @@ fn a_service_of_one_node_may_change_the_words_of_its_tags() {
         "initial 1.0 settled\n now 1.0 settled",
     );
 }
+
+/// Silence of the line says no more than that of the service, which was silent for longer.
+#[test]
+fn what_was_heard_of_last_is_not_forgotten_for_its_silence() {
+    let renamed = "0:00 a b c d e f g h i j pull 1.0\n 5:00:10 a b c d e f g h pull 1.1 as 1.1-slim every 7s";
+    check(renamed, "240:00:00", "initial 1.0 settled\n initial 1.1 settled\n now 1.0 mixed");
+    let heard = format!("{renamed}\n 6:00:00 k pull 1.0");
+    check(&heard, "240:00:00", "initial 1.0 settled\n initial 1.1 settled\n now 1.0 settled");
+    let preview = renamed.replace("1.1-slim", "pr-7");
+    check(&preview, "240:00:00", "initial 1.0 settled\n initial 1.1 settled\n now 1.0 settled");
+}

@@ -1,8 +1,8 @@
 //! Half a rollout is a part: it is told as one, and its end is no rollback of the service.
 
-use super::story::{at, catalogue, check, digest, environment, folded, observations, repository};
-use crate::model::questions::{self, Finder};
-use crate::model::releases::{Change, ChangeKind, Registration};
+use super::story::{at, check, digest, environment, folded, live, observations, repository};
+use crate::model::questions;
+use crate::model::releases::{Catalogue, Registration};
 use crate::wire::Standing;
 
 const TEN_ON_1_0: &str = "0:00 a b c d e f g h i j pull 1.0";
@@ -61,29 +61,6 @@ fn a_way_back_that_caches_hide_shows_nothing_of_the_size_of_the_service() {
     );
 }
 
-/// Whether what 1.1 brought is live at `hour`.
-fn live(story: &str, hour: i64) -> Standing {
-    let mut state = folded(&observations(story));
-    let mut catalogue = catalogue();
-    let changes = vec![Change {
-        kind: ChangeKind::Fix,
-        title: "Mend the ledger".into(),
-        pr: Some(7),
-        issue: None,
-        commit: None,
-        author: None,
-        rule: None,
-    }];
-    let release =
-        Registration { digests: vec![digest("1.1")], changes, ..Registration::named(repository(), "1.1") };
-    catalogue.add(&release, at(0));
-    let mut finder = Finder::default();
-    finder.follow(&catalogue);
-    state.set_catalogue(catalogue);
-    let found = finder.find("Mend the ledger", |_| true, 5);
-    questions::verify(&state, &environment(), "Mend the ledger", &found, at(hour * 3600)).answer
-}
-
 #[test]
 fn what_a_part_brought_is_partly_live() {
     let after = |nodes: &str| live(&format!("{TEN_ON_1_0}\n 5:00:00 {nodes} pull 1.1 every 5s"), 8);
@@ -110,6 +87,48 @@ fn a_part_after_a_part_shows_nothing_of_the_size_of_the_service() {
     let whole = "9:00:00 a b c d e f g h i j pull 1.2 every 5s\n 13:00:00 a b c d e pull 1.3 every 5s";
     let story = format!("{TEN_ON_1_0}\n 5:00:00 a b c d e pull 1.1 every 5s\n {whole}");
     assert_eq!(live(&story, 16), Standing::Live);
+}
+
+#[test]
+fn a_release_that_another_one_interrupts_before_most_have_it_is_not_live_by_that() {
+    let interrupted =
+        format!("{TEN_ON_1_0}\n 5:00:00 a b c d e f pull 1.1 every 10s\n 5:01:30 a b c d pull 1.2 every 10s");
+    check(
+        &interrupted,
+        "8:00:00",
+        "initial 1.0 settled\n upgrade 1.1 settled\n upgrade 1.2 settled\n now 1.2 settled",
+    );
+    assert_eq!(live(&interrupted, 8), Standing::PartlyLive);
+    let small = "0:00 a b c pull 1.0\n 5:00:00 a pull 1.1\n 9:00:00 a pull 1.2";
+    assert_eq!(live(small, 12), Standing::PartlyLive);
+    let whole = format!("{interrupted}\n 5:03:00 e f g h i j pull 1.2 every 10s");
+    assert_eq!(live(&whole, 8), Standing::Live);
+}
+
+/// What an environment lacks is what a part of it lacks.
+#[test]
+fn a_service_is_up_to_date_when_most_of_it_is() {
+    let lacks = |story: &str| {
+        let mut state = folded(&observations(story));
+        let mut catalogue = Catalogue::default();
+        for version in ["1.0", "1.1"] {
+            let release =
+                Registration { digests: vec![digest(version)], ..Registration::named(repository(), version) };
+            catalogue.add(&release, at(0));
+        }
+        state.set_catalogue(catalogue);
+        let missing = questions::missing(&state, &environment(), at(8 * 3600));
+        assert_eq!(missing.up_to_date, missing.services[0].missing.is_empty());
+        (missing.services[0].running.version.clone().unwrap(), !missing.up_to_date)
+    };
+    let upgraded = |nodes: &str| lacks(&format!("{TEN_ON_1_0}\n 5:00:00 {nodes} pull 1.1 every 5s"));
+    assert_eq!(upgraded("a b c d e f g h"), ("1.1".to_owned(), false));
+    for part in ["a", "a b c d e", "a b c d e f g"] {
+        assert_eq!(upgraded(part), ("1.0".to_owned(), true), "{part}");
+    }
+    let canary_of_1_0 =
+        "0:00 a b c d e f g h i j pull 1.1\n 1:00:00 a check 1.1\n 5:00:00 a b pull 1.0 every 5s";
+    assert_eq!(lacks(canary_of_1_0), ("1.0".to_owned(), true));
 }
 
 #[test]

@@ -7,9 +7,10 @@ use serde_json::Value;
 use crate::model::deployments::{Rules, State};
 use crate::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Reference, Repository};
-use crate::model::questions;
-use crate::model::releases::{Catalogue, Registration};
+use crate::model::questions::{self, Finder};
+use crate::model::releases::{Catalogue, Change, ChangeKind, Registration};
 use crate::model::time::{Span, Time};
+use crate::wire::Standing;
 
 /// Where every story begins.
 const START: Time = Time::from_ms(1_772_431_200_000);
@@ -152,6 +153,32 @@ pub(super) fn folded(observations: &[Observation]) -> State {
         state.observe(observation);
     }
     state
+}
+
+/// Where a fix of this release of the catalogue stands at `now`.
+pub(super) fn standing(mut state: State, release: Registration, now: Time) -> Standing {
+    let fix = Change {
+        kind: ChangeKind::Fix,
+        title: "Mend the ledger".into(),
+        pr: Some(7),
+        issue: None,
+        commit: None,
+        author: None,
+        rule: None,
+    };
+    let mut catalogue = catalogue();
+    catalogue.add(&Registration { changes: vec![fix], ..release }, at(0));
+    let mut finder = Finder::default();
+    finder.follow(&catalogue);
+    state.set_catalogue(catalogue);
+    let found = finder.find("Mend the ledger", |_| true, 5);
+    questions::verify(&state, &environment(), "Mend the ledger", &found, now).answer
+}
+
+/// Whether what 1.1 brought is live at `hour`.
+pub(super) fn live(story: &str, hour: i64) -> Standing {
+    let release = Registration { digests: vec![digest("1.1")], ..Registration::named(repository(), "1.1") };
+    standing(folded(&observations(story)), release, at(hour * 3600))
 }
 
 /// The observations up to then.

@@ -1,6 +1,7 @@
 //! Settled is not whole, silence is not always news, and a tag may go back.
 
-use super::story::{answer, at, check, folded, observations, until};
+use super::story::{answer, at, check, folded, live, observations, until};
+use crate::wire::Standing;
 
 const TEN_ON_1_0: &str = "0:00 a b c d e f g h i j pull 1.0";
 
@@ -98,4 +99,33 @@ fn a_cluster_in_a_network_of_its_own_that_has_not_moved_yet_is_no_way_back() {
     // In the network that had moved, it is one, of the part that had.
     let back = format!("{pod}\n 9:00:00 10.1.0.4 10.1.0.1 pull 1.0 every 10s");
     check(&back, "10:00:00", "initial 1.0 settled\n upgrade 1.1 aborted\n now 1.0 settled");
+}
+
+/// Most of the service moved, and what has not was heard of since.
+#[test]
+fn what_another_cluster_does_not_run_is_partly_live() {
+    let story = |last: &str| {
+        let nodes: Vec<String> = (1..9).map(|node| format!("10.1.0.{node}")).collect();
+        let nodes = nodes.join(" ");
+        format!("0:00 {nodes} 10.2.0.1 10.2.0.2 pull 1.0\n 5:00:00 {nodes} pull 1.1 every 10s\n {last}")
+    };
+    let standing = |last: &str| live(&story(last), 10);
+    assert_eq!(standing(""), Standing::Live);
+    assert_eq!(standing("7:00:00 10.2.0.3 pull 1.0"), Standing::PartlyLive);
+    assert_eq!(standing("7:00:00 10.2.0.3 pull 1.0\n 8:07:00 10.2.0.3 pull 1.1"), Standing::Live);
+}
+
+/// Where nodes ask always, one that runs both shows both.
+#[test]
+fn what_is_asked_for_again_after_it_was_given_up_was_not() {
+    let given_up =
+        format!("{TEN_ON_1_0}\n 3:00:00 a check 1.0\n 5:00:00 a b c pull 1.1 every 5s\n 5:33:00 a check 1.0");
+    check(&given_up, "6:00:00", "initial 1.0 settled\n upgrade 1.1 aborted\n now 1.0 settled");
+    let again = format!("{given_up}\n 8:03:20 a b c check 1.1 every 5s");
+    let mixed = "initial 1.0 settled\n upgrade 1.1 mixed\n now 1.0 mixed";
+    check(&again, "8:30:00", mixed);
+    check(&format!("{again}\n 9:04:00 a check 1.0"), "9:30:00", mixed);
+    // Its last pods start again while it is taken away.
+    let last = format!("{given_up}\n 5:34:00 b check 1.1");
+    check(&last, "6:00:00", "initial 1.0 settled\n upgrade 1.1 aborted\n now 1.0 settled");
 }
