@@ -62,13 +62,20 @@ pub fn reverts(title: &str) -> impl Iterator<Item = Revert<'_>> {
 
 const QUOTES: [char; 5] = ['"', '“', '”', '«', '»'];
 
-/// The number of a change's own request, by its title. A title that takes another change back names that one first.
+/// The number of a change's own request, by its title: that in brackets at its end, else the first. Of several in brackets,
+/// the first is that of the change and those behind it of its picks. A title that takes another change back names that one
+/// first.
 pub fn own_request(title: &str) -> Option<u64> {
     let prs = |text: &str| references(text).prs;
-    if revert(title).is_none() {
-        return prs(title).first().copied();
+    if revert(title).is_some() {
+        return prs(&title[without_own(title).len()..]).last().copied();
     }
-    prs(&title[without_own(title).len()..]).last().copied()
+    let mut bare = title;
+    while without_own(bare).len() < bare.len() {
+        bare = without_own(bare);
+    }
+    let own = prs(&title[bare.len()..]).first().copied();
+    own.or_else(|| prs(title).first().copied())
 }
 
 /// The title without the request that stands in brackets at its end, outside of what it quotes.
@@ -90,7 +97,7 @@ mod tests {
 
     #[test]
     fn titles_say_what_they_take_back_and_which_number_is_their_own() {
-        let cases: [Case<'_>; 17] = [
+        let cases: [Case<'_>; 20] = [
             ("Back out \"Fix a leak (#12)\" (#34)", Some(("Fix a leak (#12)", Some(12), false)), Some(34)),
             ("Rollback \"Fix a leak\" (#34)", Some(("Fix a leak", None, false)), Some(34)),
             ("Undo #12 (#34)", Some(("#12", Some(12), false)), Some(34)),
@@ -102,6 +109,9 @@ mod tests {
             ),
             ("feat: undo and redo (#12)", Some(("and redo", None, false)), Some(12)),
             ("Fix a leak (#12)", None, Some(12)),
+            ("Fix a leak (#12) (#34)", None, Some(12)),
+            ("Follow-up to #12 (#15)", None, Some(15)),
+            ("Merge pull request #12 from a/leak", None, Some(12)),
             ("Revert \"Fix a leak (#12)\" (#34)", Some(("Fix a leak (#12)", Some(12), false)), Some(34)),
             ("Revert \"Fix a leak (#12)\"", Some(("Fix a leak (#12)", Some(12), false)), None),
             ("revert: Fix a leak (#34)", Some(("Fix a leak", None, false)), Some(34)),
