@@ -3,7 +3,8 @@
 use super::references::{is_reference, references};
 
 /// Words with which such a title begins.
-const REVERT: [&str; 4] = ["revert", "reverts", "reverted", "backout"];
+const REVERT: [&str; 8] =
+    ["revert", "reverts", "reverted", "backout", "back out", "backed out", "rollback", "undo"];
 /// Words with which one begins that brings it again.
 const AGAIN: [&str; 4] = ["reapply", "reland", "unrevert", "re-apply"];
 
@@ -21,20 +22,34 @@ pub struct Revert<'a> {
 /// Reads a title; nothing where it takes nothing back.
 fn revert(title: &str) -> Option<Revert<'_>> {
     let title = title.trim();
-    // Most titles are nothing of this.
-    if !title.starts_with(['r', 'R', 'b', 'B', 'u', 'U']) {
-        return None;
-    }
-    let (first, rest) = title.split_once([' ', ':', '('])?;
-    let first = first.to_ascii_lowercase();
-    let is_again = AGAIN.contains(&first.as_str());
-    if !is_again && !REVERT.contains(&first.as_str()) {
-        return None;
-    }
+    let (is_again, rest) = begun(title).or_else(|| begun(without_front(title)?))?;
     let quoted = rest.split_once(QUOTES).and_then(|(_, inside)| inside.rsplit_once(QUOTES));
     let title = quoted.map_or_else(|| without_own(rest), |(inside, _)| inside);
     let title = title.trim_matches([' ', ':']);
     Some(Revert { title, pr: own_request(title), is_again })
+}
+
+/// The rest of a title that begins with one of the words, and whether it brings something again.
+fn begun(title: &str) -> Option<(bool, &str)> {
+    // Most titles are nothing of this.
+    if !title.starts_with(['r', 'R', 'b', 'B', 'u', 'U']) {
+        return None;
+    }
+    let behind = |word: &&str| {
+        let (first, rest) = title.split_at_checked(word.len())?;
+        (first.eq_ignore_ascii_case(word) && rest.starts_with([' ', ':', '('])).then_some(rest)
+    };
+    let again = AGAIN.iter().find_map(behind).map(|rest| (true, rest));
+    again.or_else(|| REVERT.iter().find_map(behind).map(|rest| (false, rest)))
+}
+
+/// The title without what stands in front of it: the branch, `[1.x]`, or the type and the area, `fix(ui):`.
+fn without_front(title: &str) -> Option<&str> {
+    let rest = match title.strip_prefix('[') {
+        Some(inside) => inside.split_once(']')?.1,
+        None => title.split_once(": ").filter(|(front, _)| !front.contains([' ', '"']))?.1,
+    };
+    Some(rest.trim_start())
 }
 
 /// All that a title takes back or brings again: `Revert "Revert "Fix a leak""` does one with each.
@@ -47,13 +62,20 @@ pub fn reverts(title: &str) -> impl Iterator<Item = Revert<'_>> {
 
 const QUOTES: [char; 5] = ['"', '“', '”', '«', '»'];
 
-/// The number of a change's own request, by its title. A title that takes another change back names that one first.
+/// The number of a change's own request, by its title: that in brackets at its end, else the first. Of several in brackets,
+/// the first is that of the change and those behind it of its picks. A title that takes another change back names that one
+/// first.
 pub fn own_request(title: &str) -> Option<u64> {
     let prs = |text: &str| references(text).prs;
-    if revert(title).is_none() {
-        return prs(title).first().copied();
+    if revert(title).is_some() {
+        return prs(&title[without_own(title).len()..]).last().copied();
     }
-    prs(&title[without_own(title).len()..]).last().copied()
+    let mut bare = title;
+    while without_own(bare).len() < bare.len() {
+        bare = without_own(bare);
+    }
+    let own = prs(&title[bare.len()..]).first().copied();
+    own.or_else(|| prs(title).first().copied())
 }
 
 /// The title without the request that stands in brackets at its end, outside of what it quotes.
@@ -75,8 +97,21 @@ mod tests {
 
     #[test]
     fn titles_say_what_they_take_back_and_which_number_is_their_own() {
-        let cases: [Case<'_>; 11] = [
+        let cases: [Case<'_>; 20] = [
+            ("Back out \"Fix a leak (#12)\" (#34)", Some(("Fix a leak (#12)", Some(12), false)), Some(34)),
+            ("Rollback \"Fix a leak\" (#34)", Some(("Fix a leak", None, false)), Some(34)),
+            ("Undo #12 (#34)", Some(("#12", Some(12), false)), Some(34)),
+            ("chore(ui): revert \"Fix a leak (#12)\"", Some(("Fix a leak (#12)", Some(12), false)), None),
+            (
+                "[1.x] Revert \"Fix a leak (#12)\" (#34)",
+                Some(("Fix a leak (#12)", Some(12), false)),
+                Some(34),
+            ),
+            ("feat: undo and redo (#12)", Some(("and redo", None, false)), Some(12)),
             ("Fix a leak (#12)", None, Some(12)),
+            ("Fix a leak (#12) (#34)", None, Some(12)),
+            ("Follow-up to #12 (#15)", None, Some(15)),
+            ("Merge pull request #12 from a/leak", None, Some(12)),
             ("Revert \"Fix a leak (#12)\" (#34)", Some(("Fix a leak (#12)", Some(12), false)), Some(34)),
             ("Revert \"Fix a leak (#12)\"", Some(("Fix a leak (#12)", Some(12), false)), None),
             ("revert: Fix a leak (#34)", Some(("Fix a leak", None, false)), Some(34)),
