@@ -139,7 +139,7 @@ impl CliError {
             Self::InClear { .. } => 2,
             Self::TokenFile { .. } | Self::Trust { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69,                // EX_UNAVAILABLE
-            Self::Input(_) | Self::Output(_) => 74,                                               // EX_IOERR
+            Self::Input(_) | Self::Output(_) => 74,                                // EX_IOERR
             Self::Protocol { .. } | Self::Mcp(_) => 76,                            // EX_PROTOCOL
         }
     }

@@ -32,6 +32,7 @@ pub mod times;
 pub mod token;
 pub mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -109,7 +110,7 @@ impl Cli {
     pub async fn run(self) -> Result<ExitCode, CliError> {
         match self.command {
             Command::Serve(serve) => Ok(serve.run().await?),
-            Command::Demo(demo) => demo.run().await,
+            Command::Demo(demo) => demo.run(start).await,
             Command::Env(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Token(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::AdminToken(remote) => remote.command.run(&Client::new(remote.client)?).await,
@@ -132,6 +133,23 @@ impl Cli {
             Command::Restore(args) => args.run(),
             Command::Salvage(args) => args.run(),
             Command::Export(remote) => remote.command.run(&Client::new(remote.client)?).await,
+        }
+    }
+}
+
+/// Reads a command line and runs what it says.
+fn start(words: Vec<OsString>) -> Result<demo::Command, clap::Error> {
+    Ok(Box::pin(Cli::try_parse_from(words)?.run()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_that_the_demo_shows_is_one() {
+        for words in demo::shown() {
+            Cli::try_parse_from(["landfall"].iter().chain(*words)).unwrap();
         }
     }
 }

@@ -19,6 +19,12 @@ pub(super) struct Chrome {
 impl Chrome {
     /// The frame of a page that no session needs to have asked for.
     pub(super) fn plain() -> Self {
-        Self { proof: String::new(), section: "", query: String::new(), can_change: false, failing: Vec::new() }
+        Self {
+            proof: String::new(),
+            section: "",
+            query: String::new(),
+            can_change: false,
+            failing: Vec::new(),
+        }
     }
 }

@@ -9,8 +9,8 @@ use http::{StatusCode, Uri};
 
 use super::attention::Attention;
 use super::card::Card;
-use super::page::{Page, page};
 use super::chrome::Chrome;
+use super::page::{Page, page};
 use super::parts::{Choice, choices, count, link};
 use super::visitor::Visitor;
 use crate::admin::http::fields::Fields;

@@ -13,8 +13,8 @@ use crate::admin::http::auth::{Access, has_foreign_origin};
 use crate::admin::http::caller::{Admin, Caller};
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
-use crate::admin::state::sessions::Sessions;
 use crate::admin::state::Settings;
+use crate::admin::state::sessions::Sessions;
 use crate::clock::now;
 use crate::model::act::{Role, Through};
 

@@ -34,7 +34,7 @@ use crate::admin::state::{App, Settings};
 use crate::admin::v1::releases;
 use crate::clock::now;
 use crate::config::{Provider, Webhook};
-use crate::model::releases::{Added, Registration, history, notes};
+use crate::model::releases::{Added, Registration, notes, tags};
 use deliveries::Deliveries;
 use headers::{event_header, text};
 use payload::{Payload, Published};
@@ -109,7 +109,7 @@ async fn receive(provider: Provider, receiver: &Receiver, request: Request) -> R
     if hooks.is_empty() {
         return ignored(&format!("no webhook with this secret has the source {:?}", published.source));
     }
-    if !history::is_version(&published.tag) {
+    if !tags::is_version(&published.tag) {
         return ignored(&format!("the tag {:?} is no version", published.tag));
     }
     let delivery = deliveries::Delivery::of(provider, &parts.headers, &body)?;
@@ -162,7 +162,7 @@ async fn register(
 }
 
 fn registration(hook: &Webhook, published: &Published) -> Result<Registration, Problem> {
-    let version = releases::name("tag", history::version_of(&published.tag).to_owned())?;
+    let version = releases::name("tag", tags::version_of(&published.tag).to_owned())?;
     let read = notes::read(&published.notes, &version)
         .map_err(|error| Problem::invalid("notes", error.to_string()))?;
     Ok(Registration {

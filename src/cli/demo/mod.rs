@@ -21,6 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::client::Client;
 use super::error::CliError;
 use super::serve::{self, Running, ServeError};
+use commands::{Commands, QUESTIONS};
+pub use commands::{Running as Command, Start};
 use error::DemoError;
 use registry::Registry;
 use setup::Watcher;
@@ -34,12 +36,18 @@ pub struct DemoArgs {
     once: bool,
 }
 
+/// The commands that the demo ends with.
+pub fn shown() -> impl Iterator<Item = &'static &'static [&'static str]> {
+    QUESTIONS.iter().chain(tell::ANSWERS)
+}
+
 impl DemoArgs {
-    /// Runs the demo until it is over, or until SIGINT or SIGTERM. Leaves nothing behind.
+    /// Runs the demo until it is over, or until SIGINT or SIGTERM. `start` runs the commands that it shows. Leaves nothing
+    /// behind.
     ///
     /// # Errors
     /// Something that it needs cannot be had, or it did not end as it should.
-    pub async fn run(self) -> Result<ExitCode, CliError> {
+    pub async fn run(self, start: Start) -> Result<ExitCode, CliError> {
         let failed = |doing| move |source| DemoError::System { doing, source };
         let mut terminated = signal(SignalKind::terminate()).map_err(failed("listen for signals"))?;
         let mut interrupted = signal(SignalKind::interrupt()).map_err(failed("listen for signals"))?;
@@ -51,7 +59,7 @@ impl DemoArgs {
         let config = setup::config(registry.address, &credentials, data.path()).map_err(ServeError::from)?;
         let running = serve::start(config).await?;
         let outcome = tokio::select! {
-            outcome = self.play(&registry, &running) => outcome,
+            outcome = self.play(&registry, &running, start) => outcome,
             _ = terminated.recv() => Ok(()),
             _ = interrupted.recv() => Ok(()),
         };
@@ -59,7 +67,7 @@ impl DemoArgs {
         outcome.map(|()| ExitCode::SUCCESS)
     }
 
-    async fn play(&self, registry: &Registry, running: &Running) -> Result<(), CliError> {
+    async fn play(&self, registry: &Registry, running: &Running, start: Start) -> Result<(), CliError> {
         say("Landfall's demo: a registry, two clusters and a laptop, all in this process.");
         eprintln!("  registry  http://{}   its password stays with Landfall", registry.address);
         eprintln!("  proxy     {}   what the clusters pull from", running.proxy_url());
@@ -69,10 +77,11 @@ impl DemoArgs {
         let client = Client::new(server.clone())?;
         let (_, staging) = setup::environment(&client, "staging", "#d97706").await?;
         let (name, production) = setup::environment(&client, "production", "#16a34a").await?;
-        let stage = Stage { registry, server: &server, watcher: Watcher(&client) };
+        let commands = Commands { server, start };
+        let stage = Stage { registry, commands: &commands, watcher: Watcher(&client) };
         Cast::new(running.proxy, &staging, &production).play(&stage).await?;
 
-        tell::print_answers(&server, &client, &name).await?;
+        tell::print_answers(&commands, &client, &name).await?;
         if !self.once {
             tell::print_next_steps(&client, running, &production)?;
             std::future::pending::<()>().await;

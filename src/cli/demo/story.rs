@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::client::{Machine, PullError, Pulled, Runtime};
-use super::commands::{self, VERIFY};
+use super::commands::{Commands, VERIFY};
 use super::credentials::Credentials;
 use super::error::DemoError;
 use super::images::RELEASES;
 use super::registry::Registry;
 use super::setup::{Watcher, register};
-use crate::cli::client::ClientArgs;
 use crate::cli::error::CliError;
 
 const PAYMENT: &str = "shop/payment-service";
@@ -29,7 +28,7 @@ pub(super) struct Cast {
 /// What the story is played with, besides the machines.
 pub(super) struct Stage<'a> {
     pub(super) registry: &'a Registry,
-    pub(super) server: &'a ClientArgs,
+    pub(super) commands: &'a Commands,
     pub(super) watcher: Watcher<'a>,
 }
 
@@ -150,7 +149,7 @@ impl Stage<'_> {
 
     /// Asks by a command, in the middle of what happens.
     async fn ask(&self, words: &[&str]) -> Result<(), CliError> {
-        commands::run(self.server, words).await
+        self.commands.run(words).await
     }
 }
 

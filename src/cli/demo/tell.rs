@@ -1,10 +1,10 @@
 //! What the demo shows at its end: the answers of the real commands, and what to try next.
 
-use super::commands::{self, QUESTIONS};
+use super::commands::{Commands, QUESTIONS};
 use super::credentials::Credentials;
 use super::setup::QUESTION;
 use super::story::say;
-use crate::cli::client::{Client, ClientArgs};
+use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::{Table, dim, plain};
 use crate::cli::serve::Running;
@@ -16,17 +16,17 @@ pub(super) const ANSWERS: &[&[&str]] = &[&["timeline", "production"], &["status"
 
 /// The answers of the commands, what a person pulled, and the questions that one has in the end.
 pub(super) async fn print_answers(
-    server: &ClientArgs,
+    commands: &Commands,
     client: &Client,
     environment: &EnvironmentName,
 ) -> Result<(), CliError> {
     for words in ANSWERS {
-        commands::run(server, words).await?;
+        commands.run(words).await?;
     }
     print_local(client, environment).await?;
     say("The questions.");
     for words in QUESTIONS {
-        commands::run(server, words).await?;
+        commands.run(words).await?;
     }
     Ok(())
 }

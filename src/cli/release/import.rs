@@ -15,7 +15,7 @@ use crate::cli::terminal::clean;
 use crate::model::oci::Repository;
 use crate::model::releases::families::{Family, families};
 use crate::model::releases::history::{self, History, Past};
-use crate::model::releases::summary;
+use crate::model::releases::{summary, tags};
 
 /// Tags that are named in a message, at most.
 const NAMED_MAX: usize = 5;
@@ -123,7 +123,7 @@ impl ImportArgs {
         let git = Git::open(&self.git)?;
         let tags = git.tags(self.tag_pattern.as_deref())?;
         let (chosen, skipped): (Vec<TagRef>, Vec<TagRef>) =
-            tags.into_iter().partition(|tag| self.tag_pattern.is_some() || history::is_version(&tag.name));
+            tags.into_iter().partition(|tag| self.tag_pattern.is_some() || tags::is_version(&tag.name));
         let skipped: Vec<String> = skipped.into_iter().map(|tag| tag.name).collect();
         if chosen.is_empty() {
             return Err(match &self.tag_pattern {
@@ -136,16 +136,13 @@ impl ImportArgs {
             git.commits(&chosen, |count| progress(&format!("reading the history: {count} commits")))?;
         end_progress();
         let since = self.since.as_deref().map(|since| {
-            let tag = chosen.iter().find(|tag| tag.name == since || history::version_of(&tag.name) == since);
+            let tag = chosen.iter().find(|tag| tag.name == since || tags::version_of(&tag.name) == since);
             tag.map(|tag| tag.commit.clone()).ok_or_else(|| ImportError::UnknownSince(since.to_owned()))
         });
         let since = since.transpose()?;
         let tags: Vec<history::Tag> = chosen
             .into_iter()
-            .map(|tag| history::Tag {
-                version: history::version_of(&tag.name).to_owned(),
-                commit: tag.commit,
-            })
+            .map(|tag| history::Tag { version: tags::version_of(&tag.name).to_owned(), commit: tag.commit })
             .collect();
         let history = History::new(commits);
         let releases = history.releases(&tags, since.as_deref());

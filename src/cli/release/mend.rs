@@ -6,7 +6,7 @@ use clap::Args;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{changes, notes};
+use super::said::{changes, notes};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::terminal::clean;

@@ -5,6 +5,7 @@ pub(crate) mod fuzz;
 mod git;
 mod import;
 mod mend;
+mod said;
 
 pub use import::ImportError;
 
@@ -22,10 +23,11 @@ use super::output::{Style, Table, ago, dim, plain, short, word};
 use super::terminal::clean;
 use crate::clock::now;
 use crate::model::oci::{Digest, Repository};
-use crate::model::releases::Change;
 use crate::model::time::Time;
 use crate::wire::Release;
 use crate::wording::{age, as_last_seen};
+
+use said::{changes, notes};
 
 /// Releases that are listed unless told.
 const LIMIT: u16 = 20;
@@ -123,19 +125,6 @@ impl ReleaseArgs {
     }
 }
 
-/// The notes in a file, or what is piped in.
-fn notes(path: Option<&PathBuf>) -> Result<Option<String>, CliError> {
-    let read = |path: &PathBuf| {
-        let text = if path.as_os_str() == "-" {
-            std::io::read_to_string(std::io::stdin())
-        } else {
-            std::fs::read_to_string(path)
-        };
-        text.map_err(|source| CliError::File { path: path.clone(), source })
-    };
-    path.map(read).transpose()
-}
-
 impl AddArgs {
     async fn run(self, client: &Client) -> Result<(), CliError> {
         let (changes, notes) = (changes(&self.change), notes(self.notes.as_ref())?);
@@ -196,11 +185,6 @@ impl ListArgs {
         }
         client.output.print(&table.render(&client.output))
     }
-}
-
-/// The changes that were written in a line each.
-fn changes(texts: &[String]) -> Vec<Change> {
-    texts.iter().filter_map(|text| Change::parse(text, None)).collect()
 }
 
 fn describe(client: &Client, release: &Release) -> String {

@@ -1,8 +1,8 @@
 //! Commits that only give a version its number: they change nothing that anybody asks for.
 
 use super::change::Change;
-use super::history::version_of;
 use super::number::Number;
+use super::tags::version_of;
 
 /// Types of Conventional Commits that such a commit bears; any other says that it changes something.
 const TYPES: [&str; 6] = ["chore", "build", "ci", "release", "version", "bump"];

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::history::version_of;
+use super::tags::version_of;
 
 /// Names in front of a version that say nothing but that it is one.
 const PLAIN: [&str; 6] = ["", "v", "release", "rel", "version", "ver"];

@@ -24,6 +24,7 @@ mod relation;
 mod release;
 mod revert;
 mod summary;
+pub mod tags;
 
 pub use catalogue::Catalogue;
 pub use change::Change;

@@ -1,6 +1,6 @@
 //! Environments in a question: by their names, usual short forms, descriptions and parts.
 
-use super::{Found, NAME_WORDS_MAX, SHORT_FORMS, is_digits, joined, mark, plain, runs};
+use super::found::{Found, NAME_WORDS_MAX, SHORT_FORMS, is_digits, joined, mark, plain, runs};
 use crate::model::ask::words::{Word, is_frame, is_slip};
 use crate::model::ask::world::World;
 

@@ -1,6 +1,6 @@
 //! Repositories in a question: by their whole names, by the last parts of their paths, or by a part that only one has.
 
-use super::{Found, NAME_WORDS_MAX, joined, mark, plain, runs};
+use super::found::{Found, NAME_WORDS_MAX, joined, mark, plain, runs};
 use crate::model::ask::words::{Word, is_frame, is_slip};
 use crate::model::ask::world::World;
 use crate::model::search::version;

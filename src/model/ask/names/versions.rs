@@ -1,6 +1,6 @@
 //! A version in a question.
 
-use super::{Found, is_digits, mark};
+use super::found::{Found, is_digits, mark};
 use crate::model::ask::words::Word;
 use crate::model::ask::world::World;
 use crate::model::search::version;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::releases::tags::{is_version, version_of};
 use crate::model::time::Time;
 
 /// A history from lines `name: parent parent: message`, the oldest first, where a name is a commit's hash.
