@@ -168,7 +168,7 @@ async fn every_refusal_is_a_problem_that_names_its_field() {
         (Method::GET, "/api/v1/environments/none/deployments", 404, None),
         (Method::GET, "/api/v1/environments/none/local", 404, None),
         (Method::GET, "/api/v1/environments/%ff", 400, None),
-        (Method::GET, "/api/v1/environments/production/running?at=noon", 422, Some("at")),
+        (Method::GET, "/api/v1/environments/production/running?at=soon", 422, Some("at")),
         (Method::GET, "/api/v1/environments/production/running?when=now", 422, Some("when")),
         (Method::GET, "/api/v1/environments/production/deployments?limit=0", 422, Some("limit")),
         (Method::GET, "/api/v1/environments/production/deployments?limit=201", 422, Some("limit")),
