@@ -404,7 +404,7 @@ async fn every_action_works_and_pages_follow_what_happens_without_a_reload() {
     browser.type_in("#confirm", "production").await;
     browser.click(".grave button").await;
     browser
-        .until("another name deletes nothing", "document.body.innerText.includes('nothing was deleted')")
+        .until("another name deletes nothing", "document.body.innerText.includes('Nothing was deleted')")
         .await;
     browser.go(&at("/environments/canary/settings")).await;
     browser.type_in("#confirm", "canary").await;

@@ -488,7 +488,7 @@ fn check_page(what: &str, page: &str, moment: &Moment, question: &str, is_past: 
         "verify" => {
             let (_, answer) = page.split_once("<p class=\"answer\">").unwrap();
             let (answer, _) = answer.split_once("</p>").unwrap();
-            let word = moment.login.replace('_', " ");
+            let word = landfall::model::words::known(moment.login).label;
             assert!(answer.contains(&format!("</span> {word}</span>")), "{what}: {answer}");
         }
         "compare" => {
