@@ -127,7 +127,8 @@ async fn admin_tokens_are_made_and_revoked_and_the_trail_says_by_whom() {
     let trail = says(&server, &["audit", "--limit", "2"]).await;
     let lines: Vec<&str> = trail.lines().collect();
     assert!(
-        lines[1].contains("ada ") && lines[1].contains(&format!("revoked the admin, viewer or publisher token {wall}")),
+        lines[1].contains("ada ")
+            && lines[1].contains(&format!("revoked the admin, viewer or publisher token {wall}")),
         "{trail}"
     );
     assert!(lines[2].contains("bootstrap admin  cli      127.0.0.1  made the admin token ada"), "{trail}");
