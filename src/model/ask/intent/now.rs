@@ -162,10 +162,9 @@ impl Cues<'_> {
     }
 
     pub(super) fn only_a_place(&self) -> bool {
-        self.words.iter().all(|word| word.taken || is_frame(&word.text))
-            && !self.says(CHANGED)
-            && !(self.has_time && self.says(MOVED))
-            && !self.says("release releases")
+        let is_of_a_change = self.says(CHANGED) || self.has_time && self.says(MOVED);
+        let is_bare = self.words.iter().all(|word| word.taken || is_frame(&word.text));
+        is_bare && !is_of_a_change && !self.says("release releases")
     }
 
     pub(super) fn asks_what_runs(&self) -> bool {

@@ -6,6 +6,7 @@ use proptest::sample::Index;
 
 use super::story::{self, answer, at, folded, node, pull, request};
 use crate::model::deployments::State;
+use crate::model::deployments::environment::EnvironmentState;
 use crate::model::deployments::rollouts::Rollouts;
 use crate::model::deployments::service::Service;
 use crate::model::event::{Method, Object, Observation, TokenKind};
@@ -258,7 +259,7 @@ proptest! {
         observations.sort_by_key(|observation| observation.at);
         let state = folded(&observations);
         let env = story::environment();
-        for (name, service) in state.environment(&env).into_iter().flat_map(|it| it.services()) {
+        for (name, service) in state.environment(&env).into_iter().flat_map(EnvironmentState::services) {
             let is_in_order = |line: &Rollouts| line.past().map(|past| past.ended_at).is_sorted();
             prop_assert!(service.lines().all(is_in_order), "{name:?}");
         }

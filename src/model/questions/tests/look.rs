@@ -3,6 +3,7 @@
 use super::{DAY, HOUR, after, env, folded, pulled, repository};
 use crate::model::deployments::State;
 use crate::model::questions::{Attention, across, deployment, overview};
+use crate::wire::Image;
 
 fn story() -> State {
     folded([
@@ -24,7 +25,7 @@ fn what_needs_a_look_is_told_of_every_environment() {
     let seen = attention(&state, DAY + HOUR);
     let told = |moved: &[super::super::Moved]| {
         let one = |it: &super::super::Moved| {
-            let from = it.from.as_ref().map(|from| from.label()).unwrap_or_default();
+            let from = it.from.as_ref().map(Image::label).unwrap_or_default();
             format!("{} {} {from} {}", it.environment, it.repository, it.to.label())
         };
         moved.iter().map(one).collect::<Vec<_>>()
@@ -54,7 +55,7 @@ fn a_service_is_told_across_the_environments_and_each_change_finds_its_deploymen
         .places
         .iter()
         .map(|it| {
-            let before = it.before.as_ref().map(|image| image.label()).unwrap_or_default();
+            let before = it.before.as_ref().map(Image::label).unwrap_or_default();
             (it.environment.as_str(), it.running.version.clone().unwrap(), it.missing.missing.len(), before)
         })
         .collect();
