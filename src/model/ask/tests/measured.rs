@@ -87,7 +87,7 @@ fn entities_fit(told: &str, wanted: &str) -> bool {
     let made_up = |name: &&str| {
         said(name) && !wanted.iter().any(|entity| entity.starts_with(name.trim_end_matches('=')))
     };
-    wanted.iter().all(has) && !["env=", "envs=", "version=", "focus=", "?="].iter().any(|name| made_up(name))
+    wanted.iter().all(has) && !["env=", "envs=", "version=", "focus=", "?="].iter().any(made_up)
 }
 
 fn measure(questions: &str, ask: fn(&str) -> Asked) -> Measured {
