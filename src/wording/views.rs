@@ -80,7 +80,11 @@ fn missing_services(missing: &Missing) -> String {
     let told = behind.map(|service| {
         let latest = service.missing.last().or(service.latest.as_ref()).map_or("", |it| it.version.as_str());
         let versions = listed(service.missing.iter().map(|release| release.version.clone()));
-        let fixes = if service.fixes > 0 { format!(", with {} of the fixes", service.fixes) } else { String::new() };
+        let fixes = match service.fixes {
+            0 => String::new(),
+            1 => ", with a fix".to_owned(),
+            count => format!(", with {count} fixes"),
+        };
         format!(
             "{} runs {} and lacks {versions}{fixes} (latest {latest})",
             service.repository,
