@@ -23,7 +23,11 @@ mod turn;
 mod understood;
 mod writer;
 
-pub(in crate::admin) use asking::{Asking, QUESTION_CHARS_MAX};
+pub(in crate::admin) use asking::Asking;
+#[cfg(feature = "dashboard")]
+pub(in crate::admin) use asking::QUESTION_CHARS_MAX;
+#[cfg(feature = "dashboard")]
 pub(in crate::admin) use conversations::Place;
 pub(super) use rest::api;
+#[cfg(feature = "dashboard")]
 pub(in crate::admin) use turn::{Signature, Turn};
