@@ -157,8 +157,10 @@ async fn delete(client: &Client, name: &EnvironmentName, confirm: Option<String>
         client.send(Method::DELETE, &["environments", name.as_str()], &[("confirm", &confirm)], None).await;
     sent.map_err(|error| match error {
         CliError::Refused { status: 409, detail } => {
-            let (what, _) = detail.split_once(" To confirm").unwrap_or((&detail, ""));
-            let detail = format!("{what}\n  to confirm: landfall env delete {name} --confirm {name}");
+            let (what, how) = detail.split_once(" To confirm").unwrap_or((&detail, ""));
+            // The name of today, where `name` is a former one.
+            let today = how.rsplit_once("confirm=").map_or(name.as_str(), |(_, today)| today);
+            let detail = format!("{what}\n  to confirm: landfall env delete {today} --confirm {today}");
             CliError::Refused { status: 409, detail }
         }
         other => other,

@@ -69,6 +69,9 @@ async fn ask(
     headers: HeaderMap,
     Body(Question { question, conversation, turn }): Body<Question>,
 ) -> Result<Shown, Problem> {
+    if turn == Some(0) {
+        return Err(Problem::invalid("turn", "is counted from 1"));
+    }
     let conversation = conversation.map(|id| one_line("conversation", id, ID_CHARS_MAX)).transpose()?;
     let place = Place { conversation, turn };
     let wanted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());

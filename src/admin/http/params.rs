@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 
 use super::problem::Problem;
-use crate::answer;
+use crate::answer::{self, Refused};
 use crate::model::directory::{Directory, Environment};
 
 /// The named parts of a request's path, unescaped.
@@ -36,4 +36,16 @@ impl Params {
 /// The environment that `name` means.
 pub(in crate::admin) fn named<'a>(directory: &'a Directory, name: &str) -> Result<&'a Environment, Problem> {
     Ok(answer::environment(directory, name)?)
+}
+
+/// The environment to change: what changes something wants its name, today's or a former one, and never guesses.
+pub(in crate::admin) fn exactly<'a>(
+    directory: &'a Directory,
+    name: &str,
+) -> Result<&'a Environment, Problem> {
+    if let Some(exact) = directory.environment(name) {
+        return Ok(exact);
+    }
+    let near = vec![answer::environment(directory, name)?.name.to_string()];
+    Err(Refused::UnknownEnvironment { side: None, name: name.to_owned(), near }.into())
 }

@@ -75,7 +75,10 @@ pub(super) async fn log_out(State(sessions): State<Arc<Sessions>>, headers: Head
 /// The path to go to after the login: one of our own, never another host's.
 fn next(fields: &Fields) -> Result<String, Problem> {
     let next = fields.text("next")?.unwrap_or("/");
-    let is_ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    // Browsers drop tabs and line ends from an address, and take a backslash for a slash.
+    let is_ours = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains(|c: char| c == '\\' || c.is_control());
     Ok(if is_ours { next } else { "/" }.to_owned())
 }
 
@@ -90,6 +93,9 @@ mod tests {
             ("%2F%2Fevil.example", "/"),
             ("https%3A%2F%2Fevil.example", "/"),
             ("%2F%5Cevil.example", "/"),
+            ("%2F%09%2Fevil.example", "/"),
+            ("%2F%0D%0A%2Fevil.example", "/"),
+            ("%2F%00%2Fevil.example", "/"),
             ("", "/"),
         ] {
             let uri: Uri = format!("/login?next={given}").parse().unwrap();

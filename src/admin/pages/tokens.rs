@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::environment::Head;
 use super::page::{Page, page, to};
@@ -162,13 +162,14 @@ fn to_secret(sessions: &Sessions, headers: &HeaderMap, env: &str, token: NewToke
     to(&path)
 }
 
-/// A token that was just created, with its secret the first time.
+/// A token that was just created, with its secret the first time that somebody sees it: a HEAD shows nothing.
 pub(super) async fn created(
     State(log): State<Log>,
     State(settings): State<Arc<Settings>>,
     State(sessions): State<Arc<Sessions>>,
     visitor: Visitor,
     params: Params,
+    method: Method,
     headers: HeaderMap,
 ) -> Page {
     let (view, now, id) = (log.view(), now(), params.get("id"));
@@ -176,7 +177,8 @@ pub(super) async fn created(
     let token = environment.tokens().find(|token| token.id.as_str() == id);
     let unknown = || Problem::not_found(format!("{} has no token `{id}`", environment.name));
     let token = token.ok_or_else(unknown)?;
-    let fresh = sessions.take(&headers, id).map(|unseen| Fresh {
+    let unseen = (method == Method::GET).then(|| sessions.take(&headers, id)).flatten();
+    let fresh = unseen.map(|unseen| Fresh {
         instructions: instructions(&settings, &environment.name, &unseen.secret),
         secret: unseen.secret,
         replaced_ends: unseen.replaced_ends.map(|at| When::new(at, now)),

@@ -89,8 +89,11 @@ pub(in crate::admin) async fn make(
     conflicts: Conflicts,
 ) -> Result<wire::Deploy, Problem> {
     let planner = &executor.planner;
+    // A plan may be asked for by a short name; what is told to a cluster may not.
+    let meant =
+        |directory| if apply { params::exactly(directory, name) } else { params::named(directory, name) };
     let view = planner.view();
-    let env = params::named(&view.directory, name)?.name.clone();
+    let env = meant(&view.directory)?.name.clone();
     let named = wish.repository.as_ref();
     let repository =
         named.map(|named| answer::repository(&view.state, Some(&env), named.as_str())).transpose()?;
@@ -115,7 +118,7 @@ pub(in crate::admin) async fn make(
     };
     let id = random::token_id(ID_PREFIX)?;
     let (view, now) = (planner.view(), now());
-    let environment = params::named(&view.directory, name)?;
+    let environment = meant(&view.directory)?;
     let plan = planner
         .plan(&view, environment, wish, cluster, now, id.to_string())
         .map_err(|no| Problem::no_plan(&no))?;

@@ -149,7 +149,7 @@ pub(in crate::admin) async fn change(
 
     let is_change = description.is_some() || color.is_some();
     let decided = changes.decide(admin, |view, _| {
-        let name = params::named(&view.directory, environment)?.name.clone();
+        let name = params::exactly(&view.directory, environment)?.name.clone();
         let (description, color) = (description.clone(), color.clone());
         let change = Action::EnvironmentUpdated { name: name.clone(), description, color };
         Ok::<_, Problem>((is_change.then_some(change), name))
@@ -167,7 +167,7 @@ fn renaming(
     environment: &str,
     to: &EnvironmentName,
 ) -> Result<(Option<Action>, ()), Problem> {
-    let from = params::named(directory, environment)?.name.clone();
+    let from = params::exactly(directory, environment)?.name.clone();
     if from == *to {
         return Ok((None, ()));
     }
@@ -217,7 +217,7 @@ pub(in crate::admin) async fn remove(
     confirm: Option<&str>,
 ) -> Result<(), Problem> {
     let decided = changes.decide(admin, |view, now| {
-        let environment = params::named(&view.directory, environment)?;
+        let environment = params::exactly(&view.directory, environment)?;
         let name = environment.name.clone();
         if confirm != Some(name.as_str()) {
             let what = deletion(environment, view, now);

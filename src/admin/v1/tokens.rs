@@ -69,7 +69,7 @@ pub(in crate::admin) async fn make(
     let secret = random::secret(PULL_PREFIX)?;
 
     let decided = changes.decide(admin, |view, created_at| {
-        let environment = params::named(&view.directory, environment)?;
+        let environment = params::exactly(&view.directory, environment)?;
         check_expiry(expires_at, created_at)?;
         check_room(environment)?;
         let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
