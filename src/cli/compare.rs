@@ -12,7 +12,7 @@ use super::times;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
 use crate::wire::{Comparison, Image};
-use crate::wording::{compared_as_last_seen, compared_beside, side_names};
+use crate::wording::{compared_as_last_seen, compared_beside, counted, side_names};
 
 /// Shows two environments side by side, or one at two times
 #[derive(Debug, Args)]
@@ -65,8 +65,11 @@ fn describe(client: &Client, comparison: &Comparison) -> String {
         let releases = service.releases.len();
         let between = match releases {
             0 => String::new(),
-            1 => format!("1 release, {} fixes", service.fixes),
-            _ => format!("{releases} releases, {} fixes", service.fixes),
+            _ => format!(
+                "{}, {}",
+                counted(releases, "release", "releases"),
+                counted(service.fixes, "fix", "fixes")
+            ),
         };
         table.row([
             plain(service.repository.to_string()),

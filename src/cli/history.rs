@@ -14,6 +14,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
 use crate::wire::{Changes, History, Image};
+use crate::wording::counted;
 
 /// Changes that `history` shows unless told.
 const LIMIT: u16 = 20;
@@ -103,13 +104,13 @@ impl ChangesArgs {
             return format!("Nothing changed in {env} between {} and {}.\n", changes.from, changes.until);
         }
         let mut text = format!(
-            "{env} since {}: {} deployments, {} of them rollbacks; {} releases and {} fixes landed, {} releases were reverted\n\n",
+            "{env} since {}: {}, {}; {} and {} landed, {} reverted\n\n",
             changes.from,
-            changes.deployments.len(),
-            changes.rollbacks,
-            changes.releases.len(),
-            changes.fixes,
-            changes.reverted.len()
+            counted(changes.deployments.len(), "deployment", "deployments"),
+            counted(changes.rollbacks, "of them a rollback", "of them rollbacks"),
+            counted(changes.releases.len(), "release", "releases"),
+            counted(changes.fixes, "fix", "fixes"),
+            counted(changes.reverted.len(), "release was", "releases were")
         );
         let mut table = Table::default();
         for deployment in &changes.deployments {

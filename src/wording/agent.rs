@@ -212,11 +212,11 @@ pub fn missing(missing: &Missing) -> String {
     let services = lines(behind, |one| {
         let latest = one.latest.as_ref().map_or_else(|| "nothing".to_owned(), |latest| name(&latest.version));
         format!(
-            "{} runs {} and lacks {} with {} fixes; the latest is {latest}",
+            "{} runs {} and lacks {} with {}; the latest is {latest}",
             name(one.repository.as_str()),
             image(&one.running),
             releases(one.missing.iter().map(|release| release.version.as_str())),
-            one.fixes
+            super::counted(one.fixes, "fix", "fixes")
         )
     });
     format!("{env} is not up to date:{services}{unknown}{seen}")
@@ -270,14 +270,14 @@ pub fn verified(verified: &Verified) -> String {
 /// Changes in a stretch of time.
 pub fn changes(changes: &Changes) -> String {
     format!(
-        "{} from {} to {}: {} with {} and {} fixes; {} rolled back.{}",
+        "{} from {} to {}: {} with {} and {}; {}.{}",
         changes.environment,
         changes.from,
         changes.until,
         counted(changes.deployments.len(), "deployment"),
         counted(changes.releases.len(), "release"),
-        changes.fixes,
-        changes.rollbacks,
+        super::counted(changes.fixes, "fix", "fixes"),
+        super::counted(changes.rollbacks, "rollback", "rollbacks"),
         lines(&changes.deployments, |one| format!("{} {}", name(&one.id), summary(one)))
     )
 }

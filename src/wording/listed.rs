@@ -8,6 +8,11 @@ const NAMED_CHARS_MAX: usize = 400;
 /// Characters of names at most that stand within a part of a sentence.
 const NAMES_CHARS_MAX: usize = 150;
 
+/// `1 fix`, `2 fixes`.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// The first of them, and how many more.
 pub(super) fn listed(parts: impl Iterator<Item = String>) -> String {
     joined(parts, "; ", NAMED_CHARS_MAX)

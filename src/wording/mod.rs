@@ -24,6 +24,7 @@ pub use fleet::{
     changes_everywhere, changes_of_kind, environments, history_everywhere, missing_everywhere,
     missing_of_kind, rollbacks_everywhere, running_everywhere, troubles, verified_everywhere,
 };
+pub use listed::counted;
 pub use search::{registered_later, searched, verified};
 pub use seen::{age, as_last_seen, deploy_seen, refused};
 pub use views::{

@@ -1,7 +1,7 @@
 //! Views in two or three sentences: versions, times and counts first, for people who asked in words.
 
 use super::beside::{compared_beside, running_beside};
-use super::listed::listed;
+use super::listed::{counted, listed};
 use super::seen::{age, as_last_seen, refused};
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
@@ -127,8 +127,11 @@ fn compared(comparison: &Comparison) -> String {
         let (a, b) = (side(&service.left), side(&service.right));
         let between = match service.releases.len() {
             0 => String::new(),
-            1 => format!(" (1 release, {} fixes)", service.fixes),
-            count => format!(" ({count} releases, {} fixes)", service.fixes),
+            count => format!(
+                " ({}, {})",
+                counted(count, "release", "releases"),
+                counted(service.fixes, "fix", "fixes")
+            ),
         };
         match service.relation {
             Ahead::LeftAhead => {
@@ -184,11 +187,11 @@ fn changed(changes: &Changes) -> String {
     let told = changes.deployments.iter().flat_map(|it| &it.changes).map(step);
     let count = changes.deployments.len();
     format!(
-        "{env} saw {count} {} {stretch}, {} of them rolled back: {}. {} fixes landed.",
-        if count == 1 { "deployment" } else { "deployments" },
-        changes.rollbacks,
+        "{env} saw {} {stretch}, {}: {}. {} landed.",
+        counted(count, "deployment", "deployments"),
+        counted(changes.rollbacks, "of them a rollback", "of them rollbacks"),
         listed(told),
-        changes.fixes
+        counted(changes.fixes, "fix", "fixes")
     )
 }
 
