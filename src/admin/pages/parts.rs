@@ -184,12 +184,14 @@ pub(super) fn choices<T: Display>(all: impl IntoIterator<Item = T>, chosen: &str
     all.into_iter().map(choice).collect()
 }
 
-/// A field with a point in time: RFC 3339, or what a browser's field for date and time sends, which is UTC here.
+/// A field with a point in time: what a browser's field for date and time sends, which is UTC here, or as people say it.
 pub(super) fn moment(fields: &Fields, name: &str) -> Result<Option<Time>, Problem> {
     let Some(text) = fields.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
     let as_field = || [":00Z", "Z"].iter().find_map(|end| format!("{text}{end}").parse().ok());
-    let at = text.parse().ok().or_else(as_field);
-    at.map(Some).ok_or_else(|| Problem::invalid(name, "must be a time such as 2026-03-02T06:00"))
+    match text.parse().ok().or_else(as_field) {
+        Some(at) => Ok(Some(at)),
+        None => fields.time(name),
+    }
 }
 
 /// The value of a browser's field for date and time, in UTC: to the millisecond, so that sending it again asks for the
