@@ -16,6 +16,7 @@ mod expand;
 mod found;
 mod identity;
 mod index;
+mod phrases;
 mod picks;
 mod query;
 mod ranking;
