@@ -123,6 +123,29 @@ fn environments_by_their_usual_short_forms() {
 }
 
 #[test]
+fn an_environment_that_is_not_known_is_no_slip_of_another() {
+    check(&[
+        ("is #20 live in production-eu?", "verify about=#20 live in production-eu ?=Environment:5"),
+        ("is #20 live in production_eu?", "verify about=#20 ?=Environment:5"),
+        ("is #20 live in production.eu?", "verify about=#20 live in production.eu ?=Environment:5"),
+        ("is #20 live in production eu?", "verify about=#20 ?=Environment:5"),
+        ("is #20 live in mobile production?", "verify about=#20 ?=Environment:5"),
+        ("is #20 live in production-x?", "verify about=#20 ?=Environment:5"),
+        ("is #20 live in stagingx?", "verify about=#20 live in stagingx ?=Environment:5"),
+        ("is #20 live in prod-us-wast?", "verify about=#20 live in prod-us-wast ?=Environment:5"),
+        (
+            "deploy till v1.1.0 to production-eu",
+            "deploy repo=shop/till version=v1.1.0 about=production-eu ?=Environment:5",
+        ),
+        ("deploy till v1.1.0 to production eu", "deploy repo=shop/till version=v1.1.0 ?=Environment:5"),
+        ("is #20 live in prodution?", "verify env=production about=#20"),
+        ("is #20 live in stagingg?", "verify env=staging about=#20"),
+        ("is #20 live in the production environment?", "verify env=production about=#20"),
+        ("is #20 live in production yet?", "verify env=production about=#20"),
+    ]);
+}
+
+#[test]
 fn repositories_by_any_part_that_is_theirs_alone() {
     check(&[
         ("stock-api in dev", "running env=dev repo=shop/stock-api"),
