@@ -18,6 +18,7 @@ mod identity;
 mod index;
 mod phrases;
 mod picks;
+mod projects;
 mod query;
 mod ranking;
 mod seen;
