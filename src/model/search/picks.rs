@@ -118,7 +118,7 @@ impl Bare<'_> {
             let is_at_an_end = is_first || rest.starts_with([':', '!']) || is_nothing(rest);
             if is_first && is_line(inside) {
                 self.is_pick = true;
-            } else if !(is_at_an_end && self.take(inside)) && !is_number(inside) {
+            } else if !(is_number(inside) || is_at_an_end && self.take(inside)) {
                 text.push_str(&kept[open..=open + close]);
             }
             kept = rest;
