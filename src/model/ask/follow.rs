@@ -38,6 +38,11 @@ const THANKS: &str = "thanks thank you cool great nice perfect bye good ok okay"
 /// Words that leave one kind of change of an answer.
 const KINDS: &str = "which show list give me only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
 const IT: &str = "it its that this they them these those";
+/// Words behind `it` that ask for a part of it, and words in front of it that do.
+const HOLDS: &str = "contain contains have has include includes carry carries hold holds";
+const INSIDE: &str = "in inside of into part within";
+/// Words behind `in that` that name what it is.
+const KINDS_OF_IT: &str = "release version service deployment image one build too yet already now";
 const THERE: &str = "there here";
 const EVERYWHERE: &str =
     "where everywhere anywhere elsewhere else all other others every each rest environments envs environment";
@@ -80,7 +85,7 @@ pub fn follow(before: &Asked, text: &str, world: &World<'_>) -> Asked {
         Turn::Who => said.who(own),
         Turn::Everywhere => Asked { environment: None, environments: Vec::new(), ..said.instead(own, false) },
         Turn::Kind(kind) => Asked { kind: Some(kind), ..said.instead(own, false) },
-        Turn::Whole => said.whole(own),
+        Turn::Whole => said.in_the_subject(said.whole(own)),
     };
     if said.reading.moment.is_some() {
         (asked.at, asked.range) = (None, None);

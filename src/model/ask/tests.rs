@@ -123,6 +123,58 @@ fn environments_by_their_usual_short_forms() {
 }
 
 #[test]
+fn an_environment_that_is_not_known_is_no_slip_of_another() {
+    check(&[
+        ("is #20 live in production-eu?", "verify about=#20 live in production-eu ?=Environment:5"),
+        ("is #20 live in production_eu?", "verify about=#20 ?=Environment:5"),
+        ("is #20 live in production.eu?", "verify about=#20 live in production.eu ?=Environment:5"),
+        ("is #20 live in production eu?", "verify about=#20 ?=Environment:5"),
+        ("is #20 live in mobile production?", "verify about=#20 ?=Environment:5"),
+        ("is #20 live in production-x?", "verify about=#20 ?=Environment:5"),
+        ("is #20 live in stagingx?", "verify about=#20 live in stagingx ?=Environment:5"),
+        ("is #20 live in prod-us-wast?", "verify about=#20 live in prod-us-wast ?=Environment:5"),
+        (
+            "deploy till v1.1.0 to production-eu",
+            "deploy repo=shop/till version=v1.1.0 about=production-eu ?=Environment:5",
+        ),
+        ("deploy till v1.1.0 to production eu", "deploy repo=shop/till version=v1.1.0 ?=Environment:5"),
+        ("is #20 live in prodution?", "verify env=production about=#20"),
+        ("is #20 live in stagingg?", "verify env=staging about=#20"),
+        ("is #20 live in the production environment?", "verify env=production about=#20"),
+        ("is #20 live in production yet?", "verify env=production about=#20"),
+    ]);
+}
+
+#[test]
+fn a_token_is_meant_where_the_question_speaks_of_tokens() {
+    let ask = |question: &str| {
+        in_the_shop(|world| {
+            let token = |environment, name| Token { environment, name };
+            let tokens =
+                vec![token("dev", "cluster"), token("staging", "till"), token("staging", "anna-laptop")];
+            let (environments, repositories) = (world.environments.clone(), world.repositories.clone());
+            parse(question, &World { environments, repositories, tokens, ..*world })
+        })
+    };
+    check_with(
+        ask,
+        &[
+            (
+                "is the cluster upgrade fix live in production?",
+                "verify env=production about=cluster upgrade fix",
+            ),
+            ("is till live in production?", "running env=production repo=shop/till"),
+            ("till in production", "running env=production repo=shop/till"),
+            ("is the cluster pull fix live in production?", "verify env=production about=cluster pull fix"),
+            ("who uses cluster", "tokens env=dev token=cluster"),
+            ("when was the token till last used", "tokens env=staging token=till"),
+            ("is anna-laptop still in use?", "tokens env=staging token=anna-laptop"),
+            ("anna-laptop", "tokens env=staging token=anna-laptop"),
+        ],
+    );
+}
+
+#[test]
 fn repositories_by_any_part_that_is_theirs_alone() {
     check(&[
         ("stock-api in dev", "running env=dev repo=shop/stock-api"),

@@ -26,7 +26,7 @@ pub(super) struct Word {
     /// As it was written, for a description.
     pub(super) written: String,
     /// A word of questions, which is no slip of another one.
-    is_known: bool,
+    pub(super) is_known: bool,
     /// Whether it was understood as a part of a name, a version or a time, and says nothing else.
     pub(super) taken: bool,
 }

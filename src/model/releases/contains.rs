@@ -123,7 +123,7 @@ impl Line {
         if number.is_described_by(carried) {
             return true;
         }
-        if !is_known || !number.is_above(carried) {
+        if !is_known || number.may_be_beside(carried) || !number.is_above(carried) {
             return false;
         }
         let is_after_tip = self.tips.contains(&carrier) && published.is_some_and(|place| place > carrier);

@@ -104,6 +104,34 @@ impl Number {
         self.commit.is_some() || self.is_prerelease()
     }
 
+    /// Tells whether `carried` may be a build of a branch that this is not of: it has a name of its own, names a commit, or comes
+    /// before a release at no known place, as `-feature-x`, `-pr.17`, `-dev.3`. Only what is built alike may go on from it.
+    pub(super) fn may_be_beside(&self, carried: &Self) -> bool {
+        let is_of_a_branch =
+            carried.commit.is_some() || !carried.series.is_empty() || carried.unplaced().next().is_some();
+        let is_alike = self.series == carried.series
+            && self.commit.is_some() == carried.commit.is_some()
+            && self.unplaced().eq(carried.unplaced())
+            && self.request() == carried.request();
+        is_of_a_branch && !is_alike
+    }
+
+    /// The words that come before a release, and at no known place among each other.
+    fn unplaced(&self) -> impl Iterator<Item = &str> {
+        self.tail.iter().filter_map(|token| match token {
+            Token::Before(word) if words::phase(word).is_none() => Some(word.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The request that it was built of: of `1.2.3-pr.17` the 17.
+    fn request(&self) -> Option<u64> {
+        self.tail.windows(2).find_map(|pair| match pair {
+            [Token::Beside(word), Token::Count(number)] if words::is_request(word) => Some(*number),
+            _ => None,
+        })
+    }
+
     /// Tells whether `git describe` found it so many commits behind `other`, as `1.2.3-9-gabc1234` behind `1.2.3`.
     pub(super) fn is_described_by(&self, other: &Self) -> bool {
         let is_described = self.commit.as_ref().is_some_and(|commit| commit.starts_with('g'));

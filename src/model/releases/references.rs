@@ -117,7 +117,8 @@ pub fn references(text: &str) -> References {
 
 /// Whether a word is nothing but a reference: `#12`, `!12`, `owner/name#12`, an address.
 pub(super) fn is_reference(word: &str) -> bool {
-    matches!(number(bare(word)), Some(Number::Request(_) | Number::Issue(_) | Number::Either(_)))
+    let is_one = !word.trim().contains(char::is_whitespace);
+    is_one && matches!(number(bare(word)), Some(Number::Request(_) | Number::Issue(_) | Number::Either(_)))
 }
 
 fn push(numbers: &mut Vec<u64>, number: u64) {

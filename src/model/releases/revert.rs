@@ -1,5 +1,7 @@
 //! Titles of changes that take another one back: `Revert "Fix a leak (#12)" (#34)`.
 
+use std::borrow::Cow;
+
 use super::references::{is_reference, references};
 
 /// Words with which such a title begins.
@@ -75,7 +77,17 @@ pub fn own_request(title: &str) -> Option<u64> {
         bare = without_own(bare);
     }
     let own = prs(&title[bare.len()..]).first().copied();
-    own.or_else(|| prs(title).first().copied())
+    own.or_else(|| prs(&without_foreign(title)).first().copied())
+}
+
+/// The title of a pick without the numbers that name their project: `(backport of owner/name#12)` is no number of its own.
+fn without_foreign(title: &str) -> Cow<'_, str> {
+    let lower = title.to_lowercase();
+    if !["backport", "cherry", "picked"].iter().any(|mark| lower.contains(mark)) {
+        return title.into();
+    }
+    let is_own = |word: &&str| !(word.contains('/') && is_reference(word));
+    title.split(' ').filter(is_own).collect::<Vec<_>>().join(" ").into()
 }
 
 /// The title without the request that stands in brackets at its end, outside of what it quotes.
@@ -134,6 +146,17 @@ mod tests {
         for (title, expected, own) in cases {
             let found = reverts(title).last().map(|found| (found.title, found.pr, found.is_again));
             assert_eq!((found, own_request(title)), (expected, own), "{title}");
+        }
+        for (title, own) in [
+            ("fix: fox (backport of https://github.com/other/repo/pull/851) (#852)", Some(852)),
+            ("fix: fox (backport of other/repo#390) (#391)", Some(391)),
+            ("fix: fox (#391) (backport of other/repo#390)", Some(391)),
+            ("fix: fox (backport of other/repo#390)", None),
+            ("fix: fox (cherry picked from https://github.com/other/repo/pull/851)", None),
+            ("fix: fox (backport of #12)", Some(12)),
+            ("fix: fox (owner/name#12)", Some(12)),
+        ] {
+            assert_eq!(own_request(title), own, "{title}");
         }
         let both = reverts("Revert \"Revert \"Fix a leak (#12)\" (#34)\" (#56)");
         let both: Vec<_> = both.map(|found| (found.pr, found.is_again)).collect();

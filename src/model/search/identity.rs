@@ -215,4 +215,21 @@ mod tests {
         let (_, places) = find(both, "#30");
         assert_eq!(places[0], ["1.3.9"]);
     }
+
+    #[test]
+    fn a_pick_that_is_talked_of_or_of_another_project_is_no_place_of_the_change() {
+        for title in [
+            "docs: describe how to backport #801",
+            "Skip backport of #801: conflicts",
+            "Backport #801 failed",
+            "chore: partial backport of #801",
+            "fix: fox (backport of https://github.com/other/repo/pull/801)",
+            "fix: fox (backport of other/repo#801)",
+        ] {
+            let changes: Changes<'_> = &[("1.0.0", Some(802), title), ("2.0.0", Some(801), "fix: aardvark")];
+            let (_, places) = find(changes, "#801");
+            assert_eq!(places[0], ["2.0.0"], "{title}");
+            check(changes, "aardvark", Band::Sure, &[&["2.0.0"]]);
+        }
+    }
 }

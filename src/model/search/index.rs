@@ -189,7 +189,8 @@ impl Index {
     /// The document of this change, made if it is new.
     fn document(&mut self, repository: u32, change: &Text<'_>) -> DocumentId {
         let tokens = tokens(change.title);
-        let Reading { title, pick } = Reading::of(change.title);
+        let Reading { title, pick } =
+            Reading::of(change.title, self.repositories[repository as usize].as_str());
         let key = Key { repository, title, pr: change.pr };
         if let Some(&known) = self.keys.get(&key) {
             return known;

@@ -3,6 +3,7 @@
 use super::expand::{self, Meaning};
 use super::found::Way;
 use super::index::{DocumentId, Index, Naming, TermId};
+use super::projects::Projects;
 use super::stems::stem;
 use super::stop::{self, Class};
 use super::thesaurus::{ABBREVIATION, PHRASE_WORDS_MAX, Thesaurus};
@@ -80,10 +81,12 @@ impl Query {
             (0..=text.len().min(QUERY_BYTES_MAX)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         let mut query = Self::default();
         let mut items = Vec::new();
-        for token in described(without_known_wholes(tokens(&text[..cut]), index)) {
+        let (projects, text) = Projects::read(&text[..cut], index);
+        for token in described(without_known_wholes(tokens(&text), index)) {
             query.take(token, index, &mut items);
         }
         query.lone_number(index);
+        query.narrow(&projects, index);
         query.phrases(&items, index);
         query.joined_and_split(&items, index);
         query.weigh(index);
@@ -127,6 +130,15 @@ impl Query {
         {
             *unit =
                 Unit { kind: Kind::Identity, documents: of_number(index, number), ..Unit::named(&unit.text) };
+        }
+    }
+
+    /// Leaves of each number the changes of the project that is named with it.
+    fn narrow(&mut self, projects: &Projects, index: &Index) {
+        for unit in self.units.iter_mut().filter(|unit| unit.kind == Kind::Identity) {
+            if let Ok(number) = unit.text.trim_start_matches('#').parse() {
+                projects.narrow(index, number, &mut unit.documents);
+            }
         }
     }
 

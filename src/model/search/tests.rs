@@ -181,6 +181,27 @@ fn numbers_in_any_writing_name_a_change_or_nothing() {
 }
 
 #[test]
+fn a_number_is_of_the_project_that_is_named_with_it() {
+    check(&[
+        ("shop/till#112", Band::Sure, "fix: rounding"),
+        ("shop/stock#112", Band::No, ""),
+        ("shop/stock!112", Band::No, ""),
+        ("https://git.example/shop/stock/pull/112", Band::No, ""),
+        ("#112 in shop/stock", Band::No, ""),
+        ("PR 112 of shop/stock", Band::No, ""),
+        ("112 in shop/stock", Band::No, ""),
+        ("is shop/stock#112 live?", Band::No, ""),
+        ("#112 in shop/till", Band::Sure, "fix: rounding"),
+        // Of the two requests 101 it is that one.
+        ("shop/stock#101", Band::Sure, "Memory leak"),
+        ("#101 in shop/till", Band::Sure, "feat: pay"),
+        // Images may have other names than their project.
+        ("https://git.example/acme/everything/pull/112", Band::Sure, "fix: rounding"),
+        ("acme/everything#112", Band::Sure, "fix: rounding"),
+    ]);
+}
+
+#[test]
 fn versions_are_titles_words_or_releases() {
     check(&[
         ("broken migration in 1.0.1", Band::Sure, "Fix broken migration"),

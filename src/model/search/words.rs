@@ -65,8 +65,27 @@ pub(in crate::model) fn version(text: &str) -> Option<String> {
     (first && rest).then(|| text.to_lowercase())
 }
 
+/// The project that a number is said to be of, in lower case: `owner/repository` of `owner/repository#12` and of an address.
+pub(super) fn project(piece: &str) -> Option<String> {
+    let lower = piece.to_ascii_lowercase();
+    number(&lower)?;
+    let Some((_, path)) = lower.split_once("://") else {
+        let (project, _) = lower.rsplit_once(['#', '!'])?;
+        return project.contains('/').then(|| project.to_owned());
+    };
+    let marks = ["/-/", "/pull/", "/pulls/", "/issues/", "/merge_requests/"];
+    let (_, path) = path.split_once('/')?;
+    let end = marks.iter().filter_map(|mark| path.find(mark)).min()?;
+    Some(path[..end].to_owned())
+}
+
+/// Tells whether `project` is the one that the images of `repository` are of: `shop/web`, for `registry.example/shop/web`, too.
+pub(super) fn is_of_project(repository: &str, project: &str) -> bool {
+    repository.strip_suffix(project).is_some_and(|front| front.is_empty() || front.ends_with('/'))
+}
+
 /// The number of a change, if `piece` is one in one of the writings.
-fn number(piece: &str) -> Option<u64> {
+pub(super) fn number(piece: &str) -> Option<u64> {
     let lower = piece.to_ascii_lowercase();
     let url = ["pull/", "pulls/", "issues/", "merge_requests/"].iter().find_map(|mark| {
         let (_, tail) = lower.split_once(mark)?;

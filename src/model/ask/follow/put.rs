@@ -1,6 +1,6 @@
 //! The question before, with what a text says put in.
 
-use super::{EVERYWHERE, FILLER, IT, LEADS, LOSS, SHIPPED, Said, THERE, is_of};
+use super::{EVERYWHERE, FILLER, HOLDS, INSIDE, IT, KINDS_OF_IT, LEADS, LOSS, SHIPPED, Said, THERE, is_of};
 use crate::model::ask::frame;
 use crate::model::ask::question::{Asked, Focus, Intent, Meant, Open, Range};
 use crate::model::ask::world::World;
@@ -116,6 +116,30 @@ impl Said<'_> {
         let rest = self.rest().0;
         let is_which = |two: &[&str]| is_of(two[0], "which what") && is_of(two[1], "release version");
         rest.windows(2).any(is_which)
+    }
+
+    /// A change that is looked for in what was spoken of: `is #20 in it`, `does that contain the fix`.
+    pub(super) fn in_the_subject(&self, asked: Asked) -> Asked {
+        let is_open = asked.repository.is_none() && asked.version.is_none() && asked.environments.is_empty();
+        let is_of_a_change = asked.intent == Intent::Verify && asked.description.is_some();
+        if !(is_open && is_of_a_change && self.points_inside()) {
+            return asked;
+        }
+        let meant = self.before.meant.as_ref().map(|meant| &meant.repository);
+        let repository = self.before.repository.as_ref().or(meant).cloned();
+        Asked { repository, ..asked }
+    }
+
+    /// `in it`, `of that release`, `does it contain`; not `make it to production`, nor `that fix`.
+    fn points_inside(&self) -> bool {
+        let words = &self.reading.words;
+        let is_at = |at: Option<usize>, list: &str| {
+            at.and_then(|at| words.get(at)).is_some_and(|word| !word.taken && is_of(&word.text, list))
+        };
+        (0..words.len()).filter(|&at| is_at(Some(at), IT)).any(|at| {
+            let is_whole = at + 1 == words.len() || is_at(Some(at + 1), KINDS_OF_IT);
+            is_at(Some(at + 1), HOLDS) || is_whole && is_at(at.checked_sub(1), INSIDE)
+        })
     }
 
     /// A question of its own, with what it points at.

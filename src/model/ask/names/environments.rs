@@ -1,6 +1,8 @@
 //! Environments in a question: by their names, usual short forms, descriptions and parts.
 
-use super::found::{Found, NAME_WORDS_MAX, SHORT_FORMS, is_digits, joined, mark, plain, runs};
+use std::ops::Range;
+
+use super::found::{Found, NAME_WORDS_MAX, SHORT_FORMS, is_digits, mark, plain, runs};
 use crate::model::ask::words::{Word, is_frame, is_slip};
 use crate::model::ask::world::World;
 
@@ -35,7 +37,7 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>, found: &mut Found) {
             continue;
         }
         let placed = run.start.checked_sub(1).is_some_and(|before| is_before(words, before));
-        let said = joined(&words[run.clone()]);
+        let said = written(&words[run.clone()]);
         let is_subject = run.start.checked_sub(1).is_some_and(|at| words[at].is_any("does did is was has"));
         // `prod as` is no slip of `prod-us`.
         let ends_plain =
@@ -46,12 +48,17 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>, found: &mut Found) {
         match &which_environment(&said, placed, is_subject, world)[..] {
             [] => {}
             [name] => {
+                if let Some(whole) = longer(words, &run, world) {
+                    found.unclear_environment = Some((written(&words[whole.clone()]), Vec::new()));
+                    mark(&mut words[whole]);
+                    continue;
+                }
                 taken.push((run.start, (*name).to_owned()));
                 mark(&mut words[run]);
             }
             several => {
                 let choices = several.iter().map(|&name| name.to_owned()).collect();
-                found.unclear_environment = Some((said, choices));
+                found.unclear_environment = Some((plain(&said), choices));
                 mark(&mut words[run]);
             }
         }
@@ -77,7 +84,8 @@ pub(super) fn is_before(words: &[Word], at: usize) -> bool {
 
 /// The environments that `said` may mean. `placed`: it stands where an environment does; `is_subject`: where something stands
 /// that does.
-fn which_environment<'a>(said: &str, placed: bool, is_subject: bool, world: &World<'a>) -> Vec<&'a str> {
+fn which_environment<'a>(written: &str, placed: bool, is_subject: bool, world: &World<'a>) -> Vec<&'a str> {
+    let said = &*plain(written);
     let names = || world.environments.iter().map(|environment| environment.name);
     let unless_empty = |names: Vec<&'a str>| (!names.is_empty()).then_some(names);
     let of = |is_meant: &dyn Fn(&str) -> bool| unless_empty(names().filter(|name| is_meant(name)).collect());
@@ -87,7 +95,6 @@ fn which_environment<'a>(said: &str, placed: bool, is_subject: bool, world: &Wor
     let forms = SHORT_FORMS.iter().filter(|forms| forms.contains(&said));
     let forms: Vec<&str> = forms.flat_map(|forms| forms.iter().copied()).collect();
     let is_form = |text: &str| forms.iter().any(|form| plain(form) == text);
-    let parts = |name: &str| name.split(['-', '_', '.']).map(str::to_owned).collect::<Vec<_>>();
     let described = || {
         let is_meant = |words: &str| plain(words) == said || (!forms.is_empty() && is_form(&plain(words)));
         let meant = world.environments.iter().filter(|environment| is_meant(environment.description));
@@ -102,14 +109,16 @@ fn which_environment<'a>(said: &str, placed: bool, is_subject: bool, world: &Wor
     of(&|name| plain(name) == said)
         .or_else(|| of(&|name| is_form(&plain(name))))
         .or_else(|| (!forms.is_empty() || placed).then(described).flatten())
-        .or_else(|| of(&|name| !forms.is_empty() && parts(name).iter().any(|part| is_form(part))))
-        .or_else(|| of(&|name| !is_frame(said) && is_slip(said, &plain(name))))
+        .or_else(|| of(&|name| !forms.is_empty() && parts(name).any(|part| is_form(&part))))
+        .or_else(|| of(&|name| !is_frame(said) && is_slip_of_name(written, name)))
         .or_else(|| {
-            of(&|name| SHORT_FORMS.iter().any(|forms| forms.contains(&name) && is_slip(said, forms[0])))
+            of(&|name| {
+                SHORT_FORMS.iter().any(|forms| forms.contains(&name) && is_slip_of_name(written, forms[0]))
+            })
         })
         .or_else(|| {
             let can_be = placed || (is_subject && !is_frame(said));
-            can_be.then(|| of(&|name| parts(name).iter().any(|part| part == said))).flatten()
+            can_be.then(|| of(&|name| parts(name).any(|part| part == said))).flatten()
         })
         .or_else(|| if placed && said.len() >= 3 { of(&|name| plain(name).starts_with(said)) } else { None })
         .or_else(|| {
@@ -118,6 +127,47 @@ fn which_environment<'a>(said: &str, placed: bool, is_subject: bool, world: &Wor
         })
         .or_else(|| if placed { has_word() } else { None })
         .unwrap_or_default()
+}
+
+/// The words as they stand, so that the parts of a name stay apart.
+fn written(words: &[Word]) -> String {
+    words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn parts(name: &str) -> impl Iterator<Item = String> {
+    name.split(['-', '_', '.', ' ']).map(plain).filter(|part| !part.is_empty())
+}
+
+/// Whether `said` is `name` with a slip. A slip is within a part: it adds none and drops none, nor letters at the end.
+fn is_slip_of_name(said: &str, name: &str) -> bool {
+    let is_added = |said: &str, part: &str| said.strip_prefix(part).is_some_and(|rest| !part.ends_with(rest));
+    let is_part = |said: &str, part: &str| said == part || (is_slip(said, part) && !is_added(said, part));
+    parts(said).count() == parts(name).count()
+        && parts(said).zip(parts(name)).all(|(said, part)| is_part(&said, &part))
+}
+
+/// The words of a longer name that nobody knows, where `run` is a part of one: `in production eu`, `to mobile production`.
+fn longer(words: &[Word], run: &Range<usize>, world: &World<'_>) -> Option<Range<usize>> {
+    let is_in = |at: usize| words[at].is_any("in to into onto");
+    // What belongs to a service names no environment.
+    let is_of_a_service = |word: &Word| {
+        let text = plain(&word.text);
+        world
+            .repositories
+            .iter()
+            .any(|it| it.name.split(['/', '-', '_', '.']).any(|part| plain(part) == text))
+    };
+    let is_part = |at: usize| {
+        let word = words.get(at)?;
+        let is_plain = word.taken || word.is_known || is_of_a_service(word);
+        let is_name = word.text.chars().all(char::is_alphanumeric) && !word.text.ends_with("ly");
+        (!is_plain && is_name).then_some(at)
+    };
+    if run.end + 1 == words.len() && run.start.checked_sub(1).is_some_and(is_in) {
+        return is_part(run.end).map(|_| run.start..run.end + 1);
+    }
+    let first = run.start.checked_sub(1).and_then(is_part)?;
+    first.checked_sub(1).is_some_and(is_in).then_some(first..run.end)
 }
 
 /// What stands at the end where an environment does, and is none that is known: `what runs in the lab`, `in the moon

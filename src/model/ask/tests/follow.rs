@@ -118,6 +118,27 @@ fn a_whole_question_points_back() {
 }
 
 #[test]
+fn a_change_is_looked_for_in_what_it_points_at() {
+    check_last(&[
+        ("who deployed stock-web in dev? > is #20 in it?", "verify env=dev repo=shop/stock-web about=#20"),
+        (
+            "stock-web in dev > does it have the drawer fix?",
+            "verify env=dev repo=shop/stock-web about=drawer fix",
+        ),
+        ("deploy till v2.0.0 to dev > does it contain #10?", "verify env=dev repo=shop/till about=#10"),
+        ("deploy till v2.0.0 to dev > is #10 in that?", "verify env=dev repo=shop/till about=#10"),
+        (
+            "which release fixed the drawer = shop/till v1.1.0 > does it contain #10?",
+            "verify repo=shop/till about=#10",
+        ),
+        // It names another service, or points at none.
+        ("stock-web in dev > is #20 in till?", "verify env=dev repo=shop/till about=#20"),
+        ("stock-web in dev > is #20 live in production?", "verify env=production about=#20"),
+        ("stock-web in dev > is that drawer fix live in staging?", "verify env=staging about=drawer fix"),
+    ]);
+}
+
+#[test]
 fn an_answer_to_what_was_asked_back() {
     check_last(&[
         ("deploy till v1.1.0 > staging", "deploy env=staging repo=shop/till version=v1.1.0"),

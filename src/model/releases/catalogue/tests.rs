@@ -312,6 +312,41 @@ fn where_no_lines_stand_beside_each_other_the_next_one_goes_on_from_the_last() {
 }
 
 #[test]
+fn what_a_build_of_a_branch_has_is_in_no_release_of_another() {
+    for (built, next) in [
+        ("v1.4.0-feature-x", None),
+        ("v1.4.0-pr.17", Some(("v1.4.1-pr.18", None))),
+        ("v1.4.0-alice-test", Some(("v1.4.1-alice-test", Some(true)))),
+        ("v1.4.0-custom", None),
+        ("v1.4.0-dirty", None),
+        ("v1.4.0-dev.3", Some(("v1.4.0-dev.4", Some(true)))),
+        ("v1.4.0-SNAPSHOT", None),
+        ("v1.4.0-9-gabc1234", Some(("v1.4.0-12-gdef1234", Some(true)))),
+        ("feature-1.4.0", None),
+    ] {
+        let after = next.map_or("v1.4.7", |(next, _)| next);
+        let published = [built, after, "v1.4.8", "v1.5.0"];
+        let releases: Vec<(&str, &[&str])> = published.iter().map(|version| (*version, &[][..])).collect();
+        let catalogue = catalogue(&releases);
+        let line = catalogue.line(&repository()).unwrap();
+        let contains = |version: &str| line.contains(named(&digest(version), version), &[built]);
+        assert_eq!(contains(built), Some(true), "{built}");
+        for version in ["v1.4.8", "v1.5.0", "v1.4.9", "v1.6.0"] {
+            assert_eq!(contains(version), None, "{built} {version}");
+        }
+        if let Some((next, expected)) = next {
+            assert_eq!(contains(next), expected, "{built} {next}");
+        }
+    }
+    let catalogue = catalogue(&[("v1.4.0-rc1", &[]), ("v1.4.0-hotfix1", &[]), ("v1.5.0", &[])]);
+    let line = catalogue.line(&repository()).unwrap();
+    for carrier in ["v1.4.0-rc1", "v1.4.0-hotfix1"] {
+        let running = digest("v1.5.0");
+        assert_eq!(line.contains(named(&running, "v1.5.0"), &[carrier]), Some(true), "{carrier}");
+    }
+}
+
+#[test]
 fn a_tag_that_was_moved_is_not_the_image_that_was_registered() {
     let catalogue = catalogue(&[("1.4.1", &[]), ("1.4.2", &[])]);
     let line = catalogue.line(&repository()).unwrap();

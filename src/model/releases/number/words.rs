@@ -31,3 +31,8 @@ pub(super) fn phase(word: &str) -> Option<u8> {
 pub(super) fn is_before(word: &str) -> bool {
     BEFORE.iter().any(|(known, _)| *known == word)
 }
+
+/// Tells whether a word stands before the number of a request: each is a branch of its own.
+pub(super) fn is_request(word: &str) -> bool {
+    ["pr", "mr", "pull", "merge"].contains(&word)
+}
