@@ -92,8 +92,10 @@ async fn what_is_unknown_or_unclear_is_named_with_what_may_be_meant() {
             assert!(problem["detail"].as_str().unwrap().contains(part), "{path}: {problem}");
         }
     }
-    // What is taken away is named in full: the short form finds it, and the confirmation has to be its name.
+    // What is changed is named in full: nothing is changed on a guess.
     let gone = server.send(Method::DELETE, "/api/v1/environments/stg?confirm=stg", "").await;
-    assert_eq!(gone.status, 409, "{}", gone.text());
+    assert_eq!(gone.status, 404, "{}", gone.text());
+    let token = server.post("/api/v1/environments/stg/tokens", json!({"name": "cluster"})).await;
+    assert_eq!(token.status, 404, "{}", token.text());
     assert_eq!(rest(&server, "environments/staging").await.0, 200);
 }
