@@ -167,7 +167,7 @@ impl ClockMonitor {
         self.stepped = self.stepped.filter(|_| by == Span::default());
     }
 
-    /// Whether a stamp is so far from the last check that the clock may have stepped in between.
+    /// Tells whether a stamp is so far from the last check that the clock may have stepped in between.
     pub fn may_span_step(&self, at: Time) -> bool {
         distance(at, self.last.wall_clock) > STAMP_DISTANCE_MAX.ms().unsigned_abs()
     }

@@ -30,7 +30,7 @@ enum Command {
         /// Whose it is, or what uses it, e.g. ada or ci
         #[arg(long)]
         name: String,
-        /// What it allows: a viewer sees everything and changes nothing, a publisher registers releases and nothing else
+        /// The kind of the token: a viewer sees everything and changes nothing, a publisher registers releases and nothing else
         #[arg(long, default_value = "viewer", value_parser = act::Role::ALL.map(act::Role::as_str))]
         kind: String,
         /// A repository whose releases a publisher may register

@@ -14,13 +14,13 @@ const EX_UNAVAILABLE: u8 = 69;
 pub async fn check(upstreams: &Upstreams) -> ExitCode {
     let reports = upstreams.check().await;
     let text: String = reports.iter().map(line).collect();
-    // Whoever started it may not want to hear it: the exit code says it too.
+    // The exit code says it too, where nobody reads the output.
     let _ = write!(io::stdout(), "The configuration is good.\n{text}");
     let is_good = reports.iter().all(|report| report.state == HealthState::Ok);
     if is_good { ExitCode::SUCCESS } else { ExitCode::from(EX_UNAVAILABLE) }
 }
 
-/// What a registry answered, and what to do about it.
+/// A registry's answer, and what to do about it.
 fn line(report: &HealthReport) -> String {
     let of = match report.prefix.as_str() {
         "" => String::new(),

@@ -21,7 +21,7 @@ const DIGEST_CHARS: usize = 12;
 /// Where and how a command prints.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
-    /// Whether the server's answer is printed as it is.
+    /// Tells whether the server's answer is printed as it is.
     pub json: bool,
     color: bool,
     is_terminal: bool,

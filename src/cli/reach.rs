@@ -14,7 +14,7 @@ use crate::tls;
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a client command finds its server.
+/// The server of a client command, and how it is reached.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub struct ClientArgs {
@@ -96,7 +96,7 @@ pub(super) fn connector(ca_file: Option<&Path>) -> Result<HttpsConnector<HttpCon
     Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
-/// What went wrong at the bottom, in words that say what to do where TLS did.
+/// The innermost cause in words; for TLS they say what to do.
 pub(super) fn root_cause(error: &legacy::Error) -> String {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     loop {

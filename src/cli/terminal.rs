@@ -8,7 +8,7 @@ pub fn clean(text: &str) -> String {
     text.chars().filter(|&char| !is_obeyed(char)).collect()
 }
 
-/// Whether a terminal would obey it.
+/// Tells whether a terminal would obey it.
 pub(super) fn is_obeyed(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

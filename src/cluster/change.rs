@@ -13,7 +13,7 @@ pub struct Change {
     pub(super) resource: ApiResource,
     pub(super) name: String,
     pub(super) body: Value,
-    /// Whether the object may be created.
+    /// Tells whether the object may be created.
     pub(super) may_create: bool,
     what: String,
 }

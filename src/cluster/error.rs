@@ -78,12 +78,12 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    /// Whether the change may have been made despite the error, because only the answer is missing.
+    /// Tells whether the change may have been made despite the error, because only the answer is missing.
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::TimedOut | Self::NotKubernetes(_))
     }
 
-    /// Whether the cluster answered, and refused.
+    /// Tells whether the cluster answered, and refused.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Conflict { .. }

@@ -35,12 +35,12 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    /// Whether the change may have been made all the same.
+    /// Tells whether the change may have been made all the same.
     pub fn is_outcome_unknown(&self) -> bool {
         false
     }
 
-    /// Whether the cluster answered, and refused.
+    /// Tells whether the cluster answered, and refused.
     pub fn is_refusal(&self) -> bool {
         false
     }

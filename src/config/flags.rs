@@ -45,13 +45,13 @@ pub struct Flags {
     /// Blob transfers whose digest is verified: first or always [default: first]
     #[arg(long, env = "LANDFALL_VERIFY", value_name = "WHICH")]
     pub verify: Option<String>,
-    /// Whether the kernel moves verified blobs from socket to socket, if both sides are plain HTTP [default: true]
+    /// Tells whether the kernel moves verified blobs from socket to socket, if both sides are plain HTTP [default: true]
     #[arg(long, env = "LANDFALL_SPLICE", value_name = "BOOL")]
     pub splice: Option<bool>,
     /// Load balancer or reverse proxy that may state its clients' addresses; may be given several times
     #[arg(long, env = "LANDFALL_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
     pub trusted_proxy: Vec<String>,
-    /// Whether trusted proxies start each connection with a PROXY protocol header [default: false]
+    /// Tells whether trusted proxies start each connection with a PROXY protocol header [default: false]
     #[arg(long, env = "LANDFALL_PROXY_PROTOCOL", value_name = "BOOL")]
     pub proxy_protocol: Option<bool>,
     /// Longest time that an answer waits for its observation to be durable [default: 25ms]

@@ -3,17 +3,18 @@
 use serde::Deserialize;
 use url::Url;
 
+use super::row::Row;
 use super::{ConfigError, Provider};
 use crate::model::oci::Repository;
 
 /// Most forges.
 const FORGES_MAX: usize = 1_024;
 
-/// Where the sources of images are.
+/// Places of the sources of images.
 #[derive(Clone, Debug, Default)]
 pub struct Forges(Vec<Forge>);
 
-/// Where the source of one image is.
+/// The place of one image's source.
 #[derive(Clone, Debug)]
 pub struct Forge {
     repository: Repository,
@@ -23,7 +24,7 @@ pub struct Forge {
 }
 
 impl Forges {
-    /// Where the source of `repository` is, if that was said.
+    /// The place of the source of `repository`, if the configuration has it.
     pub fn of(&self, repository: &Repository) -> Option<&Forge> {
         self.0.iter().find(|forge| forge.repository == *repository)
     }
@@ -74,26 +75,14 @@ pub(super) fn forges_of(tables: Vec<ForgeTable>) -> Result<Forges, ConfigError> 
 }
 
 fn forge(index: usize, table: ForgeTable) -> Result<Forge, ConfigError> {
-    let key = |name: &str| format!("forge[{index}].{name}");
-    let missing =
-        |name: &str, example: &str| ConfigError::value(key(name), format_args!("missing; e.g. {example}"));
-    let repository = table.repository.ok_or_else(|| missing("repository", "docker/app"))?;
-    let repository: Repository = repository
-        .parse()
-        .map_err(|error| ConfigError::value(key("repository"), format_args!("`{repository}`: {error}")))?;
-    let provider = match table.provider.as_deref() {
-        Some("github") => Provider::Github,
-        Some("gitlab") => Provider::Gitlab,
-        Some(other) => {
-            return Err(ConfigError::value(key("provider"), format_args!("`{other}`: use github or gitlab")));
-        }
-        None => return Err(missing("provider", "github")),
-    };
-    let url = table.url.ok_or_else(|| missing("url", "https://github.com/owner/name"))?;
+    let row = Row { kind: "forge", index };
+    let repository = row.repository(table.repository)?;
+    let provider = row.provider(table.provider.as_deref())?;
+    let url = table.url.ok_or_else(|| row.missing("url", "https://github.com/owner/name"))?;
     let is_page = |url: &Url| matches!(url.scheme(), "http" | "https") && url.query().is_none();
     let parsed = Url::parse(&url).ok().filter(is_page).ok_or_else(|| {
         let problem = "write the page of the source, e.g. https://github.com/owner/name";
-        ConfigError::value(key("url"), format_args!("`{url}`: {problem}"))
+        ConfigError::value(row.key("url"), format_args!("`{url}`: {problem}"))
     })?;
     Ok(Forge { repository, provider, url: parsed.as_str().trim_end_matches('/').to_owned() })
 }

@@ -10,6 +10,7 @@ mod flags;
 mod forge;
 mod load;
 mod outbound;
+mod row;
 mod upstream;
 mod values;
 mod webhook;
@@ -79,11 +80,11 @@ pub struct ProxyConfig {
     pub tls: Option<TlsFiles>,
     /// Blob transfers whose digest is verified.
     pub verify: Verify,
-    /// Whether the kernel splices trusted blobs from socket to socket, if both sides are plain HTTP/1.1 (Linux).
+    /// Tells whether the kernel splices trusted blobs from socket to socket, if both sides are plain HTTP/1.1 (Linux).
     pub splice: bool,
     /// Load balancers and reverse proxies that may state their clients' addresses.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether trusted proxies start each connection with a PROXY protocol header.
+    /// Tells whether trusted proxies start each connection with a PROXY protocol header.
     pub proxy_protocol: bool,
 }
 
@@ -126,7 +127,7 @@ pub struct UpstreamConfig {
     pub prefix: String,
     /// `http` or `https`, host and port.
     pub url: Url,
-    /// Whether the prefix is removed from the repository's name in requests to the registry.
+    /// Tells whether the prefix is removed from the repository's name in requests to the registry.
     pub strip_prefix: bool,
     /// Registries that it mirrors: hosts by which clients know it besides its URL's.
     pub hosts: Vec<Host>,

@@ -21,7 +21,7 @@ pub struct OutboundProxies {
     http: Option<HttpProxy>,
     https: Option<HttpProxy>,
     exempt: Vec<NoProxyEntry>,
-    /// Whether loopback addresses bypass the proxy, as they do for proxies from variables.
+    /// Tells whether loopback addresses bypass the proxy, as they do for proxies from variables.
     is_loopback_direct: bool,
 }
 
@@ -137,7 +137,7 @@ impl NoProxyEntry {
     }
 }
 
-/// Whether an address is in `network/bits`.
+/// Tells whether an address is in `network/bits`.
 fn is_in(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     let same = |one: u128, other: u128, width: u8| {
         let rest = u32::from(width.saturating_sub(bits));

@@ -154,7 +154,7 @@ fn credentials(
     }
 }
 
-/// Whether `name` is a path or a plain name; no shell interprets it.
+/// Tells whether `name` is a path or a plain name; no shell interprets it.
 fn is_helper(name: &str) -> bool {
     let is_name = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
     Path::new(name).is_absolute() || (!name.is_empty() && name.chars().all(is_name))

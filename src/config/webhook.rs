@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::row::Row;
 use super::values::read;
 use super::{ConfigError, Secret};
 use crate::model::oci::Repository;
@@ -65,35 +66,23 @@ pub(super) fn webhooks_of(tables: Vec<WebhookTable>) -> Result<Vec<Webhook>, Con
 }
 
 fn webhook(index: usize, table: WebhookTable) -> Result<Webhook, ConfigError> {
-    let key = |name: &str| format!("webhook[{index}].{name}");
-    let missing =
-        |name: &str, example: &str| ConfigError::value(key(name), format_args!("missing; e.g. {example}"));
-    let provider = match table.provider.as_deref() {
-        Some("github") => Provider::Github,
-        Some("gitlab") => Provider::Gitlab,
-        Some(other) => {
-            return Err(ConfigError::value(key("provider"), format_args!("`{other}`: use github or gitlab")));
-        }
-        None => return Err(missing("provider", "github")),
-    };
-    let repository = table.repository.ok_or_else(|| missing("repository", "docker/app"))?;
-    let repository: Repository = repository
-        .parse()
-        .map_err(|error| ConfigError::value(key("repository"), format_args!("`{repository}`: {error}")))?;
-    let source = table.source.ok_or_else(|| missing("source", "owner/name"))?;
+    let row = Row { kind: "webhook", index };
+    let provider = row.provider(table.provider.as_deref())?;
+    let repository = row.repository(table.repository)?;
+    let source = table.source.ok_or_else(|| row.missing("source", "owner/name"))?;
     if !source.contains('/') || source.contains("://") || source.contains(char::is_whitespace) {
         let problem = format_args!("`{source}`: write the full name at the provider, e.g. owner/name");
-        return Err(ConfigError::value(key("source"), problem));
+        return Err(ConfigError::value(row.key("source"), problem));
     }
-    let file = table.secret_file.ok_or_else(|| missing("secret_file", "/etc/landfall/webhook-secret"))?;
-    let secret = read(&key("secret_file"), &file)?.trim().to_owned();
+    let file = table.secret_file.ok_or_else(|| row.missing("secret_file", "/etc/landfall/webhook-secret"))?;
+    let secret = read(&row.key("secret_file"), &file)?.trim().to_owned();
     if secret.len() < SECRET_BYTES_MIN {
         let problem = format_args!(
             "holds fewer than {SECRET_BYTES_MIN} characters; a secret that short can be guessed"
         );
-        return Err(ConfigError::value(key("secret_file"), problem));
+        return Err(ConfigError::value(row.key("secret_file"), problem));
     }
-    let name = table.name.ok_or_else(|| missing("name", "app"))?;
+    let name = table.name.ok_or_else(|| row.missing("name", "app"))?;
     Ok(Webhook { name, provider, secret: Secret::new(secret), source, repository })
 }
 

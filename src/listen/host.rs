@@ -32,7 +32,7 @@ pub fn host<'a>(version: Version, uri: &'a Uri, headers: &'a HeaderMap) -> Resul
     }
 }
 
-/// Whether `value` has only characters that a host and port may have (RFC 3986 §3.2.2).
+/// Tells whether `value` has only characters that a host and port may have (RFC 3986 §3.2.2).
 fn is_host(value: &[u8]) -> bool {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte);
     !value.is_empty() && value.iter().all(is_allowed)

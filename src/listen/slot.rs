@@ -110,7 +110,7 @@ impl Slot {
         })
     }
 
-    /// Whether the connection is to take no further request.
+    /// Tells whether the connection is to take no further request.
     pub fn is_closing(&self) -> bool {
         self.0.is_closing.load(Ordering::Acquire)
     }

@@ -15,7 +15,7 @@ impl TrustedProxies {
         Self(networks.into_iter().collect())
     }
 
-    /// Whether `address` is a trusted proxy's.
+    /// Tells whether `address` is a trusted proxy's.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))

@@ -157,7 +157,7 @@ impl Group {
         &self.events
     }
 
-    /// Whether an act is among the events.
+    /// Tells whether an act is among the events.
     pub(super) fn has_act(&self) -> bool {
         self.last_act().is_some()
     }

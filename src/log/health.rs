@@ -28,7 +28,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether all is well; if not, what is wrong and what that means, in words for an operator.
+    /// Tells whether all is well; if not, what is wrong and what that means, in words for an operator.
     ///
     /// # Errors
     /// What is wrong.

@@ -24,7 +24,7 @@ pub(super) enum Plant {
     ReturnedBeforeSynced,
     /// The first frame that only the journal has is left out when the log is opened again.
     FrameSkippedAtOpening,
-    /// Whether an act came between is not looked at.
+    /// Tells whether an act came between is not looked at.
     ConditionIgnored,
     /// Everything is said to be kept that is only durable, so a snapshot is kept of more.
     SnapshotAhead,
@@ -80,7 +80,7 @@ impl Disk {
         }
     }
 
-    /// Whether the process dies before this write.
+    /// Tells whether the process dies before this write.
     fn dies(&mut self) -> bool {
         match &mut self.writes_left {
             Some(0) => self.is_dead = true,

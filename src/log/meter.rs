@@ -111,7 +111,7 @@ impl Count {
 }
 
 impl Meters {
-    /// Whether an observation of a token that is accepted is written; else it was counted.
+    /// Tells whether an observation of a token that is accepted is written; else it was counted.
     pub(super) fn admit(&self, observation: &Observation, now: Instant) -> Verdict {
         let mut inner = self.lock();
         let Some(meter) = inner.meter(observation, now) else { return Verdict::Write };
@@ -123,7 +123,7 @@ impl Meters {
         inner.is_due(due)
     }
 
-    /// Whether a request with a token that is not accepted is written; else it was counted.
+    /// Tells whether a request with a token that is not accepted is written; else it was counted.
     pub(super) fn refuse(&self, observation: &Observation, now: Instant) -> Verdict {
         let mut inner = self.lock();
         let Some(meter) = inner.meter(observation, now) else { return Verdict::Write };
@@ -152,7 +152,7 @@ impl Meters {
         inner.is_due(due)
     }
 
-    /// Whether one more thing may be learned.
+    /// Tells whether one more thing may be learned.
     pub(super) fn may_learn(&self, now: Instant) -> bool {
         let mut inner = self.lock();
         let next = LEARNED.next(inner.learned_until.unwrap_or(now), now);
@@ -223,7 +223,7 @@ impl Meter {
         Self { environment, busy_until: [now; RATES.len()], left_out: None, silent_until: now, refused: None }
     }
 
-    /// Whether one more observation is within every rate; if so, it is taken into account.
+    /// Tells whether one more observation is within every rate; if so, it is taken into account.
     fn is_within(&mut self, now: Instant) -> bool {
         let [first, second] = [0, 1].map(|place| RATES[place].next(self.busy_until[place], now));
         let next = first.zip(second).map(|(first, second)| [first, second]);

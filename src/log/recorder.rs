@@ -189,7 +189,7 @@ impl Recorder {
     }
 }
 
-/// Whether a change may be written before observations that were handed over earlier: on a slow disk tens of thousands of
+/// Tells whether a change may be written before observations that were handed over earlier: on a slow disk tens of thousands of
 /// them wait, and who revokes a token must not wait behind them. The log's order is that of writing, and the fold takes
 /// an observation by a token that was revoked meanwhile as one that was answered before; what comes late for an
 /// environment that was deleted meanwhile, it leaves aside. Only where an environment is made anew, under the name of

@@ -43,7 +43,7 @@ impl Arguments {
         self.values.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Whether a flag was given and is true.
+    /// Tells whether a flag was given and is true.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.values.get(name).and_then(Value::as_bool).unwrap_or(false)
     }

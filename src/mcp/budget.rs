@@ -17,7 +17,7 @@ const NAMES_BYTES_MAX: usize = 1_500;
 /// The longest member that is left alone where cutting lists is not enough.
 const MEMBER_BYTES_MAX: usize = 2_000;
 
-/// What was left out of an answer.
+/// A part that was left out of an answer.
 #[derive(Default)]
 struct LeftOut {
     entries: usize,

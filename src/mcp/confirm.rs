@@ -152,13 +152,13 @@ fn given(answer: Option<&ElicitResult>, about: String) -> Consent {
     }
 }
 
-/// Whether the client can show a form. One that names no mode means forms.
+/// Tells whether the client can show a form. One that names no mode means forms.
 fn can_ask(capabilities: Option<&ClientCapabilities>) -> bool {
     let modes = capabilities.and_then(|capabilities| capabilities.elicitation.as_ref());
     modes.is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
 }
 
-/// Whether questions go round with the call, as since 2026-07-28, instead of being requests of the server.
+/// Tells whether questions go round with the call, as since 2026-07-28, instead of being requests of the server.
 fn has_rounds(context: &RequestContext<RoleServer>) -> bool {
     let first = rmcp::model::ProtocolVersion::V_2026_07_28;
     context.protocol_version().is_some_and(|version| version.as_str() >= first.as_str())

@@ -71,7 +71,7 @@ fn of_field(field: &Field) -> Value {
     schema
 }
 
-/// What a tool answers with: its members, and which of them are lists or objects. The list of tools is read by a model each time, so it has no more of
+/// A tool's answer: its members, and which of them are lists or objects. The list of tools is read by a model each time, so it has no more of
 /// the answers than that; the API's own document describes them in full.
 pub(super) fn output(tool: &Tool, document: &Value) -> Arc<Object> {
     let mut properties = Object::new();
@@ -100,7 +100,7 @@ fn members(document: &Value, schema: &Value, found: &mut Object) {
     }
 }
 
-/// Whether it is a list or an object; what else it is shows itself.
+/// Its kind where that is a list or an object; other kinds show themselves.
 fn typed(document: &Value, schema: &Value) -> Value {
     match resolved(document, schema)["type"].as_str() {
         Some(found @ ("array" | "object")) => json!({ "type": found }),

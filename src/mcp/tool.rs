@@ -99,7 +99,7 @@ impl Effect {
         matches!(self, Self::Reads)
     }
 
-    /// Whether whoever may only see may do it.
+    /// Tells whether a viewer may do it.
     pub(super) fn is_for_viewers(&self) -> bool {
         matches!(self, Self::Reads | Self::Converses)
     }

@@ -120,7 +120,7 @@ pub enum Action {
         environment: EnvironmentName,
         /// Its public identifier.
         id: TokenId,
-        /// What people call it.
+        /// Its name for people.
         name: String,
         /// What it is for.
         kind: TokenKind,
@@ -155,7 +155,7 @@ pub enum Action {
     AdminTokenCreated {
         /// Its public identifier.
         id: TokenId,
-        /// What people call it.
+        /// Its name for people.
         name: String,
         /// What it allows.
         role: Role,
@@ -197,7 +197,7 @@ pub enum Action {
     },
     /// A backup was taken: all that is known left the server.
     BackupTaken,
-    /// What was told of a registered release was replaced by this.
+    /// A registered release was edited, and is this now.
     ReleaseEdited(Box<Registration>),
     /// A release was withdrawn, or is offered again. It stays known.
     ReleaseYanked {
@@ -212,7 +212,7 @@ pub enum Action {
     PublisherTokenCreated {
         /// Its public identifier.
         id: TokenId,
-        /// What people call it.
+        /// Its name for people.
         name: String,
         /// The repositories whose releases it may register.
         repositories: Vec<Repository>,
@@ -228,7 +228,7 @@ pub enum Action {
         /// The name from now on.
         to: EnvironmentName,
     },
-    /// What was told of a release is forgotten.
+    /// A registered release was deleted from the catalogue.
     ReleaseDeleted {
         /// Of which repository.
         repository: Repository,

@@ -60,7 +60,7 @@ pub fn sha256(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// Whether `text` has the form of a secret with this prefix and its checksum is right. It says nothing of validity.
+/// Tells whether `text` has the form of a secret with this prefix and its checksum is right. It says nothing of validity.
 pub fn is_well_formed(prefix: &str, text: &str) -> bool {
     let Some(rest) = text.strip_prefix(prefix) else { return false };
     rest.len() == RANDOM_CHARS + CHECKSUM_CHARS

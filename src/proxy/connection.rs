@@ -238,7 +238,7 @@ async fn begin_request(slot: &Slot) -> ActiveRequest {
     }
 }
 
-/// Whether a request can be answered without hyper: it has no body, and its connection is kept alive.
+/// Tells whether a request can be answered without hyper: it has no body, and its connection is kept alive.
 fn may_detach(request: &Request<Incoming>) -> bool {
     request.version() == Version::HTTP_11
         && request.body().is_end_stream()

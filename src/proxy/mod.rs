@@ -55,11 +55,11 @@ pub struct Settings {
     pub max_wait: Duration,
     /// Blob transfers whose digest is verified.
     pub verify: Verify,
-    /// Whether trusted blobs may be spliced from socket to socket.
+    /// Tells whether trusted blobs may be spliced from socket to socket.
     pub splice: bool,
     /// [`WHOLE_BODY_TIMEOUT`], or less in a test.
     pub whole_body: Duration,
-    /// Whether trusted proxies begin each connection with a PROXY protocol header.
+    /// Tells whether trusted proxies begin each connection with a PROXY protocol header.
     pub proxy_protocol: bool,
     /// Pipes for splicing that may be open at a time, two descriptors each.
     pub pipes_max: usize,

@@ -47,7 +47,7 @@ impl Pipes {
         Self { open, idle: Mutex::default() }
     }
 
-    /// Whether another pipe may be opened.
+    /// Tells whether another pipe may be opened.
     pub(super) fn is_available(&self) -> bool {
         self.open.available_permits() > 0
     }

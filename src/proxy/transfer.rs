@@ -126,7 +126,7 @@ impl Transfer {
         Self { lease, ..self }
     }
 
-    /// Whether [`take_socket`](Self::take_socket) returns one.
+    /// Tells whether [`take_socket`](Self::take_socket) returns one.
     pub fn has_socket(&self) -> bool {
         self.hashing.is_none()
             && matches!(&self.source, BodySource::Reading(reading) if reading.body.has_socket())
@@ -204,12 +204,12 @@ impl Transfer {
         }
     }
 
-    /// Whether the hash, if any, matches. Only valid at the end of a body.
+    /// Tells whether the hash, if any, matches. Only valid at the end of a body.
     fn is_valid(&self) -> bool {
         self.hashing.as_ref().is_none_or(Hashing::is_valid)
     }
 
-    /// Whether the transfer that this one follows found a mismatch.
+    /// Tells whether the transfer that this one follows found a mismatch.
     fn is_refuted(&self) -> bool {
         self.followed.as_ref().is_some_and(|shared| !shared.allows(self.length.unwrap_or_default()))
     }

@@ -159,7 +159,7 @@ impl SharedHash {
         Self { started: Instant::now(), hashed_length: Mutex::default(), outcome: OnceLock::new() }
     }
 
-    /// Whether a body of this length may continue.
+    /// Tells whether a body of this length may continue.
     pub(super) fn allows(&self, length: u64) -> bool {
         match self.outcome.get() {
             None => true,

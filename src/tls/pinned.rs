@@ -62,7 +62,7 @@ const NO_CA: TrustAnchor<'static> = TrustAnchor {
     name_constraints: None,
 };
 
-/// Whether a certificate may sign others (RFC 5280 §4.2.1.9). webpki assumes that of every root, but a
+/// Tells whether a certificate may sign others (RFC 5280 §4.2.1.9). webpki assumes that of every root, but a
 /// server's key must not sign certificates.
 fn is_ca(certificate: &CertificateDer<'_>, self_check: &WebPkiServerVerifier) -> bool {
     let mut time = UnixTime::now();
@@ -130,12 +130,12 @@ impl ServerCertVerifier for PinnedVerifier {
     }
 }
 
-/// Whether a CA certificate was presented as a server's.
+/// Tells whether a CA certificate was presented as a server's.
 pub(super) fn is_ca_as_server(error: &Error) -> bool {
     matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-/// Whether the server's certificate is of X.509 version 1.
+/// Tells whether the server's certificate is of X.509 version 1.
 pub(super) fn is_version_1(error: &Error) -> bool {
     matches!(of_webpki(error), Some(webpki::Error::UnsupportedCertVersion))
 }

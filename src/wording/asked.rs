@@ -127,7 +127,7 @@ pub fn nobody_is_known(told: &str) -> String {
     format!("Pulls do not tell who deployed; they tell when. {told}")
 }
 
-/// What ran before what runs.
+/// The image that ran before the current one.
 pub fn before(history: &History) -> String {
     let (repository, env) = (&history.repository, &history.environment);
     let mut changes = history.changes.iter();
@@ -166,7 +166,7 @@ pub fn way_back(env: &str, repository: &str, from: &str, to: &str, lost: &[Relea
     format!("{repository} would go back from {from} to {to} in {env}. {loss} Nothing was done.")
 }
 
-/// How many tokens each environment has.
+/// The number of tokens of each environment.
 pub fn tokens_everywhere(all: &[(String, usize)]) -> String {
     let told = all.iter().filter(|(_, count)| *count > 0).map(|(env, count)| format!("{env} has {count}"));
     format!("Tokens of {} environments: {}. Name one for its tokens.", all.len(), listed(told))

@@ -8,7 +8,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::releases::ChangeKind;
 use crate::wire::{Changes, History, Kind, Missing, Running, RunningService, Standing, Verified};
 
-/// What is said of those that have something to say, and of the others.
+/// Words for the environments that stand out, and for the others.
 struct Shape<'a> {
     verb: &'a str,
     others: &'a str,
@@ -67,7 +67,7 @@ fn names_of(all: &[&EnvironmentName]) -> String {
     names(all.iter().map(ToString::to_string))
 }
 
-/// What each environment lacks, in a few words.
+/// The lacks of each environment, in a few words.
 pub fn missing_everywhere(all: &[Missing], kind: Option<ChangeKind>) -> String {
     let behind = all.iter().filter_map(|missing| {
         let services = missing.services.iter().filter(|service| !service.missing.is_empty());
@@ -88,10 +88,10 @@ pub fn missing_everywhere(all: &[Missing], kind: Option<ChangeKind>) -> String {
     fleet(all.len(), behind.collect(), &Shape { verb: &verb, others: &others })
 }
 
-/// Where a change is live and where it is not.
+/// The environments in which a change is live, and those in which it is not.
 pub fn verified_everywhere(all: &[Verified]) -> String {
     let Some(first) = all.first() else { return String::new() };
-    // What is not certain is the same everywhere.
+    // Doubts about the change are the same everywhere.
     let Some(change) = first.matches.first().filter(|_| all.iter().all(is_certain)) else {
         return verified(first);
     };
@@ -112,7 +112,7 @@ pub fn verified_everywhere(all: &[Verified]) -> String {
     format!("“{}”{number} is {}.", change.change.title, told.collect::<Vec<_>>().join("; "))
 }
 
-/// What changed in each environment, counted.
+/// The changes of each environment, counted.
 pub fn changes_everywhere(all: &[Changes]) -> String {
     let busy = all.iter().filter(|changes| !changes.deployments.is_empty());
     let said = busy.map(|changes| format!("{} ({})", changes.environment, changes.deployments.len()));
@@ -155,7 +155,7 @@ pub fn environments(all: &[Running]) -> String {
     }
 }
 
-/// What fails, as far as pulls tell.
+/// Failing pulls.
 pub fn troubles(all: &[Running]) -> String {
     let said: Vec<String> = all.iter().filter_map(trouble).collect();
     let places = match all {

@@ -137,7 +137,7 @@ impl Server {
         self.stop.take();
     }
 
-    /// Whether the server has ended, after a moment in which it could have.
+    /// Tells whether the server has ended, after a moment in which it could have.
     pub async fn has_ended(&mut self) -> bool {
         tokio::time::timeout(Duration::from_millis(50), &mut self.served).await.is_ok()
     }

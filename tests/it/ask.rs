@@ -172,7 +172,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a page says to a question: the words of its latest answer.
+/// The words of a page's latest answer.
 fn said(page: &str) -> &str {
     let newest = page.split("id=\"newest\"").nth(1).unwrap_or_else(|| panic!("no answer: {page}"));
     newest.split("class=\"said\" role=\"status\">").nth(1).unwrap().split("</p>").next().unwrap()
@@ -199,7 +199,7 @@ async fn the_page_is_a_plain_form_and_a_conversation() {
     assert_eq!(said(&reader.see(&link).await), said(&second), "what is seen again is not asked again");
     let (third, _) = reader.asks(&reader.see(&link).await, "which version runs there?").await;
     assert!(said(&third).contains("v2.0.0") && third.contains("id=\"running\""), "{third}");
-    // Whoever goes back asks from there.
+    // Going back, one asks from there.
     let (other, _) = reader.asks(&second, "and in production?").await;
     assert!(said(&other).contains("rolled back") && !other.contains("which version runs there?"), "{other}");
     let lost = reader.see("/ask?conversation=cnv_0123456789ab&turn=3&q=what+is+running%3F").await;

@@ -183,7 +183,7 @@ async fn issues(browser: &Browser, axe: &str) -> Vec<String> {
     found.as_array().unwrap().iter().map(|issue| issue.as_str().unwrap().to_owned()).collect()
 }
 
-/// What does not fit: the page, or a table in its region; the matrix alone scrolls inside itself.
+/// Parts that do not fit: the page, or a table in its region; the matrix alone scrolls inside itself.
 async fn overflows(browser: &Browser) -> Vec<String> {
     let script = "
         const name = (one) => one.outerHTML.slice(0, 160);
@@ -293,7 +293,7 @@ async fn every_action_works_and_pages_follow_what_happens_without_a_reload() {
     browser.go(&at("/environments/canary/tokens")).await;
     assert_eq!(browser.eval("return document.querySelectorAll('#tokens tbody th').length").await, 1);
 
-    // What is chosen applies at once, and Back brings it again.
+    // A choice applies at once, and Back brings it again.
     browser.go(&at("/")).await;
     browser.type_in("#filter", "PROD").await;
     browser.until("the others are hidden", "document.querySelectorAll('#cards article').length == 1").await;

@@ -99,7 +99,7 @@ async fn what_is_wrong_is_said_in_words_with_the_next_step() {
     assert_eq!(report["cause"], "address", "{report}");
 }
 
-/// What the dashboard's first page says to somebody who is logged in.
+/// The dashboard's first page, for somebody who is logged in.
 async fn home(landfall: &Landfall) -> String {
     let token = std::fs::read_to_string(landfall.setup().data().join("admin.token")).unwrap();
     let address = landfall.admin_url().strip_prefix("http://").unwrap().to_owned();

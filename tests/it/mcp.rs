@@ -289,7 +289,7 @@ async fn every_tools_answer_is_rests_and_fits_its_own_schema() {
     assert!(left.is_empty(), "not walked: {left:?}");
 }
 
-/// What a client pays for the tools, in each conversation.
+/// The cost of the tools for a client, in each conversation.
 const TOOLS_CHARS_MAX: usize = 25_000;
 /// The longest answer, as it is sent.
 const ANSWER_BYTES_MAX: usize = 12 * 1024 + 512;

@@ -1,4 +1,4 @@
-//! What pages say: the words that people use, and commands that are commands.
+//! Words of pages are those that people use, and their commands are commands.
 
 use crate::admin_support::{HOST, Server};
 use crate::pages::Visitor;
@@ -74,7 +74,7 @@ async fn commands_that_pages_show_are_commands() {
             .replace(" VERSION", " v9.9.9")
             .replace(" REPOSITORY", " shop/any")
             .replace(" ENV ", " production ");
-        // What a visitor searched for is one word.
+        // A visitor's search is one word.
         let words: Vec<String> = match line.split_once(" '") {
             Some((before, quoted)) => before
                 .split(' ')

@@ -1,4 +1,4 @@
-//! What the pages lead to and keep: the page of a service, plans, secrets that show once, choices, pages that are not there.
+//! Ways and memory of the pages: the page of a service, plans, secrets that show once, choices, pages that are not there.
 
 use http::Method;
 use serde_json::json;

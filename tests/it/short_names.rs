@@ -92,7 +92,7 @@ async fn what_is_unknown_or_unclear_is_named_with_what_may_be_meant() {
             assert!(problem["detail"].as_str().unwrap().contains(part), "{path}: {problem}");
         }
     }
-    // What is changed is named in full: nothing is changed on a guess.
+    // A change names its environment in full: nothing is changed on a guess.
     let gone = server.send(Method::DELETE, "/api/v1/environments/stg?confirm=stg", "").await;
     assert_eq!(gone.status, 404, "{}", gone.text());
     let token = server.post("/api/v1/environments/stg/tokens", json!({"name": "cluster"})).await;

@@ -253,7 +253,7 @@ fn never_seen(env: &str, repository: &str) -> String {
     format!("{env} was never seen to run {repository}.")
 }
 
-/// Who asks for the person learns that pulls do not tell.
+/// Asked for the person, it says that pulls do not tell.
 fn told_who(asked: &Asked, (text, data): Reply) -> Reply {
     match asked.focus {
         Some(Focus::Who) => (wording::nobody_is_known(&text), data),

@@ -174,7 +174,7 @@ impl Asking {
         steps: Option<&Steps>,
         otherwise: Reply,
     ) -> (String, Value, Option<Signature>) {
-        // Whoever asks: a question changes nothing, so no call that it leads to may.
+        // A question changes nothing, so no call that it leads to may, whoever asks.
         caller.role = Role::Viewer;
         let mut from = Extensions::new();
         from.insert(caller);

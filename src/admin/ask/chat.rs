@@ -14,7 +14,7 @@ pub(super) struct Request<'a> {
     pub(super) tools: &'a [Value],
     /// `auto`, or `none` where only words are wanted.
     pub(super) tool_choice: &'static str,
-    /// Whether the answer is to come word by word; an endpoint that cannot sends it whole.
+    /// Asks for the answer word by word; an endpoint that cannot do that sends it whole.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) stream: bool,
 }

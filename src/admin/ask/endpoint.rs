@@ -118,7 +118,7 @@ impl Endpoint {
     }
 }
 
-/// What is said word by word.
+/// A text that comes word by word.
 async fn piecewise(mut body: Limited<Incoming>, hear: impl Fn(&str)) -> Result<chat::Said, Failure> {
     let mut pieces = Pieces::default();
     while let Some(frame) = body.frame().await {

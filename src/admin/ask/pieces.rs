@@ -89,7 +89,7 @@ impl Pieces {
         Ok(())
     }
 
-    /// What was said, once all of it has come.
+    /// The whole text, once all of it has come.
     pub(super) fn whole(self) -> Said {
         Said { content: Some(self.content), tool_calls: self.calls }
     }

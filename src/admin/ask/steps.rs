@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-/// What happens while an answer is made.
+/// Steps on the way to an answer.
 #[derive(Clone, Debug)]
 pub(in crate::admin) enum Step {
     /// The model looks something up: the name of the tool.

@@ -8,7 +8,7 @@ const OFFERED_MAX: usize = 4;
 /// Questions that lead on from this one, among these environments.
 pub(super) fn after(asked: &Asked, environments: &[&str]) -> Vec<String> {
     if let Some(open) = &asked.ask_back {
-        // What was asked back is answered with one of the names.
+        // One of the names answers what was asked back.
         return open.choices.iter().take(OFFERED_MAX).cloned().collect();
     }
     let here = asked.environment.as_deref();

@@ -23,7 +23,7 @@ pub(in crate::admin) struct Turn {
     pub(in crate::admin) text: String,
     /// The language model that wrote it, and the requests that it looked things up with.
     pub(in crate::admin) written: Option<Signature>,
-    /// When it was answered.
+    /// The time of the answer.
     pub(in crate::admin) at: Time,
 }
 

@@ -108,7 +108,7 @@ impl<A: Api> Writer<'_, A> {
             let request =
                 serde_json::to_string(&request).map_err(|error| Failure::Garbage(error.to_string()))?;
             may_call = may_call && request.len() <= CONVERSATION_BYTES_MAX;
-            // What it says before it looked anything up is proven by nothing: nobody hears it.
+            // Words from before it looked anything up are proven by nothing: nobody hears them.
             let may_be_heard = !looked_up.is_empty();
             let hear = |words: &str| {
                 if may_be_heard {

@@ -22,7 +22,7 @@ use crate::model::act::{Role, Through, Who};
 use crate::model::secret::sha256;
 use crate::model::time::Time;
 
-/// Where releases are registered.
+/// The path on which releases are registered.
 const PUBLISHING: &str = "/api/v1/releases";
 
 /// The tokens and sessions that are accepted, and the patience with those that are not.

@@ -86,7 +86,7 @@ impl Problem {
         self.retry_after_s
     }
 
-    /// What its body says.
+    /// Its body.
     pub(in crate::admin) fn view(&self) -> wire::Problem {
         wire::Problem {
             r#type: format!("urn:landfall:problem:{}", self.kind),

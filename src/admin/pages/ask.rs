@@ -77,7 +77,7 @@ impl std::fmt::Display for Markup {
     }
 }
 
-/// What a question would have changed, for somebody who may to do it with a button.
+/// A change that a question asked for, as a button for those who may make it.
 enum Wish {
     Environment { name: String },
     Token { environment: String },

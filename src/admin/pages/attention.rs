@@ -1,4 +1,4 @@
-//! What somebody should look at first, on the first page: what fails, was rolled back, is rolling out, or is behind.
+//! The first page's first part: what fails, was rolled back, is rolling out, or is behind.
 
 use super::parts::{Badge, Label, When, count, short};
 use crate::model::questions::{self, Behind, Moved, Unpulled};

@@ -59,7 +59,7 @@ struct Group<'a> {
     cards: Vec<Card<'a>>,
 }
 
-/// What a visitor chose to see.
+/// A visitor's choices.
 struct Chosen<'q> {
     filter: &'q str,
     services: &'q str,
@@ -122,7 +122,7 @@ impl<'q> Chosen<'q> {
     }
 }
 
-/// Whatever the case of its letters.
+/// Letters of either case are the same.
 fn has(text: &str, part: &str) -> bool {
     text.to_lowercase().contains(&part.to_lowercase())
 }

@@ -41,7 +41,7 @@ pub(super) async fn log_in(
     let fields = Fields::from_form(request.into_body(), &["token", "next"]).await?;
     let next = next(&fields)?;
     let holder = match access.admit(from, fields.text("token")?.unwrap_or_default()) {
-        // What a publisher may do has no page.
+        // A publisher has no page: it may only register releases.
         Ok(holder) if holder.role == Role::Publisher => return refused(&Problem::publisher(), next),
         Ok(holder) => holder,
         Err(problem) => return refused(&problem, next),

@@ -56,7 +56,7 @@ impl Visitor {
         Chrome { proof: self.proof.clone(), section, query: String::new(), can_change, failing }
     }
 
-    /// Whoever it is.
+    /// The caller.
     pub(super) fn caller(&self) -> &Caller {
         &self.caller
     }

@@ -58,7 +58,7 @@ pub struct Settings {
     pub example_question: Option<String>,
     /// The forges that may tell of releases.
     pub webhooks: Vec<Webhook>,
-    /// Where the sources of images are.
+    /// Places of the sources of images.
     pub forges: Forges,
     /// Start of the process.
     pub started_at: Time,

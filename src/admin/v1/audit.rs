@@ -75,7 +75,7 @@ pub(in crate::admin) async fn page(
 ) -> Result<(Vec<(u64, Act)>, Option<u64>), Problem> {
     let (log, view) = (log.clone(), log.view());
     let read = tokio::task::spawn_blocking(move || {
-        // What was done under a former name was done to it.
+        // Changes under a former name were changes to it.
         let former = view.directory.former();
         let wanted = |act: &Act| {
             let of = act.action.environment().map(|name| former.today(name));

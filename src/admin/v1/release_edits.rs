@@ -22,7 +22,7 @@ use crate::model::releases::{Change, Registration, Release};
 use crate::model::time::Time;
 use crate::wire::{self, NewChange};
 
-/// What is wrong with a release; a field that is not named stays as it is, and a list takes the place of the one before.
+/// Corrections of a release; a field that is not named stays as it is, and a list takes the place of the one before.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseEdit {
@@ -39,7 +39,7 @@ pub(super) struct ReleaseEdit {
     changes: Option<Vec<Change>>,
     /// Release notes in Markdown, which are split into changes.
     notes: Option<String>,
-    /// Whether it is withdrawn: it runs where it runs, and is offered no more.
+    /// Withdraws it, or takes that back: it runs where it runs, and is offered no more.
     yanked: Option<bool>,
 }
 
@@ -94,7 +94,7 @@ fn registered<'a>(view: &'a View, id: &str) -> Result<&'a Arc<Release>, Problem>
     )))
 }
 
-/// What is told of the release once it is edited.
+/// The release as it is once it is edited.
 fn edited(known: &Release, wanted: ReleaseEdit) -> Result<Registration, Problem> {
     let mut told = known.told.clone();
     if let Some(given) = wanted.digests {

@@ -91,7 +91,7 @@ pub(super) async fn create(
     let shown = if publisher.is_admin() {
         questions::release(&view.state, release, now())
     } else {
-        // Where it runs is not for a publisher to see.
+        // A publisher does not see where it runs.
         wire::Release::from(release.as_ref())
     };
     Ok(if added == Added::New { Stored::Created(shown) } else { Stored::Known(shown) })
@@ -135,7 +135,7 @@ pub(super) fn digests(given: impl IntoIterator<Item = Digest>) -> Result<Vec<Dig
     bounded("digests", digests.len(), DIGESTS_MAX).map(|()| digests)
 }
 
-/// What a release was built upon.
+/// The releases that a release was built upon.
 pub(super) fn parents(given: Vec<String>) -> Result<Vec<String>, Problem> {
     bounded("parents", given.len(), PARENTS_MAX)?;
     given.into_iter().map(|parent| name("parents", parent)).collect()

@@ -32,7 +32,7 @@ const fn hours(hours: i64) -> Span {
     Span::from_mins(hours * 60)
 }
 
-/// What the demo's two teams release, in publishing order.
+/// Releases of the demo's two teams, in publishing order.
 pub(super) static RELEASES: [Release; 5] = [
     Release {
         repository: "shop/payment-service",

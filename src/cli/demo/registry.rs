@@ -74,7 +74,7 @@ impl Registry {
         Ok(Self { address, served, server })
     }
 
-    /// What a tag points at.
+    /// The digest that a tag points at.
     pub(super) fn digest(&self, repository: &str, tag: &str) -> Option<Digest> {
         self.served.shelf.digest(repository, tag)
     }
@@ -112,7 +112,7 @@ impl Shelf {
         self.contents(repository).tags.insert(tag.to_owned(), digest);
     }
 
-    /// What a tag points at.
+    /// The digest that a tag points at.
     pub(super) fn digest(&self, repository: &str, tag: &str) -> Option<Digest> {
         self.0.get(repository)?.tags.get(tag).copied()
     }

@@ -23,9 +23,9 @@ use crate::wire::{self, Environment, NewToken, Phase, Running, RunningService};
 
 /// Quiet time after which a rollout counts as settled: longer than a rollout pauses, short enough to watch.
 const SETTLE: &str = "3s";
-/// How long something is awaited before the demo says that it went wrong.
+/// Longest wait before the demo says that something went wrong.
 const SHOWN_WITHIN: Duration = Duration::from_secs(30);
-/// What the demo's first page asks.
+/// The question on the demo's first page.
 pub(super) const QUESTION: &str = "Is the login fix live?";
 /// Between two looks at what runs.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
@@ -60,7 +60,7 @@ pub(super) fn config(
     Ok(config)
 }
 
-/// How every command finds the server.
+/// The address and the token of the server, for every command.
 pub(super) fn access(running: &serve::Running) -> Result<ClientArgs, CliError> {
     let address = running.admin_url();
     let admin = address.parse().map_err(|error: url::ParseError| {

@@ -1,4 +1,4 @@
-//! What happens in the demo: two clusters start; a fix is tried, goes live by way of a canary, is rolled back and comes
+//! The demo's story: two clusters start; a fix is tried, goes live by way of a canary, is rolled back and comes
 //! again; a laptop looks, and a pull fails.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -25,7 +25,7 @@ pub(super) struct Cast {
     laptop: Puller,
 }
 
-/// What the story is played with, besides the machines.
+/// Everything that the story needs besides the machines.
 pub(super) struct Stage<'a> {
     pub(super) registry: &'a Registry,
     pub(super) commands: &'a Commands,

@@ -11,7 +11,7 @@ use crate::cli::serve::Running;
 use crate::model::names::EnvironmentName;
 use crate::wire::LocalPull;
 
-/// What became of production, and what runs everywhere.
+/// Commands that show what became of production, and what runs everywhere.
 pub(super) const ANSWERS: &[&[&str]] = &[&["timeline", "production"], &["status"]];
 
 /// The answers of the commands, what a person pulled, and the questions that one has in the end.

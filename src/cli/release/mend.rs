@@ -14,7 +14,7 @@ use crate::model::oci::Digest;
 use crate::model::time::Time;
 use crate::wire::Release;
 
-/// What is not named stays as it is.
+/// Everything that is not named stays as it is.
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
     /// The release's identifier, as `release list` shows it

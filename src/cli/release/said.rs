@@ -1,4 +1,4 @@
-//! What a command is told of a release: its changes, and its notes.
+//! A release's changes and notes as a command is given them.
 
 use std::path::PathBuf;
 

@@ -31,7 +31,7 @@ impl Watch {
         }
     }
 
-    /// Whether a change would be lost although it was written. A backup takes everything along to where it is not.
+    /// Tells whether a change would be lost although it was written. A backup takes everything along to where it is not.
     pub(super) fn would_lose(&mut self, change: &Event) -> bool {
         let is_backup = matches!(change, Event::Acted(act) if act.action == Action::BackupTaken);
         !is_backup && self.is_astray()

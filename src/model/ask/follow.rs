@@ -55,7 +55,7 @@ const LOSS: &str =
     "what which would will did i we lose lost go goes away gone happen happens then fixes fix take takes";
 const WHO: &str = "who whom by deployed did released shipped rolled back person author it";
 
-/// How a text goes on from the question before.
+/// Ways in which a text goes on from the question before.
 enum Turn {
     /// Names, a time or a change stand in place of those before.
     Instead,

@@ -13,7 +13,7 @@ use super::question::{Focus, Intent};
 use super::words::Word;
 use crate::model::releases::ChangeKind;
 
-/// What a question is about, what it wants of that, and of which kind of change.
+/// The intent of a question, its focus, and the kind of change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct About {
     pub(super) intent: Intent,
@@ -24,7 +24,7 @@ pub(super) struct About {
 /// An intent, and what speaks for it.
 type Rule<'a> = (Intent, fn(&Cues<'a>) -> bool);
 
-/// What a question is about.
+/// The subject of a question.
 pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, has_time: bool) -> About {
     let cues = Cues { words, found, has_time };
     let rules: [Rule<'a>; 20] = [
@@ -60,7 +60,7 @@ pub(super) fn kind(words: &[Word], found: &Found) -> Option<ChangeKind> {
     focus::kind(&Cues { words, found, has_time: false })
 }
 
-/// Whether it would destroy something, or asks for a secret.
+/// Tells whether it would destroy something, or asks for a secret.
 pub(super) fn is_declined(words: &[Word], found: &Found) -> bool {
     Cues { words, found, has_time: false }.is_out_of_bounds()
 }

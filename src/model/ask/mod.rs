@@ -153,7 +153,7 @@ impl Asked {
     }
 }
 
-/// Whether what is left of such a question describes a change.
+/// Tells whether what is left of such a question describes a change.
 fn describes(intent: Intent) -> bool {
     matches!(intent, Intent::Verify | Intent::Search | Intent::Deploy | Intent::Changes | Intent::History)
 }

@@ -59,7 +59,7 @@ pub struct Asked {
     pub at: Option<Time>,
     /// What must be known first.
     pub ask_back: Option<AskBack>,
-    /// What it wants of all that its intent could tell.
+    /// Its focus within its intent.
     pub focus: Option<Focus>,
     /// The kind of the changes that it is about, where it is about one.
     pub kind: Option<ChangeKind>,
@@ -69,7 +69,7 @@ pub struct Asked {
     pub is_declined: bool,
 }
 
-/// What a question wants of all that its intent could tell.
+/// The focus of a question within its intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
     /// Of what runs: the environments themselves.

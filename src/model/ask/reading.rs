@@ -37,7 +37,7 @@ impl Reading {
         intent::kind(&self.words, &self.found)
     }
 
-    /// What it asks for on its own.
+    /// The question on its own.
     pub(super) fn asked(&self, world: &World<'_>) -> Asked {
         let mut asked = Asked::of(self.about(), &self.words, &self.found);
         asked.set_time(self.moment, world);

@@ -68,7 +68,7 @@ pub fn repository<'a>(said: &str, names: &[&'a str]) -> Said<'a> {
     )
 }
 
-/// Whether a name is what somebody may have meant to write.
+/// Tells whether a name is what somebody may have meant to write.
 fn is_near(wanted: &str, name: &str) -> bool {
     let has = |long: &str, part: &str| part.len() >= 3 && long.contains(part);
     is_slip(wanted, name) || has(name, wanted) || has(wanted, name)

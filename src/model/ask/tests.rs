@@ -12,7 +12,7 @@ fn ask(question: &str) -> Asked {
     in_the_shop(|world| parse(question, world))
 }
 
-/// Whatever is asked in this small world.
+/// A question in this small world.
 fn in_the_shop<T>(asks: impl FnOnce(&World<'_>) -> T) -> T {
     let environment = |name, description| Environment { name, description };
     let latest_rollback =

@@ -27,7 +27,7 @@ pub(super) struct Word {
     pub(super) written: String,
     /// A word of questions, which is no slip of another one.
     pub(super) is_known: bool,
-    /// Whether it was understood as a part of a name, a version or a time, and says nothing else.
+    /// Tells whether it was understood as a part of a name, a version or a time, and says nothing else.
     pub(super) taken: bool,
 }
 
@@ -71,7 +71,7 @@ impl Word {
         self.text == keyword || (!self.is_known && is_slip(&self.text, keyword))
     }
 
-    /// Whether this is one of `keywords`, perhaps with a slip. They are separated by spaces.
+    /// Tells whether this is one of `keywords`, perhaps with a slip. They are separated by spaces.
     pub(super) fn is_any(&self, keywords: &str) -> bool {
         !self.taken && keywords.split(' ').any(|keyword| self.is_like(keyword))
     }
@@ -85,7 +85,7 @@ const KEYWORDS: [&str; 40] = [
     "rollback", "revert", "stale", "lose", "lost", "fails", "broken", "again", "could",
 ];
 
-/// Whether `word` is `meant` with a slip, or two in a long word. Short words have too many neighbours.
+/// Tells whether `word` is `meant` with a slip, or two in a long word. Short words have too many neighbours.
 pub(super) fn is_slip(word: &str, meant: &str) -> bool {
     let slips = match meant.chars().count() {
         0..5 => return false,
@@ -99,7 +99,7 @@ pub(super) fn is_slip(word: &str, meant: &str) -> bool {
         && osa_distance(word, meant) <= slips
 }
 
-/// Whether a word belongs to the frame of a question and to nothing that it is about.
+/// Tells whether a word belongs to the frame of a question and to nothing that it is about.
 pub(super) fn is_frame(word: &str) -> bool {
     FRAME.split_whitespace().any(|frame| frame == word)
 }

@@ -196,7 +196,7 @@ fn carrier(
     let line = world.state.catalogue().line(repository)?;
     let of_it = best.releases.iter().filter(|release| release.repository == *repository);
     let mut carriers: Vec<_> = of_it.filter_map(|release| line.with_version(&release.version)).collect();
-    // What was withdrawn is meant only where nothing else has the change, or by its name.
+    // A withdrawn release is meant only where nothing else has the change, or by its name.
     if carriers.iter().any(|carrier| carrier.yanked_at.is_none()) {
         carriers.retain(|carrier| carrier.yanked_at.is_none());
     }

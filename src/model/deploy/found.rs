@@ -69,7 +69,7 @@ impl Target {
         self.init_containers.iter().chain(&self.containers)
     }
 
-    /// Whether the cluster still has the workload with these containers.
+    /// Tells whether the cluster still has the workload with these containers.
     pub fn is_there(&self, found: &Found) -> bool {
         let has = |name: &String, is_init| {
             found.containers.iter().any(|it| it.name == *name && it.is_init == is_init)
@@ -79,7 +79,7 @@ impl Target {
             && self.init_containers.iter().all(|name| has(name, true))
     }
 
-    /// Whether it is that workload.
+    /// Tells whether it is that workload.
     pub fn is(&self, found: &Found) -> bool {
         (self.kind, &self.name) == (found.kind, &found.name)
     }

@@ -3,7 +3,7 @@
 use crate::model::oci::Repository;
 use crate::model::registries::Registries;
 
-/// Whether `image`, as a pod names it, is of `repository`: `[HOST/]PATH[:TAG][@DIGEST]`. A host that is one of
+/// Tells whether `image`, as a pod names it, is of `repository`: `[HOST/]PATH[:TAG][@DIGEST]`. A host that is one of
 /// `registries` tells which repository that is; whatever other one it is, and where there is none, the path must be the
 /// repository's, letter by letter.
 pub(super) fn is_of(image: &str, repository: &Repository, registries: &Registries) -> bool {

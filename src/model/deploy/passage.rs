@@ -102,7 +102,7 @@ impl Passage {
     }
 }
 
-/// Whether an image is one of the release.
+/// Tells whether an image is one of the release.
 fn is_of(release: &Release, image: &Image) -> bool {
     release.digest().map_or(image.version.as_ref() == Some(&release.version), |it| it == image.digest)
 }

@@ -68,7 +68,7 @@ impl fmt::Display for Workload {
     }
 }
 
-/// Whether `text` can be a namespace, or a container.
+/// Tells whether `text` can be a namespace, or a container.
 pub fn is_namespace(text: &str) -> bool {
     is_label(text)
 }

@@ -136,7 +136,7 @@ impl Contents {
         }
     }
 
-    /// What is known to contain `digest` directly, and what it is known to contain.
+    /// The indexes known to contain `digest` directly, and the manifests that it is known to contain.
     pub(super) fn akin(&self, digest: &Digest) -> impl Iterator<Item = &Digest> {
         let content = self.known.get(digest);
         content.into_iter().flat_map(|content| content.below.iter().chain(&content.above))

@@ -32,7 +32,7 @@ pub struct State {
     due: BTreeSet<(Time, EnvironmentName, Repository)>,
     /// Environments are made and deleted by administrators' acts: one that is not there is none.
     is_governed: bool,
-    /// What environments were called before.
+    /// Former names of environments.
     former: FormerNames,
     /// The log's own time: every time that is kept here is on its line, but for those of the catalogue.
     time: LogTime,

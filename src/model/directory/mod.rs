@@ -83,7 +83,7 @@ impl Directory {
         self.environments.get(self.former.today(&name)).map(Arc::as_ref)
     }
 
-    /// What environments were called before.
+    /// Former names of environments.
     pub fn former(&self) -> &FormerNames {
         &self.former
     }

@@ -102,7 +102,7 @@ impl Digest {
         Algorithm::Sha256.of(content)
     }
 
-    /// Whether `content` has this digest.
+    /// Tells whether `content` has this digest.
     pub fn fits(&self, content: &[u8]) -> bool {
         self.algorithm().of(content) == *self
     }

@@ -1,4 +1,4 @@
-//! What somebody should look at first, in all environments: what fails, what was rolled back, what is rolling out, who is
+//! Things to look at first, in all environments: what fails, what was rolled back, what is rolling out, who is
 //! behind.
 //!
 //! It looks at what runs and at nothing that is over, so that a page of a hundred environments can have it.
@@ -23,7 +23,7 @@ pub const ATTENTION_MAX: usize = 8;
 /// A rollback is worth a look for so long.
 const ROLLBACK_SHOWN: Span = Span::from_mins(7 * 24 * 60);
 
-/// What somebody should look at; of each kind the first, and how many there are in all.
+/// Things to look at; of each kind the first, and how many there are in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attention {
     /// References that somebody tries to pull and cannot, the latest first.
@@ -160,7 +160,7 @@ struct Kinds<'a>(BTreeMap<(&'a Repository, Digest, Digest), Kind>);
 impl<'a> Kinds<'a> {
     fn is_rollback(&mut self, state: &State, rollout: &RolloutAt<'a>) -> bool {
         let Some((from, _)) = rollout.from else { return false };
-        // What ran before has a history of its own in each environment.
+        // Earlier images have a history of their own in each environment.
         if rollout.ran_before {
             return rollout.kind(state) == Kind::Rollback;
         }

@@ -34,7 +34,7 @@ pub struct Cell {
     pub mark: Mark,
     /// Releases that it lacks: those that the catalogue has, and images that run elsewhere.
     pub lacks: usize,
-    /// Whether it is still rolling out, or mixed.
+    /// Tells whether it is still rolling out, or mixed.
     pub state: Phase,
     /// The latest pull that showed it.
     pub last_seen_at: Time,

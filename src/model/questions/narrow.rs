@@ -4,7 +4,7 @@ use super::compare::fixes_and_pull_requests;
 use crate::model::releases::ChangeKind;
 use crate::wire::{Changes, Comparison, Kind, Missing, MissingService, Release, ReleaseChange, Running};
 
-/// What a question is about.
+/// The subject of a question.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Only<'a> {
     /// Of this service alone.

@@ -32,7 +32,7 @@ pub struct Overview {
     pub rows: Vec<Row>,
     /// How many more there would be.
     pub rows_more: usize,
-    /// What somebody should look at.
+    /// Things to look at.
     pub attention: Attention,
 }
 

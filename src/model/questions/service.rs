@@ -148,7 +148,7 @@ impl ServiceAt<'_> {
             line.current().is_some_and(|current| {
                 let last_at = current.rollout.last_at;
                 let is_silent = self.now.since(last_at) > WEEK;
-                // Where the service was silent for longer, its silence says no less than that of the line.
+                // A service that was silent for longer says no more than its line does.
                 !is_silent || Some(last_at) > main && !line.is_change() && !line.ran_once()
             })
         };

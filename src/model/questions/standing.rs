@@ -50,7 +50,7 @@ pub(super) fn stands<'a>(
     let now_in = contains(&current.rollout);
     let since = ran.iter().rposition(|rollout| contains(rollout) != now_in).map_or(0, |place| place + 1);
     let first = ran.iter().copied().find(|rollout| contains(rollout) == Some(true));
-    // Where what runs stands for a part, the rest runs what was there before it and before the parts right before it.
+    // Beside a part, the rest runs what was there before it and before the parts right before it.
     let is_new = since + 1 + current.parts_before() >= ran.len();
     let standing = match (now_in, beside(asked, |rollout| contains(rollout), now_in)) {
         (Some(true), Some(_)) => Standing::PartlyLive,

@@ -95,7 +95,7 @@ impl Address {
         Self { name: name.to_owned(), ..self.clone() }
     }
 
-    /// Whether names may leave its port out.
+    /// Tells whether names may leave its port out.
     pub(super) fn is_default(&self) -> bool {
         self.port == self.default_port
     }

@@ -10,7 +10,7 @@ struct Title<'a> {
     type_word: Option<String>,
     /// Its scope: `ui`.
     scope: Option<String>,
-    /// Whether it carries a mark of a breaking change.
+    /// Tells whether it carries a mark of a breaking change.
     is_breaking: bool,
     /// The heading that it stands under.
     section: Option<&'a str>,

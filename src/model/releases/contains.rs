@@ -62,7 +62,7 @@ impl Line {
         }
     }
 
-    /// What was withdrawn is no release that anybody lacks.
+    /// A withdrawn release is lacked by nobody.
     fn is_offered(&self, place: usize) -> bool {
         self.releases()[place].yanked_at.is_none()
     }

@@ -115,7 +115,7 @@ pub fn references(text: &str) -> References {
     found
 }
 
-/// Whether a word is nothing but a reference: `#12`, `!12`, `owner/name#12`, an address.
+/// Tells whether a word is nothing but a reference: `#12`, `!12`, `owner/name#12`, an address.
 pub(super) fn is_reference(word: &str) -> bool {
     let is_one = !word.trim().contains(char::is_whitespace);
     is_one && matches!(number(bare(word)), Some(Number::Request(_) | Number::Issue(_) | Number::Either(_)))

@@ -198,7 +198,7 @@ impl Release {
         differences
     }
 
-    /// What is left where what was told is forgotten: what the labels of images say; nothing without any.
+    /// The release without what was registered: what the labels of images say; nothing without any.
     pub(super) fn forgotten(&self) -> Option<Self> {
         let left = Self::labelled(self.repository.clone(), &self.version, self.added_at);
         (!self.labelled.is_empty()).then(|| Self { labelled: self.labelled.clone(), ..left })

@@ -28,7 +28,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Whether no other hit may as well be meant as the first one: by the same measure that makes an answer sure.
+    /// Tells whether no other hit may as well be meant as the first one: by the same measure that makes an answer sure.
     pub fn stands_out(&self) -> bool {
         match &self.hits[..] {
             [best, others @ ..] => !others.iter().any(|other| rivals(other.score, best.score)),
@@ -101,7 +101,7 @@ pub enum Way {
     Synonym,
 }
 
-/// Whether another score is so near the best one that its change may as well be meant.
+/// Tells whether another score is so near the best one that its change may as well be meant.
 pub(super) fn rivals(score: f32, best: f32) -> bool {
     score >= RIVAL * best
 }

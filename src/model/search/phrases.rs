@@ -33,7 +33,7 @@ const BRANCH: [&str; 11] = [
 /// A number without a mark is a request's from so many digits on.
 const BARE_DIGITS_MIN: usize = 3;
 
-/// What a phrase names.
+/// The number or commit that a phrase names.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Phrase {
     /// Numbers of requests.

@@ -126,7 +126,7 @@ impl Bare<'_> {
         text + kept
     }
 
-    /// What all the phrases say. What was picked from another project alone has no origin here, whatever its number is.
+    /// The sum of all the phrases. A pick from another project alone has no origin here, whatever its number is.
     fn pick(self) -> Option<Pick> {
         let is_foreign = self.phrases.iter().any(|phrase| phrase.is_foreign);
         let collect = |numbers: &dyn Fn(&Phrase) -> &Vec<u64>| {

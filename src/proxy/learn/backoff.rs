@@ -34,7 +34,7 @@ struct Pause {
 }
 
 impl Backoff {
-    /// Whether the registry may be asked in the background.
+    /// Tells whether the registry may be asked in the background.
     pub(super) fn allows(&self, registry: usize) -> bool {
         self.0.lock().get(&registry).and_then(|pause| pause.until).is_none_or(|until| Instant::now() >= until)
     }

@@ -9,7 +9,7 @@ pub enum Outcome {
         bytes: u64,
         /// Number of resumptions.
         resumed: u32,
-        /// Whether the body's digest was computed and matches.
+        /// Tells whether the body's digest was computed and matches.
         verified: bool,
     },
     /// The upstream broke off and could not be resumed, or sent more than it had declared.

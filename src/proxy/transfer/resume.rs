@@ -13,7 +13,7 @@ pub(super) struct ResumedBody {
     pub(super) body: UpstreamBody,
     /// Bytes at its beginning that were received before.
     pub(super) skip: u64,
-    /// Whether it may have more bytes than requested.
+    /// Tells whether it may have more bytes than requested.
     pub(super) may_exceed: bool,
 }
 

@@ -26,7 +26,7 @@ const METADATA: [IpAddr; 4] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
 ];
 
-/// Whether a registry of this nearness may send Landfall to `address`.
+/// Tells whether a registry of this nearness may send Landfall to `address`.
 pub(super) fn permitted(address: IpAddr, registry: Nearness) -> bool {
     nearness(address).is_some_and(|target| target <= registry)
 }

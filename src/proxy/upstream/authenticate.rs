@@ -171,7 +171,7 @@ impl Upstream {
     }
 }
 
-/// Whether the credentials were refused. ECR answers 403 to an expired password.
+/// Tells whether the credentials were refused. ECR answers 403 to an expired password.
 fn is_refused(answer: &Result<Response<UpstreamBody>, UpstreamError>) -> bool {
     let status = match answer {
         Ok(response) => response.status(),

@@ -125,7 +125,7 @@ impl UpstreamBody {
         self.origin.distrust();
     }
 
-    /// Whether [`into_socket`](Self::into_socket) returns one.
+    /// Tells whether [`into_socket`](Self::into_socket) returns one.
     pub fn has_socket(&self) -> bool {
         !self.is_started
             && self.decoder.is_none()

@@ -111,7 +111,7 @@ pub(super) enum ResponseError {
 }
 
 impl ResponseError {
-    /// Whether the answer was not valid HTTP.
+    /// Tells whether the answer was not valid HTTP.
     pub(super) fn is_malformed(&self) -> bool {
         match self {
             Self::Connection(error) => error.is_parse() || error.is_parse_too_large(),
@@ -140,7 +140,7 @@ pub(super) struct UpstreamConnection {
     phase: Arc<ResponsePhase>,
     /// The connection ended with bytes that belong to no answer.
     has_surplus: bool,
-    /// Whether the last answer allows another request.
+    /// Tells whether the last answer allows another request.
     keep_alive: bool,
     pub(super) origin: Origin,
     pub(super) peer: PeerAddress,
@@ -223,12 +223,12 @@ impl UpstreamConnection {
         }
     }
 
-    /// Whether the socket can be taken.
+    /// Tells whether the socket can be taken.
     pub(super) fn is_plain(&self) -> bool {
         self.driver.is_some() && self.origin.scheme == Scheme::HTTP && self.via.is_none()
     }
 
-    /// Whether the registry keeps the connection open after this answer.
+    /// Tells whether the registry keeps the connection open after this answer.
     pub(super) fn keep_alive(&self) -> bool {
         self.keep_alive
     }

@@ -101,7 +101,7 @@ impl Credentials {
         Ok(Self(Arc::new(SharedCredentials { source: Arc::new(source), current, version, state })))
     }
 
-    /// Whether credentials are configured, known already or not.
+    /// Tells whether credentials are configured, known already or not.
     pub(super) fn are_configured(&self) -> bool {
         self.are_known() || !matches!(*self.0.source, CredentialSource::Fixed)
     }
@@ -147,7 +147,7 @@ impl Credentials {
 }
 
 impl Credentials {
-    /// Whether credentials are known.
+    /// Tells whether credentials are known.
     pub(super) fn are_known(&self) -> bool {
         self.0.current.load().is_some()
     }

@@ -69,7 +69,7 @@ pub enum UpstreamError {
         status: StatusCode,
         /// Value of its `Retry-After`.
         retry_after: Option<HeaderValue>,
-        /// Whether a user's password was sent.
+        /// Tells whether a user's password was sent.
         as_user: bool,
     },
     /// An invalid response.

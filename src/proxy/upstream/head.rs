@@ -37,7 +37,7 @@ pub(super) fn normalize<B>(response: &mut Response<B>) -> Result<bool, &'static 
     Ok(is_http11 && !is_ambiguous && !says_close(headers))
 }
 
-/// Whether bytes on an idle connection are a 408, which some servers send before they close (RFC 9110 §15.5.9).
+/// Tells whether bytes on an idle connection are a 408, which some servers send before they close (RFC 9110 §15.5.9).
 pub(super) fn is_timeout_notice(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HTTP/1.1 408") || bytes.starts_with(b"HTTP/1.0 408")
 }
@@ -87,7 +87,7 @@ fn is_chunked(headers: &HeaderMap) -> bool {
     first && values.next().is_none()
 }
 
-/// Whether the connection closes after the answer (RFC 9112 §9.6).
+/// Tells whether the connection closes after the answer (RFC 9112 §9.6).
 fn says_close(headers: &HeaderMap) -> bool {
     let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))

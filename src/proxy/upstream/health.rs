@@ -24,7 +24,7 @@ pub struct HealthReport {
     pub prefix: String,
     /// The registry's `host:port`, as in its URL.
     pub host: String,
-    /// Whether the registry can be pulled from.
+    /// Tells whether the registry can be pulled from.
     pub state: HealthState,
     /// Time of the last change of `state`.
     pub since: Time,
@@ -39,7 +39,7 @@ pub struct HealthReport {
     pub error: Option<String>,
 }
 
-/// Whether a registry can be pulled from.
+/// Tells whether a registry can be pulled from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthState {

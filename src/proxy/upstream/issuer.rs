@@ -101,7 +101,7 @@ impl Issuer {
         form.finish().into()
     }
 
-    /// Whether a redirect keeps method and body (RFC 9110 §15.4.8 and §15.4.9) and stays on the realm's origin.
+    /// Tells whether a redirect keeps method and body (RFC 9110 §15.4.8 and §15.4.9) and stays on the realm's origin.
     fn may_repost(&self, response: &Response<UpstreamBody>, url: &Url) -> bool {
         let keeps = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
         keeps.contains(&response.status()) && redirect::same_origin(url, &self.realm)

@@ -46,12 +46,12 @@ impl ResponsePhase {
         self.expected.store(BODY, Ordering::Relaxed);
     }
 
-    /// Whether the head, with all preceding 1xx, exceeded its bound.
+    /// Tells whether the head, with all preceding 1xx, exceeded its bound.
     pub(super) fn is_head_too_large(&self) -> bool {
         self.expected.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether bytes arrived in the idle phase.
+    /// Tells whether bytes arrived in the idle phase.
     pub(super) fn has_unsolicited_bytes(&self) -> bool {
         self.has_unsolicited_bytes.load(Ordering::Relaxed)
     }

@@ -53,7 +53,7 @@ pub(super) fn follow_to_realm(
     Ok(url)
 }
 
-/// Whether both hosts have the same owner: the same host, names below the same registered domain, or the
+/// Tells whether both hosts have the same owner: the same host, names below the same registered domain, or the
 /// local machine.
 fn is_same_domain(one: &Url, other: &Url) -> bool {
     let is_domain =
@@ -73,12 +73,12 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Whether both URLs have the same host, on any port.
+/// Tells whether both URLs have the same host, on any port.
 pub(super) fn same_host(one: &Url, other: &Url) -> bool {
     one.host() == other.host()
 }
 
-/// Whether both URLs have the same scheme, host and port (RFC 6454), so that credentials may be shared.
+/// Tells whether both URLs have the same scheme, host and port (RFC 6454), so that credentials may be shared.
 pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && same_host(one, other)

@@ -18,7 +18,7 @@ impl Token {
         Arc::new(Self { header, renew_at })
     }
 
-    /// Whether it is time for a new one.
+    /// Tells whether it is time for a new one.
     pub(super) fn is_due(&self) -> bool {
         self.renew_at <= Instant::now()
     }

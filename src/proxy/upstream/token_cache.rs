@@ -78,7 +78,7 @@ impl TokenCache {
 }
 
 impl TokenFetch {
-    /// Whether the fetch is done and its outcome no longer useful.
+    /// Tells whether the fetch is done and its outcome no longer useful.
     fn is_stale(&self, rejected: Option<&Arc<Token>>) -> bool {
         match self.outcome.get() {
             None => false,

@@ -144,7 +144,7 @@ pub(super) fn absolute<'a>(module: &[&'a str], path: &[&'a str]) -> Vec<&'a str>
     base.iter().chain(&path[rest..]).copied().collect()
 }
 
-/// Whether the code names `path`, also as a member of a braced import: `use std::{fmt, fs}` names `std::fs`.
+/// Tells whether the code names `path`, also as a member of a braced import: `use std::{fmt, fs}` names `std::fs`.
 pub(super) fn names(code: &str, path: &str) -> bool {
     let Some((parent, last)) = path.rsplit_once("::") else { return has_word(code, path) };
     let is_member = |(at, _): (usize, &str)| {

@@ -218,7 +218,7 @@ fn every_test_that_an_invariant_names_exists() {
     assert!(missing.is_empty(), "invariants.md names tests that are not there: {missing:?}");
 }
 
-/// Whether there is a test, or a module of tests, with this path: the file of its longest part that is a file has the
+/// Tells whether there is a test, or a module of tests, with this path: the file of its longest part that is a file has the
 /// rest as modules and functions.
 fn is_test(name: &str) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

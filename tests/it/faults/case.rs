@@ -222,7 +222,7 @@ impl FromStr for Case {
 }
 
 impl Fault {
-    /// Whether it ends the connection, each in its own way.
+    /// Tells whether it ends the connection, each in its own way.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Fin | Self::Rst | Self::HalfClose | Self::CloseNotify)
     }
@@ -249,17 +249,17 @@ impl Path {
         self.is_trusted() || self.is_resumed() || matches!(self, Self::BlobCopied | Self::BlobRange)
     }
 
-    /// Whether the blob was pulled before.
+    /// Tells whether the blob was pulled before.
     pub fn is_trusted(self) -> bool {
         matches!(self, Self::BlobTrusted | Self::TrustedResumed)
     }
 
-    /// Whether the first answer breaks off.
+    /// Tells whether the first answer breaks off.
     pub fn is_resumed(self) -> bool {
         matches!(self, Self::BlobResumed | Self::TrustedResumed)
     }
 
-    /// Whether the proxy reads the answer whole before it answers.
+    /// Tells whether the proxy reads the answer whole before it answers.
     pub fn is_read_whole(self) -> bool {
         matches!(self, Self::ManifestTag | Self::ManifestDigest | Self::Token)
     }

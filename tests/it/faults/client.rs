@@ -283,7 +283,7 @@ async fn h2_answer(
     Ok(())
 }
 
-/// Whether nothing more comes on a connection on which all was answered.
+/// Tells whether nothing more comes on a connection on which all was answered.
 pub async fn is_quiet(line: &mut Line) -> bool {
     match line {
         Line::H1(stream) => {

@@ -77,12 +77,12 @@ fn allowed(case: &Case) -> &'static [u16] {
     }
 }
 
-/// Whether what came before the fault is a part of the right answer.
+/// Tells whether what came before the fault is a part of the right answer.
 fn is_truthful(fault: Fault) -> bool {
     fault.is_end() || matches!(fault, Fault::Stall | Fault::Trickle | Fault::TooShort)
 }
 
-/// Whether a fault of this kind can be mended, so that the client sees nothing of it.
+/// Tells whether a fault of this kind can be mended, so that the client sees nothing of it.
 fn must_be_whole(case: &Case) -> bool {
     use Fault::{Extra, Garbage, Late, Many1xx, Nothing, Stall, TooShort, Trickle};
     let Case { fault, place, times, path, framing, .. } = *case;
@@ -113,7 +113,7 @@ fn must_be_whole(case: &Case) -> bool {
     }
 }
 
-/// Whether the head of the answer is whole when the fault comes, and its body is not.
+/// Tells whether the head of the answer is whole when the fault comes, and its body is not.
 fn is_in_body(case: &Case) -> bool {
     match case.place {
         Place::AfterHead | Place::BodyStart | Place::BodyMiddle | Place::Trailer => true,

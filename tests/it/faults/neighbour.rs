@@ -53,7 +53,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether this one was slowed to more than three times of `undisturbed`, beyond what the machine takes from everybody: the
+    /// Tells whether this one was slowed to more than three times of `undisturbed`, beyond what the machine takes from everybody: the
     /// direct pulls show that, for the faults and the proxy have the same cores as they.
     pub fn is_slower_than(&self, undisturbed: &Self, slowness: u32) -> bool {
         let everybodys = self.direct.as_secs_f64() / undisturbed.direct.as_secs_f64().max(1e-6);

@@ -76,7 +76,7 @@ impl Cri {
         Self { socket }
     }
 
-    /// Whether the runtime answers.
+    /// Tells whether the runtime answers.
     pub async fn is_up(&self) -> bool {
         self.call::<Empty, Empty>("/runtime.v1.RuntimeService/Version", Empty {}).await.is_ok()
     }

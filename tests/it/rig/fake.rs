@@ -187,7 +187,7 @@ type Handler = dyn Fn(&Seen) -> Reply + Send + Sync;
 
 struct Shared {
     handler: Box<Handler>,
-    /// Whether it is asked how the registry is.
+    /// Tells whether it is asked how the registry is.
     hears_checks: AtomicBool,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,

@@ -57,7 +57,7 @@ impl Process {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// Whether it still runs; panics with its log where it has ended.
+    /// Tells whether it still runs; panics with its log where it has ended.
     pub fn assert_running(&mut self, what: &str) {
         if let Some(status) = self.child.try_wait().unwrap() {
             panic!("{what} ended by itself ({status}):\n{}", self.log());

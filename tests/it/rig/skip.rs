@@ -18,7 +18,7 @@ pub(crate) use need;
 /// What dockerd looks for at its start: version 2 of control groups, or the devices of version 1.
 const CGROUPS: [&str; 2] = ["/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/devices"];
 
-/// Whether `PATH` has the program.
+/// Tells whether `PATH` has the program.
 pub fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

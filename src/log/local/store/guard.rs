@@ -39,7 +39,7 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
     done
 }
 
-/// Whether a panic of this thread is one that is caught here.
+/// Tells whether a panic of this thread is one that is caught here.
 #[cfg(test)]
 pub(in crate::log) fn is_asking() -> bool {
     IS_ASKING.get()

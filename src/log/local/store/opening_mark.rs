@@ -13,7 +13,7 @@ const FILE_NAME: &str = "landfall.opening";
 pub(in crate::log) struct Trial(PathBuf);
 
 impl Trial {
-    /// Whether one was begun in `dir` and never came to its end.
+    /// Tells whether one was begun in `dir` and never came to its end.
     pub(super) fn is_left_in(dir: &Path) -> bool {
         dir.join(FILE_NAME).exists()
     }

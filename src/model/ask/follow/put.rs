@@ -196,7 +196,7 @@ impl Said<'_> {
 }
 
 impl Asked {
-    /// Whether it is about a change or a release.
+    /// Tells whether it is about a change or a release.
     pub(super) fn has_change(&self) -> bool {
         self.description.is_some() || self.version.is_some() || self.meant.is_some()
     }
@@ -211,7 +211,7 @@ impl Asked {
         }
     }
 
-    /// What `it` is after `before`: the release that was found, or what was described.
+    /// The meaning of `it` after `before`: the release that was found, or what was described.
     fn take_subject(&mut self, before: &Self) {
         self.meant.clone_from(&before.meant);
         self.repository.clone_from(&before.repository);

@@ -4,11 +4,11 @@ use crate::model::ask::frame::description;
 use crate::model::ask::names::Found;
 use crate::model::ask::words::{Word, is_frame};
 
-/// What stands before the verb of a wish.
+/// Words before the verb of a wish.
 const POLITE: &str = "please pls plz hey hi hello so and ok okay landfall now just can could would will should you we i us me id want \
     need have like to lets let help how do go kindly must";
 
-/// What a question gives away about what it wants.
+/// Cues in a question for what it wants.
 pub(super) struct Cues<'a> {
     pub(super) words: &'a [Word],
     pub(super) found: &'a Found,
@@ -20,7 +20,7 @@ impl Cues<'_> {
         self.words.iter().any(|word| word.is_any(keywords))
     }
 
-    /// Whether these words follow each other.
+    /// Tells whether these words follow each other.
     pub(super) fn phrase(&self, phrase: &str) -> bool {
         let wanted: Vec<&str> = phrase.split(' ').collect();
         self.words
@@ -43,24 +43,24 @@ impl Cues<'_> {
         words.next().is_some_and(|word| word.is_any(keywords))
     }
 
-    /// Whether the first word behind `could you please` and the like is one of these.
+    /// Tells whether the first word behind `could you please` and the like is one of these.
     pub(super) fn wishes(&self, verbs: &str) -> bool {
         let is_polite = |word: &&Word| POLITE.split_whitespace().any(|polite| polite == word.text);
         self.words.iter().find(|word| !is_polite(word)).is_some_and(|word| word.is_any(verbs))
     }
 
-    /// Whether it says nothing but names, the frame of a question and these words.
+    /// Tells whether it says nothing but names, the frame of a question and these words.
     pub(super) fn says_only(&self, keywords: &[&str]) -> bool {
         let is_one = |word: &Word| keywords.iter().any(|some| word.is_any(some));
         self.words.iter().all(|word| word.taken || is_frame(&word.text) || is_one(word))
     }
 
-    /// Whether an environment is named, be it one that is not known.
+    /// Tells whether an environment is named, be it one that is not known.
     pub(super) fn has_place(&self) -> bool {
         !self.found.environments.is_empty() || self.found.unclear_environment.is_some()
     }
 
-    /// Whether something is said besides names and the frame of a question.
+    /// Tells whether something is said besides names and the frame of a question.
     pub(super) fn says_more(&self) -> bool {
         let unclear = self.found.unclear_environment.as_ref().map_or("", |(said, _)| said);
         let more = |word: &&Word| {
@@ -81,12 +81,12 @@ impl Cues<'_> {
         description(self.words).is_some()
     }
 
-    /// Whether a change is described, by other words than these.
+    /// Tells whether a change is described, by other words than these.
     pub(super) fn describes_more(&self, keywords: &str) -> bool {
         self.describes() && !self.says_only(&[keywords])
     }
 
-    /// Whether a change is described before any name: `are the charts in staging and qa`.
+    /// Tells whether a change is described before any name: `are the charts in staging and qa`.
     pub(super) fn begins_with_a_change(&self) -> bool {
         let first = |is: &dyn Fn(&Word) -> bool| self.words.iter().position(is);
         let described = first(&|word| !word.taken && !is_frame(&word.text));

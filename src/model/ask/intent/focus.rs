@@ -1,4 +1,4 @@
-//! What a question wants of all that its intent could tell, and of which kind of change.
+//! The focus of a question within its intent, and the kind of change.
 
 use super::cues::Cues;
 use crate::model::ask::question::{Focus, Intent};
@@ -18,7 +18,7 @@ const AROUND_TROUBLE: &str = "pull pulls pulled pulling rollout rollouts service
 const DEPLOYED: &str = "deployed deploy deploys deployment deployments shipped released rolled pushed put promoted installed \
     updated upgraded changed triggered started did broke rollout release deploying releasing shipping pushing touched";
 
-/// What it wants of what `intent` could tell.
+/// Its focus within `intent`.
 pub(super) fn focus(cues: &Cues<'_>, intent: Intent) -> Option<Focus> {
     match intent {
         Intent::Running if cues.lists_environments() => Some(Focus::Environments),
@@ -98,7 +98,7 @@ impl Cues<'_> {
             && !self.says("running runs run deployed deployment environments everywhere")
     }
 
-    /// Whether it is about a way back to what ran before.
+    /// Tells whether it is about a way back to what ran before.
     pub(super) fn goes_back(&self) -> bool {
         self.says("rollback rollbacks revert reverting undo undoing")
             || (self.says("roll rolling rolled go going take bring switch move set put get")

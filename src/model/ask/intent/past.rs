@@ -2,7 +2,7 @@
 
 use super::cues::Cues;
 
-/// What a history is called, where the first word alone would be an order.
+/// Names of a history whose first word alone would be an order.
 pub(super) const LOGS: &[&str] =
     &["deploy log", "deployment log", "deploy history", "release log", "rollout log", "rollout history"];
 /// Words that say that something changed.

@@ -20,7 +20,7 @@ impl Cues<'_> {
             && !self.says("fix fixed fixes fixing change changes changed feature patch release releases live deployed version status create generate make new need")
     }
 
-    /// What no question may do, and what is no question about deployments.
+    /// Orders that no question may give, and questions about something else.
     pub(super) fn is_out_of_bounds(&self) -> bool {
         let destroys = self.wishes(
             "delete remove destroy drop revoke purge wipe erase rename kill stop restart reboot scale truncate shut terminate disable nuke obliterate trash uninstall clear",
@@ -38,7 +38,7 @@ impl Cues<'_> {
         self.wishes("write compose sing draw paint translate recommend cook play order book")
     }
 
-    /// What monitoring knows and pulls do not tell.
+    /// Matters that monitoring knows and pulls do not tell.
     pub(super) fn asks_for_measures(&self) -> bool {
         self.says("cpu memory ram disk pods replicas latency throughput traffic uptime usage logs metrics rate requests qps slow slower")
             && self.begins("how what whats show give why is")

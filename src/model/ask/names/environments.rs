@@ -8,7 +8,7 @@ use crate::model::ask::world::World;
 
 /// Words of an environment's name that name it only behind `in`, `to` and the like: they are English, too.
 const ENGLISH: [&str; 8] = ["live", "test", "tests", "testing", "review", "stage", "preview", "quality"];
-/// What stands before the name of an environment.
+/// Words before the name of an environment.
 const BEFORE: &str = "in on to from for at of into onto against within across inside";
 
 /// `staging/production` are two words where both are environments.
@@ -75,7 +75,7 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>, found: &mut Found) {
     }
 }
 
-/// Whether this word, or the one before an article, stands before names of environments.
+/// Tells whether this word, or the one before an article, stands before names of environments.
 pub(super) fn is_before(words: &[Word], at: usize) -> bool {
     let is_article = ["the", "our", "my", "environment", "env"].contains(&words[at].text.as_str());
     let at = if is_article { at.checked_sub(1) } else { Some(at) };
@@ -138,7 +138,7 @@ fn parts(name: &str) -> impl Iterator<Item = String> {
     name.split(['-', '_', '.', ' ']).map(plain).filter(|part| !part.is_empty())
 }
 
-/// Whether `said` is `name` with a slip. A slip is within a part: it adds none and drops none, nor letters at the end.
+/// Tells whether `said` is `name` with a slip. A slip is within a part: it adds none and drops none, nor letters at the end.
 fn is_slip_of_name(said: &str, name: &str) -> bool {
     let is_added = |said: &str, part: &str| said.strip_prefix(part).is_some_and(|rest| !part.ends_with(rest));
     let is_part = |said: &str, part: &str| said == part || (is_slip(said, part) && !is_added(said, part));
@@ -149,7 +149,7 @@ fn is_slip_of_name(said: &str, name: &str) -> bool {
 /// The words of a longer name that nobody knows, where `run` is a part of one: `in production eu`, `to mobile production`.
 fn longer(words: &[Word], run: &Range<usize>, world: &World<'_>) -> Option<Range<usize>> {
     let is_in = |at: usize| words[at].is_any("in to into onto");
-    // What belongs to a service names no environment.
+    // Words of a service's name name no environment.
     let is_of_a_service = |word: &Word| {
         let text = plain(&word.text);
         world

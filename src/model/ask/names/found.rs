@@ -1,4 +1,4 @@
-//! What is found of names in a question, and what the kinds of names share in finding it.
+//! The names found in a question, and what the kinds of names share in finding them.
 
 use crate::model::ask::words::Word;
 

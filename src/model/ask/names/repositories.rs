@@ -10,11 +10,11 @@ const COMMON_PARTS: &str = "api app service services server web docker library i
     base config data worker job jobs admin public internal";
 /// Words of questions that are a service's name only where a name stands.
 const WORDS_TOO: &str = "token tokens image images history rollback rollbacks environment environments";
-/// What a change is called.
+/// Words for a change.
 const CHANGES: &str = "fix feature change bug patch issue problem crash error support bugfix hotfix leak";
 /// Words of a change's description at most between a service's name and what it is called.
 const DESCRIBED_MAX: usize = 4;
-/// What stands before the name of a service and hardly before a verb.
+/// Words before the name of a service, and hardly before a verb.
 const BEFORE: &str = "of for is are was does did do has have had with without about run runs running deploy deployed back \
     promote update upgrade revert restore in to";
 
@@ -64,7 +64,7 @@ fn tails(name: &str) -> impl Iterator<Item = &str> {
     std::iter::once(name).chain(after)
 }
 
-/// Whether these words can be a name. A word that questions are made of is one only where a name stands: `is search up to
+/// Tells whether these words can be a name. A word that questions are made of is one only where a name stands: `is search up to
 /// date`, `search v1.2.0`, and not `search for the login fix`.
 fn stands_as_name(words: &[Word], run: &std::ops::Range<usize>) -> bool {
     let is_plain =
@@ -119,7 +119,7 @@ pub(super) fn take_part(words: &[Word], world: &World<'_>, found: &mut Found) {
                 found.repository = Some(name.to_owned());
                 return;
             }
-            // What all repositories share (`docker/…`) means none of them.
+            // Parts that all repositories share (`docker/…`) mean none of them.
             _ if meant.len() == world.repositories.len() => {}
             _ => {
                 let choices = meant.into_iter().map(str::to_owned).collect();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What a measurement saw.
+/// The counts of a measurement.
 #[derive(Default)]
 struct Measured {
     count: f32,
@@ -75,7 +75,7 @@ fn ask_the_fleet(question: &str) -> Asked {
     follow::converse_in(&world, question)
 }
 
-/// Whether what is wanted is there, and no place, release or time is made up.
+/// Tells whether what is wanted is there, and no place, release or time is made up.
 fn entities_fit(told: &str, wanted: &str) -> bool {
     let said = |name: &str| told.split(' ').any(|part| part.starts_with(name));
     let wanted: Vec<&str> = wanted.split_whitespace().collect();
@@ -109,7 +109,7 @@ fn measure(questions: &str, ask: fn(&str) -> Asked) -> Measured {
         if !is_right || !fits {
             measured.wrong.push(format!("{question}\n   wanted {wanted}\n   got    {told}"));
         }
-        // Whatever else is wrong, nothing is planned that nobody asked for.
+        // Nothing is planned that nobody asked for, whatever else is wrong.
         let plans = ["deploy", "generate_token", "create_environment"];
         if plans.contains(&intent) && !plans.contains(&intents) {
             measured.unasked.push(question.to_owned());

@@ -50,19 +50,19 @@ fn deployed(state: &State, seconds: i64) -> Vec<(Digest, u64)> {
     deployments.into_iter().map(one).collect()
 }
 
-/// Where a release stands of which this image is registered: `1.97` is the tag of `a`.
+/// The place of the release of which this image is registered: `1.97` is the tag of `a`.
 fn registered(state: &State, version: &str, image: &str) -> Standing {
     let release = Registration { digests: vec![digest(image)], ..Registration::named(repository(), version) };
     standing(state.clone(), release, at(9_000))
 }
 
-/// Whoever registers a release may know its platform's manifest where nodes ask for the index, or the other way round.
+/// CI may know a platform's manifest where nodes ask for the index, or the other way round.
 #[test]
 fn a_release_is_known_by_its_index_and_by_its_platforms() {
     let both = folded(&[pull(0, "n1", &["a", "x"]), pull(5, "n2", &["a", "x"])].concat());
     assert_eq!(registered(&both, "1.97", "a"), Standing::Live);
     assert_eq!(registered(&both, "1.97", "x"), Standing::Live);
-    // What is not known to be in it may be another build.
+    // A digest that is not known to be in it may be another build.
     assert_eq!(registered(&both, "1.97", "y"), Standing::Unknown);
     // A tag that says another version is believed: a build that changed nothing for this platform.
     assert_eq!(registered(&both, "1.98", "x"), Standing::NotLive);

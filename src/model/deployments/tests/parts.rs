@@ -105,7 +105,7 @@ fn a_release_that_another_one_interrupts_before_most_have_it_is_not_live_by_that
     assert_eq!(live(&whole, 8), Standing::Live);
 }
 
-/// What an environment lacks is what a part of it lacks.
+/// An environment lacks what a part of it lacks.
 #[test]
 fn a_service_is_up_to_date_when_most_of_it_is() {
     let lacks = |story: &str| {

@@ -155,7 +155,7 @@ pub(super) fn folded(observations: &[Observation]) -> State {
     state
 }
 
-/// Where a fix of this release of the catalogue stands at `now`.
+/// The standing of a fix of this release at `now`.
 pub(super) fn standing(mut state: State, release: Registration, now: Time) -> Standing {
     let fix = Change {
         kind: ChangeKind::Fix,
@@ -175,7 +175,7 @@ pub(super) fn standing(mut state: State, release: Registration, now: Time) -> St
     questions::verify(&state, &environment(), "Mend the ledger", &found, now).answer
 }
 
-/// Whether what 1.1 brought is live at `hour`.
+/// Asks whether what 1.1 brought is live at `hour`.
 pub(super) fn live(story: &str, hour: i64) -> Standing {
     let release = Registration { digests: vec![digest("1.1")], ..Registration::named(repository(), "1.1") };
     standing(folded(&observations(story)), release, at(hour * 3600))

@@ -115,7 +115,7 @@ fn what_another_cluster_does_not_run_is_partly_live() {
     assert_eq!(standing("7:00:00 10.2.0.3 pull 1.0\n 8:07:00 10.2.0.3 pull 1.1"), Standing::Live);
 }
 
-/// Where nodes ask always, one that runs both shows both.
+/// Under `Always`, a node that runs both shows both.
 #[test]
 fn what_is_asked_for_again_after_it_was_given_up_was_not() {
     let given_up =

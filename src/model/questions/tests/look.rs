@@ -1,4 +1,4 @@
-//! What needs a look in all environments, and one service across them.
+//! Tests of what needs a look in all environments, and of one service across them.
 
 use super::{DAY, HOUR, after, env, folded, pulled, repository};
 use crate::model::deployments::State;

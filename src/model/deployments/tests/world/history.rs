@@ -37,7 +37,7 @@ pub(super) struct History {
     /// In the order of the log.
     pub(super) observations: Vec<Observation>,
     pub(super) services: Vec<Service>,
-    /// Whether the catalogue knows the releases.
+    /// Tells whether the catalogue knows the releases.
     pub(super) is_catalogued: bool,
 }
 

@@ -31,7 +31,7 @@ pub(super) enum Naming {
 pub(super) struct Image {
     /// The version, as its release has it.
     pub(super) version: String,
-    /// Whether it is a release, which the catalogue knows.
+    /// Tells whether it is a release, which the catalogue knows.
     pub(super) is_released: bool,
     /// The reference that pods ask for.
     pub(super) reference: Reference,

@@ -6,7 +6,7 @@ use super::history::Service;
 use super::truth::{Change, Truth};
 use crate::model::time::{Span, Time};
 
-/// Whether requests tell what runs.
+/// Tells whether requests tell what runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Light {
     /// They have shown it.

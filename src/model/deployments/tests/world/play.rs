@@ -81,7 +81,7 @@ pub(super) struct Play {
     pub(super) token: TokenId,
     /// The way of naming versions.
     pub(super) style: Style,
-    /// Whether builds that changed nothing share a platform's manifest.
+    /// Tells whether builds that changed nothing share a platform's manifest.
     pub(super) shares_children: bool,
     pub(super) record: Record,
 }

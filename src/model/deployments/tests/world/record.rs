@@ -14,7 +14,7 @@ pub(super) struct Shown {
     /// Its first request.
     pub(super) at: Time,
     pub(super) image: usize,
-    /// Whether a pod that serves wanted it; a job shows nothing of the service.
+    /// Tells whether a pod that serves wanted it; a job shows nothing of the service.
     pub(super) serves: bool,
     pub(super) client: Arc<str>,
 }
@@ -63,7 +63,7 @@ pub(super) struct Opened {
     pub(super) promoted_at: Option<Time>,
     /// When a part was given up, or what ran beside was ended.
     pub(super) ended_at: Option<Time>,
-    /// Whether at least half of the pods had it when the next one came.
+    /// Tells whether at least half of the pods had it when the next one came.
     pub(super) reached_half: bool,
 }
 

@@ -42,9 +42,9 @@ pub(super) struct Change {
     pub(super) also: Vec<Time>,
     /// The pulls that show it, and from where.
     pub(super) proofs: Vec<(Time, Arc<str>)>,
-    /// Whether it needs no telling: it never was the service.
+    /// Tells whether it needs no telling: it never was the service.
     pub(super) is_optional: bool,
-    /// Whether a request shows it before the next change.
+    /// Tells whether a request shows it before the next change.
     pub(super) is_observable: bool,
     /// When the next one began, or a part was ended.
     pub(super) until: Time,
@@ -68,7 +68,7 @@ pub(super) struct Truth {
     pub(super) busy: Vec<(Time, Time)>,
     /// The ready pods by image, from each time on.
     pub(super) runs: Vec<(Time, BTreeMap<usize, usize>)>,
-    /// Whether several versions run side by side.
+    /// Tells whether several versions run side by side.
     pub(super) is_many: bool,
 }
 
