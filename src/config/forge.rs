@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::row::Row;
-use super::{ConfigError, Provider};
+use super::ConfigError;
+use super::row::{Provider, Row};
 use crate::model::oci::Repository;
 
 /// Most forges.

@@ -30,7 +30,8 @@ pub use flags::Flags;
 pub use forge::{Forge, Forges};
 pub use load::DATA;
 pub use outbound::{HttpProxy, OutboundProxies};
-pub use webhook::{Provider, Webhook};
+pub use row::Provider;
+pub use webhook::Webhook;
 
 use crate::model::deploy::Place;
 use crate::model::deployments::Rules;

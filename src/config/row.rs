@@ -1,7 +1,16 @@
 //! One table of several of a kind (`[[webhook]]`, `[[forge]]`), and the values that several kinds have.
 
-use super::{ConfigError, Provider};
+use super::ConfigError;
 use crate::model::oci::Repository;
+
+/// A supported forge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// GitHub and GitHub Enterprise Server.
+    Github,
+    /// GitLab, self-managed or not.
+    Gitlab,
+}
 
 /// The place of a table: its kind, and which of them it is, counted from 0.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::row::Row;
+use super::row::{Provider, Row};
 use super::values::read;
 use super::{ConfigError, Secret};
 use crate::model::oci::Repository;
@@ -27,15 +27,6 @@ pub struct Webhook {
     pub source: String,
     /// The image's repository.
     pub repository: Repository,
-}
-
-/// A supported forge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Provider {
-    /// GitHub and GitHub Enterprise Server.
-    Github,
-    /// GitLab, self-managed or not.
-    Gitlab,
 }
 
 /// `[[webhook]]` as it is written.
