@@ -1,13 +1,22 @@
-//! How fast the fold takes observations, and how fast a question is answered. Prints; asserts nothing.
+//! Speed of the fold with observations, and of the answers to questions. Prints; asserts nothing.
+
+#[path = "observed/pull.rs"]
+mod pull;
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use landfall::model::deployments::{Rules, State};
-use landfall::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
+use landfall::model::event::{EnvironmentName, Observation};
 use landfall::model::oci::{Digest, Reference};
 use landfall::model::questions;
 use landfall::model::time::{Span, Time};
+
+use pull::pull;
+
+/// The program's allocator: what is folded is allocated and freed, and that is part of the cost.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const OBSERVATIONS: usize = 2_000_000;
 const SERVICES: usize = 40;
@@ -55,7 +64,6 @@ fn history(nodes: usize) -> Vec<Observation> {
     let clients: Vec<_> = (0..nodes)
         .map(|node| format!("10.{}.{}.{}", node >> 16, node >> 8 & 255, node & 255).into())
         .collect();
-    let agent: std::sync::Arc<str> = "containerd/v1.7.22".into();
     let environment: EnvironmentName = "production".parse().expect("a name");
     let mut at = Time::from_ms(1_772_431_200_000);
     let mut observations = Vec::with_capacity(OBSERVATIONS + 8);
@@ -66,29 +74,8 @@ fn history(nodes: usize) -> Vec<Observation> {
             format!("docker/service-{service}").parse().expect("a repository");
         let tag: Reference = format!("v1.{}.0", release / SERVICES).parse().expect("a tag");
         let digest = Digest::of(format!("{service}/{tag}").as_bytes());
-        let layer = Digest::of(format!("{service}/{tag}/layer").as_bytes());
         for client in &clients {
-            let request = |at, method, reference, digest, object| Observation {
-                at,
-                environment: environment.clone(),
-                token: TokenId::new("tok_1"),
-                token_kind: TokenKind::Cluster,
-                client: std::sync::Arc::clone(client),
-                agent: agent.clone(),
-                method,
-                repository: repository.clone(),
-                reference,
-                digest: Some(digest),
-                object,
-                media_type: None,
-                status: 200,
-                bytes: 0,
-                parent: None,
-            };
-            let by_digest = Reference::Digest(digest);
-            observations.push(request(at, Method::Head, tag.clone(), digest, Object::Manifest));
-            observations.push(request(at, Method::Get, by_digest, digest, Object::Manifest));
-            observations.push(request(at, Method::Get, Reference::Digest(layer), layer, Object::Blob));
+            observations.extend(pull(&environment, client, &repository, &tag, digest, at));
             at = at + Span::from_ms(700);
         }
         at = at + Span::from_mins(20);

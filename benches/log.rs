@@ -1,9 +1,12 @@
-//! How fast observations become durable, and how an old log opens. Prints; asserts nothing.
+//! Speed with which observations become durable, and with which an old log opens. Prints; asserts nothing.
 //!
 //!     cargo bench --bench log                     # a million observations
 //!     LANDFALL_BENCH_EVENTS=10000000 cargo bench --bench log
 //!
 //! The log is opened in a process of its own, so that its memory is what opening takes and not what writing took.
+
+#[path = "observed/head.rs"]
+mod head;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,10 +14,11 @@ use std::time::{Duration, Instant};
 use landfall::log::Log;
 use landfall::model::act::{Action, Actor};
 use landfall::model::deployments::Rules;
-use landfall::model::event::{EnvironmentName, Method, Object, Observation, TokenId, TokenKind};
-use landfall::model::oci::Digest;
+use landfall::model::event::{EnvironmentName, Observation};
 use landfall::model::questions;
 use landfall::model::time::{Span, Time};
+
+use head::head;
 
 const EVENTS_DEFAULT: u64 = 1_000_000;
 const SERVICES: u64 = 200;
@@ -56,8 +60,8 @@ async fn write() {
     }
     let took = began.elapsed();
     println!("written: {events} observations, {:.0} durable/s", events as f64 / took.as_secs_f64());
-    // What a `kill -9` leaves is what the files hold while the log is open. Who reads has the database take everything
-    // over; who reads again finds the snapshot kept as well, so nothing is written while the files are copied.
+    // A `kill -9` leaves what the files hold while the log is open. A first read has the database take everything over, and
+    // a second one finds the snapshot kept as well, so nothing is written while the files are copied.
     for _ in 0..2 {
         log.events_after(u64::MAX).expect("a database");
     }
@@ -101,22 +105,9 @@ fn observation(number: u64) -> Observation {
     let rollout = number / NODES;
     let (service, release) = (rollout % SERVICES, rollout / SERVICES);
     let node = number % NODES;
-    Observation {
-        at: Time::from_ms(1_772_431_200_000) + Span::from_ms(i64::try_from(number * 500).expect("a time")),
-        environment: environment(),
-        // As many as it takes for each to stay within its rate.
-        token: TokenId::new(&format!("tok_{:012x}", number / OF_TOKEN)),
-        token_kind: TokenKind::Cluster,
-        client: format!("10.0.{}.{}", node / 250, node % 250).into(),
-        agent: "containerd/v1.7.22".into(),
-        method: Method::Head,
-        repository: format!("docker/service-{service}").parse().expect("a repository"),
-        reference: format!("v1.{release}.0").parse().expect("a tag"),
-        digest: Some(Digest::of(&[service.to_le_bytes(), release.to_le_bytes()].concat())),
-        object: Object::Manifest,
-        media_type: Some("application/vnd.oci.image.manifest.v1+json".into()),
-        status: 200,
-        bytes: 0,
-        parent: None,
-    }
+    let at = Time::from_ms(1_772_431_200_000) + Span::from_ms(i64::try_from(number * 500).expect("a time"));
+    // As many tokens as it takes for each to stay within its rate.
+    let token = format!("tok_{:012x}", number / OF_TOKEN);
+    let client = format!("10.0.{}.{}", node / 250, node % 250);
+    head(environment(), &token, &client, &format!("service-{service}"), release, at)
 }

@@ -1,4 +1,4 @@
-//! How fast the server makes its pages for a large installation. Fails if the first page misses its budget.
+//! Speed of the server's pages for a large installation. Fails if the first page misses its budget.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const VERSIONS: usize = 10;
 const NODES: usize = 3;
 const REQUESTS: usize = 60;
 
-/// What the server may take for the first page, in the median and on a quiet machine.
+/// Greatest time of the server for the first page, in the median and on a quiet machine.
 const FIRST_PAGE_BUDGET: Duration = Duration::from_millis(30);
 
 type Failure = Box<dyn std::error::Error>;
@@ -39,6 +39,7 @@ async fn main() -> Result<(), Failure> {
         speaks_tls: false,
         hosts: Vec::new(),
         ask: None,
+        is_shared: false,
         example_question: None,
         webhooks: Vec::new(),
         forges: landfall::config::Forges::default(),

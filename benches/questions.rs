@@ -19,7 +19,7 @@ const CHANGES: usize = 20;
 /// Deployments of each service.
 const DEPLOYMENTS: usize = 6;
 const NODES: usize = 3;
-/// How often each question is asked.
+/// Number of times that each question is asked.
 const ROUNDS: usize = 500;
 const START: Time = Time::from_ms(1_772_431_200_000);
 

@@ -1,4 +1,4 @@
-//! How fast a change is found, and what the index weighs. Prints; asserts nothing.
+//! Speed of the search for a change, and the weight of the index. Prints; asserts nothing.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -128,6 +128,7 @@ fn filled(changes: usize) -> Index {
             pr: Some((release * CHANGES_A_RELEASE + at) as u64),
             issue: None,
             commit: Some(&commit),
+            kind: None,
         });
         index.put(&repository, &format!("v1.{}.0", release / REPOSITORIES), changes);
     }

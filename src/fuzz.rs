@@ -1,10 +1,12 @@
-//! What is fuzzed: every reader of bytes that somebody else wrote, each with what must hold of any bytes.
+//! Targets of fuzzing: every reader of bytes that somebody else wrote, each with what must hold of any bytes.
 //!
 //! A target is a function that panics where a promise is broken, beside the code that it reads with (`fuzz.rs` of each
 //! room). The tests below run every seed in `tests/fuzz/corpus`, variations of each, and then random mixtures of them for
 //! `LANDFALL_TEST_FUZZ_S` seconds a target. None of this is part of the program.
 
-use crate::{admin, cli, log, model, proxy};
+mod texts;
+
+use crate::{admin, cli, log, proxy};
 
 /// A target, by the name of its folder of seeds.
 type Target = (&'static str, fn(&[u8]));
@@ -12,7 +14,7 @@ type Target = (&'static str, fn(&[u8]));
 /// Every target.
 const TARGETS: [Target; 22] = [
     ("answer", proxy::upstream::fuzz::answer),
-    ("ask", model::fuzz::ask),
+    ("ask", texts::ask),
     ("backup", log::fuzz::backup),
     ("challenge", proxy::upstream::fuzz::challenge),
     ("commits", cli::release::fuzz::commits),
@@ -24,14 +26,14 @@ const TARGETS: [Target; 22] = [
     ("journal", log::fuzz::journal),
     ("link", proxy::fuzz::link),
     ("manifest", proxy::fuzz::manifest),
-    ("notes", model::fuzz::notes),
+    ("notes", texts::notes),
     ("query", admin::fuzz::query),
-    ("registries", model::fuzz::registries),
-    ("route", model::fuzz::route),
-    ("search", model::fuzz::search),
+    ("registries", texts::registries),
+    ("route", texts::route),
+    ("search", texts::search),
     ("snapshot", log::fuzz::snapshot),
-    ("trace", model::fuzz::trace),
-    ("versions", model::fuzz::versions),
+    ("trace", texts::trace),
+    ("versions", texts::versions),
     ("webhook", admin::webhooks::fuzz::webhook),
 ];
 
@@ -49,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// How long each target gets mixtures, without `LANDFALL_TEST_FUZZ_S`.
+    /// Time that each target gets for mixtures, without `LANDFALL_TEST_FUZZ_S`.
     const MIXTURES_FOR: Duration = Duration::from_millis(200);
     /// A mixture grows no longer than this.
     const MIXTURE_BYTES_MAX: usize = 64 * 1024;

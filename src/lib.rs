@@ -4,13 +4,17 @@
 //! wire → auth → route → forward → observe → log → fold → query → surfaces
 //! ```
 //!
-//! In reading order: [`model`] (pure: what a pull, a deployment, a rollback is), [`log`] (the durable log, and what
-//! is folded from it), [`answer`] (the questions, as of any moment), [`proxy`] (the data plane, from the wire to an observation), [`cluster`] (what an environment's
-//! cluster has, and telling it), [`wire`] and [`wording`] (answers as JSON and as sentences), [`admin`] (the control plane), [`mcp`] (the coding agent's door to its API), [`cli`] (the
-//! commands). Imports point from the last to the first, and from `admin` to `mcp`. [`config`], [`clock`], [`deadline`] and [`tls`] serve
-//! all of them, and [`listen`] serves those that accept connections.
+//! In reading order: [`model`] (pure: what a pull, a deployment, a rollback is), [`wire`] and [`wording`] (answers as JSON and
+//! as sentences), which are a crate of their own; [`log`] (the durable log, and what is folded from it), [`answer`] (the
+//! questions, as of any moment), [`proxy`] (the data plane, from the wire to an observation), [`cluster`] (what an environment's
+//! cluster has, and telling it), [`admin`] (the control plane), [`mcp`] (the coding agent's door to its API), `host` and
+//! `witness` (what a host and a cluster run, and the way of that to the hub), [`cli`] (the commands). Imports point from the
+//! last to the first, and from `admin` to `mcp`. [`config`], [`clock`], [`deadline`] and [`tls`] serve all of them, and
+//! [`listen`] serves those that accept connections.
 // A build without a feature leaves the parts that only that feature uses.
 #![cfg_attr(not(all(feature = "dashboard", feature = "mcp")), allow(dead_code))]
+
+pub use landfall_core::{model, wire, wording};
 
 pub mod admin;
 pub mod answer;
@@ -25,11 +29,12 @@ pub mod config;
 pub mod deadline;
 #[cfg(test)]
 mod fuzz;
+#[cfg(feature = "cluster")]
+pub mod host;
 pub mod listen;
 pub mod log;
 pub mod mcp;
-pub mod model;
 pub mod proxy;
 pub mod tls;
-pub mod wire;
-pub mod wording;
+#[cfg(feature = "cluster")]
+pub mod witness;

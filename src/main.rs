@@ -6,7 +6,7 @@ use clap::Parser;
 use landfall::cli::Cli;
 use landfall::cli::terminal::printable;
 
-/// What one thread allocates another frees here, for each pull: glibc's allocator makes them wait for each other.
+/// One thread frees what another allocates, for each pull: glibc's allocator makes them wait for each other.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -13,7 +13,7 @@ const LARGE_BYTES: usize = 4 * 1024 * 1024 - 1024;
 /// The one answer that is large. Made once: it is the proxy that is measured.
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| found(&manifest(&"x".repeat(LARGE_BYTES))));
 
-/// What it answers.
+/// Its answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answers {
     Nothing,

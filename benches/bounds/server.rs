@@ -22,7 +22,7 @@ pub(crate) struct Server {
     pub(crate) proxy: SocketAddr,
     admin: SocketAddr,
     admin_token: String,
-    /// How long the start took.
+    /// Time that the start took.
     pub(crate) took: Duration,
 }
 
@@ -111,7 +111,7 @@ impl Server {
         Ok(value.ok_or_else(|| format!("there is no metric {name}"))? as u64)
     }
 
-    /// How long every page and answer took that depends on names.
+    /// Time that every page and answer took that depends on names.
     pub(crate) async fn pages(&self) -> Result<Vec<(String, Duration)>, Failure> {
         let bearer = format!("authorization: Bearer {}\r\n", self.admin_token);
         let (head, _) = self.ask("POST", "/login", "", &format!("token={}", self.admin_token)).await?;
@@ -145,7 +145,7 @@ impl Server {
         Ok(times)
     }
 
-    /// How long `landfall status` takes.
+    /// Time that `landfall status` takes.
     pub(crate) fn status_command(&self) -> Result<Duration, Failure> {
         let began = Instant::now();
         let output = Command::new(BINARY)

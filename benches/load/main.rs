@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What every part of the client fails with: a sentence that `benches/compare` shows beside the row.
+/// The error of every part of the client: a sentence that `benches/compare` shows beside the row.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]

@@ -32,9 +32,9 @@ pub(crate) struct Options {
     warm_up_seconds: f64,
 }
 
-/// How often the end of the measurement is looked for.
+/// Pause between two looks for the end of the measurement.
 const SAMPLE: Duration = Duration::from_millis(20);
-/// How long small answers under way may take to arrive after the end; blobs are cut off.
+/// Time in which small answers under way may arrive after the end; blobs are cut off.
 const FINISH: Duration = Duration::from_millis(100);
 
 #[derive(Default)]

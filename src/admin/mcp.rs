@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{FromRef, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::HeaderMap;
@@ -18,6 +18,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use crate::admin::http::auth::has_foreign_origin;
 use crate::admin::http::in_process::InProcess;
 use crate::admin::http::problem::Problem;
+use crate::admin::state::{App, Settings};
 use crate::mcp::{Consents, Server};
 
 /// Longest request; a release with a thousand changes and their notes fits.
@@ -38,9 +39,11 @@ struct Door {
     sessions: Arc<LocalSessionManager>,
 }
 
-/// `/mcp` over `api`.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(api: InProcess) -> Router<S> {
-    let consents = match Consents::new() {
+/// `/mcp` over `api`. A question to a person is sealed with a key of the admin token, so that another server may get the
+/// answer.
+pub(super) fn router(api: InProcess, app: &App) -> Router<App> {
+    let settings = Arc::<Settings>::from_ref(app);
+    let consents = match Consents::new(settings.admin_token.key("agreement")) {
         Ok(consents) => Arc::new(consents),
         Err(error) => {
             tracing::error!(%error, "/mcp is not served");

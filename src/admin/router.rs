@@ -27,12 +27,14 @@ pub(super) fn router(app: App) -> Router {
     let document = openapi::finished(head.nest(API, described).nest(API, asked));
 
     // A tool's requests go the way of everybody's, as its caller. The model behind questions asks none of its own.
-    let in_process =
-        |api: Router<App>| InProcess::new(with_fallbacks(api).with_state(app.clone()), document.clone());
+    let in_process = |api: Router<App>| {
+        let api = with_fallbacks(api).with_state(app.clone());
+        InProcess::new(api, document.clone(), FromRef::from_ref(&app))
+    };
     let asking = ask::Asking::new(&app, in_process(v1.clone()));
     let v1 = v1.merge(ask.with_state(asking.clone()));
     #[cfg(feature = "mcp")]
-    let mcp = super::mcp::router(in_process(v1.clone()));
+    let mcp = super::mcp::router(in_process(v1.clone()), &app);
     let guarded = Router::new().nest(API, with_fallbacks(v1));
     #[cfg(feature = "mcp")]
     let guarded = guarded.merge(mcp);

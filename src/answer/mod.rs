@@ -78,7 +78,16 @@ impl Answers {
 
     /// The present moment.
     pub fn now(&self) -> Moment<'_> {
-        Moment::new(&self.finder, self.log.view(), now(), None)
+        Moment::new(&self.finder, self.view(), now(), None)
+    }
+
+    /// The latest view, which says so if what other servers of the log saw may be missing.
+    fn view(&self) -> Arc<View> {
+        let view = self.log.view();
+        let Some(until) = self.log.complete_until() else { return view };
+        let mut view = (*view).clone();
+        view.state.set_complete_until(until);
+        Arc::new(view)
     }
 
     /// The moment `at`; the present one where there is none, or where it is still to come. The past is folded again from the log,
@@ -128,20 +137,16 @@ impl Answers {
         at: Option<Time>,
         is_searched: bool,
     ) -> Result<Moment<'_>, Refused> {
-        let (view, now): (Arc<View>, Time) = (self.log.view(), now());
+        let (view, now): (Arc<View>, Time) = (self.view(), now());
         let Some(at) = at.filter(|at| *at < now) else {
             return Ok(Moment::new(&self.finder, view, now, None));
         };
         let _refolding = self.refolds.lock().await;
-        let (log, former) = (self.log.clone(), view.directory.former().clone());
+        let log = self.log.clone();
+        let incomplete = self.log.complete_until().filter(|until| *until < at);
         let folded = tokio::task::spawn_blocking(move || {
             log.view_at(at).map(|mut view| {
-                // The names are those of today: they are how one asks.
-                for (name, today) in former.pairs() {
-                    if view.state.environment(name).is_some() && view.state.environment(today).is_none() {
-                        view.state.rename(name, today);
-                    }
-                }
+                incomplete.into_iter().for_each(|until| view.state.set_complete_until(until));
                 let finder = is_searched.then(|| {
                     let mut finder = Finder::default();
                     finder.follow(view.state.catalogue());
@@ -177,7 +182,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let answers = Answers::new(Log::open(dir.path(), Rules::default()).unwrap());
         let (past, side) = (Some(Time::from_ms(0)), Some("left"));
-        // Whatever folds now waits for this, and is not ready.
+        // Every fold from here on waits for this, and is not ready.
         let _folding = answers.refolds.try_lock().unwrap();
         let unknown = |side| {
             let (name, near) = ("nowhere".to_owned(), Vec::new());

@@ -1,5 +1,6 @@
 //! One moment, and the queries over it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::finder::SharedFinder;
@@ -200,9 +201,18 @@ impl<'a> Moment<'a> {
     /// There is no such environment, or it has no such service.
     pub fn history(&self, env: &str, repository: &str, limit: usize) -> Result<wire::History, Refused> {
         let name = self.name(env)?;
-        let repository = names::repository(&self.view.state, Some(name), repository)?;
+        let repository = names::service(&self.view.state, name, repository)?;
         questions::history(self.state(), name, &repository, self.at(), limit)
-            .ok_or_else(|| Refused::NeverPulled { environment: name.clone(), repository })
+            .ok_or_else(|| self.never_pulled(name, repository))
+    }
+
+    /// The refusal, with what may help: the first pull that came later, or the services that may have been meant.
+    fn never_pulled(&self, name: &EnvironmentName, repository: Repository) -> Refused {
+        let today = questions::history(&self.view.state, name, &repository, self.now, usize::MAX);
+        let first = today.and_then(|history| history.changes.last().map(|change| change.started_at));
+        let near =
+            if first.is_none() { names::served_as(&self.view.state, name, &repository) } else { Vec::new() };
+        Refused::NeverPulled { environment: name.clone(), repository, at: self.past(), first, near }
     }
 
     /// Lists the deployments of `env`, the newest first; only those before the deployment `before`, if one is named.
@@ -272,15 +282,15 @@ impl<'a> Moment<'a> {
         questions::overview(self.state(), names, self.at())
     }
 
-    /// Tells how often and how well `env`, or every environment, was shipped to in so many weeks.
+    /// Tells how often and how well `env`, or every environment, was shipped to in a stretch of time.
     ///
     /// # Errors
     /// There is no such environment.
-    pub fn insights(&self, env: Option<&str>, weeks: usize) -> Result<questions::Insights, Refused> {
+    pub fn insights(&self, env: Option<&str>, during: Range<Time>) -> Result<questions::Insights, Refused> {
         let one = env.map(|env| self.name(env)).transpose()?;
         let all = self.directory().environments().map(|environment| &environment.name);
         let wanted = all.filter(|name| one.is_none_or(|one| one == *name));
-        Ok(questions::insights(self.state(), wanted, weeks, self.at()))
+        Ok(questions::insights(self.state(), wanted, during, self.at()))
     }
 
     /// Tells of one service what every environment runs, and its latest changes: those in `of` alone, where that is named.
@@ -308,14 +318,14 @@ impl<'a> Moment<'a> {
         questions::release(self.state(), release, self.at())
     }
 
-    /// The beginning of the latest rollback in `env`, or anywhere, within [`ROLLBACKS_SPAN`].
-    pub fn latest_rollback(&self, env: Option<&str>) -> Option<Time> {
+    /// The beginning of the latest deployment in `env`, or anywhere, of a `kind` or of any, within [`ROLLBACKS_SPAN`].
+    pub fn latest(&self, env: Option<&str>, kind: Option<wire::Kind>) -> Option<Time> {
         let all = self.directory().environments().map(|it| it.name.as_str());
         let changes = all.filter(|name| env.is_none_or(|env| env == *name)).filter_map(|name| {
             let changes = self.rollbacks(name, None, None).ok()?;
             Some(changes.deployments)
         });
-        let rollbacks = changes.flatten().filter(|it| it.kind == wire::Kind::Rollback);
-        rollbacks.map(|deployment| deployment.started_at).max()
+        let meant = changes.flatten().filter(|it| kind.as_ref().is_none_or(|kind| it.kind == *kind));
+        meant.map(|deployment| deployment.started_at).max()
     }
 }

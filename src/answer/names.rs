@@ -64,6 +64,29 @@ pub fn repository(
     }
 }
 
+/// The service of an environment that `name` means. One of its own goes before a repository that it never pulled, even where
+/// that one is called exactly so.
+///
+/// # Errors
+/// None is called so, or several may be.
+pub(super) fn service(state: &State, env: &EnvironmentName, name: &str) -> Result<Repository, Refused> {
+    let own: Vec<&str> = services(state, Some(env)).map(Repository::as_str).collect();
+    match said::repository(name, &own) {
+        Said::One(one) => one.parse().map_err(|_| unknown(name, Vec::new())),
+        Said::Several(_) | Said::None(_) => repository(state, Some(env), name),
+    }
+}
+
+/// The services of an environment that are called like a repository: those whose names end as its does.
+pub(super) fn served_as(state: &State, env: &EnvironmentName, repository: &Repository) -> Vec<String> {
+    let names: Vec<&str> = services(state, Some(env)).map(Repository::as_str).collect();
+    let last = repository.as_str().rsplit('/').next().unwrap_or_default();
+    match said::repository(last, &names) {
+        Said::One(one) => vec![one.to_owned()],
+        Said::Several(near) | Said::None(near) => owned(near),
+    }
+}
+
 /// The repositories that `environment`, or any, was seen to pull.
 fn services<'a>(
     state: &'a State,

@@ -41,13 +41,19 @@ pub enum Refused {
         /// As it was named.
         id: String,
     },
-    /// The environment has no such service.
-    #[error("`{environment}` was never seen to pull `{repository}`")]
+    /// The environment has no such service, or had none then.
+    #[error("`{environment}` {}", not_pulled(repository, *at, *first, near))]
     NeverPulled {
         /// The environment.
         environment: EnvironmentName,
         /// The service's repository.
         repository: Repository,
+        /// The time that was asked about, where it is past.
+        at: Option<Time>,
+        /// The first pull, where one came later.
+        first: Option<Time>,
+        /// Services of the environment that may have been meant.
+        near: Vec<String>,
     },
     /// A page is to go on after a deployment of another environment.
     #[error("must be a deployment of {environment}")]
@@ -56,7 +62,7 @@ pub enum Refused {
         environment: EnvironmentName,
     },
     /// A stretch of time ends before it begins.
-    #[error("must not be after `until`")]
+    #[error("must not be after the end of the stretch")]
     FromAfterUntil,
     /// Retention removed what would be needed.
     #[error(
@@ -83,6 +89,19 @@ impl Refused {
             }
             other => other,
         }
+    }
+}
+
+/// The rest of the sentence about an environment that was not seen to pull a repository.
+fn not_pulled(repository: &Repository, at: Option<Time>, first: Option<Time>, near: &[String]) -> String {
+    match (at, first) {
+        (Some(at), Some(first)) => {
+            format!("was not seen to pull `{repository}` by {at}; the first pull of it came at {first}")
+        }
+        (Some(at), None) => {
+            format!("was not seen to pull `{repository}` by {at}, nor since{}", instead(near))
+        }
+        (None, _) => format!("was never seen to pull `{repository}`{}", instead(near)),
     }
 }
 

@@ -27,7 +27,7 @@ pub struct AdminTokenArgs {
 enum Command {
     /// Make an admin, viewer or publisher token; its secret is shown once
     Create {
-        /// Whose it is, or what uses it, e.g. ada or ci
+        /// Its holder or the program that uses it, e.g. ada or ci
         #[arg(long)]
         name: String,
         /// The kind of the token: a viewer sees everything and changes nothing, a publisher registers releases and nothing else
@@ -36,7 +36,7 @@ enum Command {
         /// A repository whose releases a publisher may register
         #[arg(long, value_name = "REPOSITORY", required_if_eq("kind", "publisher"))]
         repository: Vec<Repository>,
-        /// When it ends: after a while (90d, 12h, 30m) or at a time (2027-01-01T00:00:00Z)
+        /// Its end: after a while (90d, 12h, 30m) or at a time (2027-01-01T00:00:00Z)
         #[arg(long, value_name = "WHEN")]
         expires: Option<Expiry>,
     },

@@ -1,11 +1,13 @@
 //! The parts that the answers of several commands have.
 
 use super::client::Client;
+use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain};
 use super::terminal::clean;
 use crate::clock::now;
+use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
-use crate::wire::{Incomplete, Release};
+use crate::wire::{Environment, Incomplete, Release};
 use crate::wording;
 
 /// A line above an answer as of a time; empty where that is now, or still to come.
@@ -21,6 +23,12 @@ pub fn lacks(parts: &[&Option<Incomplete>]) -> String {
 /// A sentence on a line of its own; empty where there is none.
 pub fn sentence(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{}\n", clean(text)) }
+}
+
+/// The environment's whole name, where an answer does not say it: commands that change something want that.
+pub async fn whole_name(client: &Client, env: &EnvironmentName) -> Result<EnvironmentName, CliError> {
+    let answer = client.get(&["environments", env.as_str()], &[]).await?;
+    answer.parse::<Environment>().map(|environment| environment.name)
 }
 
 /// Releases, a line each.

@@ -31,7 +31,7 @@ pub struct AskArgs {
 }
 
 impl AskArgs {
-    /// Runs the command. What was not understood exits with 1.
+    /// Runs the command. A question that was not understood exits with 1.
     pub async fn run(self, client: &Client) -> Result<ExitCode, CliError> {
         let mut talk = Talk { client, conversation: self.conversation, offered: Vec::new(), is_shown: false };
         if self.question.is_empty() {

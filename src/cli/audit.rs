@@ -20,7 +20,7 @@ pub struct AuditArgs {
     /// Only what changed in this environment; it may be deleted by now
     #[arg(long, value_name = "NAME")]
     environment: Option<EnvironmentName>,
-    /// How many changes
+    /// Number of changes
     #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
     /// Only those before this one, to go on where the last page ended

@@ -20,11 +20,11 @@ const PARTIAL: &str = ".partial";
 /// Takes a backup of a running server, which goes on meanwhile; `landfall restore` makes a log of it
 #[derive(Debug, Args)]
 pub struct BackupArgs {
-    /// Where it goes; what is there is replaced once the backup is whole. `-` is the standard output
+    /// The file; one that is there is replaced once the backup is whole. `-` is the standard output
     file: PathBuf,
 }
 
-/// Why there is no backup.
+/// The reason why there is no backup.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
     /// Another one is being written there.
@@ -38,10 +38,10 @@ pub enum SaveError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// What the server sent is no backup.
+    /// The server's answer is no backup.
     #[error(
         "what came is no whole backup: {source}\n  nothing was kept of it; is the server another release?"
     )]
@@ -164,7 +164,7 @@ impl<'a> Partial<'a> {
             Err(TryLockError::WouldBlock) => return Err(SaveError::Busy { path }),
             locked => locked.map_err(|error| failed(error.into()))?,
         }
-        // Whoever had the lock may have put the file into its place meanwhile: there it is not written over.
+        // Another process that had the lock may have put the file into its place meanwhile: it is not written over.
         let is_same = |there: io::Result<std::fs::Metadata>| {
             let ours = file.metadata()?;
             Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))

@@ -13,7 +13,9 @@ use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::arguments;
 use super::error::CliError;
+use super::options::Options;
 use super::output::Output;
 use super::reach::{self, Token};
 use crate::admin::{CLI_AGENT, MCP_AGENT};
@@ -26,25 +28,26 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest answer that is read at once; an export is streamed.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// How often a server that is busy with this address is asked again, after the pause that it names.
+/// Attempts with a server that is busy with this address, each after the pause that the server names.
 const BUSY_MAX: usize = 5;
 /// Longest such pause; a longer one is told to the person.
 const BUSY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A connection to the admin server.
 pub struct Client {
-    /// How the command prints.
+    /// The printer of the command's answers.
     pub output: Output,
     base: Url,
+    options: Options,
     token: Option<Token>,
-    /// What it calls itself, without the version.
+    /// The name that it gives itself, without the version.
     agent: &'static str,
     http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
-/// What the server answered with, whole.
+/// The server's whole answer.
 pub struct Answer {
-    /// Which success it is.
+    /// The status, one of success.
     pub status: StatusCode,
     address: String,
     body: Bytes,
@@ -58,6 +61,7 @@ impl Client {
             token: reach::token(&args)?,
             http: legacy::Client::builder(TokioExecutor::new())
                 .build(reach::connector(args.ca_file.as_deref())?),
+            options: args.options,
             base: args.admin,
             agent: CLI_AGENT,
         })
@@ -163,7 +167,7 @@ impl Client {
         response.map_err(|error| self.unavailable(self.reason(&error)))
     }
 
-    /// What a problem+json answer says, for the person who asked.
+    /// Reads a problem+json answer, and says it for the person who asked.
     async fn refusal(&self, response: Response<Incoming>) -> CliError {
         let status = response.status();
         if status == StatusCode::UNAUTHORIZED {
@@ -174,7 +178,7 @@ impl Client {
         let body =
             collected.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let problem = serde_json::from_slice::<Problem>(&body).ok();
-        let told = problem.map(|it| if it.detail.is_empty() { it.title } else { it.detail });
+        let told = problem.map(|it| if it.detail.is_empty() { it.title } else { arguments::named(it) });
         match told.filter(|detail| !detail.is_empty()) {
             Some(detail) => CliError::Refused { status: status.as_u16(), detail },
             None => self.protocol(&format!("status {status}")),
@@ -203,16 +207,16 @@ impl Client {
         reach::address(&self.base)
     }
 
-    /// Why there is no answer, in words that say what to do.
+    /// Says in words why there is no answer, and what to do.
     fn reason(&self, error: &legacy::Error) -> String {
-        let cause = reach::root_cause(error);
+        let cause = reach::root_cause(error, self.options);
         // A server that speaks TLS answers plain HTTP with an alert, or with nothing.
         let is_odd = !error.is_connect() && self.base.scheme() == "http";
         if is_odd { format!("{cause}; does it speak TLS, and is its address https://?") } else { cause }
     }
 
     fn unavailable(&self, reason: String) -> CliError {
-        CliError::Unavailable { address: self.address(), reason }
+        CliError::Unavailable { options: self.options, address: self.address(), reason }
     }
 
     fn broke_off(&self, error: &(dyn std::error::Error + 'static)) -> CliError {

@@ -11,8 +11,8 @@ use super::output::{Style, Table, plain, word};
 use super::times;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
-use crate::wire::{Comparison, Image};
-use crate::wording::{compared_as_last_seen, compared_beside, counted, side_names};
+use crate::wire::{Absence, Comparison, Image};
+use crate::wording::{compared_as_last_seen, compared_beside, counted, gone, side_names};
 
 /// Shows two environments side by side, or one at two times
 #[derive(Debug, Args)]
@@ -57,11 +57,13 @@ impl CompareArgs {
 fn describe(client: &Client, comparison: &Comparison) -> String {
     let (left, right) = &side_names(comparison);
     if comparison.services.is_empty() {
-        return format!("Nothing was pulled yet in {left} or {right}.\n");
+        return format!("Nothing runs in {left} or {right}, as far as was seen.\n");
     }
     let mut table = Table::with_headings(&["SERVICE", left, right, "RELATION", "BETWEEN"]);
     for service in &comparison.services {
-        let label = |image: &Option<Image>| image.as_ref().map_or_else(|| "-".to_owned(), Image::label);
+        let none = |absence: &Option<Absence>| absence.as_ref().map_or_else(|| "-".to_owned(), gone);
+        let label =
+            |image: &Option<Image>, absence| image.as_ref().map_or_else(|| none(absence), Image::label);
         let releases = service.releases.len();
         let between = match releases {
             0 => String::new(),
@@ -73,8 +75,8 @@ fn describe(client: &Client, comparison: &Comparison) -> String {
         };
         table.row([
             plain(service.repository.to_string()),
-            (label(&service.left), Style::Bold),
-            (label(&service.right), Style::Bold),
+            (label(&service.left, &service.left_absent), Style::Bold),
+            (label(&service.right, &service.right_absent), Style::Bold),
             word(service.relation.as_str()),
             plain(between),
         ]);

@@ -59,7 +59,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct About {
-    /// What it is, for people
+    /// Its description, for people
     #[arg(long)]
     description: Option<String>,
     /// Colour of its badge, e.g. '#16a34a'
@@ -168,7 +168,9 @@ async fn delete(client: &Client, name: &EnvironmentName, confirm: Option<String>
     if client.output.json {
         return Ok(());
     }
-    client.output.print(&format!("The environment {name} is deleted; its tokens are refused from now on.\n"))
+    client
+        .output
+        .print(&format!("The environment {confirm} is deleted; its tokens are refused from now on.\n"))
 }
 
 fn about(client: &Client, environment: Environment) -> String {

@@ -1,8 +1,9 @@
-//! Why a command failed, in words for the person who typed it, and with which exit code.
+//! Reasons why a command failed, in words for the person who typed it, and their exit codes.
 
 use std::io;
 use std::path::PathBuf;
 
+use super::options::Options;
 use super::terminal::clean;
 
 /// The error of one command.
@@ -17,7 +18,7 @@ impl<E: CommandError> From<E> for CliError {
     }
 }
 
-/// Why a command failed.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// A command failed in a way of its own.
@@ -31,12 +32,16 @@ pub enum CliError {
     /// Nobody answers at the address.
     #[error(
         "no Landfall server answers at {address} ({reason})\n  start one with `landfall serve`, or name the address of \
-         its admin server with --admin URL or LANDFALL_ADMIN"
+         its admin server with {} URL or {}",
+        options.address,
+        options.address_variable
     )]
     Unavailable {
+        /// The options that say how it is reached.
+        options: Options,
         /// The address that was tried.
         address: String,
-        /// What went wrong.
+        /// The cause.
         reason: String,
     },
     /// The server wants a token, or another one.
@@ -47,7 +52,7 @@ pub enum CliError {
     Unauthorized {
         /// The server's address.
         address: String,
-        /// Where the refused token came from, or that there was none.
+        /// The source of the refused token, or a note that there was none.
         given: String,
     },
     /// The server says no, and why.
@@ -60,12 +65,17 @@ pub enum CliError {
     },
     /// Nobody can be asked whether to go on.
     #[error(
-        "nothing was planned or applied: there is nobody to ask whether to apply it\n  to apply without asking: --yes"
+        "nothing was {done}: there is nobody to ask whether to {what}\n  to {what} without asking: --yes"
     )]
-    Unconfirmed,
+    Unconfirmed {
+        /// The thing that was not done.
+        done: &'static str,
+        /// The deed that would have been asked about.
+        what: &'static str,
+    },
     /// The token would be sent in clear.
     #[error(
-        "nothing was sent: {address} is another machine, and over plain HTTP everybody on the way there can read the admin \
+        "nothing was sent: {address} is another machine, and over plain HTTP everybody on the way there can read the \
          token\n  name it with https:// (the server has admin.tls_cert and admin.tls_key), or reach it on this machine \
          through a tunnel (`ssh -L 8081:127.0.0.1:8081 HOST`, `kubectl port-forward`); where the way is safe: --plain-http"
     )]
@@ -88,7 +98,7 @@ pub enum CliError {
     Protocol {
         /// The server's address.
         address: String,
-        /// What is wrong with the answer.
+        /// The fault in the answer.
         reason: String,
     },
     /// The answer broke off.
@@ -98,12 +108,14 @@ pub enum CliError {
     BrokeOff {
         /// The server's address.
         address: String,
-        /// What went wrong.
+        /// The cause.
         reason: String,
     },
     /// The token file cannot be used.
-    #[error("--admin-token-file: cannot use {}: {reason}", path.display())]
+    #[error("{option}: cannot use {}: {reason}", path.display())]
     TokenFile {
+        /// The option that names it.
+        option: &'static str,
         /// The file.
         path: PathBuf,
         /// The trouble with it.
@@ -114,7 +126,7 @@ pub enum CliError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The agent's side of the protocol went wrong.
@@ -135,7 +147,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Command { exit_code, .. } => *exit_code,
-            Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unconfirmed => 1,
+            Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unconfirmed { .. } => 1,
             Self::InClear { .. } => 2,
             Self::TokenFile { .. } | Self::Trust { .. } | Self::File { .. } => 66, // EX_NOINPUT
             Self::Unavailable { .. } | Self::BrokeOff { .. } => 69,                // EX_UNAVAILABLE

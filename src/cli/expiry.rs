@@ -1,4 +1,4 @@
-//! When a token ends, as people write it and as they read it.
+//! The end of a token, as people write it and as they read it.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use crate::model::time::{Span, Time};
 /// A hundred years: what is longer is a slip.
 const LONGEST: Span = Span::from_mins(100 * 366 * 24 * 60);
 
-/// When a token ends.
+/// The end of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
     /// After a while.

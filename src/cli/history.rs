@@ -26,7 +26,7 @@ pub struct HistoryArgs {
     env: EnvironmentName,
     /// The service's repository
     repository: Repository,
-    /// How many changes
+    /// Number of changes
     #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
     /// As of this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
@@ -99,7 +99,7 @@ impl ChangesArgs {
     }
 
     fn describe(&self, client: &Client, changes: &Changes) -> String {
-        let env = &self.env;
+        let env = &changes.environment;
         if changes.deployments.is_empty() {
             return format!("Nothing changed in {env} between {} and {}.\n", changes.from, changes.until);
         }

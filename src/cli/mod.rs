@@ -1,13 +1,17 @@
 //! The commands. Client commands speak HTTP to the admin API and never open the store.
 
 pub mod admin_token;
+#[cfg(feature = "cluster")]
+pub mod agent;
 pub mod answers;
+mod arguments;
 pub mod ask;
 pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod client;
 pub mod compare;
+mod confirm;
 pub mod demo;
 pub mod deploy;
 pub mod env;
@@ -18,19 +22,25 @@ pub mod history;
 #[cfg(feature = "mcp")]
 pub mod mcp;
 pub mod missing;
+pub mod options;
 pub mod output;
 mod reach;
 pub mod release;
 pub mod replay;
+pub mod replicas;
 pub mod restore;
 pub mod salvage;
 pub mod serve;
+#[cfg(feature = "shared")]
+pub mod share;
 pub mod status;
 pub mod terminal;
 pub mod timeline;
 pub mod times;
 pub mod token;
 pub mod verify;
+#[cfg(feature = "cluster")]
+mod watching;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,6 +61,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    #[cfg(feature = "cluster")]
+    Agent(agent::AgentArgs),
     Demo(demo::DemoArgs),
     /// Make, show, change and delete environments
     Env(Remote<env::EnvArgs>),
@@ -85,6 +97,8 @@ enum Command {
     Mcp(Remote<mcp::McpArgs>),
     /// Register and show releases
     Release(Remote<release::ReleaseArgs>),
+    /// Show the replicas of a log that several servers share, and how far each is
+    Replicas(Remote<replicas::ReplicasArgs>),
     /// Print every recorded pull as JSON Lines, in log order; `landfall replay` reads them
     Export(Remote<export::ExportArgs>),
     /// Take a backup of a running server; `landfall restore` makes a log of it
@@ -92,6 +106,8 @@ enum Command {
     /// Make a log out of a backup, without a server
     Restore(restore::RestoreArgs),
     Salvage(salvage::SalvageArgs),
+    #[cfg(feature = "shared")]
+    Share(share::ShareArgs),
     /// Derive deployments from recorded observations, without a server
     Replay(replay::Args),
 }
@@ -110,6 +126,8 @@ impl Cli {
     pub async fn run(self) -> Result<ExitCode, CliError> {
         match self.command {
             Command::Serve(serve) => Ok(serve.run().await?),
+            #[cfg(feature = "cluster")]
+            Command::Agent(agent) => agent.run().await,
             Command::Demo(demo) => demo.run(start).await,
             Command::Env(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Token(remote) => remote.command.run(&Client::new(remote.client)?).await,
@@ -128,10 +146,13 @@ impl Cli {
             #[cfg(feature = "mcp")]
             Command::Mcp(remote) => remote.command.run(Client::new(remote.client)?).await,
             Command::Release(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Replicas(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),
             Command::Backup(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Restore(args) => args.run(),
             Command::Salvage(args) => args.run(),
+            #[cfg(feature = "shared")]
+            Command::Share(args) => args.run(),
             Command::Export(remote) => remote.command.run(&Client::new(remote.client)?).await,
         }
     }

@@ -1,4 +1,4 @@
-//! What people see: aligned tables, colour on a terminal only, times as they are spoken.
+//! Output for people: aligned tables, colour on a terminal only, times as they are spoken.
 //!
 //! Names, versions and agents come from whoever pulls: everything printed goes through [`clean`], and once more through
 //! [`Output::shown`] where a terminal would obey it.
@@ -18,7 +18,7 @@ const GAP: &str = "  ";
 /// Hexadecimal digits of a digest that people see.
 const DIGEST_CHARS: usize = 12;
 
-/// Where and how a command prints.
+/// The place that a command prints to, and its manner.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     /// Tells whether the server's answer is printed as it is.
@@ -27,7 +27,7 @@ pub struct Output {
     is_terminal: bool,
 }
 
-/// How a text looks on a terminal.
+/// The look of a text on a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
     /// As it is.

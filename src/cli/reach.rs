@@ -9,6 +9,7 @@ use hyper_util::client::legacy::{self, connect::HttpConnector};
 use url::Url;
 
 use super::error::CliError;
+use super::options::Options;
 use crate::tls;
 
 /// Longest wait for a connection.
@@ -45,16 +46,20 @@ pub struct ClientArgs {
     /// Print the server's answer as it is
     #[arg(long, global = true)]
     pub json: bool,
+    /// The options' own names.
+    #[arg(skip = Options::COMMAND)]
+    pub options: Options,
 }
 
 impl ClientArgs {
     /// The server at this address, asked with this file's token; the rest as it is without flags.
     pub fn of(admin: Url, admin_token_file: Option<PathBuf>) -> Self {
-        Self { admin, admin_token_file, ca_file: None, plain_http: false, json: false }
+        let options = Options::COMMAND;
+        Self { admin, admin_token_file, ca_file: None, plain_http: false, json: false, options }
     }
 }
 
-fn admin_url(text: &str) -> Result<Url, String> {
+pub(super) fn admin_url(text: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|error| format!("{error}; write it as http://127.0.0.1:8081"))?;
     match (url.scheme(), url.has_host()) {
         ("http" | "https", true) => Ok(url),
@@ -97,11 +102,11 @@ pub(super) fn connector(ca_file: Option<&Path>) -> Result<HttpsConnector<HttpCon
 }
 
 /// The innermost cause in words; for TLS they say what to do.
-pub(super) fn root_cause(error: &legacy::Error) -> String {
+pub(super) fn root_cause(error: &legacy::Error, options: Options) -> String {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     loop {
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return tls::describe(tls, tls::Settings::COMMAND);
+            return tls::describe(tls, tls::Settings { url: options.address, ..tls::Settings::COMMAND });
         }
         // The source of an I/O error is not what it wraps, but the source of that.
         let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -116,7 +121,8 @@ pub(super) fn root_cause(error: &legacy::Error) -> String {
 /// The named file, else the variable, else what a server on this machine wrote for itself.
 fn find(args: &ClientArgs) -> Result<Option<Token>, CliError> {
     if let Some(path) = &args.admin_token_file {
-        let failed = |reason: String| CliError::TokenFile { path: path.clone(), reason };
+        let option = args.options.token_file;
+        let failed = |reason: String| CliError::TokenFile { option, path: path.clone(), reason };
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
         let header =
             bearer(&text).ok_or_else(|| failed("it holds no token of printable characters".into()))?;
@@ -137,7 +143,7 @@ fn find(args: &ClientArgs) -> Result<Option<Token>, CliError> {
     Ok(header.map(|header| Token { header, origin: format!("that of {}", path.display()) }))
 }
 
-/// A server's own token is there only for whoever may read it; for others it is as if there were none.
+/// A server's own token is there for users who may read it; for others it is as if there were none.
 fn read_own(path: &Path) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }
@@ -175,6 +181,17 @@ mod tests {
         }
         for bad in ["127.0.0.1:8081", "https://", "ftp://a.example", "", "unix:///run/x"] {
             assert!(admin_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_by_the_option_that_names_it() {
+        let missing = || Some(PathBuf::from("/nowhere/token"));
+        let of_command = ClientArgs::of(admin_url("http://127.0.0.1:1").unwrap(), missing());
+        let of_agent = ClientArgs { options: Options::AGENT, ..of_command.clone() };
+        for (args, option) in [(of_command, "--admin-token-file: "), (of_agent, "--token-file: ")] {
+            let told = token(&args).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(told.starts_with(option), "{told}");
         }
     }
 

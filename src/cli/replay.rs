@@ -12,9 +12,11 @@ use super::error::CommandError;
 use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::event::Observation;
 use crate::model::log_time::LogTime;
+use crate::model::misread::{field, misread};
 use crate::model::oci::{Digest, Repository};
 use crate::model::questions;
 use crate::model::releases::{Catalogue, Change, Registration};
+use crate::model::report::StatementLine;
 use crate::model::time::Time;
 use crate::wire::Replayed;
 
@@ -22,6 +24,9 @@ mod difference;
 
 /// Bytes of a line that are read before it is refused: an observation has some hundred.
 const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// The member that tells a sighting from an observation.
+const KIND: &[u8] = b"\"kind\"";
 
 /// Arguments of `landfall replay`.
 #[derive(Debug, clap::Args)]
@@ -55,46 +60,58 @@ struct Release {
     changes: Vec<Change>,
 }
 
-/// Why a replay could not be done.
+/// The reason why a replay could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A line is no observation.
-    #[error("{path}:{line}: not an observation: {source}")]
+    #[error("{path}:{line}: not an observation: {}", said(source))]
     Line {
         /// In which file.
         path: PathBuf,
-        /// Where, from 1.
+        /// The line's number, from 1.
         line: u64,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The catalogue is no list of releases.
-    #[error("{path}: not a list of releases ({{repository, digest, version, …}}): {source}")]
+    #[error("{path}: not a list of releases ({{repository, digest, version, …}}): {}", placed(source))]
     Releases {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// What was saved is no answer of a replay.
-    #[error("{path}: not what `landfall replay` prints: {source}")]
+    /// The saved text is no answer of a replay.
+    #[error("{path}: not what `landfall replay` prints: {}", placed(source))]
     Saved {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The answer could not be written.
     #[error("cannot write the answer: {0}")]
     Write(#[from] io::Error),
+}
+
+/// The fault, with the field that it is about where that is known.
+fn said(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let name = field(&message).map(|name| format!("`{name}` ")).unwrap_or_default();
+    name + &misread(&message)
+}
+
+/// The same in a file of many lines.
+fn placed(error: &serde_json::Error) -> String {
+    format!("line {}: {}", error.line(), said(error))
 }
 
 impl CommandError for ReplayError {
@@ -104,6 +121,45 @@ impl CommandError for ReplayError {
             Self::Read { .. } => 66,
             Self::Line { .. } | Self::Releases { .. } | Self::Saved { .. } => 65,
             Self::Write(_) => 74,
+        }
+    }
+}
+
+/// A line of a trace.
+enum Line {
+    Observed(Box<Observation>),
+    Sighted(Box<StatementLine>),
+}
+
+impl Line {
+    /// Reads a line: one with a `kind` is a sighting.
+    fn read(text: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Kind {
+            #[serde(default)]
+            kind: Option<serde::de::IgnoredAny>,
+        }
+        let is_sighting = text.windows(KIND.len()).any(|part| part == KIND)
+            && serde_json::from_slice::<Kind>(text)?.kind.is_some();
+        Ok(if is_sighting {
+            Self::Sighted(serde_json::from_slice(text)?)
+        } else {
+            Self::Observed(serde_json::from_slice(text)?)
+        })
+    }
+
+    /// Its time on the log's own line.
+    fn place(&self, time: &mut LogTime) -> Time {
+        match self {
+            Self::Observed(observation) => time.observed(observation.at),
+            Self::Sighted(line) => time.of(line.statement.at()),
+        }
+    }
+
+    fn fold(self, state: &mut State) {
+        match self {
+            Self::Observed(observation) => state.observe(&observation),
+            Self::Sighted(line) => state.report(&line.into_report()),
         }
     }
 }
@@ -161,18 +217,18 @@ fn catalogue(path: &Path) -> Result<Catalogue, ReplayError> {
 /// right by what comes later.
 fn fold(path: &Path, until: Option<Time>, state: &mut State) -> Result<(), ReplayError> {
     let Some(until) = until else {
-        return each(open(path)?, path, |observation| state.observe(&observation));
+        return each(open(path)?, path, |line| line.fold(state));
     };
     let mut text = Vec::new();
     open(path)?.read_to_end(&mut text).map_err(|source| ReplayError::Read { path: path.into(), source })?;
     let (mut whole, mut so_far) = (LogTime::default(), LogTime::default());
-    each(&text[..], path, |observation| {
-        whole.observed(observation.at);
+    each(&text[..], path, |line| {
+        line.place(&mut whole);
     })?;
-    each(&text[..], path, |observation| {
-        let at = so_far.observed(observation.at);
+    each(&text[..], path, |line| {
+        let at = line.place(&mut so_far);
         if whole.shown(at) <= until {
-            state.observe(&observation);
+            line.fold(state);
         }
     })
 }
@@ -185,8 +241,8 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, ReplayError> {
     Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
 }
 
-/// Reads observations, a line each, and lets `take` have them.
-fn each(mut lines: impl BufRead, path: &Path, mut take: impl FnMut(Observation)) -> Result<(), ReplayError> {
+/// Reads lines, and lets `take` have them.
+fn each(mut lines: impl BufRead, path: &Path, mut take: impl FnMut(Line)) -> Result<(), ReplayError> {
     let mut text = Vec::new();
     for line in 1.. {
         text.clear();
@@ -198,11 +254,7 @@ fn each(mut lines: impl BufRead, path: &Path, mut take: impl FnMut(Observation))
         if text.trim_ascii().is_empty() {
             continue;
         }
-        take(serde_json::from_slice(&text).map_err(|source| ReplayError::Line {
-            path: path.into(),
-            line,
-            source,
-        })?);
+        take(Line::read(&text).map_err(|source| ReplayError::Line { path: path.into(), line, source })?);
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::log::{BackupError, Contents, DraftError, RestoreError, restore};
 /// Makes a log out of a backup, in a folder that has none; `landfall serve` goes on with it
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// What `landfall backup` wrote; `-` is the standard input
+    /// The file that `landfall backup` wrote; `-` is the standard input
     file: PathBuf,
     /// Folder for the log, as that of `landfall serve`
     #[arg(long, env = "LANDFALL_DATA", value_name = "DIR", default_value = DATA)]
@@ -26,23 +26,23 @@ pub struct RestoreArgs {
     json: bool,
 }
 
-/// Why nothing was restored.
+/// The reason why nothing was restored.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRestored {
     /// The backup cannot be opened.
     #[error("cannot read {}: {source}", path.display())]
     Open {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The backup cannot be used.
     #[error("{}: {source}\n  nothing was restored", path.display())]
     Backup {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: BackupError,
     },
     /// The folder cannot be used.
@@ -109,7 +109,7 @@ impl RestoreArgs {
     }
 }
 
-/// What is read, and a person who waits.
+/// A reader that shows its progress to a person who waits.
 struct Watched<'a, R> {
     input: R,
     progress: &'a mut Progress,

@@ -44,7 +44,10 @@ impl CommandError for NotSalvaged {
         match &self.0 {
             SalvageError::NoLog { .. } => 66,
             SalvageError::InUse { .. } => 75,
-            SalvageError::NothingWhole { .. } | SalvageError::Event { .. } | SalvageError::Base => 65,
+            SalvageError::Replica { .. }
+            | SalvageError::NothingWhole { .. }
+            | SalvageError::Event { .. }
+            | SalvageError::Base => 65,
             SalvageError::Draft(DraftError::Occupied { .. }) => 73,
             SalvageError::Read { .. } | SalvageError::Draft(_) => 74,
         }

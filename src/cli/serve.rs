@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,11 +15,18 @@ use tracing_subscriber::EnvFilter;
 
 use super::check::check;
 use super::error::CommandError;
+#[cfg(feature = "cluster")]
+#[cfg(feature = "shared")]
+use super::share::nats;
+use super::watching::watch_clusters;
 use crate::admin::{self, AdminToken, AdminTokenError, App, Readiness};
 use crate::clock;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, ConfigError, SharedConfig};
 use crate::listen::{self, DescriptorLimits, Slots, TrustedProxies};
 use crate::log::{Log, OpenError};
+#[cfg(feature = "shared")]
+use crate::log::{NatsError, ShareError};
+use crate::model::deployments::Rules;
 use crate::proxy::upstream::{SetupError, Timeouts, Upstreams};
 use crate::proxy::{self, BindError, Listener, Proxy};
 use crate::tls::{Certificate, Keys, TlsError};
@@ -34,7 +41,7 @@ pub struct ServeArgs {
     check: bool,
 }
 
-/// Why the server does not start.
+/// The reason why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The configuration is wrong.
@@ -49,6 +56,10 @@ pub enum ServeError {
     /// The log does not open.
     #[error(transparent)]
     Log(#[from] OpenError),
+    /// The stream's settings cannot work.
+    #[cfg(feature = "shared")]
+    #[error(transparent)]
+    Nats(#[from] NatsError),
     /// There is no admin token.
     #[error(transparent)]
     AdminToken(#[from] AdminTokenError),
@@ -58,14 +69,24 @@ pub enum ServeError {
     /// The admin server's address cannot be had.
     #[error("admin.listen (--admin-listen): cannot listen on {address}: {source}")]
     Admin {
-        /// Which.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The operating system refuses something that every server needs.
     #[error("the operating system refuses: {0}")]
     System(#[from] io::Error),
+}
+
+#[cfg(feature = "shared")]
+impl From<ShareError> for ServeError {
+    fn from(error: ShareError) -> Self {
+        match error {
+            ShareError::Nats(error) => error.into(),
+            ShareError::Open(error) => error.into(),
+        }
+    }
 }
 
 impl CommandError for ServeError {
@@ -82,6 +103,9 @@ impl CommandError for ServeError {
             Self::Config(ConfigError::File { .. }) => EX_NOINPUT,
             Self::Config(_) | Self::Upstream(_) | Self::Tls(_) | Self::AdminToken(_) => EX_CONFIG,
             Self::Log(OpenError::InUse { .. } | OpenError::Closed { .. }) => EX_TEMPFAIL,
+            #[cfg(feature = "shared")]
+            Self::Nats(_) => EX_CONFIG,
+            Self::Log(OpenError::Alone { .. } | OpenError::Replica { .. }) => EX_CONFIG,
             Self::Log(
                 OpenError::Damaged { .. }
                 | OpenError::DamagedJournal { .. }
@@ -117,7 +141,7 @@ impl ServeArgs {
         // so it is no reason to end.
         let _hang_up = signal(SignalKind::hangup())?;
         let running = start(config).await?;
-        // Whoever started it may not want to hear it.
+        // The program that started it may not want to hear it.
         let _ = writeln!(io::stdout(), "ready proxy={} admin={}", running.proxy_url(), running.admin_url());
         running.greet();
         tokio::select! {
@@ -131,11 +155,14 @@ impl ServeArgs {
     }
 }
 
+/// Logged by default; the client of NATS says each attempt to connect, and `log/shared/nats.rs` says what matters of that.
+const LOGGED: &str = "info,async_nats=error";
+
 /// Logs go to stderr; `LANDFALL_LOG` says how much (tracing-subscriber's directives), `info` without it.
-fn init_tracing() {
-    let filter = EnvFilter::try_from_env("LANDFALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+pub(super) fn init_tracing() {
+    let filter = EnvFilter::try_from_env("LANDFALL_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // Where stderr goes to a file on a full disk, the thread that has something to say about it must not end by that.
+    // Stderr may go to a file on a full disk: the thread that has something to say about it must not end by that.
     let subscriber = subscriber.log_internal_errors(false);
     // A second initialisation, as by a test that runs two servers in one process, changes nothing.
     let _ = subscriber.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init();
@@ -143,11 +170,11 @@ fn init_tracing() {
 
 /// A server that accepts on both listeners.
 pub struct Running {
-    /// Where the proxy listens.
+    /// The address that the proxy listens on.
     pub proxy: SocketAddr,
-    /// Where the admin server listens.
+    /// The address that the admin server listens on.
     pub admin: SocketAddr,
-    /// Where the admin token can be read.
+    /// The file that holds the admin token.
     pub admin_token_file: PathBuf,
     first_start: bool,
     proxy_speaks_tls: bool,
@@ -162,6 +189,9 @@ pub struct Running {
     admin_task: JoinHandle<()>,
     upstreams_task: JoinHandle<()>,
     certificate_tasks: Vec<JoinHandle<()>>,
+    /// They end with this.
+    #[cfg(feature = "cluster")]
+    witnesses: tokio::task::JoinSet<()>,
 }
 
 /// Starts a server: the proxy on threads of its own, the rest in the current tokio runtime.
@@ -181,9 +211,10 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let admin_tls = admin_certificate.as_ref().map(|it| it.acceptor(&[b"http/1.1"])).transpose()?;
     let (data, rules) = (config.data.clone(), config.rules.clone());
     let threads = proxy::ProxyRuntime::start()?;
-    // There, too, whoever waits for the log is woken: across threads each wake-up would cost a system call.
+    // Requests that wait for the log are woken there, too: across threads each wake-up would cost a system call.
     let plane = threads.handle();
-    let log = plane.spawn_blocking(move || Log::open(&data, rules)).await.map_err(io::Error::other)??;
+    let shared = config.shared.clone();
+    let log = plane.spawn_blocking(move || open(&data, rules, shared)).await.map_err(io::Error::other)??;
     log.retain(config.keep)?;
     log.scrub()?;
     let (admin_token, written) = AdminToken::load(config.admin.token_file.as_deref(), &config.data)?;
@@ -207,6 +238,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     };
     let proxy_slots = slots(&proxy::LIMITS, files.proxy_connections_max, trusted);
     let admin_slots = slots(&admin::LIMITS, files.admin_connections_max, TrustedProxies::default());
+    #[cfg(feature = "cluster")]
+    let witnesses = watch_clusters(&config, &log, &registries);
     let readiness = Readiness::default();
     let app = App::new(
         log.clone(),
@@ -222,6 +255,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             places: config.places.clone(),
             clusters: config.clusters.clone(),
             ask: config.ask.clone(),
+            is_shared: config.shared.is_some(),
             example_question: config.example_question.clone(),
             webhooks: config.webhooks.clone(),
             forges: config.forges.clone(),
@@ -254,6 +288,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             proxy::serve(listener, proxy_slots, proxy, stopped).await;
         }),
         admin_task: tokio::spawn(admin::serve(admin_listener, admin_tls, admin_slots, app, admin_stopped)),
+        #[cfg(feature = "cluster")]
+        witnesses,
         upstreams_task: plane.spawn(watched.watch()),
         certificate_tasks: [certificate, admin_certificate]
             .into_iter()
@@ -261,6 +297,17 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             .map(|certificate| tokio::spawn(certificate.reload_when_changed()))
             .collect(),
     })
+}
+
+/// The log in the folder `data`: of its own, or a replica of one that several share.
+fn open(data: &Path, rules: Rules, shared: Option<SharedConfig>) -> Result<Log, ServeError> {
+    #[cfg(feature = "shared")]
+    if let Some(shared) = shared {
+        return Ok(Log::share(data, rules, &nats(shared))?);
+    }
+    #[cfg(not(feature = "shared"))]
+    drop(shared);
+    Ok(Log::open(data, rules)?)
 }
 
 /// The certificates of the proxy and of the admin server, as far as there are any.
@@ -316,12 +363,12 @@ fn scheme(speaks_tls: bool) -> &'static str {
 }
 
 impl Running {
-    /// Where clients pull from.
+    /// The URL that clients pull from.
     pub fn proxy_url(&self) -> String {
         format!("{}://{}", scheme(self.proxy_speaks_tls), self.proxy)
     }
 
-    /// Where the admin API is.
+    /// The URL of the admin API.
     pub fn admin_url(&self) -> String {
         format!("{}://{}", scheme(self.admin_speaks_tls), self.admin)
     }
@@ -346,8 +393,10 @@ impl Running {
 
     /// Stops accepting, lets open transfers finish within a bound, and writes what was seen.
     pub async fn stop(self) {
-        // First of all, so that whoever probes sends nobody here any more.
+        // First of all, so that a prober sends nobody here any more.
         self.readiness.end();
+        #[cfg(feature = "cluster")]
+        drop(self.witnesses);
         // A task that has ended already needs no telling, and one that panicked has said so.
         let _ = self.stop_proxy.send(());
         let _ = self.proxy_task.await;

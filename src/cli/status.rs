@@ -14,8 +14,10 @@ use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Reference;
 use crate::model::time::Time;
-use crate::wire::{Environment, FailedAttempt, Running, RunningService};
-use crate::wording::{as_last_seen, beside_as, beside_label, refused as refused_since};
+use crate::wire::{Environment, FailedAttempt, Running, RunningService, WorkloadImage};
+use crate::wording::{
+    all_stuck, apart, as_last_seen, beside_as, beside_label, bypasses, contradicted, refused as refused_since,
+};
 
 /// Shows what runs in an environment, or in all of them
 #[derive(Debug, Default, Args)]
@@ -76,11 +78,11 @@ impl StatusArgs {
         let env = client.output.paint(running.environment.as_str(), Style::Bold);
         let lacks = lacks(&[&running.incomplete]);
         let as_of = self.at.map(|_| format!(", as of {}", running.at)).unwrap_or_default();
-        if running.services.is_empty() && running.failing.is_empty() {
+        if running.services.is_empty() && running.failing.is_empty() && running.unstarted.is_empty() {
             return match self.at {
                 Some(_) => format!("{env}{as_of}: nothing had been pulled yet\n{lacks}"),
                 None => format!(
-                    "{env}: nothing was pulled yet with one of its tokens; landfall token create {env} --name cluster\n{lacks}"
+                    "{env}: nothing was pulled yet with one of its tokens\n  to see them: landfall token list {env}\n  to make one: landfall token create {env} --name cluster\n{lacks}"
                 ),
             };
         }
@@ -107,6 +109,18 @@ impl StatusArgs {
                 plain(spoken(service.seen.last_seen_at)),
                 plain(service.clients.to_string()),
             ]);
+            for (workload, image) in workloads_apart(service) {
+                table.row([
+                    plain(format!("  {workload}")),
+                    plain(image.image.version.clone().unwrap_or_else(|| "-".to_owned())),
+                    dim(image.image.digest.short()),
+                    plain(""),
+                    plain(""),
+                    plain(""),
+                    plain(""),
+                    plain(format!("{} pods", image.ready)),
+                ]);
+            }
             for image in &service.beside {
                 table.row([
                     plain(format!("  {}", beside_as(image))),
@@ -125,8 +139,21 @@ impl StatusArgs {
         let seen = sentence(&as_last_seen(seen));
         let refused: String =
             running.services.iter().filter_map(|service| refused(service, &spoken)).collect();
-        format!("{env}{as_of}\n{table}{seen}{refused}{}{lacks}", failing(client, &running.failing, spoken))
+        let stuck = sentence(&all_stuck(running, None, str::to_owned));
+        let bypass = sentence(&contradicted(&running.services, str::to_owned))
+            + &sentence(&bypasses(&running.bypass, str::to_owned));
+        format!(
+            "{env}{as_of}\n{table}{seen}{stuck}{bypass}{refused}{}{lacks}",
+            failing(client, &running.failing, spoken)
+        )
     }
+}
+
+/// The workloads of a service with what they run, where they run different images.
+fn workloads_apart(service: &RunningService) -> impl Iterator<Item = (&str, &WorkloadImage)> {
+    let shown =
+        if apart(&service.workloads, str::to_owned).is_empty() { &[][..] } else { &service.workloads[..] };
+    shown.iter().flat_map(|workload| workload.images.iter().map(|image| (&*workload.workload, image)))
 }
 
 /// The line that tells that nodes of a service are refused.
@@ -134,7 +161,7 @@ fn refused(service: &RunningService, spoken: &impl Fn(Time) -> String) -> Option
     Some(format!("{}: {}\n", service.repository, refused_since(spoken(service.refused_since?))))
 }
 
-/// What somebody tries to pull and cannot.
+/// The pulls that somebody tries and that fail.
 fn failing(client: &Client, failing: &[FailedAttempt], spoken: impl Fn(Time) -> String) -> String {
     let mut table = Table::default();
     for attempt in failing {

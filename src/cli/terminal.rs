@@ -52,7 +52,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     written.into()
 }
 
-/// How long the Select Graphic Rendition is that a text begins with; 0 without one.
+/// The length of the Select Graphic Rendition that a text begins with; 0 without one.
 fn color_bytes(text: &str) -> usize {
     let Some(rest) = text.strip_prefix("\x1b[") else { return 0 };
     let after = rest.trim_start_matches(|char: char| char.is_ascii_digit());

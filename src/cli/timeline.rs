@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::answers::{heading as past, lacks};
+use super::answers::{heading as past, lacks, whole_name};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, word};
@@ -27,7 +27,7 @@ pub struct TimelineArgs {
     /// Show the pulls behind each deployment too
     #[arg(long)]
     evidence: bool,
-    /// How many deployments
+    /// Number of deployments
     #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
     /// Only those before this one, to go on where the last page ended
@@ -60,12 +60,12 @@ impl TimelineArgs {
     }
 
     async fn describe(&self, client: &Client, timeline: &Timeline) -> Result<String, CliError> {
-        let env = &self.env;
-        if timeline.deployments.is_empty() {
+        let Some(newest) = timeline.deployments.first() else {
+            let env = whole_name(client, &self.env).await?;
             return Ok(format!(
                 "Nothing landed in {env} yet. What it pulls with: landfall token list {env}\n"
             ));
-        }
+        };
         let mut text = String::new();
         for deployment in &timeline.deployments {
             text.push_str(&heading(client, deployment));
@@ -78,6 +78,7 @@ impl TimelineArgs {
         }
         if let Some(next) = &timeline.next {
             let at = self.at.map(|at| format!(" --at {at}")).unwrap_or_default();
+            let env = &newest.environment;
             text.push_str(&format!("Older ones: landfall timeline {env} --before {}{at}\n", clean(next)));
         }
         Ok(text)
@@ -130,7 +131,7 @@ fn evidence(client: &Client, evidence: &Evidence) -> String {
         text.push_str(&format!("\n    {}\n", client.output.paint(&title, Style::Plain)));
         let rules: Vec<String> =
             change.rules.iter().map(|rule| format!("{} {}", rule.number, clean(&rule.name))).collect();
-        text.push_str(&format!("    by the rules: {}\n", rules.join(", ")));
+        text.push_str(&format!("    rules: {}\n", rules.join(", ")));
         for correction in &change.corrections {
             text.push_str(&format!("    corrected {}: {}\n", correction.at, clean(&correction.text)));
         }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::json;
 
+use super::answers::whole_name;
 use super::client::Client;
 use super::error::CliError;
 use super::expiry::Expiry;
@@ -13,8 +14,9 @@ use super::output::{Style, Table, ago, dim, plain, word};
 use crate::clock::now;
 use crate::model::event::TokenKind;
 use crate::model::names::EnvironmentName;
+use crate::model::shell;
 use crate::model::time::Time;
-use crate::wire::{Instructions, NewToken, Token};
+use crate::wire::{Instructions, NewToken, ReplicaView, Token};
 use crate::wording::token_state;
 
 /// Makes, lists, rotates and revokes an environment's tokens
@@ -30,13 +32,13 @@ enum Command {
     Create {
         /// The environment that pulls with it
         env: EnvironmentName,
-        /// What people call it, e.g. cluster-eu-1
+        /// Its name for people, e.g. cluster-eu-1
         #[arg(long)]
         name: String,
-        /// What it is for; it decides what its pulls can prove
+        /// Its purpose, which decides what its pulls can prove
         #[arg(long, default_value = "cluster", value_parser = TokenKind::ALL.map(TokenKind::as_str))]
         kind: String,
-        /// When it ends: after a while (90d, 12h, 30m) or at a time (2027-01-01T00:00:00Z)
+        /// Its end: after a while (90d, 12h, 30m) or at a time (2027-01-01T00:00:00Z)
         #[arg(long, value_name = "WHEN")]
         expires: Option<Expiry>,
         /// Print the secret and nothing else, for a script
@@ -54,10 +56,10 @@ enum Command {
         env: EnvironmentName,
         /// The token's identifier, as `token list` shows it
         id: String,
-        /// How long the old token is accepted beside the new one: 24h, 7d, or 0m to end it at once
+        /// Time for which the old token is accepted beside the new one: 24h, 7d, or 0m to end it at once
         #[arg(long, value_name = "LENGTH", default_value = "24h")]
         overlap: String,
-        /// When the new one ends; after as long as the old one was to live, unless told
+        /// The end of the new one; after as long as the old one was to live, unless told
         #[arg(long, value_name = "WHEN")]
         expires: Option<Expiry>,
     },
@@ -131,13 +133,16 @@ async fn rotate(
     client.output.print(&(old.unwrap_or_default() + &handover(client, &token)))
 }
 
-/// What somebody does with a new token, in the order of likelihood.
+/// Uses of a new token, in the order of likelihood.
 fn handover(client: &Client, token: &NewToken) -> String {
     let paint = |text: &str, style| client.output.paint(text, style);
     let plain = |text: &str| client.output.paint(text, Style::Plain);
     let heading = |text: &str| client.output.paint(text, Style::Bold);
     let expiry = token.expires_at.map(|end| format!(" It ends {end}.")).unwrap_or_default();
-    let Instructions { registry, kubectl, docker_login, hosts_toml } = &token.instructions;
+    let Instructions { registry, kubectl, docker_login, hosts_toml, agent } = &token.instructions;
+    if let Some(manifest) = agent {
+        return handover_of_agent(client, token, manifest);
+    }
     let hosts_toml: String = hosts_toml.lines().map(|line| format!("  {}\n", plain(line))).collect();
     format!(
         "Token {name} ({id}) of {env}.{expiry} Its secret is shown this once:\n\n  {secret}\n\n\
@@ -158,6 +163,26 @@ fn handover(client: &Client, token: &NewToken) -> String {
     )
 }
 
+/// The same of a token for an agent: a manifest, and the command for a host.
+fn handover_of_agent(client: &Client, token: &NewToken, manifest: &str) -> String {
+    let paint = |text: &str, style| client.output.paint(text, style);
+    let expiry = token.expires_at.map(|end| format!(" It ends {end}.")).unwrap_or_default();
+    let manifest: String = manifest.lines().map(|line| paint(line, Style::Plain) + "\n").collect();
+    format!(
+        "Token {name} ({id}) of {env}.{expiry} Its secret is shown this once:\n\n  {secret}\n\n\
+         {host}, with the secret in FILE:\n\n  landfall agent --hub {hub} --token-file FILE --environment {env} \
+         --name {name} --docker unix:///var/run/docker.sock\n\n\
+         {kubernetes}; name the image and the namespace to watch, then kubectl apply -f this:\n\n{manifest}",
+        name = paint(&shell::quoted(&token.name), Style::Plain),
+        id = paint(token.id.as_str(), Style::Plain),
+        env = paint(token.username.as_str(), Style::Plain),
+        secret = paint(&token.secret, Style::Bold),
+        host = paint("A host with Docker or podman", Style::Bold),
+        hub = paint(&client.address(), Style::Plain),
+        kubernetes = paint("Kubernetes", Style::Bold),
+    )
+}
+
 async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
     let answer = client.get(&["environments", env.as_str(), "tokens"], &[]).await?;
     if client.output.json {
@@ -165,6 +190,7 @@ async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
     }
     let tokens: Vec<Token> = answer.parse()?;
     if tokens.is_empty() {
+        let env = whole_name(client, env).await?;
         let next =
             format!("{env} has no token yet. Make one:\n\n  landfall token create {env} --name cluster\n");
         return client.output.print(&next);
@@ -190,7 +216,7 @@ async fn list(client: &Client, env: &EnvironmentName) -> Result<(), CliError> {
     client.output.print(&format!("{}{gap}{notes}", table.render(&client.output)))
 }
 
-/// What should be looked at, a line for each.
+/// Things to look at, a line for each.
 fn notes(client: &Client, token: &Token, now: Time) -> String {
     let paint = |text: &str| client.output.paint(text, Style::Plain);
     let id = paint(token.id.as_str());
@@ -218,7 +244,23 @@ async fn revoke(client: &Client, env: &EnvironmentName, id: &str) -> Result<(), 
     if client.output.json {
         return Ok(());
     }
+    let env = whole_name(client, env).await?;
     client.output.print(&format!(
-        "The token is refused from its next request on. {env}'s others: landfall token list {env}\n"
+        "The token is refused from its next request on. {env}'s others: landfall token list {env}\n{}",
+        unaware(client).await
     ))
+}
+
+/// The servers of a log that several share which have not heard of what was done just now.
+async fn unaware(client: &Client) -> String {
+    // An older server knows no such path, and what was done is done.
+    let answer = client.get(&["replicas"], &[]).await;
+    let replicas: Vec<ReplicaView> = answer.and_then(|answer| answer.parse()).unwrap_or_default();
+    let behind = replicas.iter().filter(|replica| replica.silent || replica.lag_seconds > 0);
+    let names: Vec<&str> = behind.map(|replica| replica.name.as_str()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let names = client.output.paint(&names.join(", "), Style::Plain);
+    format!("Of the servers that share the log these are cut off, and take it until they are back: {names}\n")
 }

@@ -13,7 +13,7 @@ use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
 use crate::wire::{Certainty, EnvironmentStanding, ReleaseChange, ReleaseRef, Searched, Standing, Verified};
-use crate::wording::{age, as_last_seen};
+use crate::wording::{age, as_last_seen, gone};
 
 /// Matches that `search` shows unless told.
 const LIMIT: u16 = 10;
@@ -33,7 +33,7 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct VerifyArgs {
-    /// What the change is about: words of its title, its pull request (`#4511`), a CVE
+    /// The change: words of its title, its pull request (`#4511`), a CVE
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
     /// The environment
@@ -47,13 +47,13 @@ pub struct VerifyArgs {
 /// Finds changes by a loose description, and where each is live
 #[derive(Debug, Args)]
 pub struct SearchArgs {
-    /// What the change is about: words of its title, its pull request (`#4511`), a CVE
+    /// The change: words of its title, its pull request (`#4511`), a CVE
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
     /// Only in this repository
     #[arg(long, value_name = "REPOSITORY")]
     repository: Option<Repository>,
-    /// How many matches at most
+    /// Number of matches at most
     #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
 }
@@ -70,45 +70,51 @@ impl VerifyArgs {
         if client.output.json {
             client.output.print(&answer.as_json())?;
         } else {
-            client.output.print(&self.describe(client, &verified))?;
+            client.output.print(&describe(client, &verified))?;
         }
         Ok(exit_code(&verified))
     }
+}
 
-    fn describe(&self, client: &Client, verified: &Verified) -> String {
-        let (answer, style) = word(verified.answer.as_str());
-        let mut text = format!(
-            "{}  {}\n",
-            client.output.paint(&answer, style),
-            client.output.paint(&verified.text, Style::Plain)
-        );
-        if matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange) {
-            let matches = verified.matches.iter();
-            text.push_str(&candidates(
-                client,
-                matches.map(|it| (it.score, &it.change, &it.release, &[] as &[EnvironmentStanding])),
-            ));
-            return text;
-        }
-        let mut table = Table::indented(2);
-        for service in verified.matches.first().into_iter().flat_map(|best| &best.services) {
-            let evidence = service.deployment_id.as_deref().unwrap_or_default();
-            table.row([
-                plain(service.repository.to_string()),
-                (service.running.label(), Style::Bold),
-                word(service.state.as_str()),
-                plain(format!("last seen {}", age(&service.seen))),
-                dim(evidence),
-            ]);
-        }
-        text.push_str(&table.render(&client.output));
-        let has_evidence =
-            verified.matches.iter().flat_map(|it| &it.services).any(|it| it.deployment_id.is_some());
-        if has_evidence {
-            text.push_str(&format!("The pulls behind it: landfall timeline {} --evidence\n", self.env));
-        }
-        text
+fn describe(client: &Client, verified: &Verified) -> String {
+    let (answer, style) = word(verified.answer.as_str());
+    let mut text = format!(
+        "{}  {}\n",
+        client.output.paint(&answer, style),
+        client.output.paint(&verified.text, Style::Plain)
+    );
+    if matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange) {
+        let matches = verified.matches.iter();
+        text.push_str(&candidates(
+            client,
+            matches.map(|it| (it.score, &it.change, &it.release, &[] as &[EnvironmentStanding])),
+        ));
+        return text;
     }
+    let mut table = Table::indented(2);
+    for service in verified.matches.first().into_iter().flat_map(|best| &best.services) {
+        let evidence = service.deployment_id.as_deref().unwrap_or_default();
+        table.row([
+            plain(service.repository.to_string()),
+            match &service.absent {
+                Some(absence) => plain(format!("nothing ({})", gone(absence))),
+                None => (service.running.label(), Style::Bold),
+            },
+            word(service.state.as_str()),
+            plain(format!("last seen {}", age(&service.seen))),
+            dim(evidence),
+        ]);
+    }
+    text.push_str(&table.render(&client.output));
+    let has_evidence =
+        verified.matches.iter().flat_map(|it| &it.services).any(|it| it.deployment_id.is_some());
+    if has_evidence {
+        text.push_str(&format!(
+            "The pulls behind it: landfall timeline {} --evidence\n",
+            verified.environment
+        ));
+    }
+    text
 }
 
 /// 0 for a change that is live, 3 for one that was when it was last seen and that nothing has confirmed since, 1 for all else.
@@ -164,7 +170,7 @@ fn candidates<'a>(client: &Client, candidates: impl Iterator<Item = Candidate<'a
             word(change.kind.as_str()),
             (change.title.clone(), Style::Bold),
             plain(change.pr.map(|pr| format!("#{pr}")).unwrap_or_default()),
-            plain(format!("{} {}", release.repository, release.version)),
+            plain(format!("{} {}", release.repository, release.label())),
             plain(places.collect::<Vec<_>>().join(", ")),
         ]);
     }

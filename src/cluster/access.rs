@@ -18,11 +18,14 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for one answer of the API server.
 pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Makes a client. Returns it with the environment's namespace.
-pub(super) async fn client(access: &ClusterAccess) -> Result<(Client, String), ClusterError> {
+/// Makes a client that waits so long for each piece of an answer. Returns it with the environment's namespace.
+pub(super) async fn client(
+    access: &ClusterAccess,
+    silence_max: Duration,
+) -> Result<(Client, String), ClusterError> {
     let (access, runtime) = (access.clone(), Handle::current());
     // Files, and even more login programs, would block a runtime thread.
-    let made = tokio::task::spawn_blocking(move || runtime.block_on(connected(&access)));
+    let made = tokio::task::spawn_blocking(move || runtime.block_on(connected(&access, silence_max)));
     match timeout(LOGIN_TIME_MAX, made).await {
         Ok(Ok(made)) => made,
         Ok(Err(ended)) => Err(ClusterError::Access(ended.into())),
@@ -30,7 +33,7 @@ pub(super) async fn client(access: &ClusterAccess) -> Result<(Client, String), C
     }
 }
 
-async fn connected(access: &ClusterAccess) -> Result<(Client, String), ClusterError> {
+async fn connected(access: &ClusterAccess, silence_max: Duration) -> Result<(Client, String), ClusterError> {
     let unusable = |error: Box<dyn std::error::Error + Send + Sync>| ClusterError::Access(error);
     let mut config = match &access.login {
         ClusterLogin::InCluster => Config::incluster().map_err(|error| unusable(error.into()))?,
@@ -42,7 +45,7 @@ async fn connected(access: &ClusterAccess) -> Result<(Client, String), ClusterEr
         }
     };
     config.connect_timeout = Some(CONNECT_TIME_MAX);
-    config.read_timeout = Some(ANSWER_TIME_MAX);
+    config.read_timeout = Some(silence_max);
     // Errors go to the caller at once, who decides about a retry.
     config.default_retry = false;
     let namespace = access.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());

@@ -6,14 +6,15 @@
 //! ```
 //!
 //! Changes apply only the fields that Landfall owns, under its own field manager (Kubernetes, "Server-Side
-//! Apply"). A field with another manager is a conflict, and is taken over only on request. There is no watch
-//! and no cache; every answer is fresh.
+//! Apply"). A field with another manager is a conflict, and is taken over only on request. Answers to
+//! requests are fresh, without a cache; [`watch`] is apart from them, for witnesses.
 
 mod access;
 mod change;
 mod error;
 mod kinds;
 mod secret;
+pub mod watch;
 
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, Client};
@@ -55,7 +56,7 @@ impl Cluster {
     /// # Errors
     /// The access cannot be used.
     pub async fn reach(access: &ClusterAccess) -> Result<Self, ClusterError> {
-        let (client, namespace) = access::client(access).await?;
+        let (client, namespace) = access::client(access, ANSWER_TIME_MAX).await?;
         Ok(Self { client, namespace })
     }
 

@@ -19,6 +19,7 @@ pub(super) struct ClusterTable {
     namespace: Option<String>,
     kubeconfig: Option<PathBuf>,
     in_cluster: bool,
+    watch: bool,
     workloads: BTreeMap<String, Vec<String>>,
 }
 
@@ -46,11 +47,17 @@ pub enum ClusterLogin {
 }
 
 /// Locations of the environments' workloads, and access to clusters.
-pub(super) type Clusters = (BTreeMap<EnvironmentName, Place>, BTreeMap<EnvironmentName, ClusterAccess>);
+#[derive(Default)]
+pub(super) struct Clusters {
+    pub(super) places: BTreeMap<EnvironmentName, Place>,
+    pub(super) accesses: BTreeMap<EnvironmentName, ClusterAccess>,
+    /// The environments whose clusters are watched.
+    pub(super) watched: Vec<EnvironmentName>,
+}
 
 /// Checks the clusters; each environment has one at most.
 pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigError> {
-    let (mut places, mut accesses) = (BTreeMap::new(), BTreeMap::new());
+    let Clusters { mut places, mut accesses, mut watched } = Clusters::default();
     for (index, table) in tables.into_iter().enumerate() {
         let key = |name: &str| format!("cluster[{index}].{name}");
         let wrong = |name: &str, problem: String| ConfigError::value(key(name), problem);
@@ -88,6 +95,12 @@ pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigE
                 "missing: in_cluster needs it, because Landfall's own namespace is hardly the environment's";
             return Err(wrong("namespace", problem.into()));
         }
+        if table.watch {
+            if login.is_none() {
+                return Err(wrong("watch", "needs in_cluster or a kubeconfig".into()));
+            }
+            watched.push(environment.clone());
+        }
         if let Some(login) = login {
             accesses.insert(environment.clone(), ClusterAccess { login, namespace: table.namespace.clone() });
         }
@@ -99,5 +112,5 @@ pub(super) fn clusters_of(tables: Vec<ClusterTable>) -> Result<Clusters, ConfigE
             ));
         }
     }
-    Ok((places, accesses))
+    Ok(Clusters { places, accesses, watched })
 }

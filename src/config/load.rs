@@ -9,14 +9,16 @@ use serde::Deserialize;
 use url::Url;
 
 use super::ask::{AskTable, ask_of};
-use super::cluster::{ClusterTable, clusters_of};
+use super::cluster::{ClusterTable, Clusters, clusters_of};
 use super::flags::Flags;
 use super::forge::{ForgeTable, forges_of};
+use super::shared::{SharedTable, shared_of};
 use super::upstream::{UpstreamTable, upstreams_of};
 use super::values::{duration, read, span};
 use super::webhook::{WebhookTable, webhooks_of};
 use super::{AdminConfig, Config, ConfigError, ProxyConfig, TlsFiles, Verify};
 use crate::model::deployments::Rules;
+use crate::model::misread::misread;
 
 /// Default address of the proxy.
 const PROXY_LISTEN: &str = "0.0.0.0:8080";
@@ -85,6 +87,7 @@ struct AdminTable {
 struct LogTable {
     max_wait: Option<String>,
     keep: Option<String>,
+    shared: Option<SharedTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,7 +117,14 @@ impl Config {
             Some(url) => vec![UpstreamTable::at(url)],
             None => file.upstream,
         };
-        let (places, clusters) = clusters_of(file.cluster)?;
+        let Clusters { places, accesses: clusters, watched } = clusters_of(file.cluster)?;
+        let shared = file.log.shared.map(shared_of).transpose()?;
+        if shared.is_some() && !watched.is_empty() {
+            return Err(ConfigError::value(
+                "cluster[].watch",
+                "is true, and log.shared is set: each replica would be a witness of its own; run one `landfall agent` instead",
+            ));
+        }
         let trusted_proxies = networks(flags.trusted_proxy, file.proxy.trusted_proxies)?;
         let proxy_protocol = flags.proxy_protocol.or(file.proxy.proxy_protocol).unwrap_or(false);
         if proxy_protocol && trusted_proxies.is_empty() {
@@ -170,9 +180,11 @@ impl Config {
                 KEEP,
                 KEEP_MIN..=KEEP_MAX,
             )?),
+            shared,
             rules: rules(flags.settle.or(file.derive.settle))?,
             places,
             clusters,
+            watched,
         })
     }
 }
@@ -182,7 +194,10 @@ fn parse(text: &str) -> Result<ConfigFile, String> {
         let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         let what = text.lines().nth(line - 1).unwrap_or_default();
         let key = what.split('=').next().unwrap_or_default().trim();
-        format!("line {line}, `{key}`: {}", error.message().replace('\n', " "))
+        let message = error.message().replace('\n', " ");
+        // The parser names types of this program only where a value is of another kind.
+        let message = if message.starts_with("invalid ") { misread(&message) } else { message };
+        format!("line {line}, `{key}`: {message}")
     })
 }
 
@@ -338,7 +353,7 @@ mod tests {
         let cases = [
             ("", "upstream (--upstream): missing"),
             ("[proxy]\nlisten = \"here\"", "proxy.listen (--listen): `here` is not an address"),
-            ("[proxy]\nlisten = 8080", "line 2, `listen`: invalid type"),
+            ("[proxy]\nlisten = 8080", "line 2, `listen`: must be a string, not a number"),
             ("[proxy]\nport = 8080", "line 2, `port`: unknown field"),
             ("[proxy\n", "line 1"),
             ("[[upstream]]\nurl = \"ftp://a\"", "upstream[0].url: `ftp://a`: write http:// or https://"),

@@ -11,6 +11,7 @@ mod forge;
 mod load;
 mod outbound;
 mod row;
+mod shared;
 mod upstream;
 mod values;
 mod webhook;
@@ -31,6 +32,7 @@ pub use forge::{Forge, Forges};
 pub use load::DATA;
 pub use outbound::{HttpProxy, OutboundProxies};
 pub use row::Provider;
+pub use shared::SharedConfig;
 pub use webhook::Webhook;
 
 use crate::model::deploy::Place;
@@ -60,12 +62,16 @@ pub struct Config {
     pub max_wait: Duration,
     /// Time that observations stay in the log; what they proved stays for ever.
     pub keep: Span,
+    /// The stream that the log's replicas share, if it has any.
+    pub shared: Option<SharedConfig>,
     /// Rules for deriving deployments.
     pub rules: Rules,
     /// Locations of the environments' workloads.
     pub places: BTreeMap<EnvironmentName, Place>,
     /// Access to the environments' clusters, where Landfall may apply changes.
     pub clusters: BTreeMap<EnvironmentName, ClusterAccess>,
+    /// Environments whose clusters are watched, of those with access.
+    pub watched: Vec<EnvironmentName>,
     /// Question that the first page offers; no key: the demo alone knows which one its data answer.
     pub example_question: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Where in the log the administrators' acts are, among all the observations: the index of the audit trail.
+//! Places of the administrators' acts in the log, among all the observations: the index of the audit trail.
 //!
 //! Only the places are folded; what was done is read from the log itself.
 

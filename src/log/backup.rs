@@ -47,7 +47,7 @@ const DAMAGED_BYTES: u32 = 8;
 /// As many last bytes of a stream tell how it ends.
 pub const END_RECORD_BYTES: usize = 5 + END_BYTES as usize;
 
-/// What a backup says about itself.
+/// A backup's account of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) made_at: Time,
@@ -59,22 +59,22 @@ pub(super) struct Head {
     pub(super) release: String,
 }
 
-/// What is in a backup that is whole.
+/// The contents of a backup that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// When it was made.
+    /// The time when it was made.
     pub made_at: Time,
     /// The release that made it.
     pub release: String,
     /// The last event in it; 0 for none.
     pub last: u64,
-    /// How many events it has: fewer than `last` where retention removed observations.
+    /// The number of its events: fewer than `last` where retention removed observations.
     pub events: u64,
     /// Its length.
     pub bytes: u64,
 }
 
-/// Why something is no backup that can be used.
+/// The reason why something is no backup that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The operating system refused.
@@ -94,15 +94,15 @@ pub enum BackupError {
     /// It ends too soon.
     #[error("it is cut short: it breaks off after byte {bytes}, before its last record; take another one")]
     CutShort {
-        /// Where its last whole piece ends.
+        /// The end of its last whole piece.
         bytes: u64,
     },
     /// It is not what was written.
     #[error("it is damaged ({reason}, before byte {bytes}); take another one")]
     Damaged {
-        /// What is wrong.
+        /// The fault.
         reason: &'static str,
-        /// How far it was read.
+        /// The number of bytes that were read.
         bytes: u64,
     },
     /// The log that it was to be of is damaged.

@@ -2,8 +2,8 @@
 //!
 //! The log above it decides, folds, publishes, takes snapshots and audits, and knows this trait alone. The engine of
 //! `landfall serve` is [`local`](super::local): a journal and a database on this machine's disk. Tests have one in memory.
-//! A stream that several replicas share fits behind the same trait: then `append` returns when this machine's journal has
-//! an observation, or when the stream has an act, and `deliver` gets what the stream's follower read.
+//! A replica of a log that several share over a stream is one, too ([`shared`](super::shared)): then `append` returns when this
+//! machine's journal has an observation, acts go to the [`Desk`], and `deliver` gets what the stream's follower read.
 //!
 //! **Numbers** are the engine's: a [`Group`] has none, and what is delivered or read has them, from 1, without a hole.
 //!
@@ -30,7 +30,7 @@
 //! | the base | opening and questions about the past are refused | what retention removed | a backup, or a salvage |
 //! | somebody else's act came between | `append` → [`Refusal::Outdated`] | nothing: nothing was written | the decision is made again on a view that has the act |
 //! | stream: its leader | nothing; `deliver` pauses for seconds; acts wait | nothing | an election |
-//! | stream: its quorum, or this replica's link | acts get 503 (`Unwritable`); observations go on while the journal has room | nothing until that is full, then counted | the journal is shipped when it is back |
+//! | stream: its quorum, or this replica's link | acts get 503 (`Away`); observations go on while the outbox has room | nothing until that is full, then counted | the outbox is shipped when it is back |
 //! | stream: acknowledged events | nothing | nothing: a writer keeps its frames until its own follower has seen them | they are shipped again |
 
 use std::path::PathBuf;
@@ -40,6 +40,10 @@ use super::codec::CodecError;
 use super::error::{Astray, Fault, OpenError, ReadError};
 use super::frame::Frame;
 use crate::model::event::Event;
+use crate::model::time::{Span, Time};
+
+/// A replica of a shared log that had everything so long ago is behind.
+pub(super) const BEHIND_AFTER: Duration = Duration::from_secs(2);
 
 /// A place for the log. All methods may be called from any thread; those that touch a disk block.
 pub(super) trait Engine: Send + Sync {
@@ -53,13 +57,30 @@ pub(super) trait Engine: Send + Sync {
     /// Makes the group durable and empties it. With `seen`, only if no act after that number is in the log. A group
     /// without events only tries whether the engine can be written. `durable` is called as soon as it is durable, before it
     /// is delivered, since requests wait for it. Returns the number of the group's last event. Blocks
-    /// for one write and one sync, and while there is no room.
+    /// for one write and one sync, and while there is no room. 0 where events get their numbers later: see [`Self::desk`].
     ///
     /// # Errors
     /// The group has its events still, and none of them is in the log. Only if the process dies before the engine can be
     /// written again may the next opening find them.
     fn append(&self, group: &mut Group, seen: Option<u64>, durable: &mut dyn FnMut())
     -> Result<u64, Refusal>;
+
+    /// The desk for acts, if they are not appended in groups: they wait for others than this machine's disk, and observations
+    /// do not wait with them.
+    fn desk(&self) -> Option<&dyn Desk> {
+        None
+    }
+
+    /// Number of times that the log went back since the engine began: see [`Numbered::era`].
+    fn era(&self) -> u64 {
+        0
+    }
+
+    /// Tells whether the log went back, and acts that were in it are on their way there again. Until they are, what is published
+    /// stays as it was: a token that was made is known. False only once these were delivered.
+    fn is_mending(&self) -> bool {
+        false
+    }
 
     /// Moves what is durable to where it is read, if it is time for that, or at once where that `is_asked`.
     fn keep(&self, now: Instant, is_asked: bool) -> Kept;
@@ -89,11 +110,12 @@ pub(super) trait Engine: Send + Sync {
     /// The engine cannot be read.
     fn snapshot(&self, which: Snapshot) -> Result<Option<Vec<u8>>, ReadError>;
 
-    /// Keeps a snapshot in place of the one before. It may hold nothing that is not kept.
+    /// Keeps a snapshot in place of the one before. It may hold nothing that is not kept, and is left out where the log went
+    /// back since the `era` in which it was folded.
     ///
     /// # Errors
     /// The engine cannot be written; the one before is still there.
-    fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), ReadError>;
+    fn keep_snapshot(&self, which: Snapshot, era: u64, bytes: &[u8]) -> Result<(), ReadError>;
 
     /// Removes the events up to the number `through` that `is_removed` says, looking at `events_max` at most. Everything
     /// else stays, damaged events too. Returns whether there are more to look at.
@@ -117,8 +139,18 @@ pub(super) trait Engine: Send + Sync {
     /// It does not.
     fn check_place(&self) -> Result<(), Astray>;
 
-    /// How the engine is.
+    /// The engine's state.
     fn health(&self) -> EngineHealth;
+
+    /// Tells whether others share the log, and events of theirs of late may be missing. Cheap: refused pulls ask for it.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    /// State of the sharing with others, if it shares the log.
+    fn sharing(&self) -> Option<Sharing> {
+        None
+    }
 
     /// Lets go of everything: from now on everything is refused, and another process may open the log.
     fn close(&self);
@@ -183,14 +215,27 @@ impl Group {
     }
 }
 
+/// The place where acts are appended one by one.
+pub(super) trait Desk: Send + Sync {
+    /// Appends the act; with `seen`, only if no act after that number is in the log. Returns its number, once it is kept and
+    /// delivered. Blocks for as long as the others take: seconds while they elect a leader, and a bounded time in any case.
+    ///
+    /// # Errors
+    /// The act is not in the log. Where the others did not answer, it may come to be.
+    fn append(&self, act: &Event, seen: Option<u64>) -> Result<u64, Refusal>;
+}
+
 /// Events that have their numbers.
 pub(super) struct Numbered {
+    /// Number of times that the log went back before. If that is more than it was, nothing delivered from `first` on is in the
+    /// log any more, and what is kept by then is to be folded again.
+    pub(super) era: u64,
     /// The number of the first one; the others follow.
     pub(super) first: u64,
     pub(super) events: Vec<Event>,
 }
 
-/// Why a group is not in the log.
+/// The reason why a group is not in the log.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// An act is in the log that the decision did not see.
@@ -202,18 +247,22 @@ pub(super) enum Refusal {
     /// The disk refused, or there is no room.
     #[error("{0}")]
     Unwritable(String),
+    /// The stream that replicas share takes no act now.
+    #[cfg_attr(not(any(test, feature = "shared")), allow(dead_code, reason = "no engine shares anything"))]
+    #[error("{0}")]
+    Away(String),
 }
 
-/// What became of a call to keep.
+/// The outcome of a call to keep.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
     /// Everything durable is kept.
     pub(super) is_all: bool,
-    /// When to call again; nothing while nothing is left to do.
+    /// The time to call again; nothing while nothing is left to do.
     pub(super) due: Option<Instant>,
 }
 
-/// Which snapshot.
+/// The kinds of snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Snapshot {
     /// Of everything, as of some moment: a shortcut.
@@ -232,14 +281,14 @@ impl Snapshot {
     }
 }
 
-/// How far what is kept goes, at the moment that is read.
+/// The extent of what is kept, at the moment that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
     /// The last event; 0 for none.
     pub(super) last: u64,
     /// The last event up to which events were removed; 0 for none. After it no event is missing.
     pub(super) thinned: u64,
-    /// Where it is, for people.
+    /// Its path, for people.
     pub(super) path: PathBuf,
 }
 
@@ -278,15 +327,61 @@ pub(super) struct Whole {
 /// Events as bytes in log order, each with its number.
 pub(super) type RawEvents = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), Fault>> + Send>;
 
-/// How an engine is.
+/// State of a replica's sharing with others.
+#[derive(Clone, Debug)]
+pub struct Sharing {
+    /// Its name.
+    pub name: String,
+    /// Events of its own that are not surely in the stream.
+    pub unshipped: u64,
+    /// Messages of the stream that it has not followed.
+    pub behind: u64,
+    /// Events that are missing in what it followed, while later ones of the same writer are there.
+    pub missing: u64,
+    /// Time since it had followed everything and had nothing of its own left to ship.
+    pub lag: Duration,
+    /// The stream answers.
+    pub is_answered: bool,
+    /// The reason why it does not share, in words.
+    pub trouble: Option<String>,
+    /// The last word of each replica on itself.
+    pub replicas: Vec<Peer>,
+}
+
+/// A replica of a log that is shared, as it last said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name, of the configuration.
+    pub name: String,
+    /// Its data folder's name among the writers of the stream.
+    pub writer: String,
+    /// Its release of Landfall.
+    pub release: String,
+    /// `full`.
+    pub role: String,
+    /// The number of events of its own that are in the stream.
+    pub shipped: u64,
+    /// The number of the last event that it has.
+    pub applied: u64,
+    /// Time since it had everything, and had nothing of its own left to ship.
+    pub lag: Span,
+    /// The lag at the time when it last said so.
+    pub(super) lag_then: Span,
+    /// Time at which it last said so, in the stream's time.
+    pub seen_at: Time,
+    /// It has said nothing for a while: what it saw since may be missing.
+    pub is_silent: bool,
+}
+
+/// The state of an engine.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EngineHealth {
     /// The last attempt to keep what is durable failed.
     pub(super) is_keeping_refused: bool,
-    /// What can be appended before that has to wait until something is kept.
+    /// Room for appending, in bytes, until something has to be kept first.
     pub(super) free_bytes: u64,
     /// Events that the slow pass found damaged.
     pub(super) damaged_events: u64,
-    /// When the slow pass last came to the log's end; nothing if it did not since the start.
+    /// The time when the slow pass last came to the log's end; nothing if it did not since the start.
     pub(super) scrubbed_at: Option<Instant>,
 }

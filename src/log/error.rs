@@ -1,25 +1,25 @@
-//! Why the log does not open, cannot be read or cannot be written, and what to do about it.
+//! Reasons why the log does not open, cannot be read or cannot be written, and the next step for each.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::log::codec::CodecError;
 
-/// Why the log does not open.
+/// The reason why the log does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder cannot be made or entered.
     #[error("the data folder {path} cannot be used: {source}")]
     Folder {
-        /// Which.
+        /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// It was closed meanwhile.
     #[error("{path} is closed: after a failed write it is opened again by itself")]
     Closed {
-        /// Where.
+        /// The log's path.
         path: PathBuf,
     },
     /// Somebody else has it.
@@ -28,6 +28,23 @@ pub enum OpenError {
     )]
     InUse {
         /// The database or the journal.
+        path: PathBuf,
+    },
+    /// A log that is not shared lies where one that is shared is to be.
+    #[error(
+        "{path} has a log of its own, and log.shared is set: name an empty folder with --data, which is filled from the \
+         stream (`landfall share` puts this log there), or take log.shared out of the configuration"
+    )]
+    Alone {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A replica of a log that is shared lies there.
+    #[error(
+        "{path} is a replica of a log that several share: set log.shared, or name another folder with --data"
+    )]
+    Replica {
+        /// The folder.
         path: PathBuf,
     },
     /// A build from before the first release wrote it.
@@ -77,12 +94,12 @@ pub enum OpenError {
     Io {
         /// The database or the journal.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Why a change is not in the log.
+/// The reason why a change is not in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The queue is full.
@@ -91,6 +108,9 @@ pub enum AppendError {
     /// The disk refused it.
     #[error("the log cannot be written; the server's own log says why")]
     Unwritable,
+    /// The stream that replicas share does not take it now.
+    #[error("the stream that the replicas share takes no change now; try again")]
+    Away,
     /// The log's files were deleted or replaced, so it would be lost.
     #[error("the log's files were deleted or replaced under the running server; /status says what to do")]
     Astray,
@@ -102,7 +122,7 @@ pub enum AppendError {
     Closed,
 }
 
-/// Why the log's files are not the open ones any more: what is written goes with the process.
+/// The reason why the log's files are not the open ones any more, so that new events go with the process.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Astray {
     /// The folder is gone, and with it the files.
@@ -119,7 +139,7 @@ pub enum Astray {
     Hidden(PathBuf, io::ErrorKind),
 }
 
-/// Why events cannot be read.
+/// The reason why events cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The store is closed for the moment, after a failure to write.
@@ -138,7 +158,7 @@ pub enum ReadError {
     },
 }
 
-/// Why the open database does not do what it is asked to.
+/// The reason why the open database does not do what it is asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// It is not what was written.
@@ -156,13 +176,13 @@ pub enum Fault {
     Disk {
         /// The database.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl ReadError {
-    /// What it means while the log at `path` is opened.
+    /// The same as an error of opening the log at `path`.
     pub(super) fn at_opening(self, path: &Path) -> OpenError {
         match self {
             Self::Database(fault) => fault.into(),

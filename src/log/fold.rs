@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 
 use super::counters::{Counters, ForgottenGauges};
 use super::engine::{Engine, Numbered, Snapshot};
-use super::error::{AppendError, OpenError};
+use super::error::{AppendError, OpenError, ReadError};
+use super::placing::{last_due, placed};
 use super::publisher::{Publisher, Views};
 use super::snapshot;
 use super::view::View;
@@ -25,13 +26,16 @@ use crate::model::event::Event;
 
 /// Messages that may wait for the fold before the writer waits for it.
 const MESSAGES_MAX: usize = 1_024;
-/// How old a view may be while pulls pour in.
+/// Greatest age of a view while pulls pour in.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(50);
-/// How long the thread lets events come together while pulls pour in; an administrator's change may wait as long.
+/// Longest time that the thread lets events come together while pulls pour in; an administrator's change may wait as
+/// long.
 const BATCH_PAUSE: Duration = Duration::from_millis(5);
 /// Events after which a snapshot is taken: folding what an opening after a crash has to takes a blink.
 const SNAPSHOT_EVENTS: u64 = 100_000;
-/// How often a long opening says how far it is.
+/// Pause between two attempts to fold again a log that went back.
+const REFOLD_PAUSE: Duration = Duration::from_secs(1);
+/// Events between two reports of progress in a long opening.
 const PROGRESS_EVENTS: u64 = 1_000_000;
 
 /// The place where somebody waits for what becomes of a change.
@@ -59,6 +63,11 @@ impl FoldSender {
         // Only at shutdown is nobody there any more.
         let _ = self.0.send(message);
     }
+
+    /// Another sending end, with which the fold does not end.
+    pub(super) fn another(&self) -> SyncSender<Message> {
+        self.0.clone()
+    }
 }
 
 impl Drop for FoldSender {
@@ -76,6 +85,10 @@ pub(super) struct Fold {
     clock: Clock,
     panics: Counter,
     forgotten: ForgottenGauges,
+    /// The log went back, and what is folded may lack acts that are on their way there again.
+    is_mending: bool,
+    /// Number of times that the log went back before the events that are folded.
+    era: u64,
     /// The last event in the latest snapshot, or in the latest attempt to keep one.
     snapshot_at: u64,
     snapshot_events: u64,
@@ -116,6 +129,8 @@ impl Fold {
         let (publisher, views) = Publisher::new(&view);
         let mut fold = Self {
             messages,
+            is_mending: false,
+            era: 0,
             snapshot_at: view.applied,
             snapshot_events: SNAPSHOT_EVENTS,
             view,
@@ -136,10 +151,34 @@ impl Fold {
         fold.engine.0.begin(Box::new(move |numbered| {
             let _ = deliver.send(Message::Appended(numbered));
         }))?;
-        // What only the journal had.
+        // Folds the events that only the journal had.
         fold.replay()?;
         fold.publish();
         Ok((fold, FoldSender(sender)))
+    }
+
+    /// Folds again from what is kept, since the log went back. What is delivered later and is in that is left out.
+    fn go_back(&mut self, rules: &Rules) {
+        loop {
+            let era = self.engine.0.era();
+            let again = snapshot::begin(&*self.engine.0, rules).and_then(|view| {
+                self.view = view;
+                self.replay()
+            });
+            match again {
+                // It went back once more meanwhile.
+                Ok(()) if self.engine.0.era() != era => {}
+                Ok(()) => {
+                    (self.era, self.snapshot_at) = (era, self.view.applied);
+                    (self.is_ahead, self.is_mending) = (true, true);
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the log went back and cannot be folded again yet; pulls go on");
+                    std::thread::sleep(REFOLD_PAUSE);
+                }
+            }
+        }
     }
 
     /// Folds what is kept and not in the view yet.
@@ -147,6 +186,10 @@ impl Fold {
         let events = self.engine.0.events_after(self.view.applied);
         let events = events.map_err(|error| error.at_opening("the log".as_ref()))?;
         let extent = events.extent.clone();
+        drop(events);
+        self.place_last_late().map_err(|error| error.at_opening(&extent.path))?;
+        let events = self.engine.0.events_after(self.view.applied);
+        let events = events.map_err(|error| error.at_opening("the log".as_ref()))?;
         if self.view.applied > extent.last {
             let reason =
                 format!("event {} was folded, and event {} is its last one", self.view.applied, extent.last);
@@ -168,7 +211,7 @@ impl Fold {
         self.snapshot_events = events;
     }
 
-    /// Where the views are published.
+    /// The place where the views are published.
     pub(super) fn views(&self) -> Views {
         self.views.clone()
     }
@@ -199,6 +242,8 @@ impl Fold {
 
     /// Takes what has come, and does what is due at the time `now`. Returns when something is due next.
     pub(super) fn step(&mut self, now: Instant) -> Option<Instant> {
+        // Before what was delivered is taken: once it is mended, all of it was.
+        self.is_mending &= self.engine.0.is_mending();
         while !self.has_ended
             && let Ok(message) = self.messages.try_recv()
         {
@@ -206,12 +251,13 @@ impl Fold {
         }
         let shown = |(number, ..): &mut (u64, Answer, Result<(), AppendError>)| *number <= self.view.applied;
         let answers: Vec<_> = self.shows.extract_if(.., shown).collect();
-        if self.is_ahead && (!answers.is_empty() || now >= self.published_at + PUBLISH_PAUSE) {
+        let is_time = !answers.is_empty() || now >= self.published_at + PUBLISH_PAUSE;
+        if self.is_ahead && is_time && !self.is_mending {
             self.publish();
             self.published_at = now;
         }
         for (_, answer, result) in answers {
-            // Whoever asked may have gone; the change stands.
+            // The client may have gone; the change stands.
             let _ = answer.send(result);
         }
         let kept = self.engine.0.keep(now, !self.keeps.is_empty());
@@ -221,7 +267,7 @@ impl Fold {
         if self.view.applied - self.snapshot_at >= self.snapshot_events {
             self.keep_snapshot(now);
         }
-        let publish_at = self.is_ahead.then(|| self.published_at + PUBLISH_PAUSE);
+        let publish_at = self.is_ahead.then(|| (self.published_at + PUBLISH_PAUSE).max(now + BATCH_PAUSE));
         publish_at.into_iter().chain(kept.due).min()
     }
 
@@ -233,18 +279,14 @@ impl Fold {
         } else {
             self.engine.0.keep(now, true);
         }
-        self.publish();
+        if !self.is_mending {
+            self.publish();
+        }
     }
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Appended(Numbered { first, events }) => {
-                self.is_ahead |= !events.is_empty();
-                self.publisher.gather(first, &events);
-                for (number, event) in (first..).zip(&events) {
-                    self.apply(number, event);
-                }
-            }
+            Message::Appended(numbered) => self.take_events(numbered),
             Message::Show { number, answers } => {
                 self.shows.extend(answers.into_iter().map(|(answer, result)| (number, answer, result)));
             }
@@ -253,9 +295,54 @@ impl Fold {
         }
     }
 
+    fn take_events(&mut self, Numbered { era, mut first, mut events }: Numbered) {
+        if era > self.era {
+            let rules = self.view.state.rules().clone();
+            self.go_back(&rules);
+        }
+        if era < self.era {
+            return;
+        }
+        // Folding again found them kept.
+        let known = (self.view.applied + 1).saturating_sub(first).min(events.len() as u64);
+        events.drain(..usize::try_from(known).unwrap_or(usize::MAX));
+        first += known;
+        self.is_ahead |= !events.is_empty();
+        self.publisher.gather(first, &events);
+        for (number, event) in (first..).zip(&events) {
+            self.apply(number, event);
+        }
+    }
+
     fn apply(&mut self, number: u64, event: &Event) {
         if !self.view.apply(number, event) {
             self.panics.inc();
+        }
+        if self.view.late.is_due() {
+            self.place_late(number);
+        }
+    }
+
+    /// Folds everything with late evidence in its place, where a writer caught up in what is kept and not in the view yet.
+    fn place_last_late(&mut self) -> Result<(), ReadError> {
+        let engine = &*self.engine.0;
+        if let Some(through) = last_due(engine, &self.view)? {
+            let base = snapshot::base(engine, self.view.state.rules()).map_err(|_| ReadError::Closed)?;
+            self.view = placed(engine, &base, through, None)?;
+        }
+        Ok(())
+    }
+
+    /// Folds again with late evidence in its place. Where the log cannot be read now, the next writer that catches up has it done.
+    fn place_late(&mut self, through: u64) {
+        let engine = &*self.engine.0;
+        engine.keep(self.clock.instant(), true);
+        let rules = self.view.state.rules();
+        let base = snapshot::base(engine, rules).map_err(|error| error.to_string());
+        match base.and_then(|base| placed(engine, &base, through, None).map_err(|error| error.to_string())) {
+            Ok(view) if view.applied == through => self.view = view,
+            Ok(_) => tracing::warn!("late evidence is not kept yet; it waits"),
+            Err(error) => tracing::error!(error, "late evidence cannot be put in its place yet"),
         }
     }
 
@@ -269,13 +356,13 @@ impl Fold {
     fn keep_snapshot(&mut self, now: Instant) {
         self.snapshot_at = self.view.applied;
         let is_kept = self.engine.0.keep(now, true).is_all;
-        // What the fold stumbled over may be in it; the next opening is to see it again.
+        // The event that the fold stumbled over may be in it; the next opening is to see it again.
         if self.panics.get() > 0 || !is_kept {
             return;
         }
         match snapshot::encode(&self.view) {
             Ok(bytes) => {
-                if let Err(error) = self.engine.0.keep_snapshot(Snapshot::Latest, &bytes) {
+                if let Err(error) = self.engine.0.keep_snapshot(Snapshot::Latest, self.era, &bytes) {
                     tracing::warn!(%error, "a snapshot of the log could not be kept; the next start takes longer");
                 }
             }

@@ -170,13 +170,13 @@ impl Frame {
         self.first + u64::from(self.count) - 1
     }
 
-    /// Where its events end in its bytes; what follows fills the page.
+    /// The end of its events in its bytes; the rest fills the page.
     #[cfg(test)]
     pub(super) fn events_end(&self) -> usize {
         HEADER_BYTES + self.entries().map(|(_, bytes)| 4 + bytes.len()).sum::<usize>()
     }
 
-    /// What goes to the disk, once it is sealed.
+    /// The bytes for the disk, once it is sealed.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -209,7 +209,7 @@ mod tests {
 
     const SESSION: u64 = 0x0123_4567_89ab_cdef;
 
-    /// What is in it is the codec's business, which has golden files of its own.
+    /// Its contents are the codec's business, which has golden files of its own.
     fn frame() -> Frame {
         let mut frame = Frame::new(SESSION, 42);
         for bytes in ["an event's bytes", "another's"] {

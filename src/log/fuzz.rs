@@ -142,7 +142,7 @@ pub(crate) fn backup(bytes: &[u8]) {
     assert!(backup::check(&whole[..]).is_err(), "a backup whose byte {at} was changed is one");
 }
 
-/// How many records of events follow the head.
+/// Counts the records of events that follow the head.
 fn events_in(backup: &[u8]) -> u64 {
     let mut rest = backup.get(20..).unwrap_or_default();
     let mut events = 0;

@@ -1,14 +1,15 @@
-//! How the log is: for `/status`, as metrics, and in words for an operator.
+//! State of the log: for `/status`, as metrics, and in words for an operator.
 
 use std::fmt;
 use std::time::Duration;
 
+use super::engine::Sharing;
 use super::error::Astray;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// How the log is. None of it stops a pull.
+/// The log's state. None of it stops a pull.
 #[derive(Clone, Debug)]
 pub struct Health {
     /// The loss of the log's files, if they are not those that were opened any more.
@@ -17,21 +18,23 @@ pub struct Health {
     pub writable: bool,
     /// The last attempt to write to the database succeeded.
     pub database_writable: bool,
-    /// What the journal can take before it has to wait for the database.
+    /// Room in the journal, in bytes, until it has to wait for the database.
     pub journal_free_bytes: u64,
-    /// How long ago something was made durable; nothing if nothing was since the start.
+    /// Time since something was made durable; nothing if nothing was since the start.
     pub written_ago: Option<Duration>,
     /// Events that the slow pass found damaged.
     pub damaged_events: u64,
     /// Time since the slow pass last came to the log's end; nothing if it did not since the start.
     pub scrubbed_ago: Option<Duration>,
+    /// State of the sharing with other replicas, if the log is shared.
+    pub sharing: Option<Sharing>,
 }
 
 impl Health {
     /// Tells whether all is well; if not, what is wrong and what that means, in words for an operator.
     ///
     /// # Errors
-    /// What is wrong.
+    /// Tells that all is well, or the fault in words.
     pub fn verdict(&self) -> Result<(), String> {
         if let Some(astray) = &self.astray {
             return Err(format!(
@@ -58,7 +61,10 @@ impl Health {
                 self.damaged_events
             ));
         }
-        Ok(())
+        match self.sharing.as_ref().and_then(|sharing| sharing.trouble.clone()) {
+            Some(trouble) => Err(trouble),
+            None => Ok(()),
+        }
     }
 }
 
@@ -109,6 +115,36 @@ impl<F: Fn() -> Health + Send + Sync + 'static> Collector for Gauges<F> {
             "Events that are not what was written, as the slow pass over the log found",
             health.damaged_events,
         )?;
+        if let Some(sharing) = &health.sharing {
+            gauge(
+                "shared_answered",
+                "1 if the stream that the replicas share answers; at 0 changes are refused, and pulls wait to be shipped",
+                sharing.is_answered.into(),
+            )?;
+            gauge(
+                "shared_unshipped",
+                "Events of this replica that are not in the stream yet",
+                sharing.unshipped,
+            )?;
+            gauge(
+                "shared_behind",
+                "Messages of the stream that this replica has not followed yet",
+                sharing.behind,
+            )?;
+            gauge(
+                "shared_missing",
+                "Events that are missing in the stream, while later ones of the same replica are there",
+                sharing.missing,
+            )?;
+            gauge(
+                "shared_lag_seconds",
+                "Seconds since this replica had followed everything and had nothing left to ship",
+                sharing.lag.as_secs(),
+            )?;
+            gauge("shared_replicas", "Replicas that were heard of", sharing.replicas.len() as u64)?;
+            let silent = sharing.replicas.iter().filter(|it| it.is_silent).count();
+            gauge("shared_replicas_silent", "Those that have said nothing for a while", silent as u64)?;
+        }
         if let Some(ago) = health.scrubbed_ago {
             gauge("scrubbed_seconds_ago", "Seconds since all events were read", ago.as_secs())?;
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How many were announced and have not come.
+/// The number of observations that were announced and have not come.
 #[derive(Default)]
 pub(super) struct InFlight {
     count: AtomicUsize,

@@ -12,7 +12,7 @@ use super::error::{Astray, OpenError, ReadError};
 use super::frame::Frame;
 use crate::model::event::Event;
 
-/// How long a frame is only durable while little happens.
+/// Longest time that a frame is only durable while little happens.
 const KEEP_PAUSE: Duration = Duration::from_secs(1);
 /// Frames that may wait to be kept.
 const FRAMES_MAX: usize = 24;
@@ -34,7 +34,7 @@ pub(super) enum Plant {
     ActRemoved,
 }
 
-/// What survives a crash, and how it behaves.
+/// The part that survives a crash, and its behaviour.
 #[derive(Default)]
 pub(super) struct Disk {
     /// Frames that are durable and not kept.
@@ -194,7 +194,7 @@ impl Engine for Memory {
         }
         durable();
         if let Some(deliver) = &running.deliver {
-            deliver(Numbered { first, events });
+            deliver(Numbered { era: 0, first, events });
         }
         Ok(last)
     }
@@ -242,7 +242,7 @@ impl Engine for Memory {
         Ok(self.alive()?.snapshots.get(which.key()).cloned())
     }
 
-    fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), ReadError> {
+    fn keep_snapshot(&self, which: Snapshot, _era: u64, bytes: &[u8]) -> Result<(), ReadError> {
         self.writable()?.snapshots.insert(which.key(), bytes.to_vec());
         Ok(())
     }

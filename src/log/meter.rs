@@ -1,4 +1,4 @@
-//! What one token may write: no more than a large cluster does, however much is asked for with it.
+//! Limits on what one token may write: no more than a large cluster does, however much is asked for with it.
 //!
 //! A token that is accepted has a rate. Observations beyond it are left out and counted: the first of it is written at once, so
 //! that the log says from when on something is missing, and the rest from time to time. A token that is not accepted proves
@@ -19,15 +19,15 @@ struct Rate {
     every: Duration,
 }
 
-/// What a token may write. A thousand nodes that pull thirty images each within two minutes, eight requests an image, make
-/// 240,000 observations: the first rate lets 300,000 pass. The second is what a disk can take for days.
+/// Rates of a token's observations. A thousand nodes that pull thirty images each within two minutes, eight requests an
+/// image, make 240,000 observations: the first rate lets 300,000 pass. The second is one that a disk can take for days.
 const RATES: [Rate; 2] = [
     Rate { burst: 60_000, every: Duration::from_micros(500) },
     Rate { burst: 1_000_000, every: Duration::from_millis(10) },
 ];
-/// What images may say about themselves, all of them together: a day of a large team, at once, and then 864,000 a day.
+/// The rate of what images say about themselves, all together: a day of a large team, at once, and then 864,000 a day.
 const LEARNED: Rate = Rate { burst: 20_000, every: Duration::from_millis(100) };
-/// How often it is written how much was left out, as long as that goes on.
+/// Pause between two records of what was left out, as long as that goes on.
 const LEFT_OUT_PAUSE: Duration = Duration::from_secs(10);
 /// For so long refusals of a repository are counted together.
 const REFUSALS_PAUSE: Duration = Duration::from_secs(60);
@@ -43,7 +43,7 @@ pub(super) struct Meters(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     tokens: HashMap<TokenId, Meter>,
-    /// When something is to be written next.
+    /// The time when something is to be written next.
     due: Option<Instant>,
     /// Until when what was learned keeps [`LEARNED`] busy.
     learned_until: Option<Instant>,
@@ -59,7 +59,7 @@ struct Meter {
     refused: Option<Refused>,
 }
 
-/// How many, from when until when.
+/// A number of observations, with the first and the last time.
 #[derive(Clone, Copy)]
 struct Count {
     from: Time,
@@ -67,7 +67,7 @@ struct Count {
     count: u64,
 }
 
-/// What was refused since the last time that this was written.
+/// The refusals since the last time that they were written.
 struct Refused {
     due: Instant,
     by_repository: HashMap<Repository, Option<Together>>,
@@ -82,7 +82,7 @@ struct Together {
     count: u64,
 }
 
-/// What becomes of an observation.
+/// The decision on an observation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It is to be written.
@@ -165,7 +165,7 @@ impl Meters {
         self.lock().due.map(|due| due.saturating_duration_since(now))
     }
 
-    /// What is to be written at `now`, about what was counted.
+    /// Takes the events that are to be written at `now`, about what was counted.
     pub(super) fn take_due(&self, now: Instant) -> Vec<Event> {
         let mut inner = self.lock();
         if inner.due.is_none_or(|due| due > now) {
@@ -180,7 +180,7 @@ impl Meters {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Counts are whole at every instant, whoever panicked.
+        // Counts are whole at every instant, even after a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,16 +16,20 @@ mod frame;
 pub(crate) mod fuzz;
 mod health;
 mod in_flight;
+mod late;
 mod local;
 #[cfg(test)]
 mod memory;
 mod meter;
 mod notifier;
+mod placing;
 mod publisher;
 mod recorder;
 mod restore;
 mod retention;
 mod schema;
+#[cfg(any(test, feature = "shared"))]
+mod shared;
 #[cfg(test)]
 mod simulation;
 mod snapshot;
@@ -41,16 +45,19 @@ use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
 pub use backup::{Backup, BackupError, Contents, END_RECORD_BYTES, check, check_end};
-pub use engine::Events;
+pub use engine::{Events, Peer, Sharing};
 pub use error::{AppendError, Astray, Fault, OpenError, ReadError};
 pub use health::Health;
 pub use in_flight::Announcement;
+pub use late::Late;
 pub use local::draft::DraftError;
 pub use local::salvage::{SalvageError, Salvaged, salvage};
 pub use publisher::Published;
 pub use recorder::{Durability, Receipt};
 pub use restore::{RestoreError, restore};
 pub use retention::PastError;
+#[cfg(feature = "shared")]
+pub use shared::{NatsError, NatsSettings, PublishError, publish};
 pub use view::View;
 
 use crate::clock::{self, Clock};
@@ -60,13 +67,14 @@ use crate::model::event::{Event, Observation};
 use crate::model::time::{Span, Time};
 use counters::Counters;
 use decide::Turn;
-use engine::Engine;
+use engine::{BEHIND_AFTER, Engine};
 use fold::Fold;
 use local::Local;
+use local::files::OUTBOX;
 #[cfg(test)]
 use local::journal;
 use publisher::Views;
-use recorder::{QUEUE_ENTRIES_MAX, Recorder, Writer};
+use recorder::{Clerk, QUEUE_ENTRIES_MAX, Recorder, Writer};
 
 /// Before the slow pass begins, so that damage of a small log is known at once.
 const SCRUB_PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -83,6 +91,18 @@ pub struct Log {
     stops: Arc<Mutex<Vec<SyncSender<()>>>>,
 }
 
+/// The reason why a replica does not open.
+#[cfg(feature = "shared")]
+#[derive(Debug, thiserror::Error)]
+pub enum ShareError {
+    /// The stream's settings cannot work.
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    /// The folder's log does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
 impl Log {
     /// Opens the log in the folder `dir`, which is made if it does not exist, and folds what it holds.
     ///
@@ -90,12 +110,29 @@ impl Log {
     /// Another process has it open, its format is newer than this program's, or it is damaged. Nothing is ever
     /// overwritten.
     pub fn open(dir: &Path, rules: Rules) -> Result<Self, OpenError> {
+        if dir.join(OUTBOX).exists() {
+            return Err(OpenError::Replica { path: dir.to_owned() });
+        }
         let counters = Counters::default();
         let local = Local::open(dir, counters.failures.clone())?;
         Self::start(Arc::new(local), rules, counters, Clock::default())
     }
 
-    /// Begins to remove observations that are older than `keep`. What they proved stays.
+    /// Opens this replica, in the folder `dir`, of the log that several share over a stream, and folds what it holds. The stream
+    /// need not be there yet.
+    ///
+    /// # Errors
+    /// The settings cannot work, the folder has a log of its own, or as for [`Self::open`].
+    #[cfg(feature = "shared")]
+    pub fn share(dir: &Path, rules: Rules, settings: &NatsSettings) -> Result<Self, ShareError> {
+        let counters = Counters::default();
+        let stream = Arc::new(shared::Nats::new(settings)?);
+        let shared = shared::Shared::open(dir, &settings.replica, stream, &counters.failures)?;
+        let rules = Rules { lateness: late::LATENESS, ..rules };
+        Ok(Self::start(Arc::new(shared), rules, counters, Clock::default())?)
+    }
+
+    /// Begins to remove observations that are older than `keep`. The facts that they proved stay.
     ///
     /// # Errors
     /// The operating system refuses another thread.
@@ -133,14 +170,15 @@ impl Log {
         counters: Counters,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let (log, writer, fold) = Self::assemble(engine, rules, counters, clock, QUEUE_ENTRIES_MAX)?;
+        let (log, writer, fold, clerk) = Self::assemble(engine, rules, counters, clock, QUEUE_ENTRIES_MAX)?;
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
             spawned.map_err(|source| OpenError::Io { path: "a thread of the log".into(), source })
         };
         let fold = spawn("log-fold", Box::new(move || fold.run()))?;
         let writer = spawn("log-writer", Box::new(move || writer.run()))?;
-        *lock(&log.threads) = vec![writer, fold];
+        let clerk = clerk.map(|clerk| spawn("log-clerk", Box::new(move || clerk.run()))).transpose()?;
+        *lock(&log.threads) = clerk.into_iter().chain([writer, fold]).collect();
         Ok(log)
     }
 
@@ -151,13 +189,14 @@ impl Log {
         counters: Counters,
         clock: Clock,
         entries_max: usize,
-    ) -> Result<(Self, Writer, Fold), OpenError> {
+    ) -> Result<(Self, Writer, Fold, Option<Clerk>), OpenError> {
         let (fold, sender) = Fold::open(engine.clone(), &rules, &counters, clock.clone())?;
         let views = fold.views();
         let last_stamp = views.latest().state.time().last_shown();
-        let (recorder, writer) = recorder::new(entries_max, engine, counters, clock, last_stamp, sender);
+        let (recorder, writer, clerk) =
+            recorder::new(entries_max, engine, counters, clock, last_stamp, sender);
         let (turn, threads, stops) = (Turn::default(), Arc::default(), Arc::default());
-        Ok((Self { recorder, views, rules, turn, threads, stops }, writer, fold))
+        Ok((Self { recorder, views, rules, turn, threads, stops }, writer, fold, clerk))
     }
 
     /// Appends a change that an administrator made. When this returns `Ok`, the change is durable and in
@@ -211,7 +250,7 @@ impl Log {
         self.views.latest()
     }
 
-    /// What happens from now on, as it is published.
+    /// Follows the events from now on, as they are published.
     pub fn follow(&self) -> broadcast::Receiver<Arc<Published>> {
         self.views.follow()
     }
@@ -271,12 +310,33 @@ impl Log {
         self.recorder.register(registry);
     }
 
-    /// How the log is.
+    /// The log's state.
     pub fn health(&self) -> Health {
         self.recorder.health()
     }
 
-    /// How many observations went out before they were durable, and how many were lost.
+    /// Time until which everything is known that the replicas of this log saw, where not all is: one of them is silent or behind,
+    /// or what came late waits for its place. None where the log is not shared, or nothing is missing.
+    pub fn complete_until(&self) -> Option<Time> {
+        let sharing = self.sharing()?;
+        let own = self.is_behind().then(|| clock::now() - span(sharing.lag));
+        let behind = |peer: &&Peer| peer.is_silent || peer.lag >= span(BEHIND_AFTER);
+        let others = sharing.replicas.iter().filter(behind).map(|peer| peer.seen_at - peer.lag_then);
+        let late = self.views.latest().late.from;
+        own.into_iter().chain(others).chain(late).min()
+    }
+
+    /// Tells whether what another replica of this log did of late may be missing here. Never so where the log is not shared.
+    pub fn is_behind(&self) -> bool {
+        self.recorder.engine().is_behind()
+    }
+
+    /// State of the sharing with other replicas; nothing where the log is not shared.
+    pub fn sharing(&self) -> Option<Sharing> {
+        self.recorder.engine().sharing()
+    }
+
+    /// The number of observations that went out before they were durable, and of those that were lost.
     pub fn late_and_lost(&self) -> (u64, u64) {
         let counters = self.recorder.counters();
         (counters.late.get(), counters.lost.get())
@@ -294,8 +354,12 @@ impl Log {
     }
 }
 
+fn span(duration: Duration) -> Span {
+    Span::from_ms(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A list of threads and a sender are whole at every instant, whoever panicked.
+    // A list of threads and a sender are whole at every instant, even after a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 /// A request that waits for its observation to be durable.
 pub(super) type Waiter = oneshot::Sender<()>;
 
-/// The writer's end. What it was given is bounded as the requests under way are.
+/// The writer's end. Its contents are bounded as the requests under way are.
 pub(super) struct Notifier(Option<UnboundedSender<Vec<Waiter>>>);
 
 impl Notifier {

@@ -14,12 +14,12 @@ const WAITING_MAX: usize = 64;
 /// Events of one publication; more are counted.
 const EVENTS_MAX: usize = 512;
 
-/// What came with one publication of the view: requests for manifests, and what administrators did.
+/// The news in one publication of the view: requests for manifests, and administrators' acts.
 #[derive(Debug, Default)]
 pub struct Published {
     /// The events with their sequence numbers, in log order.
     pub events: Vec<(u64, Event)>,
-    /// How many more there were.
+    /// The number of further ones that are left out.
     pub missed: u64,
 }
 
@@ -62,11 +62,14 @@ impl Publisher {
         let is_wanted = |event: &Event| match event {
             Event::Observed(observation) => observation.object == Object::Manifest,
             Event::Acted(_) => true,
+            // A heartbeat is no news.
+            Event::Reported(report) => report.tells_of_workloads(),
             Event::Learned { .. }
             | Event::Gap { .. }
             | Event::Refused { .. }
             | Event::LeftOut(_)
-            | Event::ClockStepped { .. } => false,
+            | Event::ClockStepped { .. }
+            | Event::CaughtUp { .. } => false,
         };
         for (sequence, event) in (first..).zip(events).filter(|(_, event)| is_wanted(event)) {
             if self.next.events.len() < EVENTS_MAX {
@@ -81,7 +84,7 @@ impl Publisher {
     pub(super) fn publish(&mut self, view: &View) {
         self.views.latest.store(Arc::new(view.clone()));
         if !self.next.events.is_empty() {
-            // Whoever followed may have gone.
+            // The follower may have gone.
             let _ = self.views.subscribers.send(Arc::new(std::mem::take(&mut self.next)));
         }
     }

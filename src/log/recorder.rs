@@ -3,10 +3,11 @@
 //! The writer takes everything that waits into one group of events: under load the groups grow by themselves, and a lone
 //! request waits for one append only. A crowd gives those who come back a moment, see `GATHER_PAUSE` in `writer`.
 //!
-//! When a group cannot be written, everybody that waits for it hears so at once, the loss is counted, and the engine is
-//! tried again from time to time. The first thing that is then written is the gap.
+//! A group that cannot be written is a loss: everybody that waits for it hears so at once, the loss is counted, and the
+//! engine is tried again from time to time. The first thing that is then written is the gap.
 
 mod batch;
+mod clerk;
 mod queue;
 mod shared;
 mod watch;
@@ -30,6 +31,8 @@ use crate::deadline::{Deadlines, Elapsed};
 use crate::model::act::Action;
 use crate::model::event::{Event, Observation};
 use crate::model::time::Time;
+pub(super) use clerk::Clerk;
+use clerk::Errand;
 use queue::{Change, Entry, Queues};
 use shared::Shared;
 pub(super) use writer::Writer;
@@ -39,7 +42,7 @@ pub(super) const QUEUE_ENTRIES_MAX: usize = 65_536;
 /// Changes that may wait for the writer. They wait for no observation, so a few are many.
 const CHANGES_MAX: usize = 1_024;
 
-/// What became of an observation by the time that somebody stopped waiting.
+/// The fate of an observation by the time that somebody stopped waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// It is on the disk.
@@ -55,6 +58,8 @@ pub enum Durability {
 pub(super) struct Recorder {
     queue: SyncSender<Entry>,
     changes: SyncSender<Change>,
+    /// Acts, where the engine has a desk for them.
+    errands: Option<SyncSender<Errand>>,
     shared: Arc<Shared>,
 }
 
@@ -124,7 +129,7 @@ impl Recorder {
     }
 
     pub(super) fn learn(&self, event: Event) -> bool {
-        // What content says about itself can be learned again at its next pull, so a full queue loses no truth.
+        // Facts about content can be learned again at its next pull, so a full queue loses no truth.
         self.shared.meters.may_learn(self.shared.clock.instant())
             && self.queue.try_send(Entry::Learned(event)).is_ok()
     }
@@ -132,9 +137,11 @@ impl Recorder {
     /// Hands over a change and waits until the view shows it. With `seen`, only if no act after that one is in the log.
     pub(super) async fn append(&self, event: Event, seen: Option<u64>) -> Result<(), AppendError> {
         let (answer, answered) = oneshot::channel();
-        let overtakes = overtakes(&event);
+        let (is_act, overtakes) = (event.act().is_some(), overtakes(&event));
         let change = Change { event, seen, answer };
-        if overtakes {
+        if let Some(errands) = self.errands.as_ref().filter(|_| is_act) {
+            errands.try_send(Errand::Change(Box::new(change))).map_err(refused)?;
+        } else if overtakes {
             self.changes.try_send(change).map_err(refused)?;
             self.wake(true);
         } else {
@@ -184,6 +191,9 @@ impl Recorder {
     }
 
     pub(super) fn stop(&self) {
+        if let Some(errands) = &self.errands {
+            let _ = errands.send(Errand::Stop);
+        }
         // A writer that has ended already needs no telling. Blocks while the queue is full; the writer empties it.
         let _ = self.queue.send(Entry::Stop);
     }
@@ -197,13 +207,15 @@ impl Recorder {
 fn overtakes(event: &Event) -> bool {
     match event {
         Event::Acted(act) => !matches!(act.action, Action::EnvironmentCreated { .. }),
-        // Whatever tells of pulls keeps its place among them.
+        // An event that tells of pulls keeps its place among them.
         Event::Observed(_)
         | Event::Learned { .. }
         | Event::Gap { .. }
         | Event::Refused { .. }
         | Event::LeftOut(_)
-        | Event::ClockStepped { .. } => false,
+        | Event::ClockStepped { .. }
+        | Event::CaughtUp { .. }
+        | Event::Reported(_) => false,
     }
 }
 
@@ -214,7 +226,7 @@ fn refused<T>(error: TrySendError<T>) -> AppendError {
     }
 }
 
-/// A recorder over an engine, and its writer, for which `entries_max` may wait.
+/// A recorder over an engine, and its writer, for which `entries_max` may wait; and a clerk, where the engine has a desk.
 pub(super) fn new(
     entries_max: usize,
     engine: Arc<dyn Engine>,
@@ -222,12 +234,19 @@ pub(super) fn new(
     clock: Clock,
     last_stamp: Option<Time>,
     fold: FoldSender,
-) -> (Recorder, Writer) {
+) -> (Recorder, Writer, Option<Clerk>) {
     let (queue, entries) = sync_channel(entries_max);
     let (changes, waiting_changes) = sync_channel(CHANGES_MAX);
+    let (errands, clerk) = match engine.desk() {
+        None => (None, None),
+        Some(_) => {
+            let (sender, errands) = sync_channel(CHANGES_MAX);
+            (Some(sender), Some(Clerk { engine: engine.clone(), errands, fold: fold.another() }))
+        }
+    };
     let monitor = clock.monitor(last_stamp);
     let shared = Arc::new(Shared::new(engine, counters, clock));
     let queues = Queues { entries, changes: waiting_changes };
     let writer = Writer::new(shared.clone(), queues, fold, monitor);
-    (Recorder { queue, changes, shared }, writer)
+    (Recorder { queue, changes, errands, shared }, writer, clerk)
 }

@@ -17,7 +17,7 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Longest base that is read: it is as large as the fold's state, some hundred megabytes at most.
 const BASE_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
-/// Why nothing was restored. The folder has no log then, as before.
+/// The reason why nothing was restored. The folder has no log then, as before.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The backup is none, or not whole.
@@ -54,7 +54,7 @@ fn fill(store: &Store, mut reader: Reader<impl Read>) -> Result<Contents, Restor
             Record::Base(piece) if base.len() + piece.len() <= BASE_BYTES_MAX => base.extend(piece),
             Record::Base(_) => return Err(unreadable_base(&reader).into()),
             Record::Event(sequence, bytes) => {
-                // What `landfall serve` could not read is refused here and now.
+                // An event that `landfall serve` could not read is refused here and now.
                 codec::decode(&bytes).map_err(|source| BackupError::Event { sequence, source })?;
                 batch_bytes += bytes.len();
                 batch.push((sequence, bytes));

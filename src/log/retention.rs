@@ -3,9 +3,10 @@
 //! The age of one is counted in time that the log lived through ([`LogTime::lived`]), not read off the clock: one that
 //! is a year ahead makes nothing older by more than a day, and one that was set back removes nothing either.
 //!
-//! What is removed is folded into the base snapshot first, which every later fold begins with. So deployments, their
-//! evidence and the history of tokens remain, and only questions about a moment before the base can no longer be
-//! answered. A crash between the two steps loses nothing: what is left over is not folded twice, and removed later.
+//! Observations are folded into the base snapshot before they are removed, and every later fold begins with it. So
+//! deployments, their evidence and the history of tokens remain, and only questions about a moment before the base can
+//! no longer be answered. A crash between the two steps loses nothing: observations that are left over are not folded
+//! twice, and removed later.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use super::engine::{Engine, Snapshot};
 use super::error::{OpenError, ReadError};
+use super::placing::placed;
 use super::publisher::Views;
 use super::snapshot::{self, base};
 use super::view::View;
@@ -23,7 +25,7 @@ use crate::model::event::Event;
 use crate::model::log_time::LogTime;
 use crate::model::time::{Span, Time};
 
-/// How often the log's beginning is looked at.
+/// Pause between two looks at the log's beginning.
 const PAUSE: Duration = Duration::from_secs(600);
 /// Fewer old events than this stay for now: each move of the base writes it anew.
 const EVENTS_MIN: u64 = 10_000;
@@ -32,7 +34,7 @@ const EVENTS_MAX: u64 = 500_000;
 /// Events removed in one commit: few enough that a pull that waits for its own does not notice.
 const REMOVED_MAX: u64 = 2_000;
 
-/// Why nothing was removed.
+/// The reason why nothing was removed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ThinError {
     #[error(transparent)]
@@ -74,8 +76,9 @@ pub(super) fn thin(
     until: Span,
     events_min: u64,
 ) -> Result<u64, ThinError> {
+    let era = engine.era();
     let mut base = base(engine, rules)?;
-    let before = base.applied;
+    let (before, before_it) = (base.applied, base.clone());
     let end = end_of_old(engine, &base, until)?;
     let moved = if end - before >= events_min { end - before } else { 0 };
     if moved > 0 {
@@ -85,8 +88,15 @@ pub(super) fn thin(
                 break;
             }
             base.apply(sequence, &event);
+            if base.late.is_due() {
+                base = placed(engine, &before_it, sequence, None)?;
+            }
         }
-        engine.keep_snapshot(Snapshot::Base, &snapshot::encode(&base)?)?;
+        if base.late.held > 0 {
+            // Held events are nowhere else.
+            return Ok(0);
+        }
+        engine.keep_snapshot(Snapshot::Base, era, &snapshot::encode(&base)?)?;
     }
     while engine.remove(before + moved, Event::is_observed, REMOVED_MAX)? {}
     Ok(moved)
@@ -119,7 +129,7 @@ fn end_of_old(engine: &dyn Engine, base: &View, until: Span) -> Result<u64, Read
     Ok(end)
 }
 
-/// Why a question about the past has no answer.
+/// The reason why a question about the past has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PastError {
     /// The observations are gone.
@@ -136,7 +146,8 @@ pub enum PastError {
     Read(#[from] ReadError),
 }
 
-/// The log as it was at `at`: everything folded again that people are shown as observed until then, and nothing later.
+/// The log as it was at `at`: everything folded again that people are shown as observed until then, and nothing later, but
+/// that environments are those of today, by today's names: they are how one asks.
 /// `whole` is the time of the log as a whole: what the clock said is put right by what comes later.
 pub(super) fn view_at(
     engine: &dyn Engine,
@@ -149,12 +160,18 @@ pub(super) fn view_at(
     if let Some(before) = time.furthest().map(|line| whole.shown(line)).filter(|before| at < *before) {
         return Err(PastError::Removed { before });
     }
+    if rules.lateness > Span::default() {
+        // Clocks of several machines are not put right by what comes later.
+        return Ok(placed(engine, &view, u64::MAX, Some(at))?);
+    }
     for entry in engine.events_after(view.applied)? {
         let (sequence, event) = entry?;
         let line = time.take(&event);
         // Within the jitter a later entry can still be in time.
         if whole.shown(line) <= at {
             view.apply(sequence, &event);
+        } else {
+            view.call_as_today(&event);
         }
     }
     Ok(view)

@@ -9,6 +9,7 @@
 //! (`codec`). `tests/golden` pins the bytes.
 
 mod form;
+mod statement;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use serde::{Deserialize, Serializer};
 
 use form::stored;
 pub(super) use form::{As, Form};
+use statement::Statement;
 
 use crate::model::names::{EnvironmentName, TokenId};
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::releases;
 use crate::model::time::Time;
-use crate::model::{act, event, names, planned};
+use crate::model::{act, event, names, planned, report};
 
 stored! {
     enum event::Event {
@@ -34,6 +36,8 @@ stored! {
         Refused { last: Observation, first_at: Time, count: u64 },
         LeftOut(it: LeftOut),
         ClockStepped { at: Time, by_ms: i64 },
+        Reported(it: Box<Report>),
+        CaughtUp { at: Time },
     }
 
     struct event::Observation {
@@ -54,7 +58,7 @@ stored! {
         parent: Option<Digest>,
     }
 
-    enum names::TokenKind { Cluster, Local, Prepull, Scanner }
+    enum names::TokenKind { Cluster, Local, Prepull, Scanner, Host, Agent }
 
     enum event::Method { Head, Get }
 
@@ -76,6 +80,17 @@ stored! {
     }
 
     enum event::Excess { Observations, Refusals }
+}
+
+stored! {
+    struct report::Report {
+        at: Time,
+        environment: EnvironmentName,
+        token: TokenId,
+        witness: Arc<str>,
+        sequence: u64,
+        statements: Vec<Statement>,
+    }
 }
 
 stored! {
@@ -143,7 +158,12 @@ stored! {
             expires_at: Option<Time>,
         },
         EnvironmentRenamed { from: EnvironmentName, to: EnvironmentName },
+        ReleaseDated { repository: Repository, version: String, committed_at: Vec<Time> },
+        DeployBegun { id: String, environment: EnvironmentName },
+        TicketUsed { kind: TicketKind, id: [u8; 16], ends_at: Time },
     }
+
+    enum act::TicketKind { Session, Agreement }
 
     enum act::Role { Viewer, Admin, Publisher }
 }

@@ -64,7 +64,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Plays seeds for as long as the environment says, or `seeds` of them, on every core.
-fn play_seeds(seeds: u64, play: impl Fn(u64) -> Result<(), String> + Sync) {
+pub(super) fn play_seeds(seeds: u64, play: impl Fn(u64) -> Result<(), String> + Sync) {
     let first = number("LANDFALL_TEST_SEED").unwrap_or(1);
     let seconds = number("LANDFALL_TEST_SIMULATION_SECONDS");
     let (began, next) = (Instant::now(), AtomicU64::new(0));

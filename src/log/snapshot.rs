@@ -11,10 +11,10 @@ use super::view::View;
 use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::directory::Directory;
 
-/// Which layout of what [`View`] holds the bytes have. Any change of a field of theirs raises it.
-const LAYOUT: u32 = 13;
+/// Number of the layout that the bytes of a [`View`] have. Any change of a field of theirs raises it.
+const LAYOUT: u32 = 19;
 
-/// What must be the same for a snapshot to be of use.
+/// The maker of a snapshot: it has to be the same for the snapshot to be of use.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Maker {
     layout: u32,
@@ -41,12 +41,13 @@ pub(super) fn encode(view: &View) -> Result<Vec<u8>, postcard::Error> {
     let bytes = postcard::to_extend(&view.directory, bytes)?;
     let bytes = postcard::to_extend(&view.deploys, bytes)?;
     let bytes = postcard::to_extend(&view.acts, bytes)?;
+    let bytes = postcard::to_extend(&view.late, bytes)?;
     let mut bytes = postcard::to_extend(&view.state, bytes)?;
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     Ok(bytes)
 }
 
-/// What a snapshot's bytes hold.
+/// The contents of a snapshot's bytes.
 pub(super) struct Kept {
     pub(super) view: View,
     /// It was made by this release under these rules, so folding the log again would give the same.
@@ -56,6 +57,16 @@ pub(super) struct Kept {
 /// Tells whether the bytes are what was written, by whatever release.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
     unsealed(bytes).is_some()
+}
+
+/// The last event in the view that the bytes hold; nothing for bytes that were damaged or that have another layout.
+#[cfg(any(test, feature = "shared"))]
+pub(super) fn applied(bytes: &[u8]) -> Option<u64> {
+    let (maker, bytes) = postcard::take_from_bytes::<Maker>(unsealed(bytes)?).ok()?;
+    if maker.layout != LAYOUT {
+        return None;
+    }
+    postcard::take_from_bytes(bytes).ok().map(|(applied, _)| applied)
 }
 
 fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
@@ -74,10 +85,11 @@ pub(super) fn decode(bytes: &[u8], rules: &Rules) -> Option<Kept> {
     let (directory, bytes) = postcard::take_from_bytes::<Directory>(bytes).ok()?;
     let (deploys, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (acts, bytes) = postcard::take_from_bytes(bytes).ok()?;
+    let (late, bytes) = postcard::take_from_bytes(bytes).ok()?;
     let (mut state, rest) = postcard::take_from_bytes::<State>(bytes).ok()?;
     let is_ours = maker == Maker::this(rules);
     state.set_rules(rules.clone());
-    rest.is_empty().then_some(Kept { view: View { directory, state, deploys, acts, applied }, is_ours })
+    rest.is_empty().then_some(Kept { view: View { directory, state, deploys, acts, late, applied }, is_ours })
 }
 
 /// The view that folding the whole log begins with: an empty one, or what retention removed from the log's beginning.

@@ -210,7 +210,7 @@ async fn an_opening_from_a_snapshot_sees_what_a_whole_one_sees() {
     log.close();
     let folded = open(dir.path());
     assert!(matches!(folded.recorder.kept().unwrap().snapshot(Snapshot::Latest), Ok(Some(_))));
-    // What follows a snapshot is folded on top of it.
+    // Events after a snapshot are folded on top of it.
     assert_eq!(folded.record(observation(20)).durable(&long()).await, Durability::Durable);
     folded.close();
 
@@ -242,14 +242,14 @@ async fn a_snapshot_that_does_not_fit_is_left_aside() {
     let bytes = log.recorder.kept().unwrap().snapshot(Snapshot::Latest).unwrap().unwrap();
     let rules = Rules::default();
     assert!(snapshot::decode(&bytes, &rules).unwrap().is_ours);
-    let other = Rules { settle: crate::model::time::Span::from_secs(7) };
+    let other = Rules { settle: crate::model::time::Span::from_secs(7), ..Rules::default() };
     assert!(!snapshot::decode(&bytes, &other).unwrap().is_ours, "made under other rules");
     for place in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[place] ^= 1;
         assert!(snapshot::decode(&damaged, &rules).is_none(), "byte {place}");
     }
-    log.recorder.kept().unwrap().keep_snapshot(Snapshot::Latest, b"nonsense").unwrap();
+    log.recorder.kept().unwrap().keep_snapshot(Snapshot::Latest, 0, b"nonsense").unwrap();
     log.close();
     assert_eq!(open(dir.path()).view().applied, 1);
 }
@@ -281,7 +281,7 @@ async fn retention_removes_observations_and_nothing_that_they_proved() {
 
     assert_eq!(past(&log, 80).unwrap(), at_80);
     assert!(matches!(past(&log, 50), Err(PastError::Removed { .. })));
-    engine.keep_snapshot(Snapshot::Latest, b"lost").unwrap();
+    engine.keep_snapshot(Snapshot::Latest, 0, b"lost").unwrap();
     log.close();
     let log = open(dir.path());
     assert_eq!(postcard::to_stdvec(&log.view().state).unwrap(), whole, "folded from the base on");
@@ -306,7 +306,7 @@ async fn a_snapshot_that_retention_went_beyond_is_left_aside() {
         assert_eq!(log.record(observation).durable(&long()).await, Durability::Durable);
         if minute == 10 {
             let bytes = snapshot::encode(&log.view()).unwrap();
-            log.recorder.kept().unwrap().keep_snapshot(Snapshot::Latest, &bytes).unwrap();
+            log.recorder.kept().unwrap().keep_snapshot(Snapshot::Latest, 0, &bytes).unwrap();
         }
     }
     let early = log.recorder.kept().unwrap().snapshot(Snapshot::Latest).unwrap().unwrap();
@@ -315,7 +315,7 @@ async fn a_snapshot_that_retention_went_beyond_is_left_aside() {
     let whole = postcard::to_stdvec(&log.view().state).unwrap();
     let engine = log.recorder.kept().unwrap();
     retention::thin(engine, &Rules::default(), Span::from_mins(70), 10).unwrap();
-    engine.keep_snapshot(Snapshot::Latest, &early).unwrap();
+    engine.keep_snapshot(Snapshot::Latest, 0, &early).unwrap();
     log.close();
     assert!(postcard::to_stdvec(&open(dir.path()).view().state).unwrap() == whole);
 }

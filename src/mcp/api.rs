@@ -1,9 +1,12 @@
-//! Requests to the admin API, whoever carries them.
+//! Requests to the admin API, over any carrier.
 
 use std::future::Future;
 
 use http::{Extensions, Method, StatusCode};
 use serde_json::Value;
+
+use crate::model::act::TicketId;
+use crate::model::time::Time;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub struct ApiRequest {
     pub body: Option<Value>,
 }
 
-/// What the API answered.
+/// An answer of the API.
 #[derive(Clone, Debug)]
 pub struct ApiReply {
     /// The status.
@@ -32,12 +35,21 @@ pub struct Unreachable(pub String);
 
 /// The admin API.
 pub trait Api: Clone + Send + Sync + 'static {
-    /// Asks, as whoever sent the request with these extensions.
+    /// Asks, as the sender of the request with these extensions.
     fn ask(
         &self,
         ask: ApiRequest,
         from: &Extensions,
     ) -> impl Future<Output = Result<ApiReply, Unreachable>> + Send;
+
+    /// Uses the ticket of a person's agreement up, as whoever sent the request with these extensions. Returns whether it
+    /// was good until now. At `ends_at` it ends by itself.
+    fn use_up(
+        &self,
+        ticket: TicketId,
+        ends_at: Time,
+        from: &Extensions,
+    ) -> impl Future<Output = Result<bool, Unreachable>> + Send;
 }
 
 impl ApiRequest {

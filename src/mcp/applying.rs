@@ -45,14 +45,14 @@ impl<A: Api> Server<A> {
             }
         }
         let bound = format!("{who}\n{}\n{}", tool.name, arguments.canonical());
-        match consent(self.consents(), params, context, &bound, question).await {
+        match consent((self.api(), self.consents()), params, (context, from), &bound, question).await? {
             Consent::Given(plan) => self.answer_to(tool, vec![agreed(tool, arguments, &plan)], from).await,
             Consent::Asked(question) => Ok(CallToolResponse::InputRequired(*question)),
             Consent::Missing(why) => Ok(failed(&why)),
         }
     }
 
-    /// What is asked about a plan: the one that was named, or a new one. Why not, where nothing can be applied.
+    /// Asks about a plan: the one that was named, or a new one. Says why not, where nothing can be applied.
     async fn question(
         &self,
         tool: &Tool,

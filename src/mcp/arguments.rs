@@ -1,4 +1,4 @@
-//! Arguments of a tool → requests to the API. What is wrong is said in a sentence that names the argument.
+//! Arguments of a tool → requests to the API. A sentence that names the argument says what is wrong.
 
 use serde_json::{Map, Value};
 use url::form_urlencoded;
@@ -10,7 +10,7 @@ use super::tool::{CONFIRM, Effect, Field, Kind, Location, Route, Tool};
 #[derive(Debug)]
 pub(super) struct Arguments {
     values: Map<String, Value>,
-    /// What was said to agree with a destruction.
+    /// The words that agree with a destruction.
     pub(super) confirmed: Option<String>,
 }
 
@@ -229,7 +229,7 @@ mod tests {
         check(
             "create_token",
             serde_json::json!({"environment": "a", "name": "b", "kind": "root"}),
-            "`kind` must be one of cluster, local, prepull, scanner",
+            "`kind` must be one of cluster, local, prepull, scanner, host, agent",
         );
     }
 

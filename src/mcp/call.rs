@@ -18,23 +18,23 @@ use crate::wording::agent::DATA;
 /// Said of an answer that cannot be put into words here.
 const UNTOLD: &str = "The answer is in the structured content; this version of Landfall has no words for it.";
 
-/// What a tool found out.
+/// The findings of a tool.
 #[derive(Clone, Debug)]
 pub struct Said {
-    /// Which tool.
+    /// The tool.
     pub tool: &'static str,
     /// For a person to read; what comes from outside stands between quotes, and that is said.
     pub text: String,
-    /// What the API answered, bounded.
+    /// The API's answer, bounded.
     pub answer: Value,
-    /// Where it is from: path and query of each request to the API.
+    /// The sources: path and query of each request to the API.
     pub from: Vec<String>,
 }
 
-/// What came of a call: an answer, or why the API refuses, in a sentence with the next step.
+/// The outcome of a call: an answer, or the API's reason to refuse, in a sentence with the next step.
 pub(super) type Outcome = Result<Said, String>;
 
-/// Makes the tool's requests in their order, as whoever sent the request with the extensions `from`.
+/// Makes the tool's requests in their order, as the sender of the request with the extensions `from`.
 pub(super) async fn outcome(
     api: &impl Api,
     tool: &'static Tool,

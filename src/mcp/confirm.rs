@@ -1,56 +1,50 @@
 //! A person agrees before anything is taken away.
 //!
-//! Where the client can ask (elicitation), the person is asked: in one more round of the same call by clients of
-//! 2026-07-28, by a request of the server by older ones. Else the call has to come again with the argument `confirm`.
-//! What goes round is sealed, bound to the caller, the tool and its arguments, ends soon, and is good for one use.
+//! A client that can ask (elicitation) asks the person: in one more round of the same call by clients of 2026-07-28, by
+//! a request of the server by older ones. Else the call has to come again with the argument `confirm`.
+//! The question on its way is sealed, bound to the caller, the tool and its arguments, ends soon, and is good for one
+//! use.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::Extensions;
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequestParams, ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitResult,
     ElicitationAction, ElicitationSchema, InputRequest, InputRequests, InputRequiredResult,
-    RequestStateCodec, SealOptions,
+    RequestStateCodec, RequestStateError, SealOptions,
 };
 use rmcp::service::RequestContext;
 
-/// How long a person may think.
-const THINKING_MAX: Duration = Duration::from_secs(300);
-/// Questions that may be open; the oldest one is dropped, and has to be asked again.
-const OPEN_MAX: usize = 1_024;
-/// What the question is called on its way, and what its form asks for.
-const QUESTION: &str = "confirm";
-/// Bytes of a question's number.
-const NONCE_BYTES: usize = 16;
+use super::api::{Api, Unreachable};
+use crate::clock::now;
+use crate::model::act::TicketId;
+use crate::model::time::Span;
 
-type Nonce = [u8; NONCE_BYTES];
+/// Time that a person may think.
+const THINKING_MAX: Duration = Duration::from_secs(300);
+/// Name of the question on its way, and of the field that its form asks for.
+const QUESTION: &str = "confirm";
+const AGAIN: &str = "Nothing was done: the question was answered already, took too long, or was about something else. Call \
+                     the tool again to be asked once more.";
 
 /// A question to a person.
 #[derive(Default)]
 pub(super) struct Question {
-    /// What would happen.
+    /// The effect, in words.
     pub(super) what: String,
-    /// What to do where nobody can be asked.
+    /// The next step where nobody can be asked.
     pub(super) how: String,
-    /// What it is about, for whoever goes on when somebody agreed.
+    /// The subject, for the code that goes on when somebody agreed.
     pub(super) about: String,
 }
 
-/// The system gives no randomness.
-#[derive(Debug, thiserror::Error)]
-#[error("the operating system gives no randomness")]
-pub struct NoRandomness;
-
-/// The questions that are open. They live in memory: after a restart they have to be asked again.
+/// The seal of open questions: any server with the same key takes the answer to another one's.
 pub struct Consents {
     codec: RequestStateCodec,
-    /// Each with what it is about.
-    open: Mutex<VecDeque<(Nonce, String)>>,
 }
 
-/// What came of asking.
+/// The outcome of asking.
 pub(super) enum Consent {
     /// Somebody agreed, to what the question is about.
     Given(String),
@@ -61,66 +55,55 @@ pub(super) enum Consent {
 }
 
 impl Consents {
-    /// No question yet, and a key of its own.
+    /// Questions sealed with this key.
     ///
     /// # Errors
-    /// The system gives no randomness.
-    pub fn new() -> Result<Self, NoRandomness> {
-        let mut key = [0; RequestStateCodec::MIN_KEY_LENGTH];
-        getrandom::fill(&mut key).map_err(|_| NoRandomness)?;
-        let codec = RequestStateCodec::try_new(key).map_err(|_| NoRandomness)?;
-        Ok(Self { codec, open: Mutex::default() })
+    /// None: the key is as long as it has to be.
+    pub fn new(key: [u8; RequestStateCodec::MIN_KEY_LENGTH]) -> Result<Self, RequestStateError> {
+        Ok(Self { codec: RequestStateCodec::try_new(key)? })
     }
 
     /// Seals a question that is bound to `bound`.
-    fn seal(&self, bound: &str, about: String) -> Option<String> {
-        let mut nonce = Nonce::default();
-        getrandom::fill(&mut nonce).ok()?;
-        let mut open = self.lock();
-        if open.len() >= OPEN_MAX {
-            open.pop_front();
-        }
-        open.push_back((nonce, about));
-        Some(
-            self.codec
-                .seal_with(&nonce, &SealOptions::new().associated_data(bound.as_bytes()).ttl(THINKING_MAX)),
-        )
+    fn seal(&self, bound: &str, about: &str) -> Option<String> {
+        let mut id = TicketId::default();
+        getrandom::fill(&mut id).ok()?;
+        let options = SealOptions::new().associated_data(bound.as_bytes()).ttl(THINKING_MAX);
+        Some(self.codec.seal_with(&[&id, about.as_bytes()].concat(), &options))
     }
 
-    /// What `state` is about, if it is an open question that is bound to `bound`; it is open no more.
-    fn redeem(&self, state: &str, bound: &str) -> Option<String> {
-        let nonce = self.codec.open_with(state, bound.as_bytes()).ok()?;
-        let mut open = self.lock();
-        let place = open.iter().position(|(known, _)| known[..] == nonce[..])?;
-        open.remove(place).map(|(_, about)| about)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(Nonce, String)>> {
-        // A list of numbers is whole at every instant, whoever panicked.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The question's ticket, and what it is about, if it is bound to `bound` and has not ended.
+    fn open(&self, state: &str, bound: &str) -> Option<(TicketId, String)> {
+        let text = self.codec.open_with(state, bound.as_bytes()).ok()?;
+        let (id, about) = text.split_first_chunk()?;
+        Some((*id, String::from_utf8(about.to_vec()).ok()?))
     }
 }
 
 /// Asks a question. `bound` names caller, tool and arguments; a question that comes back answered is not asked again.
-pub(super) async fn consent(
-    consents: &Consents,
+///
+/// # Errors
+/// The API, which knows the questions that were answered, gave no answer.
+pub(super) async fn consent<A: Api>(
+    (api, consents): (&A, &Consents),
     params: &CallToolRequestParams,
-    context: &RequestContext<RoleServer>,
+    (context, from): (&RequestContext<RoleServer>, &Extensions),
     bound: &str,
     question: Question,
-) -> Consent {
+) -> Result<Consent, Unreachable> {
     let Question { what, how, about } = question;
     let missing = || Consent::Missing(format!("Nothing was done. {what} {how}"));
     if let Some(state) = &params.request_state {
-        let Some(about) = consents.redeem(state, bound) else {
-            return Consent::Missing("Nothing was done: the question was answered already, took too long, or was about something else. Call the tool again to be asked once more.".to_owned());
+        let ends_at = now() + Span::from_ms(i64::try_from(THINKING_MAX.as_millis()).unwrap_or(i64::MAX));
+        let about = match consents.open(state, bound) {
+            Some((id, about)) if api.use_up(id, ends_at, from).await? => about,
+            _ => return Ok(Consent::Missing(AGAIN.to_owned())),
         };
         let answer = params.input_responses.as_ref().and_then(|answers| answers.get(QUESTION));
         let answer = answer.and_then(|answer| serde_json::from_value(answer.clone()).ok());
-        return given(answer.as_ref(), about);
+        return Ok(given(answer.as_ref(), about));
     }
     if !can_ask(context.client_capabilities().as_ref()) {
-        return missing();
+        return Ok(missing());
     }
     let form = ElicitRequestParams::FormElicitationParams {
         meta: None,
@@ -128,16 +111,16 @@ pub(super) async fn consent(
         requested_schema: ElicitationSchema::builder().required_bool(QUESTION).build_unchecked(),
     };
     if has_rounds(context) {
-        let Some(state) = consents.seal(bound, about) else { return missing() };
+        let Some(state) = consents.seal(bound, &about) else { return Ok(missing()) };
         let question = InputRequest::Elicitation(ElicitRequest::new(form));
         let questions = InputRequests::from([(QUESTION.to_owned(), question)]);
-        return Consent::Asked(Box::new(InputRequiredResult::new(Some(questions), Some(state))));
+        return Ok(Consent::Asked(Box::new(InputRequiredResult::new(Some(questions), Some(state)))));
     }
-    match context.peer.create_elicitation_with_timeout(form, Some(THINKING_MAX)).await {
+    Ok(match context.peer.create_elicitation_with_timeout(form, Some(THINKING_MAX)).await {
         Ok(answer) => given(Some(&answer), about),
         // The client said that it can ask and could not: the argument remains.
         Err(_) => missing(),
-    }
+    })
 }
 
 fn given(answer: Option<&ElicitResult>, about: String) -> Consent {
@@ -169,27 +152,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_is_good_once_and_for_one_caller_and_request() {
-        let consents = Consents::new().unwrap();
-        let seal = |bound| consents.seal(bound, "a".to_owned()).unwrap();
-        let state = seal("ada delete a");
+    fn a_question_is_good_for_one_caller_and_request_at_every_server_of_its_key() {
+        let [one, other] = [(); 2].map(|()| Consents::new([7; 32]).unwrap());
+        let state = one.seal("ada delete a", "a").unwrap();
         for (state, bound) in
             [(&*state, "bob delete a"), (&*state, "ada delete b"), ("rs1.x.y", "ada delete a")]
         {
-            assert_eq!(consents.redeem(state, bound), None, "{bound}");
+            assert_eq!(one.open(state, bound), None, "{bound}");
         }
-        assert_eq!(consents.redeem(&state, "ada delete a").as_deref(), Some("a"));
-        assert_eq!(consents.redeem(&state, "ada delete a"), None);
-        assert_eq!(Consents::new().unwrap().redeem(&seal("x"), "x"), None);
-    }
-
-    #[test]
-    fn open_questions_are_bounded() {
-        let consents = Consents::new().unwrap();
-        let seal = || consents.seal("x", String::new()).unwrap();
-        let first = seal();
-        let states: Vec<String> = (0..OPEN_MAX).map(|_| seal()).collect();
-        assert_eq!(consents.lock().len(), OPEN_MAX);
-        assert!(consents.redeem(&first, "x").is_none() && consents.redeem(&states[0], "x").is_some());
+        let (id, about) = other.open(&state, "ada delete a").unwrap();
+        assert_eq!(about, "a");
+        assert_ne!(
+            one.open(&one.seal("x", "a").unwrap(), "x").unwrap().0,
+            id,
+            "each has a ticket of its own"
+        );
+        assert_eq!(Consents::new([8; 32]).unwrap().open(&state, "ada delete a"), None);
     }
 }

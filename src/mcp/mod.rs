@@ -8,8 +8,8 @@
 //! that the API does not say, so the same table serves `/mcp` on the admin listener, which calls the API in the same
 //! process, and `landfall mcp`, which calls it over HTTP: each is an [`Api`].
 //!
-//! What comes from outside (titles, versions, names of programs) is data: it stands in strings of the structured answer,
-//! and between quotes that it cannot end where it is part of a sentence.
+//! Text from outside (titles, versions, names of programs) is data: it stands in strings of the structured answer, and
+//! between quotes that it cannot end where it is part of a sentence.
 #![doc = include_str!("README.md")]
 
 mod api;

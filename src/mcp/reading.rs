@@ -1,4 +1,4 @@
-//! The reading tools, for whoever is no client of the protocol: the model that `ask` can be given.
+//! The reading tools, for a caller that is no client of the protocol: the model that `ask` can be given.
 
 use http::Extensions;
 use serde_json::{Map, Value};
@@ -15,9 +15,9 @@ use crate::model::quotes::quoted;
 pub struct Offer {
     /// Its name.
     pub name: &'static str,
-    /// When to use it.
+    /// Advice on when to use it.
     pub about: &'static str,
-    /// What it takes: JSON Schema.
+    /// Its arguments: JSON Schema.
     pub input: Value,
 }
 
@@ -30,11 +30,11 @@ pub fn offers() -> impl Iterator<Item = Offer> {
     })
 }
 
-/// Calls a tool that reads, as whoever sent the request with the extensions `from`. A tool that is none, or that
+/// Calls a tool that reads, as the sender of the request with the extensions `from`. A tool that is none, or that
 /// changes something, is refused before anything is asked.
 ///
 /// # Errors
-/// Why there is no answer: a sentence for the model that called.
+/// The reason why there is no answer: a sentence for the model that called.
 pub async fn read(
     api: &impl Api,
     tool: &str,
@@ -61,6 +61,8 @@ mod tests {
 
     use super::super::api::{ApiReply, ApiRequest, Unreachable};
     use super::*;
+    use crate::model::act::TicketId;
+    use crate::model::time::Time;
 
     /// An API that must not be asked to change anything.
     #[derive(Clone)]
@@ -74,6 +76,15 @@ mod tests {
         ) -> impl Future<Output = Result<ApiReply, Unreachable>> + Send {
             assert_eq!(ask.method, Method::GET, "{ask:?}");
             ready(Ok(ApiReply { status: http::StatusCode::OK, body: Value::Null }))
+        }
+
+        fn use_up(
+            &self,
+            _: TicketId,
+            _: Time,
+            _: &Extensions,
+        ) -> impl Future<Output = Result<bool, Unreachable>> + Send {
+            ready(Ok(false))
         }
     }
 

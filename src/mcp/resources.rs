@@ -5,7 +5,7 @@ use rmcp::model::{Resource, ResourceTemplate};
 use super::api::ApiRequest;
 use crate::wire::Environment;
 
-/// What every resource is written in.
+/// The format of every resource.
 pub(super) const JSON: &str = "application/json";
 const ENVIRONMENTS: &str = "landfall://environments";
 const RELEASES: &str = "landfall://releases";

@@ -15,10 +15,10 @@ type Object = Map<String, Value>;
 /// Kinds of changes that a release can name.
 const CHANGE_KINDS: [&str; 7] = ["feature", "fix", "perf", "security", "breaking", "docs", "other"];
 
-/// Where the document's schemas are.
+/// The place of the document's schemas.
 const COMPONENT: &str = "#/components/schemas/";
 
-/// What a tool takes.
+/// The schema of a tool's arguments.
 pub(super) fn input(tool: &Tool) -> Arc<Object> {
     let mut properties: Object =
         tool.fields.iter().map(|field| (field.name.to_owned(), of_field(field))).collect();
@@ -125,7 +125,7 @@ fn nameless(path: &str) -> String {
     filled(path, |_| "{}".to_owned())
 }
 
-/// What a reference stands for.
+/// Follows a reference to its schema.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let name = schema["$ref"].as_str().and_then(|text| text.strip_prefix(COMPONENT));
     name.map_or(schema, |name| &document["components"]["schemas"][name])

@@ -28,7 +28,7 @@ use crate::model::quotes::quoted;
 use crate::wire::{Caller, Environment, Role};
 use crate::wording::agent::name;
 
-/// What a viewer is told who would change something.
+/// The answer to a viewer who would change something.
 pub(super) const VIEWER: &str =
     "This token is a viewer's: it sees and changes nothing. Changes need an admin token.";
 const INSTRUCTIONS: &str = "Landfall knows what runs in which environment, since when, which release shipped it and \
@@ -44,7 +44,7 @@ const INSTRUCTIONS: &str = "Landfall knows what runs in which environment, since
 pub struct Server<A> {
     api: A,
     consents: Arc<Consents>,
-    /// What the API says about itself, once it was asked.
+    /// The API's account of itself, once it was asked.
     document: Arc<OnceCell<Value>>,
 }
 
@@ -62,13 +62,13 @@ impl<A: Api> Server<A> {
         &self.consents
     }
 
-    /// What the API says about itself.
+    /// The API's account of itself.
     async fn document(&self, from: &Extensions) -> Result<&Value, Unreachable> {
         let ask = async || self.api.ask(ApiRequest::get("openapi.json"), from).await.map(|reply| reply.body);
         self.document.get_or_try_init(ask).await
     }
 
-    /// Who asks, and whether they may change anything.
+    /// The caller, and whether they may change anything.
     pub(super) async fn caller(&self, from: &Extensions) -> Result<(String, bool), Unreachable> {
         let ApiReply { body, .. } = self.api.ask(ApiRequest::get("caller"), from).await?;
         let caller = Caller::deserialize(&body).map_err(|error| Unreachable(error.to_string()))?;
@@ -104,7 +104,7 @@ impl<A: Api> Server<A> {
                 tool.name
             );
             let question = Question { what, how, about: String::new() };
-            match consent(&self.consents, &params, context, &bound, question).await {
+            match consent((&self.api, &self.consents), &params, (context, &from), &bound, question).await? {
                 Consent::Given(_) => {}
                 Consent::Asked(question) => return Ok(CallToolResponse::InputRequired(*question)),
                 Consent::Missing(why) => return Ok(failed(&why)),
@@ -145,7 +145,7 @@ fn told(outcome: Outcome) -> CallToolResponse {
     }
 }
 
-/// What the request over HTTP brought along; nothing over stdio.
+/// The extensions of the request over HTTP; nothing over stdio.
 fn extensions(context: &RequestContext<RoleServer>) -> Extensions {
     context.extensions.get::<http::request::Parts>().map(|parts| parts.extensions.clone()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What a tool is: a row of the table.
+//! A tool: a row of the table.
 
 use http::Method;
 use serde::de::DeserializeOwned;
@@ -8,7 +8,7 @@ use serde_json::Value;
 pub(super) struct Tool {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
-    /// When to use it, for the model that chooses.
+    /// Advice on when to use it, for the model that chooses.
     pub(super) about: &'static str,
     pub(super) effect: Effect,
     pub(super) fields: &'static [Field],
@@ -20,14 +20,14 @@ pub(super) struct Tool {
 
 /// A request of a tool. The answers of several, and lists, stand under a key of the tool's answer.
 pub(super) struct Route {
-    /// Where the answer stands; empty where it is the tool's answer itself.
+    /// The key of the answer; empty where it is the tool's answer itself.
     pub(super) key: &'static str,
     pub(super) method: Method,
     /// The path below `/api/v1/`; `{field}` is replaced by that argument.
     pub(super) path: &'static str,
 }
 
-/// What a tool does to the world.
+/// The effect of a tool on the world.
 pub(super) enum Effect {
     /// Nothing.
     Reads,
@@ -43,7 +43,7 @@ pub(super) enum Effect {
     Destroys {
         /// The argument that has to be said once more to agree.
         confirm: &'static str,
-        /// What would happen; `{field}` is replaced by that argument.
+        /// The effect in words; `{field}` is replaced by that argument.
         what: &'static str,
     },
 }
@@ -57,7 +57,7 @@ pub(super) struct Field {
     pub(super) about: &'static str,
 }
 
-/// What an argument can be.
+/// The kinds of arguments.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// Any text.
@@ -76,7 +76,7 @@ pub(super) enum Kind {
     Changes,
 }
 
-/// Where an argument goes.
+/// The places of arguments in a request.
 #[derive(Clone, Copy)]
 pub(super) enum Location {
     /// Into the path, where its name stands.
@@ -89,7 +89,7 @@ pub(super) enum Location {
     BodyAs(&'static str),
 }
 
-/// What is said of the argument that confirms.
+/// The name of the argument that confirms.
 pub(super) const CONFIRM: &str = "confirm";
 /// The argument by which a plan is applied.
 pub(super) const APPLY: &str = "apply";

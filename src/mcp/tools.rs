@@ -22,7 +22,7 @@ const AT: Field = may(
     Query("at"),
     "As of then, by what was known then: RFC 3339, a date, `yesterday`, or how long ago (2h). Default: now",
 );
-const KINDS: &[&str] = &["cluster", "local", "prepull", "scanner"];
+const KINDS: &[&str] = &["cluster", "local", "prepull", "scanner", "host", "agent"];
 
 /// Every tool, in the order in which they are listed.
 pub(super) static TOOLS: [Tool; 23] = [

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::respond::Refusal;
 use crate::model::directory::{Directory, Refused};
 use crate::model::event::{EnvironmentName, TokenId, TokenKind};
+use crate::model::secret::{PULL_PREFIX, is_well_formed};
 use crate::model::time::Time;
 
 /// Longest header value that is decoded, in bytes; Landfall's own secrets need a tenth of it.
@@ -43,6 +44,8 @@ pub(super) struct Denial {
     pub(super) refusal: Refusal,
     /// The token, if it was valid once: such attempts are recorded.
     pub(super) token: Option<Box<EndedToken>>,
+    /// The secret is nobody's, and has the form of a token's: another replica may have made it just now.
+    pub(super) may_be_new: bool,
     /// The environment that the user name names, if it exists and the secret is nobody's: anybody can send that.
     pub(super) named: Option<EnvironmentName>,
 }
@@ -60,14 +63,24 @@ pub(super) struct EndedToken {
 /// Authenticates the client by the token in `Authorization`: the password of Basic (RFC 7617; the user name
 /// says at most whom a wrong one was meant for) or Bearer (RFC 6750).
 pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -> Result<Permit, Denial> {
-    let stranger = |message| Denial { refusal: Refusal::unauthorized(message), token: None, named: None };
+    let stranger = |message| Denial {
+        refusal: Refusal::unauthorized(message),
+        token: None,
+        may_be_new: false,
+        named: None,
+    };
     let Credentials { user, secret } = credentials(headers).map_err(stranger)?;
     let hash: [u8; 32] = Sha256::digest(&secret).into();
     match directory.authenticate(&hash, now) {
+        Ok((_, token)) if token.kind == TokenKind::Agent => {
+            Err(stranger("a token of kind agent reports what runs, and pulls nothing"))
+        }
         Ok((environment, token)) => {
             Ok(Permit { environment: environment.name.clone(), token: token.id.clone(), kind: token.kind })
         }
         Err(refused) => {
+            let may_be_new = matches!(refused, Refused::Unknown)
+                && str::from_utf8(&secret).is_ok_and(|secret| is_well_formed(PULL_PREFIX, secret));
             let message = match refused {
                 Refused::Unknown => "the token is not known here; make one with `landfall token create`",
                 Refused::Revoked => "the token was revoked; make a new one with `landfall token create`",
@@ -83,7 +96,7 @@ pub(super) fn authorize(headers: &HeaderMap, directory: &Directory, now: Time) -
             });
             let named = user.filter(|_| token.is_none()).and_then(|user| directory.environment(&user));
             let named = named.map(|environment| environment.name.clone());
-            Err(Denial { refusal: Refusal::unauthorized(message), token, named })
+            Err(Denial { refusal: Refusal::unauthorized(message), token, may_be_new, named })
         }
     }
 }
@@ -124,6 +137,7 @@ mod tests {
 
     use super::*;
     use crate::model::act::{Action, Actor};
+    use crate::model::secret::Secret;
 
     fn directory() -> Directory {
         let mut directory = Directory::default();
@@ -207,6 +221,20 @@ mod tests {
             let headers = [(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())].into_iter().collect();
             let denial = authorize(&headers, &directory(), Time::from_ms(20)).unwrap_err();
             assert_eq!(denial.named.as_ref().map(EnvironmentName::as_str), expected, "{pair}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_secret_that_is_nobody_s_may_be_new() {
+        let whole = Secret::from_random(PULL_PREFIX, &[7; 32]).unwrap().expose().to_owned();
+        let cut = whole[..whole.len() - 1].to_owned();
+        for (secret, may_be_new) in
+            [(whole, true), (cut, false), ("wrong".into(), false), ("revoked".into(), false)]
+        {
+            let value = format!("Basic {}", STANDARD.encode(format!("production:{secret}")));
+            let headers = [(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())].into_iter().collect();
+            let denial = authorize(&headers, &directory(), Time::from_ms(20)).unwrap_err();
+            assert_eq!(denial.may_be_new, may_be_new, "{secret}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What all requests share: the log, the upstreams, budgets, permits and counters.
+//! The parts that all requests share: the log, the upstreams, budgets, permits and counters.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -133,7 +133,10 @@ impl Proxy {
                     pending.into_iter().for_each(|pending| self.log_refused(pending, None));
                 }
             }
-            denial.refusal
+            match denial.may_be_new && self.log.is_behind() {
+                true => Refusal::not_known_yet(),
+                false => denial.refusal,
+            }
         })
     }
 

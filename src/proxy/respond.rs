@@ -87,6 +87,12 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
     }
 
+    /// A token that another replica may have made, whose word has not come here yet.
+    pub(super) fn not_known_yet() -> Self {
+        let message = "the token is not known here yet: this replica is cut off from the others; try again, or another replica";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown, message)
+    }
+
     pub(super) fn denied(message: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message)
     }

@@ -1,4 +1,4 @@
-//! Who may see and who may change, and what is written down about it.
+//! Rights: who may see and who may change, and the audit trail of it.
 
 use http::Method;
 use landfall::clock::now;
@@ -28,6 +28,32 @@ async fn log_in(server: &Server, secret: &str) -> Answer {
 fn cookie(login: &Answer) -> String {
     assert_eq!(login.status, 303);
     login.header("set-cookie").split(';').next().unwrap().to_owned()
+}
+
+/// A name tells whose pulls and whose changes they were, so no two tokens that are accepted have it.
+#[tokio::test]
+async fn a_name_is_one_tokens() {
+    let server = Server::start().await;
+    let (first, _) = server.environment("production").await;
+    server.environment("staging").await;
+    let tokens = "/api/v1/environments/production/tokens";
+    let wanted = || json!({"name": "cluster"});
+    let taken = server.post(tokens, wanted()).await;
+    assert_eq!(taken.status, 409);
+    assert!(taken.text().contains(&format!("landfall token rotate production {first}")), "{}", taken.text());
+    let rotated = server.post(&format!("{tokens}/{first}/rotate"), json!({"overlap": "0m"})).await.json();
+    assert_eq!(rotated["name"], "cluster", "a successor has the name, too");
+    assert_eq!(server.post(tokens, wanted()).await.status, 409);
+    let path = format!("{tokens}/{}", rotated["id"].as_str().unwrap());
+    assert_eq!(server.send(Method::DELETE, &path, "").await.status, 204);
+    assert_eq!(server.post(tokens, wanted()).await.status, 201, "it is free again");
+
+    let ada = || json!({"name": "ada", "kind": "viewer"});
+    let made = server.post("/api/v1/admin-tokens", ada()).await.json();
+    let taken = server.post("/api/v1/admin-tokens", ada()).await;
+    assert_eq!(taken.status, 409);
+    assert!(taken.text().contains(made["id"].as_str().unwrap()), "{}", taken.text());
+    server.stop().await;
 }
 
 #[tokio::test]
@@ -136,7 +162,7 @@ async fn every_change_says_who_made_it_through_what_and_from_where() {
     let bearer = format!("Bearer {}", server.token);
     let command = [("authorization", bearer.as_str()), ("user-agent", "landfall-cli/0.1.0")];
     server.send_with(Method::DELETE, &format!("{path}?confirm=staging"), "", &command).await;
-    // What changes nothing is not written down.
+    // A refused change is not written down.
     server.send_as(&ada, Method::POST, ENVIRONMENTS, r#"{"name": "Not A Name"}"#).await;
 
     let check = |trail: &Value| {
@@ -326,7 +352,7 @@ async fn who_guesses_tokens_has_to_wait_and_nobody_else_does() {
     let login = log_in(&server, "guess").await;
     assert_eq!((login.status.as_u16(), login.header("set-cookie")), (429, ""));
     assert!(login.text().contains("Try again in") && !login.header("retry-after").is_empty());
-    // Whoever shares the address and is right is let in, for the first time as well.
+    // A right token from the same address is let in, for the first time as well.
     for token in &tokens {
         assert_eq!(server.send_as(token, Method::GET, ENVIRONMENTS, "").await.status, 200);
     }

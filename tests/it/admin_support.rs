@@ -24,10 +24,15 @@ use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::documented;
+
 pub type Clusters = std::collections::BTreeMap<EnvironmentName, ClusterAccess>;
+
+/// The OpenAPI document, which every answer of every test is held against.
+static DOCUMENT: OnceCell<Value> = OnceCell::const_new();
 
 pub const HOST: &str = "registry.test:5000";
 
@@ -110,6 +115,7 @@ impl Server {
             places: std::collections::BTreeMap::default(),
             clusters,
             ask,
+            is_shared: false,
             example_question: None,
             webhooks: webhooks(),
             forges: landfall::config::Forges::default(),
@@ -124,6 +130,7 @@ impl Server {
             tokio::spawn(serve(listener, None, Slots::new(limits, TrustedProxies::default()), app, stopped));
         let token = std::fs::read_to_string(dir.path().join("admin.token")).unwrap().trim().to_owned();
         let http = Client::builder(TokioExecutor::new()).build_http();
+        DOCUMENT.get_or_init(|| documented::fetch(&url)).await;
         Self { dir, log, token, url, http, serving: Some(serving), stop: Some(stop), served }
     }
 
@@ -190,12 +197,14 @@ impl Server {
         body: &str,
         headers: &[(&str, &str)],
     ) -> http::Response<Incoming> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let mut request = Request::builder().method(method.clone()).uri(format!("{}{path}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap();
-        self.http.request(request).await.unwrap()
+        let answer = self.http.request(request).await.unwrap();
+        documented::check(DOCUMENT.get().unwrap(), &method, path, answer.status());
+        answer
     }
 
     /// An environment with a cluster token: its identifier and secret.

@@ -5,6 +5,7 @@ use std::process::Command;
 use http::Method;
 use landfall::clock::now;
 use landfall::config::{ClusterAccess, ClusterLogin};
+use landfall::model::act::{Action, Actor};
 use landfall::model::event::Method::Get;
 use landfall::model::event::{Observation, TokenId};
 use landfall::model::time::Span;
@@ -184,6 +185,7 @@ async fn a_plan_is_applied_after_a_dry_run_of_all_of_it() {
     );
     assert!(acts[0].contains(&expected), "{acts:#?}");
     assert!(acts[1].contains("made the cluster token kubernetes"), "{acts:#?}");
+    assert!(acts[2].contains("began to carry out"), "the token is made for a plan that is begun: {acts:#?}");
     let again = scene.deploy(json!({"plan": id, "apply": true})).await;
     assert_eq!((again.status.as_u16(), &again.json()["state"]), (200, &json!("applied")));
     assert_eq!((scene.api.changes().len(), scene.acts().await.len()), (6, acts.len()), "twice is once");
@@ -305,6 +307,39 @@ async fn where_applying_stops_the_plan_says_what_was_applied_and_goes_on() {
     let done = scene.deploy(body).await.json();
     assert_eq!((&done["state"], &done["interrupted"]), (&json!("applied"), &Value::Null), "{done}");
     assert_eq!(scene.api.images("cronjobs/cleanup")[0], image(1));
+}
+
+#[tokio::test]
+async fn the_log_says_that_a_plan_is_begun_before_its_cluster_is_told_and_no_other_server_begins_one() {
+    let scene = Scene::with_two().await;
+    let plan = scene.planned().await;
+    let id = plan["id"].as_str().unwrap().to_owned();
+    // Another server of the same log has begun it, and says nothing more.
+    let begun = Action::DeployBegun { id: id.clone(), environment: "production".parse().unwrap() };
+    scene.server.log.append(begun.by(Actor::default(), now())).await.unwrap();
+    let body = json!({"plan": id, "apply": true});
+    scene.refused(body, 409, &["nothing was applied", &id, "is being carried out in production"]).await;
+    scene
+        .refused(json!({"environment": "production", "version": "v2.0.0", "apply": true}), 409, &[&id])
+        .await;
+    assert!(scene.api.changes().iter().all(|(_, is_dry)| *is_dry), "{:?}", scene.api.changes());
+    let stopped = scene.server.get(&format!("/api/v1/deploys/{id}")).await.json();
+    assert_eq!(stopped["state"], "planned", "{stopped}");
+    assert_eq!(
+        stopped["interrupted"]["not_applied"],
+        json!(["deployment/payment in shop", "cronjob/cleanup in shop"])
+    );
+    assert!(stopped["interrupted"]["why"].as_str().unwrap().contains("no end is written down"), "{stopped}");
+
+    // A plan that has its end keeps nobody out.
+    let ended =
+        Action::DeployApplied { id, environment: "production".parse().unwrap(), workloads: Vec::new() };
+    scene.server.log.append(ended.by(Actor::default(), now())).await.unwrap();
+    let applied = scene.applied().await;
+    let acts = scene.acts().await;
+    let place = |what: &str| acts.iter().position(|act| act.contains(what)).unwrap();
+    let id = applied["id"].as_str().unwrap();
+    assert!(place(&format!("carried out {id}")) < place(&format!("began to carry out {id}")), "{acts:#?}");
 }
 
 #[tokio::test]

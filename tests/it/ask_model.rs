@@ -11,7 +11,7 @@ use crate::deploys::releases;
 use crate::rig::model::{Line, Model};
 
 const KEY: &str = "sk-known-to-the-endpoint-alone";
-/// What the grammar does not understand.
+/// A question that the grammar does not understand.
 const QUESTION: &str = "how come my colleague Kim sees other prices than me?";
 const CANNOT: &str = "That is not a question that can be answered here.";
 
@@ -64,7 +64,7 @@ async fn a_model_answers_under_its_own_name_from_what_it_looked_up() {
     let evidence =
         ["/api/v1/environments/production/running", "/api/v1/verify?environment=production&q=%234511"];
     assert_eq!(from, format!("(Answered by scripted-1 from: {}.)", evidence.join(", ")));
-    // What it looked up is what REST answers, and so are the links.
+    // The look-ups of the model are answers of REST, and so are the links.
     for (looked_up, path) in answer["data"]["looked_up"].as_array().unwrap().iter().zip(evidence) {
         assert_eq!(looked_up["from"], json!([path]));
         let rest = server.get(path).await.json();
@@ -266,7 +266,7 @@ async fn an_answer_links_to_the_page_that_shows_what_it_rests_on() {
         ("was anything rolled back?", "/"),
     ] {
         assert_eq!(asked(&server, question).await["link"], link, "{question}");
-        // Whoever is not logged in is led to the login: the page is there.
+        // A visitor who is not logged in is led to the login: the page is there.
         assert_eq!(server.send_with(Method::GET, link, "", &[]).await.status, 303, "{link}");
     }
     assert_eq!(asked(&server, "deploy v2.0.0").await["link"], Value::Null);

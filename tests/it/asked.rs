@@ -78,6 +78,12 @@ async fn each_kind_of_question_is_answered_for_what_it_is_about() {
             "deploy",
             "1 release with 1 fix: “fix: login times out",
         ),
+        // Without a release the latest is planned, which no question does.
+        (
+            "Hi! Could you deploy payment to staging, please?",
+            "deploy",
+            "docker/payment v3.0.0 would go to staging",
+        ),
         // A rollback left v2.0.0: the way back does not lead there.
         ("roll back payment in production", "deploy", "was not seen to run another version"),
         ("is staging ahead of production for payment?", "compare", "v2.0.0 in staging is ahead"),

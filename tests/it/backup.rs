@@ -38,7 +38,7 @@ async fn pull_on(
     }
 }
 
-/// What a person sees of it, without what goes on.
+/// The answers that a person sees, without what goes on.
 async fn answers(landfall: &Landfall) -> Vec<Value> {
     let mut answers = Vec::new();
     for path in [
@@ -107,7 +107,7 @@ async fn what_was_seen_before_a_backup_is_there_after_a_restore_while_pulls_go_o
     assert_eq!((&told["bytes"], &told["file"]), (&json!(metadata.len()), &json!(text(&file))));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
     assert_eq!(landfall.admin_get("/api/v1/audit").await["entries"][0]["action"], "backup_taken");
-    // Whoever only looks whether there is one takes none.
+    // A client that only looks whether there is one takes none.
     landfall.admin(Method::HEAD, "/api/v1/backup", None).await.expect(200);
     let expected = answers(&landfall).await;
 

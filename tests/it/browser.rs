@@ -30,7 +30,7 @@ const LONG: &str = "customer-of-the-accounting-suite-in-the-region-of-central-eu
 const CROWD: usize = 97;
 
 /// `landfall demo`: a registry, two clusters, a laptop and the server that is looked at.
-struct Demo {
+pub struct Demo {
     process: Process,
     admin: String,
     token: String,
@@ -38,7 +38,7 @@ struct Demo {
 }
 
 impl Demo {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let dir = directory();
         let mut demo = command();
         demo.arg("demo").env("TMPDIR", dir.path());
@@ -54,9 +54,12 @@ impl Demo {
         })
         .await;
         let admin = admin.trim_end_matches('/').to_owned();
-        let demo = Self { process, admin, token, _dir: dir };
-        demo.tell_sneaky().await;
-        demo
+        Self { process, admin, token, _dir: dir }
+    }
+
+    /// The address of a page.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.admin)
     }
 
     fn client(&self) -> Client {
@@ -98,7 +101,7 @@ impl Demo {
         }
     }
 
-    /// Where the proxy listens.
+    /// The address that the proxy listens on.
     fn proxy(&self) -> String {
         let log = self.process.log();
         let line = log.lines().find_map(|line| line.trim().strip_prefix("proxy ")).unwrap();
@@ -115,7 +118,7 @@ impl Demo {
         }
     }
 
-    async fn log_in(&self, browser: &Browser) {
+    pub async fn log_in(&self, browser: &Browser) {
         browser.go(&self.admin).await;
         browser.type_in("#token", &self.token).await;
         browser.click("form button").await;
@@ -124,7 +127,7 @@ impl Demo {
 }
 
 /// Every page that can be named, and what its picture is called.
-async fn pages(demo: &Demo) -> Vec<(&'static str, String)> {
+pub async fn pages(demo: &Demo) -> Vec<(&'static str, String)> {
     let get = async |path: &str| demo.client().get(path).await.expect(200).json();
     let deployments = get("/api/v1/environments/production/deployments").await;
     let releases = get("/api/v1/releases?repository=shop/payment-service").await;
@@ -144,8 +147,10 @@ async fn pages(demo: &Demo) -> Vec<(&'static str, String)> {
         ("search", "/search?q=login+timeout".to_owned()),
         ("ask", "/ask?q=is+the+login+timeout+fix+live+in+production%3F".to_owned()),
         ("verify", "/search?q=login+timeout&environment=production".to_owned()),
-        ("insights", "/insights?environment=production".to_owned()),
+        ("insights", "/insights".to_owned()),
+        ("days", "/insights?environment=production&from=7d&to=today".to_owned()),
         ("activity", "/activity".to_owned()),
+        ("replicas", "/replicas".to_owned()),
         ("past", format!("/environments/production?at={}", landfall::clock::now())),
         ("refusal", "/environments/none".to_owned()),
     ]
@@ -202,7 +207,7 @@ async fn is_clean(browser: &Browser, demo: &Demo, refused: &[&str]) {
     let unexpected: Vec<_> =
         complaints.iter().filter(|one| !refused.iter().any(|path| one.contains(path))).collect();
     assert!(unexpected.is_empty(), "{unexpected:#?}");
-    // What the browser shows before the first page comes from itself: nothing goes over the network.
+    // Requests before the first page are the browser's own: nothing goes over the network.
     let is_sent = |url: &String| url.starts_with("http") || url.starts_with("ws");
     for url in browser.requests().await.into_iter().filter(is_sent) {
         assert!(url.starts_with(&demo.admin), "{url}");
@@ -218,9 +223,16 @@ async fn every_page_is_legible_wide_and_narrow_in_light_and_dark() {
     let axe = axe(dir.path());
     let pictures = std::env::var_os("LANDFALL_TEST_SCREENSHOTS").map(PathBuf::from);
     demo.log_in(&browser).await;
+    demo.tell_sneaky().await;
     demo.grow().await;
     let mut all = pages(&demo).await;
+    let back =
+        json!({"environment": "production", "repository": "shop/payment-service", "version": "v2.3.0"});
+    let plan = demo.post("/api/v1/deploy", back).await["id"].as_str().unwrap().to_owned();
     all.extend([
+        ("plan", format!("/deploys/{plan}")),
+        ("no-page", "/no/such/page".to_owned()),
+        ("wrong-days", "/insights?from=yesterday&to=7d".to_owned()),
         ("long-environment", format!("/environments/{LONG}")),
         ("long-compare", format!("/compare?left={LONG}&right=production")),
         ("long-search", "/search?q=the+basket+forgets+what+it+holds".to_owned()),
@@ -232,14 +244,15 @@ async fn every_page_is_legible_wide_and_narrow_in_light_and_dark() {
             for width in WIDTHS {
                 let what = format!("{name} {colours} {width}");
                 browser.look(width, colours).await;
-                browser.go(&format!("{}{path}", demo.admin)).await;
+                browser.go(&demo.at(&path)).await;
                 browser.eval("for (const one of document.querySelectorAll('details.compared, .timeline li:first-child > details')) one.open = true").await;
                 let over = overflows(&browser).await;
                 if !over.is_empty() {
                     wrong.push(format!("{what}: does not fit: {over:?}"));
                 }
                 if let Some(pictures) = &pictures {
-                    browser.screenshot(&pictures.join(format!("{name}-{colours}-{width}.png"))).await;
+                    let file = pictures.join(format!("{name}-{colours}-{width}.png"));
+                    std::fs::write(file, browser.screenshot(u32::MAX).await).unwrap();
                 }
                 if let Some(axe) = &axe {
                     wrong.extend(
@@ -250,7 +263,7 @@ async fn every_page_is_legible_wide_and_narrow_in_light_and_dark() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    is_clean(&browser, &demo, &["/environments/none"]).await;
+    is_clean(&browser, &demo, &["/environments/none", "/no/such/page"]).await;
     browser.quit().await;
 }
 
@@ -258,7 +271,8 @@ async fn every_page_is_legible_wide_and_narrow_in_light_and_dark() {
 async fn every_action_works_and_pages_follow_what_happens_without_a_reload() {
     need!("chromium", "chromedriver");
     let (demo, browser) = (Demo::start().await, Browser::start(true).await);
-    let at = |path: &str| format!("{}{path}", demo.admin);
+    let at = |path: &str| demo.at(path);
+    demo.tell_sneaky().await;
     browser.look(1440, "light").await;
     demo.log_in(&browser).await;
 
@@ -292,6 +306,20 @@ async fn every_action_works_and_pages_follow_what_happens_without_a_reload() {
     browser.until("it was shown once", "document.body.innerText.includes('was shown once')").await;
     browser.go(&at("/environments/canary/tokens")).await;
     assert_eq!(browser.eval("return document.querySelectorAll('#tokens tbody th').length").await, 1);
+
+    // A pin brings an environment to the front, without a reload and with the focus where it was; again, and it is one of all.
+    browser.go(&at("/?order=by+name")).await;
+    browser.eval("window.stayed = true").await;
+    let first = |name: &str| format!("document.querySelector('#cards h2 a').textContent == '{name}'");
+    assert_eq!(browser.eval(&format!("return {}", first("canary"))).await, true);
+    browser.click("#pin-staging").await;
+    browser.until("it comes first", &first("staging")).await;
+    let kept = "return window.stayed && document.activeElement.id == 'pin-staging'";
+    assert_eq!(browser.eval(kept).await, true);
+    browser.go(&at("/?order=by+name")).await;
+    assert_eq!(browser.eval(&format!("return {}", first("staging"))).await, true, "the browser keeps it");
+    browser.click("#pin-staging").await;
+    browser.until("it goes back", &first("canary")).await;
 
     // A choice applies at once, and Back brings it again.
     browser.go(&at("/")).await;
@@ -426,7 +454,7 @@ async fn reading_works_without_scripts() {
     browser.look(1440, "light").await;
     demo.log_in(&browser).await;
     for (name, path) in pages(&demo).await {
-        browser.go(&format!("{}{path}", demo.admin)).await;
+        browser.go(&demo.at(&path)).await;
         let text = browser.eval("return document.querySelector('main').innerText").await;
         assert!(text.as_str().unwrap().len() > 40, "{name}: {text}");
         assert_eq!(
@@ -434,7 +462,7 @@ async fn reading_works_without_scripts() {
             Value::Null
         );
     }
-    // What is folded opens without a script.
+    // Folded parts open without a script.
     browser.go(&format!("{}/environments/production", demo.admin)).await;
     browser.click("#timeline .timeline > li:nth-child(2) summary").await;
     browser
@@ -446,6 +474,14 @@ async fn reading_works_without_scripts() {
             "document.querySelector('#timeline details[open]').innerText.includes('login times out')",
         )
         .await;
+    // So does a pin.
+    for name in ["staging", "production"] {
+        browser.go(&format!("{}/?order=by+name", demo.admin)).await;
+        browser.click(&format!("#pin-{name}")).await;
+        let pinned = format!("document.querySelector('#pin-{name}').ariaPressed == 'true'");
+        browser.until("it is pinned", &pinned).await;
+        assert_eq!(browser.eval("return location.search").await, "?order=by+name");
+    }
     // So does a form.
     browser.go(&format!("{}/environments/staging/settings", demo.admin)).await;
     browser.type_in("#description", "before production").await;

@@ -14,9 +14,9 @@ use crate::admin_support::{Server, pull};
 
 const ENVIRONMENTS: usize = 100;
 const SERVICES: usize = 50;
-/// What the first page may weigh on the wire.
+/// Greatest weight of the first page on the wire.
 const BYTES_MAX: usize = 100 * 1024;
-/// What the stylesheet and the script may weigh together.
+/// Greatest weight of the stylesheet and the script together.
 const ASSETS_BYTES_MAX: usize = 16 * 1024;
 
 /// Pulls of three versions by two nodes, spread so that environments differ.

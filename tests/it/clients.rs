@@ -41,7 +41,7 @@ impl World {
         Self { landfall, token, images, registry }
     }
 
-    /// What the log has seen of the image, from the `from`th observation on: (method, object) in the log's order.
+    /// The log's observations of the image, from the `from`th on: (method, object) in the log's order.
     async fn seen(&self, from: usize) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let observations = self.landfall.observations().await;

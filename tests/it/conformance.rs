@@ -111,7 +111,7 @@ async fn a_registry_behind_landfall_is_pulled_from_as_the_spec_says() {
         list["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).collect();
     names.sort_unstable();
     assert_eq!((list["name"].as_str(), &names[..]), (Some(REPOSITORY), &tags[..]));
-    // What is pulled from is not pushed to.
+    // A proxy that is pulled from is not pushed to.
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
         for what in ["blobs/uploads/", "manifests/test0", &format!("blobs/{missing}")] {
             let path = format!("/v2/{REPOSITORY}/{what}");

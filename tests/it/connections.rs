@@ -23,7 +23,7 @@ use crate::rig::registry::{Auth, Registry};
 use crate::rig::skip::need;
 use crate::upstream::{certificate, setting, target};
 
-/// Who hangs is found out by this limit; nothing else here takes so long, on a busy machine neither.
+/// A request that hangs is found out by this limit; nothing else here takes so long, on a busy machine neither.
 fn timeouts() -> Timeouts {
     Timeouts { head: Duration::from_secs(20), resume_pause: Duration::from_millis(1), ..Timeouts::default() }
 }
@@ -83,7 +83,7 @@ impl Way {
     }
 }
 
-/// What a registry does on a connection after its answer.
+/// The behaviour of a registry on a connection after its answer.
 type Afterwards = fn(Reply) -> Reply;
 
 const WHILE_IDLE: [(&str, Afterwards); 8] = [

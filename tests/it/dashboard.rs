@@ -49,6 +49,7 @@ async fn nothing_is_shown_before_the_login() {
         "/search",
         "/insights",
         "/activity",
+        "/replicas",
     ];
     for path in paths {
         let answer = see(&server, path, "landfall_session=lfs_guess").await;
@@ -107,7 +108,7 @@ async fn the_pages_tell_what_runs_and_what_landed() {
     server.stop().await;
 }
 
-/// What a page carries to prove that a form is its own.
+/// The proof on a page that a form is its own.
 async fn proof(server: &Server, cookie: &str) -> String {
     let page = see(server, "/environments", cookie).await;
     let (_, rest) = page.text().split_once("name=\"proof\" value=\"").unwrap();
@@ -165,7 +166,7 @@ async fn markup_and_scripts_from_outside_are_shown_as_text() {
     server.post("/api/v1/admin-tokens", json!({"name": sneaky, "kind": "viewer"})).await;
     let released = json!({
         "repository": "docker/payment", "version": "v2<script>hack()", "digest": digest(2).to_string(),
-        "parents": ["<script>hack()"], "revision": "<script>hack()",
+        "parents": ["<script>hack()"], "revision": "<script>hack(0)",
         "changes": [{"kind": "fix", "title": format!("login {sneaky}"), "author": sneaky}],
     });
     let released = server.post("/api/v1/releases", released).await;
@@ -217,6 +218,38 @@ async fn markup_and_scripts_from_outside_are_shown_as_text() {
 }
 
 #[tokio::test]
+async fn sessions_and_new_secrets_outlive_a_restart_and_so_does_a_logout() {
+    let mut server = Server::start().await;
+    server.environment("production").await;
+    let (stays, leaves) = (log_in(&server).await, log_in(&server).await);
+    let tokens = "/environments/production/tokens";
+    let form = format!("name=eu-2&proof={}", proof(&server, &stays).await);
+    let headers = [("cookie", stays.as_str()), ("origin", server.url.as_str())];
+    let made = server.send_with(Method::POST, tokens, &form, &headers).await;
+    assert_eq!(made.status, 303, "{}", made.text());
+    let (page, unseen) = (made.header("location").to_owned(), made.header("set-cookie").to_owned());
+    let unseen = unseen.split(';').next().unwrap();
+    let form = format!("proof={}", proof(&server, &leaves).await);
+    let headers = [("cookie", leaves.as_str()), ("origin", server.url.as_str())];
+    assert_eq!(server.send_with(Method::POST, "/logout", &form, &headers).await.status, 303);
+
+    server = Server::start_in(server.stop().await).await;
+    assert_eq!(see(&server, "/", &leaves).await.status, 303, "it was logged out");
+    assert_eq!(see(&server, "/", &stays).await.status, 200);
+    let other = log_in(&server).await;
+    for cookie in [&format!("{other}; {unseen}"), &stays] {
+        assert!(!see(&server, &page, cookie).await.text().contains("lfl_"), "it is for one session's page");
+    }
+    let shown = see(&server, &page, &format!("{stays}; {unseen}")).await;
+    assert!(shown.text().contains("lfl_"), "{}", shown.text());
+    assert!(
+        shown.header("set-cookie").starts_with("landfall_unseen=; ")
+            && shown.header("set-cookie").contains("Max-Age=0")
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_session_changes_things_only_from_our_own_pages_and_ends_with_the_logout() {
     let server = Server::start().await;
     let cookie = log_in(&server).await;
@@ -234,7 +267,17 @@ async fn a_session_changes_things_only_from_our_own_pages_and_ends_with_the_logo
     let foreign = [with_cookie, ("origin", "http://evil.example")];
     assert_eq!(server.send_with(Method::POST, "/logout", "", &foreign).await.status, 403);
     assert_eq!(see(&server, environments, &cookie).await.status, 200);
-    let out = server.send_with(Method::POST, "/logout", "", &[with_cookie, ("origin", &server.url)]).await;
+    // A sender that knows no page of the session logs nobody out, however the browser was made to send the form.
+    for form in ["", "proof=guess"] {
+        assert_eq!(
+            server.send_with(Method::POST, "/logout", form, &[with_cookie]).await.status,
+            403,
+            "{form}"
+        );
+    }
+    assert_eq!(see(&server, environments, &cookie).await.status, 200);
+    let form = format!("proof={}", proof(&server, &cookie).await);
+    let out = server.send_with(Method::POST, "/logout", &form, &[with_cookie, ("origin", &server.url)]).await;
     assert_eq!((out.status.as_u16(), out.header("location")), (303, "/login"));
     assert!(out.header("set-cookie").contains("Max-Age=0"));
     assert_eq!(see(&server, environments, &cookie).await.status, 401);

@@ -115,7 +115,7 @@ impl Shop {
         assert!(said.out.starts_with(label), "{}", said.out);
     }
 
-    /// What each service runs, in the order of the services.
+    /// Checks the version that each service runs, in the order of the services.
     async fn running(&self, environment: &str, versions: [&str; 3]) {
         let running = self.get(&format!("/api/v1/environments/{environment}/running")).await;
         let told: Vec<&str> = running["services"]
@@ -127,7 +127,7 @@ impl Shop {
         assert_eq!(told, versions, "{environment}");
     }
 
-    /// How many releases each service lacks.
+    /// Checks the number of releases that each service lacks.
     async fn missing(&self, environment: &str, counts: [usize; 3]) {
         let missing = self.get(&format!("/api/v1/environments/{environment}/missing")).await;
         let services = missing["services"].as_array().unwrap();
@@ -136,7 +136,7 @@ impl Shop {
         assert_eq!(missing["up_to_date"], counts == [0; 3]);
     }
 
-    /// How each service of staging stands to production, with the releases between.
+    /// Checks how each service of staging stands to production, with the releases between.
     async fn compared(&self, relations: [(&str, usize); 3]) {
         let compared = self.get("/api/v1/compare?left=staging&right=production").await;
         let services = compared["services"].as_array().unwrap();
@@ -162,7 +162,7 @@ impl Shop {
     }
 }
 
-/// What containerd sends for a tag: HEAD, the manifest by digest, the config, the layers.
+/// Sends the requests of containerd for a tag: HEAD, the manifest by digest, the config, the layers.
 async fn pull(node: &Client, service: &str, tag: &str, image: &Image, accept: &[(&str, &str)]) {
     node.ask(Method::HEAD, &format!("/v2/{service}/manifests/{tag}"), accept).await.expect(200);
     node.ask(Method::GET, &format!("/v2/{service}/manifests/{}", image.digest()), accept).await.expect(200);

@@ -32,7 +32,8 @@ async fn once_prints_the_timeline_and_ends() {
     let said = run(demo(tmp.path()).arg("--once")).succeeded();
     assert_empty(tmp.path());
 
-    // Newest first: the fix comes again, the rollback, the upgrade of both services together, their first appearance.
+    // Newest first: the fix comes again, the rollback that no pull shows, the upgrade of both services together, their
+    // first appearance.
     let lines: Vec<&str> = said.out.lines().collect();
     let at = |words: &[&str]| {
         let is_it = |line: &&str| words.iter().all(|word| line.contains(word));
@@ -48,7 +49,12 @@ async fn once_prints_the_timeline_and_ends() {
         at(&["shop/web", "v1.4.2", "docker"]),
     ];
     assert!(order.is_sorted(), "{order:?} in:\n{}", said.out);
-    at(&["shop/payment-service", "v2.3.2", "settled"]);
+    at(&["shop/payment-service", "v2.3.2", "settled", "confirmed"]);
+    at(&["shop/payment-service", "v2.3.1", "settled", "likely"]);
+    let pulls_of_v2_3_0 = said.err.lines().filter(|line| {
+        line.contains("production node") && line.contains(" pulls shop/payment-service:v2.3.0")
+    });
+    assert_eq!(pulls_of_v2_3_0.count(), 3, "each node once: {}", said.err);
     at(&["shop/web:v1.6.0", "404"]);
 
     // The one question, asked on the way and at the end, is answered by what happened.
@@ -56,6 +62,7 @@ async fn once_prints_the_timeline_and_ends() {
     let answers: Vec<&str> =
         said.out.split(asked).skip(1).map(|rest| rest.trim_start().split("  ").next().unwrap()).collect();
     assert_eq!(answers, ["rolling out", "live", "rolled back", "live"], "{}", said.out);
+    assert_eq!(said.out.matches("Yes, confirmed: 6 of 6 pods").count(), 2, "{}", said.out);
     for question in ["is the login fix live in staging?", "what was rolled back in production?"] {
         let answer = said.out.split_once(question).unwrap().1;
         assert!(answer.contains("v2.3.1"), "{answer}");

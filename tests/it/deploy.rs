@@ -1,11 +1,11 @@
-//! What stands in `deploy/` loads: an example that does not work is worse than none.
+//! Files in `deploy/` load: an example that does not work is worse than none.
 
 use std::path::Path;
 use std::time::Duration;
 
 use landfall::config::{
     AdminConfig, AskConfig, ClusterAccess, ClusterLogin, Config, CredentialsConfig, Flags, Provider,
-    ProxyConfig, Redirects, TlsFiles, UpstreamConfig, Verify, Webhook,
+    ProxyConfig, Redirects, SharedConfig, TlsFiles, UpstreamConfig, Verify, Webhook,
 };
 use landfall::model::deploy::Place;
 use landfall::model::time::Span;
@@ -44,9 +44,11 @@ fn the_example_has_every_key_and_loads() {
         data,
         max_wait,
         keep,
+        shared,
         rules,
         places,
         clusters,
+        watched,
         forges,
         example_question: None,
     } = load(&read("deploy/landfall.example.toml"))
@@ -57,6 +59,8 @@ fn the_example_has_every_key_and_loads() {
     assert_eq!(max_wait, Duration::from_millis(25));
     assert_eq!(keep, Span::from_mins(400 * 24 * 60));
     assert_eq!(rules.settle, Span::from_mins(10));
+    assert_eq!(shared, None);
+    assert_eq!(watched, ["production".parse().unwrap()]);
 
     let forge = forges.of(&"docker/payment-service".parse().unwrap()).unwrap();
     assert_eq!(forge.request(12), "https://github.com/shop/payment-service/pull/12");
@@ -141,13 +145,26 @@ fn the_example_has_every_key_and_loads() {
 }
 
 #[test]
+fn the_example_of_a_shared_log_has_every_key_and_loads() {
+    let text =
+        read("deploy/landfall.example.toml").replace("#| ", "").replace("watch = true", "watch = false");
+    let SharedConfig { urls, stream, credentials_file, ca_file, replica } = load(&text).shared.unwrap();
+    assert_eq!(urls, ["tls://nats-0.internal:4222", "tls://nats-1.internal:4222"]);
+    assert_eq!((stream.as_str(), replica.as_str()), ("landfall", "landfall-0"));
+    assert_eq!(credentials_file.as_deref(), Some(Path::new("/etc/landfall/nats.creds")));
+    assert_eq!(ca_file.as_deref(), Some(Path::new("/etc/landfall/ca.crt")));
+}
+
+#[test]
 fn the_config_maps_of_the_manifests_load() {
     for (manifest, upstream) in [
         ("deploy/kubernetes/deployment.yaml", "https://registry.internal:5000/"),
+        ("deploy/kubernetes/replicas.yaml", "https://registry.internal:5000/"),
         ("deploy/kubernetes/sidecar.yaml", "http://127.0.0.1:5000/"),
     ] {
         let config = load(&embedded(&read(manifest), "landfall.toml"));
         assert_eq!(config.upstreams[0].url.as_str(), upstream, "{manifest}");
+        assert_eq!(config.shared.is_some(), manifest.contains("replicas"), "{manifest}");
         assert!(!config.admin.listen.ip().is_loopback(), "{manifest}: the kubelet probes the pod's address");
     }
 }

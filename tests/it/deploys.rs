@@ -116,7 +116,56 @@ async fn the_command_prints_the_plan() {
     .failed_with("no access to a cluster");
 }
 
-/// What kubectl is given where a command speaks of an object of a cluster: the object in a file, and no cluster.
+/// Existing fixes are live at once, by every way of asking for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_already_needs_no_deploy() {
+    let (server, token) = started().await;
+    for node in 1..=3 {
+        let at = now() - Span::from_mins(60);
+        server.pulled(pull("production", &token, at, &format!("10.0.0.{node}"), 2)).await;
+    }
+    let landfall = |arguments: &[&str]| {
+        let mut command = command();
+        command.args(arguments).env("LANDFALL_ADMIN", &server.url);
+        command.arg("--admin-token-file").arg(server.dir.path().join("admin.token"));
+        tokio::task::block_in_place(|| run(&mut command)).succeeded()
+    };
+    for (words, live) in [(&["login", "fix", "#4511"][..], true), (&["payment", "v2.0.0"], false)] {
+        let said = landfall(&[&["deploy", "--env", "prod"][..], words].concat());
+        assert!(said.out.contains("there is nothing to deploy"), "{}", said.out);
+        assert_eq!(said.out.contains("is live in production since"), live, "{}", said.out);
+        for part in ["kubectl", "--follow", "rollback of"] {
+            assert!(!said.out.contains(part), "{part}: {}", said.out);
+        }
+    }
+    let plan =
+        planned(&server, json!({"environment": "production", "query": "login timeout fix #4511"})).await;
+    assert_eq!(
+        (&plan["kind"], &plan["release"]["version"]),
+        (&json!("unchanged"), &json!("v2.0.0")),
+        "{plan}"
+    );
+    let followed = landfall(&["deploy", "--follow", plan["id"].as_str().unwrap()]);
+    assert!(followed.out.contains("there is nothing to deploy"), "{}", followed.out);
+    let asked =
+        server.post("/api/v1/ask", json!({"question": "deploy the login fix to production"})).await.json();
+    assert!(asked["text"].as_str().unwrap().starts_with("There is nothing to deploy"), "{asked}");
+    assert_eq!((&asked["version"], &asked["data"]["plan"]), (&json!("v2.0.0"), &Value::Null), "{asked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn following_ends_when_nothing_is_decided() {
+    let (server, _) = started().await;
+    let plan = planned(&server, json!({"environment": "production", "version": "v2.0.0"})).await;
+    let id = plan["id"].as_str().unwrap();
+    let mut command = command();
+    command.args(["deploy", "--follow", id, "--timeout", "1s"]).env("LANDFALL_ADMIN", &server.url);
+    command.arg("--admin-token-file").arg(server.dir.path().join("admin.token"));
+    let said = tokio::task::block_in_place(|| run(&mut command));
+    said.failed_with(&format!("to go on: landfall deploy --follow {id}"));
+}
+
+/// The object that kubectl is given where a command speaks of one of a cluster: in a file, and without a cluster.
 const WORKLOAD: &str = r#"
 apiVersion: apps/v1
 kind: Deployment

@@ -73,7 +73,7 @@ async fn an_image_by_sha512_is_pulled_recorded_and_known_as_any_other() {
         (service["digest"] == it.digest() && service["version"] == "1.0.0").then_some(())
     };
     until("it is known by its digest and its label", async || running(&landfall).await).await;
-    // What was written is read again.
+    // Reads again what was written.
     let landfall = landfall.kill_and_start();
     until("it is known after a crash", async || running(&landfall).await).await;
     let observed = landfall.observations().await;

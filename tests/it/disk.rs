@@ -1,4 +1,4 @@
-//! What happens to the log's disk stops no pull, and is said.
+//! Faults of the log's disk stop no pull, and are said.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -108,7 +108,7 @@ async fn what_the_manifests_probe_stays_well_with_a_dead_log() {
 /// A way in which the log's files are taken away while the server has them open.
 type Taking = (&'static str, fn(&Path), &'static str);
 
-/// What is done to a data folder, and what is said of it.
+/// Harm to a data folder, and the words for it.
 const TAKINGS: [Taking; 5] = [
     ("the folder deleted", |data| std::fs::remove_dir_all(data).unwrap(), "was deleted"),
     (
@@ -158,7 +158,7 @@ async fn log_files_that_are_taken_away_are_noticed_and_changes_refused_while_pul
         };
 
         take(&landfall.setup().data());
-        // Whoever changes something hears of it at once, before anybody looked.
+        // A client that changes something hears of it at once, before anybody looked.
         let refused = change(Method::POST, "/api/v1/environments", json!({"name": "staging"})).await;
         assert_eq!(refused.status, 503, "{how}: {}", refused.text());
         assert!(refused.text().contains("landfall backup"), "{how}: {}", refused.text());

@@ -71,7 +71,7 @@ async fn pulls_deployments_and_tokens_are_told_as_they_happen() {
     let (kind, told) = all.next().await;
     assert_eq!((kind.as_str(), &told["action"]), ("token", &json!("token_created")));
 
-    // What somebody did not ask for does not reach them.
+    // Events that somebody did not ask for do not reach them.
     server.pulled(pull("staging", &other, at, "10.0.1.1", 1)).await;
     let (kind, told) = here.next().await;
     assert_eq!((kind.as_str(), &told["environment"]), ("pull", &json!("staging")));
@@ -84,13 +84,27 @@ async fn streams_are_for_those_who_may_see_end_with_the_server_and_are_bounded()
     check_problem(&server.send_with(Method::GET, "/api/v1/events", "", &[]).await, 401, None);
     check_problem(&server.get("/api/v1/events?environment=No").await, 422, Some("environment"));
     let mut streams = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..32 {
         streams.push(Stream::open(&server, "", &server.token).await);
     }
-    check_problem(&server.get("/api/v1/events").await, 503, None);
+    let full = server.get("/api/v1/events").await;
+    check_problem(&full, 503, None);
+    assert!(full.text().contains("this token holds 32"), "{}", full.text());
+    // Another token has seats of its own, as far as those of the address go.
+    let mut secrets = Vec::new();
+    for name in ["wall", "desk"] {
+        let made = server.post("/api/v1/admin-tokens", json!({"name": name, "kind": "viewer"})).await.json();
+        secrets.push(made["secret"].as_str().unwrap().to_owned());
+    }
+    for _ in 0..32 {
+        streams.push(Stream::open(&server, "", &secrets[0]).await);
+    }
+    let full = server.send_as(&secrets[1], Method::GET, "/api/v1/events", "").await;
+    check_problem(&full, 503, None);
+    assert!(full.text().contains("this address holds 64"), "{}", full.text());
     // One that goes makes room for the next.
     drop(streams.pop());
-    let bearer = format!("Bearer {}", server.token);
+    let bearer = format!("Bearer {}", secrets[1]);
     crate::rig::until("there is room", async || {
         let host = server.url.strip_prefix("http://").unwrap();
         let mut connection = TcpStream::connect(host).await.unwrap();

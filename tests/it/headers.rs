@@ -1,5 +1,5 @@
-//! What the registry says arrives unchanged (promise 3 of ARCHITECTURE.md): every header that matters, through HEAD
-//! and GET, against the registry's own answers.
+//! Headers of the registry arrive unchanged (promise 3 of ARCHITECTURE.md): every one that matters, through HEAD and
+//! GET, against the registry's own answers.
 
 use http::Method;
 
@@ -10,7 +10,7 @@ use crate::rig::landfall::{Landfall, Setup};
 use crate::rig::registry::{Auth, Registry};
 use crate::rig::skip::need;
 
-/// What is compared. Beside these a registry sends `Date` and what belongs to the connection.
+/// The headers that are compared. Beside these a registry sends `Date` and what belongs to the connection.
 const HEADERS: [&str; 14] = [
     "accept-ranges",
     "cache-control",
@@ -206,7 +206,8 @@ async fn a_range_that_cannot_be_is_refused_without_a_wait() {
     }
 }
 
-/// What docker-registry does not say, said by a scripted one: throttling, referrers, links with a host, redirects.
+/// Headers that docker-registry does not send, from a scripted one: throttling, referrers, links with a host,
+/// redirects.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_other_registries_say_arrives_too() {
     let store = Fake::start(|_| Reply::new(200).body("a layer of eighteen")).await;

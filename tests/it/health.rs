@@ -1,4 +1,4 @@
-//! Whether each registry can be pulled from, as `/status`, `/metrics` and the log have it.
+//! State of each registry as `/status`, `/metrics` and the log have it: can it be pulled from?
 
 use http::Method;
 use serde_json::Value;

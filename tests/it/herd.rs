@@ -1,4 +1,4 @@
-//! What is known of a blob holds for whoever comes next: its length once it was found right, and while one transfer hashes it
+//! Facts about a blob hold for the next client: its length once it was found right, and while one transfer hashes it
 //! what that one finds.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ const ETAG: &str = "\"sha256:of-the-blob\"";
 /// Clients that want the same blob at the same moment.
 const HERD: usize = 12;
 
-/// What an upstream answers to the request with this number.
+/// An upstream that answers by the request's number.
 async fn nth(reply: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static) -> Fake {
     let count = AtomicUsize::new(0);
     Fake::of_pulls(move |seen| reply(count.fetch_add(1, Ordering::SeqCst), seen)).await
@@ -119,7 +119,7 @@ async fn a_trusted_blob_without_a_declared_length_has_the_one_that_is_known() {
     let cases: [(fn() -> Vec<u8>, bool); 3] = [
         (content, true),
         (|| [&content()[..], b"more"].concat(), false),
-        // What is missing is asked for, and nothing like it comes.
+        // The rest is asked for, and nothing like it comes.
         (|| content()[1..].to_vec(), false),
     ];
     for (body, is_right) in cases {
@@ -236,7 +236,7 @@ async fn begin(landfall: &Landfall, token: &Token, lines: &str) -> Line {
     line
 }
 
-/// What comes of an answer, and whether it is all that was declared.
+/// The content of an answer, and whether it is all that was declared.
 async fn end(mut line: Line) -> (Vec<u8>, bool) {
     let (_, length) = line.head().await;
     let mut body = vec![0; length];

@@ -1,5 +1,5 @@
-//! What went wrong in other registries, clients and HTTP libraries, tried here. SECURITY.md has the table, with what
-//! Landfall has to do with each.
+//! Incidents of other registries, clients and HTTP libraries, tried here. SECURITY.md has the table, with what Landfall
+//! has to do with each.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn until_learned(upstream: &Fake, landfall: &Landfall, token: &Token) {
     until("the good image's config is looked at", async || (upstream.count(&config) > 0).then_some(())).await;
 }
 
-/// What the registry was asked for, without the good image and the version check.
+/// The requests to the registry, without the good image and the version check.
 fn asked(upstream: &Fake) -> Vec<String> {
     let good = good();
     let is_good = |target: &String| target.ends_with("/good") || target.ends_with(&good.blobs[0].digest);
@@ -169,7 +169,7 @@ async fn what_is_no_digest_is_put_into_no_path() {
             if let Some(Ok(number)) = last.strip_prefix('v').map(str::parse::<usize>) {
                 let (media_type, body) = &documents[number];
                 let answer = Reply::new(200).header("content-type", media_type);
-                // What an answer says of itself is no better.
+                // An answer's word on itself is no better.
                 let stated = malformed[number / 2].replace('\u{0}', "!");
                 return answer.header("docker-content-digest", stated).body(body);
             }

@@ -1,4 +1,4 @@
-//! What learning asks a registry for: once, under its own name, and not where the registry wants to be left alone.
+//! Requests of learning to a registry: once, under its own name, and not where the registry wants to be left alone.
 
 use http::Method;
 
@@ -8,7 +8,7 @@ use crate::rig::images::{Format, Image, Recipe};
 use crate::rig::landfall::{Landfall, Setup};
 use crate::rig::until;
 
-/// What a HEAD of a tag is answered with, and everything by its digest.
+/// Answers a HEAD of a tag, and everything by its digest.
 fn serve(images: &[(&str, Image)], seen: &Seen) -> Reply {
     let asked = seen.target.rsplit('/').next().unwrap();
     let all = images.iter().flat_map(|(tag, image)| {
@@ -51,7 +51,7 @@ async fn head(client: &Client, repository: &str, tag: &str) {
     client.ask(Method::HEAD, &format!("/v2/{repository}/manifests/{tag}"), &[]).await.expect(200);
 }
 
-/// What Landfall asked for by itself.
+/// The requests that Landfall made by itself.
 fn own(fake: &Fake) -> Vec<String> {
     let of_its_own = |seen: &Seen| seen.header("user-agent").is_some_and(|it| it.starts_with("landfall/"));
     fake.seen().into_iter().filter(of_its_own).map(|seen| seen.target).collect()

@@ -45,7 +45,7 @@ async fn sigterm_lets_a_transfer_finish() {
     landfall.process().terminate();
     let address = landfall.proxy().to_owned();
     until("nobody new is let in", async || TcpStream::connect(&address).await.is_err().then_some(())).await;
-    // Whoever probes was told before the door closed.
+    // A prober was told before the door closed.
     let ready = Client::new(landfall.admin_url().strip_prefix("http://").unwrap()).get("/readyz").await;
     assert_eq!(ready.status, 503, "{}", ready.text());
     landfall.process().assert_running("landfall, with a transfer under way,");
@@ -63,7 +63,7 @@ async fn sighup_ends_nothing() {
     landfall.environment("production").await;
     let client = landfall.client(&landfall.token("production").await);
     landfall.process().hang_up();
-    // What is answered after the signal was sent is answered after it was taken.
+    // An answer after the signal was sent is one after it was taken.
     for _ in 0..3 {
         client.get("/v2/docker/app/manifests/v1").await.expect(200);
     }

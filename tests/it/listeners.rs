@@ -41,11 +41,11 @@ async fn connect_from(last: u8, to: SocketAddr) -> TcpStream {
     socket.connect(to).await.unwrap()
 }
 
-/// What a plain connection answers to these bytes, up to its end; `connection: close` belongs into them.
+/// The answer of a plain connection to these bytes, up to its end; `connection: close` belongs into them.
 async fn said(from: u8, to: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = connect_from(from, to).await;
     let mut answer = Vec::new();
-    // Whoever is refused may find the connection closed before all is written, or reset with what was not read.
+    // A refused client may find the connection closed before all is written, or reset with what was not read.
     let _ = stream.write_all(bytes).await;
     let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the connection stays");
     String::from_utf8_lossy(&answer).into_owned()
@@ -267,7 +267,7 @@ async fn floods_of_frames_end_their_connection_and_no_other() {
     let asked = head("GET", "/v2/", &plane.authorization);
     let opened = frame(frames::HEADERS, END_HEADERS, 1, &asked);
     let stream = |number: u32| 2 * number + 1;
-    // What is sent once, and then again and again with a number that grows.
+    // The bytes that are sent once, and those that are sent again and again with a number that grows.
     type Flood<'a> = (&'a str, &'a [u8], Box<dyn Fn(u32) -> Vec<u8> + Send + 'a>);
     let same = |bytes: Vec<u8>| Box::new(move |_| bytes.clone());
     let floods: Vec<Flood> = vec![

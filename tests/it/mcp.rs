@@ -14,7 +14,7 @@ const NEWEST: &str = "2026-07-28";
 pub struct Agent<'a> {
     server: &'a Server,
     token: String,
-    /// What it says that it can do.
+    /// Its capabilities, as it tells them.
     capabilities: Value,
     calls: AtomicU64,
 }
@@ -77,7 +77,7 @@ impl<'a> Agent<'a> {
         result["structuredContent"].clone()
     }
 
-    /// What a tool says where it refuses.
+    /// The words with which a tool refuses.
     pub async fn refused(&self, tool: &str, arguments: Value) -> String {
         let result = self.result(tool, arguments).await;
         assert_eq!(result["isError"], true, "{tool}: {result}");
@@ -226,7 +226,7 @@ async fn every_tools_answer_is_rests_and_fits_its_own_schema() {
         walked.push(tool.to_owned());
     }
 
-    // What is made: the answer is what REST shows afterwards.
+    // Creation: the answer is what REST shows afterwards.
     let made = agent.call("create_environment", json!({"name": "eu-1", "description": "Frankfurt"})).await;
     fits("create_environment", &made);
     assert_eq!(made, rest("environments/eu-1").await);

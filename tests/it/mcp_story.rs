@@ -23,7 +23,7 @@ struct Agent {
     input: ChildStdin,
     lines: mpsc::Receiver<String>,
     calls: u64,
-    /// What the person was asked.
+    /// The questions that the person was asked.
     asked: Vec<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::admin_support::Server;
 
@@ -58,7 +58,7 @@ async fn it_is_open_and_whole() {
     server.stop().await;
 }
 
-/// What is described is there, wants a token unless it says otherwise, and nothing else is there.
+/// Described routes are there, want a token unless they say otherwise, and no others are there.
 #[tokio::test]
 async fn it_describes_the_routes_as_they_are() {
     let server = Server::start().await;
@@ -100,5 +100,62 @@ async fn it_describes_the_routes_as_they_are() {
             );
         }
     }
+    server.stop().await;
+}
+
+/// Everybody's requests: [`crate::documented`] holds the status of each answer against the document.
+#[tokio::test]
+async fn it_names_every_refusal() {
+    let server = Server::start().await;
+    let document = document(&server).await;
+    server.environment("production").await;
+    let mut tokens = vec![server.token.clone()];
+    for (name, kind) in [("reader", "viewer"), ("ci", "publisher")] {
+        let repositories = if kind == "publisher" { json!(["docker/web"]) } else { json!([]) };
+        let wanted = json!({"name": name, "kind": kind, "repositories": repositories});
+        let made = server.post("/api/v1/admin-tokens", wanted).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        tokens.push(made.json()["secret"].as_str().unwrap().to_owned());
+    }
+    let agent = json!({"name": "eu-1", "kind": "agent"});
+    let made = server.post("/api/v1/environments/production/tokens", agent).await;
+    tokens.push(made.json()["secret"].as_str().unwrap().to_owned());
+
+    let unknown = "docker/none";
+    let bodies = [
+        String::new(),
+        "{}".to_owned(),
+        json!({"repository": unknown, "version": "v1.0.0", "known_repository": true}).to_string(),
+        json!({"repository": unknown, "version": "v1.0.0", "parents": ["v0"], "known_parents": true})
+            .to_string(),
+        json!({"environment": "production", "repository": unknown, "version": "v1.0.0"}).to_string(),
+        json!({"environment": "none", "release": "none", "change": "none", "question": "none"}).to_string(),
+    ];
+    let query =
+        "?repository=docker%2Fnone&environment=none&env=none&left=none&right=none&change=none&q=none&at=1h";
+    let mut answers = 0;
+    for (path, item) in members(&document, "paths") {
+        for method in item.as_object().unwrap().keys() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            for env in ["production", "none"] {
+                let path = path.replace("{env}", env).replace("{id}", "none");
+                // The environment stays for those who come later.
+                if method == Method::DELETE && env == "production" {
+                    continue;
+                }
+                for (token, body) in
+                    tokens.iter().flat_map(|token| bodies.iter().map(move |body| (token, body)))
+                {
+                    let bearer = format!("Bearer {token}");
+                    let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+                    for path in [path.clone(), format!("{path}{query}")] {
+                        server.open(method.clone(), &path, body, &headers).await;
+                        answers += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(answers > 1_000, "{answers}");
     server.stop().await;
 }

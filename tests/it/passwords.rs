@@ -12,7 +12,7 @@ use crate::rig::fake::{Fake, Reply, Seen};
 use crate::rig::http::basic;
 use crate::upstream::{manifest, setting, target, timeouts};
 
-/// What a registry believes now.
+/// The password that a registry believes now.
 #[derive(Clone)]
 struct Believed(Arc<Mutex<String>>);
 
@@ -34,7 +34,7 @@ impl Believed {
     }
 }
 
-/// Who says no to a password that has ended, and how.
+/// The server that says no to a password that has ended, and its way of saying so.
 #[derive(Clone, Copy, Debug)]
 enum Refuses {
     /// ECR says 403 to it.
@@ -161,7 +161,7 @@ async fn a_password_that_stays_wrong_is_told_once_a_request_and_a_file_that_is_a
             assert!(status(&target).await.is_client_error(), "{refuses:?}");
             assert_eq!(refused(), times, "{refuses:?}");
         }
-        // What was believed before is not forgotten for a file that is being written.
+        // The password that was believed before is not forgotten for a file that is being written.
         believed.set("wrong");
         std::fs::write(&file, "").unwrap();
         assert_eq!(status(&target).await, StatusCode::OK, "{refuses:?}");

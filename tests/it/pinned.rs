@@ -78,7 +78,7 @@ fn ageless(text: &str) -> String {
     ageless
 }
 
-/// What was answered so far.
+/// The answers so far.
 struct Book<'a> {
     world: &'a World,
     agent: Agent<'a>,

@@ -45,6 +45,18 @@ async fn it_registers_releases_of_its_repositories() {
     assert_eq!(send(release("shop/web", json!({"revision": "0a1b2c3"}))).await.status, 200);
     check_problem(&send(release("shop/web", json!({"digest": digest(2)}))).await, 409, None);
     check_problem(&send(release("shop/payment", json!({}))).await, 403, None);
+    // A short name is one of its own, and tells nothing of others.
+    server.post(RELEASES, json!({"repository": "shop/payment", "version": "v1"})).await;
+    let short = |name: &str| release(name, json!({"known_repository": true, "known_parents": true}));
+    assert_eq!(send(short("web")).await.json()["repository"], "shop/web");
+    check_problem(&send(short("payment")).await, 403, None);
+    server
+        .send(
+            Method::DELETE,
+            &format!("{RELEASES}/{}", server.get(RELEASES).await.json()[0]["id"].as_str().unwrap()),
+            "",
+        )
+        .await;
     assert_eq!(server.get(RELEASES).await.json().as_array().unwrap().len(), 1);
 
     let id = server.get(ADMIN_TOKENS).await.json()[0]["id"].as_str().unwrap().to_owned();
@@ -81,6 +93,11 @@ async fn it_does_nothing_else() {
     let form = format!("token={secret}");
     let login = server.send_with(Method::POST, "/login", &form, &[("origin", &server.url)]).await;
     assert_eq!((login.status.as_u16(), login.header("set-cookie")), (403, ""));
+    assert!(login.text().contains("CI registers releases with it"), "{}", login.text());
+    let (_, pulls) = server.environment("staging").await;
+    let form = format!("token={pulls}");
+    let login = server.send_with(Method::POST, "/login", &form, &[("origin", &server.url)]).await;
+    assert!(login.text().contains("clusters pull images with it"), "{}", login.text());
     server.stop().await;
 }
 

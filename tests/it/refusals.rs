@@ -1,4 +1,4 @@
-//! What is refused, in which words, and that nothing of it reaches the upstream.
+//! Refusals, their words, and that nothing of a refused request reaches the upstream.
 
 use http::Method;
 use serde_json::json;
@@ -33,7 +33,7 @@ fn assert_refusal(answer: &Answer, method: &Method, status: u16, code: &str, wha
     assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{what}: {error}");
 }
 
-/// What of the distribution API the upstream was asked for; Landfall may ask for the version check by itself.
+/// The requests for the distribution API that reached the upstream; Landfall may ask for the version check by itself.
 fn reached(upstream: &Fake) -> Vec<String> {
     upstream.seen().into_iter().map(|seen| seen.target).filter(|target| target != "/v2/").collect()
 }

@@ -97,7 +97,7 @@ async fn who_names_a_registry_gets_its_image_or_a_refusal() {
     assert_eq!(log.matches("clients ask for images of quay.io").count(), 1, "{log}");
 }
 
-/// What a node does that has nothing of the image yet.
+/// Does as a node that has nothing of the image yet.
 async fn pull(client: &Client, of: &str, path: &str, ns: &str) {
     let (image, agent) = (image(of), ("user-agent", "containerd/1.7.22"));
     client.ask(Method::HEAD, &format!("/v2/{path}/manifests/v1?ns={ns}"), &[agent]).await.expect(200);

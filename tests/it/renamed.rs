@@ -2,11 +2,12 @@
 
 use http::Method;
 use landfall::clock::now;
+use landfall::model::event::TokenId;
 use landfall::model::time::Span;
 use serde_json::{Value, json};
 
 use crate::admin_cli::command;
-use crate::admin_support::{Server, check_problem, pull, upgrade_and_rollback};
+use crate::admin_support::{Server, check_problem, digest, pull, upgrade_and_rollback};
 
 async fn rename(server: &Server, from: &str, to: &str) {
     let path = format!("/api/v1/environments/{from}");
@@ -112,5 +113,53 @@ async fn a_name_leads_to_one_environment() {
     let output = command(&server, &["env", "update", "staging", "--name", "qa"]).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("qa"), "{output:?}");
+    server.stop().await;
+}
+
+/// The past and the export know each environment by what became of it: renamed, deleted, made again, or called as one that was
+/// deleted.
+#[tokio::test]
+async fn environments_of_today_are_those_of_the_past_and_of_an_export() {
+    let server = Server::start().await;
+    let two_hours_ago = || now() - Span::from_mins(120);
+    let pulled = async |name: &str, token: &TokenId, version: u8| {
+        for node in 1..=3 {
+            let at = two_hours_ago() + Span::from_secs(node);
+            server.pulled(pull(name, token, at, &format!("10.0.{version}.{node}"), version)).await;
+        }
+    };
+    let delete = async |name: &str| {
+        let path = format!("/api/v1/environments/{name}?confirm={name}");
+        assert_eq!(server.send(Method::DELETE, &path, "").await.status, 204);
+    };
+    for (version, name) in (1..).zip(["renamed", "deleted", "again", "old", "successor"]) {
+        let (token, _) = server.environment(name).await;
+        pulled(name, &token, version).await;
+    }
+    rename(&server, "renamed", "today").await;
+    rename(&server, "deleted", "gone").await;
+    for name in ["gone", "again", "old"] {
+        delete(name).await;
+    }
+    let (token, _) = server.environment("again").await;
+    pulled("again", &token, 6).await;
+    rename(&server, "successor", "old").await;
+
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace.jsonl");
+    std::fs::write(&trace, server.get("/api/v1/export").await.text()).unwrap();
+    let replay = command(&server, &["replay", trace.to_str().unwrap(), "--at", &now().to_string()]).await;
+    let replayed: Value = serde_json::from_slice(&replay.stdout).unwrap();
+    let names: Vec<&String> = replayed["environments"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["again", "old", "today"]);
+    for (name, runs) in [("today", digest(1)), ("again", digest(6)), ("old", digest(5))] {
+        let service = &replayed["environments"][name]["services"]["docker/payment"];
+        assert_eq!(service["current"]["digest"], json!(runs), "{name}: {service}");
+        assert_eq!(service["deployments"].as_array().unwrap().len(), 1, "{name}: {service}");
+        assert_eq!(running(&server, name, "").await, (json!(name), json!(runs)));
+    }
+    // As of then, `old` is what is called so today, and what is gone is nowhere.
+    assert_eq!(running(&server, "old", "?at=1h").await, (json!("old"), json!(digest(5))));
+    assert_eq!(running(&server, "again", "?at=1h").await, (json!("again"), json!(digest(6))));
     server.stop().await;
 }

@@ -62,6 +62,26 @@ async fn a_short_name_is_enough_everywhere() {
         let is_answer = said.status.success() || arguments[0] == "missing";
         assert!(is_answer, "{arguments:?}: {}", String::from_utf8_lossy(&said.stderr));
     }
+    // An answer has the whole name, however it was typed.
+    for (arguments, whole) in [
+        (&["missing", "stg"][..], "staging"),
+        (&["missing", "prod"], "production"),
+        (&["changes", "prod", "--since", "1h"], "production"),
+        (&["timeline", "stg"], "staging"),
+        (&["status", "prod"], "production"),
+        (&["token", "list", "stg"], "cluster"),
+        (&["compare", "prod", "stg"], "staging"),
+        (&["verify", "login", "--env", "prod"], "production"),
+    ] {
+        let said = String::from_utf8(command(&server, arguments).await.stdout).unwrap();
+        assert!(said.contains(whole), "{arguments:?}: {said}");
+        for short in ["stg", "prod"] {
+            assert!(
+                !said.split(|it: char| !it.is_alphanumeric()).any(|word| word == short),
+                "{arguments:?}: {said}"
+            );
+        }
+    }
     let agent = Agent::of(&server);
     let running = agent.call("get_running", json!({"environment": "prod"})).await;
     assert_eq!(running["environment"], "production");
@@ -98,4 +118,22 @@ async fn what_is_unknown_or_unclear_is_named_with_what_may_be_meant() {
     let token = server.post("/api/v1/environments/stg/tokens", json!({"name": "cluster"})).await;
     assert_eq!(token.status, 404, "{}", token.text());
     assert_eq!(rest(&server, "environments/staging").await.0, 200);
+}
+
+/// A service is one of the environment's own, even where another repository is called exactly so; and one that came later than
+/// the time that is asked about is not called one that never was.
+#[tokio::test]
+async fn a_service_is_the_environments_own_at_every_time() {
+    let server = world().await;
+    server.post("/api/v1/releases", json!({"repository": "payment", "version": "v9"})).await;
+    for at in ["", "&at=2h"] {
+        let (status, history) =
+            rest(&server, &format!("environments/prod/history?repository=payment{at}")).await;
+        assert_eq!((status, &history["repository"]), (200, &json!("docker/payment")), "{at}: {history}");
+    }
+    let (status, early) = rest(&server, "environments/prod/history?repository=payment&at=7d").await;
+    let said = early["detail"].as_str().unwrap();
+    assert!(status == 404 && said.contains("the first pull of it came at"), "{said}");
+    let (status, other) = rest(&server, "environments/stg/history?repository=docker/payment").await;
+    assert!(status == 404 && other["detail"].as_str().unwrap().contains("never seen to pull"), "{other}");
 }

@@ -54,7 +54,7 @@ struct Moment {
     kinds: &'static [&'static str],
     /// Minutes ago when production was last seen to run what it ran.
     seen_minutes_ago: i64,
-    /// What silence since then would hide.
+    /// The change that silence since then would hide.
     caveat: &'static str,
 }
 
@@ -433,7 +433,8 @@ async fn every_surface_tells_the_same_facts_of_every_moment() {
                 check_text(&what("the tool"), text, moment, name);
             }
             check_text_age(&what("the tool"), &text.to_lowercase(), moment, name);
-            assert_eq!(text.starts_with(&format!("As of {at}")), is_past, "{}: {text}", what("the tool"));
+            let said = format!("As of {} {} UTC", &written[..10], &written[11..16]);
+            assert_eq!(text.starts_with(&said), is_past, "{}: {text}", what("the tool"));
 
             let asked = match is_past {
                 false => question.ask.0.to_owned(),
@@ -449,7 +450,7 @@ async fn every_surface_tells_the_same_facts_of_every_moment() {
             moment.check_age(&what("ask"), name, &answer["data"]);
             let text = answer["text"].as_str().unwrap();
             check_text(&what("ask"), text, moment, name);
-            assert_eq!(text.starts_with(&format!("As of {at}")), is_past, "{}: {text}", what("ask"));
+            assert_eq!(text.starts_with(&said), is_past, "{}: {text}", what("ask"));
             assert_eq!(answer["at"], if is_past { json!(written) } else { Value::Null }, "{}", what("ask"));
 
             let place = match (name, is_past) {
@@ -498,9 +499,16 @@ fn check_page(what: &str, page: &str, moment: &Moment, question: &str, is_past: 
             }
         }
         _ => {
-            let (_, timeline) = page.split_once("id=\"timeline\"").unwrap();
-            let count = timeline.matches("<details id=\"dep_").count();
-            assert_eq!(count, moment.kinds.len(), "{what}: {timeline}");
+            // An answer about one service leads to its page.
+            let count = match page.split_once("id=\"timeline\"") {
+                Some((_, timeline)) => timeline.matches("<details id=\"dep_").count(),
+                None => {
+                    let (_, history) = page.split_once("id=\"history\"").unwrap();
+                    let (history, _) = history.split_once("id=\"releases\"").unwrap();
+                    history.matches("<a href=\"/deployments/").count()
+                }
+            };
+            assert_eq!(count, moment.kinds.len(), "{what}: {page}");
         }
     }
     assert_eq!(page.contains("role=\"status\">This is"), is_past && question != "compare", "{what}");

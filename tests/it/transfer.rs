@@ -340,7 +340,7 @@ async fn a_body_without_length_is_streamed_and_never_ended_early() {
 #[tokio::test]
 async fn what_is_no_plain_piece_of_a_blob_is_not_resumed() {
     let replies: [fn() -> Reply; 3] = [
-        // What docker-registry 2.8 answers to a range that cannot be satisfied.
+        // The answer of docker-registry 2.8 to a range that cannot be satisfied.
         || Reply::new(416).length(200_000).send("{}").close(),
         || {
             Reply::new(206)

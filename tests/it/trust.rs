@@ -1,4 +1,4 @@
-//! Which certificates of a registry are accepted, and what is said of the others.
+//! Certificates of a registry that are accepted, and the words for the others.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ struct Identity {
     key: PrivateKeyDer<'static>,
 }
 
-/// What is special about a certificate.
+/// The special thing about a certificate.
 type Change = fn(&mut CertificateParams);
 
 fn params(change: Change) -> CertificateParams {

@@ -1,4 +1,5 @@
-//! How Landfall asks a registry: what goes there, what comes back, whom it logs in to, where it lets itself be led.
+//! Landfall's requests to a registry: what goes there, what comes back, whom it logs in to, where it lets itself be
+//! led.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -202,7 +203,7 @@ async fn a_token_that_the_registry_forgot_is_replaced_once() {
         Fake::start(move |seen| {
             let current = issued.load(Ordering::SeqCst);
             match seen.target.starts_with("/token") {
-                // Whoever asks next gets what the registry believes now.
+                // The next client gets what the registry believes now.
                 true => bearer(seen, "/token", &format!("t{current}"), 300),
                 false => bearer(seen, "/token", &format!("t{current}"), 300),
             }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::admin::http::problem::Problem;
-use crate::admin::v1::token_views;
+use crate::admin::v1::{token_views, tokens};
 use crate::answer::{Answers, CANDIDATES_MAX, Compare, Moment, Refused, Within};
 use crate::model::ask::{Asked, CAN_ANSWER, Focus, Intent};
 use crate::model::directory::Environment;
@@ -21,6 +21,9 @@ const HISTORY_MAX: usize = 20;
 
 /// Longest answer about many environments, in characters; a longer one is told in another way.
 pub(super) const ANSWER_CHARS_MAX: usize = 600;
+
+/// Name of a first token.
+const TOKEN_NAME: &str = "cluster";
 
 /// A reply: sentences, and the view behind them.
 pub(super) type Reply = (String, Value);
@@ -62,11 +65,11 @@ impl Answering<'_> {
         let only = Only { repository: asked.repository.as_deref(), kind: asked.kind };
         let reply = match asked.intent {
             Intent::Running => self.running(&asked, only),
-            Intent::Verify => self.verify(&asked).map(|reply| told_who(&asked, reply)),
+            Intent::Verify => self.verify(&asked).map(|reply| told_what_is_not(&asked, reply)),
             Intent::Missing => self.missing(&asked, only),
-            Intent::Changes => self.changes(&asked, only).map(|reply| told_who(&asked, reply)),
-            Intent::Rollbacks => self.rollbacks(&asked, only).map(|reply| told_who(&asked, reply)),
-            Intent::History => self.history(&asked, only).map(|reply| told_who(&asked, reply)),
+            Intent::Changes => self.changes(&asked, only).map(|reply| told_what_is_not(&asked, reply)),
+            Intent::Rollbacks => self.rollbacks(&asked, only).map(|reply| told_what_is_not(&asked, reply)),
+            Intent::History => self.history(&asked, only).map(|reply| told_what_is_not(&asked, reply)),
             Intent::Search => Ok(self.search(&asked)),
             Intent::Deploy if asked.focus == Some(Focus::Rollback) => Ok(self.way_back(&mut asked)),
             Intent::Deploy => Ok(self.deploy(&mut asked)),
@@ -74,7 +77,13 @@ impl Answering<'_> {
             Intent::CreateEnvironment => {
                 Ok((wording::new_environment(asked.environment.as_deref()), Value::Null))
             }
-            Intent::GenerateToken => Ok((wording::new_token(asked.environment.as_deref()), Value::Null)),
+            Intent::GenerateToken => {
+                let named = asked.environment.as_deref();
+                let env = named.and_then(|env| self.moment.environment(env).ok());
+                let free = env.map(|env| tokens::free_name(env, TOKEN_NAME, self.moment.at()));
+                let token = free.unwrap_or_else(|| TOKEN_NAME.to_owned());
+                Ok((wording::new_token(named, &token), Value::Null))
+            }
             Intent::Compare | Intent::Unknown => {
                 Ok((wording::cannot_answer(), json!({ "can_answer": CAN_ANSWER })))
             }
@@ -140,7 +149,9 @@ impl Answering<'_> {
             Ok(missing)
         };
         let text = |missing: &Missing| match (only.kind, only.repository) {
-            (_, Some(name)) if missing.services.is_empty() => never_seen(missing.environment.as_str(), name),
+            (_, Some(name)) if missing.services.is_empty() && missing.absent.is_empty() => {
+                never_seen(missing.environment.as_str(), name)
+            }
             (Some(kind), _) => wording::missing_of_kind(missing, kind),
             (None, _) => wording::missing(missing),
         };
@@ -253,10 +264,11 @@ fn never_seen(env: &str, repository: &str) -> String {
     format!("{env} was never seen to run {repository}.")
 }
 
-/// Asked for the person, it says that pulls do not tell.
-fn told_who(asked: &Asked, (text, data): Reply) -> Reply {
+/// Asked for the person or the reason, it says that pulls do not tell.
+fn told_what_is_not(asked: &Asked, (text, data): Reply) -> Reply {
     match asked.focus {
         Some(Focus::Who) => (wording::nobody_is_known(&text), data),
+        Some(Focus::Why) => (wording::no_reason_is_known(&text), data),
         _ => (text, data),
     }
 }

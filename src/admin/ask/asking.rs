@@ -25,7 +25,7 @@ use crate::model::act::Role;
 use crate::model::ask::{Asked, Intent};
 use crate::model::deploy::Wish;
 use crate::model::time::Time;
-use crate::wire::Deploy;
+use crate::wire::{Deploy, DeployKind};
 
 /// Longest question.
 pub(in crate::admin) const QUESTION_CHARS_MAX: usize = 500;
@@ -94,7 +94,9 @@ impl Asking {
         }
         let (now, who) = (now(), caller.actor.who.clone());
         let recalled = self.conversations.recall(place, &who, now);
-        let understood = self.understood(&question, recalled.turns.last());
+        // A question that was not understood interrupts, and ends nothing.
+        let before = recalled.turns.iter().rev().find(|turn| turn.understood.goes_on());
+        let understood = self.understood(&question, before.or(recalled.turns.last()));
         let (asked, mut reply) = answers::answer(&self.answers, understood.clone()).await?;
         if let Some(plan) = self.plan(&asked, now) {
             let mut plan = json!(plan);
@@ -110,7 +112,12 @@ impl Asking {
             _ => (reply.0, reply.1, None),
         };
         let follow_ups = self.follow_ups(&asked);
-        let understood = Asked { intent: asked.intent, meant: meant::of(&asked, &data), ..understood };
+        let understood = Asked {
+            intent: asked.intent,
+            meant: meant::of(&asked, &data),
+            candidates: meant::candidates(&data),
+            ..understood
+        };
         let turn = Turn {
             number: recalled.next(),
             question,
@@ -148,7 +155,7 @@ impl Asking {
         title::or_search(understood(&today, question, before), question, &today)
     }
 
-    /// The plan that would put there what the question wants there. Nothing is written down; a person makes the plan.
+    /// The plan that would put there what the question wants there, unless it is there. Nothing is written down; a person makes the plan.
     pub(in crate::admin) fn plan(&self, asked: &Asked, now: Time) -> Option<Deploy> {
         if asked.intent != Intent::Deploy || asked.ask_back.is_some() {
             return None;
@@ -158,7 +165,8 @@ impl Asking {
             version: Some(asked.version.clone()?),
             ..Wish::default()
         };
-        self.planner.sketch(asked.environment.as_deref()?, &wish, now).ok()
+        let plan = self.planner.sketch(asked.environment.as_deref()?, &wish, now).ok()?;
+        Some(plan).filter(|plan| plan.kind != DeployKind::Unchanged)
     }
 
     /// The answer that the model writes: its text, what it looked up, its mark. Where it writes nothing, `otherwise` and
@@ -174,7 +182,7 @@ impl Asking {
         steps: Option<&Steps>,
         otherwise: Reply,
     ) -> (String, Value, Option<Signature>) {
-        // A question changes nothing, so no call that it leads to may, whoever asks.
+        // A question changes nothing, so no call that it leads to may, for any caller.
         caller.role = Role::Viewer;
         let mut from = Extensions::new();
         from.insert(caller);

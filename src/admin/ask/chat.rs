@@ -1,5 +1,5 @@
 //! The shapes of OpenAI's Chat Completions, as far as a conversation with tools needs them
-//! (<https://platform.openai.com/docs/api-reference/chat>). What endpoints add is ignored.
+//! (<https://platform.openai.com/docs/api-reference/chat>). Additions of endpoints are ignored.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Conversations: what was asked and answered before, so that “and in staging?” is a question.
 //!
-//! They live in memory, and are bounded in number, in size and in age. Whoever asks needs none of them: a conversation
+//! They live in memory, and are bounded in number, in size and in age. A caller needs none of them: a conversation
 //! that is not known any more begins anew, and the answer says so.
 
 use std::collections::HashMap;
@@ -68,7 +68,7 @@ impl Conversation {
 }
 
 impl Conversations {
-    /// The turns before this place, for whoever they are of.
+    /// The turns before this place, for their owner.
     pub(super) fn recall(&self, place: &Place, who: &Who, now: Time) -> Recalled {
         let Some(id) = place.conversation.as_ref().filter(|id| !id.is_empty()) else {
             return Recalled::default();

@@ -16,10 +16,12 @@ pub(super) fn page(asked: &Asked) -> Option<String> {
     let at = asked.at.map(|at| at.to_string());
     let text = [asked.description.as_deref(), asked.version.as_deref()];
     let text = text.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    if let (true, Some(repository)) = (is_of_services(asked.intent), &asked.repository) {
+        let query = [("environment", asked.environment.clone()), ("at", at)];
+        return Some(with_query(format!("/services/{repository}"), &query));
+    }
     Some(match (asked.intent, &asked.environments[..]) {
-        (Intent::Running | Intent::Missing | Intent::Changes | Intent::History | Intent::Rollbacks, _) => {
-            of_environment("", &[("at", at)])
-        }
+        (intent, _) if is_of_services(intent) => of_environment("", &[("at", at)]),
         (Intent::Tokens, _) if asked.environment.is_some() => of_environment("/tokens", &[]),
         (Intent::Compare, [left, right]) => {
             let sides = [
@@ -39,6 +41,21 @@ pub(super) fn page(asked: &Asked) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// Tells whether an answer is about what services run or ran: of one of them, its own page shows it.
+fn is_of_services(intent: Intent) -> bool {
+    match intent {
+        Intent::Running | Intent::Missing | Intent::Changes | Intent::History | Intent::Rollbacks => true,
+        Intent::Verify
+        | Intent::Compare
+        | Intent::Search
+        | Intent::Deploy
+        | Intent::Tokens
+        | Intent::CreateEnvironment
+        | Intent::GenerateToken
+        | Intent::Unknown => false,
+    }
 }
 
 fn with_query(path: String, query: &[(&str, Option<String>)]) -> String {

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::ask::{Asked, Intent, Meant};
-use crate::wire::{Certainty, History, Release, ReleaseRef, Searched, Verified};
+use crate::model::ask::{Asked, Candidate, Intent, Meant};
+use crate::wire::{Certainty, History, Release, ReleaseChange, ReleaseRef, Running, Searched, Verified};
 
 /// The one release that this answer to `asked` is about, if it is about one.
 pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
@@ -29,8 +29,12 @@ pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
             let newest = history.changes.into_iter().next()?;
             Some(Meant { repository: history.repository.to_string(), version: newest.to.version? })
         }
-        Intent::Running
-        | Intent::Missing
+        Intent::Running => {
+            let running = Running::deserialize(data).ok()?;
+            let [service] = <[_; 1]>::try_from(running.services).ok()?;
+            Some(Meant { repository: service.repository.to_string(), version: service.version? })
+        }
+        Intent::Missing
         | Intent::Compare
         | Intent::Changes
         | Intent::Rollbacks
@@ -39,6 +43,23 @@ pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
         | Intent::GenerateToken
         | Intent::Unknown => None,
     }
+}
+
+/// The changes that this answer names because any of them may be meant, in its order.
+pub(super) fn candidates(data: &Value) -> Vec<Candidate> {
+    let data = data.as_array().and_then(|all| all.first()).unwrap_or(data);
+    if let Ok(verified) = Verified::deserialize(data) {
+        let found = verified.matches.iter().filter(|_| verified.confidence.is_none());
+        return found.map(|it| candidate(&it.release, &it.change)).collect();
+    }
+    let searched = Searched::deserialize(data).ok().filter(|it| it.certainty == Certainty::Perhaps);
+    let found = searched.iter().flat_map(|searched| &searched.matches);
+    found.map(|it| candidate(&it.release, &it.change)).collect()
+}
+
+fn candidate(release: &ReleaseRef, change: &ReleaseChange) -> Candidate {
+    let description = change.pr.map_or_else(|| change.title.clone(), |pr| format!("#{pr}"));
+    Candidate { description, repository: release.repository.to_string() }
 }
 
 fn named(release: &ReleaseRef) -> Meant {

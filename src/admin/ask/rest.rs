@@ -22,21 +22,13 @@ use crate::admin::http::caller::Caller;
 use crate::admin::http::described::{Answer, Described, route};
 use crate::admin::http::fields::{Body, one_line};
 use crate::admin::http::problem::Problem;
-use crate::model::ask::Intent;
-use crate::wire::{Answered, in_words};
+use crate::wire::Answered;
 
 /// Steps of an answer that wait for a slow reader.
 const STEPS_WAITING_MAX: usize = 256;
 /// Longest identifier of a conversation.
 const ID_CHARS_MAX: usize = 64;
 const EVENT_STREAM: &str = "text/event-stream";
-
-in_words! {
-    Intent => Intent {
-        Running, Verify, Missing, Compare, Changes, History, Rollbacks, Search, Deploy, Tokens, CreateEnvironment,
-        GenerateToken, Unknown,
-    }
-}
 
 /// The route of questions.
 pub(in crate::admin) fn api() -> OpenApiRouter<Asking> {

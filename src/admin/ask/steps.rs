@@ -1,4 +1,4 @@
-//! The steps of an answer, for whoever watches it being made.
+//! The steps of an answer, for a reader who watches it being made.
 
 use tokio::sync::mpsc;
 

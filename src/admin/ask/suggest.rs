@@ -76,12 +76,13 @@ mod tests {
     fn world() -> World<'static> {
         World {
             environments: ["production", "staging"]
-                .map(|name| Environment { name, description: "" })
+                .map(|name| Environment { name, ..Environment::default() })
                 .to_vec(),
             repositories: vec![Repository { name: "shop/web", versions: vec!["v1.5.0"] }],
             tokens: Vec::new(),
             now: Time::from_ms(1_780_000_000_000),
             latest_rollback: &|_| None,
+            latest_deployment: &|_| None,
         }
     }
 

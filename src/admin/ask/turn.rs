@@ -62,6 +62,7 @@ impl Turn {
             tokens: Vec::new(),
             now: Time::from_ms(0),
             latest_rollback: &|_| None,
+            latest_deployment: &|_| None,
         };
         let asked = crate::model::ask::parse(question, &world);
         let (question, text) = (question.to_owned(), String::new());

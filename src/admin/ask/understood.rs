@@ -7,11 +7,13 @@ use super::turn::Turn;
 use crate::answer::Moment;
 use crate::model::ask::{self, Asked, World};
 use crate::model::directory::Environment;
+use crate::model::names::EnvironmentName;
+use crate::wire::Kind;
 
 /// The question at this moment, behind the turn before it.
 pub(super) fn understood(moment: &Moment<'_>, question: &str, before: Option<&Arc<Turn>>) -> Asked {
     let environments: Vec<&Environment> = moment.directory().environments().collect();
-    let state = moment.state();
+    let (state, former) = (moment.state(), moment.directory().former());
     let mut repositories: BTreeMap<&str, Vec<&str>> = state
         .catalogue()
         .lines()
@@ -29,7 +31,11 @@ pub(super) fn understood(moment: &Moment<'_>, question: &str, before: Option<&Ar
     let world = World {
         environments: environments
             .iter()
-            .map(|it| ask::Environment { name: it.name.as_str(), description: &it.description })
+            .map(|it| ask::Environment {
+                name: it.name.as_str(),
+                description: &it.description,
+                former: former.of(&it.name).map(EnvironmentName::as_str).collect(),
+            })
             .collect(),
         repositories: repositories
             .into_iter()
@@ -37,7 +43,8 @@ pub(super) fn understood(moment: &Moment<'_>, question: &str, before: Option<&Ar
             .collect(),
         tokens: tokens.collect(),
         now: moment.at(),
-        latest_rollback: &|environment| moment.latest_rollback(environment),
+        latest_rollback: &|environment| moment.latest(environment, Some(Kind::Rollback)),
+        latest_deployment: &|environment| moment.latest(environment, None),
     };
     match before {
         Some(turn) => ask::follow(&turn.understood, question, &world),

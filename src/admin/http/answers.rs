@@ -40,6 +40,15 @@ impl<T: Serialize> IntoResponse for Stored<T> {
     }
 }
 
+/// 202: it was taken, and this.
+pub(in crate::admin) struct Accepted<T>(pub(in crate::admin) T);
+
+impl<T: Serialize> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Json(self.0)).into_response()
+    }
+}
+
 /// 204: it is done, and there is nothing to say.
 pub(in crate::admin) struct Done;
 

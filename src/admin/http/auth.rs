@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, header};
 
-use super::caller::{Caller, Connection, through};
+use super::caller::{Caller, Connection, Reporter, through};
 use super::problem::Problem;
 use crate::admin::state::holder::Holder;
 use crate::admin::state::limits::Limits;
@@ -19,8 +19,12 @@ use crate::admin::state::{Settings, bundle};
 use crate::clock::now;
 use crate::log::Log;
 use crate::model::act::{Role, Through, Who};
+use crate::model::names::TokenKind;
 use crate::model::secret::sha256;
 use crate::model::time::Time;
+
+/// The end of the paths on which witnesses report.
+const REPORTING: &str = "/sightings";
 
 /// The path on which releases are registered.
 const PUBLISHING: &str = "/api/v1/releases";
@@ -48,7 +52,7 @@ impl Access {
         Some(Holder { who, role: token.role })
     }
 
-    /// The holder of the token that the address `from` shows. A right token is found first, whoever else is wrong there: a
+    /// The holder of the token that the address `from` shows. A right token is found first, even where others are wrong: a
     /// look-up costs one hash, and a token is too long to be guessed.
     ///
     /// # Errors
@@ -64,10 +68,14 @@ impl Access {
 
     /// The holder of the token that this request's cookie was opened with. A session ends with that token.
     pub(in crate::admin) fn logged_in(&self, headers: &HeaderMap, now: Time) -> Option<Holder> {
-        let holder = self.sessions.holder(headers, now)?;
+        let session = self.sessions.session(headers, now)?;
+        let view = self.log.view();
+        if view.directory.is_used(&session.id) {
+            return None;
+        }
+        let holder = session.holder();
         match &holder.who {
             Who::AdminToken { id, .. } => {
-                let view = self.log.view();
                 let token = view.directory.admins().token(id);
                 token.is_some_and(|token| token.is_active(now)).then_some(holder)
             }
@@ -76,10 +84,26 @@ impl Access {
         }
     }
 
-    /// Says whether a request's token or session is accepted now.
+    /// Says whether a request's token or session is accepted now, be it to report alone.
     pub(in crate::admin) fn is_known(&self, headers: &HeaderMap, now: Time) -> bool {
         let by_token = bearer(headers).and_then(|token| self.holder(token, now));
-        by_token.or_else(|| self.logged_in(headers, now)).is_some()
+        by_token.or_else(|| self.logged_in(headers, now)).is_some() || self.agent(headers, now).is_some()
+    }
+
+    /// The witness whose token this request shows, where it reports.
+    fn reporter(&self, request: &Request) -> Option<Reporter> {
+        if !is_reporting(request) {
+            return None;
+        }
+        self.agent(request.headers(), now())
+    }
+
+    /// The witness whose token these headers show.
+    fn agent(&self, headers: &HeaderMap, now: Time) -> Option<Reporter> {
+        let view = self.log.view();
+        let (environment, token) = view.directory.authenticate(&sha256(bearer(headers)?.trim()), now).ok()?;
+        let (environment, id) = (environment.name.clone(), token.id.clone());
+        (token.kind == TokenKind::Agent).then_some(Reporter { environment, token: id })
     }
 
     fn caller(&self, request: &Request) -> Result<Caller, Problem> {
@@ -111,6 +135,11 @@ pub(in crate::admin) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if let Some(reporter) = access.reporter(&request) {
+        Connection::of(request.extensions()).trust();
+        request.extensions_mut().insert(reporter);
+        return next.run(request).await;
+    }
     match access.caller(&request) {
         Ok(caller) if caller.role == Role::Publisher && !is_publishing(&request) => {
             Problem::publisher().into_response()
@@ -121,6 +150,11 @@ pub(in crate::admin) async fn guard(
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// The one request that a witness may send.
+fn is_reporting(request: &Request) -> bool {
+    *request.method() == Method::POST && request.uri().path().ends_with(REPORTING)
 }
 
 /// The one request that a publisher may send. It is asked for here, so that no handler can forget it.

@@ -12,6 +12,7 @@ use crate::admin::state::holder::Holder;
 use crate::listen::Slot;
 use crate::model::act::{Actor, Role, Through, Who};
 use crate::model::directory::Admins;
+use crate::model::names::{EnvironmentName, TokenId};
 use crate::model::oci::Repository;
 
 /// The `User-Agent` of `landfall`'s own commands begins so.
@@ -105,6 +106,32 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
     }
 }
 
+/// A witness, by a token of kind `agent`: it reports for the environment of the token. The guard makes it, and nothing else.
+#[derive(Clone, Debug)]
+pub(in crate::admin) struct Reporter {
+    pub(super) environment: EnvironmentName,
+    pub(super) token: TokenId,
+}
+
+impl Reporter {
+    /// Tells whether it may report for this environment.
+    pub(in crate::admin) fn check(&self, environment: &EnvironmentName) -> Result<(), Problem> {
+        if self.environment == *environment { Ok(()) } else { Err(Problem::not_witnessed(environment)) }
+    }
+
+    /// The token.
+    pub(in crate::admin) fn into_token(self) -> TokenId {
+        self.token
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Reporter {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(Problem::no_witness)
+    }
+}
+
 /// Somebody who may register releases: an admin, or a publisher for its repositories. It can be made nowhere else.
 #[derive(Clone, Debug)]
 pub(in crate::admin) struct Publisher {
@@ -115,12 +142,19 @@ pub(in crate::admin) struct Publisher {
 impl Publisher {
     /// Tells whether releases of this repository may be registered.
     pub(in crate::admin) fn check(&self, admins: &Admins, repository: &Repository) -> Result<(), Problem> {
-        let token = match &self.actor.who {
-            Who::AdminToken { id, .. } => admins.token(id),
-            Who::TokenFile | Who::Webhook { .. } | Who::Unknown => None,
-        };
-        let is_named = token.is_some_and(|token| token.repositories.contains(repository));
-        if self.is_admin || is_named { Ok(()) } else { Err(Problem::not_published(repository)) }
+        let is_named = self.repositories(admins).is_none_or(|own| own.contains(repository));
+        if is_named { Ok(()) } else { Err(Problem::not_published(repository)) }
+    }
+
+    /// The repositories whose releases it may register; all where it is an admin.
+    pub(in crate::admin) fn repositories<'a>(&self, admins: &'a Admins) -> Option<&'a [Repository]> {
+        match &self.actor.who {
+            _ if self.is_admin => None,
+            Who::AdminToken { id, .. } => {
+                Some(admins.token(id).map_or(&[][..], |token| token.repositories.as_slice()))
+            }
+            Who::TokenFile | Who::Webhook { .. } | Who::Unknown => Some(&[]),
+        }
     }
 
     /// Sees everything, too.

@@ -17,8 +17,8 @@ use utoipa::openapi::schema::{ArrayBuilder, Schema};
 use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::answers::{Created, Done, Json, List, Stored};
-use super::caller::{Admin, Caller, Publisher};
+use super::answers::{Accepted, Created, Done, Json, List, Stored};
+use super::caller::{Admin, Caller, Publisher, Reporter};
 use super::fields::Body;
 use super::params::Params;
 use super::problem::Problem;
@@ -61,6 +61,7 @@ impl<T> Argument for State<T> {}
 impl Argument for Admin {}
 impl Argument for Caller {}
 impl Argument for Publisher {}
+impl Argument for Reporter {}
 impl Argument for HeaderMap {}
 impl Argument for Method {}
 impl Argument for Params {}
@@ -119,6 +120,13 @@ impl<T: Serialize + ToSchema> Answer for Stored<T> {
     }
 }
 
+impl<T: Serialize + ToSchema> Answer for Accepted<T> {
+    fn describe(to: &mut Described<'_>) {
+        let schema = to.schema::<T>();
+        to.answers(StatusCode::ACCEPTED, Some(schema));
+    }
+}
+
 impl Answer for Done {
     fn describe(to: &mut Described<'_>) {
         to.answers(StatusCode::NO_CONTENT, None);
@@ -153,6 +161,7 @@ handlers!(A1, A2);
 handlers!(A1, A2, A3);
 handlers!(A1, A2, A3, A4);
 handlers!(A1, A2, A3, A4, A5);
+handlers!(A1, A2, A3, A4, A5, A6);
 
 /// A route of `routes!`, with what the type of its one handler says.
 pub(in crate::admin) fn described<S, Arguments, H: Handler<Arguments>>(

@@ -7,13 +7,14 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::problem::Problem;
 use crate::admin::state::bodies::NoRoom;
 use crate::clock::now;
 use crate::model::ask::said::{self, Edge};
+use crate::model::misread::{field, misread};
 use crate::model::time::Time;
 
 /// Longest body that is read.
@@ -116,26 +117,26 @@ async fn json_body<T: DeserializeOwned>(body: axum::body::Body, bytes_max: usize
         let path = error.path().to_string();
         let error = error.into_inner();
         let message = error.to_string();
-        let path = match named(&message) {
+        let path = match field(&message) {
             Some(name) if path == "." => name.to_owned(),
             // The path may have come as far as the field.
             Some(name) if path.rsplit('.').next() != Some(name) => format!("{path}.{name}"),
             _ => path,
         };
         match error.classify() {
-            serde_json::error::Category::Data if path != "." => Problem::invalid(&path, error.to_string()),
-            serde_json::error::Category::Data => Problem::malformed(error.to_string()),
+            serde_json::error::Category::Data if path != "." => Problem::invalid(&path, misread(&message)),
+            serde_json::error::Category::Data => {
+                Problem::malformed(format!("the body: {}", misread(&message)))
+            }
+            // For one of some words serde_json takes an array or a number for a fault of the text itself.
+            _ if path != "." && serde_json::from_slice::<IgnoredAny>(&bytes).is_ok() => {
+                Problem::invalid(&path, "must be a string")
+            }
             _ => Problem::malformed(format!("the body is not a JSON object: {error}")),
         }
     })?;
     reader.end().map_err(|error| Problem::malformed(format!("the body is not one JSON object: {error}")))?;
     Ok(value)
-}
-
-/// The field that serde misses or does not know: the path ends at the object around it.
-fn named(message: &str) -> Option<&str> {
-    let rest = message.strip_prefix("missing field `").or_else(|| message.strip_prefix("unknown field `"))?;
-    rest.split_once('`').map(|(field, _)| field)
 }
 
 /// `text`, if it has `chars_max` characters at most and fits one line.

@@ -10,20 +10,25 @@ use serde_json::Value;
 use tower_service::Service as _;
 
 use super::caller::Caller;
+use crate::admin::state::changes::Changes;
 use crate::mcp::{Api, ApiReply, ApiRequest, Unreachable};
-use crate::model::act::Through;
+use crate::model::act::{Actor, Through, TicketId, TicketKind};
+use crate::model::time::Time;
 
 /// Longest answer of the API that is read.
 const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The API in the same process, whose handlers demand that somebody put a [`Caller`] into the request.
 #[derive(Clone)]
-pub(in crate::admin) struct InProcess(Router);
+pub(in crate::admin) struct InProcess {
+    api: Router,
+    changes: Changes,
+}
 
 impl InProcess {
     /// The API of this router, and what it says about itself.
-    pub(in crate::admin) fn new(api: Router, document: Bytes) -> Self {
-        Self(api.merge(super::openapi::router("/openapi.json", document)))
+    pub(in crate::admin) fn new(api: Router, document: Bytes, changes: Changes) -> Self {
+        Self { api: api.merge(super::openapi::router("/openapi.json", document)), changes }
     }
 }
 
@@ -41,11 +46,19 @@ impl Api for InProcess {
             caller.actor.through = Through::Mcp;
             request.extensions_mut().insert(caller);
         }
-        let Ok(response) = self.0.clone().call(request).await;
+        let Ok(response) = self.api.clone().call(request).await;
         let status = response.status();
         let body = Limited::new(response.into_body(), REPLY_BYTES_MAX).collect().await;
         let bytes = body.map_err(|error| broken(&error))?.to_bytes();
         let body = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&bytes) };
         Ok(ApiReply { status, body: body.map_err(|error| broken(&error))? })
+    }
+
+    async fn use_up(&self, ticket: TicketId, ends_at: Time, from: &Extensions) -> Result<bool, Unreachable> {
+        let actor =
+            from.get::<Caller>().map(|caller| Actor { through: Through::Mcp, ..caller.actor.clone() });
+        let actor = actor.unwrap_or_default();
+        let used = self.changes.use_up(&actor, TicketKind::Agreement, ticket, ends_at);
+        used.await.map_err(|error| Unreachable(error.to_string()))
     }
 }

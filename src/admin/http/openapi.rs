@@ -1,7 +1,7 @@
 //! The OpenAPI document: the handlers' descriptions, and what holds for all of them.
 //!
 //! A handler names its path, its parameters and its own answers in `#[utoipa::path]`, and is routed by `routes!`, so that
-//! no route is without a description. What the gate, the guard and the reading of requests may answer is added here, by
+//! no route is without a description. The answers of the gate, the guard and the reading of requests are added here, by
 //! the shape of each operation.
 
 use axum::Router;
@@ -139,7 +139,8 @@ fn refusals(
         StatusCode::INTERNAL_SERVER_ERROR,
     ]);
     if !operation.contains_key("security") {
-        refusals.push(StatusCode::UNAUTHORIZED);
+        // A publisher's token and an agent's read nothing.
+        refusals.extend([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN]);
     }
     if method != "get" {
         refusals.extend([StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE]);

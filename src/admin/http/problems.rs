@@ -6,9 +6,11 @@ use super::problem::Problem;
 use crate::admin::state::changes::NotWritten;
 use crate::admin::state::limits::Wait;
 use crate::admin::state::random::NoRandomness;
+use crate::admin::state::seats::NoSeat;
 use crate::answer::Refused;
 use crate::cluster::ClusterError;
 use crate::model::deploy::NoPlan;
+use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::releases::Conflict;
 use crate::wire::Difference;
@@ -60,13 +62,13 @@ impl Problem {
         )
     }
 
-    /// 503: enough of them are open.
-    pub(in crate::admin) fn too_many_streams() -> Self {
+    /// 503: enough of them are open, of everybody or of this caller.
+    pub(in crate::admin) fn too_many_streams(why: NoSeat) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too-many-streams",
             "Too many streams, exports or backups are open",
-            "close one, or ask again later",
+            why.to_string(),
         )
     }
 
@@ -86,8 +88,8 @@ impl Problem {
             StatusCode::FORBIDDEN,
             "publisher",
             "A publisher registers releases, and nothing else",
-            "this token is a publisher's: it is good for POST /api/v1/releases alone; other requests need a viewer's or an \
-             admin's",
+            "this token is a publisher's: it registers releases (landfall release add, release import) and does nothing else; \
+             all else needs a viewer's or an admin's token",
         )
     }
 
@@ -98,8 +100,31 @@ impl Problem {
             "not-published",
             "A publisher registers releases of its repositories",
             format!(
-                "this token is for other repositories than {repository}; `landfall admin-token create --kind publisher \
+                "this token is for other repositories than {repository}; `landfall admin-token create --name ci --kind publisher \
                  --repository {repository}` makes one for it"
+            ),
+        )
+    }
+
+    /// 403: somebody else than a witness reports what runs.
+    pub(in crate::admin) fn no_witness() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "no-witness",
+            "A witness reports what runs",
+            "reports want a token of kind agent; `landfall token create ENV --name N --kind agent` makes one",
+        )
+    }
+
+    /// 403: a witness reports for another environment than that of its token.
+    pub(in crate::admin) fn not_witnessed(environment: &EnvironmentName) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not-witnessed",
+            "A witness reports for the environment of its token",
+            format!(
+                "this token is for another environment than {environment}; `landfall token create {environment} --name N \
+                 --kind agent` makes one for it"
             ),
         )
     }
@@ -137,8 +162,8 @@ impl Problem {
     /// 409: the release is registered already, and otherwise.
     pub(in crate::admin) fn differs(conflict: &Conflict) -> Self {
         let text = format!(
-            "{conflict}; nothing was changed. A rebuild of the same version is registered with all of its digests in \
-             `digests`; another release needs another version"
+            "{conflict}; nothing was changed. A rebuild of the same version is registered with all of its digests \
+             at once; another release needs another version"
         );
         Self::conflict(text).with_differences(conflict.differences.iter().map(Difference::from).collect())
     }
@@ -209,16 +234,21 @@ impl Problem {
 
     /// 429: the address asks too much, or was wrong about tokens too often.
     pub(in crate::admin) fn too_many(wait: Wait) -> Self {
+        let told = "this address sent too many requests, or too many without a good token";
+        Self::wait("too-many-requests", "Too many requests", told, wait)
+    }
+
+    /// 429: the witnesses of a token report more than the log is to hold.
+    pub(in crate::admin) fn too_many_reports(wait: Wait) -> Self {
+        let told = "the witnesses of this token reported too much; nothing of this report was taken";
+        Self::wait("too-many-reports", "Too many reports", told, wait)
+    }
+
+    fn wait(kind: &'static str, title: &'static str, told: &str, wait: Wait) -> Self {
         let seconds = wait.0.as_secs() + u64::from(wait.0.subsec_nanos() > 0);
         let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-requests",
-            "Too many requests",
-            "this address sent too many requests, or too many without a good token; the Retry-After header says how \
-             many seconds to wait",
-        )
-        .retry_after(seconds)
+        let detail = format!("{told}; wait {seconds} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, kind, title, detail).retry_after(seconds)
     }
 
     /// 503: the bodies that are being read are as large as all of them may be.
@@ -227,8 +257,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "too-many-bodies",
             "Too much is being read",
-            "the server is reading as many bodies as it may; nothing was changed; send it again after the seconds that the \
-             Retry-After header says",
+            "the server is reading as many bodies as it may; nothing was changed; send it again in a second",
         )
         .retry_after(1)
     }

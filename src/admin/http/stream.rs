@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::Frame;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::log::ReadError;
@@ -29,14 +29,14 @@ struct Patience {
 }
 
 /// A body of `blocks`, each of which is read on a thread that may block; `what` is said where it breaks off.
-pub(in crate::admin) fn body<B>(what: &'static str, blocks: B, permit: OwnedSemaphorePermit) -> Body
+pub(in crate::admin) fn body<B>(what: &'static str, blocks: B, permit: impl Send + 'static) -> Body
 where
     B: Iterator<Item = Result<Bytes, ReadError>> + Send + 'static,
 {
     Body::new(patient(PATIENCE, what, blocks, permit))
 }
 
-fn patient<B>(patience: Patience, what: &'static str, blocks: B, permit: OwnedSemaphorePermit) -> Blocks
+fn patient<B>(patience: Patience, what: &'static str, blocks: B, permit: impl Send + 'static) -> Blocks
 where
     B: Iterator<Item = Result<Bytes, ReadError>> + Send + 'static,
 {

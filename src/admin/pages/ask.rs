@@ -214,7 +214,10 @@ impl AskPage {
 /// The region of the answer's page that shows it.
 fn region_of(turn: &Turn) -> Option<&'static str> {
     let is_of_one = turn.asked.environment.is_some();
+    let is_of_service = turn.asked.repository.is_some();
     match turn.asked.intent {
+        Intent::Running | Intent::Missing if is_of_service => Some("places"),
+        Intent::Changes | Intent::History | Intent::Rollbacks if is_of_service => Some("history"),
         Intent::Running | Intent::Missing if is_of_one => Some("running"),
         Intent::Changes | Intent::History | Intent::Rollbacks if is_of_one => Some("timeline"),
         Intent::Running | Intent::Missing | Intent::Changes | Intent::History | Intent::Rollbacks => {

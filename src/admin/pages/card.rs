@@ -18,6 +18,8 @@ pub(super) struct Card<'a> {
     pub(super) counts: String,
     pub(super) spark: Chart,
     pub(super) has_token: bool,
+    /// The visitor pinned it.
+    pub(super) is_pinned: bool,
     /// The latest deployment began then.
     pub(super) moved_at: Option<Time>,
 }
@@ -65,6 +67,7 @@ impl<'a> Card<'a> {
             ),
             spark: spark(&summary.spark),
             has_token: tokens > 0,
+            is_pinned: false,
             moved_at: summary.latest.as_ref().map(|latest| latest.started_at),
         }
     }

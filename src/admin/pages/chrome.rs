@@ -12,6 +12,8 @@ pub(super) struct Chrome {
     pub(super) query: String,
     /// The visitor may change things.
     pub(super) can_change: bool,
+    /// The log is shared with other servers.
+    pub(super) is_shared: bool,
     /// The registries that cannot be pulled from.
     pub(super) failing: Vec<FailingRegistry>,
 }
@@ -24,6 +26,7 @@ impl Chrome {
             section: "",
             query: String::new(),
             can_change: false,
+            is_shared: false,
             failing: Vec::new(),
         }
     }

@@ -18,7 +18,7 @@ use crate::answer::Answers;
 use crate::model::directory::Environment;
 use crate::model::time::Time;
 use crate::wire::RunningService;
-use crate::wording::as_last_seen;
+use crate::wording::{all_stuck, as_last_seen, bypasses, contradicted};
 
 /// Deployments on a page.
 const PAGE: usize = 25;
@@ -65,10 +65,15 @@ struct EnvironmentPage {
     /// Age of what runs, and what silence hides.
     seen: String,
     services_more: usize,
+    /// Images that run and were not pulled through this proxy, in words.
+    contradicted: String,
+    bypass: String,
     incomplete: Option<String>,
     missing: Option<Lacking>,
     failing: Vec<FailingRow>,
     failing_more: usize,
+    /// Containers that do not run although they should, in words.
+    stuck: String,
     days: Vec<Day>,
     next: Option<String>,
     local: Vec<LocalRow>,
@@ -128,6 +133,9 @@ pub(super) async fn show(
             seen: as_last_seen(
                 running.services.iter().map(|service| (service.repository.to_string(), &service.seen)),
             ),
+            stuck: all_stuck(&running, None, str::to_owned),
+            contradicted: contradicted(&running.services, str::to_owned),
+            bypass: bypasses(&running.bypass, str::to_owned),
             incomplete: running.incomplete.map(|incomplete| incomplete.text),
             missing: missing.as_ref().map(Lacking::new),
             failing_more: running.failing.len().saturating_sub(FAILING_MAX),

@@ -4,7 +4,7 @@ use super::lag::{Lag, facts};
 use super::parts::{Badge, Label, When, count};
 use crate::model::time::Time;
 use crate::wire::{BesideImage, FailedAttempt, LocalPull, Missing, MissingService, RunningService};
-use crate::wording::{beside_as, beside_label};
+use crate::wording::{beside_as, beside_label, told};
 
 /// Services whose lag is listed: as many as somebody looks through.
 const LACKING_MAX: usize = 500;
@@ -20,6 +20,8 @@ pub(super) struct ServiceRow {
     pub(super) seen: When,
     pub(super) clients: u32,
     pub(super) refused_since: Option<When>,
+    /// Sightings of its workloads, in words.
+    pub(super) told: String,
     pub(super) beside: Vec<BesideRow>,
 }
 
@@ -87,9 +89,10 @@ impl ServiceRow {
             release_id: service.release_id.clone(),
             state: Badge::stands(&service.state, &service.confidence),
             lag: missing.and_then(Lag::of),
-            since: When::new(service.since, now),
+            since: When::new(service.absent.as_ref().map_or(service.since, |absence| absence.since), now),
             seen: When::new(service.seen.last_seen_at, now),
             clients: service.clients,
+            told: told(service),
             refused_since: service.refused_since.map(|at| When::new(at, now)),
             beside: service.beside.iter().map(|image| BesideRow::new(image, now)).collect(),
         }
@@ -101,7 +104,8 @@ impl Lacking {
         let behind: Vec<&MissingService> = missing.services.iter().filter(|it| !it.up_to_date).collect();
         let lacking = behind.iter().filter(|it| !it.missing.is_empty()).count();
         let verdict = match lacking as u64 {
-            0 if missing.services.is_empty() => String::new(),
+            0 if missing.services.is_empty() && missing.absent.is_empty() => String::new(),
+            0 if missing.services.is_empty() => "Nothing runs, so nothing is missing.".to_owned(),
             0 if !missing.up_to_date => "Whether it is up to date is not known.".to_owned(),
             0 => "Up to date, as far as releases are known.".to_owned(),
             one => format!("Not up to date: {} behind.", count(one, "service")),

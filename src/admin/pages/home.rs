@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use http::{StatusCode, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 
 use super::attention::Attention;
 use super::card::Card;
 use super::chrome::Chrome;
 use super::page::{Page, page};
 use super::parts::{Choice, choices, count, link};
+use super::pins::Pins;
 use super::visitor::Visitor;
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
@@ -31,6 +32,8 @@ const GROUPINGS: [&str; 2] = ["no groups", "by first part of the name"];
 #[template(path = "home.html")]
 struct HomePage<'a> {
     chrome: Chrome,
+    /// The page's own address.
+    here: String,
     /// A question to begin with.
     example: Option<Example<'a>>,
     attention: Attention<'a>,
@@ -71,6 +74,7 @@ pub(super) async fn show(
     State(answers): State<Arc<Answers>>,
     State(settings): State<Arc<Settings>>,
     visitor: Visitor,
+    headers: HeaderMap,
     uri: Uri,
 ) -> Page {
     let example = settings.example_question.as_deref();
@@ -82,9 +86,12 @@ pub(super) async fn show(
     let (directory, now) = (moment.directory(), moment.at());
     let fits = |name: &str, description: &str| has(name, chosen.filter) || has(description, chosen.filter);
     let all = directory.environments().zip(&overview.environments).enumerate();
-    let shown: Vec<_> = all.filter(|(_, (it, _))| fits(it.name.as_str(), &it.description)).collect();
+    let mut shown: Vec<_> = all.filter(|(_, (it, _))| fits(it.name.as_str(), &it.description)).collect();
+    let pins = Pins::of(&headers, directory.former());
+    shown.sort_by_key(|(_, (it, _))| !pins.has(&it.name));
     let cards = shown.iter().map(|(place, (environment, summary))| {
-        Card::new(environment, summary, behind(&overview.rows, *place), now)
+        let card = Card::new(environment, summary, behind(&overview.rows, *place), now);
+        Card { is_pinned: pins.has(&environment.name), ..card }
     });
     let rows = overview.rows.iter().filter(|row| {
         let runs = || shown.iter().any(|(place, _)| row.cells[*place].is_some());
@@ -94,6 +101,7 @@ pub(super) async fn show(
         StatusCode::OK,
         &HomePage {
             chrome: visitor.chrome("environments"),
+            here: uri.to_string(),
             example,
             attention: Attention::new(&overview.attention, now),
             has_environments: directory.environments().next().is_some(),
@@ -132,15 +140,18 @@ fn behind(rows: &[Row], place: usize) -> usize {
     rows.iter().filter_map(|row| row.cells[place].as_ref()).filter(|cell| cell.lacks > 0).count()
 }
 
-/// The cards in the order and under the headings that were chosen.
+/// Cards in the order and under the headings that were chosen, after those that are pinned.
 fn grouped<'a>(mut cards: Vec<Card<'a>>, chosen: &Chosen<'_>) -> Vec<Group<'a>> {
     if chosen.order != ORDERS[1] {
         cards.sort_by_key(|card| Reverse(card.moved_at));
     }
+    let (pinned, cards): (Vec<_>, Vec<_>) = cards.into_iter().partition(|card| card.is_pinned);
+    let rest = if pinned.is_empty() { "" } else { "Others" };
     let mut groups: Vec<Group<'a>> = Vec::new();
+    groups.extend((!pinned.is_empty()).then_some(Group { name: "Pinned", cards: pinned }));
     for card in cards {
         let part: &'a str = card.name.split('-').next().unwrap_or_default();
-        let name = if chosen.grouping == GROUPINGS[1] { part } else { "" };
+        let name = if chosen.grouping == GROUPINGS[1] { part } else { rest };
         match groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.cards.push(card),
             None => groups.push(Group { name, cards: vec![card] }),

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 
 use super::chrome::Chrome;
-use super::parts::capital;
+use super::sentence::Sentence;
 use crate::admin::http::problem::Problem;
 use crate::answer::Refused;
 
@@ -80,14 +80,14 @@ pub(super) fn guarded(mut response: Response) -> Response {
 struct RefusalPage<'a> {
     chrome: Chrome,
     title: &'a str,
-    detail: String,
+    detail: Sentence,
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let is_missing = self.0.status() == StatusCode::NOT_FOUND;
         let title = if is_missing { "Page not found" } else { self.0.title() };
-        let shown = RefusalPage { chrome: Chrome::plain(), title, detail: capital(self.0.detail()) };
+        let shown = RefusalPage { chrome: Chrome::plain(), title, detail: Sentence::new(self.0.detail()) };
         page(self.0.status(), &shown).unwrap_or_else(|_| self.0.into_response())
     }
 }

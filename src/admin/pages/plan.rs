@@ -9,6 +9,7 @@ use http::StatusCode;
 use super::deployment_row::ItemRow;
 use super::page::{Page, page, to};
 use super::parts::{Badge, When, count};
+use super::sentence::Sentence;
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
@@ -23,7 +24,7 @@ use crate::model::deploy::Wish;
 use crate::model::oci::Malformed;
 use crate::model::time::Time;
 use crate::wire::{Balance, Deploy, DeployState};
-use crate::wording::deploy_seen;
+use crate::wording::{deploy_seen, stuck};
 
 /// Changes that are listed of what comes or goes.
 const ITEMS_MAX: usize = 40;
@@ -34,8 +35,12 @@ struct PlanPage {
     chrome: Chrome,
     plan: Deploy,
     kind: Badge,
-    state: String,
+    /// The progress of it beyond the plan.
+    state: Option<String>,
     planned: When,
+    warnings: Vec<Sentence>,
+    stuck: Vec<String>,
+    causes: Vec<Sentence>,
     seen: String,
     gained: Weight,
     lost: Weight,
@@ -104,8 +109,11 @@ impl PlanPage {
         Self {
             chrome,
             kind: Badge::of(plan.kind.as_str()),
-            state: plan.state.as_str().replace('_', " "),
+            state: (plan.state != DeployState::Planned).then(|| plan.state.as_str().replace('_', " ")),
             planned: When::new(plan.planned_at, now),
+            warnings: plan.warnings.iter().map(|warning| Sentence::new(&warning.text)).collect(),
+            stuck: plan.stuck.iter().map(|workload| stuck(workload, str::to_owned)).collect(),
+            causes: plan.causes.iter().map(|cause| Sentence::new(cause)).collect(),
             seen: deploy_seen(&plan),
             gained: Weight::new(&plan.gained, forge),
             lost: Weight::new(&plan.lost, forge),

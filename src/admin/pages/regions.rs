@@ -10,7 +10,7 @@ use tower_service::Service as _;
 /// Longest page that is read.
 const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Pages, to be looked at as whoever sent a request.
+/// Pages, as the sender of a request sees them.
 #[derive(Clone)]
 pub(super) struct Pages(pub(super) Router);
 

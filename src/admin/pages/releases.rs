@@ -78,6 +78,8 @@ struct StayRow {
     state: Badge,
     story: String,
     since: Option<When>,
+    /// Words before the image that runs, or ran last.
+    then: &'static str,
     running: Label,
     is_itself: bool,
 }
@@ -138,7 +140,8 @@ fn fits(release: &Release, search: &str) -> bool {
 /// Tells whether an environment lacks a release; whatever it never ran any of, it lacks.
 fn lacks(missing: &Missing, release: &Release) -> bool {
     match missing.services.iter().find(|service| service.repository == release.repository) {
-        None => true,
+        // Nothing of a service is missing while nothing of it runs.
+        None => missing.absent.iter().all(|service| service.repository != release.repository),
         Some(service) => service.missing.iter().any(|lacking| lacking.id == release.id),
     }
 }
@@ -193,11 +196,12 @@ fn is_named(release: &Release, name: &str) -> bool {
 
 impl ReleaseRow {
     fn new(release: wire::Release, now: Time) -> Self {
+        let version = release.label();
         let environments = release.environments.unwrap_or_default();
         Self {
+            version,
             id: release.id,
             repository: release.repository.to_string(),
-            version: release.version,
             made: When::new(release.created_at, now),
             summary: release.summary,
             environments: environments.into_iter().map(|place| place.name.to_string()).collect(),
@@ -208,6 +212,7 @@ impl ReleaseRow {
 impl StayRow {
     fn new(stay: &Stay, now: Time) -> Self {
         let story = match (stay.state, stay.is_itself) {
+            _ if stay.absent.is_some() => "runs nothing of the service since",
             (Standing::Live | Standing::RollingOut, true) => "runs it since",
             (Standing::Live | Standing::RollingOut, false) => "has it, in a later release, since",
             (Standing::RolledBack, _) => "had it until",
@@ -219,7 +224,13 @@ impl StayRow {
             environment: stay.environment.to_string(),
             state: Badge::of(wire::Standing::from(stay.state).as_str()),
             story: story.to_owned(),
-            since: stay.since.map(|at| When::new(at, now)),
+            since: stay
+                .absent
+                .as_ref()
+                .map(|absence| absence.since)
+                .or(stay.since)
+                .map(|at| When::new(at, now)),
+            then: if stay.absent.is_some() { "the last was" } else { "now" },
             running: Label::from(&stay.running),
             is_itself: stay.is_itself,
         }

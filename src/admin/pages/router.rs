@@ -11,8 +11,8 @@ use tower_http::compression::CompressionLayer;
 use super::page::guarded;
 use super::visitor::Visitor;
 use super::{
-    activity, ask, compare, deployment, environment, home, insights, login, plan, releases, search, service,
-    settings, tokens,
+    activity, ask, compare, deployment, environment, home, insights, login, pins, plan, releases, replicas,
+    search, service, settings, tokens,
 };
 use crate::admin::ask::Asking;
 use crate::admin::state::App;
@@ -22,6 +22,7 @@ use crate::admin::state::App;
 pub(in crate::admin) fn router(app: &App, asking: Asking) -> Router<App> {
     let pages = Router::new()
         .route("/", get(home::show))
+        .route("/pins", post(pins::pin))
         .route("/environments", get(settings::blank).post(settings::create))
         .route("/environments/{env}", get(environment::show))
         .route("/environments/{env}/tokens", get(tokens::list).post(tokens::create))
@@ -41,6 +42,7 @@ pub(in crate::admin) fn router(app: &App, asking: Asking) -> Router<App> {
         .route("/search", get(search::show))
         .route("/insights", get(insights::show))
         .route("/activity", get(activity::show))
+        .route("/replicas", get(replicas::show))
         .route_layer(from_extractor_with_state::<Visitor, App>(app.clone()));
     let asks = ask::router(app, asking, pages.clone());
     Router::new()

@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::Forges;
 use crate::model::time::Time;
 use crate::wire::{Certainty, Match, SearchMatch, ServiceStanding, Standing, Verified};
-use crate::wording::as_last_seen;
+use crate::wording::{alike, as_last_seen, gone};
 
 /// Changes that are shown.
 const FOUND_MAX: usize = 20;
@@ -34,9 +34,8 @@ struct SearchPage {
     answer: Option<Answer>,
     /// The reason why what follows is not certain.
     caution: Option<&'static str>,
-    found: Vec<Found>,
-    /// It is certain which change is meant.
-    is_sure: bool,
+    /// Findings, the likely apart from the others.
+    sections: Vec<Section>,
     /// The query as one word of a command.
     command: String,
 }
@@ -53,10 +52,18 @@ struct Answer {
 struct ServiceRow {
     repository: String,
     running: Label,
+    /// In what way nothing of it runs, where nothing does.
+    gone: Option<String>,
     state: Badge,
     since: Option<When>,
     seen: When,
     deployment_id: Option<String>,
+}
+
+/// Changes under one title.
+struct Section {
+    title: &'static str,
+    found: Vec<Found>,
 }
 
 /// A change that may be meant.
@@ -101,8 +108,7 @@ pub(super) async fn show(
         past: moment.past().map(exact),
         answer: None,
         caution: None,
-        found: Vec::new(),
-        is_sure: false,
+        sections: Vec::new(),
         command: format!("'{}'", text.replace('\'', r"'\''")),
     };
     if text.is_empty() {
@@ -111,13 +117,19 @@ pub(super) async fn show(
     if name.is_empty() {
         let searched = moment.search(&text, FOUND_MAX, Within::default());
         shown.caution = caution(&searched.certainty);
-        shown.is_sure = searched.certainty == Certainty::Sure;
-        shown.found = searched.matches.iter().map(|it| Found::everywhere(it, &moment, forges)).collect();
+        let found = searched.matches.iter().map(|it| Found::everywhere(it, &moment, forges)).collect();
+        let scores = searched.matches.iter().map(|it| it.score);
+        shown.sections = sections(&searched.certainty, scores, found);
     } else {
         let verified = moment.verify(name, &text, Within::default())?;
-        shown.found =
+        let found =
             verified.matches.iter().map(|it| Found::in_environment(it, name, &moment, forges)).collect();
-        shown.is_sure = !matches!(verified.answer, Standing::Unknown | Standing::NoSuchChange);
+        let certainty = match verified.answer {
+            Standing::NoSuchChange => Certainty::No,
+            Standing::Unknown if verified.confidence.is_none() => Certainty::Perhaps,
+            _ => Certainty::Sure,
+        };
+        shown.sections = sections(&certainty, verified.matches.iter().map(|it| it.score), found);
         shown.answer = Some(Answer::new(verified, now));
     }
     page(StatusCode::OK, &shown)
@@ -129,6 +141,18 @@ fn caution(certainty: &Certainty) -> Option<&'static str> {
         Certainty::Perhaps => Some("It is not certain which change is meant; one of these may be."),
         Certainty::No | Certainty::Unlisted(_) => Some("No matching change. These are only the nearest."),
     }
+}
+
+/// The change, or those that may as well be meant; and, apart from them, what is near.
+fn sections(certainty: &Certainty, scores: impl Iterator<Item = f64>, mut found: Vec<Found>) -> Vec<Section> {
+    let (title, likely) = match certainty {
+        Certainty::Sure => ("The change", 1),
+        Certainty::Perhaps => ("Changes that may be meant", alike(scores)),
+        Certainty::No | Certainty::Unlisted(_) => ("", 0),
+    };
+    let others = found.split_off(likely.min(found.len()));
+    let all = [Section { title, found }, Section { title: "Less likely", found: others }];
+    all.into_iter().filter(|section| !section.found.is_empty()).collect()
 }
 
 /// The page of an environment at the same moment.
@@ -144,6 +168,7 @@ impl Answer {
         let row = |service: &ServiceStanding| ServiceRow {
             repository: service.repository.to_string(),
             running: Label::from(&service.running),
+            gone: service.absent.as_ref().map(gone),
             state: Badge::of(service.state.as_str()),
             since: service.since.map(|at| When::new(at, now)),
             seen: When::new(service.seen.last_seen_at, now),
@@ -175,7 +200,7 @@ impl Found {
         Self {
             item: ItemRow::new(&found.change, forges.of(&found.release.repository)),
             release_id: found.release.id.clone(),
-            release: format!("{} {}", found.release.repository, found.release.version),
+            release: format!("{} {}", found.release.repository, found.release.label()),
             environments: environments.collect(),
             seen: as_last_seen(found.environments.iter().map(|it| (it.name.to_string(), &it.seen))),
         }
@@ -192,7 +217,7 @@ impl Found {
         Self {
             item: ItemRow::new(&found.change, forges.of(&found.release.repository)),
             release_id: found.release.id.clone(),
-            release: format!("{} {}", found.release.repository, found.release.version),
+            release: format!("{} {}", found.release.repository, found.release.label()),
             environments: vec![place],
             seen: String::new(),
         }

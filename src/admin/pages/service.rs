@@ -22,7 +22,7 @@ use crate::model::oci::{Malformed, Repository};
 use crate::model::questions::{Across, Place, Step};
 use crate::model::time::Time;
 use crate::wire::Release;
-use crate::wording::as_last_seen;
+use crate::wording::{as_last_seen, stuck, told};
 
 /// Changes of the history on the page.
 const STEPS_MAX: usize = 40;
@@ -43,6 +43,8 @@ struct ServicePage {
     /// Age of what runs, and what silence hides.
     seen: String,
     failing: Vec<(String, FailingRow)>,
+    /// Containers that do not run although they should, in words.
+    stuck: Vec<(String, String)>,
     steps: Vec<StepRow>,
     is_cut: bool,
     releases: Vec<ReleaseRow>,
@@ -61,6 +63,8 @@ struct PlaceRow {
     since: When,
     seen: When,
     clients: u32,
+    /// Sightings of its workloads, in words.
+    told: String,
     beside: Vec<BesideRow>,
     compare_link: Option<String>,
     back_to: Option<Back>,
@@ -100,7 +104,8 @@ pub(super) async fn show(
     let moment = answers.as_of(of, moment_of(&query, "at")?).await?;
     let across = moment.across(&repository, of, STEPS_MAX)?;
     let (releases, releases_more) = releases(&moment, &repository, &across);
-    if across.places.is_empty() && across.failing.is_empty() && releases.is_empty() {
+    if across.places.is_empty() && across.failing.is_empty() && across.stuck.is_empty() && releases.is_empty()
+    {
         return Err(unknown(name).into());
     }
     let (now, at) = (moment.at(), moment.past());
@@ -122,6 +127,11 @@ pub(super) async fn show(
                 .failing
                 .iter()
                 .map(|(name, attempt)| (name.to_string(), FailingRow::new(attempt, now)))
+                .collect(),
+            stuck: across
+                .stuck
+                .iter()
+                .map(|(name, workload)| (name.to_string(), stuck(workload, str::to_owned)))
                 .collect(),
             steps: across.history.iter().map(|step| StepRow::new(step, now)).collect(),
             is_cut: across.is_cut,
@@ -148,7 +158,10 @@ fn releases(moment: &Moment<'_>, repository: &Repository, across: &Across) -> (V
 impl PlaceRow {
     fn new(place: &Place, now: Time) -> Self {
         let Place { environment, running, missing, before } = place;
-        let is_later = |version: &str| missing.missing.iter().any(|release| release.version == version);
+        let missing = missing.as_ref();
+        let is_later = |version: &str| {
+            missing.is_some_and(|it| it.missing.iter().any(|release| release.version == version))
+        };
         let compared = || with_before(environment, Some(&running.repository), running.since, None);
         Self {
             environment: environment.to_string(),
@@ -156,10 +169,11 @@ impl PlaceRow {
             digest: running.digest.short(),
             release_id: running.release_id.clone(),
             state: Badge::stands(&running.state, &running.confidence),
-            lag: Lag::of(missing),
-            since: When::new(running.since, now),
+            lag: missing.and_then(Lag::of),
+            since: When::new(running.absent.as_ref().map_or(running.since, |absence| absence.since), now),
             seen: When::new(running.seen.last_seen_at, now),
             clients: running.clients,
+            told: told(running),
             beside: running.beside.iter().map(|image| BesideRow::new(image, now)).collect(),
             compare_link: before.as_ref().map(|_| compared()),
             back_to: before
@@ -193,7 +207,8 @@ impl StepRow {
 
 impl ReleaseRow {
     fn new(release: &Release, across: &Across, now: Time) -> Self {
-        let runs = |place: &&Place| place.running.release_id.as_ref() == Some(&release.id);
+        let runs =
+            |place: &&Place| place.running.runs() && place.running.release_id.as_ref() == Some(&release.id);
         Self {
             id: release.id.clone(),
             version: release.version.clone(),

@@ -43,7 +43,7 @@ pub(super) async fn create(State(changes): State<Changes>, visitor: Visitor, req
         color: fields.text("color")?.map(str::to_owned),
     };
     let name = environments::make(&changes, &admin, new).await?;
-    // What an environment needs next is a token.
+    // The next thing that an environment needs is a token.
     Ok(to(&format!("/environments/{name}/tokens")))
 }
 

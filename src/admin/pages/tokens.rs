@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::response::Response;
-use http::{HeaderMap, Method, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse};
+use http::{HeaderMap, Method, StatusCode, header};
 
 use super::environment::Head;
 use super::page::{Page, page, to};
@@ -33,7 +33,7 @@ struct TokensPage {
     chrome: Chrome,
     head: Head,
     tokens: Vec<TokenRow>,
-    kinds: [(&'static str, &'static str); 4],
+    kinds: [(&'static str, &'static str); TokenKind::ALL.len()],
 }
 
 struct TokenRow {
@@ -119,12 +119,14 @@ pub(super) async fn create(
         None => None,
         Some(text) => {
             let kind = TokenKind::ALL.into_iter().find(|kind| kind.as_str() == text);
-            Some(kind.ok_or_else(|| Problem::invalid("kind", "must be cluster, local, prepull or scanner"))?)
+            Some(kind.ok_or_else(|| {
+                Problem::invalid("kind", "must be cluster, local, prepull, scanner, host or agent")
+            })?)
         }
     };
     let wanted = TokenRequest { name: fields.required_text("name")?.to_owned(), kind, expires_at };
     let token = tokens::make(&changes, &settings, &admin, params.get("env"), wanted).await?;
-    Ok(to_secret(&sessions, &headers, params.get("env"), token))
+    to_secret(&sessions, &headers, params.get("env"), token)
 }
 
 pub(super) async fn rotate(
@@ -140,7 +142,7 @@ pub(super) async fn rotate(
     let token =
         tokens::turn(&changes, &settings, &admin, &params, tokens::overlap(fields.text("overlap")?)?, None)
             .await?;
-    Ok(to_secret(&sessions, &headers, params.get("env"), token))
+    to_secret(&sessions, &headers, params.get("env"), token)
 }
 
 pub(super) async fn revoke(
@@ -155,11 +157,13 @@ pub(super) async fn revoke(
 }
 
 /// To the one page that shows a new secret.
-fn to_secret(sessions: &Sessions, headers: &HeaderMap, env: &str, token: NewToken) -> Response {
+fn to_secret(sessions: &Sessions, headers: &HeaderMap, env: &str, token: NewToken) -> Page {
     let path = format!("/environments/{env}/tokens/{}", token.id);
     let replaced_ends = token.replaces.map(|replaced| replaced.expires_at);
-    sessions.keep(headers, Unseen { token: token.id, secret: token.secret, replaced_ends });
-    to(&path)
+    let unseen = Unseen::new(token.id, &token.secret, replaced_ends, now());
+    let Some(session) = sessions.session(headers, now()) else { return Ok(to(&path)) };
+    let cookie = sessions.keep(&session, &unseen).map_err(Problem::from)?;
+    Ok(([(header::SET_COOKIE, cookie)], to(&path)).into_response())
 }
 
 /// A token that was just created, with its secret the first time that somebody sees it: a HEAD shows nothing.
@@ -177,13 +181,19 @@ pub(super) async fn created(
     let token = environment.tokens().find(|token| token.id.as_str() == id);
     let unknown = || Problem::not_found(format!("{} has no token `{id}`", environment.name));
     let token = token.ok_or_else(unknown)?;
-    let unseen = (method == Method::GET).then(|| sessions.take(&headers, id)).flatten();
-    let fresh = unseen.map(|unseen| Fresh {
-        instructions: instructions(&settings, &environment.name, &unseen.secret),
-        secret: unseen.secret,
-        replaced_ends: unseen.replaced_ends.map(|at| When::new(at, now)),
+    let unseen = (method == Method::GET).then(|| sessions.take(&headers, id, now)).flatten();
+    let (unseen, forget) = unseen.unzip();
+    let fresh = unseen.map(|unseen| {
+        let replaced_ends = unseen.replaced_ends.map(|at| When::new(at, now));
+        let secret = unseen.into_secret();
+        let named = (&*token.name, token.kind);
+        Fresh {
+            instructions: instructions(&settings, &environment.name, named, &secret),
+            secret,
+            replaced_ends,
+        }
     });
-    page(
+    let shown = page(
         StatusCode::OK,
         &NewTokenPage {
             chrome: visitor.chrome("environments"),
@@ -193,7 +203,9 @@ pub(super) async fn created(
             ends: token.expires_at.map(|at| When::new(at, now)),
             fresh,
         },
-    )
+    )?;
+    let forget = forget.map(|cookie| AppendHeaders([(header::SET_COOKIE, cookie)]));
+    Ok((forget, shown).into_response())
 }
 
 impl TokenRow {

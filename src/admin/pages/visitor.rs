@@ -53,7 +53,8 @@ impl Visitor {
     pub(super) fn chrome(&self, section: &'static str) -> Chrome {
         let can_change = self.caller.role == Role::Admin;
         let failing = self.settings.failing_registries();
-        Chrome { proof: self.proof.clone(), section, query: String::new(), can_change, failing }
+        let is_shared = self.settings.is_shared;
+        Chrome { proof: self.proof.clone(), section, query: String::new(), can_change, is_shared, failing }
     }
 
     /// The caller.
@@ -63,6 +64,12 @@ impl Visitor {
 
     /// Reads a form that changes something: of this session's pages, by somebody who may.
     pub(super) async fn form(&self, request: Request, known: &[&str]) -> Result<(Admin, Fields), Problem> {
+        let fields = self.own_form(request, known).await?;
+        Ok((self.caller.clone().admin()?, fields))
+    }
+
+    /// Reads a form of this session's pages that changes nothing but what this visitor sees.
+    pub(super) async fn own_form(&self, request: Request, known: &[&str]) -> Result<Fields, Problem> {
         if has_foreign_origin(request.headers()) {
             return Err(Problem::foreign_origin());
         }
@@ -72,7 +79,7 @@ impl Visitor {
         if !bool::from(given.as_bytes().ct_eq(self.proof.as_bytes())) {
             return Err(Problem::foreign_form());
         }
-        Ok((self.caller.clone().admin()?, fields))
+        Ok(fields)
     }
 }
 

@@ -54,7 +54,7 @@ struct Plot {
 
 impl Plot {
     const WIDTH: f64 = 960.0;
-    const LEFT: f64 = 34.0;
+    const LEFT: f64 = 44.0;
     const TOP: f64 = 14.0;
     const UP: f64 = 120.0;
     const DOWN: f64 = 40.0;
@@ -100,9 +100,12 @@ impl Plot {
             let _ =
                 write!(shapes, r#"<text x="{middle:.1}" y="{y:.1}" text-anchor="middle">{number}</text>"#);
         }
-        if place.is_multiple_of(self.weeks.div_ceil(DATES_MAX).max(1)) {
+        let step = self.weeks.div_ceil(DATES_MAX).max(1);
+        if place.is_multiple_of(step) {
             let y = self.base + Self::DOWN + 16.0;
-            let _ = write!(shapes, r#"<text x="{x:.1}" y="{y}">{begins}</text>"#);
+            // A phone has room for every other one.
+            let class = if (place / step).is_multiple_of(2) { "" } else { r#" class="other""# };
+            let _ = write!(shapes, r#"<text{class} x="{x:.1}" y="{y}">{begins}</text>"#);
         }
     }
 }

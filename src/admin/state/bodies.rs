@@ -75,7 +75,7 @@ impl Counted {
     fn take(&self, bytes: usize) -> Result<(), NoRoom> {
         let bytes = u32::try_from(bytes).map_err(|_| NoRoom)?;
         let more = self.budget.clone().try_acquire_many_owned(bytes).map_err(|_| NoRoom)?;
-        // Whole after each step, whoever panicked.
+        // Whole after each step, even after a panic.
         match &mut *self.taken.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(taken) => taken.merge(more),
             none => *none = Some(more),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::log::{AppendError, Log, View};
-use crate::model::act::{Action, Actor};
+use crate::model::act::{Action, Actor, TicketId, TicketKind};
 use crate::model::time::Time;
 
 /// Proof that somebody may make a change. Two types are one: `http::caller::Admin`, which only an admin's token or
@@ -32,6 +32,15 @@ pub(in crate::admin) enum NotWritten {
     /// The log takes no change now.
     #[error("the log takes no change now")]
     Unavailable,
+}
+
+/// The holder of a ticket, who may use it up and do nothing else by that.
+struct Holder<'a>(&'a Actor);
+
+impl Author for Holder<'_> {
+    fn actor(&self) -> &Actor {
+        self.0
+    }
 }
 
 impl Changes {
@@ -74,6 +83,25 @@ impl Changes {
     ) -> Result<(), NotWritten> {
         let appended = self.log.append(action.by(author.actor().clone(), at)).await;
         appended.map_err(|error| self.not_written(error))
+    }
+
+    /// Uses a ticket up. Everybody may do that with what is their own, a viewer too. Returns whether it was good until now,
+    /// once no server of this log takes it any more.
+    ///
+    /// # Errors
+    /// It could not be written, so the ticket is still good.
+    pub(in crate::admin) async fn use_up(
+        &self,
+        holder: &Actor,
+        kind: TicketKind,
+        id: TicketId,
+        ends_at: Time,
+    ) -> Result<bool, NotWritten> {
+        self.decide(&Holder(holder), |view, _| {
+            let is_good = !view.directory.is_used(&id);
+            Ok((is_good.then_some(Action::TicketUsed { kind, id, ends_at }), is_good))
+        })
+        .await
     }
 
     fn not_written(&self, error: AppendError) -> NotWritten {

@@ -1,14 +1,16 @@
 //! The feed of what happens: one task writes it while somebody listens, and nobody waits for a listener.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::response::sse::Event;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 
+use super::seats::{Bounds, NoSeat, Seat, Seats};
+use crate::model::act::Actor;
 use crate::model::event::EnvironmentName;
 
-/// Listeners at the same time.
-const LISTENERS_MAX: usize = 128;
+/// Listeners at the same time: a token may be that of a whole team, and an address that of a whole office.
+const LISTENERS_MAX: Bounds = Bounds { all: 128, of_holder: 32, of_address: 64 };
 /// News that wait for a slow listener.
 const NEWS_WAITING_MAX: usize = 1_024;
 
@@ -25,7 +27,7 @@ pub(in crate::admin) struct News {
 
 /// The listeners, and the task that writes for all of them.
 pub(in crate::admin) struct Feed {
-    seats: Arc<Semaphore>,
+    seats: Seats,
     writer: Mutex<Option<broadcast::Sender<News>>>,
     closing: watch::Sender<bool>,
 }
@@ -33,7 +35,7 @@ pub(in crate::admin) struct Feed {
 impl Default for Feed {
     fn default() -> Self {
         Self {
-            seats: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            seats: Seats::new(LISTENERS_MAX),
             writer: Mutex::default(),
             closing: watch::Sender::new(false),
         }
@@ -41,9 +43,12 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// The right to listen, until it is dropped; none while too many listen.
-    pub(in crate::admin) fn seat(&self) -> Option<OwnedSemaphorePermit> {
-        self.seats.clone().try_acquire_owned().ok()
+    /// The right to listen, until it is dropped.
+    ///
+    /// # Errors
+    /// Too many listen, or too many with this caller's token or from its address.
+    pub(in crate::admin) fn seat(&self, caller: &Actor) -> Result<Seat, NoSeat> {
+        self.seats.take(caller)
     }
 
     /// Begins to listen. For the first listener, `write` starts the task that writes.
@@ -82,7 +87,7 @@ impl Feed {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<broadcast::Sender<News>>> {
-        // It is whole at every instant, whoever panicked.
+        // It is whole at every instant, even after a panic.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,11 +9,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::listen::network;
+use crate::model::names::TokenId;
 
 /// Requests of one address: so many at once, and one more after each pause. More than a dashboard and a busy script.
 const REQUESTS: Rate = Rate { burst: 2_000, pause: Duration::from_millis(2) };
 /// Requests of one address without a token, or with a wrong one.
 const FAILURES: Rate = Rate { burst: 60, pause: Duration::from_secs(1) };
+/// Statements of the witnesses of one token: more than a large cluster has when they begin, and then what the log of it can
+/// take for years. A report counts as one more.
+const STATEMENTS: Rate = Rate { burst: 65_536, pause: Duration::from_millis(2) };
 /// Addresses that are remembered. The one that asked last longest ago makes room.
 const VISITORS_MAX: usize = 4_096;
 
@@ -33,12 +37,17 @@ struct Bucket(Instant);
 
 impl Bucket {
     fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Wait> {
+        self.take_several(1, rate, now)
+    }
+
+    /// Lets several through at once where the first of them may pass: a report is taken whole or not at all.
+    fn take_several(&mut self, count: u32, rate: Rate, now: Instant) -> Result<(), Wait> {
         let tolerance = rate.pause * (rate.burst - 1);
         let ahead = self.0.saturating_duration_since(now);
         if ahead > tolerance {
             return Err(Wait(ahead - tolerance));
         }
-        self.0 = self.0.max(now) + rate.pause;
+        self.0 = self.0.max(now) + rate.pause * count;
         Ok(())
     }
 }
@@ -85,8 +94,30 @@ impl Limits {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Visitor>> {
-        // Counters are whole at every instant, whoever panicked.
+        // Counters are whole at every instant, even after a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Costs to the log of each token's witnesses. There are as many as tokens that report.
+#[derive(Default)]
+pub(in crate::admin) struct Reports(Mutex<HashMap<TokenId, Bucket>>);
+
+impl Reports {
+    /// Counts a report with so many statements.
+    pub(in crate::admin) fn take(
+        &self,
+        token: &TokenId,
+        statements: usize,
+        now: Instant,
+    ) -> Result<(), Wait> {
+        // A bucket is whole at every instant, even after a panic.
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= VISITORS_MAX && !buckets.contains_key(token) {
+            buckets.retain(|_, bucket| bucket.0 > now); // of the others nothing is left to remember
+        }
+        let cost = u32::try_from(statements).unwrap_or(u32::MAX).saturating_add(1);
+        buckets.entry(token.clone()).or_insert(Bucket(now)).take_several(cost, STATEMENTS, now)
     }
 }
 
@@ -119,6 +150,18 @@ mod tests {
         assert_eq!(limits.failed(HOME, start), Err(Wait(FAILURES.pause)));
         assert_eq!(limits.failed(HOME, start + FAILURES.pause), Ok(()));
         assert_eq!(limits.request(HOME, false, start), Ok(()), "that is counted for itself");
+    }
+
+    #[test]
+    fn a_token_reports_so_much_and_others_are_not_held_up_by_it() {
+        let (reports, start) = (Reports::default(), Instant::now());
+        let (busy, other) = (TokenId::new("busy"), TokenId::new("other"));
+        for _ in 0..STATEMENTS.burst / 2_001 + 1 {
+            assert_eq!(reports.take(&busy, 2_000, start), Ok(()));
+        }
+        let Err(Wait(wait)) = reports.take(&busy, 1, start) else { panic!("it may report without end") };
+        assert_eq!(reports.take(&other, 2_000, start), Ok(()));
+        assert_eq!(reports.take(&busy, 1, start + wait), Ok(()));
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub(super) mod limits;
 pub(super) mod random;
 pub(super) mod readers;
 pub(super) mod readiness;
+mod seal;
+pub(super) mod seats;
 pub(super) mod sessions;
 mod settings;
 pub(super) mod token_file;
@@ -26,7 +28,7 @@ use crate::log::Log;
 use bodies::Bodies;
 use changes::Changes;
 use feed::Feed;
-use limits::Limits;
+use limits::{Limits, Reports};
 use readers::Readers;
 use readiness::Readiness;
 use sessions::Sessions;
@@ -49,6 +51,7 @@ pub struct App {
     feed: Arc<Feed>,
     readers: Readers,
     limits: Arc<Limits>,
+    reports: Arc<Reports>,
     bodies: Arc<Bodies>,
 }
 
@@ -67,7 +70,7 @@ impl App {
             answers: Arc::new(Answers::new(log.clone())),
             changes: Changes::new(log.clone()),
             log,
-            sessions: Arc::new(Sessions::new(settings.speaks_tls)),
+            sessions: Arc::new(Sessions::new(&settings.admin_token, settings.speaks_tls)),
             settings: Arc::new(settings),
             registry,
             readiness,
@@ -76,6 +79,7 @@ impl App {
             feed: Arc::default(),
             readers: Readers::default(),
             limits: Arc::default(),
+            reports: Arc::default(),
             bodies: Arc::default(),
         }
     }
@@ -117,5 +121,6 @@ parts! {
     feed: Arc<Feed>,
     readers: Readers,
     limits: Arc<Limits>,
+    reports: Arc<Reports>,
     bodies: Arc<Bodies>,
 }

@@ -8,6 +8,13 @@ use crate::model::secret::{RANDOM_BYTES, Secret};
 #[error("the system's random number generator failed: {0}")]
 pub struct NoRandomness(#[from] getrandom::Error);
 
+/// Random bytes.
+pub(in crate::admin) fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut random = [0; N];
+    getrandom::fill(&mut random)?;
+    Ok(random)
+}
+
 /// A new secret with this prefix.
 pub(in crate::admin) fn secret(prefix: &str) -> Result<Secret, NoRandomness> {
     loop {

@@ -54,6 +54,8 @@ pub struct Settings {
     pub clusters: BTreeMap<EnvironmentName, ClusterAccess>,
     /// The model that answers what `ask` does not understand, where there is one.
     pub ask: Option<config::AskConfig>,
+    /// The log is shared with other servers.
+    pub is_shared: bool,
     /// The question that the first page offers.
     pub example_question: Option<String>,
     /// The forges that may tell of releases.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use ring::hmac;
 use subtle::ConstantTimeEq;
 
 use super::random;
@@ -95,6 +96,20 @@ impl AdminToken {
             return Err(AdminTokenError::Short { key, path: path.to_owned(), chars });
         }
         Ok(Self { sha256: secret::sha256(token) })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(token: &str) -> Self {
+        Self { sha256: secret::sha256(token) }
+    }
+
+    /// A key for this purpose, the same at every server that has this token (HKDF-Expand of RFC 5869, one block).
+    pub(in crate::admin) fn key(&self, purpose: &str) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.sha256);
+        let tag = hmac::sign(&key, format!("landfall {purpose}\u{1}").as_bytes());
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(tag.as_ref());
+        bytes
     }
 
     /// Says whether this is it. The comparison takes the same time wherever the hashes differ.

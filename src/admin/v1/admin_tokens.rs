@@ -21,7 +21,7 @@ use crate::model::event::TokenId;
 use crate::model::oci::Repository;
 use crate::model::secret::{ADMIN_PREFIX, PUBLISHER_PREFIX, VIEWER_PREFIX};
 use crate::model::time::Time;
-use crate::wire::{self, in_words};
+use crate::wire;
 
 /// Admin tokens at most, the revoked ones too.
 const ADMIN_TOKENS_MAX: usize = 1_000;
@@ -29,10 +29,6 @@ const ADMIN_TOKENS_MAX: usize = 1_000;
 const REPOSITORIES_MAX: usize = 100;
 /// Prefix of their public identifiers.
 const ID_PREFIX: &str = "adm_";
-
-in_words! {
-    Role => Role { Viewer, Admin, Publisher }
-}
 
 fn shown(token: &AdminToken) -> wire::AdminToken {
     wire::AdminToken {
@@ -50,7 +46,7 @@ fn shown(token: &AdminToken) -> wire::AdminToken {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct AdminTokenRequest {
-    /// Whose it is, or what uses it; one line.
+    /// Its person or program; one line.
     #[schema(
         min_length = 1,
         max_length = 100,
@@ -79,7 +75,7 @@ pub(super) async fn list(State(log): State<Log>) -> Result<List<wire::AdminToken
 
 /// Makes an admin, viewer or publisher token. Its secret is shown this once.
 #[utoipa::path(post, path = "/admin-tokens", tag = "administration", operation_id = "create_admin_token",
-    responses((status = 409, description = "There are too many")))]
+    responses((status = 409, description = "One that is accepted has this name, or there are too many")))]
 pub(super) async fn create(
     State(changes): State<Changes>,
     admin: Admin,
@@ -100,6 +96,7 @@ pub(super) async fn create(
             let full = format!("there may be {ADMIN_TOKENS_MAX} admin tokens, the revoked too");
             return Err(Problem::conflict(full));
         }
+        check_name(view.directory.admins(), &name, created_at)?;
         let id = new_id(view.directory.admins())?;
         let (name, secret_sha256) = (name.clone(), secret.sha256());
         let made = id.clone();
@@ -118,6 +115,17 @@ pub(super) async fn create(
     tracing::info!(token = %id, kind = role.as_str(), "admin token created");
     let (kind, secret) = (role.into(), secret.expose().to_owned());
     Ok(Created(wire::NewAdminToken { id, name, kind, repositories, secret, created_at, expires_at }))
+}
+
+/// Of two tokens of one name the audit trail would not tell whose changes are whose.
+fn check_name(admins: &Admins, name: &str, now: Time) -> Result<(), Problem> {
+    let mut others = admins.tokens().filter(|token| token.name == name && token.is_active(now));
+    let Some(other) = others.next() else { return Ok(()) };
+    let id = &other.id;
+    Err(Problem::conflict(format!(
+        "there is a token `{name}` already ({id}), so none was made; choose another name, or revoke that one first: landfall \
+         admin-token revoke {id}"
+    )))
 }
 
 /// A publisher's repositories, each once; of another kind of token there are none.

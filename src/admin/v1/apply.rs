@@ -1,10 +1,12 @@
 //! A plan carried out: rehearsed whole by its cluster, then applied workload by workload, and written down.
 //!
 //! ```text
-//! plan → changes → dry run of all → (the plan into the log) → one by one → applied, or interrupted and where
+//! plan → changes → dry run of all → (the plan into the log) → begun → one by one → applied, or interrupted and where
 //! ```
 //!
-//! The client may be gone before the end: what was begun is finished and written down all the same.
+//! The client may be gone before the end: what was begun is finished and written down all the same. The log says that a
+//! plan is begun before its cluster is told anything, so that two servers of one log never carry out two at once, and a
+//! server that dies in between leaves a trace.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ use crate::admin::state::changes::Changes;
 use crate::admin::state::{Rollout, bundle, random};
 use crate::clock::now;
 use crate::cluster::{Change, ClusterError, Conflicts};
+use crate::log::View;
 use crate::model::act::Action;
 use crate::model::deploy::{Aim, Followed, Planned, PullSecret, Surroundings, Target, outdated, pull_secret};
 use crate::model::secret::PULL_PREFIX;
@@ -60,8 +63,8 @@ impl Order {
     ) -> Result<Self, Problem> {
         let aim = planned.aim.clone().ok_or_else(|| {
             Problem::conflict(
-                "nothing was planned or applied: the cluster has no workload for it. Ask again without `apply` for the \
-                 plan and what it takes",
+                "nothing was planned or applied: the cluster has no workload for it. Plan without applying: the \
+                 plan says what it takes",
             )
         })?;
         Ok(Self { executor, admin, conflicts, planned: Arc::new(planned), aim, is_new: true })
@@ -116,13 +119,17 @@ impl Order {
             let planned = Box::new(Planned::clone(&self.planned));
             self.executor.changes.append(&self.admin, now(), Action::DeployPlanned(planned)).await?;
         }
-        let secret = if needs_secret { Some(self.new_secret().await?) } else { None };
+        self.claim().await?;
+        let secret = match needs_secret {
+            true => Some(self.first_secret(&changes).await?),
+            false => None,
+        };
         let (token, secret) = secret.unzip();
         let changes: Vec<Change> = secret.into_iter().chain(changes).collect();
         self.apply(reached, &changes, token).await
     }
 
-    /// One change for each workload. What was agreed to is what is done: workloads that are not as they were planned for
+    /// One change for each workload. Only the agreed plan is carried out: workloads that are not as they were planned for
     /// are left alone, all of them.
     fn changes(&self, around: &Surroundings) -> Result<Vec<Change>, Problem> {
         let change = |target: &Target| {
@@ -182,13 +189,49 @@ impl Order {
         })
     }
 
+    /// Writes down that the plan is begun.
+    ///
+    /// # Errors
+    /// Another one is being carried out in this environment, or this one was carried out meanwhile, by whatever server.
+    async fn claim(&self) -> Result<(), Problem> {
+        let (id, environment) = (&self.planned.id, &self.planned.environment);
+        let begun = |view: &View, at| {
+            if view.deploys.with_id(id).is_some_and(|followed| followed.applied_at.is_some()) {
+                return Err(Problem::conflict(format!("nothing was applied: {id} was carried out already")));
+            }
+            if let Some(other) = view.deploys.under_way(environment, at) {
+                return Err(Problem::conflict(format!(
+                    "nothing was applied: {} is being carried out in {environment}; ask again when it is done",
+                    other.planned.id
+                )));
+            }
+            Ok((Some(Action::DeployBegun { id: id.clone(), environment: environment.clone() }), ()))
+        };
+        self.executor.changes.decide(&self.admin, begun).await
+    }
+
+    /// The new secret. Without one the plan, which is begun, ends here and says so: nobody waits for it.
+    async fn first_secret(&self, changes: &[Change]) -> Result<(NewToken, Change), Problem> {
+        let problem = match self.new_secret().await {
+            Ok(made) => return Ok(made),
+            Err(problem) => problem,
+        };
+        let (id, environment) = (self.planned.id.clone(), self.planned.environment.clone());
+        let why = "no token could be made for its pull secret".to_owned();
+        let not_applied = self.named(changes);
+        let end = Action::DeployInterrupted { id, environment, applied: Vec::new(), not_applied, why };
+        self.executor.changes.append(&self.admin, now(), end).await?;
+        Err(problem)
+    }
+
     /// A new token, and the pull secret that holds it.
     async fn new_secret(&self) -> Result<(NewToken, Change), Problem> {
         let env = &self.planned.environment;
-        let wanted = TokenRequest { name: TOKEN_NAME.to_owned(), kind: None, expires_at: None };
-        let token =
-            tokens::make(&self.executor.changes, &self.planner().settings, &self.admin, env.as_str(), wanted)
-                .await?;
+        let view = self.planner().view();
+        let name = tokens::free_name(params::exactly(&view.directory, env.as_str())?, TOKEN_NAME, now());
+        let wanted = TokenRequest { name, kind: None, expires_at: None };
+        let (changes, settings) = (&self.executor.changes, &self.planner().settings);
+        let token = tokens::make(changes, settings, &self.admin, env.as_str(), wanted).await?;
         let secret = Change::of_secret(env, &self.planner().settings.registry_host, &token.secret);
         Ok((token, secret))
     }
@@ -217,17 +260,16 @@ impl Order {
             }
         }
         let (done, open) = changes.split_at(applied);
-        if let Some(token) = token
-            .filter(|_| done.is_empty() && stop.as_ref().is_some_and(|error| !error.is_outcome_unknown()))
-        {
+        let is_refused = stop.as_ref().is_some_and(|error| !error.is_outcome_unknown());
+        let unused = token.filter(|_| done.is_empty() && is_refused);
+        let written = self.write_down(self.named(done), self.named(open), stop).await;
+        if let Some(token) = unused {
             // The secret did not get there, so nobody has it.
             let (environment, id) = (self.planned.environment.clone(), token.id);
-            self.executor
-                .changes
-                .append(&self.admin, now(), Action::TokenRevoked { environment, id })
-                .await?;
+            let revoked = Action::TokenRevoked { environment, id };
+            self.executor.changes.append(&self.admin, now(), revoked).await?;
         }
-        self.write_down(self.named(done), self.named(open), stop).await
+        written
     }
 
     fn named(&self, changes: &[Change]) -> Vec<String> {
@@ -258,8 +300,8 @@ impl Order {
         let problem = Problem::cluster(
             &error,
             &format!(
-                "{id} was not carried out to its end. Applied: {done}. Not applied: {}, for {why}. Applying the plan again \
-                 (`plan`: {id}) goes on with it",
+                "{id} was not carried out to its end. Applied: {done}. Not applied: {}, for {why}. Applying the plan \
+                 {id} again goes on with it",
                 not_applied.join(", ")
             ),
         );

@@ -7,46 +7,14 @@ use crate::admin::http::answers::Json;
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
 use crate::log::Log;
-use crate::model::act::{Act, Through, Who};
+use crate::model::act::Act;
 use crate::model::names::EnvironmentName;
-use crate::wire::{AuditActor, AuditEntry, AuditTrail, in_words};
+use crate::wire::{AuditEntry, AuditTrail};
 
 /// Entries on one page, unless told.
 const PAGE_DEFAULT: usize = 50;
 /// Entries on one page at most.
 const PAGE_MAX: usize = 500;
-
-in_words! {
-    Through => Through { Unknown, Api, Cli, Dashboard, Mcp, Webhook }
-}
-
-impl From<Who> for AuditActor {
-    fn from(who: Who) -> Self {
-        match who {
-            Who::Unknown => Self { kind: "unknown".into(), id: None, name: None },
-            Who::TokenFile => Self { kind: "token_file".into(), id: None, name: None },
-            Who::Webhook { name } => Self { kind: "webhook".into(), id: None, name: Some(name) },
-            Who::AdminToken { id, name } => {
-                Self { kind: "admin_token".into(), id: Some(id), name: Some(name) }
-            }
-        }
-    }
-}
-
-impl From<(u64, Act)> for AuditEntry {
-    fn from((id, act): (u64, Act)) -> Self {
-        Self {
-            id,
-            at: act.at,
-            through: act.by.through.into(),
-            from: act.by.from,
-            by: act.by.who.into(),
-            action: act.action.kind().into(),
-            environment: act.action.environment().cloned(),
-            summary: act.action.to_string(),
-        }
-    }
-}
 
 /// Tells who changed what, when, through what and from where, the newest first.
 ///

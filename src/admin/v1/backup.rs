@@ -7,7 +7,7 @@ use http::{Method, header};
 use crate::admin::http::caller::Admin;
 use crate::admin::http::problem::Problem;
 use crate::admin::http::stream;
-use crate::admin::state::changes::Changes;
+use crate::admin::state::changes::{Author as _, Changes};
 use crate::admin::state::readers::Readers;
 use crate::clock::now;
 use crate::log::Log;
@@ -30,7 +30,7 @@ pub(super) async fn backup(
     if method == Method::HEAD {
         return Ok(head.into_response());
     }
-    let permit = readers.permit().ok_or_else(Problem::too_many_streams)?;
+    let permit = readers.of(admin.actor()).map_err(Problem::too_many_streams)?;
     // First, so that it is in the backup, too.
     changes.append(&admin, now(), Action::BackupTaken).await?;
     let blocks = tokio::task::spawn_blocking(move || log.backup()).await.map_err(|_| Problem::internal())?;

@@ -139,7 +139,7 @@ fn check_alone(body: &DeployWish) -> Result<(), Problem> {
         return Err(Problem::invalid("plan", "stands alone: a plan is applied as it was made"));
     }
     if !body.apply {
-        let how = "must be true for a plan that was made before; GET /api/v1/deploys/{id} shows one";
+        let how = "must be true for a plan that was made before; to see one: landfall deploy --follow ID";
         return Err(Problem::invalid("apply", how));
     }
     Ok(())

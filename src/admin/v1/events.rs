@@ -9,14 +9,16 @@ use axum::response::sse::{Event, Sse};
 use futures_util::stream::{Stream, poll_fn};
 use http::{HeaderMap, Uri};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 use super::news;
 use crate::admin::http::auth::Access;
+use crate::admin::http::caller::Caller;
 use crate::admin::http::fields::Fields;
 use crate::admin::http::problem::Problem;
 use crate::admin::state::feed::{Feed, News};
+use crate::admin::state::seats::Seat;
 use crate::clock::now;
 use crate::log::Log;
 use crate::model::event::EnvironmentName;
@@ -64,6 +66,7 @@ pub(super) async fn events(
     State(access): State<Access>,
     State(log): State<Log>,
     State(feed): State<Arc<Feed>>,
+    caller: Caller,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
@@ -73,7 +76,7 @@ pub(super) async fn events(
             .map(|name| log.view().directory.former().today(&name).clone()),
         kinds: query.text("kinds")?.map(|kinds| kinds.split(',').map(str::to_owned).collect()),
     };
-    let seat = feed.seat().ok_or_else(Problem::too_many_streams)?;
+    let seat = feed.seat(&caller.actor).map_err(Problem::too_many_streams)?;
     let news = feed.listen(|sender| {
         tokio::spawn(news::write(log, feed.clone(), sender));
     });
@@ -89,7 +92,7 @@ struct Listener {
     headers: HeaderMap,
     wanted: Wanted,
     closing: watch::Receiver<bool>,
-    _seat: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Listener {

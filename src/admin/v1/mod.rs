@@ -15,6 +15,9 @@ pub(super) mod questions;
 pub(super) mod reach;
 pub(super) mod release_edits;
 pub(super) mod releases;
+pub(super) mod replicas;
+pub(super) mod sightings;
+mod slips;
 pub(super) mod token_views;
 pub(super) mod tokens;
 pub(super) mod whoami;
@@ -47,6 +50,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(route!(questions::compare))
         .routes(route!(questions::verify))
         .routes(route!(questions::search))
+        .routes(route!(sightings::report))
         .routes(route!(releases::list))
         .routes(route!(releases::create))
         .routes(route!(releases::show))
@@ -63,4 +67,5 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(route!(events::events))
         .routes(route!(export::export))
         .routes(route!(backup::backup))
+        .routes(route!(replicas::replicas))
 }

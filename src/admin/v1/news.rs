@@ -51,7 +51,7 @@ pub(super) async fn write(log: Log, feed: Arc<Feed>, sender: broadcast::Sender<N
         }
         news.extend(known.changes(&log));
         for one in news {
-            // Whoever listened may have gone.
+            // The listener may have gone.
             let _ = sender.send(one);
         }
     }
@@ -82,7 +82,7 @@ impl Known {
 
     fn touch(&mut self, events: &[(u64, Event)]) {
         for (_, event) in events {
-            let Some(Observation { environment, .. }) = event.observation() else { continue };
+            let Some(environment) = event.evidence_of() else { continue };
             if !self.touched.contains(environment) {
                 self.touched.push(environment.clone());
             }
@@ -140,7 +140,9 @@ fn of_event(sequence: u64, event: &Event) -> Option<News> {
         | Event::Gap { .. }
         | Event::Refused { .. }
         | Event::LeftOut(_)
-        | Event::ClockStepped { .. } => None,
+        | Event::ClockStepped { .. }
+        | Event::CaughtUp { .. }
+        | Event::Reported(_) => None,
     }
 }
 
@@ -181,10 +183,13 @@ pub(in crate::admin) fn subject(action: &Action) -> &'static str {
         Action::ReleaseAdded(_)
         | Action::ReleaseEdited(_)
         | Action::ReleaseYanked { .. }
-        | Action::ReleaseDeleted { .. } => "release",
+        | Action::ReleaseDeleted { .. }
+        | Action::ReleaseDated { .. } => "release",
         Action::DeployPlanned(_)
         | Action::DeployApplied { .. }
         | Action::DeployInterrupted { .. }
+        | Action::DeployBegun { .. }
+        | Action::TicketUsed { .. }
         | Action::BackupTaken => "other",
     }
 }

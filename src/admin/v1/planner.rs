@@ -102,6 +102,6 @@ impl Planner {
 /// There is no plan with this identifier.
 pub(super) fn unknown(id: &str) -> Problem {
     Problem::not_found(format!(
-        "there is no deploy `{id}`; POST /api/v1/deploy plans one, and the audit trail has the older ones"
+        "there is no deploy `{id}`; landfall deploy plans one, and for older ones: landfall audit"
     ))
 }

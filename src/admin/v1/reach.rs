@@ -40,7 +40,7 @@ pub(super) fn log(env: &EnvironmentName, error: &ClusterError) {
 pub(super) fn no_access() -> Problem {
     Problem::conflict(
         "nothing was applied: this server has no access to a cluster ([[cluster]] in its configuration gives it). Plan \
-         without `apply` and run the plan's commands with kubectl; GET /api/v1/deploys/{id} follows it",
+         without applying, run the plan's commands with kubectl, and follow it: landfall deploy --follow ID",
     )
 }
 

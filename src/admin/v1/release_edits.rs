@@ -6,7 +6,8 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::releases::{BODY_BYTES_MAX, changes, digests, name, parents, with_id};
+use super::releases::{BODY_BYTES_MAX, changes, digests, in_no_circle, name, parents, with_id};
+use super::slips::check_parents;
 use crate::admin::http::answers::{Done, Json};
 use crate::admin::http::caller::Admin;
 use crate::admin::http::fields::Body;
@@ -39,6 +40,9 @@ pub(super) struct ReleaseEdit {
     changes: Option<Vec<Change>>,
     /// Release notes in Markdown, which are split into changes.
     notes: Option<String>,
+    /// Each parent that is given has to be the version or revision of a release. Else it may be registered later.
+    #[serde(default)]
+    known_parents: bool,
     /// Withdraws it, or takes that back: it runs where it runs, and is offered no more.
     yanked: Option<bool>,
 }
@@ -53,9 +57,15 @@ pub(super) async fn edit(
     Body(wanted): Body<ReleaseEdit, BODY_BYTES_MAX>,
 ) -> Result<Json<wire::Release>, Problem> {
     let id = params.get("id");
-    let yanked = wanted.yanked;
+    let (yanked, known_parents) = (wanted.yanked, wanted.known_parents && wanted.parents.is_some());
     let told = edited(registered(&changes.view(), id)?, wanted)?;
-    changes.decide(&admin, |view, _| edition(view, id, &told)).await?;
+    let decided = changes.decide(&admin, |view, _| {
+        if known_parents {
+            check_parents(view, &told)?;
+        }
+        edition(view, id, &told)
+    });
+    decided.await?;
     if let Some(is_yanked) = yanked {
         changes.decide(&admin, |view, _| withdrawal(view, id, is_yanked)).await?;
     }
@@ -64,7 +74,7 @@ pub(super) async fn edit(
     Ok(Json(questions::release(&view.state, with_id(&view, id)?, now())))
 }
 
-/// Deletes what was told of a release. What the labels of images say of it stays, and so does the audit trail.
+/// Deletes what was told of a release. The labels of images go on telling of it, and so does the audit trail.
 #[utoipa::path(delete, path = "/releases/{id}", tag = "releases", operation_id = "delete_release",
     responses((status = 204, description = "It is deleted"), (status = 409, description = "Nobody registered it")))]
 pub(super) async fn delete(
@@ -89,7 +99,7 @@ fn registered<'a>(view: &'a View, id: &str) -> Result<&'a Arc<Release>, Problem>
         return Ok(release);
     }
     Err(Problem::conflict(format!(
-        "only the labels of an image tell of {} {}; register it first: POST /api/v1/releases",
+        "only the labels of an image tell of {0} {1}; register it first: landfall release add --repository {0} --version {1}",
         release.repository, release.version
     )))
 }
@@ -108,15 +118,34 @@ fn edited(known: &Release, wanted: ReleaseEdit) -> Result<Registration, Problem>
         told.parents = parents(given)?;
     }
     if wanted.changes.is_some() || wanted.notes.is_some() {
+        let names_none = wanted.changes.is_none();
         let given = wanted.changes.unwrap_or_default();
-        told.changes = changes(given, wanted.notes.as_deref(), &told.version)?;
+        let changes = changes(given, wanted.notes.as_deref(), &told.version)?;
+        check_kept(&told, &changes, names_none)?;
+        told.changes = changes;
     }
     Ok(told)
+}
+
+/// Notes in which no change is found take none away: that has to be asked for.
+fn check_kept(told: &Registration, changes: &[Change], names_none: bool) -> Result<(), Problem> {
+    if !names_none || !changes.is_empty() || told.changes.is_empty() {
+        return Ok(());
+    }
+    let (count, version) = (told.changes.len(), &told.version);
+    Err(Problem::invalid(
+        "notes",
+        format!(
+            "no change was found in them, and nothing was changed: the {count} of {version} would all be gone. A change is an \
+             item of a list; to take them all away, give an empty list of changes, too"
+        ),
+    ))
 }
 
 /// The action that edits, where something is another.
 fn edition(view: &View, id: &str, told: &Registration) -> Result<(Option<Action>, ()), Problem> {
     let known = registered(view, id)?;
+    in_no_circle(view, told)?;
     view.state.catalogue().check_edit(told).map_err(|conflict| Problem::differs(&conflict))?;
     let is_change = known.told != *told;
     Ok((is_change.then(|| Action::ReleaseEdited(Box::new(told.clone()))), ()))

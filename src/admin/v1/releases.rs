@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::slips::{check_parents, known};
 use crate::admin::http::answers::{Json, List, Stored};
 use crate::admin::http::caller::Publisher;
 use crate::admin::http::fields::{Body, Fields};
@@ -20,7 +21,7 @@ use crate::model::act::Action;
 use crate::model::oci::{Digest, Malformed, Repository};
 use crate::model::questions;
 use crate::model::releases::change::CHANGES_MAX;
-use crate::model::releases::{Added, Change, Registration, Release, notes};
+use crate::model::releases::{Added, Change, Registration, Release, notes, unseen};
 use crate::model::time::Time;
 use crate::wire::{self, NewChange};
 
@@ -56,6 +57,9 @@ pub(super) struct NewRelease {
     revision: Option<String>,
     /// Time when it was made.
     created_at: Option<Time>,
+    /// Times of the commits that are new in it: the lead time counts from them.
+    #[serde(default)]
+    committed_at: Vec<Time>,
     /// The versions or revisions that it was built upon.
     #[serde(default)]
     parents: Vec<String>,
@@ -65,22 +69,41 @@ pub(super) struct NewRelease {
     changes: Vec<Change>,
     /// Release notes in Markdown, which are split into changes.
     notes: Option<String>,
+    /// The repository has to be known: by its name, or by the end of it that fits no other. Else it is taken as it is named.
+    #[serde(default)]
+    known_repository: bool,
+    /// Each parent has to be the version or revision of a release. Else it may be registered later.
+    #[serde(default)]
+    known_parents: bool,
 }
 
 /// Registers a release. Doing it again changes nothing; what contradicts it is refused.
 #[utoipa::path(post, path = "/releases", tag = "releases", operation_id = "register_release",
-    responses((status = 200, description = "It was known"), (status = 409, description = "It is registered already, and otherwise")))]
+    responses((status = 200, description = "It was known"), (status = 404, description = "No repository that is known has this name"),
+        (status = 409, description = "It is registered already, and otherwise")))]
 pub(super) async fn create(
     State(changes): State<Changes>,
     publisher: Publisher,
-    Body(wanted): Body<NewRelease, BODY_BYTES_MAX>,
+    Body(mut wanted): Body<NewRelease, BODY_BYTES_MAX>,
 ) -> Result<Stored<wire::Release>, Problem> {
-    let registration = registration(wanted)?;
+    let (known_repository, known_parents) = (wanted.known_repository, wanted.known_parents);
+    let committed_at = std::mem::take(&mut wanted.committed_at);
+    bounded("committed_at", committed_at.len(), CHANGES_MAX)?;
+    let mut registration = registration(wanted)?;
+    if known_repository {
+        registration.repository = known(&changes.view(), &publisher, &registration.repository)?;
+    }
     let decided = changes.decide(&publisher, |view, _| {
         publisher.check(view.directory.admins(), &registration.repository)?;
+        if known_parents {
+            check_parents(view, &registration)?;
+        }
         addition(view, &registration)
     });
     let added = decided.await?;
+    changes
+        .decide(&publisher, |view, _| Ok::<_, Problem>(dating(view, &registration, &committed_at)))
+        .await?;
     let Registration { repository, version, .. } = registration;
     if added != Added::Same {
         tracing::info!(%repository, version, "release registered");
@@ -102,9 +125,39 @@ pub(in crate::admin) fn addition(
     view: &View,
     release: &Registration,
 ) -> Result<(Option<Action>, Added), Problem> {
+    in_no_circle(view, release)?;
     let added = view.state.catalogue().check(release).map_err(|conflict| Problem::differs(&conflict))?;
     let action = (added != Added::Same).then(|| Action::ReleaseAdded(Box::new(release.clone())));
     Ok((action, added))
+}
+
+/// The change that tells when the commits of a release were made, if that is new.
+fn dating(view: &View, release: &Registration, committed_at: &[Time]) -> (Option<Action>, ()) {
+    let line = view.state.catalogue().line(&release.repository);
+    let known = line.and_then(|line| line.with_version(&release.version));
+    let is_new = !committed_at.is_empty() && known.is_some_and(|known| known.committed_at != committed_at);
+    let action = is_new.then(|| Action::ReleaseDated {
+        repository: release.repository.clone(),
+        version: release.version.clone(),
+        committed_at: committed_at.to_vec(),
+    });
+    (action, ())
+}
+
+/// Refuses parents that are built upon the release itself: of two that each contain the other nobody could say which is later.
+pub(super) fn in_no_circle(view: &View, told: &Registration) -> Result<(), Problem> {
+    let version = &told.version;
+    view.state.catalogue().circle(told).map_or(Ok(()), |other| {
+        let why = if other == version {
+            format!("{version} cannot be built upon itself; leave it out of its parents")
+        } else {
+            format!(
+                "{other} is built upon {version} already, so {version} cannot be built upon it; correct the parents of one \
+                 of them (PATCH /api/v1/releases/{{id}} edits a registered one)"
+            )
+        };
+        Err(Problem::invalid("parents", why))
+    })
 }
 
 fn registration(body: NewRelease) -> Result<Registration, Problem> {
@@ -152,13 +205,36 @@ pub(super) fn changes(
             notes::read(notes, version).map_err(|error| Problem::invalid("notes", error.to_string()))?;
         given.extend(read.changes);
     }
-    bounded("changes", given.len(), CHANGES_MAX).map(|()| given)
+    bounded("changes", given.len(), CHANGES_MAX)?;
+    given.iter().enumerate().try_for_each(|(at, change)| readable(at, change)).map(|()| given)
+}
+
+/// Refuses texts with characters that nobody sees: one that turns the direction makes a title look like another.
+fn readable(at: usize, change: &Change) -> Result<(), Problem> {
+    let texts = [
+        ("title", Some(&change.title)),
+        ("author", change.author.as_ref()),
+        ("commit", change.commit.as_ref()),
+    ];
+    for (member, text) in texts.into_iter().filter_map(|(member, text)| Some((member, text?))) {
+        if let Some(letter) = unseen(text) {
+            let field = format!("changes[{at}].{member}");
+            return Err(Problem::invalid(&field, has_unseen(letter)));
+        }
+    }
+    Ok(())
+}
+
+fn has_unseen(letter: char) -> String {
+    format!("has the character U+{:04X}, which nobody sees; send it without that", u32::from(letter))
 }
 
 pub(in crate::admin) fn name(field: &str, text: String) -> Result<String, Problem> {
     let text = text.trim();
-    let is_line = !text.is_empty() && !text.chars().any(char::is_control);
-    if is_line && text.chars().count() <= NAME_CHARS_MAX {
+    if let Some(letter) = unseen(text) {
+        return Err(Problem::invalid(field, has_unseen(letter)));
+    }
+    if !text.is_empty() && text.chars().count() <= NAME_CHARS_MAX {
         Ok(text.to_owned())
     } else {
         Err(Problem::invalid(field, format!("must be 1 to {NAME_CHARS_MAX} characters on one line")))
@@ -256,7 +332,8 @@ pub(super) async fn show(State(log): State<Log>, params: Params) -> Result<Json<
 
 /// The release with this identifier.
 pub(super) fn with_id<'a>(view: &'a View, id: &str) -> Result<&'a Arc<Release>, Problem> {
-    let unknown =
-        || Problem::not_found(format!("there is no release `{id}`; GET /api/v1/releases lists them"));
+    let unknown = || {
+        Problem::not_found(format!("there is no release `{id}`; to see all of them: landfall release list"))
+    };
     view.state.catalogue().with_id(id).ok_or_else(unknown)
 }

@@ -3,16 +3,11 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::model::directory::{Token, WarningKind};
+use crate::model::directory::Token;
 use crate::model::event::{EnvironmentName, TokenId, TokenKind};
 use crate::model::secret::Secret;
 use crate::model::time::Time;
-use crate::wire::{self, Instructions, ReplacedToken, in_words};
-
-in_words! {
-    TokenKind => TokenKind { Cluster, Local, Prepull, Scanner }
-    WarningKind => TokenWarningKind { NewNetwork, NewAgent, TwoEnvironments }
-}
+use crate::wire::{self, Instructions, ReplacedToken};
 
 /// A token as the API lists it.
 pub(in crate::admin) fn shown(token: &Token, now: Time) -> wire::Token {

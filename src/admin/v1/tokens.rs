@@ -44,7 +44,7 @@ pub(super) async fn list(State(log): State<Log>, params: Params) -> Result<List<
 
 /// Makes a token. Its secret is shown this once, with the commands that use it.
 #[utoipa::path(post, path = "/environments/{env}/tokens", tag = "environments", operation_id = "create_token",
-    responses((status = 409, description = "There are too many")))]
+    responses((status = 409, description = "One that is accepted has this name, or there are too many")))]
 pub(super) async fn create(
     State(changes): State<Changes>,
     State(settings): State<Arc<Settings>>,
@@ -72,6 +72,7 @@ pub(in crate::admin) async fn make(
         let environment = params::exactly(&view.directory, environment)?;
         check_expiry(expires_at, created_at)?;
         check_room(environment)?;
+        check_name(environment, &name, created_at)?;
         let (id, environment) = (new_id(&view.directory)?, environment.name.clone());
         let action = Action::TokenCreated {
             environment: environment.clone(),
@@ -85,7 +86,7 @@ pub(in crate::admin) async fn make(
     });
     let (id, environment, created_at) = decided.await?;
     tracing::info!(%environment, token = %id, kind = kind.as_str(), "token created");
-    let instructions = instructions(settings, &environment, &secret);
+    let instructions = instructions(settings, &environment, (&name, kind), &secret);
     let username = environment;
     Ok(NewToken { id, name, kind, username, secret, instructions, created_at, expires_at, replaces: None })
 }
@@ -147,9 +148,9 @@ pub(in crate::admin) async fn turn(
     tracing::info!(%environment, token = %old.id, successor = %id, "token rotated");
     Ok(NewToken {
         id,
+        instructions: instructions(settings, &environment, (&old.name, old.kind), &secret),
         name: old.name,
         kind: old.kind,
-        instructions: instructions(settings, &environment, &secret),
         username: environment,
         secret,
         created_at,
@@ -220,6 +221,28 @@ fn check_room(environment: &Environment) -> Result<(), Problem> {
         return Err(Problem::conflict(full));
     }
     Ok(())
+}
+
+/// Of two tokens of one name nobody could tell whose pulls are whose. A name is free again once its token is refused.
+fn check_name(environment: &Environment, name: &str, now: Time) -> Result<(), Problem> {
+    let Some(other) = holder(environment, name, now) else { return Ok(()) };
+    let (env, id) = (&environment.name, &other.id);
+    Err(Problem::conflict(format!(
+        "`{env}` has a token `{name}` already ({id}), so none was made; choose another name, or give that one a successor: \
+         landfall token rotate {env} {id}"
+    )))
+}
+
+/// The token of this name that is accepted.
+fn holder<'a>(environment: &'a Environment, name: &str, now: Time) -> Option<&'a Token> {
+    environment.tokens().find(|token| token.name == name && token.is_active(now))
+}
+
+/// `name`, or the first of `name-2`, `name-3`, … that no token has which is accepted.
+pub(in crate::admin) fn free_name(environment: &Environment, name: &str, now: Time) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(|name| holder(environment, name, now).is_none()).unwrap_or_default()
 }
 
 pub(in crate::admin) fn overlap(text: Option<&str>) -> Result<Span, Problem> {

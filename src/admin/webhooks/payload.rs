@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::admin::http::problem::Problem;
 use crate::config::Provider;
+use crate::model::misread::misread;
 use crate::model::time::Time;
 
 /// A release that somebody published at a forge.
@@ -85,8 +86,11 @@ pub(super) fn read(provider: Provider, event: &str, body: &[u8]) -> Result<Paylo
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::malformed(format!("the body is no JSON of a release event: {error}")))
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (path, what) = (error.path().to_string(), misread(&error.inner().to_string()));
+        Problem::malformed(format!("the body is no JSON of a release event: {path}: {what}"))
+    })
 }
 
 impl Github {

@@ -34,7 +34,7 @@ pub(super) struct Machine {
     held: HashSet<Digest>,
 }
 
-/// What a pull brought.
+/// The content that a pull brought.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Pulled {
     pub(super) digest: Digest,
@@ -42,21 +42,21 @@ pub(super) struct Pulled {
     pub(super) bytes: u64,
 }
 
-/// Why a pull did not work.
+/// The reason why a pull did not work.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PullError {
     /// The connection failed, or broke off.
     #[error("{path}: no answer: {cause}")]
     NoAnswer {
-        /// What was asked for.
+        /// The path that was asked for.
         path: String,
-        /// What went wrong.
+        /// The cause.
         cause: String,
     },
     /// The answer has another status than a client needs to go on.
     #[error("{path}: answered {found}, expected {expected}")]
     Status {
-        /// What was asked for.
+        /// The path that was asked for.
         path: String,
         /// The status that was needed.
         expected: StatusCode,
@@ -66,13 +66,13 @@ pub(super) enum PullError {
     /// The answer to a HEAD does not say which digest the tag has.
     #[error("{path}: the answer has no Docker-Content-Digest")]
     NoDigest {
-        /// What was asked for.
+        /// The path that was asked for.
         path: String,
     },
     /// The content is not what was asked for.
     #[error("{path}: the content does not have the digest {expected}")]
     Corrupt {
-        /// What was asked for.
+        /// The path that was asked for.
         path: String,
         /// The digest that it should have.
         expected: Digest,
@@ -80,9 +80,9 @@ pub(super) enum PullError {
     /// The content is no manifest.
     #[error("{path}: not a manifest: {cause}")]
     NotAManifest {
-        /// What was asked for.
+        /// The path that was asked for.
         path: String,
-        /// What is wrong with it.
+        /// The fault in it.
         cause: serde_json::Error,
     },
     /// The image is not built for this machine.

@@ -1,19 +1,19 @@
-//! Why the demo did not work.
+//! Reasons why the demo did not work.
 
 use std::io;
 
 use super::client::PullError;
 use crate::cli::error::CommandError;
 
-/// Why the demo did not work, where neither the server nor a client command says it.
+/// The reason why the demo did not work, where neither the server nor a client command says it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DemoError {
     /// The system refused something that the demo needs.
     #[error("the demo cannot {doing}: {source}")]
     System {
-        /// What was tried.
+        /// The step that was tried.
         doing: &'static str,
-        /// Why it did not work.
+        /// The cause.
         source: io::Error,
     },
     /// A pull did not work.
@@ -32,20 +32,20 @@ pub(super) enum DemoError {
     NoImage {
         /// Of which repository.
         repository: &'static str,
-        /// Which version.
+        /// Its version.
         version: &'static str,
     },
     /// A command that is shown is none.
     #[error("{0}")]
     Command(clap::Error),
-    /// What was pulled did not show.
+    /// A pull did not show in the answers.
     #[error("{environment} did not show {repository} {version} as pulled within {waited_s} s")]
     NotShown {
         /// In which environment.
         environment: &'static str,
         /// Of which repository.
         repository: &'static str,
-        /// Which version was pulled.
+        /// The version that was pulled.
         version: &'static str,
         /// For how long it was awaited, in seconds.
         waited_s: u64,

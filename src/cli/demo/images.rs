@@ -7,6 +7,9 @@ use super::registry::{Descriptor, INDEX, MANIFEST, Shelf};
 use crate::model::oci::Digest;
 use crate::model::time::Span;
 
+/// An image by repository and tag.
+pub(super) type Image = (&'static str, &'static str);
+
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 

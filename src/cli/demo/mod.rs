@@ -1,9 +1,10 @@
 //! `landfall demo`: everything in one process on loopback, with nothing to install.
 //!
-//! What is real: the proxy, the log, the fold, the admin API and every request over HTTP. What is made up: the images,
-//! and the machines that pull them.
+//! The proxy, the log, the fold, the admin API and every request over HTTP are real. The images are made up, and so are
+//! the machines that pull and run them.
 #![doc = include_str!("README.md")]
 
+mod agent;
 mod client;
 mod commands;
 mod credentials;
@@ -21,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::client::Client;
 use super::error::CliError;
 use super::serve::{self, Running, ServeError};
+use agent::Agent;
 use commands::{Commands, QUESTIONS};
 pub use commands::{Running as Command, Start};
 use error::DemoError;
@@ -79,12 +81,15 @@ impl DemoArgs {
         let (name, production) = setup::environment(&client, "production", "#16a34a").await?;
         let commands = Commands { server, start };
         let stage = Stage { registry, commands: &commands, watcher: Watcher(&client) };
-        Cast::new(running.proxy, &staging, &production).play(&stage).await?;
+        let hub = setup::hub(&client, running, &name).await?;
+        let witness = Agent::new(name.clone(), registry.address, hub);
+        let mut cast = Cast::new(running.proxy, &staging, &production, witness);
+        cast.play(&stage).await?;
 
         tell::print_answers(&commands, &client, &name).await?;
         if !self.once {
             tell::print_next_steps(&client, running, &production)?;
-            std::future::pending::<()>().await;
+            cast.stay().await?;
         }
         Ok(())
     }

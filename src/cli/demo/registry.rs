@@ -38,7 +38,7 @@ struct Content {
     bytes: Bytes,
 }
 
-/// How a manifest or an index names content (image spec, "OCI Content Descriptors").
+/// The form in which a manifest or an index names content (image spec, "OCI Content Descriptors").
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Descriptor {
@@ -220,7 +220,7 @@ enum Asked {
     Outside,
 }
 
-/// A single byte range (RFC 9110, section 14.1.2). What does not parse, and several ranges, get the whole.
+/// A single byte range (RFC 9110, section 14.1.2). A range that does not parse, and several ranges, get the whole.
 fn range(headers: &HeaderMap, size: usize) -> Asked {
     let text = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let Some((first, last)) = text.and_then(|text| text.strip_prefix("bytes=")?.split_once('-')) else {

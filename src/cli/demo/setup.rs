@@ -1,4 +1,5 @@
-//! What the demo tells and asks Landfall, by the same ways as anybody: a configuration, and the admin API.
+//! The demo's own statements and questions to Landfall, by the same ways as anybody's: a configuration, and the admin
+//! API.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,18 +20,22 @@ use crate::clock;
 use crate::config::{self, Config, ConfigError, Flags, Secret};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Digest;
+use crate::model::time::Span;
 use crate::wire::{self, Environment, NewToken, Phase, Running, RunningService};
+use crate::wording;
 
 /// Quiet time after which a rollout counts as settled: longer than a rollout pauses, short enough to watch.
 const SETTLE: &str = "3s";
 /// Longest wait before the demo says that something went wrong.
 const SHOWN_WITHIN: Duration = Duration::from_secs(30);
+/// Age of each commit of a release when that was made.
+const WORK_BEFORE: [Span; 2] = [Span::from_mins(50), Span::from_mins(5 * 60)];
 /// The question on the demo's first page.
 pub(super) const QUESTION: &str = "Is the login fix live?";
 /// Between two looks at what runs.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
-/// What Landfall pulls with from the demo's registry.
+/// The login that Landfall pulls with from the demo's registry.
 pub(super) fn registry_credentials() -> Credentials {
     Credentials { username: "landfall".to_owned(), secret: "only-between-these-two".to_owned() }
 }
@@ -79,10 +84,28 @@ pub(super) async fn environment(
     let body = json!({ "name": name, "color": color, "description": "made by the demo" });
     let made: Environment = admin.send(Method::POST, &["environments"], &[], Some(&body)).await?.parse()?;
     let name = made.name;
-    let body = json!({ "name": "cluster", "kind": "cluster" });
-    let path = ["environments", name.as_str(), "tokens"];
-    let token: NewToken = admin.send(Method::POST, &path, &[], Some(&body)).await?.parse()?;
+    let token = token(admin, &name, "cluster").await?;
     Ok((name, Credentials { username: token.username.to_string(), secret: token.secret }))
+}
+
+/// Makes a token of this kind, which is its name too.
+async fn token(admin: &Client, environment: &EnvironmentName, kind: &str) -> Result<NewToken, CliError> {
+    let body = json!({ "name": kind, "kind": kind });
+    let path = ["environments", environment.as_str(), "tokens"];
+    admin.send(Method::POST, &path, &[], Some(&body)).await?.parse()
+}
+
+/// The server as a witness of an environment reaches it: with a token that reports, and does nothing else.
+pub(super) async fn hub(
+    admin: &Client,
+    running: &serve::Running,
+    environment: &EnvironmentName,
+) -> Result<Client, CliError> {
+    let token = token(admin, environment, "agent").await?;
+    let file = running.admin_token_file.with_file_name("agent.token");
+    let failed = |source| DemoError::System { doing: "keep a token", source };
+    std::fs::write(&file, token.secret).map_err(failed)?;
+    Client::new(ClientArgs { admin_token_file: Some(file), ..access(running)? })
 }
 
 /// Registers a release that was published, as CI does: its image, and its notes.
@@ -94,6 +117,7 @@ pub(super) async fn register(admin: &Client, release: &Release, digest: Digest) 
         "digest": digest,
         "revision": release.revision,
         "created_at": made,
+        "committed_at": WORK_BEFORE.map(|before| made - before),
         "notes": release.notes,
     });
     let told: wire::Release = admin.send(Method::POST, &["releases"], &[], Some(&body)).await?.parse()?;
@@ -115,8 +139,10 @@ impl Watcher<'_> {
         let has_settled = |service: &RunningService| {
             service.version.as_deref() == Some(version) && service.state == Phase::Settled
         };
-        self.until(environment, repository, version, has_settled).await?;
-        eprintln!("  {environment} has settled on {repository} {version}");
+        let service = self.until(environment, repository, version, has_settled).await?;
+        let pods = wording::told(&service);
+        let on = if pods.is_empty() { String::new() } else { format!(" on {pods}") };
+        eprintln!("  {environment} has settled on {repository} {version}{on}");
         Ok(())
     }
 
@@ -128,7 +154,7 @@ impl Watcher<'_> {
         version: &'static str,
     ) -> Result<(), CliError> {
         let is_moving = |service: &RunningService| service.state != Phase::Settled;
-        self.until(environment, repository, version, is_moving).await
+        self.until(environment, repository, version, is_moving).await.map(drop)
     }
 
     async fn until(
@@ -137,13 +163,15 @@ impl Watcher<'_> {
         repository: &'static str,
         version: &'static str,
         is_so: impl Fn(&RunningService) -> bool,
-    ) -> Result<(), CliError> {
+    ) -> Result<RunningService, CliError> {
         let end = Instant::now() + SHOWN_WITHIN;
         loop {
             let answer = self.0.get(&["environments", environment, "running"], &[]).await?;
             let Running { services, .. } = answer.parse()?;
-            if services.iter().any(|service| service.repository.as_str() == repository && is_so(service)) {
-                return Ok(());
+            let mut services = services.into_iter();
+            let found = services.find(|service| service.repository.as_str() == repository && is_so(service));
+            if let Some(found) = found {
+                return Ok(found);
             }
             if Instant::now() > end {
                 let waited_s = SHOWN_WITHIN.as_secs();

@@ -1,4 +1,4 @@
-//! What the demo shows at its end: the answers of the real commands, and what to try next.
+//! The end of the demo: the answers of the real commands, and the next things to try.
 
 use super::commands::{Commands, QUESTIONS};
 use super::credentials::Credentials;
@@ -31,7 +31,7 @@ pub(super) async fn print_answers(
     Ok(())
 }
 
-/// What no node pulled: it changes nothing above, and says why.
+/// Prints the pulls that no node made: they change nothing above, and the text says why.
 async fn print_local(client: &Client, environment: &EnvironmentName) -> Result<(), CliError> {
     let path = ["environments", environment.as_str(), "local"];
     let pulls: Vec<LocalPull> = client.get(&path, &[]).await?.parse()?;
@@ -52,7 +52,7 @@ async fn print_local(client: &Client, environment: &EnvironmentName) -> Result<(
     ))
 }
 
-/// Where everything is, and what can be done with it.
+/// Prints all addresses, and the things to do with them.
 pub(super) fn print_next_steps(
     client: &Client,
     running: &Running,

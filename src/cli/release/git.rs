@@ -13,12 +13,12 @@ const COMMITS_MAX: usize = 2_000_000;
 const TAGS_MAX: usize = 50_000;
 /// Longest message of one commit that is read, in bytes.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
-/// How much of what git complains about is shown, in bytes.
+/// Longest part of git's complaints that is shown, in bytes.
 const COMPLAINT_BYTES_MAX: u64 = 2 * 1024;
 /// Commits between two reports of progress.
 const PROGRESS_EVERY: usize = 10_000;
 
-/// Why a repository cannot be read.
+/// The reason why a repository cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// No `git`.
@@ -39,21 +39,21 @@ pub enum GitError {
     /// More than is read.
     #[error("{} has more than {max} {what}; that is more than is read", repository.display())]
     TooMany {
-        /// Where.
+        /// The repository's directory.
         repository: PathBuf,
         /// Of what.
         what: &'static str,
-        /// How many are read.
+        /// The number that is read at most.
         max: usize,
     },
     /// It says no.
     #[error("`git {command}` failed in {}: {complaint}", repository.display())]
     Failed {
-        /// Where.
+        /// The repository's directory.
         repository: PathBuf,
-        /// Which of its commands.
+        /// The git command that failed.
         command: &'static str,
-        /// What it says.
+        /// Git's own words.
         complaint: String,
     },
 }
@@ -170,7 +170,7 @@ impl Git {
             (told, _) => (told, true),
         };
         let status = child.wait().map_err(broke)?;
-        // Who stops reading makes git fail, and knows why.
+        // A reader that stops early makes git fail, and knows why.
         if !status.success() && is_whole {
             let mut complaint = String::new();
             complaints.rewind().map_err(broke)?;

@@ -39,7 +39,7 @@ pub(super) struct ImportArgs {
     dry_run: bool,
 }
 
-/// Why nothing can be imported.
+/// The reason why nothing can be imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The repository cannot be read.
@@ -83,7 +83,7 @@ impl CommandError for ImportError {
     }
 }
 
-/// What became of the releases.
+/// The outcome of the releases.
 #[derive(Default)]
 struct Outcome {
     added: Vec<String>,
@@ -171,6 +171,7 @@ impl ImportArgs {
             "created_at": commit.at,
             "parents": release.parents,
             "changes": release.changes,
+            "committed_at": release.committed_at,
         })
     }
 

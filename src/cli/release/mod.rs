@@ -62,9 +62,12 @@ enum ReleaseCommand {
 
 #[derive(Debug, Args)]
 struct AddArgs {
-    /// The image name in the registry's path, e.g. docker/payment-service
+    /// The image name in the registry's path, e.g. docker/payment-service; of one that is known, the end of it is enough
     #[arg(long)]
     repository: Repository,
+    /// The repository is a new one; a name with a slash needs no such word
+    #[arg(long)]
+    new_repository: bool,
     /// The image's top-level digest; a further one is a rebuild or another image of the same release. Without any,
     /// the image whose labels name the version
     #[arg(long)]
@@ -75,10 +78,13 @@ struct AddArgs {
     /// The commit it was built from
     #[arg(long, value_name = "SHA")]
     revision: Option<String>,
-    /// When it was made [default: now]
+    /// The time when it was made [default: now]
     #[arg(long, value_name = "TIME")]
     created: Option<Time>,
-    /// A version or revision that it was built upon
+    /// Time of a commit that is new in it, for the lead time, e.g. from `git log --format=--committed=%cI v1..v2`
+    #[arg(long, value_name = "TIME")]
+    committed: Vec<Time>,
+    /// The version or revision of a release that it was built upon
     #[arg(long, value_name = "VERSION")]
     parent: Vec<String>,
     /// Release notes in Markdown, which are split into changes; - reads the standard input
@@ -97,7 +103,7 @@ struct ListArgs {
     /// Only those with changes that this describes, the best match first
     #[arg(long, value_name = "TEXT")]
     query: Option<String>,
-    /// How many
+    /// Number of releases
     #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
 }
@@ -128,17 +134,29 @@ impl ReleaseArgs {
 impl AddArgs {
     async fn run(self, client: &Client) -> Result<(), CliError> {
         let (changes, notes) = (changes(&self.change), notes(self.notes.as_ref())?);
+        // A short name is easily meant for a longer one; a whole path is what it is.
+        let is_short = !self.new_repository && !self.repository.as_str().contains('/');
         let body = json!({
             "repository": self.repository.as_str(),
+            "known_repository": is_short,
+            "known_parents": true,
             "version": self.version,
             "digests": self.digest,
             "revision": self.revision,
             "created_at": self.created,
+            "committed_at": self.committed,
             "parents": self.parent,
             "changes": changes,
             "notes": notes,
         });
-        let answer = client.send(Method::POST, &["releases"], &[], Some(&body)).await?;
+        let sent = client.send(Method::POST, &["releases"], &[], Some(&body)).await;
+        let answer = sent.map_err(|error| match error {
+            CliError::Refused { status: 404, detail } if is_short => CliError::Refused {
+                status: 404,
+                detail: format!("{detail} (the first release of a new one: --new-repository)"),
+            },
+            other => other,
+        })?;
         if client.output.json {
             return client.output.print(&answer.as_json());
         }
@@ -177,7 +195,7 @@ impl ListArgs {
             table.row([
                 dim(release.id.clone()),
                 plain(release.repository.to_string()),
-                (release.version.clone(), Style::Bold),
+                (release.label(), Style::Bold),
                 plain(ago(now(), release.created_at)),
                 plain(places.join(", ")),
                 plain(release.summary.clone()),

@@ -1,10 +1,10 @@
-//! What two replays of one log say differently: the deployments that appear, vanish or change.
+//! Differences between two replays of one log: the deployments that appear, vanish or change.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// What a replay printed, as far as it is compared.
+/// The printed answer of a replay, as far as it is compared.
 #[derive(Debug, Deserialize)]
 pub(super) struct Saved {
     environments: BTreeMap<String, Environment>,

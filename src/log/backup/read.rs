@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::time::Time;
 
-/// What follows the head.
+/// A record after the head.
 pub(in crate::log) enum Record {
     /// A piece of the base.
     Base(Vec<u8>),
@@ -20,7 +20,7 @@ pub(in crate::log) enum Record {
     End(Contents),
 }
 
-/// Reads a backup. What it hands out is to be trusted only once the end came.
+/// Reads a backup. Its records are to be trusted only once the end came.
 pub(in crate::log) struct Reader<R> {
     input: R,
     sha256: Sha256,
@@ -67,7 +67,7 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    /// What it says about itself.
+    /// Its account of itself.
     pub(in crate::log) fn head(&self) -> &Head {
         &self.head
     }

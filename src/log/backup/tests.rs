@@ -7,7 +7,7 @@ fn head() -> Head {
     Head { made_at: Time::from_ms(1_772_431_248_032), last: 5, thinned: 3, release: "0.1.0".to_owned() }
 }
 
-/// What is in the records is the codec's and the snapshot's business, which have golden files of their own.
+/// The records' contents are the codec's and the snapshot's business, which have golden files of their own.
 pub(in crate::log) fn backup(head: &Head, base: &[&[u8]], events: &[(u64, &[u8])]) -> Vec<u8> {
     let mut encoder = Encoder::new(head);
     base.iter().for_each(|piece| encoder.base(piece));
@@ -22,7 +22,7 @@ fn sample() -> Vec<u8> {
     backup(&head(), &[b"a piece of the base", b", and the rest"], &events)
 }
 
-/// What the first version wrote.
+/// The bytes that the first version wrote.
 fn golden() -> Vec<u8> {
     let line = include_str!("../../../tests/golden/backup-v1.txt").trim_end();
     let hex = line.strip_prefix("backup ").unwrap();

@@ -18,7 +18,7 @@ const BLOCK_CAPACITY_BYTES: usize = BLOCK_BYTES + 4 * 1024;
 pub struct Backup {
     whole: Whole,
     encoder: Encoder,
-    /// What of the base is written.
+    /// The number of the base's bytes that are written.
     base_bytes: usize,
     is_done: bool,
 }
@@ -64,7 +64,7 @@ impl Iterator for Backup {
                 }
                 Err(error) => {
                     self.is_done = true;
-                    // Whoever asked is to hear why it is no backup; what is wrong in full is for the server's own log.
+                    // The client is to hear why it is no backup; the whole error is for the server's own log.
                     let Some(event) = error.damaged_event() else { return Some(Err(error)) };
                     tracing::error!(%error, "the log is damaged, so there is no backup of it");
                     self.encoder.damaged(event);

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::files::{DATABASE, JOURNAL};
+use super::files::{DATABASE, JOURNAL, OUTBOX};
 use super::store::{self, Store};
 use crate::log::error::OpenError;
 
 /// Name of a database until it is whole, before some random characters.
 const PREFIX: &str = "landfall.restoring-";
 
-/// Why there is no new log. The folder has none then, as before.
+/// The reason why there is no new log. The folder has none then, as before.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
     /// There is a log.
@@ -36,7 +36,7 @@ pub enum DraftError {
     Io {
         /// The folder, or the database.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -51,7 +51,7 @@ impl<'a> Draft<'a> {
     /// In the folder `dir`, which need not be there, and has no log.
     pub(in crate::log) fn of(dir: &'a Path) -> Result<Self, DraftError> {
         let database = dir.join(DATABASE);
-        for path in [&database, &dir.join(JOURNAL)] {
+        for path in [&database, &dir.join(JOURNAL), &dir.join(OUTBOX)] {
             // A name that leads nowhere is in the way, too.
             if path.symlink_metadata().is_ok() {
                 return Err(DraftError::Occupied { path: path.clone() });

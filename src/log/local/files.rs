@@ -14,6 +14,8 @@ use crate::log::error::Astray;
 pub(in crate::log) const DATABASE: &str = "landfall.redb";
 /// The journal, in the data folder.
 pub(in crate::log) const JOURNAL: &str = "landfall.journal";
+/// The folder of a replica's outbox, in the data folder: a log of its own, with files of these names.
+pub(in crate::log) const OUTBOX: &str = "outbox";
 
 /// The log's files, as they were opened.
 pub(in crate::log) struct OpenFiles {
@@ -24,8 +26,13 @@ pub(in crate::log) struct OpenFiles {
 impl OpenFiles {
     /// The files of the log in `dir`, which were opened just now.
     pub(in crate::log) fn of(dir: &Path) -> io::Result<Self> {
-        let paths = [DATABASE, JOURNAL].map(|name| dir.join(name));
-        let files = paths.into_iter().map(|path| File::open(&path).map(|file| (path, file)));
+        Self::named(dir, &[DATABASE, JOURNAL])
+    }
+
+    /// Those of these names.
+    pub(in crate::log) fn named(dir: &Path, names: &[&str]) -> io::Result<Self> {
+        let paths = names.iter().map(|name| dir.join(name));
+        let files = paths.map(|path| File::open(&path).map(|file| (path, file)));
         Ok(Self { dir: dir.to_owned(), files: files.collect::<io::Result<_>>()? })
     }
 

@@ -5,21 +5,17 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use prometheus_client::metrics::counter::Counter;
 
 use super::files::OpenFiles;
-use super::store::{Slot, Store};
+use super::pace::{self, Waiting};
+use super::store::Slot;
 use crate::log::engine::Kept;
 use crate::log::frame::Frame;
 
-/// How long a frame stays in the journal alone while little happens.
-const KEEP_PAUSE: Duration = Duration::from_secs(1);
-/// Pause between two attempts with a database that failed.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// How far journal and database are: what the journal waits for, and how much room it has.
+/// The progress of journal and database: the journal waits for it, and knows its room by it.
 pub(in crate::log) struct Progress {
     half_bytes: usize,
     state: Mutex<State>,
@@ -32,7 +28,7 @@ struct State {
     kept: u64,
     /// The database cannot be written, or nobody does it any more.
     failing: bool,
-    /// What is used of the half that is being filled.
+    /// The used bytes of the half that is being filled.
     used_bytes: usize,
     /// The last event in the other half.
     other_last: u64,
@@ -50,7 +46,7 @@ impl Progress {
         (state.used_bytes, state.other_last) = (used_bytes, other_last);
     }
 
-    /// What the journal can take before it has to wait for the database.
+    /// Room in the journal, in bytes, until it has to wait for the database.
     pub(in crate::log) fn free_bytes(&self) -> u64 {
         let state = self.lock();
         let other = if state.other_last <= state.kept { self.half_bytes } else { 0 };
@@ -81,12 +77,12 @@ impl Progress {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Two plain values are whole at every instant, whoever panicked.
+        // Two plain values are whole at every instant, even after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What the database has yet to take.
+/// The frames that the database has yet to take.
 pub(super) struct Flusher {
     slot: Slot,
     dir: PathBuf,
@@ -94,7 +90,7 @@ pub(super) struct Flusher {
     pending: Mutex<Pending>,
     /// At this many bytes the database takes them.
     bytes_max: usize,
-    /// When they are to be taken at the latest; held while they are.
+    /// The latest time at which they are to be taken; held while they are.
     due: Mutex<Option<Instant>>,
     progress: Arc<Progress>,
     failures: Counter,
@@ -141,27 +137,19 @@ impl Flusher {
     /// Lets the database take what is pending, if it is time for that, or at once where that `is_asked`.
     pub(super) fn keep(&self, now: Instant, is_asked: bool) -> Kept {
         let mut due = locked(&self.due);
-        let bytes = locked(&self.pending).bytes;
-        if bytes == 0 {
-            return Kept { is_all: true, due: None };
-        }
-        let at = *due.get_or_insert(now + KEEP_PAUSE);
-        let is_waiting = self.progress.is_failing() && self.slot.get().is_none() && now < at;
-        let is_much = bytes >= self.bytes_max && !self.progress.is_failing();
-        if is_waiting || !(is_asked || is_much || at <= now) {
-            return Kept { is_all: false, due: *due };
-        }
-        let is_all = self.flush();
-        *due = match is_all {
-            true => None,
-            false => Some(now + RETRY_PAUSE),
+        let is_failing = self.progress.is_failing();
+        let waiting = Waiting {
+            bytes: locked(&self.pending).bytes,
+            bytes_max: self.bytes_max,
+            is_failing,
+            is_closed: is_failing && self.slot.get().is_none(),
         };
-        Kept { is_all, due: *due }
+        pace::keep(&mut due, &waiting, now, is_asked, || self.flush())
     }
 
     /// Lets the database take what is pending now. Returns whether it did.
     fn flush(&self) -> bool {
-        let Some(store) = self.store() else { return self.fail() };
+        let Some(store) = self.slot.open_again(&self.dir, &self.files) else { return self.fail() };
         let Pending { frames, bytes } = std::mem::take(&mut *locked(&self.pending));
         match store.append(&frames) {
             Ok(()) => {
@@ -179,29 +167,6 @@ impl Flusher {
         }
     }
 
-    /// The open database; nothing while it cannot be opened.
-    fn store(&self) -> Option<Store> {
-        if let Some(store) = self.slot.get() {
-            return Some(store);
-        }
-        if let Err(astray) = self.files.check() {
-            // Another database would be made or opened, to which these frames do not belong.
-            tracing::error!(%astray, "the database of the log is not opened again");
-            return None;
-        }
-        match Store::open(&self.dir) {
-            Ok(store) => {
-                tracing::info!("the database of the log is open again");
-                self.slot.set(Some(store.clone()));
-                Some(store)
-            }
-            Err(error) => {
-                tracing::error!(%error, "the database of the log does not open");
-                None
-            }
-        }
-    }
-
     /// redb refuses everything after a failed write, so the database is closed here and opened again.
     fn fail(&self) -> bool {
         self.failures.inc();
@@ -210,18 +175,18 @@ impl Flusher {
         false
     }
 
-    /// Where the log's files are.
+    /// The log's files.
     pub(super) fn files(&self) -> &OpenFiles {
         &self.files
     }
 
-    /// How far journal and database are.
+    /// The progress of journal and database.
     pub(super) fn progress(&self) -> &Progress {
         &self.progress
     }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is in them is whole at every instant, whoever panicked.
+    // Its contents are whole at every instant, even after a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,10 +6,10 @@
 //! The file is written whole when it is made and never grows: a sync has no metadata to write. After a page with magic,
 //! version and size come two halves. Frames fill one; then the other, once the database has everything in it.
 //!
-//! What counts as written, when the file is read again: the frames of the database's own session ([`Frame`]) that follow
-//! its last event one after the other. The last frame may be missing, torn by the crash: nobody was told of it, since each
-//! sync comes before the next write. One that is missing *between* others was durable and is damaged, and so is one of which
-//! a single bit is another: no crash does that. Then the log is refused, and nothing is changed.
+//! Frames that count as written, when the file is read again, are those of the database's own session ([`Frame`]) that
+//! follow its last event one after the other. The last frame may be missing, torn by the crash: nobody was told of it,
+//! since each sync comes before the next write. One that is missing *between* others was durable and is damaged, and so
+//! is one of which a single bit is another: no crash does that. Then the log is refused, and nothing is changed.
 
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
@@ -34,7 +34,7 @@ const HEADER_BYTES: usize = 28;
 /// Size of a half of a new journal, in pages: 8 MiB, some 30,000 pulls in a crowd, 2,000 that come one by one.
 const HALF_PAGES: u32 = 2_048;
 
-/// Where frames go: a file, or in tests a disk that fails.
+/// The place that frames go to: a file, or in tests a disk that fails.
 pub(in crate::log) trait Disk: Send {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn sync_data(&self) -> io::Result<()>;
@@ -49,7 +49,7 @@ impl Disk for File {
     }
 }
 
-/// Why a frame is not on the disk.
+/// The reason why a frame is not on the disk.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::log) enum WriteError {
     #[error("the journal is full: the database has not yet taken what is in it")]
@@ -68,9 +68,10 @@ pub(in crate::log) struct Journal {
     /// The sequence number of the next event.
     next: u64,
     halves: [Half; 2],
-    /// Which of them is being filled.
+    /// The half that is being filled.
     current: usize,
-    /// Where a frame may lie whole that was called lost: it is to go before another one takes its numbers.
+    /// The place of a frame that was called lost and may lie there whole: it is to go before another one takes its
+    /// numbers.
     spoiled: Option<u64>,
     progress: Arc<Progress>,
 }
@@ -152,7 +153,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Where `bytes` more can go; waits for the database if that has yet to take what lies there.
+    /// Finds the place for `bytes` more; waits for the database if that has yet to take the frames that lie there.
     fn place(&mut self, bytes: usize) -> Result<u64, WriteError> {
         if bytes > self.half_bytes {
             return Err(WriteError::TooLarge(bytes));
@@ -179,7 +180,7 @@ impl Journal {
         self.half_bytes
     }
 
-    /// Where the flusher says how far the database is.
+    /// The flusher's word on the database's progress.
     pub(in crate::log) fn progress(&self) -> Arc<Progress> {
         self.progress.clone()
     }

@@ -4,12 +4,13 @@
 //! So `append` writes to the journal alone, and the flusher moves many frames at once from there into the database.
 
 mod flusher;
-mod scrub;
 
 pub(super) mod draft;
 pub(super) mod files;
 pub(super) mod journal;
+pub(super) mod pace;
 pub(super) mod salvage;
+pub(super) mod scrub;
 pub(super) mod store;
 
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ pub(super) struct Local {
     slot: Slot,
     failures: Counter,
     scrubber: Scrubber,
-    /// What writes; nothing before the beginning and after the end.
+    /// The writer; nothing before the beginning and after the end.
     writing: Mutex<Option<Writing>>,
     flusher: OnceLock<Flusher>,
     #[cfg(test)]
@@ -42,7 +43,7 @@ pub(super) struct Local {
 
 struct Writing {
     journal: Journal,
-    /// The last act that was appended since the beginning. Whoever looks at the log saw those before.
+    /// The last act that was appended since the beginning. A reader of the log saw those before.
     last_act: u64,
     deliver: Deliver,
 }
@@ -133,7 +134,7 @@ impl Engine for Local {
             writing.last_act = first + place as u64;
         }
         flusher.take(frame);
-        (writing.deliver)(Numbered { first, events });
+        (writing.deliver)(Numbered { era: 0, first, events });
         Ok(last)
     }
 
@@ -157,7 +158,7 @@ impl Engine for Local {
         Ok(self.store()?.snapshot(which)?)
     }
 
-    fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), ReadError> {
+    fn keep_snapshot(&self, which: Snapshot, _era: u64, bytes: &[u8]) -> Result<(), ReadError> {
         Ok(self.store()?.keep_snapshot(which, bytes)?)
     }
 

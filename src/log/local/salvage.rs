@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::draft::{Draft, DraftError};
-use super::files::{DATABASE, JOURNAL};
+use super::files::{DATABASE, JOURNAL, OUTBOX};
 use super::journal::frames_left;
 use super::store::pages::{Found, scan};
 use super::store::{Head, Store};
@@ -34,12 +34,20 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Gaps that wait for a commit.
 const BATCH_GAPS: usize = 50_000;
 
-/// Why nothing was salvaged. The damaged log is as it was, and there is no new one.
+/// The reason why nothing was salvaged. The damaged log is as it was, and there is no new one.
 #[derive(Debug, thiserror::Error)]
 pub enum SalvageError {
     /// There is no log.
     #[error("there is no log in {path}: name the data folder of `landfall serve` with --data")]
     NoLog {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Its log is in a stream, and this is a copy of it.
+    #[error(
+        "{path} is a replica of a log that several share: start it with an empty folder, which is filled from the stream"
+    )]
+    Replica {
         /// The folder.
         path: PathBuf,
     },
@@ -54,7 +62,7 @@ pub enum SalvageError {
     Read {
         /// The database or the journal.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// No checksum fits.
@@ -117,6 +125,9 @@ impl Salvaged {
 /// # Errors
 /// A server uses the damaged log, nothing in it is whole, there is a log in `to`, or the disk refuses.
 pub fn salvage(from: &Path, to: &Path) -> Result<Salvaged, SalvageError> {
+    if from.join(OUTBOX).exists() {
+        return Err(SalvageError::Replica { path: from.to_owned() });
+    }
     let draft = Draft::of(to)?;
     let remains = Remains::of(from)?;
     let survey = remains.survey()?;
@@ -312,7 +323,7 @@ fn fill_holes(store: &Store, lost: &[(u64, u64)]) -> Result<(), SalvageError> {
     Ok(store.put_events(&gaps)?)
 }
 
-/// When an event happened that is there.
+/// The time of an event that is there.
 fn time_of(store: &Store, sequence: u64) -> Result<Option<Time>, SalvageError> {
     let mut events = store.events_at([sequence].into_iter()).map_err(read_again)?;
     Ok(events.next().and_then(Result::ok).map(|(_, event)| event.at()))

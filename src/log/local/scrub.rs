@@ -1,6 +1,6 @@
 //! The slow pass: events that nobody asks for are read once a day, too, so that damage is known while a backup is young.
 //!
-//! A few events, then a pause: it costs next to nothing. What it finds stops no pull; it is counted, and said with what to do.
+//! A few events, then a pause: it costs next to nothing. Damage stops no pull; it is counted, and said with what to do.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,23 +19,23 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// Findings of the passes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Found {
+pub(in crate::log) struct Found {
     /// Damaged events, of the last whole pass or of the one under way, whichever found more.
-    pub(super) damaged: u64,
-    /// When the last pass ended.
-    pub(super) ended_at: Option<Instant>,
+    pub(in crate::log) damaged: u64,
+    /// The time when the last pass ended.
+    pub(in crate::log) ended_at: Option<Instant>,
 }
 
 /// Makes the passes, a piece at a time.
 #[derive(Default)]
-pub(super) struct Scrubber {
+pub(in crate::log) struct Scrubber {
     pass: Mutex<Option<Pass>>,
     findings: Findings,
 }
 
 impl Scrubber {
     /// Reads the next piece of the database, if that is open; returns the pause until the next one.
-    pub(super) fn step(&self, store: Option<&Store>, now: Instant) -> Duration {
+    pub(in crate::log) fn step(&self, store: Option<&Store>, now: Instant) -> Duration {
         let Some(store) = store else { return PAUSE_MAX };
         let mut passing = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
         let pass = passing.get_or_insert_with(|| Pass::new(now));
@@ -51,12 +51,12 @@ impl Scrubber {
     }
 
     /// Findings of the passes.
-    pub(super) fn found(&self) -> Found {
+    pub(in crate::log) fn found(&self) -> Found {
         self.findings.get()
     }
 }
 
-/// Where the passes say what they found.
+/// The findings of the passes.
 #[derive(Default)]
 struct Findings(Mutex<Found>);
 
@@ -66,7 +66,7 @@ impl Findings {
     }
 
     fn set(&self, found: Found) {
-        // Two plain values are whole at every instant, whoever panicked.
+        // Two plain values are whole at every instant, even after a panic.
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }
 }

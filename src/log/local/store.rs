@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
-use super::files::{DATABASE as FILE_NAME, JOURNAL};
+use super::files::{DATABASE as FILE_NAME, JOURNAL, OpenFiles};
 use crate::log::codec;
 use crate::log::engine::Snapshot;
 use crate::log::error::{Fault, OpenError};
@@ -21,6 +21,8 @@ use crate::model::event::Event;
 
 mod entry;
 mod error;
+#[cfg(any(test, feature = "shared"))]
+mod followed;
 mod guard;
 mod layout;
 mod opening_mark;
@@ -30,6 +32,8 @@ mod whole;
 
 pub(in crate::log) use entry::Head;
 use error::Trouble;
+#[cfg(any(test, feature = "shared"))]
+pub(in crate::log) use followed::Followed;
 #[cfg(test)]
 pub(in crate::log) use guard::is_asking;
 use guard::{Guarded, guarded};
@@ -65,7 +69,7 @@ impl Store {
         Self::of_file(file, path, Trial::is_left_in(dir))
     }
 
-    /// Where it is.
+    /// The database's path.
     pub(in crate::log) fn path(&self) -> &Path {
         &self.path
     }
@@ -165,17 +169,40 @@ impl Slot {
         self.lock().clone()
     }
 
+    /// The open database of the folder `dir`, whose files are these; nothing while it cannot be opened.
+    pub(in crate::log) fn open_again(&self, dir: &Path, files: &OpenFiles) -> Option<Store> {
+        if let Some(store) = self.get() {
+            return Some(store);
+        }
+        if let Err(astray) = files.check() {
+            // Another database would be made or opened, to which what waits does not belong.
+            tracing::error!(%astray, "the database of the log is not opened again");
+            return None;
+        }
+        match Store::open(dir) {
+            Ok(store) => {
+                tracing::info!("the database of the log is open again");
+                self.set(Some(store.clone()));
+                Some(store)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the database of the log does not open");
+                None
+            }
+        }
+    }
+
     pub(in crate::log) fn set(&self, store: Option<Store>) {
         *self.lock() = store;
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Store>> {
-        // What it guards is whole at every instant, whoever panicked.
+        // The guarded value is whole at every instant, even after a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Makes the data folder where it does not exist. Who pulls what is nobody else's business on this machine, and the
+/// Makes the data folder where it does not exist. The pulls are nobody else's business on this machine, and the
 /// admin token lies here, too.
 pub(in crate::log) fn make_private(dir: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)

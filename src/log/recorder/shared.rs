@@ -19,12 +19,12 @@ pub(in crate::log) struct Shared {
     pub(in crate::log) clock: Clock,
     /// Losses that are not in the log yet.
     pub(super) gap: Mutex<Option<Gap>>,
-    /// What each token may write, and what is counted instead.
+    /// The meters: what each token may write, and what is counted instead.
     pub(super) meters: Meters,
     pub(super) writable: AtomicBool,
     /// The loss of the log's files that the last look found.
     pub(super) astray: Mutex<Option<Astray>>,
-    /// When something was made durable.
+    /// The last time when something was made durable.
     pub(super) written_at: Mutex<Option<Instant>>,
     pub(super) in_flight: Arc<InFlight>,
 }
@@ -62,6 +62,7 @@ impl Shared {
             written_ago: locked(&self.written_at).map(ago),
             damaged_events: engine.damaged_events,
             scrubbed_ago: engine.scrubbed_at.map(ago),
+            sharing: self.engine.sharing(),
         }
     }
 

@@ -19,9 +19,9 @@ use crate::log::notifier::Notifier;
 use crate::model::event::{Event, Excess};
 use crate::model::time::Span;
 
-/// How long a group waits at a time for observations that were announced, unless all have come before: what it costs
-/// besides its bytes (a sync, a few wake-ups) is the same however few share it. A pull that is alone waits for nobody;
-/// one whose upstream is slow costs the others one pause.
+/// Longest single wait of a group for observations that were announced, unless all have come before: its fixed cost (a
+/// sync, a few wake-ups) is the same however few share it. A pull that is alone waits for nobody; one whose upstream is
+/// slow costs the others one pause.
 const GATHER_PAUSE: Duration = Duration::from_micros(500);
 /// Most waits in a row, as long as each brings some.
 const GATHER_PAUSES_MAX: u32 = 2;
@@ -241,6 +241,8 @@ fn left_out(event: &Event) -> u64 {
         | Event::Gap { .. }
         | Event::Acted(_)
         | Event::Refused { .. }
-        | Event::ClockStepped { .. } => 0,
+        | Event::ClockStepped { .. }
+        | Event::CaughtUp { .. }
+        | Event::Reported(_) => 0,
     }
 }

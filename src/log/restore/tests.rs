@@ -100,7 +100,7 @@ async fn a_log_that_is_there_is_left_alone() {
         assert_eq!(std::fs::read(to.path().join(name)).unwrap(), b"somebody's");
         std::fs::remove_file(to.path().join(name)).unwrap();
     }
-    // What else is there is in nobody's way.
+    // Other files are in nobody's way.
     std::fs::write(to.path().join("admin.token"), "a token").unwrap();
     restore(&bytes[..], to.path()).unwrap();
 }

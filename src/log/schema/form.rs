@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::names::{EnvironmentName, TokenId};
 use crate::model::oci::{Digest, Reference, Repository};
+use crate::model::report::Reason;
 use crate::model::time::Time;
 
 /// A stored form of something in the model.
@@ -46,8 +47,8 @@ macro_rules! plain {
     )*};
 }
 
-plain!(bool, u16, u64, i64, [u8; 32], String, Arc<str>, BTreeMap<String, String>);
-plain!(Time, EnvironmentName, TokenId, Repository, Reference, Digest);
+plain!(bool, u16, u64, i64, [u8; 16], [u8; 32], String, Arc<str>, BTreeMap<String, String>);
+plain!(Time, EnvironmentName, TokenId, Repository, Reference, Digest, Reason);
 
 impl<F: Form> Form for Option<F> {
     type Model = Option<F::Model>;
@@ -83,7 +84,8 @@ impl<F: Form> Form for Box<F> {
 }
 
 /// Declares stored forms, each of the type of that name in a module of the model, with the way there and back. A form has
-/// the fields and variants that its model has: the compiler says where one of them changed.
+/// the fields and variants that its model has: the compiler says where one of them changed. Fields of the model after a `;`
+/// are stored elsewhere.
 macro_rules! stored {
     () => {};
     (@write $serializer:ident, $name:ident, $place:expr, $variant:ident) => {
@@ -102,7 +104,7 @@ macro_rules! stored {
         form.end()
     }};
     (
-        struct $module:ident::$name:ident { $($field:ident: $type:ty),* $(,)? }
+        struct $module:ident::$name:ident { $($field:ident: $type:ty),* $(,)? $(; $($other:ident),*)? }
         $($rest:tt)*
     ) => {
         #[derive(Deserialize)]
@@ -111,7 +113,7 @@ macro_rules! stored {
         impl Form for $name {
             type Model = $module::$name;
             fn write<S: Serializer>(model: &Self::Model, serializer: S) -> Result<S::Ok, S::Error> {
-                let $module::$name { $($field),* } = model;
+                let $module::$name { $($field,)* $($($other: _),*)? } = model;
                 let fields = [$(stringify!($field)),*].len();
                 let mut form = serializer.serialize_struct(stringify!($name), fields)?;
                 $(form.serialize_field(stringify!($field), &As::<$type>($field))?;)*
@@ -119,7 +121,7 @@ macro_rules! stored {
             }
             fn into_model(self) -> Self::Model {
                 let Self { $($field),* } = self;
-                $module::$name { $($field: $field.into_model()),* }
+                $module::$name { $($field: $field.into_model(),)* $($($other: Default::default()),*)? }
             }
         }
 

@@ -1,4 +1,4 @@
-//! What the log said and promised so far, and the checks that it is true.
+//! Everything that the log said and promised so far, and the checks that it is true.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,14 +22,14 @@ pub(super) struct History {
     /// Keys of events that somebody was told of as durable, and of those as lost.
     promised: BTreeSet<String>,
     refused: BTreeSet<String>,
-    /// Where the process that runs now began.
+    /// The beginning of the process that runs now.
     began_at: usize,
     time: LogTime,
 }
 
 type Checked = Result<(), String>;
 
-/// What a client calls an event of its own.
+/// A client's name for an event of its own.
 fn key(event: &Event) -> Option<String> {
     match event {
         Event::Observed(observation) => observation.digest.as_ref().map(ToString::to_string),
@@ -130,7 +130,7 @@ impl History {
         same(view, &self.folded).map_err(|how| format!("the view at {} is not the fold: {how}", view.applied))
     }
 
-    /// What is kept is everything but observations that retention removed.
+    /// Checks that everything is kept but observations that retention removed.
     pub(super) fn check_kept(&self, events: Events) -> Checked {
         let thinned = events.extent.thinned as usize;
         let last = events.extent.last as usize;
@@ -166,6 +166,8 @@ impl History {
             let line = time.take(event);
             if self.time.shown(line) <= at {
                 expected.apply(number, event);
+            } else {
+                expected.call_as_today(event);
             }
         }
         same(view, &expected)
@@ -208,7 +210,7 @@ impl History {
         if let Some(key) = refused.iter().find(|key| is_back(key)) {
             return Err(format!("{key} was called lost and is back"));
         }
-        // What a process called lost in its last moments may have reached the disk whole.
+        // An event that a process called lost in its last moments may have reached the disk whole.
         let refused = refused.into_iter().filter(|key| !self.places.contains_key(key)).collect();
         (self.promised, self.refused, self.began_at) = (promised, refused, self.events.len());
         Ok(())

@@ -43,7 +43,7 @@ fn open(world: &mut impl World, clock: &Arc<Mutex<SetClock>>) -> Result<Process,
     let counters = Counters::default();
     let tap = Arc::new(Tap::new(world.open(&counters)?));
     let (engine, rules) = (tap.clone(), Rules::default());
-    let (log, writer, mut fold) =
+    let (log, writer, mut fold, _) =
         Log::assemble(engine, rules, counters, Clock::of(clock.clone()), QUEUE_ENTRIES_MAX)?;
     fold.set_snapshot_events(9);
     Ok(Process { log, writer, fold, tap })
@@ -260,7 +260,7 @@ impl<W: World> Run<W> {
     }
 
     fn open_again(&mut self) -> Result<(), String> {
-        // What comes of this process from now on is heard by nobody.
+        // Nobody hears this process from now on.
         self.clients.hang_up();
         self.process.tap.close();
         self.process = open(&mut self.world, &self.clock).map_err(|error| error.to_string())?;

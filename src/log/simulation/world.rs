@@ -262,8 +262,8 @@ impl Engine for Tap {
         self.engine.snapshot(which)
     }
 
-    fn keep_snapshot(&self, which: Snapshot, bytes: &[u8]) -> Result<(), ReadError> {
-        self.engine.keep_snapshot(which, bytes)
+    fn keep_snapshot(&self, which: Snapshot, era: u64, bytes: &[u8]) -> Result<(), ReadError> {
+        self.engine.keep_snapshot(which, era, bytes)
     }
 
     fn remove(

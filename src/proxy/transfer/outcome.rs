@@ -1,4 +1,4 @@
-//! What became of a transfer, reported once.
+//! The outcome of a transfer, reported once.
 
 /// Outcome of a transfer. `bytes` counts what was handed to the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

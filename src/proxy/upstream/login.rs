@@ -1,4 +1,4 @@
-//! What is known of the login to a registry: the credentials, its last challenge, and the tokens.
+//! The known facts of the login to a registry: the credentials, its last challenge, and the tokens.
 
 use std::sync::atomic::AtomicBool;
 

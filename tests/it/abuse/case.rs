@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::faults::case::words;
 
 words! {
-    /// What each client does.
+    /// The behaviour of each client.
     Kind {
         // Nothing, or not all of a head.
         Silence = "silence",
@@ -20,7 +20,7 @@ words! {
         EndlessHead = "endless-head",
         EndlessTarget = "endless-target",
         EndlessEmptyLines = "endless-empty-lines",
-        // What is refused.
+        // Requests that are refused.
         WrongToken = "wrong-token",
         TwoLengths = "two-lengths",
         LengthAndChunked = "length-and-chunked",
@@ -52,7 +52,7 @@ words! {
     }
 }
 words! {
-    /// What it is said over.
+    /// The layer below HTTP.
     Layer {
         Plain = "plain",
         Tls = "tls",
@@ -61,7 +61,7 @@ words! {
     }
 }
 words! {
-    /// How many do it at once.
+    /// The number of clients that do it at once.
     Crowd {
         One = "one",
         /// More than the listener has places for.

@@ -1,4 +1,4 @@
-//! What clients do to a listener: what they say, and what has to become of them. Pure.
+//! Clients' behaviour towards a listener: what they say, and what has to become of them. Pure.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const CROWD_STREAMS: u32 = 4;
 /// Requests with a token that is none.
 const REFUSED_REQUESTS: usize = 40;
 
-/// What is said on one connection.
+/// The bytes of one connection, as the client says them.
 pub struct Said {
     /// At first.
     pub once: Vec<u8>,
@@ -32,7 +32,7 @@ pub struct Said {
     pub end: End,
 }
 
-/// What has to become of a connection.
+/// The end that a connection has to come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The proxy ends it, after at most one answer, which is such a one.
@@ -67,7 +67,7 @@ impl Said {
     }
 }
 
-/// What a client of this case says. `paths` are a manifest and a large blob, `authorization` lets it in.
+/// The words of a client of this case. `paths` are a manifest and a large blob, `authorization` lets it in.
 pub fn said(case: &Case, [manifest, blob]: [&str; 2], authorization: &str) -> Said {
     let mut rng = Rng::new(case.seed);
     let get = |path: &str, lines: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n{lines}\r\n");
@@ -172,7 +172,7 @@ pub fn said(case: &Case, [manifest, blob]: [&str; 2], authorization: &str) -> Sa
     }
 }
 
-/// Why a case means nothing, if it does.
+/// The reason why a case means nothing, if it does.
 pub fn meaningless(case: &Case) -> Option<&'static str> {
     let is_said_to_tls = matches!(case.kind, Kind::Silence | Kind::OneByte | Kind::Garbage | Kind::HalfHead);
     if case.layer == Layer::InPlaceOfTls && !is_said_to_tls {

@@ -93,7 +93,7 @@ async fn every_abuse_of_a_client_is_survived() {
     let bench = Arc::new(Bench::start(0, SLOWNESS_MIN, bounds).await);
     let mut neighbour = Neighbour::start(&bench);
     let honest = Arc::new(Honest { manifest: neighbour.wanted(0), blob: neighbour.wanted(2) });
-    // What the first pulls make for good is no leak.
+    // Memory that the first pulls take for good is no leak.
     tokio::time::sleep(UNDISTURBED).await;
     drop(neighbour);
     let rest = Held::at_rest(&bench).await;

@@ -16,17 +16,17 @@ use super::kind::{End, Said, said};
 use crate::faults::bench::Bench;
 use crate::faults::client::{Ask, Door, Io};
 
-/// How many clients are many: more than [`PLACES`].
+/// A number of clients that is many: more than [`PLACES`].
 const MANY: usize = 120;
 /// Connections that the listener has places for.
 pub const PLACES: usize = 96;
 /// Between two of them. A client that comes at the same time has as long to ask as it takes the rest to come: with all at the
 /// same moment that would be luck.
 const PAUSE: Duration = Duration::from_millis(1);
-/// How long the kernel may go on giving what the proxy had sent before it ended a connection.
+/// Time for which the kernel may go on giving what the proxy had sent before it ended a connection.
 const BUFFERED: Duration = Duration::from_millis(1_500);
 
-/// What honest clients ask for, and its content.
+/// The requests of honest clients, and their content.
 pub struct Honest {
     pub manifest: (String, Vec<u8>),
     pub blob: (String, Vec<u8>),
@@ -35,7 +35,7 @@ pub struct Honest {
 /// Plays a case.
 ///
 /// # Errors
-/// What is wrong with how the proxy took it.
+/// Plays a case; the error says what is wrong with how the proxy took it.
 pub async fn play(bench: &Bench, honest: &Honest, case: &Case) -> Result<(), String> {
     let count = if case.crowd == Crowd::Many { MANY } else { 1 };
     let (all_there, mut clients) = (Arc::new(Barrier::new(count + 1)), JoinSet::new());
@@ -118,7 +118,7 @@ async fn abuse(stream: Box<dyn Io>, said: Said, bound: Duration, crowd: Crowd) -
         return Ok(());
     }
     let is_ended = if reads {
-        // What is still being said when the connection has ended is said to nobody.
+        // Bytes that are sent after the connection has ended reach nobody.
         let reading = read_to_end(&mut read, &mut got, end);
         let both = async {
             tokio::select! {

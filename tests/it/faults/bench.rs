@@ -39,7 +39,7 @@ const LIMITS: Timeouts = Timeouts {
 };
 /// The same for a body that is read whole.
 const WHOLE_BODY: Duration = Duration::from_millis(600);
-/// How late timers may be before the waits are made longer, and how often as long they are made at most.
+/// Lateness of timers that makes the waits longer, and the most that they are made longer.
 const LATE: Duration = Duration::from_millis(15);
 const SLOWNESS_MAX: u32 = 8;
 const MAX_WAIT: Duration = Duration::from_millis(50);
@@ -60,7 +60,7 @@ pub struct Bench {
     pub calm: Upstream,
     pub counters: Counters,
     pub threads: ProxyRuntime,
-    /// How many times as long as on a machine with nothing else to do everything may take.
+    /// Factor by which everything may take longer than on a machine with nothing else to do.
     pub slowness: u32,
     pub limits: Timeouts,
     /// Each of a request's waits at the registry, as often as any path waits for it, and as much again.
@@ -172,8 +172,8 @@ impl Bench {
     }
 }
 
-/// How much slower than one with nothing else to do this machine is now: by how late its timers are, and by how long a
-/// thread that has something to do waits for a core.
+/// Factor by which this machine is slower now than one with nothing else to do: by how late its timers are, and by how
+/// long a thread that has something to do waits for a core.
 pub async fn slowness() -> u32 {
     let waiting: Vec<_> = (0..2).map(|_| tokio::task::spawn_blocking(share_of_a_core)).collect();
     let mut latest = Duration::ZERO;
@@ -189,7 +189,7 @@ pub async fn slowness() -> u32 {
     slowness.clamp(1, SLOWNESS_MAX)
 }
 
-/// How many times as long as alone a busy thread takes.
+/// Factor by which a busy thread takes longer than alone.
 fn share_of_a_core() -> u32 {
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(500) {
@@ -222,7 +222,7 @@ async fn admit(log: &Log) {
         environment,
         id: TokenId::new("tok_faults"),
         name: "faults".to_owned(),
-        // What a local token pulls is kept in one bounded list.
+        // Pulls with a local token are kept in one bounded list.
         kind: TokenKind::Local,
         secret_sha256: Sha256::digest(SECRET).into(),
         expires_at: None,

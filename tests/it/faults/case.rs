@@ -35,10 +35,10 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
-    /// What the registry does wrong.
+    /// The registry's fault.
     Fault {
         Nothing = "nothing",
-        // How a connection ends, or does not go on: at any place.
+        // Connections that end, or do not go on: at any place.
         Fin = "fin",
         Rst = "rst",
         /// It writes no more and goes on to read: what is asked on such a connection is never answered.
@@ -89,7 +89,7 @@ words! {
 }
 
 words! {
-    /// Where it happens.
+    /// The place where it happens.
     Place {
         Connect = "connect",
         Handshake = "handshake",
@@ -104,7 +104,7 @@ words! {
 }
 
 words! {
-    /// How often.
+    /// The number of times.
     Times {
         Once = "once",
         Always = "always",
@@ -134,7 +134,7 @@ words! {
 }
 
 words! {
-    /// What tells the end of the registry's answer.
+    /// The sign of the end of the registry's answer.
     Framing {
         Length = "length",
         Chunked = "chunked",
@@ -144,7 +144,7 @@ words! {
 }
 
 words! {
-    /// How the registry is spoken to.
+    /// The protocol that the registry is spoken to with.
     Wire {
         Plain = "plain",
         Tls = "tls",
@@ -160,7 +160,7 @@ words! {
 }
 
 words! {
-    /// Who asks.
+    /// The client that asks.
     Who {
         H1 = "h1",
         H1Tls = "h1-tls",

@@ -1,4 +1,4 @@
-//! Who asks: HTTP/1.1 byte by byte, HTTP/2 by hyper, plain or over TLS.
+//! Clients that ask: HTTP/1.1 byte by byte, HTTP/2 by hyper, plain or over TLS.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::rig::http::Failure;
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
-/// Where the proxy is, and how to be let in.
+/// The proxy's address, and the login there.
 #[derive(Clone)]
 pub struct Door {
     pub plain: SocketAddr,
@@ -50,7 +50,7 @@ impl Drop for Aborted {
     }
 }
 
-/// What came.
+/// The answer that came.
 #[derive(Debug, Default)]
 pub struct Got {
     /// 0 without a head.
@@ -78,7 +78,7 @@ impl Got {
     }
 }
 
-/// How long a connection of a client may take on loopback.
+/// Longest time that connecting may take a client on loopback.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 impl Door {

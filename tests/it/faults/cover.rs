@@ -1,4 +1,4 @@
-//! Which cases are run, and in which order: first every pair of what can be chosen, then whatever the seed brings. Pure.
+//! Cases that are run, in their order: first every pair of what can be chosen, then whatever the seed brings. Pure.
 
 use std::collections::HashSet;
 
@@ -47,7 +47,7 @@ pub fn ordered(seed: u64) -> (Vec<Case>, usize) {
     let mut rest: Vec<_> = every(&mut rng).filter(|case| meaningless(case).is_none()).collect();
     rng.shuffle(&mut rest);
     let (mut front, mut seen) = (Vec::new(), HashSet::new());
-    // Who brings many new pairs comes first, so that few are needed.
+    // A case that brings many new pairs comes first, so that few are needed.
     for at_least in [16, 8, 4, 2, 1] {
         rest.retain(|case| {
             let new: Vec<_> = pairs(case).filter(|pair| !seen.contains(pair)).collect();

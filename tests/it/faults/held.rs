@@ -1,4 +1,4 @@
-//! What the proxy holds when nobody asks it for anything: nothing but what it always holds.
+//! Things that the proxy holds when nobody asks it for anything: nothing but what it always holds.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ impl Held {
             || self.other_descriptors > rest.other_descriptors
     }
 
-    /// What is held once everything has come to rest. Nobody may ask for anything meanwhile.
+    /// Counts the things that are held once everything has come to rest. Nobody may ask for anything meanwhile.
     pub async fn at_rest(bench: &Bench) -> Self {
         tokio::time::sleep(bench.limits.idle * 2).await;
         let mut last = Self::now(bench);
@@ -78,7 +78,7 @@ impl Held {
     /// Waits until no more is held than this.
     ///
     /// # Errors
-    /// What still is when every wait is over.
+    /// Waits until no more is held; the error says what still is when every wait is over.
     pub async fn until_again(&self, bench: &Bench) -> Result<(), String> {
         let rest_max = bench.bound + bench.limits.idle * 2;
         let end = Instant::now() + rest_max;

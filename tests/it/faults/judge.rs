@@ -1,4 +1,4 @@
-//! What a client may get. Pure.
+//! Answers that a client may get. Pure.
 //!
 //! The right bytes; or a registry's error; or a body that is broken off below its length. Never wrong bytes as if they
 //! were whole, never silence. Where Landfall can mend a fault, it must: a request without an answer is sent once more,
@@ -8,7 +8,7 @@ use super::case::{Case, Fault, Framing, Path, Place, Times};
 use super::client::{End, Got};
 use super::script::RETRY_AFTER;
 
-/// What is wrong with what a client got; nothing if all is well.
+/// The fault in what a client got; nothing if all is well.
 pub fn complaint(case: &Case, got: &Got, right: &[u8]) -> Option<String> {
     let must = must_be_whole(case);
     match (&got.end, got.status) {
@@ -86,7 +86,7 @@ fn is_truthful(fault: Fault) -> bool {
 fn must_be_whole(case: &Case) -> bool {
     use Fault::{Extra, Garbage, Late, Many1xx, Nothing, Stall, TooShort, Trickle};
     let Case { fault, place, times, path, framing, .. } = *case;
-    // What follows an answer is none of it.
+    // Bytes after an answer are none of it.
     let is_after = matches!(place, Place::AfterAnswer | Place::Idle);
     let is_cut = is_in_body(case) && (fault.is_end() || matches!(fault, Stall | TooShort | Fault::Rst));
     let may_be_mended = times == Times::Once && path != Path::Token;

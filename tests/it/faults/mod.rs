@@ -47,14 +47,14 @@ use neighbour::{Neighbour, Window};
 const WORKERS: usize = 24;
 /// Cases between two looks at what is left.
 const ROUND: usize = 200;
-/// How long the suite plays unless it is told.
+/// Time for which the suite plays unless it is told.
 pub const PLAY_S: u64 = 60;
 /// Failures after which it ends: the first ones tell enough.
 pub const FAILURES_MAX: usize = 12;
-/// How long the neighbour is watched alone.
+/// Time for which the neighbour is watched alone.
 pub const UNDISTURBED: Duration = Duration::from_millis(1_500);
-/// How much memory may grow from the first round to the last, in bytes: what the system's allocator keeps of the many
-/// large bodies that are at both ends of this process varies by half of it.
+/// Greatest growth of memory from the first round to the last, in bytes: the system's allocator keeps some of the many
+/// large bodies that are at both ends of this process, and that varies by half of it.
 pub const GROWTH_BYTES_MAX: u64 = 256 << 20;
 /// Rounds in a row in which the neighbour is slowed before that is a failure: one may be the machine's.
 pub const SLOW_ROUNDS_MAX: usize = 2;
@@ -67,7 +67,7 @@ where
     Some(text.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
-/// What brings the order: the clock, unless it is told.
+/// The seed of the order: the clock, unless it is told.
 pub fn seed() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     variable("LANDFALL_TEST_FAULTS_SEED").unwrap_or(since_epoch.as_secs())
@@ -114,7 +114,7 @@ struct Run {
 impl Run {
     async fn start(seed: u64) -> Self {
         let bench = Arc::new(Bench::start(WORKERS, 1, |_| proxy::LIMITS).await);
-        // What the first pull makes for good is no leak.
+        // Memory that the first pull takes for good is no leak.
         let neighbour = Neighbour::start(&bench);
         tokio::time::sleep(UNDISTURBED).await;
         drop(neighbour);

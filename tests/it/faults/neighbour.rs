@@ -19,7 +19,7 @@ use crate::rig::images::digest_of;
 const PAUSE: Duration = Duration::from_millis(4);
 /// Pulls through the proxy at a time.
 const PULLERS: usize = 3;
-/// What is slow on a machine that has nothing else to do.
+/// A pull that is slow on a machine with nothing else to do.
 const FLOOR: Duration = Duration::from_millis(60);
 /// Nothing may take this long.
 const BOUND: Duration = Duration::from_secs(20);
@@ -93,7 +93,7 @@ impl Neighbour {
         (ask.path.clone(), content.clone())
     }
 
-    /// What was seen since this was asked last.
+    /// The pulls since this was asked last.
     pub fn window(&self) -> Result<Window, String> {
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         match seen.wrong {

@@ -15,7 +15,7 @@ use super::seed::Rng;
 use super::upstream::{Script, Upstream};
 use crate::rig::images::digest_of;
 
-/// How long a client that reads nothing waits until it goes away.
+/// Time for which a client that reads nothing waits until it goes away.
 const DEAF_FOR: Duration = Duration::from_secs(2);
 
 /// Something to ask for, and the right answer.
@@ -72,7 +72,7 @@ fn content(path: Path, bytes: usize, rng: &mut Rng) -> Vec<u8> {
 /// Plays a case at a slot.
 ///
 /// # Errors
-/// What is wrong with how the proxy took it.
+/// Plays a case; the error says what is wrong with how the proxy took it.
 pub async fn play(bench: &Bench, index: usize, case: &Case) -> Result<(), String> {
     let slot: &Slot = &bench.slots[index];
     let (upstream, prefix) = match case.wire {
@@ -139,7 +139,7 @@ impl Player<'_> {
         self.until_rest().await
     }
 
-    /// What is trusted was pulled before; a kept connection is there, or none.
+    /// Makes ready: content that is trusted was pulled before; a kept connection is there, or none.
     async fn prepare(&self, main: &Object, healthy: &[Object; 2]) -> Result<(), String> {
         let case = self.case;
         if case.path.is_trusted() {

@@ -1,8 +1,8 @@
-//! Which cases mean something. Each rule says why one does not; nothing is left out by hand. Pure.
+//! Rules of which cases mean something. Each says why one does not; nothing is left out by hand. Pure.
 
 use super::case::{Case, Fault, Framing, Path, Place, Pool, Times, Who, Wire};
 
-/// Why this case means nothing, if it does.
+/// The reason why this case means nothing, if it does.
 pub fn meaningless(case: &Case) -> Option<&'static str> {
     RULES.iter().find(|(_, excludes)| excludes(case)).map(|(why, _)| *why)
 }
@@ -45,7 +45,7 @@ pub const RULES: &[Rule] = &[
     ("where the end of the connection is the end of the answer, an early one looks right", |case| {
         let ends = case.fault.is_end()
             && matches!(case.place, Place::AfterHead | Place::BodyStart | Place::BodyMiddle);
-        // What has a digest that is compared, or a length that is known otherwise, is told apart.
+        // Content with a digest that is compared, or a length that is known otherwise, is told apart.
         let is_compared = !matches!(case.path, Path::Tags | Path::Referrers | Path::Token);
         case.framing == Framing::Close && ends && !is_compared
     }),
@@ -69,7 +69,7 @@ pub const RULES: &[Rule] = &[
     }),
     ("garbage in a body is a body, where neither a digest nor a coding tells", |case| {
         let is_in_body = matches!(case.place, Place::AfterHead | Place::BodyStart | Place::BodyMiddle);
-        // Where a chunk is to begin it is none.
+        // Bytes in the place of a chunk's beginning are no chunk.
         let is_told = case.framing == Framing::Chunked && case.place == Place::AfterHead
             || !(case.path.is_trusted()
                 || matches!(case.path, Path::Tags | Path::Referrers | Path::BlobRange));
@@ -108,7 +108,7 @@ pub const RULES: &[Rule] = &[
     }),
 ];
 
-/// Where a fault can happen.
+/// The places where a fault can happen.
 fn places(fault: Fault) -> &'static [Place] {
     use Place::{AfterAnswer, AfterHead, BodyMiddle, BodyStart, Handshake, Head, Idle, Trailer};
     match fault {

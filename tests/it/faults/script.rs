@@ -1,4 +1,4 @@
-//! What the registry says, byte by byte: honest answers, and what a case makes of them. Pure.
+//! Words of the registry, byte by byte: honest answers, and what a case makes of them. Pure.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub enum Step {
     End(End),
 }
 
-/// How it leaves a connection.
+/// The way in which it leaves a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// As an honest registry does: over TLS it says so.
@@ -43,7 +43,7 @@ pub enum End {
 pub const ENDLESS: usize = usize::MAX;
 /// Between two bytes of one who trickles: never as long as a stall.
 const TRICKLE_PAUSE: Duration = Duration::from_millis(20);
-/// What `Retry-After` says in refusals.
+/// The value of `Retry-After` in refusals.
 pub const RETRY_AFTER: &str = "7";
 
 impl Answer {
@@ -118,7 +118,7 @@ impl Answer {
         if self.framing == Framing::Chunked { b"x-checked: yes\r\n\r\n".to_vec() } else { Vec::new() }
     }
 
-    /// What an honest registry does.
+    /// The steps of an honest registry.
     pub fn honest(&self, rng: &mut Rng) -> Vec<Step> {
         let mut bytes = [self.head(), self.body(rng), self.trailer()].concat();
         // Sometimes the head comes alone.
@@ -145,7 +145,8 @@ impl Answer {
     }
 }
 
-/// What a case does while a connection is made, while one is idle, or after all of an answer: no request is before it.
+/// The steps of a case while a connection is made, while one is idle, or after all of an answer: no request is before
+/// it.
 pub fn unasked(case: &Case, other: &Answer) -> Vec<Step> {
     let mut rng = Rng::new(case.seed ^ 1);
     match case.fault {
@@ -164,7 +165,7 @@ pub fn unasked(case: &Case, other: &Answer) -> Vec<Step> {
     }
 }
 
-/// What a case makes of an answer. `target` is what was asked for; `other` is the answer to another question.
+/// The steps that a case makes of an answer. `target` is what was asked for; `other` is the answer to another question.
 pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec<Step> {
     let mut rng = Rng::new(case.seed ^ 2);
     let head = answer.head();
@@ -227,7 +228,7 @@ pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec
             plainly(answer.with_lengths(&lines), &body)
         }
         Fault::LengthAndChunked => {
-            // Whoever believes the length takes chunk heads for content.
+            // A reader that believes the length takes chunk heads for content.
             let chunked = Answer { framing: Framing::Chunked, ..answer.clone() };
             let encoded = [chunked.body(&mut rng), chunked.trailer()].concat();
             let lines = format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n");
@@ -316,7 +317,7 @@ pub fn faulty(case: &Case, answer: &Answer, other: &Answer, target: &str) -> Vec
             changed.honest(&mut rng)
         }
         Fault::BadChunk => {
-            // Where a chunk is to begin: within one it would be content.
+            // The cut comes where a chunk is to begin: within one it would be content.
             let content = cut(&answer.body, rng.below(5_000));
             let bad = rng.pick(&["zz", "-5", "", "0x5"]);
             let good = if content.is_empty() { Vec::new() } else { chunk(content) };

@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::script::{End, Step};
 
-/// How long one end waits for the other to leave before it leaves itself. Longer than all limits together: a
+/// Time for which one end waits for the other to leave before it leaves itself. Longer than all limits together: a
 /// connection that is held until then is found.
 const HELD_MAX: Duration = Duration::from_secs(60);
 
@@ -20,7 +20,7 @@ pub enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// What became of a connection.
+/// The fate of a connection.
 pub enum After {
     /// It goes on.
     Open(Stream),

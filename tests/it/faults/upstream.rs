@@ -20,13 +20,13 @@ use super::stream::{After, Stream};
 /// Longest head that is read.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const BACKLOG: u32 = 1_024;
-/// How late the answer is that follows one that nobody asked for.
+/// Delay of the answer that follows one that nobody asked for.
 const TARDY_PAUSE: Duration = Duration::from_millis(30);
-/// What a request is answered with.
+/// Places in the answer to a request.
 const IN_AN_ANSWER: [Place; 6] =
     [Place::Head, Place::AfterHead, Place::BodyStart, Place::BodyMiddle, Place::Trailer, Place::AfterAnswer];
 
-/// What is served, and what goes wrong.
+/// The content that is served, and the fault.
 pub struct Script {
     pub case: Case,
     /// By path, without the query.

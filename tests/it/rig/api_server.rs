@@ -1,9 +1,9 @@
-//! A Kubernetes API server of the tests' own: workloads and secrets in memory, behind TLS and a token. It takes nothing
-//! but what a real one takes in that shape, keeps every request, and makes the trouble that it is told to make.
+//! A Kubernetes API server of the tests' own: objects in memory, behind TLS and a token. It takes nothing but what a real
+//! one takes in that shape, keeps every request, and makes the trouble that it is told to make.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -12,16 +12,20 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::tls::Identity;
+use super::watches::{Body, Gone, Manner, Objects, events};
 
-/// What the kubeconfig shows, and the server wants.
+/// The token in the kubeconfig, which the server wants.
 const TOKEN: &str = "the-service-accounts-token";
 /// The namespace of the kubeconfig's context.
 pub const NAMESPACE: &str = "shop";
+/// The collection of namespaces.
+const NAMESPACES: &str = "/api/v1/namespaces";
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -38,7 +42,7 @@ impl Seen {
     }
 }
 
-/// What the server does instead of what it should, for requests to paths that end so.
+/// The server's wrong deeds, for requests to paths that end so.
 #[derive(Clone, Debug)]
 pub enum Trouble {
     /// The role does not allow this verb.
@@ -51,7 +55,7 @@ pub enum Trouble {
 
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<String, Value>,
+    objects: Objects,
     seen: Vec<Seen>,
     troubles: Vec<(String, Trouble)>,
 }
@@ -124,14 +128,43 @@ impl ApiServer {
         let group = if plural == "cronjobs" { "batch" } else { "apps" };
         let path = format!("/apis/{group}/v1/namespaces/{namespace}/{plural}/{name}");
         let metadata = json!({"name": name, "namespace": namespace, "resourceVersion": "1"});
-        self.lock().objects.insert(path, json!({"metadata": metadata, "spec": spec}));
+        self.put(&path, json!({"metadata": metadata, "spec": spec}));
     }
 
     /// Changes the object whose path ends so.
     pub fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
         let mut state = self.lock();
-        let (_, object) = state.objects.iter_mut().find(|(name, _)| name.ends_with(path)).unwrap();
-        change(object);
+        let found = state.objects.by_path.iter().find(|(name, _)| name.ends_with(path));
+        let (path, mut object) = found.map(|(path, object)| (path.clone(), object.clone())).unwrap();
+        change(&mut object);
+        state.objects.put(&path, object);
+    }
+
+    /// Makes or changes the object at a path.
+    pub fn put(&self, path: &str, object: Value) {
+        self.lock().objects.put(path, object);
+    }
+
+    /// Deletes the object at a path.
+    pub fn remove(&self, path: &str) {
+        self.lock().objects.remove(path);
+    }
+
+    /// Changes what watches do wrong.
+    pub fn manner(&self, change: impl FnOnce(&mut Manner)) {
+        change(&mut self.lock().objects.manner);
+    }
+
+    /// Ends every watch in the middle.
+    pub fn cut(&self) {
+        self.lock().objects.cut();
+    }
+
+    /// Forgets the changes so far: watches have to list again.
+    pub fn forget(&self) {
+        let mut state = self.lock();
+        state.objects.forget();
+        state.objects.cut();
     }
 
     /// Makes trouble for requests to paths that end so.
@@ -161,7 +194,7 @@ impl ApiServer {
     /// The object whose path ends so.
     pub fn object(&self, path: &str) -> Option<Value> {
         let state = self.lock();
-        state.objects.iter().find(|(name, _)| name.ends_with(path)).map(|(_, object)| object.clone())
+        state.objects.by_path.iter().find(|(name, _)| name.ends_with(path)).map(|(_, object)| object.clone())
     }
 
     /// The images of an object's containers, in their order, those before the others first.
@@ -190,16 +223,17 @@ impl ApiServer {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        self.state.lock()
     }
 }
 
-/// No answer at all.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection ends here")]
-struct Gone;
+impl AsMut<Objects> for State {
+    fn as_mut(&mut self) -> &mut Objects {
+        &mut self.objects
+    }
+}
 
-async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Gone> {
+async fn answer(shared: &Arc<Mutex<State>>, request: Request<Incoming>) -> Result<Response<Body>, Gone> {
     let (parts, body) = request.into_parts();
     let header = |name: &str| parts.headers.get(name).map_or("", |value| value.to_str().unwrap());
     let (authorization, content_type) =
@@ -212,7 +246,7 @@ async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Resp
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
-    let mut state = state.lock().unwrap();
+    let mut state = shared.lock();
     state.seen.push(seen.clone());
     if authorization != format!("Bearer {TOKEN}") {
         return Ok(failure(401, "Unauthorized", "Unauthorized", json!({})));
@@ -220,8 +254,11 @@ async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Resp
     if let Some(trouble) = in_the_way(&state, &seen) {
         return trouble;
     }
-    Ok(match (&seen.method, state.objects.contains_key(&seen.path)) {
-        (&Method::GET, true) => respond(200, &state.objects[&seen.path]),
+    Ok(match (&seen.method, state.objects.by_path.contains_key(&seen.path)) {
+        (&Method::GET, true) => respond(200, &state.objects.by_path[&seen.path]),
+        (&Method::GET, false) if is_collection(&seen.path) && seen.query.contains_key("watch") => {
+            watch(shared, &state, &seen)
+        }
         (&Method::GET, false) if is_collection(&seen.path) => list(&state, &seen),
         (&Method::PATCH, is_there) if is_there || seen.path.contains("/secrets/") => {
             apply(&mut state, &seen, &content_type)
@@ -230,9 +267,10 @@ async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Result<Resp
     })
 }
 
-fn in_the_way(state: &State, seen: &Seen) -> Option<Result<Response<Full<Bytes>>, Gone>> {
+fn in_the_way(state: &State, seen: &Seen) -> Option<Result<Response<Body>, Gone>> {
     let verb = match seen.method {
         Method::PATCH => "patch",
+        _ if seen.query.contains_key("watch") => "watch",
         _ if is_collection(&seen.path) => "list",
         _ => "get",
     };
@@ -257,24 +295,45 @@ fn in_the_way(state: &State, seen: &Seen) -> Option<Result<Response<Full<Bytes>>
 }
 
 fn is_collection(path: &str) -> bool {
-    ["deployments", "statefulsets", "daemonsets", "cronjobs"].into_iter().any(|plural| path.ends_with(plural))
+    let plural = path.rsplit('/').next().unwrap_or_default();
+    let known = ["deployments", "statefulsets", "daemonsets", "cronjobs", "pods", "replicasets", "jobs"];
+    path == NAMESPACES || (path.contains("/namespaces/") && known.contains(&plural))
 }
 
-/// Two at a time, whatever was asked for: pages have to be followed.
-fn list(state: &State, seen: &Seen) -> Response<Full<Bytes>> {
-    const PAGE: usize = 2;
-    let from: usize = seen.query.get("continue").map_or(0, |token| token.parse().unwrap());
-    let below = format!("{}/", seen.path);
-    let all: Vec<&Value> =
-        state.objects.iter().filter(|(path, _)| path.starts_with(&below)).map(|(_, object)| object).collect();
-    let next = if from + PAGE < all.len() { (from + PAGE).to_string() } else { String::new() };
-    let items: Vec<&Value> = all.into_iter().skip(from).take(PAGE).collect();
-    let body = json!({"metadata": {"resourceVersion": "1", "continue": next}, "items": items});
-    respond(200, &body)
+/// Two at a time, whatever was asked for: pages have to be followed. Of pods there are too many for that.
+fn list(state: &State, seen: &Seen) -> Response<Body> {
+    let asked: usize = seen.query.get("limit").map_or(usize::MAX, |limit| limit.parse().unwrap());
+    if seen.path == NAMESPACES {
+        return respond(200, &namespaces(state, seen));
+    }
+    let limit = if seen.path.ends_with("/pods") { asked } else { asked.min(2) };
+    respond(200, &state.objects.page(&seen.path, limit, seen.query.get("continue")))
+}
+
+/// The namespaces with the label that the selector names.
+fn namespaces(state: &State, seen: &Seen) -> Value {
+    let (label, value) = seen.query["labelSelector"].split_once('=').unwrap();
+    let below = format!("{NAMESPACES}/");
+    let own = |path: &str| path.strip_prefix(&below).is_some_and(|name| !name.contains('/'));
+    let all = state.objects.by_path.iter().filter(|(path, _)| own(path)).map(|(_, object)| object);
+    let items: Vec<&Value> = all.filter(|object| object["metadata"]["labels"][label] == value).collect();
+    json!({"metadata": {"resourceVersion": "1"}, "items": items})
+}
+
+fn watch(shared: &Arc<Mutex<State>>, state: &State, seen: &Seen) -> Response<Body> {
+    if let Some(code) = state.objects.manner.refuse {
+        return failure(code, "Expired", "the watch cannot start there", json!({}));
+    }
+    let number = |name: &str| seen.query.get(name).and_then(|value| value.parse().ok());
+    let from = number("resourceVersion").unwrap();
+    let watch = state.objects.watch(&seen.path, from, number("timeoutSeconds").unwrap_or(60));
+    let mut response = Response::new(events(shared.clone(), watch));
+    response.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    response
 }
 
 /// Server-side apply, as far as it shows: the request's shape is checked, and what it has is merged in.
-fn apply(state: &mut State, seen: &Seen, content_type: &str) -> Response<Full<Bytes>> {
+fn apply(state: &mut State, seen: &Seen, content_type: &str) -> Response<Body> {
     let wrong = |what: &str| failure(400, "BadRequest", what, json!({}));
     let name = seen.path.rsplit('/').next().unwrap_or_default();
     let known = ["dryRun", "fieldManager", "force"];
@@ -300,10 +359,10 @@ fn apply(state: &mut State, seen: &Seen, content_type: &str) -> Response<Full<By
     if seen.body["metadata"]["name"] != name {
         return wrong("the body has another name than the path");
     }
-    let mut object = state.objects.get(&seen.path).cloned().unwrap_or_default();
+    let mut object = state.objects.by_path.get(&seen.path).cloned().unwrap_or_default();
     merge(&mut object, &seen.body);
     if !seen.is_dry_run() {
-        state.objects.insert(seen.path.clone(), object.clone());
+        state.objects.put(&seen.path, object.clone());
     }
     respond(200, &object)
 }
@@ -326,7 +385,7 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-fn failure(code: u16, reason: &str, message: &str, details: Value) -> Response<Full<Bytes>> {
+fn failure(code: u16, reason: &str, message: &str, details: Value) -> Response<Body> {
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": message, "reason": reason, "details": details, "code": code,
@@ -334,8 +393,9 @@ fn failure(code: u16, reason: &str, message: &str, details: Value) -> Response<F
     respond(code, &status)
 }
 
-fn respond(status: u16, body: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.to_string().into()));
+fn respond(status: u16, body: &Value) -> Response<Body> {
+    let body = Full::<Bytes>::new(body.to_string().into()).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed_unsync());
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response.headers_mut().insert("content-type", "application/json".parse().unwrap());
     response

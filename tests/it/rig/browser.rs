@@ -1,7 +1,6 @@
 //! A real headless Chromium, driven through chromedriver by the few commands of the W3C's WebDriver that pages need,
 //! and by the DevTools commands that chromedriver passes on: dark or light, how wide, what was asked for, what failed.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -17,6 +16,9 @@ use super::process::Process;
 
 /// WebDriver section 12: the key under which an element is named.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// Longest run of a script that answers later: a check of a page with a hundred environments on a busy machine.
+const SCRIPT_MS_MAX: u32 = 120_000;
 
 /// Flags without which a browser would talk to its maker, or not run as root.
 const FLAGS: [&str; 9] = [
@@ -65,6 +67,7 @@ impl Browser {
         });
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": options,
+            "timeouts": { "script": SCRIPT_MS_MAX },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         } } });
         let made = ask(&client, Method::POST, "/session", &wanted).await;
@@ -81,12 +84,12 @@ impl Browser {
         self.command("url", json!({ "url": url })).await;
     }
 
-    /// What a function body returns in the page.
+    /// Runs a function body in the page, and gives what it returns.
     pub async fn eval(&self, body: &str) -> Value {
         self.command("execute/sync", json!({ "script": body, "args": [] })).await
     }
 
-    /// What a script in the page hands to its last argument, a function.
+    /// Runs a script in the page, and gives what it hands to its last argument, a function.
     pub async fn eval_later(&self, script: &str) -> Value {
         self.command("execute/async", json!({ "script": script, "args": [] })).await
     }
@@ -133,7 +136,7 @@ impl Browser {
             .await;
     }
 
-    /// How wide the window is, and which colours are preferred.
+    /// Sets the window's width, and the preferred colours.
     pub async fn look(&self, width: u32, colours: &str) {
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
@@ -147,16 +150,17 @@ impl Browser {
         self.command("goog/cdp/execute", json!({ "cmd": command, "params": params })).await
     }
 
-    /// The whole page as a PNG.
-    pub async fn screenshot(&self, file: &Path) {
+    /// The page as a PNG, down to this height.
+    pub async fn screenshot(&self, height_max: u32) -> Vec<u8> {
         let size = self.devtools("Page.getLayoutMetrics", json!({})).await["cssContentSize"].clone();
-        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let height = size["height"].as_f64().unwrap().min(height_max.into());
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1 });
         let params = json!({ "captureBeyondViewport": true, "clip": clip });
         let shot = self.devtools("Page.captureScreenshot", params).await;
-        std::fs::write(file, STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()).unwrap();
+        STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()
     }
 
-    /// What the page's console and the browser complained about since this was asked last.
+    /// The complaints of the page's console and of the browser since this was asked last.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.command("se/log", json!({ "type": "browser" })).await;
         let entries = entries.as_array().unwrap().iter();

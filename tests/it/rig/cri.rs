@@ -50,7 +50,7 @@ struct ImageStatusResponse {
     image: Option<ImageStatus>,
 }
 
-/// What the runtime knows of an image.
+/// The runtime's knowledge of an image.
 #[derive(Clone, PartialEq, Message)]
 pub struct ImageStatus {
     /// The config's digest.
@@ -97,7 +97,7 @@ impl Cri {
         self.call::<_, Empty>("/runtime.v1.ImageService/RemoveImage", request).await.map(|_| ())
     }
 
-    /// What the runtime knows of an image; none where it has none.
+    /// Asks for the runtime's knowledge of an image; none where it has none.
     pub async fn status(&self, image: &str) -> Result<Option<ImageStatus>, Status> {
         let request = OneImage { image: Some(ImageSpec { image: image.into() }) };
         let answer: ImageStatusResponse = self.call("/runtime.v1.ImageService/ImageStatus", request).await?;

@@ -38,7 +38,7 @@ impl Seen {
     }
 }
 
-/// What is done about a request: a head, and what follows.
+/// The answer to a request: a head, and what follows.
 pub struct Reply {
     status: u16,
     headers: Vec<(String, String)>,

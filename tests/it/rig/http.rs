@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// How long an answer's head, and then its body, may take.
+/// Longest time that an answer's head, and then its body, may take.
 const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Everything that can go wrong with a request is one text: tests only report it.

@@ -73,13 +73,13 @@ impl Content {
     }
 }
 
-/// What an image is made from.
+/// The ingredients of an image.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     format: Format,
     architecture: String,
     labels: Value,
-    files: Vec<(String, Vec<u8>)>,
+    files: Vec<(String, Vec<u8>, u32)>,
 }
 
 impl Recipe {
@@ -111,14 +111,21 @@ impl Recipe {
 
     /// Adds a layer that holds one file.
     pub fn layer(mut self, path: &str, content: &[u8]) -> Self {
-        self.files.push((path.into(), content.into()));
+        self.files.push((path.into(), content.into(), 0o644));
+        self
+    }
+
+    /// Adds a layer that holds the program which the image starts: it waits for ever. Each version's is another one.
+    pub fn program(mut self, version: &str) -> Self {
+        self.files.push(("app".into(), waiting_program(version), 0o755));
         self
     }
 
     /// The image.
     pub fn build(&self) -> Image {
         let [_, manifest_type, config_type, layer_type] = self.format.media_types();
-        let tars: Vec<_> = self.files.iter().map(|(path, content)| tar_of(path, content)).collect();
+        let tars: Vec<_> =
+            self.files.iter().map(|(path, content, mode)| tar_of(path, content, *mode)).collect();
         let layers: Vec<_> = tars.iter().map(|tar| Content::new(layer_type, gzip(tar))).collect();
         let config = json!({
             "architecture": self.architecture,
@@ -191,11 +198,32 @@ pub async fn push_blob(registry: &Client, repository: &str, digest: &str, bytes:
     registry.send(Method::PUT, &path, &media_type, bytes).await.unwrap().expect(201);
 }
 
-fn tar_of(path: &str, content: &[u8]) -> Vec<u8> {
+/// A Linux program for amd64 of three instructions: pause(2), again and again.
+fn waiting_program(version: &str) -> Vec<u8> {
+    const CODE: [u8; 9] = [0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7];
+    const AT: u64 = 0x40_0000;
+    const HEADERS: u64 = 64 + 56;
+    let size = HEADERS + CODE.len() as u64;
+    let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    // Executable, amd64, version; entry, program headers, no section headers, flags; sizes of headers.
+    elf.extend([2_u16.to_le_bytes(), 62_u16.to_le_bytes()].concat());
+    elf.extend(1_u32.to_le_bytes());
+    elf.extend([AT + HEADERS, 64, 0].map(u64::to_le_bytes).concat());
+    elf.extend(0_u32.to_le_bytes());
+    elf.extend([64_u16, 56, 1, 0, 0, 0].map(u16::to_le_bytes).concat());
+    // One segment to load, readable and executable.
+    elf.extend([1_u32, 5].map(u32::to_le_bytes).concat());
+    elf.extend([0, AT, AT, size, size, 0x1000].map(u64::to_le_bytes).concat());
+    elf.extend(CODE);
+    elf.extend(version.as_bytes());
+    elf
+}
+
+fn tar_of(path: &str, content: &[u8], mode: u32) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_ustar();
     header.set_size(content.len() as u64);
-    header.set_mode(0o644);
+    header.set_mode(mode);
     tar.append_data(&mut header, path, content).unwrap();
     tar.into_inner().unwrap()
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use http::Method;
@@ -12,18 +13,21 @@ use tempfile::TempDir;
 
 use super::PATIENCE;
 use super::http::{Answer, Client};
+use super::local::free_port;
 use super::process::{Process, Said, run};
 use super::registry::{PASSWORD, Registry, USER};
 
-/// How long an answer waits for its observation. An answer that came sooner was not late.
+/// Longest wait of an answer for its observation. An answer that came sooner was not late.
 pub const MAX_WAIT: &str = "5s";
 
-/// How `landfall serve` is to be started.
+/// The settings that `landfall serve` is started with.
 pub struct Setup {
     dir: TempDir,
     config: String,
     flags: Vec<String>,
     files_max: Option<u32>,
+    /// The proxy's address; any free port without it.
+    listen: String,
     variables: Vec<(String, String)>,
 }
 
@@ -75,6 +79,7 @@ impl Setup {
             config: String::new(),
             flags: Vec::new(),
             files_max: None,
+            listen: "0.0.0.0:0".into(),
             variables: Vec::new(),
         };
         // An answer that came is in the log, however busy the disk is: no test has to wait for that.
@@ -97,6 +102,12 @@ impl Setup {
     /// Adds lines to the configuration file.
     pub fn line(mut self, text: &str) -> Self {
         writeln!(self.config, "{text}").unwrap();
+        self
+    }
+
+    /// Has the proxy listen on a port that is free now, and be known by it to images.
+    pub fn on_a_known_port(mut self) -> Self {
+        self.listen = format!("127.0.0.1:{}", free_port());
         self
     }
 
@@ -134,7 +145,7 @@ impl Setup {
         std::fs::write(&config, &self.config).unwrap();
         let mut command = self.files_max.map_or_else(command, command_with_files);
         command.arg("serve").arg("--config").arg(config).arg("--data").arg(self.data());
-        command.args(["--listen", "0.0.0.0:0", "--admin-listen", "127.0.0.1:0"]).args(&self.flags);
+        command.args(["--listen", &self.listen, "--admin-listen", "127.0.0.1:0"]).args(&self.flags);
         command.envs(self.variables.iter().cloned());
         command
     }
@@ -227,7 +238,10 @@ impl Landfall {
 
     /// Makes a cluster token of an environment.
     pub async fn token(&self, environment: &str) -> Token {
-        self.token_with(environment, json!({"name": "test"})).await
+        // Of two tokens of one name the second would be refused.
+        static MADE: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("test-{}", MADE.fetch_add(1, Ordering::Relaxed));
+        self.token_with(environment, json!({ "name": name })).await
     }
 
     /// Makes a token from the fields of the API.

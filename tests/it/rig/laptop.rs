@@ -40,6 +40,11 @@ impl Laptop {
         Self { _dockerd: dockerd, _containerd: containerd, dir }
     }
 
+    /// The daemon's socket.
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.dir.path().join("docker")
+    }
+
     /// Runs `docker` with these arguments.
     pub fn docker(&self, arguments: &[&str]) -> Said {
         docker(self.dir.path(), arguments)

@@ -13,27 +13,29 @@ pub mod http;
 pub mod images;
 pub mod landfall;
 pub mod laptop;
+pub mod local;
 pub mod model;
+pub mod nats;
 pub mod netns;
 pub mod node;
 pub mod plane;
+pub mod png;
 pub mod process;
 pub mod registry;
 pub mod relay;
+pub mod scripted;
 pub mod signer;
 pub mod skip;
 pub mod skopeo;
 pub mod tls;
+pub mod watches;
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take to become true before a test gives up. Generous: two cores run everything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use local::directory;
 
-/// A new empty directory. Unix sockets lie below it, and their paths end at 107 bytes: `TMPDIR` must be short.
-pub fn directory() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("lf-").rand_bytes(5).tempdir().unwrap()
-}
+/// Longest time that anything may take to become true before a test gives up. Generous: two cores run everything.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks again until there is an answer; panics with `what` when that takes longer than [`PATIENCE`].
 pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {

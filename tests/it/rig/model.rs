@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// What is done about a request.
+/// The answer to a request.
 pub enum Line {
     /// The model says this, and the conversation is over.
     Says(&'static str),
@@ -36,7 +36,7 @@ pub struct Heard {
 
 /// The endpoint; it ends with this value.
 pub struct Model {
-    /// What `ask.model_url` is to be.
+    /// The value for `ask.model_url`.
     pub url: String,
     script: Arc<Mutex<Script>>,
     _tasks: JoinSet<()>,
@@ -70,7 +70,7 @@ impl Model {
         Self { url, script, _tasks: tasks }
     }
 
-    /// What is done about the next requests, in their order.
+    /// Sets the answers to the next requests, in their order.
     pub fn script(&self, lines: impl IntoIterator<Item = Line>) {
         let mut script = self.script.lock().unwrap();
         script.lines = lines.into_iter().collect();

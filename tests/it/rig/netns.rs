@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::process::{Said, run};
 
-/// How many namespaces one test process makes at most; processes get ranges of this size.
+/// Most namespaces that one test process makes; processes get ranges of this size.
 const PER_PROCESS: u32 = 4;
 static MADE: AtomicU32 = AtomicU32::new(0);
 

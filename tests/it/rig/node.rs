@@ -17,7 +17,7 @@ pub struct Node {
     dir: TempDir,
 }
 
-/// What containerd is told, with `{dir}` for its directory.
+/// The configuration of containerd, with `{dir}` for its directory.
 const CONFIG: &str = r#"version = 2
 root = "{dir}/root"
 state = "{dir}/state"

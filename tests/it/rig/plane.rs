@@ -27,7 +27,7 @@ const SECRET: &str = "a-secret-of-the-rig";
 /// A listener with a proxy behind it. It ends with this value.
 pub struct Plane {
     pub address: SocketAddr,
-    /// What clients show.
+    /// The header that clients show.
     pub authorization: String,
     pub log: Log,
     stop: Option<oneshot::Sender<()>>,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a process may take to end after SIGTERM before it is killed.
+/// Longest time that a process may take to end after SIGTERM before it is killed.
 const END_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Writes a program that can be run.
@@ -52,7 +52,7 @@ impl Process {
         self.child.id()
     }
 
-    /// What it has written so far.
+    /// The text that it has written so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
@@ -122,7 +122,7 @@ impl Drop for Process {
     }
 }
 
-/// What a finished command said.
+/// The output of a finished command.
 #[derive(Debug)]
 pub struct Said {
     /// Its exit code; none where a signal ended it.

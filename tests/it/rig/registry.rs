@@ -1,12 +1,12 @@
 //! Debian's docker-registry (CNCF distribution) as the upstream: open, with htpasswd, or with Bearer tokens.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::http::Client;
+use super::local::free_port;
 use super::process::{Process, run};
 use super::signer::{Signer, TokenServer};
 
@@ -15,7 +15,7 @@ pub const USER: &str = "upuser";
 /// That user's password; with a colon, as passwords may have one.
 pub const PASSWORD: &str = "up:pass";
 
-/// How the registry checks who asks.
+/// The registry's way of checking its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// Not at all.
@@ -157,5 +157,5 @@ fn serve(dir: &TempDir) -> Process {
 }
 
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", free_port())
 }

@@ -62,7 +62,7 @@ impl Relay {
         self.state.cuts_left.store(times, Ordering::SeqCst);
     }
 
-    /// How many connections were cut.
+    /// The number of connections that were cut.
     pub fn cuts(&self) -> usize {
         self.state.cuts.load(Ordering::SeqCst)
     }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::fake::{Fake, Reply, Seen};
 use super::http::basic;
 
-/// Where a push with this token may go.
+/// The repositories that a token of this kind may push to.
 const PUSHED_REPOSITORIES: [&str; 3] = ["docker/app", "docker/web", "docker/large"];
 
 /// A key and the certificate that vouches for it.
@@ -34,7 +34,7 @@ impl Signer {
         Self { key: key.unwrap(), certificate }
     }
 
-    /// What the registry trusts.
+    /// The certificate that the registry trusts.
     pub fn certificate_pem(&self) -> String {
         self.certificate.pem()
     }
@@ -76,7 +76,7 @@ impl TokenServer {
         format!("{}/token", self.server.url())
     }
 
-    /// How many tokens were given.
+    /// The number of tokens that were given.
     pub fn given(&self) -> usize {
         self.given.load(Ordering::Relaxed)
     }

@@ -15,7 +15,7 @@ macro_rules! need {
 }
 pub(crate) use need;
 
-/// What dockerd looks for at its start: version 2 of control groups, or the devices of version 1.
+/// The files that dockerd looks for at its start: version 2 of control groups, or the devices of version 1.
 const CGROUPS: [&str; 2] = ["/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/devices"];
 
 /// Tells whether `PATH` has the program.
@@ -26,7 +26,7 @@ pub fn is_installed(program: &str) -> bool {
         .any(|dir| dir.join(program).is_file())
 }
 
-/// Why a program cannot be run here; none if it can.
+/// The reason why a program cannot be run here; none if it can.
 pub fn hindrance(program: &str) -> Option<String> {
     if !is_installed(program) {
         return Some(format!("{program} is not installed"));

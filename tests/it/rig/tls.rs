@@ -43,7 +43,7 @@ impl Identity {
         &self.certificate_pem
     }
 
-    /// What a server of this identity accepts connections with.
+    /// The acceptor of connections for a server of this identity.
     pub fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider);

@@ -51,15 +51,19 @@ function renew(text) {
     for (const one of next.querySelectorAll("details[id]")) one.open = open.has(one.id);
     region.replaceChildren(...document.adoptNode(next).childNodes);
     region.dataset.seen = seen;
-    if (focused) region.querySelectorAll(focused.name)[focused.at]?.focus({ preventScroll: true });
+    if (focused) found(region, focused)?.focus({ preventScroll: true });
   }
   tell();
 }
 
-/** Where an element is among those of its kind. */
+/** The place of an element: by its name, or among those of its kind. */
 function place(region, element) {
   const name = element.tagName.toLowerCase();
-  return { name, at: [...region.querySelectorAll(name)].indexOf(element) };
+  return { id: element.id, name, at: [...region.querySelectorAll(name)].indexOf(element) };
+}
+
+function found(region, { id, name, at }) {
+  return id ? document.getElementById(id) : region.querySelectorAll(name)[at];
 }
 
 let waiting = 0;
@@ -135,6 +139,19 @@ function choose(event) {
 }
 
 document.addEventListener("input", choose);
+
+/** A form that changes nothing but what this page shows is sent without leaving the page. */
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("[data-stay]")) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  try {
+    await fetch(form.action, { method: "POST", body, redirect: "manual" });
+  } finally {
+    refresh();
+  }
+});
 
 for (const button of document.querySelectorAll("[data-pause]")) {
   button.hidden = false;

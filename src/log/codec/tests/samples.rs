@@ -1,6 +1,6 @@
 //! Events that together have every variant of every stored form, named as in the golden file.
 
-use crate::model::act::{Action, Actor, Role, Through, Who};
+use crate::model::act::{Action, Actor, Role, Through, TicketKind, Who};
 use crate::model::event::{Event, Excess, Facts, LeftOut, Method, Object, Observation, TokenId, TokenKind};
 use crate::model::oci::{Digest, Reference};
 use crate::model::planned::{
@@ -8,6 +8,7 @@ use crate::model::planned::{
     SilentContainer, Target, Workload, WorkloadKind,
 };
 use crate::model::releases::{Change, ChangeKind, Registration, Rule};
+use crate::model::report::{Reason, Report, RunningImage, Runs, Source, Statement, Trouble};
 use crate::model::time::Time;
 
 pub(super) struct Named {
@@ -18,8 +19,8 @@ pub(super) struct Named {
 const AT: Time = Time::from_ms(1_772_431_248_032);
 
 /// Number of events, and of actions: those that the two functions below tell apart.
-pub(super) const EVENTS: usize = 7;
-pub(super) const ACTIONS: usize = 18;
+pub(super) const EVENTS: usize = 9;
+pub(super) const ACTIONS: usize = 21;
 
 /// A number for each event. A new one gets the next, and a sample.
 pub(super) fn event_place(event: &Event) -> usize {
@@ -31,6 +32,8 @@ pub(super) fn event_place(event: &Event) -> usize {
         Event::Refused { .. } => 4,
         Event::LeftOut(_) => 5,
         Event::ClockStepped { .. } => 6,
+        Event::Reported(_) => 7,
+        Event::CaughtUp { .. } => 8,
     }
 }
 
@@ -55,6 +58,9 @@ pub(super) fn action_place(action: &Action) -> usize {
         Action::ReleaseDeleted { .. } => 15,
         Action::PublisherTokenCreated { .. } => 16,
         Action::EnvironmentRenamed { .. } => 17,
+        Action::ReleaseDated { .. } => 18,
+        Action::DeployBegun { .. } => 19,
+        Action::TicketUsed { .. } => 20,
     }
 }
 
@@ -63,6 +69,7 @@ pub(super) fn samples() -> Vec<Named> {
     let mut add = |name: &str, event| samples.push(Named { name: name.to_owned(), event });
     observed(&mut add);
     counted(&mut add);
+    reported(&mut add);
     for (name, by) in actors() {
         add(&format!("by-{name}"), Action::BackupTaken.by(by, AT));
     }
@@ -81,6 +88,11 @@ pub(super) fn samples() -> Vec<Named> {
     let again = Planned { cautions: vec![rolled_back], ..planned() };
     act("deploy-planned-again", Action::DeployPlanned(Box::new(again)));
     of_releases(&mut act);
+    let (id, environment) = ("dpl_f147a6a9931f".to_owned(), "production".parse().unwrap());
+    act("deploy-begun", Action::DeployBegun { id, environment });
+    for (name, kind) in [("logged-out", TicketKind::Session), ("agreed", TicketKind::Agreement)] {
+        act(name, Action::TicketUsed { kind, id: [9; 16], ends_at: AT });
+    }
     samples
 }
 
@@ -113,6 +125,54 @@ fn counted(add: &mut impl FnMut(&str, Event)) {
         add(&format!("left-out-{name}"), Event::LeftOut(left_out));
     }
     add("clock-stepped", Event::ClockStepped { at: AT, by_ms: -7_200_000 });
+    add("caught-up", Event::CaughtUp { at: AT });
+}
+
+fn reported(add: &mut impl FnMut(&str, Event)) {
+    let image = RunningImage {
+        digest: Digest::from_bytes([0x24; 32]),
+        reference: Some("v2.3.1".parse().unwrap()),
+        running: 3,
+        ready: 2,
+        nodes: 2,
+    };
+    let runs = Runs {
+        at: AT,
+        source: Source::Kubernetes,
+        namespace: "shop".into(),
+        workload: "deployment/app".into(),
+        container: "app".into(),
+        repository: "docker/app".parse().unwrap(),
+        images: vec![image.clone(), RunningImage { reference: None, ..image }],
+        gone: false,
+        desired: Some(3),
+        host: None,
+        troubles: Vec::new(),
+    };
+    let elsewhere =
+        Runs { source: Source::Docker, host: Some("quay.io".into()), desired: None, ..runs.clone() };
+    let gone = Runs { images: Vec::new(), gone: true, desired: Some(0), ..runs.clone() };
+    let reason = Reason::try_from(std::sync::Arc::from("Init:CrashLoopBackOff")).unwrap();
+    let troubles = vec![Trouble { reason, reference: Some("v2.3.2".parse().unwrap()), count: 3 }];
+    let troubled = Runs { troubles, ..runs.clone() };
+    for (name, statement) in [
+        ("running", Statement::Running(runs.clone())),
+        ("elsewhere", Statement::Running(elsewhere)),
+        ("gone", Statement::Running(gone)),
+        ("alive", Statement::Alive { at: AT, since: AT }),
+        ("past", Statement::Past(runs.clone())),
+        ("troubled", Statement::Running(troubled)),
+    ] {
+        let report = Report {
+            at: AT,
+            environment: "production".parse().unwrap(),
+            token: TokenId::new("tok_f147a6a9931f"),
+            witness: "eu-1".into(),
+            sequence: 7,
+            statements: vec![statement],
+        };
+        add(&format!("reported-{name}"), Event::Reported(Box::new(report)));
+    }
 }
 
 fn observation() -> Observation {
@@ -220,6 +280,8 @@ fn of_releases(act: &mut impl FnMut(&str, Action)) {
         act(name, Action::ReleaseYanked { repository: repository(), version: version(), is_yanked });
     }
     act("release-deleted", Action::ReleaseDeleted { repository: repository(), version: version() });
+    let committed_at = vec![AT, Time::from_ms(0)];
+    act("release-dated", Action::ReleaseDated { repository: repository(), version: version(), committed_at });
 }
 
 fn of_deploys(act: &mut impl FnMut(&str, Action)) {

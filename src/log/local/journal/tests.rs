@@ -263,7 +263,7 @@ proptest! {
         torn[start + written..start + last.bytes().len()].fill(rest);
         std::fs::write(image.path().join(FILE_NAME), &torn).unwrap();
 
-        // What is behind the events is of no account.
+        // Bytes behind the events are of no account.
         let end = start + last.events_end();
         let is_whole = torn[..end] == journal_of(dir.path())[..end];
         let there: u64 = sizes[..others.len() + usize::from(is_whole)].iter().sum();

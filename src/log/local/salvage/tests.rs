@@ -146,7 +146,7 @@ fn a_changed_bit_changes_no_event_and_is_said_and_what_is_whole_is_salvaged() {
             .into_iter()
             .partition(|(_, event)| !matches!(event, Event::Gap { .. }));
         let missing: Vec<_> = expected.iter().filter(|entry| !kept.contains(entry)).collect();
-        // Where the latest head is lost, observations may be back that retention had removed: as they were.
+        // A lost latest head may bring back observations that retention had removed: as they were.
         assert!(kept.iter().all(|(number, read)| *read == event(*number)), "{place}: salvaged another event");
         assert_eq!(kept.len() as u64, salvaged.events, "{place}");
         assert_eq!(missing.len() as u64, salvaged.lost_events(), "{place}: {missing:?}");
@@ -236,7 +236,7 @@ fn a_whole_log_is_salvaged_whole_and_what_is_in_use_or_in_the_way_is_left_alone(
     assert!(!empty.path().join("new").exists());
 }
 
-/// What was written before the first release is whole, and nothing that a log of today can hold.
+/// A log from before the first release is whole, and holds nothing that a log of today can.
 #[test]
 fn what_was_written_before_the_first_release_is_not_salvaged_and_says_what_to_do() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -14,7 +14,7 @@ thread_local! {
     static IS_ASKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does what may meet damaged pages. What it leaves half done after a panic is not used again: a transaction that did
+/// Does what may meet damaged pages. Work that it leaves half done after a panic is not used again: a transaction that did
 /// not commit changes nothing, and an iterator ends.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
     match quietly(work) {

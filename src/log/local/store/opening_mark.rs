@@ -20,7 +20,7 @@ impl Trial {
 
     pub(in crate::log) fn begin_in(dir: &Path) -> Self {
         let path = dir.join(FILE_NAME);
-        // Where there is no place for a mark there is none for the write, either.
+        // A disk without a place for a mark has none for the write, either.
         let _ = File::create(&path);
         Self(path)
     }

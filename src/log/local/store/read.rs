@@ -122,7 +122,7 @@ impl Entries {
         }
     }
 
-    /// How far the events go at the moment that is read.
+    /// The extent of the events at the moment that is read.
     pub(in crate::log) fn extent(&self) -> Extent {
         Extent { last: self.head.last, thinned: self.head.thinned, path: self.path.clone() }
     }

@@ -1,0 +1,153 @@
+//! Three replicas of one log over three NATS servers: events shipped and folded, and how long an answer waits beside a log
+//! that is not shared, on the same disk in one run. Prints; asserts nothing but that everything arrives.
+//!
+//!     cargo bench --bench replicas                    # needs nats-server in the PATH
+//!     LANDFALL_BENCH_EVENTS=1000000 LANDFALL_BENCH_RATE=20000 cargo bench --bench replicas
+
+#[path = "observed/head.rs"]
+mod head;
+/// The tests' NATS servers.
+#[allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "the tests use the rest of it")]
+#[path = "../tests/it/rig"]
+mod rig {
+    pub mod http;
+    pub mod local;
+    pub mod nats;
+    pub mod process;
+    pub mod tls;
+}
+
+use std::time::{Duration, Instant};
+
+use landfall::clock;
+use landfall::deadline::Deadlines;
+use landfall::log::{Durability, Log, NatsSettings};
+use landfall::model::act::{Action, Actor};
+use landfall::model::deployments::Rules;
+use landfall::model::event::{EnvironmentName, Observation};
+
+use head::head;
+use rig::nats::Nats;
+
+const EVENTS_DEFAULT: u64 = 300_000;
+const RATE_DEFAULT: u64 = 20_000;
+const REPLICAS: usize = 3;
+/// Pause between two bursts of a writer: its events of that time come together, as those of a crowd do.
+const TICK: Duration = Duration::from_millis(10);
+const LONG: Duration = Duration::from_secs(600);
+
+#[tokio::main]
+async fn main() {
+    let events = setting("LANDFALL_BENCH_EVENTS", EVENTS_DEFAULT);
+    let rate = setting("LANDFALL_BENCH_RATE", RATE_DEFAULT);
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    // Panics where nats-server is not in the PATH.
+    let nats = Nats::start(REPLICAS);
+    let alone = Log::open(&dir.path().join("alone"), Rules::default()).expect("a log");
+    create(&alone).await;
+    let waits = record(&alone, 0, events / REPLICAS as u64, rate / REPLICAS as u64).await;
+    println!("alone, {} events/s: an answer waits {}", rate / REPLICAS as u64, told(waits));
+    alone.close();
+
+    let replicas: Vec<Log> = (0..REPLICAS).map(|index| replica(&nats, dir.path(), index)).collect();
+    create(&replicas[0]).await;
+    let began = Instant::now();
+    let writers = replicas.iter().cloned().enumerate().map(|(index, log)| {
+        tokio::spawn(async move {
+            record(&log, index as u64, events / REPLICAS as u64, rate / REPLICAS as u64).await
+        })
+    });
+    let mut waits = Vec::new();
+    for writer in writers.collect::<Vec<_>>() {
+        waits.extend(writer.await.expect("a writer"));
+    }
+    let recorded = began.elapsed();
+    let total = events / REPLICAS as u64 * REPLICAS as u64;
+    while replicas.iter().any(|log| log.view().applied <= total) {
+        assert!(began.elapsed() < LONG, "not everything arrives");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let folded = began.elapsed();
+    let speed = |took: Duration| total as f64 / took.as_secs_f64();
+    println!("three replicas, {rate} events/s wanted: an answer waits {}", told(waits));
+    println!(
+        "recorded {:.0} events/s; shipped and folded by all three {:.0} events/s",
+        speed(recorded),
+        speed(folded)
+    );
+    println!("the last event was everywhere {:.2?} after it was recorded", folded - recorded);
+    let began = Instant::now();
+    let new = replica(&nats, dir.path(), REPLICAS);
+    while new.view().applied < replicas[0].view().applied {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    println!("a new replica had {total} events after {:.1?}", began.elapsed());
+    new.close();
+    replicas.into_iter().for_each(Log::close);
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+async fn create(log: &Log) {
+    let (description, color) = (String::new(), String::new());
+    let created = Action::EnvironmentCreated { name: environment(), description, color };
+    let event = created.by(Actor::default(), clock::now());
+    for _ in 0..60 {
+        if log.append(event.clone()).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("the stream does not answer");
+}
+
+/// Records events at this rate, and returns how long each waited to be durable, in microseconds.
+async fn record(log: &Log, writer: u64, events: u64, rate: u64) -> Vec<u128> {
+    let began = Instant::now();
+    let (mut waits, mut sent) = (Vec::new(), 0);
+    while sent < events {
+        let due = (began.elapsed().as_secs_f64() * rate as f64) as u64;
+        let receipts: Vec<_> =
+            (sent..due.min(events)).map(|number| log.record(observation(writer, number))).collect();
+        sent += receipts.len() as u64;
+        let asked = Instant::now();
+        for receipt in receipts {
+            assert_eq!(receipt.durable(&Deadlines::new(LONG)).await, Durability::Durable);
+            waits.push(asked.elapsed().as_micros());
+        }
+        tokio::time::sleep(TICK.saturating_sub(asked.elapsed())).await;
+    }
+    waits
+}
+
+fn told(mut waits: Vec<u128>) -> String {
+    waits.sort_unstable();
+    let at = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize] as f64 / 1_000.0;
+    format!("p50 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.99))
+}
+
+fn replica(nats: &Nats, dir: &std::path::Path, index: usize) -> Log {
+    let settings = NatsSettings {
+        urls: nats.url().split(',').map(str::to_owned).collect(),
+        stream: "landfall".to_owned(),
+        credentials_file: None,
+        ca_file: None,
+        replica: format!("r-{index}"),
+    };
+    Log::share(&dir.join(format!("replica-{index}")), Rules::default(), &settings).expect("a replica")
+}
+
+fn environment() -> EnvironmentName {
+    "production".parse().expect("a name")
+}
+
+/// Rollouts of many services one after the other, at each writer those of its own.
+fn observation(writer: u64, number: u64) -> Observation {
+    let (service, release, node) = (number / 300 % 200, number / 60_000, number % 300);
+    // As many tokens as it takes for each to stay within its rate.
+    let token = format!("tok_{writer}{:010x}", number / 50_000);
+    let client = format!("10.{writer}.{}.{}", node / 250, node % 250);
+    head(environment(), &token, &client, &format!("service-{writer}-{service}"), release, clock::now())
+}

@@ -1,0 +1,101 @@
+//! Ways to ask that people use and the grammar once did not know: a few rows for each.
+
+use super::follow::converse;
+use super::*;
+
+#[test]
+fn greetings_and_politeness_are_no_part_of_a_question() {
+    check(&[
+        ("Good morning! Could you please show me what runs in staging? Thanks a lot!", "running env=staging"),
+        ("I was wondering if you might be able to compare dev with staging", "compare envs=dev+staging"),
+        ("It would be nice if you could show me the rollbacks in dev.", "rollbacks env=dev"),
+        ("Please be so kind as to deploy till v1.1.0 to dev", "deploy env=dev repo=shop/till version=v1.1.0"),
+        ("ok, what's missing in dev?", "missing env=dev"),
+        ("what runs in dev? it's urgent", "running env=dev"),
+        ("is #311 live? I mean in dev.", "verify env=dev about=#311"),
+    ]);
+}
+
+#[test]
+fn what_is_told_belongs_to_the_question_behind_it() {
+    check(&[
+        (
+            "The drawer sticks after a refund. Is that fixed in dev?",
+            "verify env=dev about=drawer sticks after a refund",
+        ),
+        ("a customer says the drawer sticks, is the fix out in dev?", "verify env=dev about=drawer sticks"),
+        ("find the drawer fix and tell me if it is in dev", "verify env=dev about=drawer fix"),
+        ("We have trouble in dev. What changed today?", "changes env=dev in=06-03T00:00/06-03T12:00"),
+        ("the drawer fix, is it already in dev?", "verify env=dev about=drawer fix"),
+    ]);
+}
+
+#[test]
+fn programs_ask_in_their_verbs() {
+    check(&[
+        ("Return the difference between dev and staging", "compare envs=dev+staging"),
+        ("Get deployment history of till in dev", "history env=dev repo=shop/till"),
+        ("Determine whether #311 is in dev", "verify env=dev about=#311"),
+        ("For environment dev, report the running version of till", "running env=dev repo=shop/till"),
+        ("get till v1.1.0 to dev", "deploy env=dev repo=shop/till version=v1.1.0"),
+    ]);
+}
+
+#[test]
+fn a_part_of_a_name_that_is_described_names_no_service() {
+    check(&[
+        ("is the loose stock fix in dev", "verify env=dev about=loose stock fix"),
+        ("is the till on v1.1.0 in dev", "verify env=dev repo=shop/till version=v1.1.0"),
+    ]);
+}
+
+#[test]
+fn short_writings_and_bare_numbers_are_read() {
+    check(&[
+        ("311 live in dev?", "verify env=dev about=311"),
+        ("rbs dev 7d", "rollbacks env=dev in=05-27T12:00/06-03T12:00"),
+        ("dev > staging", "compare envs=dev+staging"),
+        ("need till v1.1.0 on dev", "deploy env=dev repo=shop/till version=v1.1.0"),
+        ("which env has the drawer fix", "verify about=drawer fix"),
+    ]);
+}
+
+#[test]
+fn settings_are_not_changed_by_a_question() {
+    for question in [
+        "set LOG_LEVEL=debug on till in dev",
+        "increase memory of till in dev",
+        "update the description of dev",
+    ] {
+        assert_eq!(ask(question).intent, Intent::Unknown, "{question}");
+    }
+}
+
+#[test]
+fn times_of_parts_of_a_day_are_read() {
+    check(&[
+        ("what ran in dev yesterday morning at 8", "running env=dev at=06-02T08:00"),
+        ("what ran in dev yesterday evening at 8", "running env=dev at=06-02T20:00"),
+        ("what changed in staging since lunch yesterday", "changes env=staging in=06-02T12:00/06-03T12:00"),
+    ]);
+}
+
+#[test]
+fn an_interruption_ends_no_conversation() {
+    check_with(
+        converse,
+        &[
+            ("is #311 in dev > which release is it? > and in staging", "verify env=staging about=#311"),
+            ("till in dev > what's the latest? > how far behind is it?", "missing env=dev repo=shop/till"),
+            ("is #311 in dev? > cool. and in staging?", "verify env=staging about=#311"),
+            ("till in dev > is it the same as in staging?", "compare envs=dev+staging repo=shop/till"),
+            (
+                "is the drawer fix in dev? = shop/till v1.1.0 > bring it there",
+                "deploy env=dev repo=shop/till version=v1.1.0",
+            ),
+            ("deploy till v1.1.0 to dev > no wait, the newest", "deploy env=dev repo=shop/till"),
+            ("till in dev > update it", "deploy env=dev repo=shop/till"),
+            ("create an environment called lab > and a token for it", "generate_token env=lab"),
+        ],
+    );
+}

@@ -1,0 +1,5 @@
+mod build;
+mod folded;
+mod images;
+mod properties;
+mod stories;

@@ -1,0 +1,126 @@
+//! A stream in memory that whole logs share in tests.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::beat::{Beat, Heard};
+use super::replica::{Appended, Away, Batch, Look, Memory, Subject};
+use super::stream::{Done, Stream};
+use crate::clock;
+
+/// The stream's time, in nanoseconds.
+const STORED_AT: u64 = 9_000_000_000_000_000_000;
+
+/// One replica's link to the servers.
+#[derive(Clone)]
+pub(super) struct Link {
+    pub(super) servers: Servers,
+    is_down: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// Cuts it, or mends it.
+    pub(super) fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::Relaxed);
+    }
+}
+
+impl Stream for Link {
+    fn begin(&self, _is_new: bool) {}
+
+    fn append(&self, subject: Subject, expected: Option<u64>, message: Vec<u8>, done: Done<Appended>) {
+        match self.is_down.load(Ordering::Relaxed) {
+            true => done(Appended::Unknown),
+            false => self.servers.append(subject, expected, message, done),
+        }
+    }
+
+    fn read(&self, look: Look, done: Done<Result<Batch, Away>>) {
+        match self.is_down.load(Ordering::Relaxed) {
+            true => done(Err(Away)),
+            false => self.servers.read(look, done),
+        }
+    }
+
+    fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>) {
+        match self.is_down.load(Ordering::Relaxed) {
+            true => done(None),
+            false => self.servers.exchange(beat, done),
+        }
+    }
+
+    fn refused(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The stream's servers.
+#[derive(Clone, Default)]
+pub(super) struct Servers(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    stream: Memory,
+    is_away: bool,
+    beats: BTreeMap<String, Heard>,
+}
+
+impl Servers {
+    /// A link to them.
+    pub(super) fn link(&self) -> Link {
+        Link { servers: self.clone(), is_down: Arc::default() }
+    }
+
+    /// A stream that answers nobody.
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.0.lock().unwrap().is_away = is_away;
+    }
+
+    /// The stream loses its last messages, acknowledged or not.
+    pub(super) fn cut(&self, count: u64) {
+        self.0.lock().unwrap().stream.cut(count);
+    }
+
+    /// The last sequence number.
+    pub(super) fn head(&self) -> u64 {
+        self.0.lock().unwrap().stream.head()
+    }
+}
+
+impl Stream for Servers {
+    fn append(&self, subject: Subject, expected: Option<u64>, message: Vec<u8>, done: Done<Appended>) {
+        let mut state = self.0.lock().unwrap();
+        let appended = match state.is_away {
+            true => Appended::Unknown,
+            false => state.stream.append(subject, expected, &message),
+        };
+        drop(state);
+        done(appended);
+    }
+
+    fn begin(&self, _is_new: bool) {}
+
+    fn read(&self, look: Look, done: Done<Result<Batch, Away>>) {
+        let state = self.0.lock().unwrap();
+        let mut answer = if state.is_away { Err(Away) } else { Ok(state.stream.read(look.from, 0)) };
+        // Later than any event of a test.
+        answer.iter_mut().flat_map(|batch| &mut batch.entries).for_each(|entry| entry.stamp += STORED_AT);
+        drop(state);
+        done(answer);
+    }
+
+    fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>) {
+        let mut state = self.0.lock().unwrap();
+        let name = serde_json::from_slice::<Beat>(&beat).unwrap().name;
+        let heard = Heard { at: clock::now(), bytes: beat };
+        state.beats.insert(name, heard);
+        let heard = (!state.is_away).then(|| state.beats.values().cloned().collect());
+        drop(state);
+        done(heard);
+    }
+
+    fn refused(&self) -> Option<String> {
+        None
+    }
+}

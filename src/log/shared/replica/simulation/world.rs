@@ -1,0 +1,298 @@
+//! The world in virtual time: machines, the stream, the network between them, and what goes wrong.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::super::memory::Memory;
+use super::super::plant::Plant;
+use super::super::{Appended, Away, Batch, Lane, Publish, Replica};
+use super::Chance;
+use super::checks::Checks;
+use super::machine::{Machine, Waiting};
+
+const MACHINES: u64 = 3;
+/// Time in which things go wrong.
+const TROUBLE: Duration = Duration::from_secs(60);
+/// Time after which everything must have healed.
+const HEALING: Duration = Duration::from_secs(150);
+/// Time after which a request without an answer is over.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Something on its way.
+enum Parcel {
+    Publish { machine: usize, process: u64, publish: Publish },
+    Appended { machine: usize, process: u64, lane: Lane, appended: Appended },
+    Read { machine: usize, process: u64, from: u64 },
+    Answer { machine: usize, process: u64, answer: Result<Batch, Away> },
+}
+
+pub(super) struct World {
+    now: Instant,
+    end: Instant,
+    chance: Chance,
+    stream: Memory,
+    machines: Vec<Machine>,
+    /// By time and order.
+    parcels: BTreeMap<(Instant, u64), Parcel>,
+    sent: u64,
+    /// Until then it answers nobody.
+    stalled_until: Instant,
+    /// Until then each machine's link is down, and its server is behind by so many messages.
+    unlinked_until: Vec<Instant>,
+    behind: Vec<(Instant, u64)>,
+    checks: Checks,
+    made: u64,
+    is_well: bool,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, plant: Option<Plant>) -> Self {
+        let now = Instant::now();
+        let machines: Vec<_> = (0..MACHINES as usize).map(|index| Machine::new(index, plant, now)).collect();
+        Self {
+            now,
+            end: now + TROUBLE,
+            chance: Chance::new(seed),
+            stream: Memory::default(),
+            unlinked_until: vec![now; machines.len()],
+            behind: vec![(now, 0); machines.len()],
+            machines,
+            parcels: BTreeMap::new(),
+            sent: 0,
+            stalled_until: now,
+            checks: Checks::default(),
+            made: 0,
+            is_well: false,
+        }
+    }
+
+    /// Plays trouble, then healing, and checks.
+    pub(super) fn play(mut self) -> Result<(), String> {
+        let mut next_deed = self.now;
+        while self.now < self.end {
+            if self.now >= next_deed {
+                self.deed();
+                next_deed = self.now + self.ms(400);
+            }
+            self.go_on(next_deed)?;
+        }
+        self.heal();
+        let last = self.now + HEALING;
+        let mut look_at = self.now;
+        while self.now < last {
+            if self.now >= look_at {
+                look_at = self.now + Duration::from_secs(1);
+                let head = self.stream.head();
+                let is_there = |machine: &Machine| {
+                    machine.is_done()
+                        && machine.replica.as_ref().is_some_and(|it| it.place().sequence == head)
+                };
+                if self.parcels.values().all(|it| matches!(it, Parcel::Read { .. } | Parcel::Answer { .. }))
+                    && self.machines.iter().all(is_there)
+                {
+                    return self.checks.at_the_end(&self.machines);
+                }
+            }
+            self.go_on(look_at)?;
+        }
+        let standings: Vec<_> =
+            self.machines.iter().map(|it| it.replica.as_ref().map(Replica::standing)).collect();
+        Err(format!("not healed; the stream's head is {}: {standings:?}", self.stream.head()))
+    }
+
+    fn ms(&mut self, below: u64) -> Duration {
+        Duration::from_millis(self.chance.below(below))
+    }
+
+    /// Lets the next thing happen, at `until` at the latest.
+    fn go_on(&mut self, until: Instant) -> Result<(), String> {
+        let now = self.now;
+        let due = |machine: &Machine| machine.replica.as_ref().map(|replica| replica.due(now));
+        let first = self.parcels.first_key_value().map(|((at, _), _)| *at);
+        let next = self.machines.iter().filter_map(due).chain(first).min().unwrap_or(until);
+        // Time goes on, whatever is due.
+        self.now = next.min(until).max(self.now + Duration::from_micros(100));
+        while let Some(entry) = self.parcels.first_entry()
+            && entry.key().0 <= self.now
+        {
+            let parcel = entry.remove();
+            self.arrive(parcel)?;
+        }
+        for index in 0..self.machines.len() {
+            self.pump(index)?;
+        }
+        Ok(())
+    }
+
+    /// Has the machine do what is to be done.
+    fn pump(&mut self, index: usize) -> Result<(), String> {
+        let now = self.now;
+        if let Some(heard) = self.machines[index].hear(now) {
+            self.checks.hear(&self.machines[index], heard)?;
+        }
+        let orders = self.machines[index].orders(now);
+        let process = self.machines[index].process;
+        for publish in orders.publish {
+            let at = now + self.latency();
+            self.send(at, Parcel::Publish { machine: index, process, publish });
+        }
+        if let Some(look) = orders.read {
+            let at = now + self.latency();
+            self.send(at, Parcel::Read { machine: index, process, from: look.from });
+        }
+        Ok(())
+    }
+
+    fn latency(&mut self) -> Duration {
+        let is_slow = !self.is_well && self.chance.one_in(12);
+        self.ms(if is_slow { 2_500 } else { 4 }) + Duration::from_micros(200)
+    }
+
+    fn send(&mut self, at: Instant, parcel: Parcel) {
+        self.sent += 1;
+        self.parcels.insert((at, self.sent), parcel);
+    }
+
+    fn is_reached(&self, machine: usize) -> bool {
+        self.now >= self.stalled_until && self.now >= self.unlinked_until[machine]
+    }
+
+    fn arrive(&mut self, parcel: Parcel) -> Result<(), String> {
+        match parcel {
+            Parcel::Publish { machine, process, publish } => self.append(machine, process, publish),
+            Parcel::Read { machine, process, from } => {
+                let (until, behind) = self.behind[machine];
+                let behind = if self.now < until { behind } else { 0 };
+                let (answer, at) = match self.is_reached(machine) {
+                    true => (Ok(self.stream.read(from, behind)), self.now + self.latency()),
+                    false => (Err(Away), self.now + TIMEOUT),
+                };
+                self.send(at, Parcel::Answer { machine, process, answer });
+            }
+            Parcel::Appended { machine, process, lane, appended } => {
+                let machine = &mut self.machines[machine];
+                if machine.process == process
+                    && let Some(replica) = &mut machine.replica
+                {
+                    replica.appended(self.now, lane, appended);
+                }
+            }
+            Parcel::Answer { machine, process, answer } => {
+                let machine = &mut self.machines[machine];
+                if machine.process == process
+                    && let Some(replica) = &mut machine.replica
+                {
+                    let change = replica.read(self.now, answer);
+                    machine.take(self.now, change);
+                    self.checks.check_backs(machine)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, machine: usize, process: u64, publish: Publish) {
+        let (lane, is_trouble) = (publish.lane, !self.is_well);
+        let lost = Parcel::Appended { machine, process, lane, appended: Appended::Unknown };
+        if !self.is_reached(machine) {
+            self.send(self.now + TIMEOUT, lost);
+            if self.chance.one_in(3) {
+                // It waits somewhere, and comes although nobody waits for it.
+                self.checks.delay(&publish.shipment);
+                let at = self.now + self.ms(9_000);
+                let process = u64::MAX;
+                self.send(at, Parcel::Publish { machine, process, publish });
+            }
+            return;
+        }
+        let bytes = publish.shipment.encode();
+        let appended = self.stream.append(publish.subject, publish.expected, &bytes);
+        if is_trouble && self.chance.one_in(25) && matches!(appended, Appended::Stored(_)) {
+            self.stream.double();
+        }
+        if is_trouble && self.chance.one_in(10) {
+            self.send(self.now + TIMEOUT, lost);
+        } else {
+            let at = self.now + self.latency();
+            self.send(at, Parcel::Appended { machine, process, lane, appended });
+        }
+    }
+
+    /// Something that a client or chance does.
+    fn deed(&mut self) {
+        let index = self.chance.below(MACHINES) as usize;
+        let now = self.now;
+        match self.chance.below(30) {
+            0..11 => {
+                for _ in 0..=self.chance.below(5) {
+                    self.record(index);
+                }
+            }
+            11..18 => self.act(index),
+            18..20 => self.machines[index].keep(),
+            20 => {
+                self.machines[index].keep();
+                self.machines[index].kill();
+            }
+            21 => self.machines[index].kill(),
+            22..24 => {
+                for machine in &mut self.machines {
+                    if machine.replica.is_none() {
+                        machine.start(now);
+                    }
+                }
+            }
+            24 => self.unlinked_until[index] = now + self.ms(8_000),
+            25 => self.stalled_until = now + self.ms(8_000),
+            26 | 27 => {
+                let behind = 1 + self.chance.below(6);
+                self.behind[index] = (now + self.ms(4_000), behind);
+            }
+            28 => {
+                let count = 1 + self.chance.below(if self.chance.0.is_multiple_of(4) { 60 } else { 6 });
+                self.checks.cut(&self.stream.cut(count));
+            }
+            _ => {}
+        }
+    }
+
+    fn record(&mut self, index: usize) {
+        if self.machines[index].replica.is_some() {
+            self.made += 1;
+            let name = format!("e{index}-{}", self.made);
+            self.machines[index].record(&name);
+            self.checks.promise(name);
+        }
+    }
+
+    fn act(&mut self, index: usize) {
+        if self.machines[index].replica.is_none() || self.machines[index].acts.len() >= 4 {
+            return;
+        }
+        self.made += 1;
+        let is_free = self.chance.one_in(4);
+        let (position, seen) = self.machines[index].latest_act();
+        let (name, seen) = match (is_free, seen) {
+            (true, _) => (format!("a{} any", self.made), None),
+            (false, None) => (format!("a{} after nothing", self.made), Some(0)),
+            (false, Some(seen)) => {
+                let seen = seen.split(' ').next().unwrap_or_default();
+                (format!("a{} after {seen}", self.made), Some(position))
+            }
+        };
+        self.machines[index].acts.push(Waiting { name, seen });
+    }
+
+    /// Ends all trouble.
+    fn heal(&mut self) {
+        self.is_well = true;
+        self.stalled_until = self.now;
+        self.unlinked_until.fill(self.now);
+        self.behind.fill((self.now, 0));
+        for machine in &mut self.machines {
+            if machine.replica.is_none() {
+                machine.start(self.now);
+            }
+        }
+    }
+}

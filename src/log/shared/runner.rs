@@ -1,0 +1,452 @@
+//! The runner: one thread that does what the core of the replica says. It alone has the core.
+//!
+//! ```text
+//! outbox (woken), desk (acts), stream (answers) → parcels → core → orders → stream
+//!                                                             └→ changes → keeper, fold
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::beat::{self, Beat, Heard};
+use super::keeper::{Keeper, encode_lost};
+use super::outbox::Outbox;
+use super::replica::{
+    Appended, Away, Batch, Change, Kind, Lane, Orders, Outbox as _, Publish, Replica, Shipment, Standing,
+    Step, Verdict,
+};
+use super::stamps;
+use super::stream::Stream;
+use crate::clock;
+use crate::log::codec;
+use crate::log::engine::{Deliver, Group, Numbered, Peer, Refusal};
+use crate::log::late::LATENESS;
+use crate::model::event::Event;
+use crate::model::time::{Span, Time};
+
+/// Time that an act waits for its turn, or for the stream to be followed.
+const ACT_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes that were followed and wait for a database that fails; then nothing more is followed.
+const PENDING_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Pause between two attempts to have the database take something before anything else can be done.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// A stream that did not answer for so long is away.
+const UNHEARD: Duration = Duration::from_secs(3);
+/// Events that may be on their way while nothing is behind: a shipment's.
+const IN_FLIGHT: u64 = 300;
+/// Shortest pause between two words that everything from before is there.
+const SAID_PAUSE: Duration = Duration::from_secs(10);
+/// Time after which a slow end is said.
+const LEAVE: Duration = Duration::from_secs(1);
+/// Pause between two beats.
+const BEAT_PAUSE: Duration = Duration::from_secs(1);
+/// Time that the end waits for shipments that are not in the stream yet, and for a stream that does not answer.
+const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN_UNHEARD: Duration = Duration::from_secs(2);
+
+/// Something for the runner.
+pub(super) enum Parcel {
+    /// The outbox has more.
+    Wake,
+    Act(Asked),
+    Appended(Lane, Appended),
+    Read(Result<Batch, Away>),
+    /// The last word of each replica on itself.
+    Beats(Option<Vec<Heard>>),
+    /// Ship what is left, and end.
+    Stop,
+}
+
+/// An act that somebody waits for.
+pub(super) struct Asked {
+    pub(super) act: Vec<u8>,
+    pub(super) seen: Option<u64>,
+    pub(super) answer: SyncSender<Result<u64, Refusal>>,
+    pub(super) since: Instant,
+}
+
+/// The part of the runner's state that others may know.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    pub(super) standing: Standing,
+    /// The number of the outbox's last event.
+    pub(super) recorded: u64,
+    /// Time at which the stream last took something, a beat at least; nothing if it never did. One server alone answers reads, too.
+    pub(super) heard_at: Option<Instant>,
+    /// A message whose events this release does not read.
+    pub(super) unread: Option<u64>,
+    /// Time at which everything was last followed, and nothing of its own was left to ship.
+    pub(super) whole_at: Instant,
+    /// Acts that the stream lost are on their way there again.
+    pub(super) is_mending: bool,
+    /// Time that this machine's clock is ahead of the stream's, if that is too much.
+    pub(super) ahead: Option<Span>,
+    /// The last word of each replica on itself, this one too.
+    pub(super) replicas: Vec<Peer>,
+}
+
+impl Report {
+    /// Everything of its own is in the stream, but for what came within this moment.
+    fn is_shipped(&self) -> bool {
+        self.standing.shipped + IN_FLIGHT >= self.recorded
+    }
+
+    /// Time since everything was followed, and nothing of its own was left to ship.
+    pub(super) fn lag(&self, now: Instant) -> Duration {
+        let lag = now.saturating_duration_since(self.whole_at);
+        // It is looked at once in a while.
+        if lag < BEAT_PAUSE { Duration::ZERO } else { lag }
+    }
+
+    /// The stream answers.
+    pub(super) fn is_answered(&self, now: Instant) -> bool {
+        self.heard_at.is_some_and(|at| now < at + UNHEARD)
+    }
+}
+
+/// The runner.
+pub(super) struct Runner {
+    pub(super) replica: Replica,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) stream: Arc<dyn Stream>,
+    pub(super) deliver: Deliver,
+    pub(super) report: Arc<Mutex<Report>>,
+    pub(super) parcels: Receiver<Parcel>,
+    /// For answers of the stream.
+    pub(super) sender: Sender<Parcel>,
+    pub(super) acts: VecDeque<Asked>,
+    /// The act that the core has.
+    pub(super) current: Option<Asked>,
+    /// The number up to which the outbox is to forget.
+    pub(super) forget: u64,
+    pub(super) name: String,
+    /// A wake-up is on its way here.
+    pub(super) woken: Arc<AtomicBool>,
+    /// Time of the next beat; nothing while one is on its way.
+    pub(super) beat_at: Option<Instant>,
+    /// Events from long before were shipped, up to this own number: the log is to be told when all are there.
+    pub(super) owed: Option<u64>,
+    /// Time at which that was last said: all replicas fold again by it.
+    pub(super) said_at: Option<Instant>,
+    /// Since when it is to end.
+    pub(super) stopped_at: Option<Instant>,
+}
+
+impl Runner {
+    /// Works until it is stopped.
+    pub(super) fn run(mut self) {
+        while !self.is_done() {
+            let due = self.step();
+            match self.parcels.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(parcel) => self.take(parcel),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while let Ok(parcel) = self.parcels.try_recv() {
+                self.take(parcel);
+            }
+        }
+        self.keeper.keep(Instant::now(), true);
+        self.leave();
+    }
+
+    /// Says that nothing of this replica's is missing, if that is so, and waits a moment until it is said.
+    fn leave(&mut self) {
+        if self.replica.standing().shipped < self.outbox.last() {
+            return;
+        }
+        self.say(Beat { has_left: true, ..self.own_beat(Instant::now()) });
+        let end = Instant::now() + LEAVE;
+        while let Ok(parcel) = self.parcels.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            if matches!(parcel, Parcel::Beats(_)) {
+                return;
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let Some(stopped_at) = self.stopped_at else { return false };
+        let Report { standing, heard_at, .. } = self.report().clone();
+        let now = Instant::now();
+        let is_unheard = heard_at.is_none_or(|at| now >= at.max(stopped_at) + DRAIN_UNHEARD);
+        standing.shipped >= self.outbox.last()
+            || now >= stopped_at + DRAIN
+            || (is_unheard && now >= stopped_at + DRAIN_UNHEARD)
+    }
+
+    /// Does what is to be done now. Returns when something is due next.
+    fn step(&mut self) -> Instant {
+        let now = Instant::now();
+        self.serve(now);
+        let Orders { publish, read, forget } = self.replica.orders(now, &*self.outbox);
+        for publish in publish {
+            self.note_age(&publish);
+            let (lane, sender) = (publish.lane, self.sender.clone());
+            let done = Box::new(move |appended| drop(sender.send(Parcel::Appended(lane, appended))));
+            self.stream.append(publish.subject, publish.expected, publish.shipment.encode(), done);
+        }
+        if let Some(look) = read {
+            let sender = self.sender.clone();
+            self.stream.read(look, Box::new(move |answer| drop(sender.send(Parcel::Read(answer)))));
+        }
+        self.forget = self.forget.max(forget.unwrap_or(0));
+        let kept = self.keeper.keep(now, false);
+        let outbox = self.outbox.keep(now, false);
+        let has_forgotten = !kept.is_all || self.forget == 0 || self.outbox.forget(self.forget);
+        if has_forgotten && kept.is_all {
+            self.forget = 0;
+        }
+        self.tell(now);
+        self.say_caught_up();
+        self.beat(now);
+        let again = (!has_forgotten).then_some(now);
+        let waiting = self.acts.front().map(|asked| asked.since + self.patience(now));
+        let due = [kept.due, outbox.due, again, waiting].into_iter().flatten();
+        due.chain(self.beat_at).chain([self.replica.due(now)]).min().unwrap_or(now)
+    }
+
+    /// Takes note of events from long before: the log is to be told when all of them are there.
+    fn note_age(&mut self, publish: &Publish) {
+        let Shipment { kind, events, .. } = &publish.shipment;
+        let first = events.first().filter(|_| !matches!(kind, Kind::Act { .. }));
+        let is_old = first
+            .and_then(|bytes| codec::decode(bytes).ok())
+            .is_some_and(|event| is_from_before(&event, clock::now()));
+        if is_old {
+            self.owed = Some(if publish.lane == Lane::Shipper { publish.shipment.last() } else { 0 });
+        }
+    }
+
+    /// Says in the log that everything from long before is there, so that it can be put in its place.
+    fn say_caught_up(&mut self) {
+        let standing = self.replica.standing();
+        let is_there = |number| standing.is_following && standing.shipped >= number;
+        let is_soon = self.said_at.is_some_and(|at| Instant::now() < at + SAID_PAUSE);
+        if is_soon || !self.owed.is_some_and(is_there) || self.replica.lost().next().is_some() {
+            return;
+        }
+        let mut group = Group::default();
+        let is_said = group.push(Event::CaughtUp { at: clock::now() }).is_ok()
+            && self.outbox.append(&mut group, &mut || ()).is_ok();
+        if is_said {
+            (self.owed, self.said_at) = (None, Some(Instant::now()));
+        }
+    }
+
+    fn tell(&self, now: Instant) {
+        let standing = self.replica.standing();
+        self.outbox.set_shipped(standing.shipped);
+        let mut report = self.report();
+        (report.standing, report.recorded) = (standing, self.outbox.last());
+        report.is_mending = self.replica.lost().any(|lost| matches!(lost.kind, Kind::Act { .. }));
+        if report.is_answered(now)
+            && standing.is_following
+            && standing.sequence >= standing.head
+            && report.is_shipped()
+        {
+            report.whole_at = now;
+        }
+    }
+
+    /// Says how this replica is, once in a while.
+    fn beat(&mut self, now: Instant) {
+        if self.beat_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.beat_at = None;
+        self.say(self.own_beat(now));
+    }
+
+    fn own_beat(&self, now: Instant) -> Beat {
+        let report = self.report().clone();
+        Beat {
+            name: self.name.clone(),
+            writer: beat::writer(self.outbox.writer()),
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            role: "full".to_owned(),
+            shipped: report.standing.shipped,
+            applied: self.replica.place().position,
+            lag_ms: u64::try_from(report.lag(now).as_millis()).unwrap_or(u64::MAX),
+            has_left: false,
+        }
+    }
+
+    fn say(&self, beat: Beat) {
+        let sender = self.sender.clone();
+        self.stream.exchange(beat.encode(), Box::new(move |heard| drop(sender.send(Parcel::Beats(heard)))));
+    }
+
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&mut self, parcel: Parcel) {
+        let now = Instant::now();
+        match parcel {
+            Parcel::Wake => self.woken.store(false, Ordering::Release),
+            Parcel::Act(asked) => self.acts.push_back(asked),
+            Parcel::Appended(lane, appended) => {
+                if appended != Appended::Unknown {
+                    self.report().heard_at = Some(now);
+                }
+                self.replica.appended(now, lane, appended);
+            }
+            Parcel::Read(answer) => {
+                let answer = answer.map(|batch| self.readable(batch));
+                if let Some(change) = self.replica.read(now, answer) {
+                    self.change(change);
+                }
+            }
+            Parcel::Beats(heard) => {
+                self.beat_at = Some(now + BEAT_PAUSE);
+                if let Some(heard) = heard {
+                    let mut report = self.report();
+                    report.heard_at = Some(now);
+                    report.replicas = beat::replicas(heard);
+                }
+            }
+            Parcel::Stop => self.stopped_at = Some(now),
+        }
+    }
+
+    /// The batch up to the first message whose events this release does not read: nothing is skipped.
+    fn readable(&self, mut batch: Batch) -> Batch {
+        let is_read = |bytes: &[u8]| {
+            Shipment::decode(bytes).is_ok_and(|it| it.events.iter().all(|event| codec::decode(event).is_ok()))
+        };
+        let place = self.replica.place().sequence;
+        let unread = batch.entries.iter().position(|it| {
+            // A message that is no shipment is the core's matter.
+            it.sequence > place && Shipment::decode(&it.bytes).is_ok() && !is_read(&it.bytes)
+        });
+        self.report().unread = unread.map(|at| batch.entries[at].sequence);
+        batch.entries.truncate(unread.unwrap_or(usize::MAX));
+        batch
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Taken(steps) => self.follow(steps),
+            Change::Back { position, undone } => self.go_back(position, &undone),
+        }
+    }
+
+    fn follow(&mut self, mut steps: Vec<(Step, Vec<Vec<u8>>)>) {
+        let events = steps.iter_mut().flat_map(|(step, events)| self.timed(step, events)).collect::<Vec<_>>();
+        let lost = encode_lost(self.replica.lost());
+        let taken = steps.iter().map(|(step, events)| (step, events.as_slice()));
+        self.keeper.take(taken, self.replica.place(), &lost);
+        while self.keeper.pending_bytes() > PENDING_BYTES_MAX
+            && !self.keeper.keep(Instant::now(), true).is_all
+        {
+            std::thread::sleep(RETRY_PAUSE);
+        }
+        let first = steps.first().map(|(step, _)| step.first_position());
+        if let Some(first) = first.filter(|_| !events.is_empty()) {
+            (self.deliver)(Numbered { era: self.keeper.era(), first, events });
+        }
+    }
+
+    /// The events of a step; where one is ahead of the stream's time it is put back, in its bytes too.
+    fn timed(&mut self, step: &Step, events: &mut [Vec<u8>]) -> Vec<Event> {
+        let stored_at = stamps::time(step.stamp);
+        let (mut ahead, mut is_old) = (None, false);
+        let event = |bytes: &mut Vec<u8>| {
+            // Each was decoded before.
+            let mut event = codec::decode(bytes).ok()?;
+            ahead = ahead.max(stamps::put_back(&mut event, bytes, stored_at));
+            is_old |= is_from_before(&event, stored_at);
+            Some(event)
+        };
+        let timed = events.iter_mut().filter_map(event).collect();
+        if step.writer == self.outbox.writer() && step.count() > 0 {
+            self.report().ahead = ahead;
+            // This machine's clock is behind: what it observes comes late to the others.
+            self.owed = self.owed.or(is_old.then_some(0));
+        }
+        timed
+    }
+
+    /// Takes back what the stream lost, and has it shipped again. Nothing else is done until the database took that.
+    fn go_back(&mut self, position: u64, undone: &[Step]) {
+        let (place, writer) = (self.replica.place().clone(), self.outbox.writer());
+        tracing::warn!(
+            messages = undone.len(),
+            position,
+            "the stream went back: what it lost is shipped again"
+        );
+        let lost = loop {
+            if let Some(lost) = self.keeper.undone(undone, writer) {
+                break lost;
+            }
+            std::thread::sleep(RETRY_PAUSE);
+        };
+        self.replica.redeem(Instant::now(), lost);
+        let lost = encode_lost(self.replica.lost());
+        // Before anybody hears that the log went back.
+        self.report().is_mending = true;
+        while !self.keeper.go_back(&place, &lost) {
+            std::thread::sleep(RETRY_PAUSE);
+        }
+        (self.deliver)(Numbered { era: self.keeper.era(), first: position + 1, events: Vec::new() });
+    }
+
+    /// Time that an act waits to be taken: longer than an election, and hardly where the stream is away for longer than that.
+    fn patience(&self, now: Instant) -> Duration {
+        let is_away = self.report().heard_at.is_none_or(|at| now >= at + ACT_PATIENCE);
+        if is_away { UNHEARD } else { ACT_PATIENCE }
+    }
+
+    /// Answers those who wait for acts, and takes the next one.
+    fn serve(&mut self, now: Instant) {
+        if self.current.is_some()
+            && let Some(verdict) = self.replica.verdict(now)
+            && let Some(asked) = self.current.take()
+        {
+            self.answer(asked, verdict);
+        }
+        if self.current.is_none()
+            && self.replica.takes_act()
+            && self.patience(now) == ACT_PATIENCE
+            && let Some(asked) = self.acts.pop_front()
+        {
+            match self.replica.take_act(now, asked.act.clone(), asked.seen) {
+                Some(verdict) => self.answer(asked, verdict),
+                None => self.current = Some(asked),
+            }
+        }
+        let patience = self.patience(now);
+        while self.acts.front().is_some_and(|asked| now >= asked.since + patience)
+            && let Some(asked) = self.acts.pop_front()
+        {
+            self.answer(asked, Verdict::Away);
+        }
+    }
+
+    fn answer(&mut self, asked: Asked, verdict: Verdict) {
+        let answer = match verdict {
+            Verdict::Counts(position) => {
+                // The stream may lose it; then this replica has it nevertheless.
+                self.keeper.keep(Instant::now(), true);
+                Ok(position)
+            }
+            // It depends on nothing: once more.
+            Verdict::Outdated if asked.seen.is_none() => return self.acts.push_front(asked),
+            Verdict::Outdated => Err(Refusal::Outdated { by: self.replica.place().last_act_position }),
+            Verdict::Away => {
+                Err(Refusal::Away("the stream that the replicas share takes no act now".to_owned()))
+            }
+        };
+        // The client may have gone.
+        let _ = asked.answer.send(answer);
+    }
+}
+
+/// Tells whether the event is from so long before `now` that it may come late.
+fn is_from_before(event: &Event, now: Time) -> bool {
+    event.is_observed() && now.since(event.at()) > Span::from_ms(LATENESS.ms() / 2)
+}
