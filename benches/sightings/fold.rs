@@ -96,8 +96,7 @@ fn history() -> Vec<Line> {
         let repository: Repository = format!("docker/service-{service}").parse().expect("a repository");
         let digest_of = |number: usize| Digest::of(format!("{service}/v1.{number}.0").as_bytes());
         let tag: Reference = format!("v1.{number}.0").parse().expect("a tag");
-        for node in 0..NODES {
-            let client = &clients[node];
+        for (node, client) in clients.iter().enumerate() {
             for observation in pull(&environment, client, &repository, &tag, digest_of(number), at) {
                 lines.push(Line::Pull(Box::new(observation)));
                 pulls += 1;
