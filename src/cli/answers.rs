@@ -6,8 +6,9 @@ use super::output::{Style, Table, ago, dim, plain};
 use super::terminal::clean;
 use crate::clock::now;
 use crate::model::names::EnvironmentName;
+use crate::model::oci::Digest;
 use crate::model::time::Time;
-use crate::wire::{Environment, Incomplete, Release};
+use crate::wire::{Environment, Incomplete, Release, Revision};
 use crate::wording;
 
 /// A line above an answer as of a time; empty where that is now, or still to come.
@@ -29,6 +30,26 @@ pub fn sentence(text: &str) -> String {
 pub async fn whole_name(client: &Client, env: &EnvironmentName) -> Result<EnvironmentName, CliError> {
     let answer = client.get(&["environments", env.as_str()], &[]).await?;
     answer.parse::<Environment>().map(|environment| environment.name)
+}
+
+/// Revisions of images that nothing saw run, a line each. Empty where there are none.
+pub fn found(client: &Client, revisions: &[Revision], left_out: u64) -> String {
+    if revisions.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::indented(2);
+    for found in revisions {
+        table.row([
+            dim(found.made_at.to_string()),
+            plain(found.repository.to_string()),
+            (found.label(), Style::Bold),
+            dim(found.digest.as_ref().map(Digest::short).unwrap_or_default()),
+            plain(format!("{} in {}", found.workload, found.namespace)),
+            dim(format!("found by {}", found.witness)),
+        ]);
+    }
+    let more = sentence(&wording::older_revisions(left_out));
+    format!("{}\n{}{more}", wording::REVISIONS, table.render(&client.output))
 }
 
 /// Releases, a line each.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::answers::{heading, listed};
+use super::answers::{found, heading, listed};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, word};
@@ -77,7 +77,8 @@ impl HistoryArgs {
         }
         let more = if history.is_cut { "There are older ones: --limit shows up to 200.\n" } else { "" };
         let heading = heading(self.at);
-        client.output.print(&format!("{heading}{}{more}", table.render(&client.output)))?;
+        let found = found(client, &history.revisions, history.revisions_left_out);
+        client.output.print(&format!("{heading}{}{more}{found}", table.render(&client.output)))?;
         Ok(ExitCode::SUCCESS)
     }
 }

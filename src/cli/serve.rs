@@ -15,9 +15,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::check::check;
 use super::error::CommandError;
-#[cfg(feature = "cluster")]
 #[cfg(feature = "shared")]
 use super::share::nats;
+#[cfg(feature = "cluster")]
 use super::watching::watch_clusters;
 use crate::admin::{self, AdminToken, AdminTokenError, App, Readiness};
 use crate::clock;

@@ -16,7 +16,8 @@ use crate::model::oci::Reference;
 use crate::model::time::Time;
 use crate::wire::{Environment, FailedAttempt, Running, RunningService, WorkloadImage};
 use crate::wording::{
-    all_stuck, apart, as_last_seen, beside_as, beside_label, bypasses, contradicted, refused as refused_since,
+    all_stuck, apart, as_last_seen, beside_as, beside_label, bypasses, contradicted,
+    refused as refused_since, watched_by,
 };
 
 /// Shows what runs in an environment, or in all of them
@@ -141,7 +142,8 @@ impl StatusArgs {
             running.services.iter().filter_map(|service| refused(service, &spoken)).collect();
         let stuck = sentence(&all_stuck(running, None, str::to_owned));
         let bypass = sentence(&contradicted(&running.services, str::to_owned))
-            + &sentence(&bypasses(&running.bypass, str::to_owned));
+            + &sentence(&bypasses(&running.bypass, str::to_owned))
+            + &sentence(&watched_by(&running.witnesses, running.at, str::to_owned));
         format!(
             "{env}{as_of}\n{table}{seen}{stuck}{bypass}{refused}{}{lacks}",
             failing(client, &running.failing, spoken)

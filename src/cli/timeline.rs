@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::answers::{heading as past, lacks, whole_name};
+use super::answers::{found, heading as past, lacks, whole_name};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain, word};
@@ -63,7 +63,8 @@ impl TimelineArgs {
         let Some(newest) = timeline.deployments.first() else {
             let env = whole_name(client, &self.env).await?;
             return Ok(format!(
-                "Nothing landed in {env} yet. What it pulls with: landfall token list {env}\n"
+                "Nothing landed in {env} yet. What it pulls with: landfall token list {env}\n{}",
+                found(client, &timeline.revisions, timeline.revisions_left_out)
             ));
         };
         let mut text = String::new();
@@ -81,6 +82,7 @@ impl TimelineArgs {
             let env = &newest.environment;
             text.push_str(&format!("Older ones: landfall timeline {env} --before {}{at}\n", clean(next)));
         }
+        text.push_str(&found(client, &timeline.revisions, timeline.revisions_left_out));
         Ok(text)
     }
 }

@@ -12,8 +12,9 @@ use crate::config::{ClusterAccess, Config};
 use crate::log::Log;
 use crate::model::event::Event;
 use crate::model::names::{EnvironmentName, TokenId};
+use crate::model::oci::Repository;
 use crate::model::registries::{Host, Registries};
-use crate::model::report::{Report, Runs, Statement};
+use crate::model::report::{Report, Revision, Runs, Statement};
 use crate::model::tally::Batch;
 use crate::witness::{self, Hub, NotTaken};
 
@@ -70,17 +71,22 @@ impl Own {
 
     /// With the names that repositories have here.
     fn here(&self, statement: Statement) -> Statement {
-        let named = |runs: Runs| {
-            let host = runs.host.as_deref().and_then(|host| host.parse::<Host>().ok());
-            let routed = host.map(|host| self.registries.route(&runs.repository, Some(&host)));
-            match routed {
-                Some(Ok(routed)) => Runs { repository: routed.repository, host: None, ..runs },
-                Some(Err(_)) | None => runs,
+        let named = |repository: Repository, host: Option<Arc<str>>| {
+            let parsed = host.as_deref().and_then(|host| host.parse::<Host>().ok());
+            match parsed.map(|host| self.registries.route(&repository, Some(&host))) {
+                Some(Ok(routed)) => (routed.repository, None),
+                Some(Err(_)) | None => (repository, host),
             }
         };
         match statement {
-            Statement::Running(runs) => Statement::Running(named(runs)),
-            Statement::Past(runs) => Statement::Past(named(runs)),
+            Statement::Running(runs) => {
+                let (repository, host) = named(runs.repository, runs.host);
+                Statement::Running(Runs { repository, host, ..runs })
+            }
+            Statement::Past(revision) => {
+                let (repository, host) = named(revision.repository, revision.host);
+                Statement::Past(Revision { repository, host, ..revision })
+            }
             alive @ Statement::Alive { .. } => alive,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::Method;
 use landfall::config::{ClusterAccess, ClusterLogin};
-use landfall::model::report::{Runs, Statement};
+use landfall::model::report::{Revision, Runs, Statement};
 use landfall::model::tally::Batch;
 use landfall::witness::{self, Hub, NotTaken};
 use parking_lot::Mutex;
@@ -242,6 +242,24 @@ async fn fifty_clusters_of_one_environment_add_up() {
     stage.play(steps, &["initial v1", "upgrade v2"]).await;
 }
 
+/// A cluster remembers the images that it was told to run while no witness watched. They are shown, marked, and deploy nothing:
+/// what ran before the witness began, and what came and went while it was away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_witness_saw_is_remembered_by_the_cluster() {
+    let mut stage = Stage::start(1).await;
+    three(&stage.cluster, "v1", 1);
+    roll(&stage.cluster, "v1", "v2", 2);
+    stage.watch();
+    stage.check(&Told { version: "v2", state: "settled", workloads: &["deployment/web v2 3/3"] }).await;
+    stage.check_revisions(&["v1"]).await;
+    stage.witnesses.drain(..).for_each(|witness| witness.abort());
+    roll(&stage.cluster, "v2", "v3", 3);
+    roll(&stage.cluster, "v3", "v2", 4);
+    stage.watch();
+    stage.check_revisions(&["v3", "v1"]).await;
+    stage.check_deployments(&["initial v2"]).await;
+}
+
 fn three(cluster: &Scripted, version: &str, revision: u32) {
     cluster.set("web", version, revision, 3);
     cluster.pods("web", version, 0..3, Does::Run);
@@ -293,7 +311,7 @@ impl Way {
         // The host in the images' names is one of the hub's own.
         let here = |statement: Statement| match statement {
             Statement::Running(runs) => Statement::Running(Runs { host: None, ..runs }),
-            Statement::Past(runs) => Statement::Past(Runs { host: None, ..runs }),
+            Statement::Past(found) => Statement::Past(Revision { host: None, ..found }),
             alive @ Statement::Alive { .. } => alive,
         };
         let sightings: Vec<Statement> = statements.into_iter().map(here).collect();
@@ -414,7 +432,7 @@ impl Stage {
             reasons.filter_map(|it| it.trim_end_matches(')').split(' ').nth(1)).collect();
         for (surface, text) in [("page", page), ("command", said), ("tool", tool)] {
             let lower = text.to_lowercase();
-            for word in [told.version, &state, "confirmed"].iter().chain(&reasons) {
+            for word in [told.version, &state, "confirmed", "watched by eu-0"].iter().chain(&reasons) {
                 assert!(lower.contains(&word.to_lowercase()), "{surface} lacks {word}: {text}");
             }
         }
@@ -451,6 +469,43 @@ impl Stage {
             // People are told of a first deployment in other words.
             for kind in expected.iter().filter_map(|it| it.split(' ').next()).filter(|it| *it != "initial") {
                 assert!(text.contains(kind), "{surface} lacks {kind}: {text}");
+            }
+        }
+    }
+
+    /// Every surface comes to tell these revisions and no others.
+    async fn check_revisions(&self, expected: &[&str]) {
+        let env = "/api/v1/environments/production";
+        let mut told = BTreeSet::new();
+        let came = tokio::time::timeout(PATIENCE, async {
+            while told != expected.iter().map(|it| (*it).to_owned()).collect() {
+                let listed = self.server.get(&format!("{env}/deployments")).await.json();
+                let revisions = listed["revisions"].as_array().into_iter().flatten();
+                told = revisions.map(|it| it["version"].as_str().unwrap().to_owned()).collect();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let came = came.await.is_ok();
+        assert!(came, "{told:?} instead of {expected:?}");
+        let said = |arguments: &'static [&'static str]| async {
+            String::from_utf8(command(&self.server, arguments).await.stdout).unwrap()
+        };
+        let agent = mcp::Agent::of(&self.server);
+        let tool = agent.result("list_deployments", json!({"environment": "production"}));
+        let asked = json!({"question": "history of web in production"});
+        let texts = [
+            self.server.get(&format!("{env}/history?repository=web")).await.json()["revisions"].to_string(),
+            self.see("/environments/production").await,
+            self.see("/services/shop/web").await,
+            said(&["timeline", "production"]).await,
+            said(&["history", "production", "web"]).await,
+            tool.await["content"][0]["text"].to_string(),
+            self.server.post("/api/v1/ask", asked).await.json()["text"].to_string(),
+        ];
+        for text in texts {
+            for version in expected {
+                let is_told = ["deployment/web", "eu-0", version].iter().all(|it| text.contains(it));
+                assert!(is_told, "{version} is missing: {text}");
             }
         }
     }

@@ -18,7 +18,9 @@ use crate::answer::Answers;
 use crate::model::directory::Environment;
 use crate::model::time::Time;
 use crate::wire::RunningService;
-use crate::wording::{all_stuck, as_last_seen, bypasses, contradicted};
+use crate::wording::{
+    REVISIONS, all_stuck, as_last_seen, bypasses, contradicted, older_revisions, revision, watched_by,
+};
 
 /// Deployments on a page.
 const PAGE: usize = 25;
@@ -68,6 +70,8 @@ struct EnvironmentPage {
     /// Images that run and were not pulled through this proxy, in words.
     contradicted: String,
     bypass: String,
+    /// Witnesses, in words.
+    watched: String,
     incomplete: Option<String>,
     missing: Option<Lacking>,
     failing: Vec<FailingRow>,
@@ -76,6 +80,11 @@ struct EnvironmentPage {
     stuck: String,
     days: Vec<Day>,
     next: Option<String>,
+    /// Words before the revisions of images that nothing saw run, and those.
+    revisions_title: &'static str,
+    revisions: Vec<String>,
+    /// The number of older ones, in words.
+    revisions_more: String,
     local: Vec<LocalRow>,
     has_token: bool,
     /// The host that images are pulled from.
@@ -135,6 +144,7 @@ pub(super) async fn show(
             ),
             stuck: all_stuck(&running, None, str::to_owned),
             contradicted: contradicted(&running.services, str::to_owned),
+            watched: watched_by(&running.witnesses, now, str::to_owned),
             bypass: bypasses(&running.bypass, str::to_owned),
             incomplete: running.incomplete.map(|incomplete| incomplete.text),
             missing: missing.as_ref().map(Lacking::new),
@@ -147,6 +157,9 @@ pub(super) async fn show(
                 .collect(),
             days: by_day(rows, now),
             next: listed.next,
+            revisions_title: REVISIONS,
+            revisions_more: older_revisions(listed.revisions_left_out),
+            revisions: listed.revisions.iter().map(|found| revision(found, str::to_owned)).collect(),
             local: moment
                 .local(name)?
                 .iter()

@@ -22,7 +22,7 @@ use crate::model::oci::{Malformed, Repository};
 use crate::model::questions::{Across, Place, Step};
 use crate::model::time::Time;
 use crate::wire::Release;
-use crate::wording::{as_last_seen, stuck, told};
+use crate::wording::{REVISIONS, as_last_seen, revision, stuck, told};
 
 /// Changes of the history on the page.
 const STEPS_MAX: usize = 40;
@@ -47,6 +47,9 @@ struct ServicePage {
     stuck: Vec<(String, String)>,
     steps: Vec<StepRow>,
     is_cut: bool,
+    /// Words before the revisions of images that nothing saw run, and those, each with its environment.
+    revisions_title: &'static str,
+    revisions: Vec<(String, String)>,
     releases: Vec<ReleaseRow>,
     releases_more: usize,
     releases_link: String,
@@ -135,6 +138,12 @@ pub(super) async fn show(
                 .collect(),
             steps: across.history.iter().map(|step| StepRow::new(step, now)).collect(),
             is_cut: across.is_cut,
+            revisions_title: REVISIONS,
+            revisions: across
+                .revisions
+                .iter()
+                .map(|(name, found)| (name.to_string(), revision(found, str::to_owned)))
+                .collect(),
             places: across.places.iter().map(|place| PlaceRow::new(place, now)).collect(),
             releases,
             releases_more,

@@ -18,9 +18,12 @@ use crate::model::event::Event;
 use crate::model::names::{EnvironmentName, TokenId};
 use crate::model::oci::{Digest, Repository};
 use crate::model::registries::{Host, Registries};
-use crate::model::report::{Reason, Report, RunningImage, Runs, Source, Statement, TROUBLES_MAX, Trouble};
+use crate::model::report::{
+    NamedImage, Reason, Report, Revision, RunningImage, Runs, Source, Statement, TROUBLES_MAX, Trouble,
+};
 use crate::wire::{
-    NewSightings, SightedImage, SightedTrouble, SightedWorkload, Sighting, SightingsAccepted, WitnessSource,
+    self, NewSightings, SightedImage, SightedRevision, SightedTrouble, SightedWorkload, Sighting,
+    SightingsAccepted, WitnessSource,
 };
 
 /// Longest body of a report: two thousand workloads.
@@ -116,7 +119,7 @@ fn read(
         Ok(match sighting {
             Sighting::Alive { at, since } => Statement::Alive { at, since },
             Sighting::Running(workload) => Statement::Running(runs(workload, registries, at)?),
-            Sighting::Past(workload) => Statement::Past(runs(workload, registries, at)?),
+            Sighting::Past(found) => Statement::Past(revision(found, registries, at)?),
         })
     };
     let statements = sightings.into_iter().enumerate().map(statement).collect::<Result<_, Problem>>()?;
@@ -129,27 +132,15 @@ fn runs(
     registries: &Registries,
     place: impl Fn(&str) -> String,
 ) -> Result<Runs, Problem> {
-    let names =
-        [("namespace", &told.namespace), ("workload", &told.workload), ("container", &told.container)];
-    for (field, name) in names {
-        one_line(&place(field), name.to_string(), NAME_CHARS_MAX)?;
-    }
-    if told.images.len() > IMAGES_MAX {
-        return Err(Problem::invalid(&place("images"), format!("there may be {IMAGES_MAX} at most")));
-    }
+    check_names([&told.namespace, &told.workload, &told.container], &place)?;
+    check_images(told.images.len(), &place)?;
     if told.troubles.len() > TROUBLES_MAX {
         return Err(Problem::invalid(&place("troubles"), format!("there may be {TROUBLES_MAX} at most")));
     }
     if let Some(desired) = told.desired {
         check_count(desired, || place("desired"))?;
     }
-    let source = match &told.source {
-        WitnessSource::Kubernetes => Source::Kubernetes,
-        WitnessSource::Docker => Source::Docker,
-        WitnessSource::Unlisted(_) => {
-            return Err(Problem::invalid(&place("source"), "must be kubernetes or docker"));
-        }
-    };
+    let source = source(&told.source, &place)?;
     let (repository, host) = here(told.repository, told.host, registries, &place)?;
     let image = |image: SightedImage| running_image(image, &place);
     Ok(Runs {
@@ -165,6 +156,54 @@ fn runs(
         host,
         troubles: told.troubles.into_iter().map(|it| trouble(it, &place)).collect::<Result<_, Problem>>()?,
     })
+}
+
+fn revision(
+    found: SightedRevision,
+    registries: &Registries,
+    place: impl Fn(&str) -> String,
+) -> Result<Revision, Problem> {
+    check_names([&found.namespace, &found.workload, &found.container], &place)?;
+    check_images(found.images.len(), &place)?;
+    let source = source(&found.source, &place)?;
+    let (repository, host) = here(found.repository, found.host, registries, &place)?;
+    Ok(Revision {
+        at: found.at,
+        source,
+        namespace: found.namespace,
+        workload: found.workload,
+        container: found.container,
+        repository,
+        images: found
+            .images
+            .into_iter()
+            .map(|wire::NamedImage { digest, reference }| NamedImage { digest, reference })
+            .collect(),
+        host,
+    })
+}
+
+fn check_names(
+    [namespace, workload, container]: [&Arc<str>; 3],
+    place: impl Fn(&str) -> String,
+) -> Result<(), Problem> {
+    for (field, name) in [("namespace", namespace), ("workload", workload), ("container", container)] {
+        one_line(&place(field), name.to_string(), NAME_CHARS_MAX)?;
+    }
+    Ok(())
+}
+
+fn check_images(count: usize, place: impl Fn(&str) -> String) -> Result<(), Problem> {
+    let detail = || format!("there may be {IMAGES_MAX} at most");
+    if count > IMAGES_MAX { Err(Problem::invalid(&place("images"), detail())) } else { Ok(()) }
+}
+
+fn source(told: &WitnessSource, place: impl Fn(&str) -> String) -> Result<Source, Problem> {
+    match told {
+        WitnessSource::Kubernetes => Ok(Source::Kubernetes),
+        WitnessSource::Docker => Ok(Source::Docker),
+        WitnessSource::Unlisted(_) => Err(Problem::invalid(&place("source"), "must be kubernetes or docker")),
+    }
 }
 
 /// The name that a repository at a host has here; the host stays where no registry behind the proxy is there.

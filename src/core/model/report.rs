@@ -41,7 +41,7 @@ pub enum Statement {
         since: Time,
     },
     /// History that the witness found. It is no evidence of its own time.
-    Past(Runs),
+    Past(Revision),
 }
 
 /// All that a container of a workload runs from a repository.
@@ -116,6 +116,39 @@ pub struct RunningImage {
     /// The number of nodes that they are on.
     #[serde(default)]
     pub nodes: u64,
+}
+
+/// A revision of a workload, as its cluster remembers it: the workload was told to run these images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The time when it was made, by the cluster's clock.
+    pub at: Time,
+    /// The kind of place that the witness sees.
+    pub source: Source,
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// The workload by kind and name.
+    pub workload: Arc<str>,
+    /// The container's name.
+    pub container: Arc<str>,
+    /// The repository, by the name that it has here.
+    pub repository: Repository,
+    /// The images that the container named.
+    pub images: Vec<NamedImage>,
+    /// The registry's host in the image's name, where that is not the proxy's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Arc<str>>,
+}
+
+/// An image as a workload names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedImage {
+    /// Its digest, where the name has it: a tag may have moved since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The reference that the workload names it by, where it is no digest.
+    #[serde(default)]
+    pub reference: Option<Reference>,
 }
 
 /// Kinds of places that a witness sees.
@@ -205,8 +238,7 @@ impl Statement {
     /// The time, by the witness's clock.
     pub fn at(&self) -> Time {
         match self {
-            Self::Running(runs) | Self::Past(runs) => runs.at,
-            Self::Alive { at, .. } => *at,
+            Self::Running(Runs { at, .. }) | Self::Past(Revision { at, .. }) | Self::Alive { at, .. } => *at,
         }
     }
 }
@@ -229,6 +261,7 @@ mod tests {
         for line in [
             r#"{"environment":"production","witness":"eu-1","kind":"running","at":"2026-03-02T06:00:48.032Z","source":"kubernetes","namespace":"shop","workload":"deployment/app","container":"app","repository":"docker/app","images":[{"digest":"sha256:24d085704ac93832b137db39ec4f3ce435ffd4a4e01b53e1fbec4af60eff0227","reference":"v1","running":3,"ready":2,"nodes":2}],"gone":false}"#,
             r#"{"environment":"production","witness":"eu-1","kind":"running","at":"2026-03-02T06:00:48.032Z","source":"kubernetes","namespace":"shop","workload":"deployment/app","container":"app","repository":"docker/app","images":[],"gone":false,"desired":3,"troubles":[{"reason":"Init:CrashLoopBackOff","reference":"v2","count":3}]}"#,
+            r#"{"environment":"production","witness":"eu-1","kind":"past","at":"2026-03-02T06:00:48.032Z","source":"kubernetes","namespace":"shop","workload":"deployment/app","container":"app","repository":"docker/app","images":[{"reference":"v1"}]}"#,
             r#"{"environment":"production","witness":"eu-1","kind":"alive","at":"2026-03-02T06:00:48.032Z","since":"2026-03-02T06:00:00.000Z"}"#,
         ] {
             let read: StatementLine = serde_json::from_str(line).unwrap();

@@ -132,9 +132,51 @@ pub struct Timeline {
     /// The value of `before` that gets the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Revisions of workloads, as their clusters remember them, with images that were not seen to run, the newest first; on the
+    /// first page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<Revision>,
+    /// Number of older revisions that are left out.
+    #[serde(default, skip_serializing_if = "super::incomplete::is_zero")]
+    pub revisions_left_out: u64,
     /// Gaps that the answer may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incomplete: Option<Incomplete>,
+}
+
+/// A revision of a workload that a witness found when it began: its cluster remembers that the workload was told to run this
+/// image. Nothing saw it run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Revision {
+    /// Time when it was made, as the cluster says.
+    pub made_at: Time,
+    /// The repository of its image.
+    pub repository: Repository,
+    /// The version of its image, by which people know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The digest of its image, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The release that the image belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_id: Option<String>,
+    /// The workload by kind and name.
+    pub workload: Arc<str>,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// The container.
+    pub container: Arc<str>,
+    /// The witness that found it.
+    pub witness: Arc<str>,
+}
+
+impl Revision {
+    /// The image as people name it: by its version, else by the beginning of its digest.
+    pub fn label(&self) -> String {
+        let short = || self.digest.as_ref().map(Digest::short).unwrap_or_default();
+        self.version.clone().unwrap_or_else(short)
+    }
 }
 
 /// The pulls behind a deployment.
@@ -224,4 +266,10 @@ pub struct History {
     pub changes: Vec<ServiceChange>,
     /// There are older ones.
     pub is_cut: bool,
+    /// Revisions of its workloads, as their clusters remember them, with images that were not seen to run, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<Revision>,
+    /// Number of older revisions that are left out.
+    #[serde(default, skip_serializing_if = "super::incomplete::is_zero")]
+    pub revisions_left_out: u64,
 }

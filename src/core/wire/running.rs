@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::incomplete::Incomplete;
 use super::seen::Seen;
-use super::watched::{Absence, BypassImage, PulledImage, RunningWorkload, UnstartedService};
+use super::watched::{Absence, BypassImage, PulledImage, RunningWorkload, UnstartedService, WitnessSeen};
 use super::words::{Confidence, Phase};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::{Digest, Reference, Repository};
@@ -31,6 +31,9 @@ pub struct Running {
     /// Images that run and were not pulled through this proxy, as far as witnesses say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bypass: Vec<BypassImage>,
+    /// Witnesses that reported within the last week, in the order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<WitnessSeen>,
     /// Gaps that the answer may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incomplete: Option<Incomplete>,

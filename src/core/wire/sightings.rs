@@ -38,8 +38,8 @@ pub enum Sighting {
         /// Since when.
         since: Time,
     },
-    /// History that the witness found: no evidence of its own time.
-    Past(SightedWorkload),
+    /// History that the witness found when it began: a revision of a workload. It is no evidence of its own time.
+    Past(SightedRevision),
 }
 
 /// All that a container of a workload runs from a repository.
@@ -73,6 +73,41 @@ pub struct SightedWorkload {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 16)]
     pub troubles: Vec<SightedTrouble>,
+}
+
+/// A revision of a workload, as its cluster remembers it: the workload was told to run these images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SightedRevision {
+    /// Time when it was made.
+    pub at: Time,
+    /// The witness's sight.
+    pub source: WitnessSource,
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// The workload by kind and name: `deployment/payment-service`.
+    pub workload: Arc<str>,
+    /// The container.
+    pub container: Arc<str>,
+    /// The repository in the image's name.
+    pub repository: Repository,
+    /// The images that the container named.
+    #[schema(max_items = 64)]
+    pub images: Vec<NamedImage>,
+    /// The registry's host in the image's name. Without one the image is the proxy's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Arc<str>>,
+}
+
+/// An image as a workload names it. One of its members is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NamedImage {
+    /// Its digest, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The reference that the workload names it by.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub reference: Option<Reference>,
 }
 
 /// Containers that do not run although they should, for one reason.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::deployments::Image;
 use super::seen::Seen;
-use super::words::Phase;
+use super::words::{Phase, WitnessPhase};
 use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;
 
@@ -27,6 +27,20 @@ pub struct RunningWorkload {
     /// Containers of it that do not run although they should, as far as a witness that is alive tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<WorkloadTrouble>,
+}
+
+/// A witness of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WitnessSeen {
+    /// Its name: that of its cluster or host.
+    pub name: Arc<str>,
+    /// Whether what it says is believed.
+    pub state: WitnessPhase,
+    /// Time when it reported last.
+    pub heard_at: Time,
+    /// Time until which it has seen everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_until: Option<Time>,
 }
 
 /// Containers of a workload that do not run although they should, for one reason.

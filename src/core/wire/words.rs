@@ -81,6 +81,16 @@ pub(super) fn schema(about: &str, words: &[&str]) -> RefOr<Schema> {
 }
 
 words! {
+    /// State of a witness.
+    WitnessPhase {
+        /// It reports, and has told all that there is.
+        Alive = "alive",
+        /// It reports, and has not told all that there is.
+        Beginning = "beginning",
+        /// It does not report.
+        Silent = "silent",
+    }
+
     /// Progress of a deployment.
     Phase {
         /// Nodes are still coming to it.

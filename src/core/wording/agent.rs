@@ -8,10 +8,12 @@ mod deploy;
 
 use super::absence::{absent, gone, nothing_runs};
 use super::beside::{compared_beside, running_beside};
+use super::revisions::{REVISIONS, older_revisions, revision};
 use super::search::is_certain;
 use super::seen::{age, as_last_seen, refused};
 use super::views::{compared_as_last_seen, side_names};
 use super::watched::{all_stuck, apart, bypasses, confirmed, contradicted, not_ready, share};
+use super::witnesses::watched_by;
 use crate::model::oci::Repository;
 use crate::model::quotes::quoted;
 use crate::wire::{
@@ -124,8 +126,9 @@ pub fn running(running: &Running) -> String {
             .filter(|(_, told)| !told.is_empty()),
         |(one, told)| format!("{}: {told}", name(one.repository.as_str())),
     );
-    let watched =
-        on_a_line(contradicted(&running.services, name)) + &on_a_line(bypasses(&running.bypass, name));
+    let watched = on_a_line(contradicted(&running.services, name))
+        + &on_a_line(bypasses(&running.bypass, name))
+        + &on_a_line(watched_by(&running.witnesses, running.at, name));
     format!("{env} was last seen to run:{services}{workloads}{beside}{failing}{stuck}{watched}{seen}")
 }
 
@@ -165,10 +168,19 @@ pub fn deployments(timeline: &Timeline) -> String {
     let more =
         if timeline.next.is_none() { "" } else { " There are older ones: go on with `before` = `next`." };
     format!(
-        "{}, newest first.{more}{}",
+        "{}, newest first.{more}{}{}",
         counted(all.len(), "deployment"),
-        lines(all, |one| format!("{} {}", name(&one.id), summary(one)))
+        lines(all, |one| format!("{} {}", name(&one.id), summary(one))),
+        found(timeline)
     )
+}
+
+fn found(timeline: &Timeline) -> String {
+    if timeline.revisions.is_empty() {
+        return String::new();
+    }
+    let more = older_revisions(timeline.revisions_left_out);
+    format!("\n{REVISIONS}{}{more}", lines(&timeline.revisions, |one| revision(one, name)))
 }
 
 /// A deployment, and how much evidence there is.

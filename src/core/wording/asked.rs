@@ -3,6 +3,7 @@
 use super::absence::nothing_runs;
 use super::dates::day;
 use super::listed::{listed, names};
+use super::revisions::revisions;
 use super::views::release_there;
 use crate::model::ask::{AskBack, CAN_ANSWER, Open};
 use crate::model::releases::ChangeKind;
@@ -175,7 +176,12 @@ pub fn before(history: &History) -> String {
                 from.label()
             )
         }
-        None => format!("Nothing of {repository} was seen in {env} before what runs."),
+        None => {
+            let first = history.changes.last().map(|first| first.to.label());
+            let earlier = history.revisions.iter().filter(|found| Some(found.label()) != first).cloned();
+            let found = revisions(&earlier.collect::<Vec<_>>());
+            format!("Nothing of {repository} was seen in {env} before what runs.{found}")
+        }
     }
 }
 

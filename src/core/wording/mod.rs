@@ -12,12 +12,14 @@ mod dates;
 mod fleet;
 mod listed;
 mod replicas;
+mod revisions;
 mod search;
 mod seen;
 #[cfg(test)]
 mod tests;
 mod views;
 mod watched;
+mod witnesses;
 
 pub use absence::{absent, gone, nothing_runs};
 pub use asked::{
@@ -32,6 +34,7 @@ pub use fleet::{
 };
 pub use listed::counted;
 pub use replicas::lag;
+pub use revisions::{REVISIONS, older_revisions, revision};
 pub use search::{alike, registered_later, searched, verified};
 pub use seen::{age, as_last_seen, deploy_seen, refused};
 pub use views::{
@@ -39,6 +42,7 @@ pub use views::{
     running, side_names, unordered,
 };
 pub use watched::{all_stuck, apart, bypasses, confirmed, contradicted, stuck, told};
+pub use witnesses::watched_by;
 
 use crate::model::time::Time;
 

@@ -4,6 +4,7 @@ use super::absence::{absent, gone, nothing_runs};
 use super::beside::{compared_beside, running_beside};
 use super::dates::day;
 use super::listed::{counted, listed, listed_beside};
+use super::revisions::revisions;
 use super::seen::{age, as_last_seen, refused};
 use super::watched::{all_stuck, apart, bypasses, confirmed, contradicted};
 use crate::model::names::EnvironmentName;
@@ -260,7 +261,8 @@ pub fn rollbacks(changes: &Changes) -> String {
 /// The history of a service, in words.
 pub fn history(history: &History) -> String {
     let told = listed(history.changes.iter().map(step));
-    format!("{} in {}, the latest first: {told}.", history.repository, history.environment)
+    let found = revisions(&history.revisions);
+    format!("{} in {}, the latest first: {told}.{found}", history.repository, history.environment)
 }
 
 /// The content of a release in words.

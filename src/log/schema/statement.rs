@@ -36,6 +36,19 @@ stored! {
         nodes: u64,
     }
 
+    struct report::Revision {
+        at: Time,
+        source: Source,
+        namespace: Arc<str>,
+        workload: Arc<str>,
+        container: Arc<str>,
+        repository: Repository,
+        images: Vec<NamedImage>,
+        host: Option<Arc<str>>,
+    }
+
+    struct report::NamedImage { digest: Option<Digest>, reference: Option<Reference> }
+
     enum report::Source { Kubernetes, Docker }
 }
 
@@ -44,7 +57,7 @@ stored! {
 pub(in crate::log) enum Statement {
     Running(Runs),
     Alive { at: Time, since: Time },
-    Past(Runs),
+    Past(Revision),
     Troubled { runs: Runs, troubles: Vec<Trouble> },
 }
 
@@ -63,8 +76,8 @@ impl Form for Statement {
                 form.serialize_field("since", since)?;
                 form.end()
             }
-            report::Statement::Past(runs) => {
-                serializer.serialize_newtype_variant(NAME, 2, "Past", &As::<Runs>(runs))
+            report::Statement::Past(revision) => {
+                serializer.serialize_newtype_variant(NAME, 2, "Past", &As::<Revision>(revision))
             }
             report::Statement::Running(runs) => {
                 let mut form = serializer.serialize_struct_variant(NAME, 3, "Troubled", 2)?;
@@ -79,7 +92,7 @@ impl Form for Statement {
         match self {
             Self::Running(runs) => report::Statement::Running(runs.into_model()),
             Self::Alive { at, since } => report::Statement::Alive { at, since },
-            Self::Past(runs) => report::Statement::Past(runs.into_model()),
+            Self::Past(revision) => report::Statement::Past(revision.into_model()),
             Self::Troubled { runs, troubles } => report::Statement::Running(report::Runs {
                 troubles: troubles.into_model(),
                 ..runs.into_model()

@@ -3,12 +3,15 @@
 use super::convert::failed;
 use super::image::image;
 use super::missing;
+use super::revisions::unseen_revisions;
 use super::service::{ServiceAt, attempts};
 use crate::model::deployments::{EnvironmentState, State};
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::Time;
-use crate::wire::{FailedAttempt, Image, MissingService, RunningService, RunningWorkload, ServiceChange};
+use crate::wire::{
+    FailedAttempt, Image, MissingService, Revision, RunningService, RunningWorkload, ServiceChange,
+};
 
 /// One service across the environments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct Across {
     pub history: Vec<Step>,
     /// There are older ones.
     pub is_cut: bool,
+    /// The latest revisions of its workloads with images that were not seen to run, environment by environment.
+    pub revisions: Vec<(EnvironmentName, Revision)>,
 }
 
 /// One service in one environment.
@@ -79,7 +84,12 @@ pub fn across<'a>(
         }
     }
     let (history, is_cut) = history(state, &lanes, limit);
-    Across { places, failing, stuck, history, is_cut }
+    let found = |name: &EnvironmentName| {
+        let (found, _) = unseen_revisions(state, name, Some(repository), now, limit);
+        found.into_iter().map(|found| (name.clone(), found)).collect::<Vec<_>>()
+    };
+    let revisions = lanes.iter().flat_map(|(name, _)| found(name)).collect();
+    Across { places, failing, stuck, history, is_cut, revisions }
 }
 
 fn failing_of<'a>(

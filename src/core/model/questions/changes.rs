@@ -2,6 +2,7 @@
 
 use super::compare::fixes_and_pull_requests;
 use super::incomplete::incomplete;
+use super::revisions::unseen_revisions;
 use super::service::{ServiceAt, services_at};
 use super::timeline::grouped;
 use crate::model::deployments::State;
@@ -60,10 +61,13 @@ pub fn history(
     let asked = ServiceAt::of(state, tracked, repository, service, now);
     let rollouts = asked.rollouts();
     let changes = rollouts.iter().rev().take(limit).map(|rollout| rollout.view(state)).collect();
+    let (revisions, revisions_left_out) = unseen_revisions(state, env, Some(repository), now, limit);
     Some(History {
         environment: env.clone(),
         repository: repository.clone(),
         changes,
         is_cut: rollouts.len() > limit,
+        revisions,
+        revisions_left_out,
     })
 }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::curve::Curve;
-use super::timeline::{Group, in_any, page};
+use super::timeline::{Group, in_any, on_first_page, page};
 use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::time::Time;
-use crate::wire::{ChangeEvidence, Deployment};
+use crate::wire::{ChangeEvidence, Deployment, Revision};
 
 /// Changes of a deployment that are told with everything behind them: as many as somebody reads.
 const CHANGES_MAX: usize = 100;
@@ -19,6 +19,10 @@ pub struct DetailedTimeline {
     pub deployments: Vec<DetailedDeployment>,
     /// The value of `before` that gets the next page.
     pub next: Option<String>,
+    /// Revisions of workloads with images that were not seen to run, the newest first; on the first page.
+    pub revisions: Vec<Revision>,
+    /// The number of older revisions that are left out.
+    pub revisions_left_out: u64,
 }
 
 /// A deployment with what is behind it; of very many changes, the first.
@@ -59,7 +63,8 @@ pub fn detailed_timeline(
 ) -> DetailedTimeline {
     let (deployments, next) =
         page(state, env, now, limit, before, |group| DetailedDeployment::of(group, state, env));
-    DetailedTimeline { deployments, next }
+    let (revisions, revisions_left_out) = on_first_page(state, env, now, limit, before);
+    DetailedTimeline { deployments, next, revisions, revisions_left_out }
 }
 
 /// The deployment with this identifier and what is behind it, as it looks at `now`.

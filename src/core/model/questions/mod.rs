@@ -21,6 +21,7 @@ mod narrow;
 mod overview;
 mod release;
 mod replayed;
+mod revisions;
 mod rollout;
 mod running;
 mod search;

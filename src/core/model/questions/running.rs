@@ -4,7 +4,7 @@ use super::convert::failed;
 use super::image::version;
 use super::incomplete::incomplete;
 use super::service::{ServiceAt, attempts, services_at};
-use super::watched::bypass;
+use super::watched::{bypass, witnesses};
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::{EnvironmentState, PulledLocally, State};
 use crate::model::names::EnvironmentName;
@@ -30,6 +30,7 @@ pub fn running(state: &State, env: &EnvironmentName, now: Time) -> Running {
         failing: failing.map(|(repository, attempt)| failed(state, repository, attempt)).collect(),
         unstarted: asked.iter().filter_map(ServiceAt::unstarted).collect(),
         bypass: tracked.map(|tracked| bypass(tracked, here)).unwrap_or_default(),
+        witnesses: tracked.map(|tracked| witnesses(state, tracked, here)).unwrap_or_default(),
         incomplete: incomplete(state, env, now),
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::incomplete::incomplete;
+use super::revisions::unseen_revisions;
 use super::rollout::{RolloutAt, sentence};
 use super::service::{ServiceAt, services_at};
 use super::states::{Confidence, Kind, Phase};
@@ -13,7 +14,7 @@ use crate::model::deployments::State;
 use crate::model::names::EnvironmentName;
 use crate::model::oci::Repository;
 use crate::model::time::{Span, Time};
-use crate::wire::{Deployment, Evidence, ServiceChange, Timeline};
+use crate::wire::{Deployment, Evidence, Revision, ServiceChange, Timeline};
 
 /// First stretch that a page looks back, in settle times; then four times as far, until it is full.
 const LOOK_BACK: i64 = 64;
@@ -31,7 +32,19 @@ pub fn timeline(
     before: Option<&str>,
 ) -> Timeline {
     let (deployments, next) = page(state, env, now, limit, before, |group| group.view(state, env));
-    Timeline { deployments, next, incomplete: incomplete(state, env, now) }
+    let (revisions, revisions_left_out) = on_first_page(state, env, now, limit, before);
+    Timeline { deployments, next, revisions, revisions_left_out, incomplete: incomplete(state, env, now) }
+}
+
+/// The revisions of workloads with images that were not seen to run, which stand on the first page.
+pub(super) fn on_first_page(
+    state: &State,
+    env: &EnvironmentName,
+    now: Time,
+    limit: usize,
+    before: Option<&str>,
+) -> (Vec<Revision>, u64) {
+    if before.is_some() { Default::default() } else { unseen_revisions(state, env, None, now, limit) }
 }
 
 /// Makes a page of deployments by `view`, and tells where the next one begins.

@@ -5,18 +5,39 @@ use std::collections::BTreeMap;
 use super::image::image;
 use super::service::ServiceAt;
 use super::states::{Phase, Standing};
-use crate::model::deployments::EnvironmentState;
 use crate::model::deployments::candidate::Candidate;
 use crate::model::deployments::current::Current;
 use crate::model::deployments::rollout::Rollout;
-use crate::model::deployments::witness::{Absence, Pulled, RunningImage, Runs, Watching, WorkloadRuns};
+use crate::model::deployments::witness::{
+    Absence, Pulled, RunningImage, Runs, Vigil, Watching, WorkloadRuns,
+};
+use crate::model::deployments::{EnvironmentState, State};
 use crate::model::oci::{Digest, Tag};
 use crate::model::report::Trouble;
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 use crate::wire::{
-    self, BypassImage, CarrierPods, PulledImage, RunningWorkload, UnstartedService, WorkloadImage,
-    WorkloadTrouble,
+    self, BypassImage, CarrierPods, PulledImage, RunningWorkload, UnstartedService, WitnessPhase,
+    WitnessSeen, WorkloadImage, WorkloadTrouble,
 };
+
+/// A witness that reported within this span is told of.
+const TOLD_SPAN: Span = Span::from_mins(7 * 24 * 60);
+
+/// The witnesses of an environment at `now`, on the log's line, in the order of their names.
+pub(super) fn witnesses(state: &State, tracked: &EnvironmentState, now: Time) -> Vec<WitnessSeen> {
+    let told = tracked.witnesses().at(now).filter(|it| now.since(it.heard_at) <= TOLD_SPAN);
+    told.map(|it| WitnessSeen {
+        name: it.name.clone(),
+        state: match it.vigil {
+            Vigil::Alive => WitnessPhase::Alive,
+            Vigil::Beginning => WitnessPhase::Beginning,
+            Vigil::Silent => WitnessPhase::Silent,
+        },
+        heard_at: state.shown(it.heard_at),
+        seen_until: it.seen_until.map(|at| state.shown(at)),
+    })
+    .collect()
+}
 
 impl ServiceAt<'_> {
     /// The time until which witnesses that are alive have seen everything: it is so, or nothing runs.

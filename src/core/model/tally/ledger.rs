@@ -8,7 +8,6 @@ use super::owner_key::OwnerKey;
 use super::owners::{Belongs, Members, Owner, Owners, WorkloadKey};
 use super::pod::{Container, ContainerState, Pod, PodKey};
 use super::said::{Place, Stand};
-use crate::model::oci::{Digest, Reference, Repository};
 use crate::model::time::Time;
 
 /// The containers that are there.
@@ -23,16 +22,12 @@ pub(super) struct Tally {
     touched: BTreeSet<WorkloadKey>,
 }
 
-/// An image's name without a digest.
-type Name<'a> = (&'a Arc<str>, &'a Repository, &'a Option<Reference>);
-
 /// A revision that a workload had, and the image that a container of it named.
 pub(super) struct Revision<'a> {
     pub(super) at: Time,
     pub(super) workload: WorkloadKey,
     pub(super) container: &'a Arc<str>,
     pub(super) image: &'a ImageName,
-    pub(super) digest: Digest,
 }
 
 impl Tally {
@@ -151,33 +146,20 @@ impl Tally {
         self.owners.of(workload).next().is_some() || self.members.of(workload).next().is_some()
     }
 
-    /// The revisions of workloads whose images are known, oldest first.
+    /// The revisions of workloads, oldest first. A tag may have moved since, so what runs by it now tells no digest.
     pub(super) fn revisions(&self) -> Vec<Revision<'_>> {
-        let running: BTreeMap<_, _> = self.running().collect();
         let workloads = self.owners.workloads();
         let owners = workloads.flat_map(|workload| self.owners.of(workload).filter(|it| it.parent.is_some()));
         let mut revisions: Vec<_> = owners
             .filter(|owner| &*owner.key.kind == "replicaset")
             .flat_map(|owner| owner.templates.iter().map(move |template| (owner, template)))
-            .filter_map(|(owner, template)| {
-                let image = &template.image;
-                let name = (&image.host, &image.repository, &image.tag);
-                let digest = image.digest.or_else(|| running.get(&name).copied().copied())?;
+            .map(|(owner, template)| {
                 let (at, workload) = (owner.made.0, owner.workload());
-                Some(Revision { at, workload, container: &template.container, image, digest })
+                Revision { at, workload, container: &template.container, image: &template.image }
             })
             .collect();
         revisions.sort_by_key(|revision| revision.at);
         revisions
-    }
-
-    /// Names of images, and the digests that they stand for on nodes.
-    fn running(&self) -> impl Iterator<Item = (Name<'_>, &Digest)> {
-        let containers = self.pods.values().flat_map(|(pod, _)| &pod.containers);
-        containers.filter_map(|container| {
-            let image = container.image.as_ref()?;
-            Some(((&image.host, &image.repository, &image.tag), container.digest.as_ref()?))
-        })
     }
 }
 

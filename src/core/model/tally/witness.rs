@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::image::ImageName;
 use super::ledger::Tally;
 use super::owner_key::OwnerKey;
 use super::owners::{Owner, WorkloadKey};
 use super::pod::{Pod, PodKey};
 use super::said::{News, Place, Stand, Told};
-use crate::model::report::{self, RunningImage, Runs, Statement};
+use crate::model::report::{self, NamedImage, Runs, Statement};
 use crate::model::time::{Span, Time};
 
 /// A sign of life comes this often.
@@ -238,12 +239,17 @@ impl Witness {
         let revisions = self.tally.revisions().into_iter();
         revisions
             .map(|revision| {
-                let place = Place::of(revision.container, revision.image);
-                let stand = Stand::default();
-                let mut runs = runs(self.source, &revision.workload, &place, &stand, revision.at);
-                let (digest, reference) = (revision.digest, revision.image.tag.clone());
-                runs.images = vec![RunningImage { digest, reference, running: 0, ready: 0, nodes: 0 }];
-                Statement::Past(runs)
+                let ImageName { host, repository, tag, digest } = revision.image;
+                Statement::Past(report::Revision {
+                    at: revision.at,
+                    source: self.source,
+                    namespace: revision.workload.namespace.clone(),
+                    workload: revision.workload.named(),
+                    container: revision.container.clone(),
+                    repository: repository.clone(),
+                    images: vec![NamedImage { digest: *digest, reference: tag.clone() }],
+                    host: Some(host.clone()),
+                })
             })
             .collect()
     }

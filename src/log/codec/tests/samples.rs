@@ -8,7 +8,9 @@ use crate::model::planned::{
     SilentContainer, Target, Workload, WorkloadKind,
 };
 use crate::model::releases::{Change, ChangeKind, Registration, Rule};
-use crate::model::report::{Reason, Report, RunningImage, Runs, Source, Statement, Trouble};
+use crate::model::report::{
+    NamedImage, Reason, Report, Revision, RunningImage, Runs, Source, Statement, Trouble,
+};
 use crate::model::time::Time;
 
 pub(super) struct Named {
@@ -152,6 +154,16 @@ fn reported(add: &mut impl FnMut(&str, Event)) {
     let elsewhere =
         Runs { source: Source::Docker, host: Some("quay.io".into()), desired: None, ..runs.clone() };
     let gone = Runs { images: Vec::new(), gone: true, desired: Some(0), ..runs.clone() };
+    let revision = Revision {
+        at: AT,
+        source: Source::Kubernetes,
+        namespace: "shop".into(),
+        workload: "deployment/app".into(),
+        container: "app".into(),
+        repository: "docker/app".parse().unwrap(),
+        images: vec![NamedImage { digest: None, reference: Some("v2.3.0".parse().unwrap()) }],
+        host: Some("quay.io".into()),
+    };
     let reason = Reason::try_from(std::sync::Arc::from("Init:CrashLoopBackOff")).unwrap();
     let troubles = vec![Trouble { reason, reference: Some("v2.3.2".parse().unwrap()), count: 3 }];
     let troubled = Runs { troubles, ..runs.clone() };
@@ -160,7 +172,7 @@ fn reported(add: &mut impl FnMut(&str, Event)) {
         ("elsewhere", Statement::Running(elsewhere)),
         ("gone", Statement::Running(gone)),
         ("alive", Statement::Alive { at: AT, since: AT }),
-        ("past", Statement::Past(runs.clone())),
+        ("past", Statement::Past(revision)),
         ("troubled", Statement::Running(troubled)),
     ] {
         let report = Report {

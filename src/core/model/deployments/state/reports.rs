@@ -41,8 +41,14 @@ impl State {
                     let at = self.date(&name, &report.witness, *sign, received_at);
                     self.alive(&name, &report.witness, at, (*sign, *since));
                 }
-                // It proves nothing of its own time.
-                Statement::Past(_) => {}
+                // It proves nothing, so it goes to no service.
+                Statement::Past(found) => {
+                    // One that was made later than it was told of has the time of a clock that is fast.
+                    let made_at = self.time.of(found.at).min(received_at);
+                    if let Some(environment) = self.environments.get_mut(&name).map(Arc::make_mut) {
+                        environment.witnesses_mut().find(&report.witness, found, made_at);
+                    }
+                }
             }
         }
     }

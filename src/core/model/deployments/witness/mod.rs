@@ -8,6 +8,7 @@
 //! ```
 
 mod clock;
+mod revisions;
 mod runs;
 mod told;
 mod voice;
@@ -15,9 +16,11 @@ mod watch;
 mod witnesses;
 mod word;
 
+pub use revisions::Revision;
 pub use runs::{RunningImage, Runs, WorkloadName};
 pub use told::Told;
 pub(super) use voice::Heard;
+pub use voice::Vigil;
 pub(super) use watch::Update;
 pub use watch::{Absence, Pulled, Watch, WorkloadRuns};
-pub use witnesses::{Bypass, Watching, Witnesses};
+pub use witnesses::{Bypass, Watching, WitnessAt, Witnesses};

@@ -55,6 +55,17 @@ struct Anew {
     is_overlong: bool,
 }
 
+/// The state of a witness at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vigil {
+    /// It has told all that there is, and has seen everything until now.
+    Alive,
+    /// It reports, and has not told all that there is.
+    Beginning,
+    /// It does not report.
+    Silent,
+}
+
 /// The use of a statement of what runs.
 pub(in crate::model::deployments) enum Heard {
     /// It holds now.
@@ -125,6 +136,23 @@ impl Witness {
     /// The time until which it has seen everything.
     pub(super) fn seen_until(&self) -> Option<Time> {
         self.seen.map(|(_, until)| until)
+    }
+
+    /// The time when its latest report was received.
+    pub(super) fn heard_at(&self) -> Time {
+        self.reported_at
+    }
+
+    /// Its state at `now`.
+    pub(super) fn vigil(&self, now: Time) -> Vigil {
+        let is_recent = |at: Time| now.since(at) <= SILENT;
+        if self.anew.is_none() && self.seen_until().is_some_and(is_recent) {
+            Vigil::Alive
+        } else if is_recent(self.reported_at) {
+            Vigil::Beginning
+        } else {
+            Vigil::Silent
+        }
     }
 
     /// Takes a sign of life into account: it has seen everything from `since` until `at`, and wrote `sign` for that. Returns

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::names::TokenId;
 use crate::model::oci::{Digest, Repository};
-use crate::model::report::Report;
+use crate::model::report::{self, Report};
 use crate::model::time::Time;
 
+use super::revisions::{Revision, Revisions};
 use super::runs::{Runs, WorkloadName};
-use super::voice::{Full, Heard, SILENT, Witness};
+use super::voice::{Full, Heard, SILENT, Vigil, Witness};
 
 /// Most witnesses of an environment; the one that was silent for longest makes room.
 const WITNESSES_MAX: usize = 256;
@@ -25,6 +26,7 @@ pub struct Witnesses {
     by_name: BTreeMap<Arc<str>, Witness>,
     /// Workloads of other registries' images that were not pulled through this proxy, as far as was known then.
     bypass: BTreeMap<(Repository, Arc<str>, WorkloadName), Runs>,
+    revisions: Revisions,
 }
 
 /// The watch over a service at a time.
@@ -42,6 +44,19 @@ pub enum Watching {
         /// The time until which all of them had seen everything.
         since: Time,
     },
+}
+
+/// A witness at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct WitnessAt<'a> {
+    /// Its name.
+    pub name: &'a Arc<str>,
+    /// Its state.
+    pub vigil: Vigil,
+    /// The time when its latest report was received.
+    pub heard_at: Time,
+    /// The time until which it has seen everything.
+    pub seen_until: Option<Time>,
 }
 
 /// A workload of another registry's image.
@@ -85,14 +100,15 @@ impl Witnesses {
         self.by_name.values_mut().for_each(|witness| witness.rotated(token, successor));
     }
 
-    /// Forgets the witnesses that report with a token, which was revoked, and what they told of other registries. Returns
-    /// their names.
+    /// Forgets the witnesses that report with a token, which was revoked, what they told of other registries, and what they
+    /// found. Returns their names.
     pub(in crate::model::deployments) fn retire(&mut self, token: &TokenId) -> Vec<Arc<str>> {
         let of_it = self.by_name.iter_mut().filter_map(|(name, it)| it.revoked(token).then(|| name.clone()));
         let retired: Vec<Arc<str>> = of_it.collect();
         for name in &retired {
             self.by_name.remove(name);
             self.forget_bypass(name);
+            self.revisions.forget(name);
         }
         retired
     }
@@ -162,6 +178,21 @@ impl Witnesses {
         self.bypass.retain(|(_, witness, _), _| witness != name);
     }
 
+    /// Keeps a revision of a workload that a witness found, made at `made_at`.
+    pub(in crate::model::deployments) fn find(
+        &mut self,
+        name: &Arc<str>,
+        found: &report::Revision,
+        made_at: Time,
+    ) {
+        self.revisions.add(name, found, made_at);
+    }
+
+    /// The revisions of workloads that witnesses found, the oldest first.
+    pub fn revisions(&self) -> impl DoubleEndedIterator<Item = &Revision> {
+        self.revisions.iter()
+    }
+
     /// Workloads of other registries' images, all of which came through this proxy after all, as `is_own` tells.
     pub(in crate::model::deployments) fn own_bypass(
         &self,
@@ -181,6 +212,16 @@ impl Witnesses {
             move |name: &str| self.seen_until(name).is_some_and(|until| now.since(until) <= SILENT);
         let all = self.bypass.iter().filter(move |((_, witness, _), _)| is_alive(witness));
         all.map(|((repository, _, workload), runs)| Bypass { repository, workload, runs })
+    }
+
+    /// The witnesses at `now`, in the order of their names.
+    pub fn at(&self, now: Time) -> impl Iterator<Item = WitnessAt<'_>> {
+        self.by_name.iter().map(move |(name, witness)| WitnessAt {
+            name,
+            vigil: witness.vigil(now),
+            heard_at: witness.heard_at(),
+            seen_until: witness.seen_until(),
+        })
     }
 
     /// The time until which a witness has seen everything.

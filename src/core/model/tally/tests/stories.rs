@@ -165,7 +165,7 @@ fn a_new_beginning_is_later_than_what_was_said() {
 }
 
 #[test]
-fn revisions_whose_images_are_known_are_history() {
+fn revisions_are_history() {
     let mut witness = Witness::new(Source::Kubernetes, 1);
     witness.hear(Heard::Change(Change::Owner(owner("ReplicaSet/web-2f", "Deployment/web", 1, "v2", 2))));
     witness.hear(Heard::Change(Change::Owner(owner("ReplicaSet/web-1f", "Deployment/web", 0, "v1", 1))));
@@ -173,10 +173,13 @@ fn revisions_whose_images_are_known_are_history() {
     witness.hear(Heard::Whole(0, at(9), at(10)));
     let past = |said: Vec<Statement>| -> Vec<_> {
         let past =
-            said.into_iter().filter_map(|it| if let Statement::Past(runs) = it { Some(runs) } else { None });
-        past.map(|runs| (runs.at, super::build::short(&runs))).collect()
+            said.into_iter().filter_map(|it| if let Statement::Past(it) = it { Some(it) } else { None });
+        past.map(|it| {
+            (it.at, it.images[0].reference.as_ref().unwrap().to_string(), it.images[0].digest.is_some())
+        })
+        .collect()
     };
-    assert_eq!(past(witness.say(at(10))), [(at(2), "deployment/web app: v2 0/0 on 0".to_owned())]);
+    assert_eq!(past(witness.say(at(10))), [(at(1), "v1".to_owned(), false), (at(2), "v2".to_owned(), false)]);
     witness.begin_anew();
     assert_eq!(past(witness.say(at(11))), [], "history is told once");
 }

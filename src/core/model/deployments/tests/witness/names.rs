@@ -6,6 +6,7 @@ use crate::model::deployments::tests::story::{answer, environment, observations}
 use crate::model::deployments::tests::{story, witness::play::Line};
 use crate::model::names::TokenId;
 use crate::model::questions;
+use crate::wire::WitnessPhase;
 
 const BEFORE: &str = "initial 1.0 settled\n";
 
@@ -34,6 +35,29 @@ fn of_two_witnesses_of_one_name_the_one_that_is_alive_is_heard() {
         let token = TokenId::new(token);
         assert_eq!(witnesses.refuses(name, &token, time("30:00")), is_refused, "{name} {token:?}");
         assert!(!witnesses.refuses(name, &token, time("1:30:00")), "{name} {token:?}");
+    }
+}
+
+#[test]
+fn a_witness_is_alive_begins_or_is_silent() {
+    let mut agent = Agent::with_token("prod", "tok_1");
+    agent.begins(time("0"), &["web runs 1.0*3"]);
+    agent.beats("30", "10:00");
+    let mut lines = log(&[agent.clone()], "");
+    agent.told.clear();
+    agent.begins(time("1:00:00"), &["web runs 1.0*3"]);
+    let beginning = log(&[agent], "").into_iter().next();
+    lines.extend(beginning);
+    for (now, expected) in [
+        ("5:00", Some((WitnessPhase::Alive, "5:00"))),
+        ("11:59", Some((WitnessPhase::Alive, "10:00"))),
+        ("12:30", Some((WitnessPhase::Silent, "10:00"))),
+        ("1:01:00", Some((WitnessPhase::Beginning, "10:00"))),
+        ("200:00:00", None),
+    ] {
+        let told = questions::running(&folded_until(&lines, time(now)), &environment(), time(now)).witnesses;
+        let told = told.first().map(|it| (it.state.clone(), it.seen_until.unwrap()));
+        assert_eq!(told, expected.map(|(state, until)| (state, time(until))), "{now}");
     }
 }
 
