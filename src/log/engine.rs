@@ -71,6 +71,14 @@ pub(super) trait Engine: Send + Sync {
         None
     }
 
+    /// Has `shown` called with the number of the last event, once everything is delivered that was in the log when this was asked,
+    /// whichever replica wrote it, or after some seconds. False where nobody is to wait: no other process writes the log, or the
+    /// others are not heard now.
+    fn look(&self, shown: Shown) -> bool {
+        drop(shown);
+        false
+    }
+
     /// Number of times that the log went back since the engine began: see [`Numbered::era`].
     fn era(&self) -> u64 {
         0
@@ -155,6 +163,9 @@ pub(super) trait Engine: Send + Sync {
     /// Lets go of everything: from now on everything is refused, and another process may open the log.
     fn close(&self);
 }
+
+/// Takes the number of the last event, once. Called from any thread; may block.
+pub(super) type Shown = Box<dyn FnOnce(u64) + Send>;
 
 /// Takes events when they are durable, in log order. May block.
 pub(super) type Deliver = Box<dyn Fn(Numbered) + Send + Sync>;

@@ -76,6 +76,8 @@ use local::journal;
 use publisher::Views;
 use recorder::{Clerk, QUEUE_ENTRIES_MAX, Recorder, Writer};
 
+/// Longest wait for what other replicas wrote.
+const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 /// Before the slow pass begins, so that damage of a small log is known at once.
 const SCRUB_PAUSE_FIRST: Duration = Duration::from_secs(1);
 
@@ -243,6 +245,13 @@ impl Log {
     /// can be made up, so there is a rate for what is learned in all, and what was not taken can be learned again.
     pub fn learn(&self, event: Event) -> bool {
         self.recorder.learn(event)
+    }
+
+    /// Waits until [`Log::view`] shows everything that was in the log when this was called, whichever replica wrote it: a moment,
+    /// [`CATCH_UP_MAX`] at most. Where the log is this process's alone, or the others are not heard, it returns at once.
+    pub async fn catch_up(&self) {
+        // What is there then has to do; answers say until when it is complete.
+        let _ = tokio::time::timeout(CATCH_UP_MAX, self.recorder.look()).await;
     }
 
     /// Everything folded so far; immutable, at most a moment old.

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use super::counters::Counters;
 use super::engine::Engine;
 use super::error::{AppendError, ReadError};
-use super::fold::FoldSender;
+use super::fold::{FoldSender, Message};
 use super::health::{Gauges, Health};
 use super::in_flight::Announcement;
 use super::meter::Verdict;
@@ -60,6 +60,7 @@ pub(super) struct Recorder {
     changes: SyncSender<Change>,
     /// Acts, where the engine has a desk for them.
     errands: Option<SyncSender<Errand>>,
+    fold: SyncSender<Message>,
     shared: Arc<Shared>,
 }
 
@@ -148,6 +149,20 @@ impl Recorder {
             self.queue.try_send(Entry::Change(change)).map_err(refused)?;
         }
         answered.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Waits until the view shows everything that was in the log when this was called, whichever replica wrote it; not at all
+    /// where no other does, or the others are not heard.
+    pub(super) async fn look(&self) {
+        let (answer, shown) = oneshot::channel();
+        let fold = self.fold.clone();
+        let show = move |number| {
+            // At the end nobody is there any more.
+            let _ = fold.send(Message::Show { number, answers: vec![(answer, Ok(()))] });
+        };
+        if self.shared.engine.look(Box::new(show)) {
+            let _ = shown.await;
+        }
     }
 
     /// The engine, once everything that was handed over before is kept. Blocks as long as that takes.
@@ -247,6 +262,7 @@ pub(super) fn new(
     let monitor = clock.monitor(last_stamp);
     let shared = Arc::new(Shared::new(engine, counters, clock));
     let queues = Queues { entries, changes: waiting_changes };
+    let to_fold = fold.another();
     let writer = Writer::new(shared.clone(), queues, fold, monitor);
-    (Recorder { queue, changes, errands, shared }, writer, clerk)
+    (Recorder { queue, changes, errands, fold: to_fold, shared }, writer, clerk)
 }

@@ -16,6 +16,7 @@ mod ask;
 mod ask_model;
 mod asked;
 mod backup;
+mod balanced;
 mod browser;
 mod budget;
 mod catalogue;

@@ -22,14 +22,14 @@ use crate::rig::tls::Identity;
 use crate::rig::until;
 
 /// An answer that came sooner than [`crate::rig::landfall::MAX_WAIT`] cannot have been late.
-const SURELY_IN_TIME: Duration = Duration::from_secs(5);
-const ADMIN_TOKEN: &str = "adm_replicas-of-one-log-have-one-admin-token";
+pub const SURELY_IN_TIME: Duration = Duration::from_secs(5);
+pub const ADMIN_TOKEN: &str = "adm_replicas-of-one-log-have-one-admin-token";
 const CLIENTS: usize = 4;
 /// Faults of an ordinary run.
 const FAULTS: u64 = 8;
 
 /// A replica that pulls from the registry at `url`.
-fn replica(name: &str, url: &str, nats: &Nats) -> Setup {
+pub fn replica(name: &str, url: &str, nats: &Nats) -> Setup {
     let setup = Setup::before(url).on_a_known_port().line(&nats.table(name));
     std::fs::create_dir_all(setup.data()).unwrap();
     std::fs::write(setup.data().join("admin.token"), ADMIN_TOKEN).unwrap();
@@ -110,7 +110,7 @@ async fn export(replica: &Landfall) -> String {
 }
 
 /// Waits until every replica has the same export, and each of `seen` is there once. Returns the export.
-async fn have_all(replicas: &[&Landfall], seen: &[String]) -> String {
+pub async fn have_all(replicas: &[&Landfall], seen: &[String]) -> String {
     let mut last = String::new();
     until("every replica has every pull", async || {
         let first = export(replicas[0]).await;
@@ -134,7 +134,7 @@ async fn have_all(replicas: &[&Landfall], seen: &[String]) -> String {
 }
 
 /// Waits until every replica answers the token's client so.
-async fn answer(replicas: &[&Landfall], token: &Token, status: u16) {
+pub async fn answer(replicas: &[&Landfall], token: &Token, status: u16) {
     for replica in replicas {
         until("the token is known", async || {
             let answer = replica.client(token).send(Method::GET, "/v2/", &[], Bytes::new()).await;
@@ -145,7 +145,7 @@ async fn answer(replicas: &[&Landfall], token: &Token, status: u16) {
 }
 
 /// Makes an environment, as often as it takes.
-async fn made(replica: &Landfall, name: &str) {
+pub async fn made(replica: &Landfall, name: &str) {
     until("an environment is made", async || {
         let body = Some(json!({"name": name}));
         let answer = replica.admin(Method::POST, "/api/v1/environments", body).await;

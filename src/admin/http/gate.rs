@@ -21,6 +21,7 @@ use crate::admin::state::limits::Limits;
 use crate::admin::state::{Settings, bundle};
 use crate::clock::now;
 use crate::listen::{NoHost, host};
+use crate::log::Log;
 
 /// Paths that are open to any name and any number of requests.
 pub(in crate::admin) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -32,9 +33,10 @@ pub(in crate::admin) struct Gate {
     limits: Arc<Limits>,
     bodies: Arc<Bodies>,
     settings: Arc<Settings>,
+    log: Log,
 }
 
-bundle!(Gate { access, limits, bodies, settings });
+bundle!(Gate { access, limits, bodies, settings, log });
 
 /// Lets a request through that names this server and whose address does not ask too much.
 pub(in crate::admin) async fn gate(State(gate): State<Gate>, request: Request, next: Next) -> Response {
@@ -50,6 +52,8 @@ pub(in crate::admin) async fn gate(State(gate): State<Gate>, request: Request, n
     match named.and_then(|host| host.parse::<Authority>().ok()) {
         None => Problem::malformed(NoHost.to_string()).into_response(),
         Some(authority) if is_ours(authority.host(), connection.local, &gate.settings.hosts) => {
+            // Behind a balancer the request before may have changed something at another replica.
+            gate.log.catch_up().await;
             let (parts, body) = request.into_parts();
             let (body, _taken) = gate.bodies.counted(body, is_known);
             next.run(Request::from_parts(parts, body)).await

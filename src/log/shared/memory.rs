@@ -43,6 +43,13 @@ impl Stream for Link {
         }
     }
 
+    fn head(&self, done: Done<Option<u64>>) {
+        match self.is_down.load(Ordering::Relaxed) {
+            true => done(None),
+            false => Stream::head(&self.servers, done),
+        }
+    }
+
     fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>) {
         match self.is_down.load(Ordering::Relaxed) {
             true => done(None),
@@ -108,6 +115,13 @@ impl Stream for Servers {
         answer.iter_mut().flat_map(|batch| &mut batch.entries).for_each(|entry| entry.stamp += STORED_AT);
         drop(state);
         done(answer);
+    }
+
+    fn head(&self, done: Done<Option<u64>>) {
+        let state = self.0.lock().unwrap();
+        let head = (!state.is_away).then(|| state.stream.head());
+        drop(state);
+        done(head);
     }
 
     fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>) {

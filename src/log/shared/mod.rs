@@ -14,6 +14,7 @@
 //! | `runner.rs` | the thread that does what the core says |
 //! | `outbox.rs` | this replica's own events, until the stream surely has them |
 //! | `keeper.rs` | what was followed, in the database; and taking it back |
+//! | `looks.rs` | those who want to see everything that the stream has |
 //! | `beat.rs` | what replicas say of themselves |
 //! | `stamps.rs` | times of events beside the stream's |
 //! | `stream.rs`, `nats.rs` | the stream, for the runner; NATS JetStream as one |
@@ -22,6 +23,7 @@
 
 mod beat;
 mod keeper;
+mod looks;
 #[cfg(test)]
 mod memory;
 #[cfg(feature = "shared")]
@@ -48,13 +50,15 @@ use prometheus_client::metrics::counter::Counter;
 
 use super::codec;
 use super::engine::{
-    BEHIND_AFTER, Deliver, Desk, Engine, EngineHealth, Events, Group, Kept, Refusal, Sharing, Snapshot, Whole,
+    BEHIND_AFTER, Deliver, Desk, Engine, EngineHealth, Events, Group, Kept, Refusal, Sharing, Shown,
+    Snapshot, Whole,
 };
 use super::error::{Astray, OpenError, ReadError};
 use super::local::files::JOURNAL;
 use super::local::scrub::Scrubber;
 use crate::model::event::Event;
 use keeper::{Found, Keeper};
+use looks::Looks;
 #[cfg(feature = "shared")]
 pub(super) use nats::Nats;
 #[cfg(feature = "shared")]
@@ -216,6 +220,7 @@ impl Engine for Shared {
             forget: 0,
             woken,
             name: self.name.clone(),
+            looks: Looks::default(),
             beat_at: Some(Instant::now()),
             owed: None,
             said_at: None,
@@ -238,6 +243,12 @@ impl Engine for Shared {
 
     fn desk(&self) -> Option<&dyn Desk> {
         Some(self)
+    }
+
+    fn look(&self, shown: Shown) -> bool {
+        // Nobody waits for a stream that is known to be away.
+        let is_answered = locked(&self.report).is_answered(Instant::now());
+        is_answered && self.sender.send(Parcel::Look(shown)).is_ok()
     }
 
     fn era(&self) -> u64 {

@@ -178,6 +178,11 @@ impl Stream for Nats {
         self.spawn(async move { done(link.read(look).await) });
     }
 
+    fn head(&self, done: Done<Option<u64>>) {
+        let link = self.link.clone();
+        self.spawn(async move { done(link.head().await) });
+    }
+
     fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>) {
         let link = self.link.clone();
         self.spawn(async move { done(link.exchange(beat).await) });
@@ -237,6 +242,12 @@ impl Link {
         let mut batch = tokio::time::timeout(TIMEOUT, self.read_from(from)).await.map_err(|_| Away)??;
         batch.entries.retain(|entry| entry.sequence >= look.from);
         Ok(batch)
+    }
+
+    /// The leader answers this, unlike a read.
+    async fn head(&self) -> Option<u64> {
+        let info = self.ask("STREAM.INFO", &self.stream, &json!({})).await?;
+        info["state"]["last_seq"].as_u64()
     }
 
     /// Beats are in a stream of their own, which keeps the latest of each replica.

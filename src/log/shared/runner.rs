@@ -13,16 +13,17 @@ use std::time::{Duration, Instant};
 
 use super::beat::{self, Beat, Heard};
 use super::keeper::{Keeper, encode_lost};
+use super::looks::Looks;
 use super::outbox::Outbox;
 use super::replica::{
-    Appended, Away, Batch, Change, Kind, Lane, Orders, Outbox as _, Publish, Replica, Shipment, Standing,
-    Step, Verdict,
+    Appended, Away, Batch, Change, Kind, Lane, Orders, Outbox as _, Place, Publish, Replica, Shipment,
+    Standing, Step, Verdict,
 };
 use super::stamps;
 use super::stream::Stream;
 use crate::clock;
 use crate::log::codec;
-use crate::log::engine::{Deliver, Group, Numbered, Peer, Refusal};
+use crate::log::engine::{Deliver, Group, Numbered, Peer, Refusal, Shown};
 use crate::log::late::LATENESS;
 use crate::model::event::Event;
 use crate::model::time::{Span, Time};
@@ -52,6 +53,10 @@ pub(super) enum Parcel {
     /// The outbox has more.
     Wake,
     Act(Asked),
+    /// Somebody wants to see everything that the stream has now.
+    Look(Shown),
+    /// The last sequence number, if the stream told it.
+    Head(Option<u64>),
     Appended(Lane, Appended),
     Read(Result<Batch, Away>),
     /// The last word of each replica on itself.
@@ -124,6 +129,8 @@ pub(super) struct Runner {
     /// The number up to which the outbox is to forget.
     pub(super) forget: u64,
     pub(super) name: String,
+    /// Those who want to see everything that the stream has.
+    pub(super) looks: Looks,
     /// A wake-up is on its way here.
     pub(super) woken: Arc<AtomicBool>,
     /// Time of the next beat; nothing while one is on its way.
@@ -193,6 +200,7 @@ impl Runner {
             let sender = self.sender.clone();
             self.stream.read(look, Box::new(move |answer| drop(sender.send(Parcel::Read(answer)))));
         }
+        self.look(now);
         self.forget = self.forget.max(forget.unwrap_or(0));
         let kept = self.keeper.keep(now, false);
         let outbox = self.outbox.keep(now, false);
@@ -207,6 +215,16 @@ impl Runner {
         let waiting = self.acts.front().map(|asked| asked.since + self.patience(now));
         let due = [kept.due, outbox.due, again, waiting].into_iter().flatten();
         due.chain(self.beat_at).chain([self.replica.due(now)]).min().unwrap_or(now)
+    }
+
+    /// Asks for those who look, and shows what they wait for.
+    fn look(&mut self, now: Instant) {
+        if self.looks.asks() {
+            let sender = self.sender.clone();
+            self.stream.head(Box::new(move |last| drop(sender.send(Parcel::Head(last)))));
+        }
+        let Place { sequence, position, .. } = *self.replica.place();
+        self.looks.shown(now, sequence).into_iter().for_each(|shown| shown(position));
     }
 
     /// Takes note of events from long before: the log is to be told when all of them are there.
@@ -289,6 +307,11 @@ impl Runner {
         match parcel {
             Parcel::Wake => self.woken.store(false, Ordering::Release),
             Parcel::Act(asked) => self.acts.push_back(asked),
+            Parcel::Look(shown) => self.looks.add(shown),
+            Parcel::Head(last) => {
+                self.looks.told(now, last);
+                self.replica.told(now, last.unwrap_or(0));
+            }
             Parcel::Appended(lane, appended) => {
                 if appended != Appended::Unknown {
                     self.report().heard_at = Some(now);

@@ -18,6 +18,9 @@ pub(in crate::log) trait Stream: Send + Sync {
     /// Reads some messages.
     fn read(&self, look: Look, done: Done<Result<Batch, Away>>);
 
+    /// Asks for the last sequence number; nothing where the stream does not answer.
+    fn head(&self, done: Done<Option<u64>>);
+
     /// Says a beat, and gets the latest one of each replica; nothing where the stream does not answer.
     fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>);
 

@@ -260,6 +260,66 @@ async fn what_comes_late_counts_in_its_own_place_once_its_writer_has_caught_up()
     assert!(text.contains("upgrade") && !text.contains("rollback"), "{text}");
 }
 
+/// The stream is away from 07:10 until 08:10. A rollout begins at two replicas at 07:30, each of which has half of the nodes; in the end
+/// every replica tells what one server alone would.
+#[tokio::test]
+async fn an_hour_without_the_stream_leaves_no_trace_in_the_timeline() {
+    let ([one_dir, other_dir, alone_dir, _], servers) = (folders(), Servers::default());
+    let (one, other) = (open(one_dir.path(), &servers), open(other_dir.path(), &servers));
+    let alone = Log::open(alone_dir.path(), Rules::default()).unwrap();
+    alone.append(created("production")).await.unwrap();
+    one.append(created("production")).await.unwrap();
+    have(&[&one, &other], 1).await;
+    // Odd nodes pull at the one, even nodes at the other.
+    let at = |node: u64| if node % 2 == 1 { &one } else { &other };
+    let nodes =
+        |version: &'static str, minutes: i64| (1..=8).map(move |node| (node, pull(version, node, minutes)));
+    let before: Vec<_> = nodes("v1", 0).collect();
+    let meanwhile: Vec<_> = nodes("v2", 30).chain(nodes("v2", 45)).chain(nodes("v1", 60)).collect();
+    let after: Vec<_> = nodes("v1", 75).collect();
+    let mut count = 1;
+    for (pulls, is_away) in [(&before, false), (&meanwhile, true), (&after, false)] {
+        servers.set_away(is_away);
+        for (node, pull) in pulls {
+            for log in [at(*node), &alone] {
+                assert_eq!(log.record(pull.clone()).durable(&long()).await, Durability::Durable);
+            }
+        }
+        count += pulls.len();
+        if !is_away {
+            have(&[&one, &other], count).await;
+        }
+    }
+    have(&[&alone], count).await;
+    let expected = told(&alone);
+    until(async || told(&one) == expected && told(&other) == expected).await;
+    let text = expected.to_string();
+    assert!(text.contains("upgrade") && text.contains("rollback"), "{text}");
+}
+
+/// A balancer sends a request to one replica and the next to another: each is answered with all that the ones before did.
+#[tokio::test]
+async fn whoever_asks_a_replica_sees_what_was_done_at_another() {
+    let ([one_dir, other_dir], servers) = (folders(), Servers::default());
+    let link = servers.link();
+    let (one, other) = (open(one_dir.path(), &servers), open_over(other_dir.path(), &link));
+    until(async || !one.is_behind() && !other.is_behind()).await;
+    let knows = |log: &Log, name: &str| log.view().directory.environment(name).is_some();
+    for round in 0..20 {
+        let name = format!("environment-{round}");
+        let (at, asked) = if round % 2 == 0 { (&one, &other) } else { (&other, &one) };
+        at.append(created(&name)).await.unwrap();
+        asked.catch_up().await;
+        assert!(knows(asked, &name), "{name}");
+    }
+    // Without the stream it is answered from what is there.
+    link.set_down(true);
+    one.append(created("unheard")).await.unwrap();
+    until(async || other.is_behind()).await;
+    other.catch_up().await;
+    assert!(!knows(&other, "unheard") && other.complete_until().is_some());
+}
+
 #[tokio::test]
 async fn a_replica_that_is_cut_off_says_until_when_it_knows_everything() {
     let ([one_dir, other_dir], servers) = (folders(), Servers::default());

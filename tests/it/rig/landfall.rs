@@ -29,6 +29,8 @@ pub struct Setup {
     /// The proxy's address; any free port without it.
     listen: String,
     variables: Vec<(String, String)>,
+    /// Another program than this one.
+    program: Option<PathBuf>,
 }
 
 /// A running `landfall serve`. It and its data end with this value.
@@ -81,6 +83,7 @@ impl Setup {
             files_max: None,
             listen: "0.0.0.0:0".into(),
             variables: Vec::new(),
+            program: None,
         };
         // An answer that came is in the log, however busy the disk is: no test has to wait for that.
         let setup = setup.flag("--max-wait", MAX_WAIT);
@@ -123,6 +126,18 @@ impl Setup {
         self
     }
 
+    /// Has another program serve, e.g. that of an earlier release.
+    pub fn started_by(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
+        self
+    }
+
+    /// Has the program serve that is tested.
+    pub fn as_it_is(mut self) -> Self {
+        self.program = None;
+        self
+    }
+
     /// Sets a variable of its surroundings.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
@@ -143,7 +158,11 @@ impl Setup {
     pub fn command(&self) -> Command {
         let config = self.dir.path().join("landfall.toml");
         std::fs::write(&config, &self.config).unwrap();
-        let mut command = self.files_max.map_or_else(command, command_with_files);
+        let mut command = match (&self.program, self.files_max) {
+            (Some(program), _) => without_variables(Command::new(program)),
+            (None, Some(files_max)) => command_with_files(files_max),
+            (None, None) => command(),
+        };
         command.arg("serve").arg("--config").arg(config).arg("--data").arg(self.data());
         command.args(["--listen", &self.listen, "--admin-listen", "127.0.0.1:0"]).args(&self.flags);
         command.envs(self.variables.iter().cloned());

@@ -133,13 +133,19 @@ impl Follower {
                 self.mode = Mode::Doubting { since: sent_at, confirmed: Some(sequence) };
                 self.read_at = sent_at;
             }
-            // The own frame can be read at once.
-            Mode::Following if sequence > self.place.sequence => self.read_at = self.read_at.min(sent_at),
+            Mode::Following => self.told(sent_at, sequence),
             // It went back once more: what was found may not hold.
             Mode::Searching { since, .. } if sent_at >= since => {
                 self.mode = Mode::Doubting { since: sent_at, confirmed: Some(sequence) };
             }
             _ => {}
+        }
+    }
+
+    /// Takes note at `now` that the stream has a message with this sequence number: what was not followed yet can be read at once.
+    pub(super) fn told(&mut self, now: Instant, sequence: u64) {
+        if matches!(self.mode, Mode::Following) && sequence > self.place.sequence {
+            self.read_at = self.read_at.min(now);
         }
     }
 

@@ -227,6 +227,11 @@ impl Replica {
         }
     }
 
+    /// Takes note that the stream has a message with this sequence number.
+    pub(in crate::log) fn told(&mut self, now: Instant, last: u64) {
+        self.follower.told(now, last);
+    }
+
     /// Takes what came of a read. Returns what the host is to keep.
     pub(in crate::log) fn read(&mut self, now: Instant, answer: Result<Batch, Away>) -> Option<Change> {
         self.is_reading = false;
