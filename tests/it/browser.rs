@@ -206,7 +206,7 @@ async fn is_clean(browser: &Browser, demo: &Demo, refused: &[&str]) {
     let complaints = browser.complaints().await;
     let unexpected: Vec<_> =
         complaints.iter().filter(|one| !refused.iter().any(|path| one.contains(path))).collect();
-    assert!(unexpected.is_empty(), "{unexpected:#?}");
+    assert!(unexpected.is_empty(), "{unexpected:#?}\n{}", demo.process.log());
     // Requests before the first page are the browser's own: nothing goes over the network.
     let is_sent = |url: &String| url.starts_with("http") || url.starts_with("ws");
     for url in browser.requests().await.into_iter().filter(is_sent) {

@@ -85,6 +85,18 @@ async fn it_goes_on_until_told_to_end() {
     client.ask(Method::GET, "/readyz", &[]).await.expect(200);
     assert!(process.log().contains("/ask?q=Is+the+login+fix+live%3F"), "{}", process.log());
 
+    // Somebody looks what becomes of it without its environment.
+    let log = process.log();
+    let token = log.lines().find_map(|line| line.trim().strip_prefix("admin token ")).unwrap().trim();
+    let admin = client.with("authorization", format!("Bearer {token}"));
+    let path = "/api/v1/environments/production?confirm=production";
+    admin.ask(Method::DELETE, path, &[]).await.expect(204);
+    until("the witness is refused, and goes on", async || {
+        process.assert_running("the demo");
+        process.log().contains("could not report, and tries again").then_some(())
+    })
+    .await;
+
     process.terminate();
     let status = process.wait(END_TIME_MAX).expect("the demo ends");
     assert_eq!(status.code(), Some(0), "{}", process.log());

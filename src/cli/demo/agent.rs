@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::images::Image;
 use crate::cli::client::Client;
@@ -21,6 +21,8 @@ use crate::model::tally::{
 
 /// Pods of each workload on each node.
 const PODS_PER_NODE: usize = 2;
+/// Pause before a report that failed is made again.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// The one source of the witness.
 const CLUSTER: usize = 0;
 
@@ -31,14 +33,23 @@ pub(super) struct Agent {
     registry: SocketAddr,
     hub: Client,
     witness: Witness,
-    /// Number of reports that were taken.
+    /// Number of reports that were made.
     sequence: u64,
+    /// The last of them, until it is taken.
+    unsent: Option<Value>,
 }
 
 impl Agent {
     /// A witness that has not begun. `hub` has its token.
     pub(super) fn new(environment: EnvironmentName, registry: SocketAddr, hub: Client) -> Self {
-        Self { environment, registry, hub, witness: Witness::new(Source::Kubernetes, 1), sequence: 0 }
+        Self {
+            environment,
+            registry,
+            hub,
+            witness: Witness::new(Source::Kubernetes, 1),
+            sequence: 0,
+            unsent: None,
+        }
     }
 
     /// Sees the pods of a node start, in place of those that ran another image of the repository.
@@ -71,8 +82,9 @@ impl Agent {
         self.report().await
     }
 
-    /// Tells what is new, if anything is and it has begun.
+    /// Tells what is new, if anything is and it has begun. A report that fails is made again before the next one.
     pub(super) async fn report(&mut self) -> Result<(), CliError> {
+        self.send_unsent().await?;
         let now = now();
         self.witness.hear(Heard::Until(CLUSTER, now));
         let said = self.witness.say(now);
@@ -80,17 +92,39 @@ impl Agent {
             return Ok(());
         }
         self.sequence += 1;
-        let body = json!({ "witness": "demo", "sequence": self.sequence, "sightings": said });
-        let path = ["environments", self.environment.as_str(), "sightings"];
-        self.hub.send(Method::POST, &path, &[], Some(&body)).await.map(drop)
+        self.unsent = Some(json!({ "witness": "demo", "sequence": self.sequence, "sightings": said }));
+        self.send_unsent().await
     }
 
-    /// Says again and again that nothing else runs. Ends with what went wrong.
-    pub(super) async fn stay(&mut self) -> Result<Infallible, CliError> {
+    async fn send_unsent(&mut self) -> Result<(), CliError> {
+        if let Some(body) = &self.unsent {
+            let path = ["environments", self.environment.as_str(), "sightings"];
+            self.hub.send(Method::POST, &path, &[], Some(body)).await?;
+            self.unsent = None;
+        }
+        Ok(())
+    }
+
+    /// Says again and again that nothing else runs. A report that is refused ends nothing: somebody may try what happens when
+    /// its token is revoked.
+    pub(super) async fn stay(&mut self) -> Infallible {
+        let mut is_refused = false;
         loop {
             let pause = self.witness.due(now()).since(now()).ms().max(1).unsigned_abs();
             tokio::time::sleep(Duration::from_millis(pause)).await;
-            self.report().await?;
+            match self.report().await {
+                Ok(()) => is_refused = false,
+                Err(error) => {
+                    if !is_refused {
+                        eprintln!(
+                            "The witness of {} could not report, and tries again: {error}",
+                            self.environment
+                        );
+                    }
+                    is_refused = true;
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
         }
     }
 }

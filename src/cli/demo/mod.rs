@@ -89,7 +89,7 @@ impl DemoArgs {
         tell::print_answers(&commands, &client, &name).await?;
         if !self.once {
             tell::print_next_steps(&client, running, &production)?;
-            cast.stay().await?;
+            cast.stay().await;
         }
         Ok(())
     }

@@ -128,8 +128,8 @@ impl Cast {
         self.production.roll_out(&[(PAYMENT, "v2.3.2")], &stage.watcher).await
     }
 
-    /// Goes on as it is: the witness has to be heard of. Ends with what went wrong.
-    pub(super) async fn stay(&mut self) -> Result<Infallible, CliError> {
+    /// Goes on as it is: the witness has to be heard of. Does not end.
+    pub(super) async fn stay(&mut self) -> Infallible {
         match &mut self.production.witness {
             Some(witness) => witness.stay().await,
             None => std::future::pending().await,
