@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{self, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -25,6 +25,9 @@ pub use super::reach::ClientArgs;
 
 /// Longest wait for an answer, and for each further piece of it: an answer about the past folds the whole log.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// Time that a connection is kept without a request: well below what servers and proxies allow, for a request on one that the
+/// other side is closing just then is lost, and may have been carried out.
+const IDLE_MAX: Duration = Duration::from_secs(5);
 /// Longest answer that is read at once; an export is streamed.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -60,6 +63,8 @@ impl Client {
             output: Output::detect(args.json),
             token: reach::token(&args)?,
             http: legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE_MAX)
                 .build(reach::connector(args.ca_file.as_deref())?),
             options: args.options,
             base: args.admin,
@@ -251,6 +256,12 @@ fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The beats of a witness come as often as the server closes what is idle.
+    #[test]
+    fn a_kept_connection_is_left_before_the_server_closes_it() {
+        assert!(IDLE_MAX * 2 < crate::admin::LIMITS.idle);
+    }
 
     #[test]
     fn names_are_escaped_in_the_address() {

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::chat;
@@ -17,6 +17,9 @@ use super::pieces::Pieces;
 use crate::config;
 use crate::tls;
 
+/// Time that a connection is kept without a request: below what servers allow, for a request on one that the other side is
+/// closing just then is lost. Some close after 5 s.
+const IDLE_MAX: Duration = Duration::from_secs(3);
 /// Conversations at once; a further question gets the answer that it would get without a model.
 const CONVERSATIONS_MAX: usize = 4;
 /// Longest answer that is read: a model's words and calls, not its thoughts.
@@ -79,7 +82,10 @@ impl Endpoint {
         });
         let wrong = |_: http::header::InvalidHeaderValue| "the API key is no header's value".to_owned();
         Ok(Self {
-            http: Client::builder(TokioExecutor::new()).build(connector),
+            http: Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE_MAX)
+                .build(connector),
             url: format!("{}/chat/completions", ask.model_url.as_str().trim_end_matches('/')),
             model: ask.model.clone(),
             authorization: authorization.transpose().map_err(wrong)?,
