@@ -223,8 +223,9 @@ impl Puller {
             let agent = format!("pull-{}/{round}", self.name);
             let manifest = &self.image.manifest;
             self.get("/v2/docker/app/manifests/v1", &agent, &manifest.bytes, &mut pulled, true).await;
-            for blob in &self.image.blobs {
-                let path = format!("/v2/docker/app/blobs/{}", blob.digest);
+            for (place, blob) in self.image.blobs.iter().enumerate() {
+                let (path, agent) =
+                    (format!("/v2/docker/app/blobs/{}", blob.digest), format!("{agent}/blob-{place}"));
                 self.get(&path, &agent, &blob.bytes, &mut pulled, false).await;
             }
         }
