@@ -72,8 +72,8 @@ pub(super) trait Engine: Send + Sync {
     }
 
     /// Has `shown` called with the number of the last event, once everything is delivered that was in the log when this was asked,
-    /// whichever replica wrote it, or after some seconds. False where nobody is to wait: no other process writes the log, or the
-    /// others are not heard now.
+    /// whichever replica wrote it, or after some seconds. False where nobody is to wait: no other process writes the log, or
+    /// this one is behind the others.
     fn look(&self, shown: Shown) -> bool {
         drop(shown);
         false

@@ -34,6 +34,7 @@ mod shared;
 mod simulation;
 mod snapshot;
 mod view;
+mod witness_gauges;
 
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -75,6 +76,7 @@ use local::files::OUTBOX;
 use local::journal;
 use publisher::Views;
 use recorder::{Clerk, QUEUE_ENTRIES_MAX, Recorder, Writer};
+use witness_gauges::WitnessGauges;
 
 /// Longest wait for what other replicas wrote.
 const CATCH_UP_MAX: Duration = Duration::from_secs(2);
@@ -248,7 +250,7 @@ impl Log {
     }
 
     /// Waits until [`Log::view`] shows everything that was in the log when this was called, whichever replica wrote it: a moment,
-    /// [`CATCH_UP_MAX`] at most. Where the log is this process's alone, or the others are not heard, it returns at once.
+    /// [`CATCH_UP_MAX`] at most. Where the log is this process's alone, or is behind the others, it returns at once.
     pub async fn catch_up(&self) {
         // What is there then has to do; answers say until when it is complete.
         let _ = tokio::time::timeout(CATCH_UP_MAX, self.recorder.look()).await;
@@ -317,6 +319,8 @@ impl Log {
     /// Registers the log's counters and gauges.
     pub fn register(&self, registry: &mut Registry) {
         self.recorder.register(registry);
+        let gauges = Box::new(WitnessGauges(self.views.clone()));
+        registry.sub_registry_with_prefix("landfall_witnesses").register_collector(gauges);
     }
 
     /// The log's state.

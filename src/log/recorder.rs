@@ -152,7 +152,7 @@ impl Recorder {
     }
 
     /// Waits until the view shows everything that was in the log when this was called, whichever replica wrote it; not at all
-    /// where no other does, or the others are not heard.
+    /// where no other does, or this one is behind the others.
     pub(super) async fn look(&self) {
         let (answer, shown) = oneshot::channel();
         let fold = self.fold.clone();

@@ -252,6 +252,8 @@ async fn what_no_witness_saw_is_remembered_by_the_cluster() {
     stage.watch();
     stage.check(&Told { version: "v2", state: "settled", workloads: &["deployment/web v2 3/3"] }).await;
     stage.check_revisions(&["v1"]).await;
+    let metrics = stage.server.get("/metrics").await;
+    assert!(metrics.text().contains("landfall_witnesses_reporting 1"), "{}", metrics.text());
     stage.witnesses.drain(..).for_each(|witness| witness.abort());
     roll(&stage.cluster, "v2", "v3", 3);
     roll(&stage.cluster, "v3", "v2", 4);

@@ -246,9 +246,8 @@ impl Engine for Shared {
     }
 
     fn look(&self, shown: Shown) -> bool {
-        // Nobody waits for a stream that is known to be away.
-        let is_answered = locked(&self.report).is_answered(Instant::now());
-        is_answered && self.sender.send(Parcel::Look(shown)).is_ok()
+        // Nobody waits for a stream that is away, or for what takes longer to follow than anybody waits.
+        !self.is_behind() && self.sender.send(Parcel::Look(shown)).is_ok()
     }
 
     fn era(&self) -> u64 {

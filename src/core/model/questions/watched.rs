@@ -14,18 +14,15 @@ use crate::model::deployments::witness::{
 use crate::model::deployments::{EnvironmentState, State};
 use crate::model::oci::{Digest, Tag};
 use crate::model::report::Trouble;
-use crate::model::time::{Span, Time};
+use crate::model::time::Time;
 use crate::wire::{
     self, BypassImage, CarrierPods, PulledImage, RunningWorkload, UnstartedService, WitnessPhase,
     WitnessSeen, WorkloadImage, WorkloadTrouble,
 };
 
-/// A witness that reported within this span is told of.
-const TOLD_SPAN: Span = Span::from_mins(7 * 24 * 60);
-
 /// The witnesses of an environment at `now`, on the log's line, in the order of their names.
 pub(super) fn witnesses(state: &State, tracked: &EnvironmentState, now: Time) -> Vec<WitnessSeen> {
-    let told = tracked.witnesses().at(now).filter(|it| now.since(it.heard_at) <= TOLD_SPAN);
+    let told = tracked.witnesses().told(now);
     told.map(|it| WitnessSeen {
         name: it.name.clone(),
         state: match it.vigil {

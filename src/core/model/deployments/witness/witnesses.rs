@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::names::TokenId;
 use crate::model::oci::{Digest, Repository};
 use crate::model::report::{self, Report};
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 
 use super::revisions::{Revision, Revisions};
 use super::runs::{Runs, WorkloadName};
@@ -16,6 +16,9 @@ use super::voice::{Full, Heard, SILENT, Vigil, Witness};
 
 /// Most witnesses of an environment; the one that was silent for longest makes room.
 const WITNESSES_MAX: usize = 256;
+
+/// A witness that has reported within this span is told of.
+const TOLD_SPAN: Span = Span::from_mins(7 * 24 * 60);
 
 /// Most containers of workloads whose images come from elsewhere that are remembered.
 const BYPASS_MAX: usize = 1_024;
@@ -214,14 +217,17 @@ impl Witnesses {
         all.map(|((repository, _, workload), runs)| Bypass { repository, workload, runs })
     }
 
-    /// The witnesses at `now`, in the order of their names.
-    pub fn at(&self, now: Time) -> impl Iterator<Item = WitnessAt<'_>> {
-        self.by_name.iter().map(move |(name, witness)| WitnessAt {
-            name,
-            vigil: witness.vigil(now),
-            heard_at: witness.heard_at(),
-            seen_until: witness.seen_until(),
-        })
+    /// The witnesses that reported within the week before `now`, in the order of their names.
+    pub fn told(&self, now: Time) -> impl Iterator<Item = WitnessAt<'_>> {
+        self.by_name
+            .iter()
+            .map(move |(name, witness)| WitnessAt {
+                name,
+                vigil: witness.vigil(now),
+                heard_at: witness.heard_at(),
+                seen_until: witness.seen_until(),
+            })
+            .filter(move |it| now.since(it.heard_at) <= TOLD_SPAN)
     }
 
     /// The time until which a witness has seen everything.
