@@ -33,6 +33,7 @@ mod deploys;
 mod digests;
 mod disk;
 mod documented;
+mod edges;
 mod elsewhere;
 mod encoded;
 mod events;

@@ -21,7 +21,9 @@ pub(in crate::admin) fn views(log: &Log) -> Vec<ReplicaView> {
 }
 
 fn view(peer: Peer) -> ReplicaView {
+    let (changes, left) = (peer.acts, peer.has_left);
     let Peer { name, writer, release, role, shipped, applied, lag, seen_at, is_silent, .. } = peer;
     let lag_seconds = u64::try_from(lag.ms() / 1000).unwrap_or(0);
-    ReplicaView { name, writer, release, role, shipped, applied, lag_seconds, seen_at, silent: is_silent }
+    let silent = is_silent;
+    ReplicaView { name, writer, release, role, shipped, applied, changes, lag_seconds, seen_at, silent, left }
 }

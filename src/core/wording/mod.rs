@@ -31,7 +31,7 @@ pub use fleet::{
     missing_of_kind, rollbacks_everywhere, running_everywhere, troubles, verified_everywhere,
 };
 pub use listed::counted;
-pub use replicas::lag;
+pub use replicas::{applied, lag};
 pub use search::{alike, registered_later, searched, verified};
 pub use seen::{age, as_last_seen, deploy_seen, refused};
 pub use views::{
