@@ -123,8 +123,7 @@ impl Config {
             let (is_asked, is_told) = (file.ask.model_url.is_some(), !file.webhook.is_empty());
             let tables = [("ask", is_asked), ("webhook", is_told), ("cluster", !clusters.is_empty())];
             if let Some((table, _)) = tables.into_iter().find(|(_, is_there)| *is_there) {
-                let problem =
-                    "is for a server that answers and changes things, and log.shared.role is `edge`: take it out here, and have it at \
+                let problem = "is for a server that answers and changes things, and log.shared.role is `edge`: take it out here, and have it at \
                      the full replicas";
                 return Err(ConfigError::value(table, problem));
             }

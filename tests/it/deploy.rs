@@ -148,7 +148,8 @@ fn the_example_has_every_key_and_loads() {
 fn the_example_of_a_shared_log_has_every_key_and_loads() {
     let text =
         read("deploy/landfall.example.toml").replace("#| ", "").replace("watch = true", "watch = false");
-    let SharedConfig { urls, stream, credentials_file, ca_file, replica, is_edge } = load(&text).shared.unwrap();
+    let SharedConfig { urls, stream, credentials_file, ca_file, replica, is_edge } =
+        load(&text).shared.unwrap();
     assert_eq!(urls, ["tls://nats-0.internal:4222", "tls://nats-1.internal:4222"]);
     assert_eq!((stream.as_str(), replica.as_str(), is_edge), ("landfall", "landfall-0", false));
     assert_eq!(credentials_file.as_deref(), Some(Path::new("/etc/landfall/nats.creds")));

@@ -170,10 +170,12 @@ async fn an_edge_leaves_questions_and_changes_to_full_replicas() {
     }
     until("both know of each other", async || {
         let roles = |told: Value| -> Vec<String> {
-            let text = |it: &Value| format!("{} {}", it["name"].as_str().unwrap(), it["role"].as_str().unwrap());
+            let text =
+                |it: &Value| format!("{} {}", it["name"].as_str().unwrap(), it["role"].as_str().unwrap());
             told.as_array().unwrap().iter().map(text).collect()
         };
-        let (one, other) = (full.admin_get("/api/v1/replicas").await, edge.admin_get("/api/v1/replicas").await);
+        let (one, other) =
+            (full.admin_get("/api/v1/replicas").await, edge.admin_get("/api/v1/replicas").await);
         let expected = ["edge-0 edge", "r-0 full"];
         (roles(one) == expected && roles(other) == expected).then_some(())
     })
@@ -226,7 +228,8 @@ async fn an_edges_rights_are_for_its_own_subjects_and_the_acts_alone() {
     let options = options.custom_inbox_prefix("_INBOX.landfall.edge-0").request_timeout(Some(UNANSWERED));
     let nats = options.connect(world.nats.url()).await.unwrap();
     let consumer = |filter: Value| json!({"stream_name": "landfall", "config": {"name": "edge-0", "ack_policy": "none", "filter_subject": filter}});
-    let asked = async |subject: &str, body: &str| nats.request(subject.to_owned(), body.to_owned().into()).await;
+    let asked =
+        async |subject: &str, body: &str| nats.request(subject.to_owned(), body.to_owned().into()).await;
     for (subject, body) in [
         ("$JS.API.STREAM.INFO.landfall", json!({})),
         ("$JS.API.DIRECT.GET.landfall.landfall.acts.>", Value::Null),

@@ -10,7 +10,10 @@ use crate::wire::ReplicaView;
 
 /// Lists the replicas of this log, as each last said how far it is. Empty where the log is not shared.
 #[utoipa::path(get, path = "/replicas", tag = "operations", operation_id = "replicas")]
-pub(super) async fn replicas(State(log): State<Log>, _: Caller) -> Result<List<ReplicaView>, Problem> {
+pub(in crate::admin) async fn replicas(
+    State(log): State<Log>,
+    _: Caller,
+) -> Result<List<ReplicaView>, Problem> {
     Ok(List(views(&log)))
 }
 

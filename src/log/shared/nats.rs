@@ -126,7 +126,8 @@ impl Nats {
             std::thread::scope(|scope| scope.spawn(|| runtime.block_on(connect(settings))).join());
         let client =
             connected.map_err(|_| NatsError::Address("the connection cannot be prepared".to_owned()))??;
-        let (stream, subjects) = (settings.stream.clone(), Subjects::new(&settings.stream, &settings.replica));
+        let (stream, subjects) =
+            (settings.stream.clone(), Subjects::new(&settings.stream, &settings.replica));
         let (role, state) = (settings.role(), Mutex::new(State::Unknown));
         let link = Arc::new(Link { client, stream, subjects, role, state });
         Ok(Self { runtime: Some(runtime), link })

@@ -50,9 +50,7 @@ impl Outbox {
             reason: format!("{what} is not what was written"),
         };
         let writer = match store.fact(WRITER)? {
-            Some(bytes) => {
-                WriterId::from_bytes(bytes.try_into().map_err(|_| damaged("its writer's name"))?)
-            }
+            Some(bytes) => WriterId::from_bytes(bytes.try_into().map_err(|_| damaged("its writer's name"))?),
             None => new_writer(&dir, name)?,
         };
         if !writer.is_of(name) {
@@ -68,11 +66,8 @@ impl Outbox {
             }
             None => 1,
         };
-        let facts: [(&str, &[u8]); 3] = [
-            (WRITER, &writer.to_bytes()),
-            (STARTS, &starts.to_le_bytes()),
-            (ROLE, role.as_str().as_bytes()),
-        ];
+        let facts: [(&str, &[u8]); 3] =
+            [(WRITER, &writer.to_bytes()), (STARTS, &starts.to_le_bytes()), (ROLE, role.as_str().as_bytes())];
         store.keep_facts(&facts)?;
         let tail = Arc::default();
         Ok(Self { local, tail, writer, starts, shipped: AtomicU64::new(0) })

@@ -18,8 +18,8 @@ use super::beat::{self, Heard};
 use super::keeper::{Keeper, encode_lost};
 use super::outbox::Outbox;
 use super::replica::{
-    Appended, Away, Batch, Change, Entry, Kind, Lane, Orders, Outbox as _, Replica, Role, Shipment,
-    Standing, Step, Verdict,
+    Appended, Away, Batch, Change, Entry, Kind, Lane, Orders, Outbox as _, Replica, Role, Shipment, Standing,
+    Step, Verdict,
 };
 use super::stream::Stream;
 use crate::log::codec;

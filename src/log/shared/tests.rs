@@ -3,13 +3,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Role, Shared};
 use super::memory::{Link, Servers};
 use super::replica::{Kind, Shipment, Subject, WriterId};
 use super::stream::Stream as _;
-use crate::log::codec;
+use super::{Role, Shared};
 use crate::clock::Clock;
 use crate::deadline::Deadlines;
+use crate::log::codec;
 use crate::log::counters::Counters;
 use crate::log::late::LATENESS;
 use crate::log::tests::{created, observation, stored};
@@ -210,7 +210,8 @@ async fn a_folder_has_a_log_of_its_own_or_a_replica() {
     assert!(matches!(Log::open(one_dir.path(), Rules::default()), Err(OpenError::Replica { .. })));
     Log::open(other_dir.path(), Rules::default()).unwrap().close();
     let failures = Counters::default().failures;
-    let refused = Shared::open(other_dir.path(), "other", Role::Full, Arc::new(servers.link()), &failures).err();
+    let refused =
+        Shared::open(other_dir.path(), "other", Role::Full, Arc::new(servers.link()), &failures).err();
     assert!(matches!(refused, Some(OpenError::Alone { .. })));
 }
 

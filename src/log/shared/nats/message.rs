@@ -49,7 +49,15 @@ mod tests {
             ];
             given.iter().chain(&told).for_each(|(name, value)| headers.append(*name, *value));
             let (subject, payload) = ("_INBOX.landfall.r-0.1".into(), Vec::new().into());
-            Message { subject, reply: None, payload, headers: Some(headers), status: None, description: None, length: 0 }
+            Message {
+                subject,
+                reply: None,
+                payload,
+                headers: Some(headers),
+                status: None,
+                description: None,
+                length: 0,
+            }
         };
         let subjects = Subjects::new("landfall", "r-0");
         let plain = entry(&subjects, &message(&[])).unwrap();

@@ -62,9 +62,8 @@ impl Subjects {
     /// The subject of this text.
     fn parse(&self, text: &str) -> Option<Subject> {
         let rest = text.strip_prefix(&self.stream)?.strip_prefix('.')?;
-        let writer = |replica: &str, writer: &str| {
-            WriterId::from_text(writer).filter(|writer| writer.is_of(replica))
-        };
+        let writer =
+            |replica: &str, writer: &str| WriterId::from_text(writer).filter(|writer| writer.is_of(replica));
         match *rest.split('.').collect::<Vec<_>>() {
             ["acts", "act"] => Some(Subject::Acts),
             ["acts", "mark", replica] => Some(Subject::Mark(WriterId::of(replica, [0; _]))),

@@ -1,10 +1,15 @@
 //! The shipper of an edge: from the outbox into the stream, one frame at a time, without following what comes of it.
 //!
 //! Each frame goes in on the condition that the one before is the last of its subject, where nobody else writes. So a frame
-//! that the stream takes shows that it has all those before, and one that it refuses that it lost some: then the stream is
-//! asked for the last one that it has, and what came after that is shipped again. A server that is behind tells of an older one;
-//! what is shipped again because of that is refused, and changes nothing. While nothing is shipped, the last one is asked for
-//! now and then. The outbox forgets an event only if the stream still had it some time after it took it.
+//! that the stream takes shows that it has all those before, and one that it refuses that it lost some, or has one whose
+//! acknowledgement was lost: then the stream is asked for the last one that it has, and what came after that is shipped again. A
+//! server that is behind tells of an older one; what is shipped again because of that is refused, and changes nothing. While
+//! nothing is shipped, the last one is asked for now and then.
+//!
+//! A place in a stream that went back may be another message's later, so a frame that was long under way may come to stand behind
+//! a wrong one. Therefore the last one counts only where it is known from this process, or goes on from what is known; otherwise,
+//! and after a start, everything that the outbox has is shipped again, and followers drop what they have. The outbox forgets
+//! an event only if the stream still had it some time after it took it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -25,8 +30,12 @@ const DOUBT_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Chain {
     writer: WriterId,
-    /// The subject's last message, as far as is known.
-    end: Option<End>,
+    /// Frames that the stream took from this process and that are not forgotten; the last one is the subject's, as far as is known.
+    links: VecDeque<Link>,
+    /// The last message of the subject, as was last heard; nothing before that.
+    end: Option<u64>,
+    /// Nothing since contradicts that.
+    is_sure: bool,
     /// The last number of the frame that is on its way.
     flight: Option<u64>,
     is_asking: bool,
@@ -35,10 +44,8 @@ pub(super) struct Chain {
     /// A server told of an older message than is known, since then.
     doubt_since: Option<Instant>,
     pause: Pause,
-    /// The number up to which everything is in the stream, as it last said.
+    /// The number up to which everything is in the stream.
     shipped: u64,
-    /// Numbers up to which the stream had everything, and when it first said so.
-    seen: VecDeque<(u64, Instant)>,
     forget_after: Duration,
     /// Everything up to it is forgotten, and up to the other one the outbox was told so.
     forgotten: u64,
@@ -52,11 +59,28 @@ pub(super) struct Chain {
     pub(super) plant: super::plant::Plants,
 }
 
-/// A message that is the last of its subject: its place, and the number of its last event. Zeros where there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct End {
+/// A frame that the stream took: its place, the number up to which it has everything with it, and when that was said.
+#[derive(Clone, Copy, Debug)]
+struct Link {
     sequence: u64,
     number: u64,
+    at: Instant,
+}
+
+/// The last message of the subject, as a server tells it: zeros where there is none.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    sequence: u64,
+    first: u64,
+    last: u64,
+}
+
+impl Last {
+    fn of(entry: Option<&Entry>) -> Option<Self> {
+        let Some(entry) = entry else { return Some(Self { sequence: 0, first: 1, last: 0 }) };
+        let shipment = Shipment::decode(&entry.bytes).ok()?;
+        Some(Self { sequence: entry.sequence, first: shipment.first, last: shipment.last() })
+    }
 }
 
 impl Chain {
@@ -71,14 +95,15 @@ impl Chain {
     ) -> Self {
         Self {
             writer,
+            links: VecDeque::new(),
             end: None,
+            is_sure: false,
             flight: None,
             is_asking: false,
             look_at: now,
             doubt_since: None,
             pause: Pause::new(now),
             shipped: forgotten,
-            seen: VecDeque::new(),
             forget_after,
             forgotten,
             told: forgotten,
@@ -112,42 +137,29 @@ impl Chain {
     /// Time of the next look; nothing while there is nothing to look for.
     fn look_due(&self) -> Option<Instant> {
         let is_busy = self.is_asking || self.flight.is_some();
-        let is_needed = self.end.is_none() || self.doubt_since.is_some() || !self.seen.is_empty();
+        let is_needed = !self.is_sure || self.doubt_since.is_some() || !self.links.is_empty();
         (is_needed && !is_busy).then(|| self.look_at.max(self.pause.until()))
     }
 
     /// The shipment to append now.
     pub(super) fn next(&mut self, now: Instant, outbox: &dyn Outbox) -> Option<Publish> {
-        if self.flight.is_some() || self.is_asking || self.is_copied || now < self.pause.until() {
+        let is_free = self.flight.is_none() && !self.is_asking && self.is_sure && !self.is_copied;
+        let is_time = now >= self.pause.until() && self.hole_since.is_none_or(|at| now >= at + HOLE_PAUSE);
+        if !is_free || !is_time || self.shipped >= outbox.last() {
             return None;
         }
-        let end = self.end?;
-        if end.number >= outbox.last() {
-            return None;
-        }
-        let after = self.after(now, end)?;
-        let events = outbox.after(after, EVENTS_MAX, BYTES_MAX);
+        let events = outbox.after(self.shipped, EVENTS_MAX, BYTES_MAX);
         if events.is_empty() {
             self.pause.failed(now);
             return None;
         }
-        let shipment = Shipment { writer: self.writer, first: after + 1, kind: Kind::Events, events };
+        let shipment = Shipment { writer: self.writer, first: self.shipped + 1, kind: Kind::Events, events };
         self.sent = self.sent.max(shipment.last());
         self.flight = Some(shipment.last());
-        let expected = Some(end.sequence);
+        let expected = self.end;
         #[cfg(test)]
         let expected = expected.filter(|_| !self.trusts_acks());
         Some(Publish { lane: Lane::Shipper, subject: Subject::Writer(self.writer), expected, shipment })
-    }
-
-    /// The number after which to ship.
-    fn after(&mut self, now: Instant, end: End) -> Option<u64> {
-        if end.number >= self.forgotten {
-            self.hole_since = None;
-            return Some(end.number);
-        }
-        let since = *self.hole_since.get_or_insert(now);
-        (now >= since + HOLE_PAUSE).then_some(self.forgotten)
     }
 
     /// Takes what became of the frame in flight.
@@ -158,64 +170,80 @@ impl Chain {
                 self.pause.succeeded();
                 // It went in on the condition that everything before is there.
                 self.is_there(now);
-                self.set_end(now, End { sequence, number });
+                self.shipped = self.shipped.max(number);
+                self.goes_on(now, sequence);
             }
             Appended::Conflict { .. } | Appended::Unknown => {
                 self.pause.failed(now);
-                self.end = None;
+                self.is_sure = false;
+                self.look_at = now;
             }
         }
     }
 
     /// Takes the subject's last message, as some server has it.
-    pub(super) fn told(&mut self, now: Instant, last: Result<Option<Entry>, Away>) {
+    pub(super) fn told(&mut self, now: Instant, answer: Result<Option<Entry>, Away>) {
         self.is_asking = false;
-        let end = match last {
-            Ok(None) => Some(End { sequence: 0, number: 0 }),
-            Ok(Some(entry)) => {
-                let number = Shipment::decode(&entry.bytes).map(|shipment| shipment.last());
-                number.ok().map(|number| End { sequence: entry.sequence, number })
-            }
-            Err(Away) => None,
-        };
-        let Some(end) = end else { return self.pause.failed(now) };
-        self.is_copied |= end.number > self.sent;
+        let last = answer.ok().and_then(|entry| Last::of(entry.as_ref()));
+        let Some(last) = last else { return self.pause.failed(now) };
+        self.is_copied |= last.last > self.sent;
         match self.end {
-            Some(known) if known == end => self.is_there(now),
-            Some(known) if known.sequence > end.sequence => {
+            Some(end) if end == last.sequence => {
+                self.is_there(now);
+                (self.is_sure, self.doubt_since, self.look_at) = (true, None, now + LOOK_PAUSE);
+            }
+            Some(end) if end > last.sequence => {
                 let since = *self.doubt_since.get_or_insert(now);
                 if now < since + DOUBT_PAUSE {
                     // This server may be behind.
                     self.look_at = now + DOUBT_PAUSE / 4;
                     return;
                 }
-                self.seen.retain(|(number, _)| *number <= end.number);
+                self.go_back(now, last);
             }
-            _ => {}
+            Some(_) => {
+                // Of this process, and nobody said so; or it stands behind a wrong one.
+                if last.first <= self.shipped + 1 {
+                    self.shipped = self.shipped.max(last.last);
+                }
+                self.goes_on(now, last.sequence);
+            }
+            None => self.go_back(now, last),
         }
-        self.set_end(now, end);
+    }
+
+    /// The stream has nothing after this message.
+    fn go_back(&mut self, now: Instant, last: Last) {
+        self.links.retain(|link| link.sequence <= last.sequence);
+        let known = self.links.back().filter(|link| link.sequence == last.sequence);
+        self.shipped = known.map_or(self.forgotten, |link| link.number);
+        if known.is_none() {
+            self.links.clear();
+            self.hole_since = (last.last < self.forgotten).then_some(now);
+        }
+        (self.end, self.is_sure) = (Some(last.sequence), true);
+        (self.doubt_since, self.look_at) = (None, now + LOOK_PAUSE);
     }
 
     /// Everything up to the end that is known is in the stream still.
     fn is_there(&mut self, now: Instant) {
-        while let Some((number, _)) = self.seen.front().filter(|(_, at)| now >= *at + self.forget_after) {
-            self.forgotten = self.forgotten.max(*number);
-            self.seen.pop_front();
+        while let Some(link) = self.links.front().filter(|link| now >= link.at + self.forget_after) {
+            self.forgotten = self.forgotten.max(link.number);
+            self.links.pop_front();
         }
     }
 
-    fn set_end(&mut self, now: Instant, end: End) {
-        (self.end, self.shipped) = (Some(end), end.number);
-        (self.doubt_since, self.look_at) = (None, now + LOOK_PAUSE);
-        if end.number > self.seen.back().map_or(self.forgotten, |(number, _)| *number) {
-            if self.seen.len() >= SEEN_MAX {
-                self.seen.pop_back();
-            }
-            self.seen.push_back((end.number, now));
+    /// Its last message is this one, with everything that was shipped before.
+    fn goes_on(&mut self, now: Instant, sequence: u64) {
+        if self.links.len() >= SEEN_MAX {
+            self.links.pop_back();
         }
+        self.links.push_back(Link { sequence, number: self.shipped, at: now });
+        (self.end, self.is_sure, self.hole_since) = (Some(sequence), true, None);
+        (self.doubt_since, self.look_at) = (None, now + LOOK_PAUSE);
         #[cfg(test)]
         if self.trusts_acks() {
-            self.forgotten = self.forgotten.max(end.number);
+            self.forgotten = self.shipped;
         }
     }
 
@@ -228,7 +256,7 @@ impl Chain {
 
     /// Time at which something is due that no message brings.
     pub(super) fn due(&self) -> Option<Instant> {
-        let retry = (self.flight.is_none() && self.end.is_some()).then(|| self.pause.until());
+        let retry = (self.flight.is_none() && self.is_sure).then(|| self.pause.until());
         let hole = self.hole_since.map(|since| since + HOLE_PAUSE);
         self.look_due().into_iter().chain(retry).chain(hole).min()
     }

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::log::codec;
 use crate::log::engine::Group;
 use crate::log::late::LATENESS;
-use crate::log::shared::replica::{Kind, Lane, Outbox as _, Publish, Shipment, Step};
+use crate::log::shared::replica::{Kind, Lane, Publish, Shipment, Step};
 use crate::log::shared::stamps;
 use crate::model::event::Event;
 use crate::model::time::{Span, Time};

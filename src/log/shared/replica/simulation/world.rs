@@ -95,9 +95,7 @@ impl World {
                         && machine.replica.as_ref().is_some_and(|it| it.place().sequence == head)
                 };
                 let is_write = |it: &Parcel| matches!(it, Parcel::Publish { .. } | Parcel::Appended { .. });
-                if !self.parcels.values().any(is_write)
-                    && self.machines.iter().all(is_there)
-                {
+                if !self.parcels.values().any(is_write) && self.machines.iter().all(is_there) {
                     return self.checks.at_the_end(&self.machines);
                 }
             }
@@ -333,7 +331,8 @@ impl World {
         let (writer, first) = (self.machines[0].writer(), self.machines[0].outbox.last() + 1);
         let act = Kind::Act { after: 0, condition: Condition::Whatever };
         let name = format!("forged-{}", self.made).into_bytes();
-        for (writer, first, kind) in [(writer, first, Kind::Events), (writer, 1 << 48, act), (forger, 1, act)] {
+        for (writer, first, kind) in [(writer, first, Kind::Events), (writer, 1 << 48, act), (forger, 1, act)]
+        {
             let shipment = Shipment { writer, first, kind, events: vec![name.clone()] };
             for subject in [Subject::Writer(forger), Subject::Mark(forger)] {
                 self.stream.append(subject, None, &shipment.encode());
