@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -59,11 +60,12 @@ impl World {
     /// Pulls the image so often, each time by another agent, whose names it returns.
     async fn pull(&self, replica: &Landfall, token: &Token, name: &str, times: usize) -> Vec<String> {
         let client = replica.client(token);
-        let path = format!("/v2/docker/app/manifests/{}", self.image.digest());
+        let by_digest = format!("/v2/docker/app/manifests/{}", self.image.digest());
+        let paths = ["/v2/docker/app/manifests/v1", &by_digest];
         let mut agents = Vec::new();
-        for number in 0..times {
-            let agent = format!("{name}/{number}");
-            let answer = client.send(Method::GET, &path, &[("user-agent", &agent)], Bytes::new()).await;
+        for (number, path) in (0..times).zip(paths.into_iter().cycle()) {
+            let agent = format!("containerd/1.7.27 {name} {number}");
+            let answer = client.send(Method::GET, path, &[("user-agent", &agent)], Bytes::new()).await;
             answer.unwrap().expect(200);
             agents.push(agent);
         }
@@ -110,8 +112,11 @@ async fn an_edge_ships_every_pull_once_and_takes_each_change_whatever_fails() {
     answers(&edge, &token, 200).await;
     let mut agents = world.pull(&edge, &token, "first", 20).await;
     has(&full, &agents).await;
-    let running = full.admin_get("/api/v1/environments/production/running").await;
-    assert_eq!(running["services"][0]["repository"], "docker/app", "{running}");
+    let deployments = async || {
+        let told = full.admin_get("/api/v1/environments/production/deployments").await;
+        told["deployments"].as_array().unwrap().len()
+    };
+    until("what passed the edge is a deployment", async || (deployments().await == 1).then_some(())).await;
 
     // Another log's token, which nobody here knows.
     let other = Setup::before(&world.upstream.url()).on_a_known_port().start();
@@ -139,6 +144,8 @@ async fn an_edge_ships_every_pull_once_and_takes_each_change_whatever_fails() {
         running["incomplete"].is_null().then_some(())
     })
     .await;
+
+    assert_eq!(deployments().await, 1);
 
     // One that hangs hears of nothing, and is named.
     let second = full.token("production").await;
@@ -240,7 +247,7 @@ async fn an_edges_rights_are_for_its_own_subjects_and_the_acts_alone() {
         let text = String::from_utf8_lossy(&answer.payload).into_owned();
         assert!(!text.contains("\"error\"") && !answer.payload.is_empty(), "{subject}: {text}");
     }
-    for subject in [
+    let refused = [
         // To write what is not its own.
         "landfall.acts.act",
         "landfall.acts.mark.r-0",
@@ -262,8 +269,9 @@ async fn an_edges_rights_are_for_its_own_subjects_and_the_acts_alone() {
         "$JS.API.STREAM.DELETE.landfall",
         "$JS.API.STREAM.PURGE.landfall",
         "$JS.API.STREAM.MSG.DELETE.landfall",
-    ] {
-        let answer = asked(subject, "{}").await;
+    ];
+    let answers = refused.map(async |subject| (subject, asked(subject, "{}").await));
+    for (subject, answer) in join_all(answers).await {
         assert!(answer.is_err(), "{subject}: {answer:?}");
     }
     // A request names what it asks for twice, and the server compares.

@@ -291,11 +291,7 @@ impl Runner {
 
     fn follow(&mut self, mut steps: Vec<(Step, Vec<Vec<u8>>)>) {
         let events = steps.iter_mut().flat_map(|(step, events)| self.timed(step, events)).collect::<Vec<_>>();
-        if steps.iter().any(|(step, _)| matches!(step.kind, Kind::Act { .. })) {
-            let now = Instant::now();
-            self.hurry_until = now + HURRY;
-            self.beat_at = self.beat_at.map(|at| at.min(now));
-        }
+        let has_acts = steps.iter().any(|(step, _)| matches!(step.kind, Kind::Act { .. }));
         let lost = encode_lost(self.replica.lost());
         let taken = steps.iter().map(|(step, events)| (step, events.as_slice()));
         self.keeper.take(taken, self.replica.place(), &lost);
@@ -307,6 +303,13 @@ impl Runner {
         let first = steps.first().map(|(step, _)| step.first_position());
         if let Some(first) = first.filter(|_| !events.is_empty()) {
             (self.deliver)(Numbered { era: self.keeper.era(), first, events });
+        }
+        if has_acts {
+            // After a crash the stream may be away; then a token that worked works still, and one that was refused is refused.
+            let now = Instant::now();
+            self.keeper.keep(now, true);
+            self.hurry_until = now + HURRY;
+            self.beat_at = self.beat_at.map(|at| at.min(now));
         }
     }
 

@@ -36,6 +36,7 @@ pub(in crate::log) enum Subject {
 
 impl Subject {
     /// Tells whether it is among those that an edge follows.
+    #[cfg(test)]
     pub(in crate::log) fn is_of_acts(self) -> bool {
         matches!(self, Self::Acts | Self::Mark(_))
     }
