@@ -40,6 +40,7 @@ async fn main() -> Result<(), Failure> {
         hosts: Vec::new(),
         ask: None,
         is_shared: false,
+        is_edge: false,
         example_question: None,
         webhooks: Vec::new(),
         forges: landfall::config::Forges::default(),

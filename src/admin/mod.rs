@@ -6,6 +6,7 @@
 #![doc = include_str!("README.md")]
 
 mod ask;
+mod edge;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod http;

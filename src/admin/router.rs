@@ -1,5 +1,7 @@
 //! The router of the admin listener, and the document that describes it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -13,14 +15,17 @@ use super::http::gate::{self, Gate};
 use super::http::in_process::InProcess;
 use super::http::openapi;
 use super::http::problem::Problem;
-use super::state::App;
-use super::{ask, operations, v1, webhooks};
+use super::state::{App, Settings};
+use super::{ask, edge, operations, v1, webhooks};
 
 /// Path of the API.
 const API: &str = "/api/v1";
 
 /// Everything that the admin listener serves.
 pub(super) fn router(app: App) -> Router {
+    if Arc::<Settings>::from_ref(&app).is_edge {
+        return edge::router(app, API);
+    }
     let (open, head) = open(&app).split_for_parts();
     let (v1, described) = v1::api().split_for_parts();
     let (ask, asked) = ask::api().split_for_parts();

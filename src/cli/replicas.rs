@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain};
 use crate::clock::now;
 use crate::wire::ReplicaView;
-use crate::wording::lag;
+use crate::wording::{applied, lag};
 
 /// Shows the replicas of a log that several share, and how far each is
 #[derive(Debug, Args)]
@@ -39,13 +39,13 @@ fn table(client: &Client, replicas: Vec<ReplicaView>) -> String {
     let now = now();
     let mut table = Table::with_headings(&["NAME", "ROLE", "RELEASE", "SHIPPED", "APPLIED", "LAG", "SEEN"]);
     for replica in replicas {
-        let lag = lag(&replica);
+        let (lag, applied) = (lag(&replica), applied(&replica));
         table.row([
             (replica.name, Style::Bold),
             plain(replica.role),
             plain(replica.release),
             plain(replica.shipped.to_string()),
-            plain(replica.applied.to_string()),
+            plain(applied),
             plain(lag),
             dim(ago(now, replica.seen_at)),
         ]);

@@ -105,7 +105,12 @@ impl CommandError for ServeError {
             Self::Log(OpenError::InUse { .. } | OpenError::Closed { .. }) => EX_TEMPFAIL,
             #[cfg(feature = "shared")]
             Self::Nats(_) => EX_CONFIG,
-            Self::Log(OpenError::Alone { .. } | OpenError::Replica { .. }) => EX_CONFIG,
+            Self::Log(
+                OpenError::Alone { .. }
+                | OpenError::Replica { .. }
+                | OpenError::Renamed { .. }
+                | OpenError::Role { .. },
+            ) => EX_CONFIG,
             Self::Log(
                 OpenError::Damaged { .. }
                 | OpenError::DamagedJournal { .. }
@@ -256,6 +261,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             clusters: config.clusters.clone(),
             ask: config.ask.clone(),
             is_shared: config.shared.is_some(),
+            is_edge: config.shared.as_ref().is_some_and(|shared| shared.is_edge),
             example_question: config.example_question.clone(),
             webhooks: config.webhooks.clone(),
             forges: config.forges.clone(),

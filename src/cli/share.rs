@@ -48,8 +48,8 @@ impl CommandError for NotShared {
 
 /// The stream of NATS that the configuration names.
 pub(super) fn nats(shared: SharedConfig) -> NatsSettings {
-    let SharedConfig { urls, stream, credentials_file, ca_file, replica } = shared;
-    NatsSettings { urls, stream, credentials_file, ca_file, replica }
+    let SharedConfig { urls, stream, credentials_file, ca_file, replica, is_edge } = shared;
+    NatsSettings { urls, stream, credentials_file, ca_file, replica, is_edge }
 }
 
 impl ShareArgs {

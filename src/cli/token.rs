@@ -1,6 +1,7 @@
 //! `landfall token`: an environment's tokens.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -18,6 +19,11 @@ use crate::model::shell;
 use crate::model::time::Time;
 use crate::wire::{Instructions, NewToken, ReplicaView, Token};
 use crate::wording::token_state;
+
+/// Time that the servers of a shared log have to hear of a change, each of which says once a second how far it is; and the pause
+/// between two looks.
+const HEARD_WITHIN: Duration = Duration::from_secs(4);
+const HEARD_PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes, lists, rotates and revokes an environment's tokens
 #[derive(Debug, Args)]
@@ -253,14 +259,21 @@ async fn revoke(client: &Client, env: &EnvironmentName, id: &str) -> Result<(), 
 
 /// The servers of a log that several share which have not heard of what was done just now.
 async fn unaware(client: &Client) -> String {
-    // An older server knows no such path, and what was done is done.
-    let answer = client.get(&["replicas"], &[]).await;
-    let replicas: Vec<ReplicaView> = answer.and_then(|answer| answer.parse()).unwrap_or_default();
-    let behind = replicas.iter().filter(|replica| replica.silent || replica.lag_seconds > 0);
-    let names: Vec<&str> = behind.map(|replica| replica.name.as_str()).collect();
-    if names.is_empty() {
-        return String::new();
+    let end = Instant::now() + HEARD_WITHIN;
+    loop {
+        // An older server knows no such path, and what was done is done.
+        let answer = client.get(&["replicas"], &[]).await;
+        let replicas: Vec<ReplicaView> = answer.and_then(|answer| answer.parse()).unwrap_or_default();
+        let names: Vec<_> = ReplicaView::unaware(&replicas).iter().map(|it| it.name.as_str()).collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        if Instant::now() >= end {
+            let names = client.output.paint(&names.join(", "), Style::Plain);
+            return format!(
+                "Of the servers that share the log these have not confirmed that, and take it until they hear of it: {names}\n"
+            );
+        }
+        tokio::time::sleep(HEARD_PAUSE).await;
     }
-    let names = client.output.paint(&names.join(", "), Style::Plain);
-    format!("Of the servers that share the log these are cut off, and take it until they are back: {names}\n")
 }

@@ -119,6 +119,15 @@ impl Config {
         };
         let Clusters { places, accesses: clusters, watched } = clusters_of(file.cluster)?;
         let shared = file.log.shared.map(shared_of).transpose()?;
+        if shared.as_ref().is_some_and(|shared| shared.is_edge) {
+            let (is_asked, is_told) = (file.ask.model_url.is_some(), !file.webhook.is_empty());
+            let tables = [("ask", is_asked), ("webhook", is_told), ("cluster", !clusters.is_empty())];
+            if let Some((table, _)) = tables.into_iter().find(|(_, is_there)| *is_there) {
+                let problem = "is for a server that answers and changes things, and log.shared.role is `edge`: take it out here, and have it at \
+                     the full replicas";
+                return Err(ConfigError::value(table, problem));
+            }
+        }
         if shared.is_some() && !watched.is_empty() {
             return Err(ConfigError::value(
                 "cluster[].watch",

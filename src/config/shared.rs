@@ -25,6 +25,8 @@ pub struct SharedConfig {
     pub ca_file: Option<PathBuf>,
     /// This replica's name, which no other has.
     pub replica: String,
+    /// It is an edge: proxy, outbox and the acts alone.
+    pub is_edge: bool,
 }
 
 /// The table as it is written.
@@ -58,10 +60,16 @@ pub(super) fn shared_of(table: SharedTable) -> Result<SharedConfig, ConfigError>
     };
     let urls = table.url.ok_or_else(missing)?;
     let urls = urls.split(',').map(|text| server(text.trim())).collect::<Result<Vec<_>, _>>()?;
-    if let Some(role) = table.role.filter(|role| role != "full") {
-        let problem = format!("`{role}`: this release knows `full` alone, a replica with everything");
-        return Err(ConfigError::value("log.shared.role", problem));
-    }
+    let is_edge = match table.role.as_deref() {
+        None | Some("full") => false,
+        Some("edge") => true,
+        Some(role) => {
+            let problem = format!(
+                "`{role}`: write `full` for a replica with everything, or `edge` for one that proxies and ships alone"
+            );
+            return Err(ConfigError::value("log.shared.role", problem));
+        }
+    };
     let replica = match table.replica {
         Some(name) => name,
         None => host_name(),
@@ -72,6 +80,7 @@ pub(super) fn shared_of(table: SharedTable) -> Result<SharedConfig, ConfigError>
         credentials_file: table.credentials_file,
         ca_file: table.ca_file,
         replica: name("log.shared.replica", replica)?,
+        is_edge,
     })
 }
 
@@ -130,6 +139,9 @@ mod tests {
         assert_eq!(config.urls, ["nats://a:4222", "tls://b"]);
         assert_eq!((&*config.stream, &*config.replica), ("landfall", "landfall-0"));
         assert!(!of("url = \"nats://a\"").unwrap().replica.is_empty(), "the host's name");
+        for (role, is_edge) in [("full", false), ("edge", true)] {
+            assert_eq!(of(&format!("url = \"nats://a\"\nrole = \"{role}\"")).unwrap().is_edge, is_edge);
+        }
     }
 
     #[test]
@@ -143,8 +155,8 @@ mod tests {
             ("url = \"nats://a,\"", "log.shared.url: `` is not an address"),
             ("url = \"nats://a\"\nstream = \"a.b\"", "log.shared.stream: `a.b`: use letters"),
             (
-                "url = \"nats://a\"\nrole = \"edge\"",
-                "log.shared.role: `edge`: this release knows `full` alone",
+                "url = \"nats://a\"\nrole = \"half\"",
+                "log.shared.role: `half`: write `full` for a replica with everything, or `edge`",
             ),
             ("url = \"nats://a\"\nreplica = \"*\"", "log.shared.replica: `*`: use letters"),
         ] {

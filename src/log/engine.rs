@@ -368,12 +368,16 @@ pub struct Peer {
     pub writer: String,
     /// Its release of Landfall.
     pub release: String,
-    /// `full`.
+    /// `full`, or `edge`: it ships its own events and has the acts alone.
     pub role: String,
     /// The number of events of its own that are in the stream.
     pub shipped: u64,
-    /// The number of the last event that it has.
+    /// The number of the last event that it has; of an edge the number of acts.
     pub applied: u64,
+    /// The last message that it followed among the acts, by its number in the stream.
+    pub acts: u64,
+    /// It ended, and everything of its own is in the stream.
+    pub has_left: bool,
     /// Time since it had everything, and had nothing of its own left to ship.
     pub lag: Span,
     /// The lag at the time when it last said so.

@@ -47,6 +47,26 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// A replica of another name made it.
+    #[error(
+        "{path} was made by a replica with another name: its events in the stream stand under that one. Set log.shared.replica to it, \
+         or name an empty folder with --data once that replica has shipped everything"
+    )]
+    Renamed {
+        /// The outbox.
+        path: PathBuf,
+    },
+    /// It was made in another role.
+    #[error(
+        "{path} was made with log.shared.role = \"{was}\", and has another part of the log than this role needs: name an empty folder \
+         with --data, and keep this one until its replica has shipped everything"
+    )]
+    Role {
+        /// The outbox.
+        path: PathBuf,
+        /// The other role.
+        was: String,
+    },
     /// A build from before the first release wrote it.
     #[error(
         "{path} has layout {found} of a build from before the first release, which no release reads: go on with that \

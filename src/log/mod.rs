@@ -131,7 +131,8 @@ impl Log {
     pub fn share(dir: &Path, rules: Rules, settings: &NatsSettings) -> Result<Self, ShareError> {
         let counters = Counters::default();
         let stream = Arc::new(shared::Nats::new(settings)?);
-        let shared = shared::Shared::open(dir, &settings.replica, stream, &counters.failures)?;
+        let shared =
+            shared::Shared::open(dir, &settings.replica, settings.role(), stream, &counters.failures)?;
         let rules = Rules { lateness: late::LATENESS, ..rules };
         Ok(Self::start(Arc::new(shared), rules, counters, Clock::default())?)
     }

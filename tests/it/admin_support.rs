@@ -116,6 +116,7 @@ impl Server {
             clusters,
             ask,
             is_shared: false,
+            is_edge: false,
             example_question: None,
             webhooks: webhooks(),
             forges: landfall::config::Forges::default(),

@@ -148,9 +148,10 @@ fn the_example_has_every_key_and_loads() {
 fn the_example_of_a_shared_log_has_every_key_and_loads() {
     let text =
         read("deploy/landfall.example.toml").replace("#| ", "").replace("watch = true", "watch = false");
-    let SharedConfig { urls, stream, credentials_file, ca_file, replica } = load(&text).shared.unwrap();
+    let SharedConfig { urls, stream, credentials_file, ca_file, replica, is_edge } =
+        load(&text).shared.unwrap();
     assert_eq!(urls, ["tls://nats-0.internal:4222", "tls://nats-1.internal:4222"]);
-    assert_eq!((stream.as_str(), replica.as_str()), ("landfall", "landfall-0"));
+    assert_eq!((stream.as_str(), replica.as_str(), is_edge), ("landfall", "landfall-0", false));
     assert_eq!(credentials_file.as_deref(), Some(Path::new("/etc/landfall/nats.creds")));
     assert_eq!(ca_file.as_deref(), Some(Path::new("/etc/landfall/ca.crt")));
 }
@@ -160,11 +161,13 @@ fn the_config_maps_of_the_manifests_load() {
     for (manifest, upstream) in [
         ("deploy/kubernetes/deployment.yaml", "https://registry.internal:5000/"),
         ("deploy/kubernetes/replicas.yaml", "https://registry.internal:5000/"),
+        ("deploy/kubernetes/edge.yaml", "https://registry.internal:5000/"),
         ("deploy/kubernetes/sidecar.yaml", "http://127.0.0.1:5000/"),
     ] {
         let config = load(&embedded(&read(manifest), "landfall.toml"));
         assert_eq!(config.upstreams[0].url.as_str(), upstream, "{manifest}");
-        assert_eq!(config.shared.is_some(), manifest.contains("replicas"), "{manifest}");
+        let role = config.shared.map(|shared| if shared.is_edge { "edge" } else { "replicas" });
+        assert_eq!(role, ["edge", "replicas"].into_iter().find(|role| manifest.contains(role)), "{manifest}");
         assert!(!config.admin.listen.ip().is_loopback(), "{manifest}: the kubelet probes the pod's address");
     }
 }

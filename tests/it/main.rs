@@ -34,6 +34,7 @@ mod deploys;
 mod digests;
 mod disk;
 mod documented;
+mod edges;
 mod elsewhere;
 mod encoded;
 mod events;

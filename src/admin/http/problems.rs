@@ -72,6 +72,18 @@ impl Problem {
         )
     }
 
+    /// 421: everything that an edge leaves to others.
+    pub(in crate::admin) fn edge() -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "edge",
+            "An edge answers no questions and makes no changes",
+            "this server is an edge (log.shared.role): it forwards pulls and ships what it sees. It has /healthz, /readyz, /metrics, \
+             /status and /api/v1/replicas; ask a full replica of the same log for everything else, one whose role is `full` in \
+             `landfall replicas`",
+        )
+    }
+
     /// 403: a change by somebody who may only see.
     pub(in crate::admin) fn viewer() -> Self {
         Self::new(

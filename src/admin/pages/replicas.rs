@@ -11,7 +11,7 @@ use crate::admin::v1::replicas::views;
 use crate::clock::now;
 use crate::log::Log;
 use crate::wire::ReplicaView;
-use crate::wording::lag;
+use crate::wording::{applied, lag};
 
 #[derive(Template)]
 #[template(path = "replicas.html")]
@@ -27,13 +27,18 @@ struct ReplicasPage {
 struct Row {
     seen: When,
     lag: String,
+    applied: String,
     replica: ReplicaView,
 }
 
 pub(super) async fn show(State(log): State<Log>, visitor: Visitor) -> Page {
     let now = now();
-    let row =
-        |replica: ReplicaView| Row { seen: When::new(replica.seen_at, now), lag: lag(&replica), replica };
+    let row = |replica: ReplicaView| Row {
+        seen: When::new(replica.seen_at, now),
+        lag: lag(&replica),
+        applied: applied(&replica),
+        replica,
+    };
     let content = ReplicasPage {
         chrome: visitor.chrome("replicas"),
         trouble: log.sharing().and_then(|sharing| sharing.trouble),

@@ -56,6 +56,8 @@ pub struct Settings {
     pub ask: Option<config::AskConfig>,
     /// The log is shared with other servers.
     pub is_shared: bool,
+    /// This server is an edge: others answer questions and make changes.
+    pub is_edge: bool,
     /// The question that the first page offers.
     pub example_question: Option<String>,
     /// The forges that may tell of releases.

@@ -10,7 +10,10 @@ use crate::wire::ReplicaView;
 
 /// Lists the replicas of this log, as each last said how far it is. Empty where the log is not shared.
 #[utoipa::path(get, path = "/replicas", tag = "operations", operation_id = "replicas")]
-pub(super) async fn replicas(State(log): State<Log>, _: Caller) -> Result<List<ReplicaView>, Problem> {
+pub(in crate::admin) async fn replicas(
+    State(log): State<Log>,
+    _: Caller,
+) -> Result<List<ReplicaView>, Problem> {
     Ok(List(views(&log)))
 }
 
@@ -21,7 +24,9 @@ pub(in crate::admin) fn views(log: &Log) -> Vec<ReplicaView> {
 }
 
 fn view(peer: Peer) -> ReplicaView {
+    let (changes, left) = (peer.acts, peer.has_left);
     let Peer { name, writer, release, role, shipped, applied, lag, seen_at, is_silent, .. } = peer;
     let lag_seconds = u64::try_from(lag.ms() / 1000).unwrap_or(0);
-    ReplicaView { name, writer, release, role, shipped, applied, lag_seconds, seen_at, silent: is_silent }
+    let silent = is_silent;
+    ReplicaView { name, writer, release, role, shipped, applied, changes, lag_seconds, seen_at, silent, left }
 }

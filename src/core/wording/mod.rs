@@ -33,7 +33,7 @@ pub use fleet::{
     missing_of_kind, rollbacks_everywhere, running_everywhere, troubles, verified_everywhere,
 };
 pub use listed::counted;
-pub use replicas::lag;
+pub use replicas::{applied, lag};
 pub use revisions::{REVISIONS, older_revisions, revision};
 pub use search::{alike, registered_later, searched, verified};
 pub use seen::{age, as_last_seen, deploy_seen, refused};

@@ -2,6 +2,15 @@
 
 use crate::wire::ReplicaView;
 
+/// What it has of the log: an edge has the changes alone, under numbers of its own.
+pub fn applied(replica: &ReplicaView) -> String {
+    match (replica.role.as_str(), replica.applied) {
+        ("edge", 1) => "1 change".to_owned(),
+        ("edge", applied) => format!("{applied} changes"),
+        (_, applied) => applied.to_string(),
+    }
+}
+
 /// "none", "12 s", or "silent": how long ago a replica had everything, in a cell of a table.
 pub fn lag(replica: &ReplicaView) -> String {
     match replica {

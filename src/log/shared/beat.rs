@@ -22,6 +22,9 @@ pub(super) struct Beat {
     pub(super) applied: u64,
     /// Time since it had followed everything and had nothing of its own left to ship.
     pub(super) lag_ms: u64,
+    /// The message of the last act that it followed, by its number in the stream, which is the same to all.
+    #[serde(default)]
+    pub(super) acts: u64,
     /// It ended, and everything of its own is in the stream: nothing of it is missing.
     #[serde(default)]
     pub(super) has_left: bool,
@@ -32,6 +35,8 @@ pub(super) struct Beat {
 pub(in crate::log) struct Heard {
     /// Time at which the stream stored it, in the stream's time.
     pub(in crate::log) at: Time,
+    /// The replica that said it, by the subject: rights are for that.
+    pub(in crate::log) name: String,
     pub(in crate::log) bytes: Vec<u8>,
 }
 
@@ -48,6 +53,9 @@ pub(super) fn replicas(heard: Vec<Heard>) -> Vec<Peer> {
     let Some(now) = heard.iter().map(|it| it.at).max() else { return Vec::new() };
     let replica = |heard: Heard| {
         let beat: Beat = serde_json::from_slice(&heard.bytes).ok()?;
+        if beat.name != heard.name {
+            return None;
+        }
         let silence = now.since(heard.at);
         let is_silent = silence > SILENT_AFTER && !beat.has_left;
         let lag = Span::from_ms(i64::try_from(beat.lag_ms).unwrap_or(i64::MAX));
@@ -58,6 +66,8 @@ pub(super) fn replicas(heard: Vec<Heard>) -> Vec<Peer> {
             role: beat.role,
             shipped: beat.shipped,
             applied: beat.applied,
+            acts: beat.acts,
+            has_left: beat.has_left,
             lag: if is_silent { lag + silence } else { lag },
             lag_then: lag,
             seen_at: heard.at,
@@ -89,12 +99,14 @@ mod tests {
                 shipped: 1,
                 applied: 2,
                 lag_ms: 500,
+                acts: 2,
                 has_left: name == "c",
             };
-            Heard { at: Time::from_ms(at), bytes: beat.encode() }
+            Heard { at: Time::from_ms(at), name: name.to_owned(), bytes: beat.encode() }
         };
-        let noise = Heard { at: Time::from_ms(1), bytes: b"noise".to_vec() };
-        let heard = replicas(vec![beat("b", 61_000), beat("c", 1_000), beat("a", 1_000), noise]);
+        let noise = Heard { at: Time::from_ms(1), name: "n".to_owned(), bytes: b"noise".to_vec() };
+        let liar = Heard { name: "edge".to_owned(), ..beat("d", 61_000) };
+        let heard = replicas(vec![beat("b", 61_000), beat("c", 1_000), beat("a", 1_000), noise, liar]);
         let told: Vec<_> = heard.iter().map(|it| (&*it.name, it.is_silent, it.lag.ms())).collect();
         assert_eq!(told, [("a", true, 60_500), ("b", false, 500), ("c", false, 500)]);
     }

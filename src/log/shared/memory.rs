@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::beat::{Beat, Heard};
-use super::replica::{Appended, Away, Batch, Look, Memory, Subject};
+use super::replica::{Appended, Away, Batch, Entry, Look, Memory, Role, Subject};
 use super::stream::{Done, Stream};
 use crate::clock;
 
@@ -17,9 +17,15 @@ const STORED_AT: u64 = 9_000_000_000_000_000_000;
 pub(super) struct Link {
     pub(super) servers: Servers,
     is_down: Arc<AtomicBool>,
+    role: Role,
 }
 
 impl Link {
+    /// The same, of an edge.
+    pub(super) fn of_edge(self) -> Self {
+        Self { role: Role::Edge, ..self }
+    }
+
     /// Cuts it, or mends it.
     pub(super) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::Relaxed);
@@ -39,15 +45,24 @@ impl Stream for Link {
     fn read(&self, look: Look, done: Done<Result<Batch, Away>>) {
         match self.is_down.load(Ordering::Relaxed) {
             true => done(Err(Away)),
-            false => self.servers.read(look, done),
+            false => done(self.servers.read(self.role, look)),
         }
     }
 
     fn head(&self, done: Done<Option<u64>>) {
-        match self.is_down.load(Ordering::Relaxed) {
-            true => done(None),
-            false => Stream::head(&self.servers, done),
-        }
+        let state = self.servers.0.lock().unwrap();
+        let is_away = state.is_away || self.is_down.load(Ordering::Relaxed);
+        let head = (!is_away).then(|| state.stream.head());
+        drop(state);
+        done(head);
+    }
+
+    fn last(&self, subject: Subject, done: Done<Result<Option<Entry>, Away>>) {
+        let state = self.servers.0.lock().unwrap();
+        let is_away = state.is_away || self.is_down.load(Ordering::Relaxed);
+        let last = if is_away { Err(Away) } else { Ok(state.stream.last(subject, 0).map(stored)) };
+        drop(state);
+        done(last);
     }
 
     fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>) {
@@ -76,7 +91,7 @@ struct State {
 impl Servers {
     /// A link to them.
     pub(super) fn link(&self) -> Link {
-        Link { servers: self.clone(), is_down: Arc::default() }
+        Link { servers: self.clone(), is_down: Arc::default(), role: Role::Full }
     }
 
     /// A stream that answers nobody.
@@ -95,7 +110,12 @@ impl Servers {
     }
 }
 
-impl Stream for Servers {
+/// Stored later than any event of a test.
+fn stored(entry: Entry) -> Entry {
+    Entry { stamp: entry.stamp + STORED_AT, ..entry }
+}
+
+impl Servers {
     fn append(&self, subject: Subject, expected: Option<u64>, message: Vec<u8>, done: Done<Appended>) {
         let mut state = self.0.lock().unwrap();
         let appended = match state.is_away {
@@ -106,35 +126,24 @@ impl Stream for Servers {
         done(appended);
     }
 
-    fn begin(&self, _is_new: bool) {}
-
-    fn read(&self, look: Look, done: Done<Result<Batch, Away>>) {
+    fn read(&self, role: Role, look: Look) -> Result<Batch, Away> {
         let state = self.0.lock().unwrap();
-        let mut answer = if state.is_away { Err(Away) } else { Ok(state.stream.read(look.from, 0)) };
-        // Later than any event of a test.
-        answer.iter_mut().flat_map(|batch| &mut batch.entries).for_each(|entry| entry.stamp += STORED_AT);
-        drop(state);
-        done(answer);
-    }
-
-    fn head(&self, done: Done<Option<u64>>) {
-        let state = self.0.lock().unwrap();
-        let head = (!state.is_away).then(|| state.stream.head());
-        drop(state);
-        done(head);
+        let mut batch = match role {
+            _ if state.is_away => return Err(Away),
+            Role::Full => state.stream.read(look.from, 0),
+            Role::Edge => state.stream.read_acts(look.from, 0),
+        };
+        batch.entries = batch.entries.into_iter().map(stored).collect();
+        Ok(batch)
     }
 
     fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>) {
         let mut state = self.0.lock().unwrap();
         let name = serde_json::from_slice::<Beat>(&beat).unwrap().name;
-        let heard = Heard { at: clock::now(), bytes: beat };
+        let heard = Heard { at: clock::now(), name: name.clone(), bytes: beat };
         state.beats.insert(name, heard);
         let heard = (!state.is_away).then(|| state.beats.values().cloned().collect());
         drop(state);
         done(heard);
-    }
-
-    fn refused(&self) -> Option<String> {
-        None
     }
 }

@@ -11,13 +11,13 @@
 //! | file | purpose |
 //! | --- | --- |
 //! | `replica/` | the core of a replica: pure, with time as an argument, and its simulation |
-//! | `runner.rs` | the thread that does what the core says |
+//! | `runner.rs`, `runner/` | the thread that does what the core says; its word on itself; times of events |
 //! | `outbox.rs` | this replica's own events, until the stream surely has them |
 //! | `keeper.rs` | what was followed, in the database; and taking it back |
 //! | `looks.rs` | those who want to see everything that the stream has |
 //! | `beat.rs` | what replicas say of themselves |
 //! | `stamps.rs` | times of events beside the stream's |
-//! | `stream.rs`, `nats.rs` | the stream, for the runner; NATS JetStream as one |
+//! | `stream.rs`, `nats.rs`, `nats/` | the stream, for the runner; NATS JetStream as one |
 //! | `publish.rs` | a log that one server wrote, into an empty stream |
 //! | `memory.rs`, `tests.rs` | tests: a stream in memory; whole logs over it |
 
@@ -66,6 +66,7 @@ pub use nats::{NatsError, NatsSettings};
 use outbox::Outbox;
 #[cfg(feature = "shared")]
 pub use publish::{PublishError, publish};
+pub(super) use replica::Role;
 use replica::{Beginning, Halt, Outbox as _, Replica, Unreadable};
 use runner::{Asked, Parcel, Report, Runner};
 use stream::Stream;
@@ -78,6 +79,7 @@ const ACT_WAIT: Duration = Duration::from_secs(40);
 /// A log in a folder of this machine, of which others have replicas.
 pub(super) struct Shared {
     name: String,
+    role: Role,
     outbox: Arc<Outbox>,
     keeper: Arc<Keeper>,
     stream: Arc<dyn Stream>,
@@ -93,10 +95,11 @@ impl Shared {
     /// The log in the folder `dir`, which is made if it does not exist, as the replica `name` over this stream. Failures to write are counted.
     ///
     /// # Errors
-    /// The folder has a log that is not shared; or as for one that is not.
+    /// The folder has a log that is not shared, or one of another replica or role; or as for one that is not shared.
     pub(super) fn open(
         dir: &Path,
         name: &str,
+        role: Role,
         stream: Arc<dyn Stream>,
         failures: &Counter,
     ) -> Result<Self, OpenError> {
@@ -104,10 +107,10 @@ impl Shared {
             return Err(OpenError::Alone { path: dir.to_owned() });
         }
         let keeper = Arc::new(Keeper::open(dir.to_owned(), failures.clone())?);
-        let outbox = Arc::new(Outbox::open(dir, failures.clone())?);
+        let outbox = Arc::new(Outbox::open(dir, name, role, failures.clone())?);
         let (sender, parcels) = channel();
         let found = keeper.found()?;
-        let standing = Replica::new(beginning(&found, &outbox, 0, 0), Instant::now()).standing();
+        let standing = Replica::new(beginning(role, &found, &outbox, 0, 0), Instant::now()).standing();
         let report = Report {
             standing,
             recorded: 0,
@@ -120,6 +123,7 @@ impl Shared {
         };
         Ok(Self {
             name: name.to_owned(),
+            role,
             outbox,
             keeper,
             stream,
@@ -173,8 +177,9 @@ impl Shared {
 }
 
 /// State that the core begins with.
-fn beginning(found: &Found, outbox: &Outbox, forgotten: u64, last: u64) -> Beginning {
+fn beginning(role: Role, found: &Found, outbox: &Outbox, forgotten: u64, last: u64) -> Beginning {
     Beginning {
+        role,
         writer: outbox.writer(),
         place: found.place.clone(),
         steps: found.steps.clone(),
@@ -205,7 +210,8 @@ impl Engine for Shared {
         let Some((found, parcels)) = locked(&self.beginning).take() else { return Ok(()) };
         self.stream.begin(found.place.sequence == 0);
         let (forgotten, last) = (self.outbox.forgotten()?, self.outbox.last());
-        let replica = Replica::new(beginning(&found, &self.outbox, forgotten, last), Instant::now());
+        let beginning = beginning(self.role, &found, &self.outbox, forgotten, last);
+        let replica = Replica::new(beginning, Instant::now());
         let runner = Runner {
             replica,
             outbox: self.outbox.clone(),
@@ -221,6 +227,8 @@ impl Engine for Shared {
             woken,
             name: self.name.clone(),
             looks: Looks::default(),
+            role: self.role,
+            hurry_until: Instant::now(),
             beat_at: Some(Instant::now()),
             owed: None,
             said_at: None,
@@ -246,8 +254,9 @@ impl Engine for Shared {
     }
 
     fn look(&self, shown: Shown) -> bool {
-        // Nobody waits for a stream that is away, or for what takes longer to follow than anybody waits.
-        !self.is_behind() && self.sender.send(Parcel::Look(shown)).is_ok()
+        // Nobody waits for a stream that is away, or for what takes longer to follow than anybody waits; and an edge is asked nothing.
+        let is_of_use = self.role == Role::Full && !self.is_behind();
+        is_of_use && self.sender.send(Parcel::Look(shown)).is_ok()
     }
 
     fn era(&self) -> u64 {

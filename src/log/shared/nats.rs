@@ -1,9 +1,13 @@
-//! NATS JetStream as the stream. The only file that knows the client of NATS; `settings.rs` has the streams' settings.
+//! NATS JetStream as the stream. This file and `nats/` alone know the client of NATS: `settings.rs` has the streams' settings,
+//! `subjects.rs` their subjects, `message.rs` messages that were read, and `acts.rs` reads for an edge.
 //!
 //! It uses the JetStream API's requests as they are on the wire: publish with a condition, direct reads in batches. Any
 //! server of the stream answers a read, also one that is behind; the core knows that.
 
+mod acts;
+mod message;
 mod settings;
+mod subjects;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +20,11 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::beat::Heard;
-use super::replica::{Appended, Away, Batch, Entry, Look, Subject};
+use super::replica::{Appended, Away, Batch, Entry, Look, Role, Subject};
 use super::stream::{Done, Stream};
 use crate::model::time::Time;
+use message::{entry, number, stamp};
+use subjects::Subjects;
 
 /// Longest wait for an answer: an election takes 5 to 8 s, and the core asks again.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,6 +57,15 @@ pub struct NatsSettings {
     pub ca_file: Option<PathBuf>,
     /// The replica's name, of its subjects.
     pub replica: String,
+    /// It is an edge: it ships its own events, and has the acts alone.
+    pub is_edge: bool,
+}
+
+impl NatsSettings {
+    /// The replica's role.
+    pub(in crate::log) fn role(&self) -> Role {
+        if self.is_edge { Role::Edge } else { Role::Full }
+    }
 }
 
 /// The reason why the stream cannot be used at all.
@@ -81,7 +96,8 @@ pub(in crate::log) struct Nats {
 struct Link {
     client: Client,
     stream: String,
-    replica: String,
+    subjects: Subjects,
+    role: Role,
     state: Mutex<State>,
 }
 
@@ -110,8 +126,10 @@ impl Nats {
             std::thread::scope(|scope| scope.spawn(|| runtime.block_on(connect(settings))).join());
         let client =
             connected.map_err(|_| NatsError::Address("the connection cannot be prepared".to_owned()))??;
-        let (stream, replica) = (settings.stream.clone(), settings.replica.clone());
-        let link = Arc::new(Link { client, stream, replica, state: Mutex::new(State::Unknown) });
+        let (stream, subjects) =
+            (settings.stream.clone(), Subjects::new(&settings.stream, &settings.replica));
+        let (role, state) = (settings.role(), Mutex::new(State::Unknown));
+        let link = Arc::new(Link { client, stream, subjects, role, state });
         Ok(Self { runtime: Some(runtime), link })
     }
 
@@ -134,6 +152,8 @@ impl Drop for Nats {
 async fn connect(settings: &NatsSettings) -> Result<Client, NatsError> {
     let mut options = ConnectOptions::new()
         .name(format!("landfall {}", settings.replica))
+        // Its own part of them, so that its rights let it hear its own answers alone.
+        .custom_inbox_prefix(Subjects::new(&settings.stream, &settings.replica).inbox())
         .retry_on_initial_connect()
         .connection_timeout(TIMEOUT)
         .ping_interval(TIMEOUT)
@@ -183,6 +203,11 @@ impl Stream for Nats {
         self.spawn(async move { done(link.head().await) });
     }
 
+    fn last(&self, subject: Subject, done: Done<Result<Option<Entry>, Away>>) {
+        let link = self.link.clone();
+        self.spawn(async move { done(link.last(&link.subjects.text(subject)).await) });
+    }
+
     fn exchange(&self, beat: Vec<u8>, done: Done<Option<Vec<Heard>>>) {
         let link = self.link.clone();
         self.spawn(async move { done(link.exchange(beat).await) });
@@ -205,15 +230,6 @@ impl Link {
         *self.state() == State::Good
     }
 
-    fn subject(&self, subject: Subject) -> String {
-        let Self { stream, replica, .. } = self;
-        match subject {
-            Subject::Acts => format!("{stream}.acts"),
-            Subject::Writer(writer) => format!("{stream}.events.{replica}.{writer}"),
-            Subject::Again(writer) => format!("{stream}.again.{replica}.{writer}"),
-        }
-    }
-
     async fn append(&self, subject: Subject, expected: Option<u64>, message: Vec<u8>) -> Appended {
         if !self.is_good() {
             return Appended::Unknown;
@@ -224,7 +240,7 @@ impl Link {
             headers.insert("Nats-Expected-Last-Subject-Sequence", expected.to_string());
         }
         let request = Request::new().headers(headers).payload(message.into());
-        match self.client.send_request(self.subject(subject), request).await {
+        match self.client.send_request(self.subjects.text(subject), request).await {
             Ok(answer) => appended(&answer.payload),
             Err(error) => {
                 tracing::debug!(%error, "the stream did not say what became of a message");
@@ -236,6 +252,9 @@ impl Link {
     async fn read(&self, look: Look) -> Result<Batch, Away> {
         if !self.is_good() {
             return Err(Away);
+        }
+        if self.role == Role::Edge {
+            return tokio::time::timeout(TIMEOUT, self.read_acts(look)).await.map_err(|_| Away)?;
         }
         // A server that has this one is not behind, even where it has nothing further.
         let from = look.from.min(look.known.unwrap_or(u64::MAX));
@@ -250,25 +269,21 @@ impl Link {
         info["state"]["last_seq"].as_u64()
     }
 
-    /// Beats are in a stream of their own, which keeps the latest of each replica.
-    fn beats(&self) -> String {
-        format!("{}-replicas", self.stream)
-    }
-
     async fn exchange(&self, beat: Vec<u8>) -> Option<Vec<Heard>> {
         if !self.is_good() {
             return None;
         }
-        let (beats, mut heard) = (self.beats(), Vec::new());
-        let said = self.client.request(format!("{beats}.{}", self.replica), beat.into()).await;
+        let (beats, mut heard) = (self.subjects.beats(), Vec::new());
+        let said = self.client.request(self.subjects.beat(), beat.into()).await;
         let said = said.map_err(|error| tracing::debug!(%error, "a beat was not said")).ok()?;
         if !matches!(appended(&said.payload), Appended::Stored(_)) {
             return None;
         }
         let request = json!({ "multi_last": [format!("{beats}.>")], "batch": BEATS_MAX });
         let read = self.direct(&beats, &request, |message| {
-            let at = stamp(message)?.as_millisecond();
-            heard.push(Heard { at: Time::from_ms(at), bytes: message.payload.to_vec() });
+            let at = Time::from_ms(stamp(message)?.as_millisecond());
+            let name = self.subjects.teller(message).unwrap_or_default();
+            heard.push(Heard { at, name, bytes: message.payload.to_vec() });
             Ok(())
         });
         tokio::time::timeout(TIMEOUT, read).await.ok()?.ok()?;
@@ -279,12 +294,9 @@ impl Link {
         let request = json!({ "seq": from, "batch": READ_MESSAGES, "max_bytes": READ_BYTES });
         let mut batch = Batch::default();
         self.direct(&self.stream, &request, |message| {
-            let number = |name: &str| message.headers.as_ref()?.get(name)?.as_str().parse::<u64>().ok();
-            let (sequence, pending) =
-                (number("Nats-Sequence").ok_or(Away)?, number("Nats-Num-Pending").ok_or(Away)?);
-            batch.head = sequence + pending;
-            let stamp = u64::try_from(stamp(message)?.as_nanosecond()).map_err(|_| Away)?;
-            batch.entries.push(Entry { sequence, stamp, bytes: message.payload.to_vec() });
+            let entry = entry(&self.subjects, message)?;
+            batch.head = entry.sequence + number(message, "Nats-Num-Pending")?;
+            batch.entries.push(entry);
             Ok(())
         })
         .await?;
@@ -331,7 +343,8 @@ impl Link {
                     }
                     Some(NO_STREAM) => {
                         let since = *missing_since.get_or_insert_with(Instant::now);
-                        if is_new || since.elapsed() >= MISSING_MAX {
+                        let is_maker = self.role == Role::Full;
+                        if is_maker && (is_new || since.elapsed() >= MISSING_MAX) {
                             self.make().await;
                         }
                         None
@@ -342,8 +355,8 @@ impl Link {
             };
             let is_found = found.is_some();
             if let Some(found) = found {
-                if found == State::Good {
-                    let beats = self.beats();
+                if found == State::Good && self.role == Role::Full {
+                    let beats = self.subjects.beats();
                     self.create(&beats, settings::of_beats(&beats)).await;
                 }
                 self.note(found);
@@ -417,12 +430,6 @@ impl Link {
             }
         }
     }
-}
-
-/// Time at which the stream stored a message that was read.
-fn stamp(message: &Message) -> Result<jiff::Timestamp, Away> {
-    let stamp = message.headers.as_ref().and_then(|headers| headers.get("Nats-Time-Stamp"));
-    stamp.and_then(|it| it.as_str().parse().ok()).ok_or(Away)
 }
 
 /// The number of the error in JetStream's answer; nothing where it is none.

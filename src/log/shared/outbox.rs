@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::replica::{self, WriterId};
+use super::replica::{self, Role, WriterId};
 use crate::log::codec;
 use crate::log::engine::{Engine, EngineHealth, Group, Kept, Numbered, Refusal};
 use crate::log::error::{Astray, OpenError};
@@ -23,8 +23,9 @@ const UNSHIPPED_MAX: u64 = 3_000_000;
 const TAIL_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Events that are forgotten in one commit.
 const FORGOTTEN_MAX: u64 = 20_000;
-/// Names of facts: the writer, and how many processes began.
+/// Names of facts: the writer, how many processes began, and the replica's role.
 const WRITER: &str = "writer";
+const ROLE: &str = "role";
 const STARTS: &str = "starts";
 
 /// The outbox of one process.
@@ -39,8 +40,8 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// The outbox in the data folder `dir`, which is made if it does not exist.
-    pub(super) fn open(dir: &Path, failures: Counter) -> Result<Self, OpenError> {
+    /// The outbox in the data folder `dir`, which is made if it does not exist, of the replica with this name and role.
+    pub(super) fn open(dir: &Path, name: &str, role: Role, failures: Counter) -> Result<Self, OpenError> {
         let dir = dir.join(OUTBOX);
         let local = Local::open(&dir, failures)?;
         let store = local.store().map_err(|error| error.at_opening(&dir))?;
@@ -49,17 +50,26 @@ impl Outbox {
             reason: format!("{what} is not what was written"),
         };
         let writer = match store.fact(WRITER)? {
-            Some(bytes) => bytes.try_into().map_err(|_| damaged("its writer's name"))?,
-            None => random(&dir)?,
+            Some(bytes) => WriterId::from_bytes(bytes.try_into().map_err(|_| damaged("its writer's name"))?),
+            None => new_writer(&dir, name)?,
         };
+        if !writer.is_of(name) {
+            return Err(OpenError::Renamed { path: store.path().to_owned() });
+        }
+        if let Some(was) = store.fact(ROLE)?.filter(|was| was != role.as_str().as_bytes()) {
+            let was = String::from_utf8_lossy(&was).into_owned();
+            return Err(OpenError::Role { path: store.path().to_owned(), was });
+        }
         let starts = match store.fact(STARTS)? {
             Some(bytes) => {
                 u64::from_le_bytes(bytes.try_into().map_err(|_| damaged("its number of starts"))?) + 1
             }
             None => 1,
         };
-        store.keep_facts(&[(WRITER, &writer), (STARTS, &starts.to_le_bytes())])?;
-        let (tail, writer) = (Arc::default(), WriterId::from_bytes(writer));
+        let facts: [(&str, &[u8]); 3] =
+            [(WRITER, &writer.to_bytes()), (STARTS, &starts.to_le_bytes()), (ROLE, role.as_str().as_bytes())];
+        store.keep_facts(&facts)?;
+        let tail = Arc::default();
         Ok(Self { local, tail, writer, starts, shipped: AtomicU64::new(0) })
     }
 
@@ -142,13 +152,14 @@ impl Outbox {
     }
 }
 
-pub(super) fn random(dir: &Path) -> Result<[u8; WriterId::BYTES], OpenError> {
-    let mut bytes = [0; WriterId::BYTES];
+/// A writer that there is not yet, of the replica with this name.
+pub(super) fn new_writer(dir: &Path, name: &str) -> Result<WriterId, OpenError> {
+    let mut bytes = [0; WriterId::RANDOM_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| OpenError::Io {
         path: dir.to_owned(),
         source: std::io::Error::other(error.to_string()),
     })?;
-    Ok(bytes)
+    Ok(WriterId::of(name, bytes))
 }
 
 impl replica::Outbox for Outbox {

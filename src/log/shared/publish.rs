@@ -77,7 +77,7 @@ pub fn publish(dir: &Path, settings: &NatsSettings) -> Result<u64, PublishError>
     }
     let stream = Nats::new(settings)?;
     stream.begin(true);
-    let writer = WriterId::from_bytes(outbox::random(dir)?);
+    let writer = outbox::new_writer(dir, &settings.replica)?;
     let mut publisher =
         Publisher { stream, name: &settings.stream, writer, events: Ends::default(), acts: Ends::default() };
     publisher.check_empty()?;

@@ -5,28 +5,27 @@
 //!                                                             └→ changes → keeper, fold
 //! ```
 
+mod telling;
+mod times;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::beat::{self, Beat, Heard};
+use super::beat::{self, Heard};
 use super::keeper::{Keeper, encode_lost};
 use super::looks::Looks;
 use super::outbox::Outbox;
 use super::replica::{
-    Appended, Away, Batch, Change, Kind, Lane, Orders, Outbox as _, Place, Publish, Replica, Shipment,
+    Appended, Away, Batch, Change, Entry, Kind, Lane, Orders, Outbox as _, Place, Replica, Role, Shipment,
     Standing, Step, Verdict,
 };
-use super::stamps;
 use super::stream::Stream;
-use crate::clock;
 use crate::log::codec;
-use crate::log::engine::{Deliver, Group, Numbered, Peer, Refusal, Shown};
-use crate::log::late::LATENESS;
-use crate::model::event::Event;
-use crate::model::time::{Span, Time};
+use crate::log::engine::{Deliver, Numbered, Peer, Refusal, Shown};
+use crate::model::time::Span;
 
 /// Time that an act waits for its turn, or for the stream to be followed.
 const ACT_PATIENCE: Duration = Duration::from_secs(10);
@@ -38,12 +37,10 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const UNHEARD: Duration = Duration::from_secs(3);
 /// Events that may be on their way while nothing is behind: a shipment's.
 const IN_FLIGHT: u64 = 300;
-/// Shortest pause between two words that everything from before is there.
-const SAID_PAUSE: Duration = Duration::from_secs(10);
-/// Time after which a slow end is said.
-const LEAVE: Duration = Duration::from_secs(1);
-/// Pause between two beats.
+/// Pause between two beats; and for how long it is how short after an act, for somebody may wait until all replicas have it.
 const BEAT_PAUSE: Duration = Duration::from_secs(1);
+const HURRY: Duration = Duration::from_secs(3);
+const HURRIED_PAUSE: Duration = Duration::from_millis(200);
 /// Time that the end waits for shipments that are not in the stream yet, and for a stream that does not answer.
 const DRAIN: Duration = Duration::from_secs(10);
 const DRAIN_UNHEARD: Duration = Duration::from_secs(2);
@@ -59,6 +56,8 @@ pub(super) enum Parcel {
     Head(Option<u64>),
     Appended(Lane, Appended),
     Read(Result<Batch, Away>),
+    /// The last message of its own subject.
+    Told(Result<Option<Entry>, Away>),
     /// The last word of each replica on itself.
     Beats(Option<Vec<Heard>>),
     /// Ship what is left, and end.
@@ -131,10 +130,13 @@ pub(super) struct Runner {
     pub(super) name: String,
     /// Those who want to see everything that the stream has.
     pub(super) looks: Looks,
+    pub(super) role: Role,
     /// A wake-up is on its way here.
     pub(super) woken: Arc<AtomicBool>,
     /// Time of the next beat; nothing while one is on its way.
     pub(super) beat_at: Option<Instant>,
+    /// Until then beats follow each other closely.
+    pub(super) hurry_until: Instant,
     /// Events from long before were shipped, up to this own number: the log is to be told when all are there.
     pub(super) owed: Option<u64>,
     /// Time at which that was last said: all replicas fold again by it.
@@ -161,20 +163,6 @@ impl Runner {
         self.leave();
     }
 
-    /// Says that nothing of this replica's is missing, if that is so, and waits a moment until it is said.
-    fn leave(&mut self) {
-        if self.replica.standing().shipped < self.outbox.last() {
-            return;
-        }
-        self.say(Beat { has_left: true, ..self.own_beat(Instant::now()) });
-        let end = Instant::now() + LEAVE;
-        while let Ok(parcel) = self.parcels.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            if matches!(parcel, Parcel::Beats(_)) {
-                return;
-            }
-        }
-    }
-
     fn is_done(&self) -> bool {
         let Some(stopped_at) = self.stopped_at else { return false };
         let Report { standing, heard_at, .. } = self.report().clone();
@@ -189,7 +177,7 @@ impl Runner {
     fn step(&mut self) -> Instant {
         let now = Instant::now();
         self.serve(now);
-        let Orders { publish, read, forget } = self.replica.orders(now, &*self.outbox);
+        let Orders { publish, read, last, forget } = self.replica.orders(now, &*self.outbox);
         for publish in publish {
             self.note_age(&publish);
             let (lane, sender) = (publish.lane, self.sender.clone());
@@ -201,6 +189,10 @@ impl Runner {
             self.stream.read(look, Box::new(move |answer| drop(sender.send(Parcel::Read(answer)))));
         }
         self.look(now);
+        if let Some(subject) = last {
+            let sender = self.sender.clone();
+            self.stream.last(subject, Box::new(move |last| drop(sender.send(Parcel::Told(last)))));
+        }
         self.forget = self.forget.max(forget.unwrap_or(0));
         let kept = self.keeper.keep(now, false);
         let outbox = self.outbox.keep(now, false);
@@ -227,34 +219,6 @@ impl Runner {
         self.looks.shown(now, sequence).into_iter().for_each(|shown| shown(position));
     }
 
-    /// Takes note of events from long before: the log is to be told when all of them are there.
-    fn note_age(&mut self, publish: &Publish) {
-        let Shipment { kind, events, .. } = &publish.shipment;
-        let first = events.first().filter(|_| !matches!(kind, Kind::Act { .. }));
-        let is_old = first
-            .and_then(|bytes| codec::decode(bytes).ok())
-            .is_some_and(|event| is_from_before(&event, clock::now()));
-        if is_old {
-            self.owed = Some(if publish.lane == Lane::Shipper { publish.shipment.last() } else { 0 });
-        }
-    }
-
-    /// Says in the log that everything from long before is there, so that it can be put in its place.
-    fn say_caught_up(&mut self) {
-        let standing = self.replica.standing();
-        let is_there = |number| standing.is_following && standing.shipped >= number;
-        let is_soon = self.said_at.is_some_and(|at| Instant::now() < at + SAID_PAUSE);
-        if is_soon || !self.owed.is_some_and(is_there) || self.replica.lost().next().is_some() {
-            return;
-        }
-        let mut group = Group::default();
-        let is_said = group.push(Event::CaughtUp { at: clock::now() }).is_ok()
-            && self.outbox.append(&mut group, &mut || ()).is_ok();
-        if is_said {
-            (self.owed, self.said_at) = (None, Some(Instant::now()));
-        }
-    }
-
     fn tell(&self, now: Instant) {
         let standing = self.replica.standing();
         self.outbox.set_shipped(standing.shipped);
@@ -270,34 +234,6 @@ impl Runner {
         }
     }
 
-    /// Says how this replica is, once in a while.
-    fn beat(&mut self, now: Instant) {
-        if self.beat_at.is_none_or(|at| now < at) {
-            return;
-        }
-        self.beat_at = None;
-        self.say(self.own_beat(now));
-    }
-
-    fn own_beat(&self, now: Instant) -> Beat {
-        let report = self.report().clone();
-        Beat {
-            name: self.name.clone(),
-            writer: beat::writer(self.outbox.writer()),
-            release: env!("CARGO_PKG_VERSION").to_owned(),
-            role: "full".to_owned(),
-            shipped: report.standing.shipped,
-            applied: self.replica.place().position,
-            lag_ms: u64::try_from(report.lag(now).as_millis()).unwrap_or(u64::MAX),
-            has_left: false,
-        }
-    }
-
-    fn say(&self, beat: Beat) {
-        let sender = self.sender.clone();
-        self.stream.exchange(beat.encode(), Box::new(move |heard| drop(sender.send(Parcel::Beats(heard)))));
-    }
-
     fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -310,7 +246,7 @@ impl Runner {
             Parcel::Look(shown) => self.looks.add(shown),
             Parcel::Head(last) => {
                 self.looks.told(now, last);
-                self.replica.told(now, last.unwrap_or(0));
+                self.replica.told_head(now, last.unwrap_or(0));
             }
             Parcel::Appended(lane, appended) => {
                 if appended != Appended::Unknown {
@@ -324,8 +260,17 @@ impl Runner {
                     self.change(change);
                 }
             }
+            Parcel::Told(last) => {
+                if let Ok(Some(entry)) = &last
+                    && let Ok(mut shipment) = Shipment::decode(&entry.bytes)
+                {
+                    self.own(entry.stamp, &mut shipment.events);
+                }
+                self.replica.told(now, last);
+            }
             Parcel::Beats(heard) => {
-                self.beat_at = Some(now + BEAT_PAUSE);
+                let pause = if now < self.hurry_until { HURRIED_PAUSE } else { BEAT_PAUSE };
+                self.beat_at = Some(now + pause);
                 if let Some(heard) = heard {
                     let mut report = self.report();
                     report.heard_at = Some(now);
@@ -336,7 +281,8 @@ impl Runner {
         }
     }
 
-    /// The batch up to the first message whose events this release does not read: nothing is skipped.
+    /// The batch up to the first message whose events this release does not read: nothing is skipped. An act among events says
+    /// nothing: whoever may ship events need not be one who may change things.
     fn readable(&self, mut batch: Batch) -> Batch {
         let is_read = |bytes: &[u8]| {
             Shipment::decode(bytes).is_ok_and(|it| it.events.iter().all(|event| codec::decode(event).is_ok()))
@@ -348,6 +294,14 @@ impl Runner {
         });
         self.report().unread = unread.map(|at| batch.entries[at].sequence);
         batch.entries.truncate(unread.unwrap_or(usize::MAX));
+        for entry in &mut batch.entries {
+            if let Ok(shipment) = Shipment::decode(&entry.bytes)
+                && !matches!(shipment.kind, Kind::Act { .. })
+                && shipment.events.iter().any(|event| codec::decode(event).is_ok_and(|it| it.act().is_some()))
+            {
+                entry.subject = None;
+            }
+        }
         batch
     }
 
@@ -360,6 +314,7 @@ impl Runner {
 
     fn follow(&mut self, mut steps: Vec<(Step, Vec<Vec<u8>>)>) {
         let events = steps.iter_mut().flat_map(|(step, events)| self.timed(step, events)).collect::<Vec<_>>();
+        let has_acts = steps.iter().any(|(step, _)| matches!(step.kind, Kind::Act { .. }));
         let lost = encode_lost(self.replica.lost());
         let taken = steps.iter().map(|(step, events)| (step, events.as_slice()));
         self.keeper.take(taken, self.replica.place(), &lost);
@@ -372,26 +327,13 @@ impl Runner {
         if let Some(first) = first.filter(|_| !events.is_empty()) {
             (self.deliver)(Numbered { era: self.keeper.era(), first, events });
         }
-    }
-
-    /// The events of a step; where one is ahead of the stream's time it is put back, in its bytes too.
-    fn timed(&mut self, step: &Step, events: &mut [Vec<u8>]) -> Vec<Event> {
-        let stored_at = stamps::time(step.stamp);
-        let (mut ahead, mut is_old) = (None, false);
-        let event = |bytes: &mut Vec<u8>| {
-            // Each was decoded before.
-            let mut event = codec::decode(bytes).ok()?;
-            ahead = ahead.max(stamps::put_back(&mut event, bytes, stored_at));
-            is_old |= is_from_before(&event, stored_at);
-            Some(event)
-        };
-        let timed = events.iter_mut().filter_map(event).collect();
-        if step.writer == self.outbox.writer() && step.count() > 0 {
-            self.report().ahead = ahead;
-            // This machine's clock is behind: what it observes comes late to the others.
-            self.owed = self.owed.or(is_old.then_some(0));
+        if has_acts {
+            // After a crash the stream may be away; then a token that worked works still, and one that was refused is refused.
+            let now = Instant::now();
+            self.keeper.keep(now, true);
+            self.hurry_until = now + HURRY;
+            self.beat_at = self.beat_at.map(|at| at.min(now));
         }
-        timed
     }
 
     /// Takes back what the stream lost, and has it shipped again. Nothing else is done until the database took that.
@@ -426,6 +368,11 @@ impl Runner {
 
     /// Answers those who wait for acts, and takes the next one.
     fn serve(&mut self, now: Instant) {
+        if self.role == Role::Edge {
+            while let Some(asked) = self.acts.pop_front() {
+                self.answer(asked, Verdict::Away);
+            }
+        }
         if self.current.is_some()
             && let Some(verdict) = self.replica.verdict(now)
             && let Some(asked) = self.current.take()
@@ -467,9 +414,4 @@ impl Runner {
         // The client may have gone.
         let _ = asked.answer.send(answer);
     }
-}
-
-/// Tells whether the event is from so long before `now` that it may come late.
-fn is_from_before(event: &Event, now: Time) -> bool {
-    event.is_observed() && now.since(event.at()) > Span::from_ms(LATENESS.ms() / 2)
 }

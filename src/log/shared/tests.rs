@@ -3,10 +3,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
 use super::memory::{Link, Servers};
+use super::replica::{Kind, Shipment, Subject, WriterId};
+use super::stream::Stream as _;
+use super::{Role, Shared};
 use crate::clock::Clock;
 use crate::deadline::Deadlines;
+use crate::log::codec;
 use crate::log::counters::Counters;
 use crate::log::late::LATENESS;
 use crate::log::tests::{created, observation, stored};
@@ -22,9 +25,16 @@ fn open(dir: &Path, servers: &Servers) -> Log {
 }
 
 fn open_over(dir: &Path, link: &Link) -> Log {
-    let counters = Counters::default();
-    let shared =
-        Shared::open(dir, &dir.display().to_string(), Arc::new(link.clone()), &counters.failures).unwrap();
+    open_as(dir, link, Role::Full)
+}
+
+fn open_edge(dir: &Path, link: &Link) -> Log {
+    open_as(dir, &link.clone().of_edge(), Role::Edge)
+}
+
+fn open_as(dir: &Path, link: &Link, role: Role) -> Log {
+    let (counters, name) = (Counters::default(), dir.display().to_string());
+    let shared = Shared::open(dir, &name, role, Arc::new(link.clone()), &counters.failures).unwrap();
     let rules = Rules { lateness: LATENESS, ..Rules::default() };
     Log::start(Arc::new(shared), rules, counters, Clock::default()).unwrap()
 }
@@ -200,7 +210,8 @@ async fn a_folder_has_a_log_of_its_own_or_a_replica() {
     assert!(matches!(Log::open(one_dir.path(), Rules::default()), Err(OpenError::Replica { .. })));
     Log::open(other_dir.path(), Rules::default()).unwrap().close();
     let failures = Counters::default().failures;
-    let refused = Shared::open(other_dir.path(), "other", Arc::new(servers.link()), &failures).err();
+    let refused =
+        Shared::open(other_dir.path(), "other", Role::Full, Arc::new(servers.link()), &failures).err();
     assert!(matches!(refused, Some(OpenError::Alone { .. })));
 }
 
@@ -341,4 +352,66 @@ async fn a_replica_that_is_cut_off_says_until_when_it_knows_everything() {
     // One that ended on purpose is not missed.
     other.close();
     assert!(one.health().sharing.unwrap().replicas.len() == 2);
+}
+
+#[tokio::test]
+async fn an_edge_has_the_directory_and_ships_its_own_and_nothing_else() {
+    let ([one_dir, edge_dir], servers) = (folders(), Servers::default());
+    let link = servers.link();
+    let (one, edge) = (open(one_dir.path(), &servers), open_edge(edge_dir.path(), &link));
+    one.append(created("production")).await.unwrap();
+    record(&edge, 0..700).await;
+    record(&one, 700..1_000).await;
+    have(&[&one], 1_001).await;
+    let is_known = |log: &Log, name: &str| log.view().directory.environment(name).is_some();
+    until(async || is_known(&edge, "production")).await;
+    assert_eq!(history(&edge), [created("production")], "nobody's observations");
+    assert_eq!(edge.append(created("staging")).await, Err(AppendError::Away), "an edge makes no act");
+    // What the stream loses is there again, at the edge too, and what the edge shipped is there once.
+    for round in 1..4 {
+        servers.cut(servers.head());
+        record(&edge, 1_000 * round..1_000 * round + 50).await;
+        until(async || {
+            assert!(is_known(&edge, "production"), "a token that was made is known");
+            history(&one).len() as u64 == 1_001 + 50 * round && history(&edge).len() == 1
+        })
+        .await;
+    }
+    link.set_down(true);
+    until(async || edge.is_behind()).await;
+    until(async || one.complete_until().is_some()).await;
+    record(&edge, 5_000..5_010).await;
+    edge.close();
+    let edge = open_edge(edge_dir.path(), &link);
+    assert!(is_known(&edge, "production"));
+    record(&edge, 5_010..5_020).await;
+    one.append(created("staging")).await.unwrap();
+    link.set_down(false);
+    have(&[&one], 1_172).await;
+    until(async || is_known(&edge, "staging") && one.complete_until().is_none()).await;
+    let mut seen: Vec<_> = history(&one).iter().filter_map(|event| event.observation().cloned()).collect();
+    seen.sort_by_key(|observation| observation.at);
+    let rounds = (1..4).flat_map(|round| 1_000 * round..1_000 * round + 50);
+    let expected: Vec<_> = (0..1_000).chain(rounds).chain(5_000..5_020).map(observation).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(history(&edge), [created("production"), created("staging")]);
+}
+
+#[tokio::test]
+async fn an_act_among_events_changes_nothing() {
+    let ([one_dir], servers) = (folders(), Servers::default());
+    let one = open(one_dir.path(), &servers);
+    let (mut act, mut pull) = (Vec::new(), Vec::new());
+    codec::encode(&created("forged"), &mut act).unwrap();
+    codec::encode(&Event::Observed(observation(1)), &mut pull).unwrap();
+    let writer = WriterId::new(7);
+    let ship = |first, events: Vec<Vec<u8>>| {
+        let message = Shipment { writer, first, kind: Kind::Events, events }.encode();
+        servers.link().append(Subject::Writer(writer), None, message, Box::new(|_| ()));
+    };
+    ship(1, vec![pull.clone(), act]);
+    ship(1, vec![pull]);
+    have(&[&one], 1).await;
+    assert_eq!(history(&one), [Event::Observed(observation(1))]);
+    assert!(one.view().directory.environment("forged").is_none());
 }

@@ -32,12 +32,18 @@ impl Nats {
     pub fn start_guarded(identity: &Identity) -> (Self, String) {
         let folder = directory();
         identity.write(folder.path());
-        let (guarded, credentials) = guarded();
+        let (guarded, credentials, _) = guarded(&[]);
         let dir = folder.path().display();
         let text = format!("tls {{ cert_file: \"{dir}/tls.crt\", key_file: \"{dir}/tls.key\" }}\n{guarded}");
         let mut nats = Self::start_with(1, &text);
         nats.identity = Some(folder);
         (nats, credentials)
+    }
+
+    /// Starts one that knows a full replica and these edges alone, each by a credentials file. Returns those files' texts.
+    pub fn start_for_edges(edges: &[&str]) -> (Self, String, Vec<String>) {
+        let (guarded, full, edges) = guarded(edges);
+        (Self::start_with(1, &guarded), full, edges)
     }
 
     fn start_with(count: usize, more: &str) -> Self {
@@ -113,19 +119,8 @@ impl Nats {
     }
 }
 
-/// The part of a server's configuration that knows one user, by tokens that its operator signed; and that user's credentials.
-fn guarded() -> (String, String) {
-    let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
-    // JetStream's own requests come by an account of the servers'.
-    let system = KeyPair::new_account();
-    let all = json!({
-        "subs": -1, "data": -1, "payload": -1, "conn": -1, "leaf": -1, "imports": -1, "exports": -1, "wildcards": true,
-        "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1
-    });
-    let of_operator = token(&operator, &operator, json!({"type": "operator", "version": 2}));
-    let of_account = token(&operator, &account, json!({"type": "account", "version": 2, "limits": all}));
-    let of_system = token(&operator, &system, json!({"type": "account", "version": 2}));
-    // The rights that a replica needs, and nothing else.
+/// The rights of a full replica, and nothing else: to publish, and to listen.
+fn of_full() -> Value {
     let publish = [
         "landfall.>",
         "landfall-replicas.>",
@@ -135,23 +130,59 @@ fn guarded() -> (String, String) {
         "$JS.API.DIRECT.GET.landfall",
         "$JS.API.DIRECT.GET.landfall-replicas",
     ];
-    let rights = json!({
-        "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1,
-        "pub": {"allow": publish}, "sub": {"allow": ["_INBOX.>"]}
+    json!({"pub": {"allow": publish}, "sub": {"allow": ["_INBOX.>"]}})
+}
+
+/// The rights of the edge `name`, and nothing else.
+fn of_edge(name: &str) -> Value {
+    let publish = [
+        format!("landfall.events.{name}.*"),
+        format!("landfall.acts.mark.{name}"),
+        format!("landfall-replicas.{name}"),
+        "$JS.API.STREAM.INFO.landfall".to_owned(),
+        "$JS.API.DIRECT.GET.landfall.landfall.acts.>".to_owned(),
+        format!("$JS.API.DIRECT.GET.landfall.landfall.events.{name}.*"),
+        "$JS.API.DIRECT.GET.landfall-replicas".to_owned(),
+        format!("$JS.API.CONSUMER.CREATE.landfall.{name}.landfall.acts.>"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.landfall.{name}"),
+        format!("$JS.API.CONSUMER.DELETE.landfall.{name}"),
+    ];
+    json!({"pub": {"allow": publish}, "sub": {"allow": [format!("_INBOX.landfall.{name}.>")]}})
+}
+
+/// The part of a server's configuration that knows a full replica and these edges, by tokens that its operator signed; and the
+/// credentials of each.
+fn guarded(edges: &[&str]) -> (String, String, Vec<String>) {
+    let (operator, account) = (KeyPair::new_operator(), KeyPair::new_account());
+    // JetStream's own requests come by an account of the servers'.
+    let system = KeyPair::new_account();
+    let all = json!({
+        "subs": -1, "data": -1, "payload": -1, "conn": -1, "leaf": -1, "imports": -1, "exports": -1, "wildcards": true,
+        "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1
     });
-    let of_user = token(&account, &user, rights);
+    let of_operator = token(&operator, &operator, json!({"type": "operator", "version": 2}));
+    let of_account = token(&operator, &account, json!({"type": "account", "version": 2, "limits": all}));
+    let of_system = token(&operator, &system, json!({"type": "account", "version": 2}));
     let config = format!(
         "operator: {of_operator}\nsystem_account: {1}\nresolver: MEMORY\n\
          resolver_preload: {{ {0}: {of_account}, {1}: {of_system} }}\n",
         account.public_key(),
         system.public_key()
     );
-    let credentials = format!(
-        "-----BEGIN NATS USER JWT-----\n{of_user}\n------END NATS USER JWT------\n\n\
-         -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
-        user.seed().unwrap()
-    );
-    (config, credentials)
+    let credentials = |mut rights: Value| {
+        let user = KeyPair::new_user();
+        rights["type"] = json!("user");
+        rights["version"] = json!(2);
+        ["subs", "data", "payload"].iter().for_each(|limit| rights[*limit] = json!(-1));
+        format!(
+            "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+            token(&account, &user, rights),
+            user.seed().unwrap()
+        )
+    };
+    let edges = edges.iter().map(|name| credentials(of_edge(name))).collect();
+    (config, credentials(of_full()), edges)
 }
 
 /// A token about `subject` that `issuer` signed.

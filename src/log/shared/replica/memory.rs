@@ -43,7 +43,8 @@ impl Memory {
 
     fn push(&mut self, subject: Subject, bytes: &[u8]) {
         self.stored += 1;
-        let entry = Entry { sequence: self.head() + 1, stamp: self.stored, bytes: bytes.to_vec() };
+        let (sequence, stamp) = (self.head() + 1, self.stored);
+        let entry = Entry { sequence, stamp, subject: Some(subject), bytes: bytes.to_vec() };
         self.messages.push((subject, entry));
     }
 
@@ -54,6 +55,22 @@ impl Memory {
         let known = &self.messages[..head as usize];
         let entries = known.iter().skip(from).take(READ_MAX).map(|(_, entry)| entry.clone()).collect();
         Batch { entries, head }
+    }
+
+    /// The same of the acts' subjects, to those who follow these alone.
+    pub(in crate::log) fn read_acts(&self, from: u64, behind: u64) -> Batch {
+        let head = self.head().saturating_sub(behind) as usize;
+        let known = self.messages[..head].iter().filter(|(subject, _)| subject.is_of_acts());
+        let head = known.clone().last().map_or(0, |(_, entry)| entry.sequence);
+        let entries = known.map(|(_, entry)| entry).filter(|entry| entry.sequence >= from);
+        Batch { entries: entries.take(READ_MAX).cloned().collect(), head }
+    }
+
+    /// The last message of one subject, by a server that is `behind` by so many messages.
+    pub(in crate::log) fn last(&self, subject: Subject, behind: u64) -> Option<Entry> {
+        let head = self.head().saturating_sub(behind) as usize;
+        let last = self.messages[..head].iter().rev().find(|(other, _)| *other == subject);
+        last.map(|(_, entry)| entry.clone())
     }
 
     /// Loses the last messages, acknowledged or not. Returns their bytes.

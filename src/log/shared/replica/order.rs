@@ -22,4 +22,10 @@ pub(in crate::log) enum Lane {
     Desk,
     /// Shipments that the stream lost.
     Redeemer,
+    /// An edge's word that the stream takes something.
+    Mark,
+}
+
+impl Lane {
+    pub(super) const COUNT: usize = Self::Mark as usize + 1;
 }

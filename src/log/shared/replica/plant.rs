@@ -20,6 +20,10 @@ pub(super) enum Plant {
     RedeemsNothing,
     /// An act counts whatever came before: neither the stream nor a follower looks at its condition.
     IgnoresConditions,
+    /// A follower takes what a message says for what its subject lets its writer say.
+    BelievesAnySubject,
+    /// An edge takes what the stream acknowledged for what it has.
+    EdgeTrustsAcks,
 }
 
 /// The faults of one replica.

@@ -150,6 +150,13 @@ impl Redeemer {
         }
     }
 
+    /// Drops everything whose time is over: an edge waits so long for others to ship it.
+    pub(super) fn give_up(&mut self, now: Instant) {
+        if now >= self.since + HOLE_PAUSE {
+            (self.acts, self.events) = Default::default();
+        }
+    }
+
     /// Drops what the follower saw.
     pub(super) fn followed(&mut self, now: Instant, place: &Place) {
         let mut was_stored = false;

@@ -17,9 +17,9 @@ use super::stream::{Appended, Subject};
 /// Time that the follower may not see an acknowledged shipment until that is doubted.
 const UNSEEN_MAX: Duration = Duration::from_secs(5);
 /// Notes about when the follower saw what; those who come later wait a little longer.
-const SEEN_MAX: usize = 1_024;
+pub(super) const SEEN_MAX: usize = 1_024;
 /// Time that a forgotten shipment may be missing in the stream until those after it are shipped nevertheless.
-const HOLE_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const HOLE_PAUSE: Duration = Duration::from_secs(60);
 
 /// The events of this replica that are not forgotten, by their own numbers.
 pub(in crate::log) trait Outbox {

@@ -1,4 +1,4 @@
-//! Three replicas over one stream in virtual time, from one seed: no thread, no real time. The same seed gives the same run.
+//! Three replicas and an edge over one stream in virtual time, from one seed: no thread, no real time. The same seed gives the same run.
 //!
 //! Clients record events and decide acts, while messages are late, lost or doubled, links break, machines die, servers are
 //! behind, and the stream stalls and goes back. Then everything heals, and [`checks`] says whether the replicas kept their
@@ -60,6 +60,8 @@ fn each_planted_fault_is_found() {
         LostAckIsRefusal,
         RedeemsNothing,
         IgnoresConditions,
+        BelievesAnySubject,
+        EdgeTrustsAcks,
     ] {
         let found = (1..=SEEDS_MAX).find_map(|seed| play(seed, Some(plant)).err());
         let found = found.unwrap_or_else(|| panic!("{plant:?} is not found by {SEEDS_MAX} seeds"));

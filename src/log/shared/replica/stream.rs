@@ -15,9 +15,11 @@
 //! | went back further than the trail remembers, or was emptied | stands still and says so; an operator decides |
 //! | has a message of a later release | stands still at it until the newer release runs |
 //! | has a message that is damaged | stands still at it, and reads it again: another server may have it whole |
+//! | has a message on a subject that does not entitle its writer to it | takes it as one that says nothing |
 //! | lost a message between others | takes what follows, counts the hole, and fills it when the writer ships again |
 
 use super::ids::WriterId;
+use super::shipment::{Kind, Shipment};
 
 /// Subject of a message: conditions are about the messages of one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +30,27 @@ pub(in crate::log) enum Subject {
     Writer(WriterId),
     /// Shipments that the stream lost, made again by this writer; never on a condition.
     Again(WriterId),
+    /// Nothing but the word of an edge that the stream took something: among the acts for those who follow these alone.
+    Mark(WriterId),
+}
+
+impl Subject {
+    /// Tells whether it is among those that an edge follows.
+    #[cfg(test)]
+    pub(in crate::log) fn is_of_acts(self) -> bool {
+        matches!(self, Self::Acts | Self::Mark(_))
+    }
+
+    /// Tells whether what stands there may count. The stream's servers know who may write to which subject, and nothing of what a
+    /// message says: so a writer that has rights for its own subject alone can say nothing for another one, and change nothing.
+    pub(super) fn entitles(self, shipment: &Shipment) -> bool {
+        match (self, shipment.kind) {
+            (Self::Acts, Kind::Act { .. }) | (Self::Again(_), Kind::Events | Kind::Again { .. }) => true,
+            (Self::Writer(writer), Kind::Events | Kind::Again { .. }) => writer == shipment.writer,
+            (Self::Mark(_), Kind::Again { .. }) => shipment.events.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 /// Outcome of an append.
@@ -52,6 +75,8 @@ pub(in crate::log) struct Entry {
     /// Time at which the stream stored it, in its own time: with the sequence number, it tells this message from any other that ever
     /// had its place. Where two streams agree on a message, they agree on all before it.
     pub(in crate::log) stamp: u64,
+    /// Nothing where it is none of a replica's.
+    pub(in crate::log) subject: Option<Subject>,
     pub(in crate::log) bytes: Vec<u8>,
 }
 
@@ -64,12 +89,12 @@ pub(in crate::log) struct Look {
     pub(in crate::log) known: Option<u64>,
 }
 
-/// Answer of a server to a read.
+/// Answer of a server to a read. To an edge the stream consists of the acts' subjects alone, here and wherever an edge reads.
 #[derive(Clone, Debug, Default)]
 pub(in crate::log) struct Batch {
     /// From the sequence number that was asked for, rising. Nothing between two is left out but what was deleted.
     pub(in crate::log) entries: Vec<Entry>,
-    /// The last sequence number that this server knows.
+    /// The last sequence number that this server knows; at least as much as is told here.
     pub(in crate::log) head: u64,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::Shipment;
+use super::super::{Role, Shipment};
 use super::machine::{Heard, Machine};
 
 /// Promises so far.
@@ -67,16 +67,21 @@ impl Checks {
         })
     }
 
-    /// Everything is well: all replicas have the same, each promise once, none of what was refused, and all in order.
+    /// Everything is well: all replicas have the same, and an edge the acts of it; each promise once, none of what was refused or
+    /// forged, and all in order.
     pub(super) fn at_the_end(&self, machines: &[Machine]) -> Checked {
         let log = &machines[0].log;
+        let acts: Vec<_> = log.iter().filter(|event| event.starts_with('a')).cloned().collect();
         for machine in &machines[1..] {
+            let log = if machine.role == Role::Edge { &acts } else { log };
             let differs = log.iter().zip(&machine.log).position(|(one, other)| one != other);
             check(machine.log == *log, || {
                 let (one, other) = (log.len(), machine.log.len());
                 format!("replicas 0 and {} differ: at {differs:?}, of {one} and {other}", machine.index)
             })?;
         }
+        let forged = log.iter().find(|event| event.starts_with("forged"));
+        check(forged.is_none(), || format!("{forged:?} is there"))?;
         let mut places = HashMap::new();
         for (place, event) in log.iter().enumerate() {
             let before = places.insert(event, place);

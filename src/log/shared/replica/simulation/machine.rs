@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::super::plant::Plant;
-use super::super::{Beginning, Change, Orders, Outbox, Place, Replica, Shipment, Step, Verdict, WriterId};
+use super::super::{
+    Beginning, Change, Orders, Outbox, Place, Replica, Role, Shipment, Step, Verdict, WriterId,
+};
 
 /// Time after which what was followed is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(20);
@@ -54,6 +56,7 @@ pub(super) struct Waiting {
 /// A machine.
 pub(super) struct Machine {
     pub(super) index: usize,
+    pub(super) role: Role,
     pub(super) outbox: Box,
     kept: Kept,
     /// The log, as far as it followed; what is not kept goes with the process.
@@ -78,9 +81,10 @@ pub(super) enum Heard {
 }
 
 impl Machine {
-    pub(super) fn new(index: usize, plant: Option<Plant>, now: Instant) -> Self {
+    pub(super) fn new(index: usize, role: Role, plant: Option<Plant>, now: Instant) -> Self {
         let mut machine = Self {
             index,
+            role,
             outbox: Box::default(),
             kept: Kept::default(),
             log: Vec::new(),
@@ -97,7 +101,7 @@ impl Machine {
         machine
     }
 
-    fn writer(&self) -> WriterId {
+    pub(super) fn writer(&self) -> WriterId {
         WriterId::new(self.index as u128 + 1)
     }
 
@@ -107,6 +111,7 @@ impl Machine {
         self.log.truncate(self.kept.events);
         self.steps.truncate(self.kept.steps);
         let beginning = Beginning {
+            role: self.role,
             writer: self.writer(),
             place: self.kept.place.clone(),
             steps: self.steps.clone(),

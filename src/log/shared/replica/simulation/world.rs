@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::super::memory::Memory;
 use super::super::plant::Plant;
-use super::super::{Appended, Away, Batch, Lane, Publish, Replica};
+use super::super::{Appended, Away, Batch, Entry, Lane, Publish, Replica, Role, Subject};
+use super::super::{Condition, Kind, Outbox as _, Shipment, WriterId};
 use super::Chance;
 use super::checks::Checks;
 use super::machine::{Machine, Waiting};
 
-const MACHINES: u64 = 3;
+/// The first ones, with the whole log; and all, with an edge.
+const FULL: u64 = 3;
+const MACHINES: u64 = 4;
 /// Time in which things go wrong.
 const TROUBLE: Duration = Duration::from_secs(60);
 /// Time after which everything must have healed.
@@ -24,6 +27,8 @@ enum Parcel {
     Appended { machine: usize, process: u64, lane: Lane, appended: Appended },
     Read { machine: usize, process: u64, from: u64 },
     Answer { machine: usize, process: u64, answer: Result<Batch, Away> },
+    Last { machine: usize, process: u64, subject: Subject },
+    Told { machine: usize, process: u64, last: Result<Option<Entry>, Away> },
 }
 
 pub(super) struct World {
@@ -48,7 +53,9 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64, plant: Option<Plant>) -> Self {
         let now = Instant::now();
-        let machines: Vec<_> = (0..MACHINES as usize).map(|index| Machine::new(index, plant, now)).collect();
+        let role = |index| if index < FULL as usize { Role::Full } else { Role::Edge };
+        let machine = |index| Machine::new(index, role(index), plant, now);
+        let machines: Vec<_> = (0..MACHINES as usize).map(machine).collect();
         Self {
             now,
             end: now + TROUBLE,
@@ -82,14 +89,13 @@ impl World {
         while self.now < last {
             if self.now >= look_at {
                 look_at = self.now + Duration::from_secs(1);
-                let head = self.stream.head();
                 let is_there = |machine: &Machine| {
+                    let head = self.read(machine.role, 1, 0).head;
                     machine.is_done()
                         && machine.replica.as_ref().is_some_and(|it| it.place().sequence == head)
                 };
-                if self.parcels.values().all(|it| matches!(it, Parcel::Read { .. } | Parcel::Answer { .. }))
-                    && self.machines.iter().all(is_there)
-                {
+                let is_write = |it: &Parcel| matches!(it, Parcel::Publish { .. } | Parcel::Appended { .. });
+                if !self.parcels.values().any(is_write) && self.machines.iter().all(is_there) {
                     return self.checks.at_the_end(&self.machines);
                 }
             }
@@ -98,6 +104,13 @@ impl World {
         let standings: Vec<_> =
             self.machines.iter().map(|it| it.replica.as_ref().map(Replica::standing)).collect();
         Err(format!("not healed; the stream's head is {}: {standings:?}", self.stream.head()))
+    }
+
+    fn read(&self, role: Role, from: u64, behind: u64) -> Batch {
+        match role {
+            Role::Full => self.stream.read(from, behind),
+            Role::Edge => self.stream.read_acts(from, behind),
+        }
     }
 
     fn ms(&mut self, below: u64) -> Duration {
@@ -140,6 +153,10 @@ impl World {
             let at = now + self.latency();
             self.send(at, Parcel::Read { machine: index, process, from: look.from });
         }
+        if let Some(subject) = orders.last {
+            let at = now + self.latency();
+            self.send(at, Parcel::Last { machine: index, process, subject });
+        }
         Ok(())
     }
 
@@ -161,13 +178,21 @@ impl World {
         match parcel {
             Parcel::Publish { machine, process, publish } => self.append(machine, process, publish),
             Parcel::Read { machine, process, from } => {
-                let (until, behind) = self.behind[machine];
-                let behind = if self.now < until { behind } else { 0 };
-                let (answer, at) = match self.is_reached(machine) {
-                    true => (Ok(self.stream.read(from, behind)), self.now + self.latency()),
-                    false => (Err(Away), self.now + TIMEOUT),
-                };
+                let read = self.read(self.machines[machine].role, from, self.behind(machine));
+                let (answer, at) = self.answer(machine, read);
                 self.send(at, Parcel::Answer { machine, process, answer });
+            }
+            Parcel::Last { machine, process, subject } => {
+                let (last, at) = self.answer(machine, self.stream.last(subject, self.behind(machine)));
+                self.send(at, Parcel::Told { machine, process, last });
+            }
+            Parcel::Told { machine, process, last } => {
+                let machine = &mut self.machines[machine];
+                if machine.process == process
+                    && let Some(replica) = &mut machine.replica
+                {
+                    replica.told(self.now, last);
+                }
             }
             Parcel::Appended { machine, process, lane, appended } => {
                 let machine = &mut self.machines[machine];
@@ -189,6 +214,20 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Number of messages that the machine's server is behind.
+    fn behind(&self, machine: usize) -> u64 {
+        let (until, behind) = self.behind[machine];
+        if self.now < until { behind } else { 0 }
+    }
+
+    /// The answer as it comes to the machine, and when.
+    fn answer<T>(&mut self, machine: usize, answer: T) -> (Result<T, Away>, Instant) {
+        match self.is_reached(machine) {
+            true => (Ok(answer), self.now + self.latency()),
+            false => (Err(Away), self.now + TIMEOUT),
+        }
     }
 
     fn append(&mut self, machine: usize, process: u64, publish: Publish) {
@@ -228,7 +267,8 @@ impl World {
                     self.record(index);
                 }
             }
-            11..18 => self.act(index),
+            11..17 => self.act(index),
+            17 => self.forge(),
             18..20 => self.machines[index].keep(),
             20 => {
                 self.machines[index].keep();
@@ -266,7 +306,8 @@ impl World {
     }
 
     fn act(&mut self, index: usize) {
-        if self.machines[index].replica.is_none() || self.machines[index].acts.len() >= 4 {
+        let machine = &self.machines[index];
+        if machine.role == Role::Edge || machine.replica.is_none() || machine.acts.len() >= 4 {
             return;
         }
         self.made += 1;
@@ -281,6 +322,22 @@ impl World {
             }
         };
         self.machines[index].acts.push(Waiting { name, seen });
+    }
+
+    /// Whoever has the edge's rights, and those of another one, writes as much as they let him: another's events, and an act.
+    fn forge(&mut self) {
+        self.made += 1;
+        let forger = WriterId::new(u128::from(MACHINES) + 1);
+        let (writer, first) = (self.machines[0].writer(), self.machines[0].outbox.last() + 1);
+        let act = Kind::Act { after: 0, condition: Condition::Whatever };
+        let name = format!("forged-{}", self.made).into_bytes();
+        for (writer, first, kind) in [(writer, first, Kind::Events), (writer, 1 << 48, act), (forger, 1, act)]
+        {
+            let shipment = Shipment { writer, first, kind, events: vec![name.clone()] };
+            for subject in [Subject::Writer(forger), Subject::Mark(forger)] {
+                self.stream.append(subject, None, &shipment.encode());
+            }
+        }
     }
 
     /// Ends all trouble.

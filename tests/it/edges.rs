@@ -1,0 +1,281 @@
+//! An edge beside a full replica over a real NATS server, where each has its own rights and no others: what passes through the edge
+//! is in the log once, and what is decided elsewhere holds at the edge.
+
+use std::time::Duration;
+
+use async_nats::ConnectOptions;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::Method;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::rig::fake::Fake;
+use crate::rig::images::{Format, Image, Recipe};
+use crate::rig::landfall::{Landfall, Setup, Token};
+use crate::rig::nats::Nats;
+use crate::rig::process::run;
+use crate::rig::skip::need;
+use crate::rig::until;
+
+const ADMIN_TOKEN: &str = "adm_an-edge-has-the-admin-token-of-the-replicas";
+/// Time after which a request that nobody may answer is given up.
+const UNANSWERED: Duration = Duration::from_secs(2);
+
+/// A registry, NATS, a full replica and an edge.
+struct World {
+    image: Image,
+    upstream: Fake,
+    nats: Nats,
+    /// Credentials of the full replica, and of the edge.
+    credentials: [String; 2],
+}
+
+impl World {
+    async fn new() -> Self {
+        let image = Recipe::app(Format::Oci, "1.0.0").build();
+        let upstream = Fake::holding(image.clone()).await;
+        let (nats, full, mut edges) = Nats::start_for_edges(&["edge-0"]);
+        Self { image, upstream, nats, credentials: [full, edges.remove(0)] }
+    }
+
+    fn setup(&self, name: &str, role: &str, credentials: &str) -> Setup {
+        let setup = Setup::before(&self.upstream.url()).on_a_known_port();
+        let file = setup.dir().join("nats.creds");
+        std::fs::write(&file, credentials).unwrap();
+        std::fs::create_dir_all(setup.data()).unwrap();
+        std::fs::write(setup.data().join("admin.token"), ADMIN_TOKEN).unwrap();
+        let table = self.nats.table(name);
+        setup.line(&format!("{table}\nrole = \"{role}\"\ncredentials_file = {file:?}"))
+    }
+
+    fn full(&self) -> Setup {
+        self.setup("r-0", "full", &self.credentials[0])
+    }
+
+    fn edge(&self) -> Setup {
+        self.setup("edge-0", "edge", &self.credentials[1])
+    }
+
+    /// Pulls the image so often, each time by another agent, whose names it returns.
+    async fn pull(&self, replica: &Landfall, token: &Token, name: &str, times: usize) -> Vec<String> {
+        let client = replica.client(token);
+        let by_digest = format!("/v2/docker/app/manifests/{}", self.image.digest());
+        let paths = ["/v2/docker/app/manifests/v1", &by_digest];
+        let mut agents = Vec::new();
+        for (number, path) in (0..times).zip(paths.into_iter().cycle()) {
+            let agent = format!("containerd/1.7.27 {name} {number}");
+            let answer = client.send(Method::GET, path, &[("user-agent", &agent)], Bytes::new()).await;
+            answer.unwrap().expect(200);
+            agents.push(agent);
+        }
+        agents
+    }
+}
+
+/// Waits until the replica answers the token's client so.
+async fn answers(replica: &Landfall, token: &Token, status: u16) {
+    until("the token is known", async || {
+        let answer = replica.client(token).send(Method::GET, "/v2/", &[], Bytes::new()).await;
+        answer.is_ok_and(|answer| answer.status.as_u16() == status).then_some(())
+    })
+    .await;
+}
+
+/// Waits until the full replica has each of these agents' pulls, and fails where one is there twice.
+async fn has(full: &Landfall, agents: &[String]) {
+    until("every pull is there", async || {
+        let there: Vec<Value> = full.observations().await;
+        let count = |agent: &&String| there.iter().filter(|it| it["agent"] == ***agent).count();
+        let twice: Vec<_> = agents.iter().filter(|agent| count(agent) > 1).collect();
+        assert!(twice.is_empty(), "there twice: {twice:?}");
+        agents.iter().all(|agent| count(&agent) == 1).then_some(())
+    })
+    .await;
+}
+
+async fn created(replica: &Landfall, name: &str) {
+    until("an environment is made", async || {
+        let answer = replica.admin(Method::POST, "/api/v1/environments", Some(json!({"name": name}))).await;
+        [201, 409].contains(&answer.status.as_u16()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_ships_every_pull_once_and_takes_each_change_whatever_fails() {
+    need!("nats-server");
+    let mut world = World::new().await;
+    let (full, mut edge) = (world.full().start(), world.edge().start());
+    created(&full, "production").await;
+    let token = full.token("production").await;
+    answers(&edge, &token, 200).await;
+    let mut agents = world.pull(&edge, &token, "first", 20).await;
+    has(&full, &agents).await;
+    let deployments = async || {
+        let told = full.admin_get("/api/v1/environments/production/deployments").await;
+        told["deployments"].as_array().unwrap().len()
+    };
+    until("what passed the edge is a deployment", async || (deployments().await == 1).then_some(())).await;
+
+    // Another log's token, which nobody here knows.
+    let other = Setup::before(&world.upstream.url()).on_a_known_port().start();
+    other.environment("production").await;
+    let unknown = other.token("production").await;
+    answers(&edge, &unknown, 401).await;
+
+    // The stream is away: pulls go on, also through a kill. A token that the edge does not know may be new.
+    world.nats.kill(0);
+    agents.extend(world.pull(&edge, &token, "away", 20).await);
+    edge = edge.kill_and_start();
+    agents.extend(world.pull(&edge, &token, "again", 20).await);
+    until("it notices that the stream is away", async || {
+        let answer = edge.client(&unknown).send(Method::GET, "/v2/", &[], Bytes::new()).await.unwrap();
+        (answer.status.as_u16() == 503).then_some(())
+    })
+    .await;
+    let health = edge.admin_get("/status").await["log"]["health"].take();
+    assert!(health.as_str().unwrap().contains("the stream does not answer"), "{health}");
+    agents.extend(world.pull(&edge, &token, "still", 5).await);
+    world.nats.start_server(0);
+    has(&full, &agents).await;
+    until("nothing is missing", async || {
+        let running = full.admin_get("/api/v1/environments/production/running").await;
+        running["incomplete"].is_null().then_some(())
+    })
+    .await;
+
+    assert_eq!(deployments().await, 1);
+
+    // One that hangs hears of nothing, and is named.
+    let second = full.token("production").await;
+    answers(&edge, &second, 200).await;
+    let pid = Pid::from_child(edge.process().child());
+    kill_process(pid, Signal::STOP).unwrap();
+    let said = full.cli(&["token", "revoke", "production", &second.id]).succeeded().out;
+    assert!(said.contains("these have not confirmed that") && said.contains("edge-0"), "{said}");
+    until("its silence is missed", async || {
+        let running = full.admin_get("/api/v1/environments/production/running").await;
+        running["incomplete"]["complete_until"].is_string().then_some(())
+    })
+    .await;
+    kill_process(pid, Signal::CONT).unwrap();
+    answers(&edge, &second, 401).await;
+    let said = full.cli(&["token", "revoke", "production", &token.id]).succeeded().out;
+    assert!(!said.contains("edge-0"), "{said}");
+    answers(&edge, &token, 401).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_leaves_questions_and_changes_to_full_replicas() {
+    need!("nats-server");
+    let world = World::new().await;
+    let (full, edge) = (world.full().start(), world.edge().start());
+    created(&full, "production").await;
+    for path in ["/healthz", "/readyz", "/metrics", "/status"] {
+        edge.admin(Method::GET, path, None).await.expect(200);
+    }
+    until("both know of each other", async || {
+        let roles = |told: Value| -> Vec<String> {
+            let text =
+                |it: &Value| format!("{} {}", it["name"].as_str().unwrap(), it["role"].as_str().unwrap());
+            told.as_array().unwrap().iter().map(text).collect()
+        };
+        let (one, other) =
+            (full.admin_get("/api/v1/replicas").await, edge.admin_get("/api/v1/replicas").await);
+        let expected = ["edge-0 edge", "r-0 full"];
+        (roles(one) == expected && roles(other) == expected).then_some(())
+    })
+    .await;
+    let said = edge.cli(&["replicas"]).succeeded().out;
+    assert!(said.contains("edge-0") && said.contains("full"), "{said}");
+    let asked = [
+        (Method::GET, "/"),
+        (Method::GET, "/replicas"),
+        (Method::GET, "/api/v1/environments"),
+        (Method::GET, "/api/v1/export"),
+        (Method::GET, "/api/v1/backup"),
+        (Method::GET, "/api/v1/openapi.json"),
+        (Method::POST, "/api/v1/replicas"),
+        (Method::POST, "/api/v1/environments"),
+        (Method::POST, "/api/v1/environments/production/tokens"),
+        (Method::POST, "/api/v1/environments/production/sightings"),
+        (Method::POST, "/api/v1/ask"),
+        (Method::POST, "/mcp"),
+        (Method::DELETE, "/api/v1/environments/production"),
+    ];
+    for (method, path) in asked {
+        let answer = edge.admin(method.clone(), path, None).await;
+        let problem = answer.expect(421).json();
+        assert_eq!(problem["type"], "urn:landfall:problem:edge", "{method} {path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("ask a full replica"), "{problem}");
+    }
+    edge.cli(&["env", "create", "staging"]).failed_with("ask a full replica");
+
+    // A folder is of one role and name.
+    let (ended, setup) = edge.stop();
+    assert!(ended.success());
+    for (other, why) in [
+        (world.setup("edge-0", "full", &world.credentials[0]), "was made with log.shared.role = \"edge\""),
+        (world.setup("edge-1", "edge", &world.credentials[0]), "was made by a replica with another name"),
+    ] {
+        std::fs::remove_dir_all(other.data()).unwrap();
+        run(std::process::Command::new("cp").arg("-r").arg(setup.data()).arg(other.data())).succeeded();
+        run(&mut other.command()).failed_with(why);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edges_rights_are_for_its_own_subjects_and_the_acts_alone() {
+    need!("nats-server");
+    let world = World::new().await;
+    let full = world.full().start();
+    created(&full, "production").await;
+    let options = ConnectOptions::with_credentials(&world.credentials[1]).unwrap();
+    let options = options.custom_inbox_prefix("_INBOX.landfall.edge-0").request_timeout(Some(UNANSWERED));
+    let nats = options.connect(world.nats.url()).await.unwrap();
+    let consumer = |filter: Value| json!({"stream_name": "landfall", "config": {"name": "edge-0", "ack_policy": "none", "filter_subject": filter}});
+    let asked =
+        async |subject: &str, body: &str| nats.request(subject.to_owned(), body.to_owned().into()).await;
+    for (subject, body) in [
+        ("$JS.API.STREAM.INFO.landfall", json!({})),
+        ("$JS.API.DIRECT.GET.landfall.landfall.acts.>", Value::Null),
+        ("$JS.API.CONSUMER.CREATE.landfall.edge-0.landfall.acts.>", consumer(json!("landfall.acts.>"))),
+    ] {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = asked(subject, &body).await.unwrap();
+        let text = String::from_utf8_lossy(&answer.payload).into_owned();
+        assert!(!text.contains("\"error\"") && !answer.payload.is_empty(), "{subject}: {text}");
+    }
+    let refused = [
+        // To write what is not its own.
+        "landfall.acts.act",
+        "landfall.acts.mark.r-0",
+        "landfall.events.r-0.00000000000000000000000000000000",
+        "landfall.again.edge-0.00000000000000000000000000000000",
+        "landfall-replicas.r-0",
+        // To read what is not its own.
+        "$JS.API.DIRECT.GET.landfall",
+        "$JS.API.DIRECT.GET.landfall.landfall.>",
+        "$JS.API.DIRECT.GET.landfall.landfall.events.r-0.>",
+        "$JS.API.STREAM.MSG.GET.landfall",
+        "$JS.API.CONSUMER.CREATE.landfall",
+        "$JS.API.CONSUMER.CREATE.landfall.edge-0",
+        "$JS.API.CONSUMER.CREATE.landfall.edge-0.landfall.>",
+        "$JS.API.CONSUMER.CREATE.landfall.other.landfall.acts.>",
+        "$JS.API.CONSUMER.MSG.NEXT.landfall.other",
+        // To change the streams.
+        "$JS.API.STREAM.UPDATE.landfall",
+        "$JS.API.STREAM.DELETE.landfall",
+        "$JS.API.STREAM.PURGE.landfall",
+        "$JS.API.STREAM.MSG.DELETE.landfall",
+    ];
+    let answers = refused.map(async |subject| (subject, asked(subject, "{}").await));
+    for (subject, answer) in join_all(answers).await {
+        assert!(answer.is_err(), "{subject}: {answer:?}");
+    }
+    // A request names what it asks for twice, and the server compares.
+    let subject = "$JS.API.CONSUMER.CREATE.landfall.edge-0.landfall.acts.>";
+    let answer = asked(subject, &consumer(json!("landfall.events.>")).to_string()).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer.payload).contains("\"error\""), "{answer:?}");
+}
