@@ -8,6 +8,10 @@ use crate::wire::{Certainty, History, Release, ReleaseChange, ReleaseRef, Runnin
 
 /// The one release that this answer to `asked` is about, if it is about one.
 pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
+    // Of several services it is about none.
+    if asked.repositories.len() > 1 {
+        return None;
+    }
     // Of an answer for each environment, the first.
     let data = data.as_array().and_then(|all| all.first()).unwrap_or(data);
     match asked.intent {

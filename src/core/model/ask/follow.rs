@@ -131,7 +131,8 @@ pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Ask
     };
     if said.reading.found.unknown_repository.is_some() {
         // An unknown name stands in place of a known one.
-        (asked.repository, asked.meant) = (None, None);
+        asked.repositories.clear();
+        asked.meant = None;
     }
     if said.reading.moment.is_some() {
         (asked.at, asked.range) = (None, None);
@@ -209,7 +210,8 @@ impl Said<'_> {
         let core: Vec<&str> = rest.iter().copied().filter(|word| !is_of(word, FILLER)).collect();
         let all = |list: &str| core.iter().all(|word| is_of(word, list));
         let says = |list: &str| core.iter().any(|word| is_of(word, list));
-        let is_new = own.environment.is_some() || own.repository.is_some() || self.reading.moment.is_some();
+        let is_new =
+            own.environment.is_some() || !own.repositories.is_empty() || self.reading.moment.is_some();
         if self.swapped(own).is_some() {
             return Turn::Swap;
         }
@@ -246,7 +248,7 @@ impl Said<'_> {
         if let Some(kind) = self.reading.kind().filter(|_| has_kinds && all(KINDS)) {
             return Turn::Kind(kind);
         }
-        if (says("when long") || says("since") && says("time")) && all(WHEN) && own.repository.is_none() {
+        if (says("when long") || says("since") && says("time")) && all(WHEN) && own.repositories.is_empty() {
             return Turn::When;
         }
         if says("before previous prior earlier preceding replace replaced") && all(EARLIER) && !is_new {
@@ -305,11 +307,11 @@ impl Said<'_> {
         let is_of_both = self.says("compare difference differences differ") && own.environments.is_empty();
         if is_of_both && own.environment.is_none() && self.before.places.len() == 2 {
             let environments = self.before.places.clone();
-            let repository = own.repository.clone().or_else(|| self.before.repository.clone());
+            let repositories = own.subjects_or(self.before);
             return Asked {
                 intent: Intent::Compare,
                 environments,
-                repository,
+                repositories,
                 focus: None,
                 description: None,
                 ..own
@@ -321,12 +323,12 @@ impl Said<'_> {
         };
         let first = self.before.environment.clone().or_else(|| self.before.environments.first().cloned());
         let environments = first.into_iter().filter(|first| *first != place).chain([place.clone()]).collect();
-        let repository = own.repository.clone().or_else(|| self.before.repository.clone());
+        let repositories = own.subjects_or(self.before);
         Asked {
             intent: Intent::Compare,
             environment: None,
             environments,
-            repository,
+            repositories,
             focus: None,
             description: None,
             ..own
@@ -347,9 +349,9 @@ impl Said<'_> {
     /// `show me the pull requests`, `what's in it?`, after something that has a release.
     fn asks_for_contents(&self, own: &Asked) -> bool {
         let (rest, _) = self.rest();
-        let names_none = own.environment.is_none() && own.repository.is_none() && own.version.is_none();
+        let names_none = own.environment.is_none() && own.repositories.is_empty() && own.version.is_none();
         let is_of_one = self.before.has_change()
-            || self.before.repository.is_some()
+            || !self.before.repositories.is_empty()
             || self.before.intent == Intent::Changes;
         let words = || rest.iter().filter(|word| !is_of(word, FILLER) && **word != "else");
         let what_else = rest.starts_with(&["what", "else"]) && rest.iter().any(|word| is_of(word, IT));

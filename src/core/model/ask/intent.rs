@@ -77,13 +77,13 @@ impl Cues<'_> {
             && self.words.iter().all(|word| word.taken || is_frame(&word.text));
         let place = place || (self.has_place() && is_bare);
         // A part of a repository's name stays among the words: it may describe a change.
-        let is_named = self.found.repository.is_some()
+        let is_named = self.found.names_service()
             && (place || description(self.words).is_none_or(|text| !text.contains(' ')));
         let is_of_places = self.says("environment environments env envs");
         let names_a_release = self.says("release releases version versions build commit changelog");
         if names_a_release && !place && self.describes() {
             Intent::Search
-        } else if self.has_number() || (self.found.version.is_some() && self.found.repository.is_some()) {
+        } else if self.has_number() || (self.found.version.is_some() && self.found.names_service()) {
             if place || is_of_places { Intent::Verify } else { Intent::Search }
         } else if is_named || (place && !self.says_more()) {
             Intent::Running

@@ -45,6 +45,12 @@ pub(super) fn find_unknown(words: &mut [Word], found: &mut Found) {
         (found.unclear_environment, found.unclear_at) = (Some((said, Vec::new())), Some(at));
     }
     found.unknown = unknown::unknown(words);
+    // `web and foo`: a list of services has a name that is none.
+    if let Some(at) = found.listed.as_ref().and_then(|list| unknown::beside(words, list)) {
+        let word = &mut words[at];
+        found.unknown_beside = Some(word.written.clone());
+        word.taken = true;
+    }
     // `is foo v1.1.0 live`: the version of another service says nothing of this one.
     let named = found.inferred_at.and_then(|at| at.checked_sub(1)).map(|at| &mut words[at]);
     if let Some(word) = named.filter(|word| found.unknown.as_ref() == Some(&word.written)) {

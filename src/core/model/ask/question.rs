@@ -59,8 +59,8 @@ pub struct Asked {
     pub places: Vec<String>,
     /// Of a promotion: the environment whose release is meant.
     pub from: Option<String>,
-    /// The repository, by its whole name.
-    pub repository: Option<String>,
+    /// The repositories, by their whole names, in the order in which they are named.
+    pub repositories: Vec<String>,
     /// The version, as the catalogue writes it where the catalogue has it.
     pub version: Option<String>,
     /// The token.
@@ -83,6 +83,22 @@ pub struct Asked {
     pub candidates: Vec<Candidate>,
     /// It is no question to answer: it would destroy something, or asks for a secret.
     pub is_declined: bool,
+}
+
+impl Asked {
+    /// The repository, where it is about exactly one.
+    pub fn repository(&self) -> Option<&str> {
+        match &self.repositories[..] {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// The same question of one repository.
+    #[must_use]
+    pub fn of_repository(&self, name: &str) -> Self {
+        Self { repositories: vec![name.to_owned()], ..self.clone() }
+    }
 }
 
 /// The focus of a question within its intent.

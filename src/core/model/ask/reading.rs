@@ -95,7 +95,7 @@ impl Reading {
         let found = &self.found;
         let names_none = found.environments.is_empty()
             && found.unclear_environment.is_none()
-            && found.repository.is_none()
+            && !found.names_service()
             && found.version.is_none();
         let has_number = self.words.iter().any(|word| word.text.starts_with(['#', '!']));
         names_none

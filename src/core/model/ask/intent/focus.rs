@@ -55,7 +55,7 @@ pub(super) fn kind(cues: &Cues<'_>) -> Option<ChangeKind> {
 
 impl Cues<'_> {
     pub(super) fn lists_environments(&self) -> bool {
-        let names_none = !self.has_place() && self.found.repository.is_none() && self.found.version.is_none();
+        let names_none = !self.has_place() && !self.found.names_service() && self.found.version.is_none();
         let is_of_names = |text: &str| ENUMERATES.split_whitespace().any(|word| word == text);
         self.says("environments envs environment env")
             && (self.says("environments envs") || self.says("list many"))
@@ -93,7 +93,7 @@ impl Cues<'_> {
             || (self.says("latest newest") && self.says_only(&["newest latest"]));
         says_latest
             && of_releases
-            && self.found.repository.is_some()
+            && self.found.names_service()
             && self.found.version.is_none()
             && !self.has_place()
             && !self.has_time()

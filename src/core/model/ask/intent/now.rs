@@ -133,7 +133,7 @@ impl Cues<'_> {
             && self.says("could can")
             && self.says("release ship deploy promote")
             && self.found.version.is_none()
-            && self.found.repository.is_none()
+            && !self.found.names_service()
             && !self.has_number();
         let is_newer = self.is_yes_or_no()
             && !self.has_time()
@@ -217,10 +217,7 @@ impl Cues<'_> {
 
     /// `prod on web v1.2.0?`
     fn is_a_release_somewhere(&self) -> bool {
-        self.found.repository.is_some()
-            && self.has_place()
-            && !self.asks()
-            && self.says_only(&["yet already"])
+        self.found.names_service() && self.has_place() && !self.asks() && self.says_only(&["yet already"])
     }
 
     pub(super) fn asks_for_a_list(&self) -> bool {
@@ -237,10 +234,10 @@ impl Cues<'_> {
             "was deployed in",
             "was deployed on",
         ]) && self.begins("what which show");
-        let where_is = self.begins("where") && self.found.repository.is_some() && !self.describes();
+        let where_is = self.begins("where") && self.found.names_service() && !self.describes();
         // `is portal deployed in qa` asks for a service, and for no change of it.
         let is_there = self.begins("is are does do")
-            && self.found.repository.is_some()
+            && self.found.names_service()
             && !self.describes()
             && !self.has_time()
             && !self.begins_with_what_changed();
@@ -289,7 +286,7 @@ impl Cues<'_> {
         let lists = self.begins("what whats which show list status state how give tell describe overview current rundown run-down snapshot inventory");
         let known = !self.found.environments.is_empty();
         let unknown = self.found.unclear_environment.is_some();
-        let where_is = self.begins("where") && self.found.repository.is_some();
+        let where_is = self.begins("where") && self.found.names_service();
         let is_whole = known
             && self.says("overview inventory rundown run-down snapshot inside")
             && self.says_only(&["overview inventory rundown run-down snapshot inside"]);

@@ -51,10 +51,8 @@ impl Cues<'_> {
         ]);
         let which = which || (self.begins("which what") && self.says("version release build"));
         let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed come came touch touches mention mentions affect affects");
-        let where_it_runs = self.begins("where")
-            && self.found.repository.is_some()
-            && !self.describes()
-            && !self.has_number();
+        let where_it_runs =
+            self.begins("where") && self.found.names_service() && !self.describes() && !self.has_number();
         let seeks = !where_it_runs
             && (self.begins("find search look lookup where") && !self.says("run runs running"))
             || (self.begins("show give tell list get")
@@ -76,7 +74,7 @@ impl Cues<'_> {
             && self.found.environments.is_empty()
             && !self.is_yes_or_no()
             && !self.says("running runs run");
-        let is_of_a_change = self.found.repository.is_none() && self.says("fix patch feature change bug");
+        let is_of_a_change = !self.found.names_service() && self.says("fix patch feature change bug");
         let where_is = self.begins("where")
             && (self.has_number() || self.describes())
             && (is_of_a_change || !self.says("running runs run"));
@@ -94,7 +92,7 @@ impl Cues<'_> {
         let is_of_a_name = !self.found.environments.is_empty() && self.found.unknown.is_some();
         // `which version of web do they have in production`
         let is_of_a_state = self.has_place()
-            && self.found.repository.is_some()
+            && self.found.names_service()
             && self.says("have has")
             && !self.says("fix fixed fixes fixing contains contained contain includes included introduced added solved first");
         let of_seen = self.says("versions") && self.says("seen had") && !self.found.environments.is_empty();
@@ -113,10 +111,10 @@ impl Cues<'_> {
 
     pub(super) fn asks_when(&self) -> bool {
         // `which versions of web did we have in production`
-        let of_old = self.says("versions") && self.says("did had seen") && self.found.repository.is_some();
+        let of_old = self.says("versions") && self.says("did had seen") && self.found.names_service();
         // `the releases of web`, `which releases of web have been in production so far`
         let lists_releases = self.says("releases")
-            && self.found.repository.is_some()
+            && self.found.names_service()
             && (!self.has_place() || self.says("been ran had"))
             && self.says_only(&["list show give which what all of releases far"]);
         let lists_releases = lists_releases
@@ -124,7 +122,7 @@ impl Cues<'_> {
                 && self.says("last latest")
                 && self.says("release")
                 && self.has_place()
-                && self.found.repository.is_none()
+                && !self.found.names_service()
                 && self.says_only(&["last latest release"]);
         let history = self.says("history timeline deployments rollouts deploys")
             || lists_releases
@@ -158,7 +156,7 @@ impl Cues<'_> {
                 "latest deployment",
             ]);
         // `when did the VAT fix reach production` is about the fix.
-        let about_a_change = self.found.repository.is_none() && self.describes() && !history;
+        let about_a_change = !self.found.names_service() && self.describes() && !history;
         (history && !self.describes_a_fix()) || (when && !about_a_change)
     }
 
@@ -180,7 +178,7 @@ impl Cues<'_> {
             && self.begins("what which")
             && self.says("was were did had ran")
             && !self.has_time();
-        (previous || before || was) && self.found.version.is_none() && self.found.repository.is_some()
+        (previous || before || was) && self.found.version.is_none() && self.found.names_service()
     }
 
     pub(super) fn describes_a_fix(&self) -> bool {

@@ -104,8 +104,7 @@ impl Cues<'_> {
     }
 
     pub(super) fn is_about_tokens(&self) -> bool {
-        let may_pull =
-            self.begins("who") && self.says("pull pulls access") && self.found.repository.is_none();
+        let may_pull = self.begins("who") && self.says("pull pulls access") && !self.found.names_service();
         let is_local = self.is_yes_or_no() && self.says("pull pulled") && self.says("laptop laptops locally");
         let of_a_change =
             self.is_yes_or_no() && self.says("fix patch bug feature") && self.found.token.is_none();
@@ -128,7 +127,7 @@ impl Cues<'_> {
         let would = !self.says("everything all")
             && self.says("deploy deploying deployed")
             && self.says("if would happens")
-            && (self.found.repository.is_some() || self.found.version.is_some() || self.has_number())
+            && (self.found.names_service() || self.found.version.is_some() || self.has_number())
             && self.found.environments.len() == 1;
         let polite = !self.says("notes changelog summary")
             && self.begins("can could would will i we lets help how")
@@ -166,13 +165,13 @@ impl Cues<'_> {
                 && (self.begins("put get bring move bump send apply set switch copy")
                     || self.wishes("bring put move copy")))
             || (self.found.version.is_some() && self.wishes("update bump set switch move"));
-        let is_named = self.found.version.is_some() || self.found.repository.is_some();
+        let is_named = self.found.version.is_some() || self.found.names_service();
         let is_aimed = self.says("to into onto") || (is_named && self.says("in on"));
         let of_a_change = self.says("the a my our") && self.says("fix feature change patch");
         let imperative =
             self.begins("release rollout") && (is_aimed || of_a_change) && !self.says("notes note");
         let is_of_this =
-            self.says("back out") || self.found.repository.is_some() || self.has_place() || self.says("fix");
+            self.says("back out") || self.found.names_service() || self.has_place() || self.says("fix");
         let rolls = (self.begins("rollback revert undo")
             || self.wishes("rollback revert undo")
             || (is_of_this && (self.begins("roll") || self.wishes("roll")))
@@ -180,19 +179,16 @@ impl Cues<'_> {
             && !self.says("rollbacks history status count log");
         // `rollback in staging yesterday?` asks.
         let rolls =
-            rolls && !(self.has_time() && self.found.repository.is_none() && self.found.version.is_none());
+            rolls && !(self.has_time() && !self.found.names_service() && self.found.version.is_none());
         let is_back =
-            self.phrase("back to") && !self.asks() && self.found.repository.is_some() && self.has_place();
+            self.phrase("back to") && !self.asks() && self.found.names_service() && self.has_place();
         let rolls = is_back || rolls || (self.found.version.is_some() && self.wishes("back switch"));
         let plans = self.wishes("prepare plan draft start trigger perform simulate make create execute do")
             && self.says("deploy deployment rollback rollout release upgrade downgrade promotion");
         let plans = plans
             || (self.wishes("prepare plan") && self.goes_back())
-            || (self.says("plan")
-                && self.says("deploying deploy rollout")
-                && self.found.repository.is_some());
-        let takes =
-            self.found.destination.is_some() && self.found.repository.is_some() && self.wishes("take");
+            || (self.says("plan") && self.says("deploying deploy rollout") && self.found.names_service());
+        let takes = self.found.destination.is_some() && self.found.names_service() && self.wishes("take");
         let meant = self.found.version.is_some() || self.has_number();
         let which = meant
             && (self.phrases(&["to deploy", "to ship", "to release", "to promote"])
