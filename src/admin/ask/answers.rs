@@ -65,8 +65,9 @@ pub(super) struct Answering<'a> {
 
 impl Answering<'_> {
     pub(super) fn answer(&self, mut asked: Asked) -> Result<(Asked, Reply), Refused> {
-        if several::is_asked_of_each(&asked) {
-            return self.of_each(asked);
+        let each = self.each_of(&asked);
+        if !each.is_empty() {
+            return Ok((asked, self.in_turn(&each)?));
         }
         let services = asked.repositories.clone();
         let only = Only { repositories: &services, kind: asked.kind };
@@ -269,6 +270,12 @@ impl Answering<'_> {
 
 fn never_seen(env: &str, repository: &str) -> String {
     format!("{env} was never seen to run {repository}.")
+}
+
+/// Characters of an answer beside what it cannot tell.
+pub(super) fn room(asked: &Asked) -> usize {
+    let (untold, _) = told_what_is_not(asked, Reply::default());
+    ANSWER_CHARS_MAX.saturating_sub(untold.chars().count())
 }
 
 /// Asked for the person or the reason, it says that pulls do not tell.

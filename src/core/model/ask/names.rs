@@ -15,13 +15,27 @@ pub(super) use unknown::{is_name, is_path};
 /// Takes the names out of `words`.
 pub(super) fn take(words: &mut Vec<Word>, world: &World<'_>) -> Found {
     let mut found = Found::default();
-    environments::split(words, world);
+    split(words, world);
     take_token(words, world, &mut found);
     repositories::take(words, world, &mut found);
     environments::take(words, world, &mut found);
     repositories::take_part(words, world, &mut found);
     versions::take(words, world, &mut found);
     found
+}
+
+/// `staging/production`, `prod/web` and `web/api` are two words, where each is a name of its own and the whole is none.
+fn split(words: &mut Vec<Word>, world: &World<'_>) {
+    let is_name = |part: &str| environments::is_named(part, world) || repositories::is_named(part, world);
+    for at in (0..words.len()).rev() {
+        let parts: Vec<&str> = words[at].text.split('/').collect();
+        let is_whole = || repositories::is_named(&words[at].text, world);
+        if parts.len() > 1 && parts.iter().all(|part| is_name(part)) && !is_whole() {
+            let parts: Vec<Word> =
+                parts.into_iter().map(|part| Word::new(part.to_owned(), part.to_owned())).collect();
+            words.splice(at..=at, parts);
+        }
+    }
 }
 
 /// Takes the path of a service that nobody knows: of a place where others are known, unless a number stands beside it, which may
@@ -44,13 +58,13 @@ pub(super) fn find_unknown(words: &mut [Word], found: &mut Found) {
     {
         (found.unclear_environment, found.unclear_at) = (Some((said, Vec::new())), Some(at));
     }
-    found.unknown = unknown::unknown(words);
     // `web and foo`: a list of services has a name that is none.
     if let Some(at) = found.listed.as_ref().and_then(|list| unknown::beside(words, list)) {
         let word = &mut words[at];
         found.unknown_beside = Some(word.written.clone());
         word.taken = true;
     }
+    found.unknown = unknown::unknown(words);
     // `is foo v1.1.0 live`: the version of another service says nothing of this one.
     let named = found.inferred_at.and_then(|at| at.checked_sub(1)).map(|at| &mut words[at]);
     if let Some(word) = named.filter(|word| found.unknown.as_ref() == Some(&word.written)) {

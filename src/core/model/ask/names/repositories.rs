@@ -22,7 +22,7 @@ const BEFORE: &str = "of for is are was does did do has have had with without ab
     promote update upgrade revert restore in to";
 
 /// Words that hold the services of a list together. Commas are no words.
-const JOINERS: &str = "and or plus & + the both nor also";
+const JOINERS: &str = "and or plus the both nor also";
 
 /// A repository by its whole name or by the last parts of its path, perhaps with a slip; and those that are named in one breath
 /// with it.
@@ -46,6 +46,11 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>, found: &mut Found) {
     }
 }
 
+/// Tells whether a word alone names a service, without a slip.
+pub(super) fn is_named(word: &str, world: &World<'_>) -> bool {
+    meant(&plain(word), true, world).len() == 1
+}
+
 fn is_environment(said: &str, world: &World<'_>) -> bool {
     world.environments.iter().any(|environment| plain(environment.name) == said)
 }
@@ -66,7 +71,10 @@ fn take_list<'a>(
     }
     list.sort_by_key(|(run, _)| run.start);
     for pair in list.windows(2) {
-        mark(&mut words[pair[0].0.end..pair[1].0.start]);
+        words[pair[0].0.end..pair[1].0.start]
+            .iter_mut()
+            .filter(|word| is_joiner(word))
+            .for_each(|word| word.taken = true);
     }
     found.listed = list.first().zip(list.last()).map(|((first, _), (last, _))| first.start..last.end);
     for (_, name) in list {
@@ -85,7 +93,8 @@ fn next_of<'a>(
     let joined_to = |run: &Range<usize>| {
         list.iter().find_map(|(known, _)| {
             let between = if known.end <= run.start { known.end..run.start } else { run.end..known.start };
-            words[between.clone()].iter().all(is_joiner).then_some(between.len())
+            let holds = |word: &Word| is_joiner(word) || version(&word.text).is_some();
+            words[between.clone()].iter().all(holds).then_some(between.len())
         })
     };
     runs(words, NAME_WORDS_MAX).into_iter().find_map(|run| {
