@@ -10,6 +10,7 @@ mod put;
 use super::names;
 use super::question::{Asked, Intent};
 use super::reading::Reading;
+use super::words::Word;
 use super::world::World;
 use crate::model::releases::ChangeKind;
 
@@ -93,6 +94,8 @@ enum Turn {
     Release,
     /// The same once more.
     Again,
+    /// What runs now of what was spoken of, after a question about what was.
+    Now,
     Everywhere,
     /// One kind of change of the answer before.
     Kind(ChangeKind),
@@ -103,7 +106,7 @@ enum Turn {
 /// Understands a sentence after the question `before`.
 pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Asked {
     let mut said = Said { reading, before };
-    said.find_bare_name();
+    said.find_bare_name(world);
     let own = said.beside(said.reading.asked(world));
     if own.is_declined || !before.goes_on() {
         return own;
@@ -125,6 +128,7 @@ pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Ask
         },
         Turn::Swap => said.swapped(&own).unwrap_or(own),
         Turn::Again => said.instead(own, false),
+        Turn::Now => said.now(own),
         Turn::Everywhere => said.everywhere(own),
         Turn::Kind(kind) => Asked { kind: Some(kind), ..said.instead(own, false) },
         Turn::Whole => said.in_the_subject(said.whole(own)),
@@ -177,7 +181,10 @@ impl Said<'_> {
 
     /// `and mars?`: a word alone is a name, after a question that is about names; a path alone, and what is called a service,
     /// is one after any question.
-    fn find_bare_name(&mut self) {
+    fn find_bare_name(&mut self, world: &World<'_>) {
+        if self.reading.found.environments.is_empty() && self.reading.found.unclear_environment.is_none() {
+            self.find_bare_part(world);
+        }
         self.find_bare_path();
         let lead = self.reading.words.iter().take_while(|word| is_of(&word.text, LEADS)).count();
         if let [word] = &self.reading.words[lead..]
@@ -186,6 +193,19 @@ impl Said<'_> {
             && !is_of(&word.text, THANKS)
         {
             self.reading.found.unknown = Some(word.written.clone());
+        }
+    }
+
+    /// `and the eu one?`: a word alone that is a part of one environment's name, and of no other, names it.
+    fn find_bare_part(&mut self, world: &World<'_>) {
+        let words = &mut self.reading.words;
+        let says = |word: &Word| !word.taken && ![LEADS, FILLER].iter().any(|list| is_of(&word.text, list));
+        let mut said = (0..words.len()).filter(|&at| says(&words[at]));
+        let (Some(at), None) = (said.next(), said.next()) else { return };
+        if let Some(name) = names::by_part(&words[at].text, world) {
+            words[at].taken = true;
+            self.reading.found.environments.push(name.to_owned());
+            self.reading.found.unknown = None;
         }
     }
 
@@ -217,6 +237,13 @@ impl Said<'_> {
         }
         if let Some(place) = self.picked() {
             return Turn::Pick(place);
+        }
+        let is_of_now = self.before.intent.is_of_a_stretch()
+            && rest.first().is_some_and(|word| is_of(word, "what which"))
+            && self.says("now instead currently")
+            && all("what which version release runs run running current");
+        if is_of_now {
+            return Turn::Now;
         }
         if self.asks_for_contents(own) {
             return Turn::Contents;
@@ -265,8 +292,9 @@ impl Said<'_> {
         if is_everywhere && !is_new && rest.first() != Some(&"what") {
             return Turn::Everywhere;
         }
-        // `which release?`
-        if self.before.has_change() && rest.len() == 2 && self.asks_for_a_release() {
+        // `which release?`, `which version is that`
+        let is_of_the_release = all("which what release version service") && !self.says("now there on");
+        if self.before.has_change() && is_of_the_release && self.asks_for_a_release() && !is_new {
             return Turn::Release;
         }
         if self.before.intent == Intent::Deploy && !is_new && all(AGREES) {

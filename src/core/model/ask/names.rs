@@ -12,6 +12,13 @@ pub(super) use found::{Found, SHORT_FORMS, plain};
 use found::{NAME_WORDS_MAX, TokenFound, joined, mark, runs};
 pub(super) use unknown::{is_name, is_path};
 
+/// The one environment whose name has this part: `eu` of `prod-eu-west`.
+pub(super) fn by_part<'a>(said: &str, world: &World<'a>) -> Option<&'a str> {
+    let has = |name: &&str| name.split(['-', '_', '.', ' ']).any(|part| plain(part) == said);
+    let mut named = world.environments.iter().map(|environment| environment.name).filter(has);
+    named.next().filter(|_| named.next().is_none())
+}
+
 /// Takes the names out of `words`.
 pub(super) fn take(words: &mut Vec<Word>, world: &World<'_>) -> Found {
     let mut found = Found::default();

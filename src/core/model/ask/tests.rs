@@ -1,5 +1,6 @@
 //! Questions and what they are understood as, in a small world that is asked on Wednesday, 3 June 2026.
 
+mod ellipsis;
 mod follow;
 mod kinds;
 mod measured;

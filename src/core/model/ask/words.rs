@@ -94,7 +94,9 @@ pub(super) fn words(question: &str) -> Vec<Word> {
 
 /// The word that is meant by the way it is written in chats, and the word of the trade for a rare one.
 fn written_short(word: &str) -> Option<&'static str> {
-    const MEANT: [(&str, &str); 18] = [
+    const MEANT: [(&str, &str); 20] = [
+        ("gimme", "show"),
+        ("lemme", "let"),
         ("&", "and"),
         ("+", "and"),
         ("wat", "what"),

@@ -58,6 +58,23 @@ impl Said<'_> {
         asked
     }
 
+    /// What runs now of the service that was spoken of, or of the place.
+    pub(super) fn now(&self, own: Asked) -> Asked {
+        let mut asked = self.instead(own, false);
+        asked.name_the_meant();
+        Asked {
+            intent: Intent::Running,
+            focus: None,
+            kind: None,
+            version: None,
+            description: None,
+            range: None,
+            at: None,
+            meant: None,
+            ..asked
+        }
+    }
+
     pub(super) fn when(&self, own: Asked) -> Asked {
         let mut asked = self.instead(own, false);
         asked.intent = match asked.intent {

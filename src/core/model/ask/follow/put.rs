@@ -137,9 +137,19 @@ impl Said<'_> {
         }
         let has_subject =
             !asked.repositories.is_empty() || asked.description.is_some() || asked.version.is_some();
+        // `deploy the newest`: of what was spoken of.
+        if asked.intent == Intent::Deploy && !has_subject && self.says("newest latest") {
+            asked.repositories.clone_from(&before.repositories);
+            asked.meant.clone_from(&before.meant);
+            asked.name_the_meant();
+            asked.meant = None;
+        }
+        // `then deploy to staging`: a wish without an object is for what was spoken of.
+        let is_wish_alone = asked.intent == Intent::Deploy && !has_subject && before.has_change();
+        let has_subject = has_subject || !asked.repositories.is_empty();
         // `is there anything newer?`
         let is_of_one = asked.intent == Intent::Missing && self.says("newer newest latest");
-        let points = (self.says(IT) || is_of_one || is_the_fix) && !has_subject;
+        let points = (self.says(IT) || is_of_one || is_the_fix || is_wish_alone) && !has_subject;
         let is_asked = self.rest().0.first().is_some_and(|word| is_of(word, "is was are does did has have"));
         if points
             && before.has_change()

@@ -89,10 +89,6 @@ impl Cues<'_> {
             "do i need",
             "updates available",
             "left to",
-            "need an update",
-            "needs an update",
-            "need updating",
-            "needs updating",
             "to update",
             "to upgrade",
             "updates are available",
@@ -119,6 +115,9 @@ impl Cues<'_> {
                     && self.says("fixes features changes releases")
                     && (self.says("got have received") || self.has_place()));
         let needs = self.begins("what which") && self.says("need needs") && self.has_place();
+        let needs = needs
+            || self.says("need needs requires due")
+                && self.says("update updates updating upgrade upgrades upgrading bump bumping");
         let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent not");
         let latest = (self.is_yes_or_no() || self.begins("how"))
             && (self.says("latest newest current actual") || self.phrases(&["last version", "last release"]))
@@ -126,6 +125,7 @@ impl Cues<'_> {
         // `what would production get from it`, `why is it so old`: of a place or a service, and of no change.
         let would = (self.says("would") || self.begins("what which") && self.says("will"))
             && !self.goes_back()
+            && !self.begins("how")
             && (self.says("get gain receive bring")
                 || (self.says("deploy deployed") && self.says("everything all")));
         // `what could we release to production`
@@ -188,6 +188,7 @@ impl Cues<'_> {
             ]);
         let version = self.found.version.is_some() && (self.is_yes_or_no() || self.is_a_release_somewhere());
         let may = self.begins("can could") && self.says("customers users people everyone clients partners");
+        let where_live = self.begins("where") && self.is_said_to_be_live();
         let where_fixed = self.says("where") && self.says("fixed fix") && !self.begins("where");
         let when = (self.begins("when") || self.phrases(&["since when", "how long has", "how long is"]))
             && self.describes();
@@ -208,11 +209,17 @@ impl Cues<'_> {
             || ((asked
                 || may
                 || where_fixed
+                || where_live
                 || orders
                 || when
                 || (statement && fix)
                 || (fix && !self.found.environments.is_empty() && !self.asks_for_a_list()))
                 && self.describes())
+    }
+
+    /// `where is the dark theme live`
+    pub(super) fn is_said_to_be_live(&self) -> bool {
+        self.says("live deployed shipped") && self.describes()
     }
 
     /// `prod on web v1.2.0?`
@@ -233,7 +240,7 @@ impl Cues<'_> {
             "is currently",
             "was deployed in",
             "was deployed on",
-        ]) && self.begins("what which show");
+        ]) && self.begins("what which show list tell give");
         let where_is = self.begins("where") && self.found.names_service() && !self.describes();
         // `is portal deployed in qa` asks for a service, and for no change of it.
         let is_there = self.begins("is are does do")

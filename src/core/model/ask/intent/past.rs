@@ -77,6 +77,7 @@ impl Cues<'_> {
         let is_of_a_change = !self.found.names_service() && self.says("fix patch feature change bug");
         let where_is = self.begins("where")
             && (self.has_number() || self.describes())
+            && !self.is_said_to_be_live()
             && (is_of_a_change || !self.says("running runs run"));
         let nowhere = self.found.environments.is_empty();
         // `what is the cache change?`
@@ -111,7 +112,7 @@ impl Cues<'_> {
 
     pub(super) fn asks_when(&self) -> bool {
         // `which versions of web did we have in production`
-        let of_old = self.says("versions") && self.says("did had seen") && self.found.names_service();
+        let of_old = self.says("versions") && self.says("did had seen been") && self.found.names_service();
         // `the releases of web`, `which releases of web have been in production so far`
         let lists_releases = self.says("releases")
             && self.found.names_service()
