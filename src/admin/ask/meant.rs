@@ -44,9 +44,14 @@ pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
             let [back] = <[_; 1]>::try_from(back).ok()?;
             Some(Meant { repository: back.repository.to_string(), version: back.from?.version? })
         }
+        // The one change that is told of.
+        Intent::Changes => {
+            let [release] = <[_; 1]>::try_from(Changes::deserialize(data).ok()?.releases).ok()?;
+            (release.changes.len() == 1)
+                .then(|| Meant { repository: release.repository.to_string(), version: release.version })
+        }
         Intent::Missing
         | Intent::Compare
-        | Intent::Changes
         | Intent::Tokens
         | Intent::CreateEnvironment
         | Intent::GenerateToken

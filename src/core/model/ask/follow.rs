@@ -92,6 +92,8 @@ enum Turn {
     Swap,
     /// The release that has the change.
     Release,
+    /// Another question about the same.
+    Other,
     /// The same once more.
     Again,
     /// What runs now of what was spoken of, after a question about what was.
@@ -107,7 +109,7 @@ enum Turn {
 pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Asked {
     let mut said = Said { reading, before };
     said.find_bare_name(world);
-    let own = said.beside(said.reading.asked(world));
+    let own = said.of_both(said.beside(said.reading.asked(world)));
     if own.is_declined || !before.goes_on() {
         return own;
     }
@@ -129,6 +131,9 @@ pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Ask
         Turn::Swap => said.swapped(&own).unwrap_or(own),
         Turn::Again => said.instead(own, false),
         Turn::Now => said.now(own),
+        Turn::Other => {
+            Asked { intent: own.intent, focus: own.focus, kind: own.kind, ..said.instead(own, false) }
+        }
         Turn::Everywhere => said.everywhere(own),
         Turn::Kind(kind) => Asked { kind: Some(kind), ..said.instead(own, false) },
         Turn::Whole => said.in_the_subject(said.whole(own)),
@@ -144,6 +149,7 @@ pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Ask
     let named = asked.environment.iter().filter(|_| asked.intent != Intent::CreateEnvironment);
     let named: Vec<String> = said.reading.found.environments.iter().chain(named).cloned().collect();
     asked.places = latest(before.places.iter().chain(&named));
+    asked.services = latest(before.services.iter().chain(&asked.repositories));
     said.reading.finish(&mut asked, world);
     asked
 }
@@ -240,7 +246,7 @@ impl Said<'_> {
         }
         let is_of_now = self.before.intent.is_of_a_stretch()
             && rest.first().is_some_and(|word| is_of(word, "what which"))
-            && self.says("now instead currently")
+            && self.reading.words.iter().any(|word| is_of(&word.text, "now instead currently"))
             && all("what which version release runs run running current");
         if is_of_now {
             return Turn::Now;
@@ -291,6 +297,14 @@ impl Said<'_> {
             says(EVERYWHERE) && core.iter().all(|word| is_of(word, EVERYWHERE) || is_of(word, THERE_IT_IS));
         if is_everywhere && !is_new && rest.first() != Some(&"what") {
             return Turn::Everywhere;
+        }
+        // `what about the rollbacks?`, `and the history?`
+        const NOUNS: &str =
+            "history timeline deployments deploys rollouts rollbacks rollback reverts tokens missing";
+        let is_of_another =
+            self.before.names_place() && own.intent != self.before.intent && own.intent != Intent::Unknown;
+        if is_of_another && !is_new && !core.is_empty() && all(NOUNS) {
+            return Turn::Other;
         }
         // `which release?`, `which version is that`
         let is_of_the_release = all("which what release version service") && !self.says("now there on");
@@ -372,6 +386,29 @@ impl Said<'_> {
         let environments = asked.environment.iter_mut().chain(&mut asked.environments);
         environments.filter(|name| *name == old).for_each(|name| name.clone_from(new));
         Some(asked)
+    }
+
+    /// `both?`: the two services that were spoken of last; where there were no two, the two places.
+    fn of_both(&self, mut own: Asked) -> Asked {
+        let says_both = self.reading.words.iter().any(|word| word.text == "both");
+        let is_fragment = own.repositories.is_empty()
+            && own.version.is_none()
+            && self.reading.words.iter().all(|word| {
+                word.taken
+                    || word.text == "both"
+                    || is_of(&word.text, FILLER)
+                    || is_of(&word.text, SERVICE)
+                    || word.text == "services"
+            });
+        if !(says_both && is_fragment) {
+            return own;
+        }
+        if self.before.services.len() == 2 {
+            own.repositories.clone_from(&self.before.services);
+        } else if self.before.places.len() == 2 && !own.names_place() {
+            own.environments.clone_from(&self.before.places);
+        }
+        own
     }
 
     /// `show me the pull requests`, `what's in it?`, after something that has a release.

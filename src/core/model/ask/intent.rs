@@ -66,6 +66,11 @@ pub(super) fn is_declined(words: &[Word], found: &Found) -> bool {
     Cues { words, found, time: Timed::No }.is_out_of_bounds()
 }
 
+/// Tells whether it wishes for a work of another trade.
+pub(super) fn is_elsewhere(words: &[Word], found: &Found) -> bool {
+    Cues { words, found, time: Timed::No }.wants_something_else()
+}
+
 impl Cues<'_> {
     /// A question without a verb: a name in an environment, a number, a release.
     fn fallback(&self) -> Intent {

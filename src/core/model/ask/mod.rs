@@ -111,6 +111,7 @@ impl Asked {
         Self {
             intent,
             places: found.environments.clone(),
+            services: found.repositories.clone(),
             environment,
             environments,
             from,
@@ -125,6 +126,7 @@ impl Asked {
             kind,
             meant: None,
             candidates: Vec::new(),
+            is_elsewhere: false,
             is_declined: false,
         }
     }

@@ -10,7 +10,7 @@ use super::words::Word;
 use super::world::World;
 pub(super) use found::{Found, SHORT_FORMS, plain};
 use found::{NAME_WORDS_MAX, TokenFound, joined, mark, runs};
-pub(super) use unknown::{is_name, is_path};
+pub(super) use unknown::{is_name, is_path, is_plain};
 
 /// The one environment whose name has this part: `eu` of `prod-eu-west`.
 pub(super) fn by_part<'a>(said: &str, world: &World<'a>) -> Option<&'a str> {

@@ -55,6 +55,8 @@ pub struct Asked {
     pub environment: Option<String>,
     /// The environments that it compares, in the order in which they are named.
     pub environments: Vec<String>,
+    /// The services that were spoken of last, as `places` has the environments.
+    pub services: Vec<String>,
     /// The environments that were spoken of last, in this question or in those before it: two at most, the latest last.
     pub places: Vec<String>,
     /// Of a promotion: the environment whose release is meant.
@@ -81,6 +83,8 @@ pub struct Asked {
     pub meant: Option<Meant>,
     /// The changes that the answer found it may mean, the likeliest first.
     pub candidates: Vec<Candidate>,
+    /// It is a wish for a work of another trade: no change that resembles its words is meant.
+    pub is_elsewhere: bool,
     /// It is no question to answer: it would destroy something, or asks for a secret.
     pub is_declined: bool,
 }

@@ -122,6 +122,7 @@ impl Reading {
     pub(super) fn asked(&self, world: &World<'_>) -> Asked {
         let mut asked = Asked::of(self.about(), &self.words, &self.found);
         self.finish(&mut asked, world);
+        asked.is_elsewhere = intent::is_elsewhere(&self.words, &self.found);
         asked.is_declined = intent::is_declined(&self.words, &self.found);
         asked
     }

@@ -67,7 +67,12 @@ impl Said<'_> {
         let names_a_place = own.environment.is_some() || self.says(THERE);
         let is_asked =
             self.reading.words.first().is_some_and(|word| is_of(&word.text, "is was are does did has"));
-        if before.intent == Intent::Search && names_a_place || (before.intent == Intent::Deploy && is_asked) {
+        let is_of_it = before.meant.is_some() && self.says(IT) && !self.says("changed changes change");
+        let is_one = is_asked && is_of_it && matches!(before.intent, Intent::Changes | Intent::Missing);
+        if is_one
+            || before.intent == Intent::Search && names_a_place
+            || (before.intent == Intent::Deploy && is_asked)
+        {
             asked.intent = if asked.has_change() { Intent::Verify } else { Intent::Running };
             asked.take_meant();
         }

@@ -9,10 +9,10 @@ const ENUMERATES: &str = "what which list show me us all the our of are is there
     how many name names named call called please give get tell every about a see can i environments envs environment env \
     landfall here currently now and for";
 /// Words for something that goes wrong, or does not.
-const TROUBLE: &str = "broken broke failing fail fails failed failure failures error errors problem problems wrong unhealthy healthy \
+const TROUBLE: &str = "stable unstable broken broke failing fail fails failed failure failures error errors problem problems wrong unhealthy healthy \
     health stuck trouble troubles issues outage down fine alright shape green red crashing refused hanging alerts alert cannot cant off odd weird strange imagepullbackoff errimagepull backoff crashloopbackoff denied";
 /// Words that stand around those and say nothing else.
-const AROUND_TROUBLE: &str = "pull pulls pulled pulling rollout rollouts service services going goes go image images moment still nothing \
+const AROUND_TROUBLE: &str = "pod pods container containers workload workloads node nodes pull pulls pulled pulling rollout rollouts service services going goes go image images moment still nothing \
     good bad order alerts ok okay every each environments envs place where anywhere everywhere";
 /// Verbs of those who deploy, and the nouns for what they did.
 const DEPLOYED: &str = "deployed deploy deploys deployment deployments shipped released rolled pushed put promoted installed \

@@ -2,8 +2,12 @@
 
 use super::cues::{Cues, Timed};
 use super::past::{CHANGED, MOVED};
+use crate::model::ask::names::is_plain;
 use crate::model::ask::words::is_frame;
 
+/// Words for what lacks something, or what is lacking.
+const LACKING: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding blocking holding backlog forgot forgotten coming upcoming \
+    skip skips skipped drift drifted";
 /// Phrases that ask for environments.
 const PLACES: &[&str] = &[
     "which environment",
@@ -107,7 +111,7 @@ impl Cues<'_> {
             "yet to be",
             "yet to",
         ]);
-        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding backlog forgot forgotten coming upcoming skip skips skipped drift drifted");
+        let words = self.says(LACKING);
         // `has production got all the fixes`
         let is_whole = self.is_yes_or_no()
             && (self.says("every everything") && self.says("got have received")
@@ -135,12 +139,15 @@ impl Cues<'_> {
             && self.found.version.is_none()
             && !self.found.names_service()
             && !self.has_number();
+        let can_be_updated = self.begins("could can should must")
+            && self.phrases(&["be updated", "be upgraded"])
+            && self.found.version.is_none();
         let is_newer = self.is_yes_or_no()
             && !self.has_time()
             && self.says("new news")
             && self.says("version versions releases updates");
         const OF_AGE: &str = "old older software version versions release releases";
-        let is_old = self.says("old older") && !self.describes_more(OF_AGE);
+        let is_old = self.says("old older") && !self.describes_more(OF_AGE) && !self.asks_for_an_age();
         // `what is in the next web release for production`
         let is_next = self.begins("what which")
             && self.says("next")
@@ -157,14 +164,25 @@ impl Cues<'_> {
         let is_told = !self.begins("what which show list any anything how")
             && self.says("fix patch")
             && !self.says("fixes");
-        let about_a_change = (of_places || is_told || self.is_yes_or_no())
-            && (self.has_number() || self.says("fix patch"))
-            && self.describes()
-            && !self.says("any");
+        // `has the stale badge been fixed`: said of what a change is about, and of no place.
+        let is_attribute = self.is_yes_or_no()
+            && self.words.windows(3).any(|three| {
+                ["the", "a", "an", "our", "that", "this"].contains(&&*three[0].text)
+                    && three[1].is_any(LACKING)
+                    && !three[2].taken
+                    && !is_frame(&three[2].text)
+                    && !is_plain(&three[2])
+            });
+        let about_a_change = is_attribute
+            || (of_places || is_told || self.is_yes_or_no())
+                && (self.has_number() || self.says("fix patch"))
+                && self.describes()
+                && !self.says("any");
         (phrases
             || words
             || may
             || is_newer
+            || can_be_updated
             || is_whole
             || negated
             || latest

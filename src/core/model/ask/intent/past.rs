@@ -54,7 +54,9 @@ impl Cues<'_> {
         let where_it_runs =
             self.begins("where") && self.found.names_service() && !self.describes() && !self.has_number();
         let seeks = !where_it_runs
-            && (self.begins("find search look lookup where") && !self.says("run runs running"))
+            && (self.begins("find search look lookup where")
+                && !(self.begins("where") && self.is_said_to_be_live())
+                && !self.says("run runs running"))
             || (self.begins("show give tell list get")
                 && self.says("release version")
                 && of_a_change
@@ -80,6 +82,13 @@ impl Cues<'_> {
             && !self.is_said_to_be_live()
             && (is_of_a_change || !self.says("running runs run"));
         let nowhere = self.found.environments.is_empty();
+        // `which changes are about orders`
+        let is_about = self.begins("what which show list")
+            && self.says("changes fixes features releases change fix feature release")
+            && self.says("about regarding concerning mention mentions touch touches")
+            && self.describes()
+            && !self.has_time()
+            && nowhere;
         // `what is the cache change?`
         let is_shown = self.phrases(&["what is the", "what was the"])
             && self.says("change fix feature patch")
@@ -98,6 +107,7 @@ impl Cues<'_> {
             && !self.says("fix fixed fixes fixing contains contained contain includes included introduced added solved first");
         let of_seen = self.says("versions") && self.says("seen had") && !self.found.environments.is_empty();
         is_shown
+            || is_about
             || (is_there && self.describes())
             || (which
                 && !of_seen
@@ -158,12 +168,20 @@ impl Cues<'_> {
             ]);
         // `when did the VAT fix reach production` is about the fix.
         let about_a_change = !self.found.names_service() && self.describes() && !history;
-        (history && !self.describes_a_fix()) || (when && !about_a_change)
+        let dated = self.asks_for_an_age()
+            || self.says("date dates") && self.says("deployment deployments deploy deploys");
+        (history && !self.describes_a_fix()) || (dated && self.has_place()) || (when && !about_a_change)
+    }
+
+    /// `how old is the deployment of web`
+    pub(super) fn asks_for_an_age(&self) -> bool {
+        self.begins("how") && self.says("old") && self.says("deployment deploy rollout")
     }
 
     /// `which version was there before this one`, `the previous version of web`
     pub(super) fn asks_what_was_before(&self) -> bool {
-        let previous = self.says("previous prior former") && self.says("version release image build");
+        let previous = self.says("previous prior former preceded precedes preceding predecessor")
+            && self.says("version release image build");
         let before = self.phrases(&[
             "before this",
             "before that",
@@ -199,7 +217,7 @@ impl Cues<'_> {
         let changed = self.says(CHANGED)
             || (self.has_time() && self.says(MOVED))
             || self.says("happen news deploy rolled delivered improvements bugfixes added summary summarize summarise recap digest")
-            || self.phrases(&["go out", "went out", "go live", "went live", "got deployed", "been up", "going on", "gone on", "been happening"]);
+            || self.phrases(&["go out", "went out", "got fixed", "was fixed", "were fixed", "go live", "went live", "got deployed", "been up", "going on", "gone on", "been happening"]);
         let released = self.has_time() && self.says("release releases");
         let by_time = self.has_time() && (self.has_place() || !self.says_more());
         let runs = self.says("running runs run ran");

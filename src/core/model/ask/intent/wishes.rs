@@ -2,7 +2,8 @@
 
 use super::cues::Cues;
 use super::past::LOGS;
-use crate::model::ask::words::Word;
+use crate::model::ask::names::is_plain;
+use crate::model::ask::words::{Word, is_frame};
 
 /// Words of a wish.
 const WANTS: [&str; 8] =
@@ -212,6 +213,11 @@ impl Cues<'_> {
             || (self.begins("i we id wed need want")
                 && wants
                 && (self.says("fix feature change patch")
+                    || self.describes()
+                        && self
+                            .words
+                            .iter()
+                            .all(|word| word.taken || is_frame(&word.text) || !is_plain(word))
                     || self.words.first().is_some_and(|word| word.is_any("need want")) && self.describes())
                 && !self.says("token tokens environment env")
                 && self.says("in on to into")

@@ -122,7 +122,7 @@ pub(super) fn place(path: &str) -> Option<&str> {
 }
 
 /// Tells whether a word is of the frame of a question, or speaks of this trade.
-pub(super) fn is_plain(word: &Word) -> bool {
+pub(in crate::model::ask) fn is_plain(word: &Word) -> bool {
     is_frame(&word.text) || [NAMELESS, BEFORE, BETWEEN, ABOUT, HEADS].iter().any(|list| is_of(word, list))
 }
 
