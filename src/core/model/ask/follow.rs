@@ -259,6 +259,16 @@ impl Said<'_> {
         if own.intent == Intent::Compare || is_of_the_new_one {
             return Turn::Whole;
         }
+        // `which has the newer api`, after two were compared
+        let is_of_two = self.before.intent == Intent::Compare && !own.names_place();
+        if is_of_two && is_new && self.says("newer newest older ahead behind later") {
+            return Turn::Instead;
+        }
+        // `anything on staging at the same time?`
+        let says_nothing = own.description.as_deref().is_some_and(|said| !put::says_something(said));
+        if is_new && says_nothing && own.intent == Intent::Verify && own.repositories.is_empty() {
+            return Turn::Instead;
+        }
         // `show only web`
         if is_new && says("only just") && all("only just show give list") {
             return Turn::Instead;
@@ -359,7 +369,9 @@ impl Said<'_> {
                 ..own
             };
         }
-        let is_same = self.says("same newer older ahead behind") && self.says("as than like");
+        let texts: Vec<&str> = self.reading.words.iter().map(|word| word.text.as_str()).collect();
+        let is_same = self.says("same newer older ahead behind") && self.says("as than like")
+            || self.says(IT) && texts.windows(2).any(|pair| pair == ["ahead", "of"]);
         let Some(place) = own.environment.clone().filter(|_| is_same && self.before.names_place()) else {
             return own;
         };
@@ -379,9 +391,15 @@ impl Said<'_> {
 
     /// The question before with one environment in place of another.
     fn swapped(&self, own: &Asked) -> Option<Asked> {
-        let [new, old] = &own.environments[..] else { return None };
+        let [first, second] = &own.environments[..] else { return None };
         let texts: Vec<&str> = self.reading.words.iter().map(|word| word.text.as_str()).collect();
-        texts.windows(2).any(|pair| pair == ["instead", "of"]).then_some(())?;
+        let (new, old) = if texts.windows(2).any(|pair| pair == ["instead", "of"]) {
+            (first, second)
+        } else if texts.first().is_some_and(|verb| is_of(verb, "swap replace exchange switch")) {
+            (second, first)
+        } else {
+            return None;
+        };
         let mut asked = Asked { is_declined: false, ..self.before.clone() };
         let environments = asked.environment.iter_mut().chain(&mut asked.environments);
         environments.filter(|name| *name == old).for_each(|name| name.clone_from(new));
@@ -391,18 +409,12 @@ impl Said<'_> {
     /// `both?`: the two services that were spoken of last; where there were no two, the two places.
     fn of_both(&self, mut own: Asked) -> Asked {
         let says_both = self.reading.words.iter().any(|word| word.text == "both");
-        let is_fragment = own.repositories.is_empty()
-            && own.version.is_none()
-            && self.reading.words.iter().all(|word| {
-                word.taken
-                    || word.text == "both"
-                    || is_of(&word.text, FILLER)
-                    || is_of(&word.text, SERVICE)
-                    || word.text == "services"
-            });
-        if !(says_both && is_fragment) {
+        let is_of = |word: &str| ["both", "of", "them", "services", "the"].contains(&word);
+        let is_described = own.description.as_deref().is_some_and(|said| !said.split(' ').all(is_of));
+        if !says_both || is_described || !own.repositories.is_empty() || own.version.is_some() {
             return own;
         }
+        own.description = None;
         if self.before.services.len() == 2 {
             own.repositories.clone_from(&self.before.services);
         } else if self.before.places.len() == 2 && !own.names_place() {

@@ -6,7 +6,7 @@ mod repositories;
 mod unknown;
 mod versions;
 
-use super::words::Word;
+use super::words::{Word, is_frame};
 use super::world::World;
 pub(super) use found::{Found, SHORT_FORMS, plain};
 use found::{NAME_WORDS_MAX, TokenFound, joined, mark, runs};
@@ -96,7 +96,7 @@ fn take_token(words: &mut [Word], world: &World<'_>, found: &mut Found) {
         |said: &str| world.repositories.iter().any(|it| it.name.split('/').any(|part| plain(part) == said));
     for run in runs(words, NAME_WORDS_MAX) {
         let said = joined(&words[run.clone()]);
-        let is_alone = run.len() == words.len();
+        let is_alone = words.iter().enumerate().all(|(at, word)| run.contains(&at) || is_frame(&word.text));
         let is_meant = is_of_tokens || (is_of_use || is_alone) && !is_of_a_service(&said);
         let is_environment = world.environments.iter().any(|environment| plain(environment.name) == said);
         let mut named = world.tokens.iter().filter(|token| plain(token.name) == said);

@@ -5,7 +5,9 @@ use super::{
     is_of,
 };
 use crate::model::ask::frame;
+use crate::model::ask::names;
 use crate::model::ask::question::{Asked, Focus, Intent, Meant, Open};
+use crate::model::ask::words::Word;
 
 impl Said<'_> {
     /// The question before with what `own` names in place of what it named; and with what it describes, if it `can_describe`.
@@ -13,10 +15,7 @@ impl Said<'_> {
         let before = self.before;
         let mut asked = Asked { is_declined: false, ..before.clone() };
         let was_asked = before.ask_back.as_ref().map(|back| back.what);
-        let described = self.described().filter(|said| {
-            let is_said = |word| ![FILLER, SHIPPED, LEADS, LOSS].iter().any(|list| is_of(word, list));
-            can_describe && said.to_lowercase().split(' ').any(is_said)
-        });
+        let described = self.described().filter(|said| can_describe && says_something(said));
         if let Some(environment) = &own.environment {
             match (before.intent, before.environments.first()) {
                 (Intent::Compare, Some(first)) => {
@@ -153,7 +152,7 @@ impl Said<'_> {
         let is_wish_alone = asked.intent == Intent::Deploy && !has_subject && before.has_change();
         let has_subject = has_subject || !asked.repositories.is_empty();
         // `is there anything newer?`
-        let is_of_one = asked.intent == Intent::Missing && self.says("newer newest latest");
+        let is_of_one = asked.intent == Intent::Missing && self.says("newer newest latest later");
         let points = (self.says(IT) || is_of_one || is_the_fix || is_wish_alone) && !has_subject;
         let is_asked = self.rest().0.first().is_some_and(|word| is_of(word, "is was are does did has have"));
         if points
@@ -277,6 +276,15 @@ impl Said<'_> {
         }
         asked
     }
+}
+
+/// Tells whether a description has a word that is neither of a question nor of the trade: `same time` says nothing.
+pub(super) fn says_something(description: &str) -> bool {
+    let is_said = |word: &str| {
+        let is_listed = [FILLER, SHIPPED, LEADS, LOSS].iter().any(|list| is_of(word, list));
+        !is_listed && !names::is_plain(&Word::new(word.to_owned(), word.to_owned()))
+    };
+    description.to_lowercase().split(' ').any(is_said)
 }
 
 impl Asked {

@@ -6,7 +6,7 @@ use crate::model::ask::names::is_plain;
 use crate::model::ask::words::is_frame;
 
 /// Words for what lacks something, or what is lacking.
-const LACKING: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding blocking holding backlog forgot forgotten coming upcoming \
+const LACKING: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer later gain gains outstanding blocking holding backlog forgot forgotten coming upcoming \
     skip skips skipped drift drifted";
 /// Phrases that ask for environments.
 const PLACES: &[&str] = &[
@@ -142,6 +142,11 @@ impl Cues<'_> {
         let can_be_updated = self.begins("could can should must")
             && self.phrases(&["be updated", "be upgraded"])
             && self.found.version.is_none();
+        // `which fixes do we get if we update`
+        let can_be_updated = can_be_updated
+            || self.says("if when by from")
+                && self.says("update updating upgrade upgrading")
+                && self.says("get gain receive bring brings win");
         let is_newer = self.is_yes_or_no()
             && !self.has_time()
             && self.says("new news")

@@ -53,23 +53,22 @@ impl Cues<'_> {
         let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed come came touch touches mention mentions affect affects");
         let where_it_runs =
             self.begins("where") && self.found.names_service() && !self.describes() && !self.has_number();
-        let seeks = !where_it_runs
-            && (self.begins("find search look lookup where")
-                && !(self.begins("where") && self.is_said_to_be_live())
-                && !self.says("run runs running"))
-            || (self.begins("show give tell list get")
-                && self.says("release version")
-                && of_a_change
-                && self.describes())
-            || (self.begins("who") && of_a_change)
-            || self.phrases(&[
-                "search for",
-                "look for",
-                "looking for",
-                "release notes",
-                "changelog",
-                "what changed in v",
-            ]);
+        let is_of_a_state = where_it_runs || self.begins("where") && self.is_said_to_be_live();
+        let seeks =
+            !is_of_a_state && self.begins("find search look lookup where") && !self.says("run runs running")
+                || (self.begins("show give tell list get")
+                    && self.says("release version")
+                    && of_a_change
+                    && self.describes())
+                || (self.begins("who") && of_a_change)
+                || self.phrases(&[
+                    "search for",
+                    "look for",
+                    "looking for",
+                    "release notes",
+                    "changelog",
+                    "what changed in v",
+                ]);
         // `diff web v1.0.0 v1.1.0`
         let in_release = self.found.version.is_some()
             && !self.says("environment environments env envs")
@@ -101,7 +100,7 @@ impl Cues<'_> {
         // `what version has crm in production`
         let is_of_a_name = !self.found.environments.is_empty() && self.found.unknown.is_some();
         // `which version of web do they have in production`
-        let is_of_a_state = self.has_place()
+        let is_had = self.has_place()
             && self.found.names_service()
             && self.says("have has")
             && !self.says("fix fixed fixes fixing contains contained contain includes included introduced added solved first");
@@ -111,7 +110,7 @@ impl Cues<'_> {
             || (is_there && self.describes())
             || (which
                 && !of_seen
-                && !is_of_a_state
+                && !is_had
                 && !is_of_a_name
                 && (of_a_change || in_which)
                 && self.describes())
