@@ -42,7 +42,7 @@ const VERBS: &str = "is are was were do does did has have had can could should w
 const SERVICE: &str = "service repository repo image";
 const THANKS: &str = "thanks thank you cool great nice perfect bye good ok okay";
 /// Words that leave one kind of change of an answer.
-const KINDS: &str = "relevant related important ones would we get gain receive have that all the which show list give me only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
+const KINDS: &str = "any stuff things kind type relevant related important ones would we get gain receive have that all the which show list give me only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
 const IT: &str = "it its that this they them these those";
 /// Words behind `it` that ask for a part of it, and words in front of it that do.
 const HOLDS: &str = "contain contains have has include includes carry carries hold holds";

@@ -106,7 +106,10 @@ impl Reading {
     }
 
     fn asks(&self) -> bool {
-        let first = self.words.first().map_or("", |word| word.text.as_str());
+        let leads = |word: &&Word| {
+            ["and", "but", "so", "then", "ok", "okay", "please", "also"].contains(&&*word.text)
+        };
+        let first = self.words.iter().find(|word| !leads(word)).map_or("", |word| word.text.as_str());
         self.is_question || ASKED.split_whitespace().any(|word| word == first)
     }
 

@@ -170,9 +170,10 @@ impl Said<'_> {
         // `update it`: to the latest.
         let is_updated = self.rest().0.first().is_some_and(|word| is_of(word, "update upgrade"))
             || is_wished && self.says("date");
-        if points && is_updated && !before.repositories.is_empty() {
+        let is_of_both = self.reading.found.repositories.is_empty() && !asked.repositories.is_empty();
+        if is_updated && (points && !before.repositories.is_empty() || is_of_both) {
             let environment = asked.environment.clone().or_else(|| before.environment.clone());
-            let repositories = before.repositories.clone();
+            let repositories = asked.subjects_or(before);
             return Asked {
                 intent: Intent::Deploy,
                 focus: None,

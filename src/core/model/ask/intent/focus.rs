@@ -112,7 +112,7 @@ impl Cues<'_> {
     /// `what would I lose if I rolled web back`: of a rollback that did not happen.
     pub(super) fn weighs_a_rollback(&self) -> bool {
         let is_thought = self.says("would if safe safely risky dangerous")
-            || (self.says("happens happen") && self.says("when"))
+            || (self.says("happens happen") && self.says("when") && !self.says("did was were"))
             || (self.says("lose losing") && !self.says("did"))
             || self.says("target candidate")
             || (self.says("lost") && self.says("will be when"));

@@ -37,7 +37,11 @@ impl Cues<'_> {
             return false;
         }
         let begins = self.begins("compare diff differences difference");
+        // `is web up to date in production and staging`
+        let is_current =
+            self.phrases(&["up to date", "up-to-date", "out of date"]) || self.says("outdated uptodate");
         let is_of_each = self.has_number()
+            || self.is_yes_or_no() && is_current && !says
             || self.is_about_rollbacks()
             || self.asks_when()
             || (self.is_yes_or_no()
@@ -110,6 +114,9 @@ impl Cues<'_> {
             "to be rolled out",
             "yet to be",
             "yet to",
+            "what is not",
+            "what are not",
+            "which are not",
         ]);
         let words = self.says(LACKING);
         // `has production got all the fixes`
@@ -130,11 +137,11 @@ impl Cues<'_> {
         let would = (self.says("would") || self.begins("what which") && self.says("will"))
             && !self.goes_back()
             && !self.begins("how")
-            && (self.says("get gain receive bring")
+            && (self.says("get gain receive bring come contain include")
                 || (self.says("deploy deployed") && self.says("everything all")));
         // `what could we release to production`
         let may = self.begins("what which")
-            && self.says("could can")
+            && self.says("could can should shall must")
             && self.says("release ship deploy promote")
             && self.found.version.is_none()
             && !self.found.names_service()
@@ -264,6 +271,11 @@ impl Cues<'_> {
             "was deployed in",
             "was deployed on",
         ]) && self.begins("what which show list tell give");
+        let deployed = deployed
+            || self.begins("what which")
+                && self.says("have has")
+                && self.says("deployed installed")
+                && !self.has_time();
         let where_is = self.begins("where") && self.found.names_service() && !self.describes();
         // `is portal deployed in qa` asks for a service, and for no change of it.
         let is_there = self.begins("is are does do")

@@ -21,7 +21,8 @@ impl Cues<'_> {
             "roll backs",
             "taken back",
             "backed out",
-        ]) || (self.says("roll rolled rolling") && self.says("back"));
+        ]) || (self.says("roll rolled rolling") && self.says("back"))
+            || (self.begins("why when who did was were has have") && self.goes_back());
         let about_a_change = self.is_yes_or_no()
             && (self.has_number() || (self.says("fix feature change patch") && !self.says("any")));
         let undoes = self.is_yes_or_no() && self.says("undo") && self.says("anything something");
@@ -134,7 +135,7 @@ impl Cues<'_> {
                 && self.has_place()
                 && !self.found.names_service()
                 && self.says_only(&["last latest release"]);
-        let history = self.says("history timeline deployments rollouts deploys")
+        let history = self.says("history timeline deployments rollouts deploys frequency")
             || lists_releases
             || of_old
             || self.phrases(LOGS)
@@ -161,6 +162,7 @@ impl Cues<'_> {
                 "last release",
                 "how many times",
                 "since when",
+                "what time",
                 "how long has",
                 "recent deployments",
                 "latest deployment",
@@ -215,7 +217,7 @@ impl Cues<'_> {
     pub(super) fn asks_what_changed(&self) -> bool {
         let changed = self.says(CHANGED)
             || (self.has_time() && self.says(MOVED))
-            || self.says("happen news deploy rolled delivered improvements bugfixes added summary summarize summarise recap digest")
+            || self.says("happen news report reports weekly daily deploy rolled delivered improvements bugfixes added summary summarize summarise recap") || self.says("digest") && !self.found.names_service()
             || self.phrases(&["go out", "went out", "got fixed", "was fixed", "were fixed", "go live", "went live", "got deployed", "been up", "going on", "gone on", "been happening"]);
         let released = self.has_time() && self.says("release releases");
         let by_time = self.has_time() && (self.has_place() || !self.says_more());

@@ -56,7 +56,8 @@ impl Cues<'_> {
             || self.phrases(&["with you", "are you", "about you", "do you like"])
             || !makes && self.wishes("open")
             || self.says("kubeconfig ssh root")
-            || self.wishes("write compose sing draw paint translate recommend cook play order book approve merge close assign comment email schedule")
+            || self.wishes("send") && !self.has_place() && !self.found.names_service()
+            || !self.is_yes_or_no() && self.wishes("write compose sing draw paint translate recommend cook play order book approve merge close assign comment email schedule")
     }
 
     /// Matters that monitoring knows and pulls do not tell.
@@ -120,7 +121,12 @@ impl Cues<'_> {
     }
 
     pub(super) fn wants_a_deploy(&self) -> bool {
-        const VERBS: &str = "deploy ship promote release rollout install upgrade downgrade push redeploy";
+        // `why did we go back to v1.2.0` asks for what was.
+        if self.begins("why when who did was were") {
+            return false;
+        }
+        const VERBS: &str =
+            "restore reinstate deploy ship promote release rollout install upgrade downgrade push redeploy";
         const MOVES: &str = "get put bring move";
         let moves = !self.found.environments.is_empty()
             && self.says("to into onto on in")
@@ -163,7 +169,7 @@ impl Cues<'_> {
             ]);
         let is_log = self.phrases(LOGS);
         let orders = !is_log
-            && (self.begins("deploy ship promote install upgrade downgrade push redeploy")
+            && (self.begins("restore reinstate deploy ship promote install upgrade downgrade push redeploy")
                 && (self.says(VERBS) || !self.found.environments.is_empty()))
             || (moves
                 && (self.begins("put get bring move bump send apply set switch copy")
