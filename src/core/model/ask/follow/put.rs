@@ -245,7 +245,7 @@ impl Said<'_> {
             asked.repositories = asked.subjects_or(before);
         } else if asked.focus == Some(Focus::Rollback) && points {
             asked.environment = asked.environment.or(place);
-        } else if asked.environment.is_none() && ((stays && !is_of_all) || self.says(THERE)) {
+        } else if !own_place && ((stays && !is_of_all) || self.says(THERE)) {
             asked.environment = place;
         } else if asked.intent == Intent::Deploy
             && asked.environment.is_none()

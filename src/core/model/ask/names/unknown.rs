@@ -82,7 +82,9 @@ pub(super) fn unknown(words: &mut [Word]) -> Option<String> {
 pub(super) fn beside(words: &[Word], list: &std::ops::Range<usize>) -> Option<usize> {
     let joins = |at: usize| words.get(at).is_some_and(|word| is_of(word, "and or nor plus"));
     let is_alone = |at: usize| {
-        let is_end = |word: Option<&Word>| word.is_none_or(|word| word.taken || is_plain(word));
+        let is_end = |word: Option<&Word>| {
+            word.is_none_or(|word| word.taken || is_plain(word) && !is_of(word, CHANGES))
+        };
         is_name(&words[at]) && is_end(words.get(at + 1))
     };
     let behind = joins(list.end).then_some(list.end + 1).filter(|&at| at < words.len() && is_alone(at));
