@@ -128,3 +128,64 @@ async fn of_a_hundred_environments_every_answer_stays_short() {
     }
     server.stop().await;
 }
+
+/// The same of a service that is `docker/web`: v1.0.0 in production, v2.0.0 in staging.
+async fn with_web(server: &Server) {
+    for version in 1..=2_u8 {
+        let release = json!({
+            "repository": "docker/web",
+            "digest": digest(version + 100).to_string(),
+            "version": format!("v{version}.0.0"),
+            "changes": [{"kind": "fix", "title": format!("Cart badge counts wrong {version}"), "pr": 5000 + u32::from(version)}],
+        });
+        let answer = server.post("/api/v1/releases", release).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+}
+
+/// A question of several services says of each what the question of it alone says.
+#[tokio::test]
+async fn a_question_of_several_services_is_answered_for_each() {
+    let server = world().await;
+    with_web(&server).await;
+    let text = |answer: &Value| answer["text"].as_str().unwrap().to_owned();
+    for (question, words) in [
+        (
+            "what are payment and web on in production?",
+            &["payment v1.0.0", "never seen to run docker/web"][..],
+        ),
+        ("are payment and web up to date in production?", &["lacks v2.0.0", "never seen to run docker/web"]),
+        (
+            "compare payment and web between production and staging",
+            &["v2.0.0 in staging is ahead", "docker/web: not running"],
+        ),
+        ("what changed for web and payment in production?", &["v1.0.0", "Nothing of docker/web changed"]),
+        ("was web or payment rolled back in production?", &["1 rollback", "No rollback of docker/web"]),
+        (
+            "is the login fix live for payment and web in production",
+            &["rolled back", "docker/web: No known change fits"],
+        ),
+        (
+            "deploy payment and web to staging",
+            &["docker/payment v3.0.0 would go", "docker/web v2.0.0 would go"],
+        ),
+        ("are #4511 and #5001 in production", &["(#4511)", "(#5001)", "not live"]),
+    ] {
+        let answer = ask(&server, question).await;
+        let said = text(&answer);
+        assert!(words.iter().all(|word| said.contains(word)), "{question}: {said}");
+        assert!(said.chars().count() <= CHARS_MAX, "{question}: {said}");
+        if !question.contains('#') {
+            assert_eq!(answer["repositories"].as_array().unwrap().len(), 2, "{question}: {answer}");
+            assert_eq!(answer["repository"], Value::Null, "{question}");
+        }
+    }
+    // What one answer is about stays unsaid: nothing is planned for one of them alone.
+    let first = ask(&server, "is the login fix live for payment and web in production").await;
+    let next = json!({"question": "deploy it to staging", "conversation": first["conversation"]});
+    let answer = server.post("/api/v1/ask", next).await.json();
+    assert_eq!(answer["data"]["plan"], Value::Null, "{answer}");
+    let unknown = ask(&server, "are payment and foo up to date in production").await;
+    assert!(text(&unknown).contains("No service “foo” is known"), "{unknown}");
+    server.stop().await;
+}

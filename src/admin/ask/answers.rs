@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::several;
 use crate::admin::http::problem::Problem;
 use crate::admin::v1::{token_views, tokens};
 use crate::answer::{Answers, CANDIDATES_MAX, Compare, Moment, Refused, Within};
@@ -51,8 +52,10 @@ async fn compare(answers: &Answers, asked: &Asked) -> Result<Reply, Refused> {
     };
     let mut comparison =
         answers.compare(Compare { left, right, left_at: asked.at, right_at: asked.at }).await?;
-    Only { repository: asked.repository.as_deref(), kind: None }.comparison(&mut comparison);
-    Ok((wording::as_of(asked.at, wording::comparison(&comparison)), json!(comparison)))
+    let only = Only { repositories: &asked.repositories, kind: None };
+    only.comparison(&mut comparison);
+    let text = wording::comparison_of(&comparison, only.repositories);
+    Ok((wording::as_of(asked.at, text), json!(comparison)))
 }
 
 /// The moment that a question is about.
@@ -61,15 +64,20 @@ pub(super) struct Answering<'a> {
 }
 
 impl Answering<'_> {
-    fn answer(&self, mut asked: Asked) -> Result<(Asked, Reply), Refused> {
-        let only = Only { repository: asked.repository.as_deref(), kind: asked.kind };
+    pub(super) fn answer(&self, mut asked: Asked) -> Result<(Asked, Reply), Refused> {
+        let each = self.each_of(&asked);
+        if !each.is_empty() {
+            return Ok((asked, self.in_turn(&each)?));
+        }
+        let services = asked.repositories.clone();
+        let only = Only { repositories: &services, kind: asked.kind };
         let reply = match asked.intent {
             Intent::Running => self.running(&asked, only),
             Intent::Verify => self.verify(&asked).map(|reply| told_what_is_not(&asked, reply)),
             Intent::Missing => self.missing(&asked, only),
             Intent::Changes => self.changes(&asked, only).map(|reply| told_what_is_not(&asked, reply)),
             Intent::Rollbacks => self.rollbacks(&asked, only).map(|reply| told_what_is_not(&asked, reply)),
-            Intent::History => self.history(&asked, only).map(|reply| told_what_is_not(&asked, reply)),
+            Intent::History => self.history(&asked).map(|reply| told_what_is_not(&asked, reply)),
             Intent::Search => Ok(self.search(&asked)),
             Intent::Deploy if asked.focus == Some(Focus::Rollback) => Ok(self.way_back(&mut asked)),
             Intent::Deploy => Ok(self.deploy(&mut asked)),
@@ -112,8 +120,8 @@ impl Answering<'_> {
                 self.each(asked, view, text, |_, all| wording::troubles(all))
             }
             _ => {
-                let text = |running: &Running| wording::running(running, only.repository);
-                self.each(asked, view, text, |_, all| wording::running_everywhere(all, only.repository))
+                let text = |running: &Running| wording::running_of(running, only.repositories);
+                self.each(asked, view, text, |_, all| several::running_everywhere(all, only.repositories))
             }
         }
     }
@@ -127,7 +135,7 @@ impl Answering<'_> {
         };
         let text = |changes: &Changes| match asked.kind {
             Some(kind) => wording::changes_of_kind(changes, kind),
-            None => wording::changes(changes),
+            None => wording::changes_of(changes, only.repositories),
         };
         self.each(asked, view, text, |_, all| wording::changes_everywhere(all))
     }
@@ -139,7 +147,8 @@ impl Answering<'_> {
             only.changes(&mut changes);
             Ok(changes)
         };
-        self.each(asked, view, wording::rollbacks, |_, all| wording::rollbacks_everywhere(all))
+        let text = |changes: &Changes| wording::rollbacks_of(changes, only.repositories);
+        self.each(asked, view, text, |_, all| wording::rollbacks_everywhere(all))
     }
 
     fn missing(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
@@ -148,12 +157,11 @@ impl Answering<'_> {
             only.missing(&mut missing);
             Ok(missing)
         };
-        let text = |missing: &Missing| match (only.kind, only.repository) {
-            (_, Some(name)) if missing.services.is_empty() && missing.absent.is_empty() => {
-                never_seen(missing.environment.as_str(), name)
+        let text = |missing: &Missing| match only.kind {
+            Some(kind) if !(missing.services.is_empty() && missing.absent.is_empty()) => {
+                wording::missing_of_kind(missing, kind)
             }
-            (Some(kind), _) => wording::missing_of_kind(missing, kind),
-            (None, _) => wording::missing(missing),
+            _ => wording::missing_of(missing, only.repositories),
         };
         self.each(asked, view, text, |_, all| wording::missing_everywhere(all, only.kind))
     }
@@ -165,7 +173,7 @@ impl Answering<'_> {
     }
 
     pub(super) fn within(asked: &Asked) -> Within<'_> {
-        Within(asked.repository.as_deref())
+        Within(asked.repository())
     }
 
     fn verify(&self, asked: &Asked) -> Result<Reply, Refused> {
@@ -183,8 +191,8 @@ impl Answering<'_> {
         self.each_as_is(asked, view, said, |_, all| wording::verified_everywhere(all))
     }
 
-    fn history(&self, asked: &Asked, only: Only<'_>) -> Result<Reply, Refused> {
-        let repository: Option<Repository> = only.repository.and_then(|name| name.parse().ok());
+    fn history(&self, asked: &Asked) -> Result<Reply, Refused> {
+        let repository: Option<Repository> = asked.repository().and_then(|name| name.parse().ok());
         let Some(repository) = repository else {
             let (from, until) = (asked.range.map(|range| range.from), asked.range.map(|range| range.to));
             let view = |env: &str| self.moment.rollbacks(env, from, until);
@@ -212,7 +220,7 @@ impl Answering<'_> {
 
     /// The release that the question names by repository and version.
     pub(super) fn named_release(&self, asked: &Asked) -> Option<&Arc<Release>> {
-        let repository: Repository = asked.repository.as_deref()?.parse().ok()?;
+        let repository: Repository = asked.repository()?.parse().ok()?;
         self.moment.state().catalogue().line(&repository)?.with_version(asked.version.as_deref()?)
     }
 
@@ -230,10 +238,10 @@ impl Answering<'_> {
     }
 
     fn latest(&self, asked: &Asked) -> Reply {
-        let repository: Option<Repository> = asked.repository.as_deref().and_then(|name| name.parse().ok());
+        let repository: Option<Repository> = asked.repository().and_then(|name| name.parse().ok());
         let line = repository.and_then(|name| self.moment.state().catalogue().line(&name));
         let Some(release) = line.and_then(|line| line.latest(false)) else {
-            return (wording::unknown_release(asked.repository.as_deref(), None), Value::Null);
+            return (wording::unknown_release(asked.repository(), None), Value::Null);
         };
         let shown = self.moment.release(release);
         self.reply(wording::latest(&shown, &wording::release(&shown)), &shown)
@@ -262,6 +270,12 @@ impl Answering<'_> {
 
 fn never_seen(env: &str, repository: &str) -> String {
     format!("{env} was never seen to run {repository}.")
+}
+
+/// Characters of an answer beside what it cannot tell.
+pub(super) fn room(asked: &Asked) -> usize {
+    let (untold, _) = told_what_is_not(asked, Reply::default());
+    ANSWER_CHARS_MAX.saturating_sub(untold.chars().count())
 }
 
 /// Asked for the person or the reason, it says that pulls do not tell.

@@ -161,7 +161,7 @@ impl Asking {
             return None;
         }
         let wish = Wish {
-            repository: Some(asked.repository.as_deref()?.parse().ok()?),
+            repository: Some(asked.repository()?.parse().ok()?),
             version: Some(asked.version.clone()?),
             ..Wish::default()
         };

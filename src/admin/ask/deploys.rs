@@ -56,10 +56,10 @@ impl Answering<'_> {
             }
         };
         let Some(release) = release else {
-            let (repository, version) = (asked.repository.as_deref(), asked.version.as_deref());
+            let (repository, version) = (asked.repository(), asked.version.as_deref());
             return (wording::unknown_release(repository, version), Value::Null);
         };
-        asked.repository = Some(release.repository.to_string());
+        asked.repositories = vec![release.repository.to_string()];
         asked.version = Some(release.version.clone());
         let shown = self.moment.release(&release);
         let text = wording::named_release(&shown, &env);
@@ -68,7 +68,7 @@ impl Answering<'_> {
 
     /// Without a release that is named, the latest is meant.
     fn latest_of(&self, asked: &Asked) -> Option<Arc<Release>> {
-        let repository: Repository = asked.repository.as_deref()?.parse().ok()?;
+        let repository: Repository = asked.repository()?.parse().ok()?;
         self.moment.state().catalogue().line(&repository)?.latest(false).cloned()
     }
 
@@ -85,7 +85,7 @@ impl Answering<'_> {
     /// Of a promotion: what the other environment runs.
     fn running_version(&self, asked: &Asked) -> Option<String> {
         let running = self.moment.running(asked.from.as_deref()?).ok()?;
-        let wanted = asked.repository.as_deref()?;
+        let wanted = asked.repository()?;
         let mut services = running.services.into_iter().filter(RunningService::runs);
         services.find(|service| service.repository.as_str() == wanted)?.version
     }
@@ -93,7 +93,7 @@ impl Answering<'_> {
     /// The way back to the version that is named, or else to what ran before, and what that takes away.
     pub(super) fn way_back(&self, asked: &mut Asked) -> Reply {
         let env = asked.environment.clone().unwrap_or_default();
-        let repository = asked.repository.clone().or_else(|| self.only_service(&env));
+        let repository = asked.repository().map(str::to_owned).or_else(|| self.only_service(&env));
         let repository: Option<Repository> = repository.and_then(|name| name.parse().ok());
         let Some(repository) = repository else { return (wording::nothing_before(&env, None), Value::Null) };
         if let Some(gone) = self.gone(&env, &repository) {
@@ -111,7 +111,7 @@ impl Answering<'_> {
         let (Some(runs), Some(to)) = (runs, version.or_else(|| back.map(Image::label))) else {
             return (wording::nothing_before(&env, Some(repository.as_str())), Value::Null);
         };
-        asked.repository = Some(repository.to_string());
+        asked.repositories = vec![repository.to_string()];
         asked.version = release.map(|release| release.version.clone());
         let lost = release.map(|release| self.lost(&repository, release, runs)).unwrap_or_default();
         let text = wording::way_back(&env, repository.as_str(), &runs.label(), &to, &lost);

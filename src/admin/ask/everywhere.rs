@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::answers::{ANSWER_CHARS_MAX, Answering, Reply};
+use super::answers::{Answering, Reply, room};
 use crate::answer::Refused;
 use crate::model::ask::Asked;
 use crate::wording;
@@ -54,8 +54,11 @@ impl Answering<'_> {
             [] => (wording::environments(&[]), Value::Null),
             [one] => (text(one), json!(one)),
             all => {
-                let whole = all.iter().map(&text).collect::<Vec<_>>().join(" ");
-                let is_long = whole.chars().count() > ANSWER_CHARS_MAX;
+                let mut texts: Vec<String> = all.iter().map(&text).collect();
+                // A text that names no environment is the same for all of them.
+                texts.dedup();
+                let whole = texts.join(" ");
+                let is_long = whole.chars().count() > room(asked);
                 (if is_long { everywhere(all.len(), all) } else { whole }, json!(all))
             }
         })

@@ -16,7 +16,7 @@ pub(super) fn page(asked: &Asked) -> Option<String> {
     let at = asked.at.map(|at| at.to_string());
     let text = [asked.description.as_deref(), asked.version.as_deref()];
     let text = text.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    if let (true, Some(repository)) = (is_of_services(asked.intent), &asked.repository) {
+    if let (true, Some(repository)) = (is_of_services(asked.intent), asked.repository()) {
         let query = [("environment", asked.environment.clone()), ("at", at)];
         return Some(with_query(format!("/services/{repository}"), &query));
     }
@@ -36,8 +36,8 @@ pub(super) fn page(asked: &Asked) -> Option<String> {
             let query = [("q", Some(text)), ("environment", asked.environment.clone()), ("at", at)];
             with_query("/search".to_owned(), &query)
         }
-        (Intent::Verify | Intent::Search | Intent::Deploy, _) if asked.repository.is_some() => {
-            with_query("/releases".to_owned(), &[("repository", asked.repository.clone())])
+        (Intent::Verify | Intent::Search | Intent::Deploy, _) if asked.repository().is_some() => {
+            with_query("/releases".to_owned(), &[("repository", asked.repository().map(str::to_owned))])
         }
         _ => return None,
     })

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::ask::{Asked, Candidate, Intent, Meant};
-use crate::wire::{Certainty, History, Release, ReleaseChange, ReleaseRef, Running, Searched, Verified};
+use crate::wire::{
+    Certainty, Changes, History, Kind, Release, ReleaseChange, ReleaseRef, Running, Searched, Verified,
+};
 
 /// The one release that this answer to `asked` is about, if it is about one.
 pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
@@ -34,10 +36,22 @@ pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
             let [service] = <[_; 1]>::try_from(running.services).ok()?;
             Some(Meant { repository: service.repository.to_string(), version: service.version? })
         }
+        // What was taken back.
+        Intent::Rollbacks => {
+            let changes = Changes::deserialize(data).ok()?;
+            let steps = changes.deployments.into_iter().flat_map(|it| it.changes);
+            let back: Vec<_> = steps.filter(|change| change.kind == Kind::Rollback).collect();
+            let [back] = <[_; 1]>::try_from(back).ok()?;
+            Some(Meant { repository: back.repository.to_string(), version: back.from?.version? })
+        }
+        // The one change that is told of.
+        Intent::Changes => {
+            let [release] = <[_; 1]>::try_from(Changes::deserialize(data).ok()?.releases).ok()?;
+            (release.changes.len() == 1)
+                .then(|| Meant { repository: release.repository.to_string(), version: release.version })
+        }
         Intent::Missing
         | Intent::Compare
-        | Intent::Changes
-        | Intent::Rollbacks
         | Intent::Tokens
         | Intent::CreateEnvironment
         | Intent::GenerateToken

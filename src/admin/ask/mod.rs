@@ -16,6 +16,7 @@ mod link;
 mod meant;
 mod pieces;
 mod rest;
+mod several;
 mod steps;
 mod suggest;
 mod title;

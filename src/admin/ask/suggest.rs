@@ -16,7 +16,7 @@ pub(super) fn after(asked: &Asked, environments: &[&str]) -> Vec<String> {
         return vec!["how do I create an environment?".to_owned()];
     };
     let other = environments.iter().copied().find(|name| *name != env);
-    let service = asked.repository.as_deref();
+    let service = asked.repository();
     let of_service = service.map(|name| format!(" of {name}")).unwrap_or_default();
     let mut offered = match asked.intent {
         Intent::Running => {

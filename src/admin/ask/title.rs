@@ -16,7 +16,7 @@ pub(super) fn or_search(asked: Asked, text: &str, moment: &Moment<'_>) -> Asked 
     // A question may have words of a title by chance: it has to mean that change for certain.
     let fits = match moment.find(text, CANDIDATES_MAX, Within::default()).band {
         Band::Sure => true,
-        Band::Perhaps => !is_question(text),
+        Band::Perhaps => !is_question(text) && !asked.is_elsewhere,
         Band::No => false,
     };
     if !fits {

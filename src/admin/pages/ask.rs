@@ -214,7 +214,7 @@ impl AskPage {
 /// The region of the answer's page that shows it.
 fn region_of(turn: &Turn) -> Option<&'static str> {
     let is_of_one = turn.asked.environment.is_some();
-    let is_of_service = turn.asked.repository.is_some();
+    let is_of_service = turn.asked.repository().is_some();
     match turn.asked.intent {
         Intent::Running | Intent::Missing if is_of_service => Some("places"),
         Intent::Changes | Intent::History | Intent::Rollbacks if is_of_service => Some("history"),
@@ -256,7 +256,7 @@ impl Wish {
             Intent::GenerateToken => Some(Self::Token { environment: asked.environment.clone()? }),
             Intent::Deploy => Some(Self::Deploy {
                 environment: asked.environment.clone()?,
-                repository: asked.repository.clone()?,
+                repository: asked.repository()?.to_owned(),
                 version: asked.version.clone()?,
                 commands: asking.plan(asked, now())?.commands.join("\n"),
             }),

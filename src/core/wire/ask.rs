@@ -29,9 +29,12 @@ pub struct Answered {
     /// The environments that it names, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
-    /// The repository that it names, or means.
+    /// The repository that it names, or means, where that is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
+    /// The repositories that it names, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
     /// The version that it names, or means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,

@@ -11,6 +11,7 @@ mod beside;
 mod dates;
 mod fleet;
 mod listed;
+mod named;
 mod replicas;
 mod revisions;
 mod search;
@@ -33,6 +34,7 @@ pub use fleet::{
     missing_of_kind, rollbacks_everywhere, running_everywhere, troubles, verified_everywhere,
 };
 pub use listed::counted;
+pub use named::{changes_of, comparison_of, missing_of, rollbacks_of, running_of};
 pub use replicas::{applied, lag};
 pub use revisions::{REVISIONS, older_revisions, revision};
 pub use search::{alike, registered_later, searched, verified};

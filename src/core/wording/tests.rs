@@ -154,7 +154,7 @@ fn an_answer_about_one_service_or_one_kind_says_nothing_of_others() {
     let state = folded(&[&[0, 1], &[0, 3]]);
     let of = |kind| {
         let mut missing = questions::missing(&state, &env(0), now());
-        Only { repository: None, kind: Some(kind) }.missing(&mut missing);
+        Only { repositories: &[], kind: Some(kind) }.missing(&mut missing);
         super::missing_of_kind(&missing, kind)
     };
     let lacks = "a-rather-long-name-000 lacks ";
@@ -169,11 +169,11 @@ fn an_answer_about_one_service_or_one_kind_says_nothing_of_others() {
     assert!(of(ChangeKind::Feature).starts_with(&format!("{lacks}1 feature: “feat: gift cards” (#30)")));
     assert_eq!(of(ChangeKind::Breaking), "No breaking change that a-rather-long-name-000 lacks is known.");
     let mut changes = questions::changes(&state, &env(1), START, now(), now());
-    let only = Only { repository: Some("shop/web"), kind: Some(ChangeKind::Security) };
+    let only = Only { repositories: &["shop/web".to_owned()], kind: Some(ChangeKind::Security) };
     only.changes(&mut changes);
     let text = super::changes_of_kind(&changes, ChangeKind::Security);
     assert!(text.starts_with("1 security fix came to a-rather-long-name-001 "), "{text}");
-    Only { repository: Some("shop/pay"), kind: None }.changes(&mut changes);
+    Only { repositories: &["shop/pay".to_owned()], kind: None }.changes(&mut changes);
     assert!(changes.deployments.is_empty() && changes.releases.is_empty() && changes.fixes == 0);
 }
 

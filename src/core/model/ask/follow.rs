@@ -6,10 +6,12 @@
 mod more;
 mod pick;
 mod put;
+mod two;
 
 use super::names;
 use super::question::{Asked, Intent};
 use super::reading::Reading;
+use super::words::Word;
 use super::world::World;
 use crate::model::releases::ChangeKind;
 
@@ -41,7 +43,7 @@ const VERBS: &str = "is are was were do does did has have had can could should w
 const SERVICE: &str = "service repository repo image";
 const THANKS: &str = "thanks thank you cool great nice perfect bye good ok okay";
 /// Words that leave one kind of change of an answer.
-const KINDS: &str = "relevant related important ones would we get gain receive have that all the which show list give me only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
+const KINDS: &str = "any stuff things kind type relevant related important ones would we get gain receive have that all the which show list give me only just security fix fixes bug bugs bugfixes feature features breaking changes change performance";
 const IT: &str = "it its that this they them these those";
 /// Words behind `it` that ask for a part of it, and words in front of it that do.
 const HOLDS: &str = "contain contains have has include includes carry carries hold holds";
@@ -91,8 +93,12 @@ enum Turn {
     Swap,
     /// The release that has the change.
     Release,
+    /// Another question about the same.
+    Other,
     /// The same once more.
     Again,
+    /// What runs now of what was spoken of, after a question about what was.
+    Now,
     Everywhere,
     /// One kind of change of the answer before.
     Kind(ChangeKind),
@@ -103,8 +109,8 @@ enum Turn {
 /// Understands a sentence after the question `before`.
 pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Asked {
     let mut said = Said { reading, before };
-    said.find_bare_name();
-    let own = said.beside(said.reading.asked(world));
+    said.find_bare_name(world);
+    let own = said.of_both(said.beside(said.reading.asked(world)));
     if own.is_declined || !before.goes_on() {
         return own;
     }
@@ -125,13 +131,18 @@ pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Ask
         },
         Turn::Swap => said.swapped(&own).unwrap_or(own),
         Turn::Again => said.instead(own, false),
+        Turn::Now => said.now(own),
+        Turn::Other => {
+            Asked { intent: own.intent, focus: own.focus, kind: own.kind, ..said.instead(own, false) }
+        }
         Turn::Everywhere => said.everywhere(own),
         Turn::Kind(kind) => Asked { kind: Some(kind), ..said.instead(own, false) },
         Turn::Whole => said.in_the_subject(said.whole(own)),
     };
     if said.reading.found.unknown_repository.is_some() {
         // An unknown name stands in place of a known one.
-        (asked.repository, asked.meant) = (None, None);
+        asked.repositories.clear();
+        asked.meant = None;
     }
     if said.reading.moment.is_some() {
         (asked.at, asked.range) = (None, None);
@@ -139,6 +150,7 @@ pub(super) fn follow(before: &Asked, reading: Reading, world: &World<'_>) -> Ask
     let named = asked.environment.iter().filter(|_| asked.intent != Intent::CreateEnvironment);
     let named: Vec<String> = said.reading.found.environments.iter().chain(named).cloned().collect();
     asked.places = latest(before.places.iter().chain(&named));
+    asked.services = latest(before.services.iter().chain(&asked.repositories));
     said.reading.finish(&mut asked, world);
     asked
 }
@@ -176,7 +188,10 @@ impl Said<'_> {
 
     /// `and mars?`: a word alone is a name, after a question that is about names; a path alone, and what is called a service,
     /// is one after any question.
-    fn find_bare_name(&mut self) {
+    fn find_bare_name(&mut self, world: &World<'_>) {
+        if self.reading.found.environments.is_empty() && self.reading.found.unclear_environment.is_none() {
+            self.find_bare_part(world);
+        }
         self.find_bare_path();
         let lead = self.reading.words.iter().take_while(|word| is_of(&word.text, LEADS)).count();
         if let [word] = &self.reading.words[lead..]
@@ -185,6 +200,19 @@ impl Said<'_> {
             && !is_of(&word.text, THANKS)
         {
             self.reading.found.unknown = Some(word.written.clone());
+        }
+    }
+
+    /// `and the eu one?`: a word alone that is a part of one environment's name, and of no other, names it.
+    fn find_bare_part(&mut self, world: &World<'_>) {
+        let words = &mut self.reading.words;
+        let says = |word: &Word| !word.taken && ![LEADS, FILLER].iter().any(|list| is_of(&word.text, list));
+        let mut said = (0..words.len()).filter(|&at| says(&words[at]));
+        let (Some(at), None) = (said.next(), said.next()) else { return };
+        if let Some(name) = names::by_part(&words[at].text, world) {
+            words[at].taken = true;
+            self.reading.found.environments.push(name.to_owned());
+            self.reading.found.unknown = None;
         }
     }
 
@@ -209,12 +237,20 @@ impl Said<'_> {
         let core: Vec<&str> = rest.iter().copied().filter(|word| !is_of(word, FILLER)).collect();
         let all = |list: &str| core.iter().all(|word| is_of(word, list));
         let says = |list: &str| core.iter().any(|word| is_of(word, list));
-        let is_new = own.environment.is_some() || own.repository.is_some() || self.reading.moment.is_some();
+        let is_new =
+            own.environment.is_some() || !own.repositories.is_empty() || self.reading.moment.is_some();
         if self.swapped(own).is_some() {
             return Turn::Swap;
         }
         if let Some(place) = self.picked() {
             return Turn::Pick(place);
+        }
+        let is_of_now = self.before.intent.is_of_a_stretch()
+            && rest.first().is_some_and(|word| is_of(word, "what which"))
+            && self.reading.words.iter().any(|word| is_of(&word.text, "now instead currently"))
+            && all("what which version release runs run running current");
+        if is_of_now {
+            return Turn::Now;
         }
         if self.asks_for_contents(own) {
             return Turn::Contents;
@@ -223,6 +259,16 @@ impl Said<'_> {
             self.before.intent == Intent::CreateEnvironment && self.reading.says_a_token();
         if own.intent == Intent::Compare || is_of_the_new_one {
             return Turn::Whole;
+        }
+        // `which has the newer api`, after two were compared
+        let is_of_two = self.before.intent == Intent::Compare && !own.names_place();
+        if is_of_two && is_new && self.says("newer newest older ahead behind later") {
+            return Turn::Instead;
+        }
+        // `anything on staging at the same time?`
+        let says_nothing = own.description.as_deref().is_some_and(|said| !put::says_something(said));
+        if is_new && says_nothing && own.intent == Intent::Verify && own.repositories.is_empty() {
+            return Turn::Instead;
         }
         // `show only web`
         if is_new && says("only just") && all("only just show give list") {
@@ -246,7 +292,7 @@ impl Said<'_> {
         if let Some(kind) = self.reading.kind().filter(|_| has_kinds && all(KINDS)) {
             return Turn::Kind(kind);
         }
-        if (says("when long") || says("since") && says("time")) && all(WHEN) && own.repository.is_none() {
+        if (says("when long") || says("since") && says("time")) && all(WHEN) && own.repositories.is_empty() {
             return Turn::When;
         }
         if says("before previous prior earlier preceding replace replaced") && all(EARLIER) && !is_new {
@@ -263,8 +309,17 @@ impl Said<'_> {
         if is_everywhere && !is_new && rest.first() != Some(&"what") {
             return Turn::Everywhere;
         }
-        // `which release?`
-        if self.before.has_change() && rest.len() == 2 && self.asks_for_a_release() {
+        // `what about the rollbacks?`, `and the history?`
+        const NOUNS: &str =
+            "history timeline deployments deploys rollouts rollbacks rollback reverts tokens missing";
+        let is_of_another =
+            self.before.names_place() && own.intent != self.before.intent && own.intent != Intent::Unknown;
+        if is_of_another && !is_new && !core.is_empty() && all(NOUNS) {
+            return Turn::Other;
+        }
+        // `which release?`, `which version is that`
+        let is_of_the_release = all("which what release version service") && !self.says("now there on");
+        if self.before.has_change() && is_of_the_release && self.asks_for_a_release() && !is_new {
             return Turn::Release;
         }
         if self.before.intent == Intent::Deploy && !is_new && all(AGREES) {
@@ -300,56 +355,12 @@ impl Said<'_> {
         Turn::Whole
     }
 
-    /// `the same version as production?` compares it with the place before, `compare them` the two that were spoken of.
-    fn beside(&self, own: Asked) -> Asked {
-        let is_of_both = self.says("compare difference differences differ") && own.environments.is_empty();
-        if is_of_both && own.environment.is_none() && self.before.places.len() == 2 {
-            let environments = self.before.places.clone();
-            let repository = own.repository.clone().or_else(|| self.before.repository.clone());
-            return Asked {
-                intent: Intent::Compare,
-                environments,
-                repository,
-                focus: None,
-                description: None,
-                ..own
-            };
-        }
-        let is_same = self.says("same newer older ahead behind") && self.says("as than like");
-        let Some(place) = own.environment.clone().filter(|_| is_same && self.before.names_place()) else {
-            return own;
-        };
-        let first = self.before.environment.clone().or_else(|| self.before.environments.first().cloned());
-        let environments = first.into_iter().filter(|first| *first != place).chain([place.clone()]).collect();
-        let repository = own.repository.clone().or_else(|| self.before.repository.clone());
-        Asked {
-            intent: Intent::Compare,
-            environment: None,
-            environments,
-            repository,
-            focus: None,
-            description: None,
-            ..own
-        }
-    }
-
-    /// The question before with one environment in place of another.
-    fn swapped(&self, own: &Asked) -> Option<Asked> {
-        let [new, old] = &own.environments[..] else { return None };
-        let texts: Vec<&str> = self.reading.words.iter().map(|word| word.text.as_str()).collect();
-        texts.windows(2).any(|pair| pair == ["instead", "of"]).then_some(())?;
-        let mut asked = Asked { is_declined: false, ..self.before.clone() };
-        let environments = asked.environment.iter_mut().chain(&mut asked.environments);
-        environments.filter(|name| *name == old).for_each(|name| name.clone_from(new));
-        Some(asked)
-    }
-
     /// `show me the pull requests`, `what's in it?`, after something that has a release.
     fn asks_for_contents(&self, own: &Asked) -> bool {
         let (rest, _) = self.rest();
-        let names_none = own.environment.is_none() && own.repository.is_none() && own.version.is_none();
+        let names_none = own.environment.is_none() && own.repositories.is_empty() && own.version.is_none();
         let is_of_one = self.before.has_change()
-            || self.before.repository.is_some()
+            || !self.before.repositories.is_empty()
             || self.before.intent == Intent::Changes;
         let words = || rest.iter().filter(|word| !is_of(word, FILLER) && **word != "else");
         let what_else = rest.starts_with(&["what", "else"]) && rest.iter().any(|word| is_of(word, IT));

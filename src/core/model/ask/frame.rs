@@ -20,6 +20,10 @@ pub(super) fn description(words: &[Word]) -> Option<String> {
     let kept = (first..=last).filter(|&at| !words[at].taken && !is_noun(at)).map(|at| &words[at]);
     // `fix` and `PR` mean something to the search where they stand beside what describes the change.
     let before = words[..first].last().filter(|word| !word.taken && word.is_any("pr mr issue request"));
+    // `plan a deploy`, `prepare the rollout`: the wish itself.
+    if kept.clone().all(|word| word.is_any("plan prepare draft")) {
+        return None;
+    }
     Some(before.into_iter().chain(kept).map(|word| word.written.as_str()).collect::<Vec<_>>().join(" "))
 }
 

@@ -66,6 +66,11 @@ pub(super) fn is_declined(words: &[Word], found: &Found) -> bool {
     Cues { words, found, time: Timed::No }.is_out_of_bounds()
 }
 
+/// Tells whether it wishes for a work of another trade.
+pub(super) fn is_elsewhere(words: &[Word], found: &Found) -> bool {
+    Cues { words, found, time: Timed::No }.wants_something_else()
+}
+
 impl Cues<'_> {
     /// A question without a verb: a name in an environment, a number, a release.
     fn fallback(&self) -> Intent {
@@ -77,13 +82,13 @@ impl Cues<'_> {
             && self.words.iter().all(|word| word.taken || is_frame(&word.text));
         let place = place || (self.has_place() && is_bare);
         // A part of a repository's name stays among the words: it may describe a change.
-        let is_named = self.found.repository.is_some()
+        let is_named = self.found.names_service()
             && (place || description(self.words).is_none_or(|text| !text.contains(' ')));
         let is_of_places = self.says("environment environments env envs");
         let names_a_release = self.says("release releases version versions build commit changelog");
         if names_a_release && !place && self.describes() {
             Intent::Search
-        } else if self.has_number() || (self.found.version.is_some() && self.found.repository.is_some()) {
+        } else if self.has_number() || (self.found.version.is_some() && self.found.names_service()) {
             if place || is_of_places { Intent::Verify } else { Intent::Search }
         } else if is_named || (place && !self.says_more()) {
             Intent::Running

@@ -102,7 +102,7 @@ impl Asked {
         };
         // A way back goes to what ran before, whatever is said of it.
         // `is the gateway on v1.2.0`, `deploy the gateway one`: a name is no description of a change.
-        let is_a_name = found.repository.is_some()
+        let is_a_name = found.names_service()
             && (found.version.is_some() || intent == Intent::Deploy)
             && words.iter().all(|word| word.taken || word.is_named || words::is_frame(&word.text));
         let can_describe =
@@ -111,10 +111,11 @@ impl Asked {
         Self {
             intent,
             places: found.environments.clone(),
+            services: found.repositories.clone(),
             environment,
             environments,
             from,
-            repository: found.repository.clone(),
+            repositories: found.repositories.clone(),
             version: found.version.clone().filter(|_| focus != Some(Focus::Rollback) || !found.is_left),
             token: found.token.as_ref().map(|token| token.name.clone()),
             description,
@@ -125,6 +126,7 @@ impl Asked {
             kind,
             meant: None,
             candidates: Vec::new(),
+            is_elsewhere: false,
             is_declined: false,
         }
     }

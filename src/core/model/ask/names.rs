@@ -6,22 +6,43 @@ mod repositories;
 mod unknown;
 mod versions;
 
-use super::words::Word;
+use super::words::{Word, is_frame};
 use super::world::World;
 pub(super) use found::{Found, SHORT_FORMS, plain};
 use found::{NAME_WORDS_MAX, TokenFound, joined, mark, runs};
-pub(super) use unknown::{is_name, is_path};
+pub(super) use unknown::{is_name, is_path, is_plain};
+
+/// The one environment whose name has this part: `eu` of `prod-eu-west`.
+pub(super) fn by_part<'a>(said: &str, world: &World<'a>) -> Option<&'a str> {
+    let has = |name: &&str| name.split(['-', '_', '.', ' ']).any(|part| plain(part) == said);
+    let mut named = world.environments.iter().map(|environment| environment.name).filter(has);
+    named.next().filter(|_| named.next().is_none())
+}
 
 /// Takes the names out of `words`.
 pub(super) fn take(words: &mut Vec<Word>, world: &World<'_>) -> Found {
     let mut found = Found::default();
-    environments::split(words, world);
+    split(words, world);
     take_token(words, world, &mut found);
     repositories::take(words, world, &mut found);
     environments::take(words, world, &mut found);
     repositories::take_part(words, world, &mut found);
     versions::take(words, world, &mut found);
     found
+}
+
+/// `staging/production`, `prod/web` and `web/api` are two words, where each is a name of its own and the whole is none.
+fn split(words: &mut Vec<Word>, world: &World<'_>) {
+    let is_name = |part: &str| environments::is_named(part, world) || repositories::is_named(part, world);
+    for at in (0..words.len()).rev() {
+        let parts: Vec<&str> = words[at].text.split('/').collect();
+        let is_whole = || repositories::is_named(&words[at].text, world);
+        if parts.len() > 1 && parts.iter().all(|part| is_name(part)) && !is_whole() {
+            let parts: Vec<Word> =
+                parts.into_iter().map(|part| Word::new(part.to_owned(), part.to_owned())).collect();
+            words.splice(at..=at, parts);
+        }
+    }
 }
 
 /// Takes the path of a service that nobody knows: of a place where others are known, unless a number stands beside it, which may
@@ -43,6 +64,12 @@ pub(super) fn find_unknown(words: &mut [Word], found: &mut Found) {
         && let Some((said, at)) = environments::unknown(words)
     {
         (found.unclear_environment, found.unclear_at) = (Some((said, Vec::new())), Some(at));
+    }
+    // `web and foo`: a list of services has a name that is none.
+    if let Some(at) = found.listed.as_ref().and_then(|list| unknown::beside(words, list)) {
+        let word = &mut words[at];
+        found.unknown_beside = Some(word.written.clone());
+        word.taken = true;
     }
     found.unknown = unknown::unknown(words);
     // `is foo v1.1.0 live`: the version of another service says nothing of this one.
@@ -69,7 +96,7 @@ fn take_token(words: &mut [Word], world: &World<'_>, found: &mut Found) {
         |said: &str| world.repositories.iter().any(|it| it.name.split('/').any(|part| plain(part) == said));
     for run in runs(words, NAME_WORDS_MAX) {
         let said = joined(&words[run.clone()]);
-        let is_alone = run.len() == words.len();
+        let is_alone = words.iter().enumerate().all(|(at, word)| run.contains(&at) || is_frame(&word.text));
         let is_meant = is_of_tokens || (is_of_use || is_alone) && !is_of_a_service(&said);
         let is_environment = world.environments.iter().any(|environment| plain(environment.name) == said);
         let mut named = world.tokens.iter().filter(|token| plain(token.name) == said);

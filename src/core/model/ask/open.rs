@@ -54,7 +54,8 @@ impl Asked {
 
     /// A service that nobody knows, whatever is asked of it.
     fn open_repository(&self, found: &Found, world: &World<'_>) -> Option<AskBack> {
-        let said = found.unknown_repository.as_deref().filter(|_| self.repository.is_none())?;
+        let unknown = found.unknown_repository.as_deref().filter(|_| self.repositories.is_empty());
+        let said = unknown.or(found.unknown_beside.as_deref())?;
         let names: Vec<&str> = world.repositories.iter().map(|repository| repository.name).collect();
         ask(Open::Repository, Some(said), near(said, &names))
     }
@@ -77,7 +78,7 @@ impl Asked {
         }
         let environments = || world.environments.iter().map(|environment| environment.name);
         let repositories = || world.repositories.iter().map(|repository| repository.name);
-        let (what, names): (Open, Vec<&str>) = match (self.names_one(), self.repository.is_some()) {
+        let (what, names): (Open, Vec<&str>) = match (self.names_one(), !self.repositories.is_empty()) {
             (true, true) => return None,
             (true, false) if self.intent == Intent::Tokens => return None,
             (true, false) => (Open::Repository, repositories().collect()),
@@ -93,20 +94,24 @@ impl Asked {
     }
 
     fn open_release(&self, found: &Found, world: &World<'_>) -> Option<AskBack> {
+        // A version is of one service.
+        if let (Some(_), [_, _, ..]) = (&self.version, &self.repositories[..]) {
+            return ask(Open::Release, None, self.repositories.clone());
+        }
         if let Some((said, choices)) = &found.unclear_repository
-            && self.repository.is_none()
+            && self.repositories.is_empty()
             && self.description.is_none()
         {
             return ask(Open::Repository, Some(said), choices.clone());
         }
         // `deploy foo v1.2.3 to production`
-        if let (Intent::Deploy, Some(said), None, Some(_)) =
-            (self.intent, &found.unknown, &self.repository, &self.version)
+        if let (Intent::Deploy, Some(said), [], Some(_)) =
+            (self.intent, &found.unknown, &self.repositories[..], &self.version)
         {
             let names: Vec<&str> = world.repositories.iter().map(|repository| repository.name).collect();
             return ask(Open::Repository, Some(said), near(said, &names));
         }
-        let nothing = self.description.is_none() && self.repository.is_none() && self.version.is_none();
+        let nothing = self.description.is_none() && self.repositories.is_empty() && self.version.is_none();
         if matches!(self.intent, Intent::Deploy | Intent::Verify) && nothing {
             let names: Vec<&str> = world.repositories.iter().map(|repository| repository.name).collect();
             let said = found.unknown.as_deref();

@@ -55,12 +55,14 @@ pub struct Asked {
     pub environment: Option<String>,
     /// The environments that it compares, in the order in which they are named.
     pub environments: Vec<String>,
+    /// The services that were spoken of last, as `places` has the environments.
+    pub services: Vec<String>,
     /// The environments that were spoken of last, in this question or in those before it: two at most, the latest last.
     pub places: Vec<String>,
     /// Of a promotion: the environment whose release is meant.
     pub from: Option<String>,
-    /// The repository, by its whole name.
-    pub repository: Option<String>,
+    /// The repositories, by their whole names, in the order in which they are named.
+    pub repositories: Vec<String>,
     /// The version, as the catalogue writes it where the catalogue has it.
     pub version: Option<String>,
     /// The token.
@@ -81,8 +83,26 @@ pub struct Asked {
     pub meant: Option<Meant>,
     /// The changes that the answer found it may mean, the likeliest first.
     pub candidates: Vec<Candidate>,
+    /// It is a wish for a work of another trade: no change that resembles its words is meant.
+    pub is_elsewhere: bool,
     /// It is no question to answer: it would destroy something, or asks for a secret.
     pub is_declined: bool,
+}
+
+impl Asked {
+    /// The repository, where it is about exactly one.
+    pub fn repository(&self) -> Option<&str> {
+        match &self.repositories[..] {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// The same question of one repository.
+    #[must_use]
+    pub fn of_repository(&self, name: &str) -> Self {
+        Self { repositories: vec![name.to_owned()], ..self.clone() }
+    }
 }
 
 /// The focus of a question within its intent.

@@ -95,7 +95,7 @@ impl Reading {
         let found = &self.found;
         let names_none = found.environments.is_empty()
             && found.unclear_environment.is_none()
-            && found.repository.is_none()
+            && !found.names_service()
             && found.version.is_none();
         let has_number = self.words.iter().any(|word| word.text.starts_with(['#', '!']));
         names_none
@@ -106,7 +106,10 @@ impl Reading {
     }
 
     fn asks(&self) -> bool {
-        let first = self.words.first().map_or("", |word| word.text.as_str());
+        let leads = |word: &&Word| {
+            ["and", "but", "so", "then", "ok", "okay", "please", "also"].contains(&&*word.text)
+        };
+        let first = self.words.iter().find(|word| !leads(word)).map_or("", |word| word.text.as_str());
         self.is_question || ASKED.split_whitespace().any(|word| word == first)
     }
 
@@ -122,6 +125,7 @@ impl Reading {
     pub(super) fn asked(&self, world: &World<'_>) -> Asked {
         let mut asked = Asked::of(self.about(), &self.words, &self.found);
         self.finish(&mut asked, world);
+        asked.is_elsewhere = intent::is_elsewhere(&self.words, &self.found);
         asked.is_declined = intent::is_declined(&self.words, &self.found);
         asked
     }

@@ -1,5 +1,6 @@
 //! Questions and what they are understood as, in a small world that is asked on Wednesday, 3 June 2026.
 
+mod ellipsis;
 mod follow;
 mod kinds;
 mod measured;
@@ -50,7 +51,7 @@ fn told(asked: &Asked) -> String {
     known("env", asked.environment);
     known("envs", (!asked.environments.is_empty()).then(|| asked.environments.join("+")));
     known("from", asked.from);
-    known("repo", asked.repository);
+    known("repo", (!asked.repositories.is_empty()).then(|| asked.repositories.join("+")));
     known("version", asked.version);
     known("token", asked.token);
     known("about", asked.description);

@@ -2,7 +2,7 @@
 
 use strsim::osa_distance;
 
-use crate::model::search::version;
+use crate::model::search::{is_known, version};
 
 /// Words that say nothing about a change: frames of questions, verbs of shipping, articles.
 const FRAME: &str = " a an the this that these those any some our my your its is are was were be been being am do does did \
@@ -35,6 +35,11 @@ pub(super) struct Word {
     pub(super) taken: bool,
 }
 
+/// Nouns before what programs name with `=`.
+const LABELS: [&str; 7] = ["service", "repository", "repo", "environment", "env", "version", "release"];
+/// Nouns before a number that is a change's, whatever they call it.
+const TICKETS: [&str; 6] = ["ticket", "tickets", "story", "task", "bug", "card"];
+
 /// Cuts a question into words. `what's` is `what is`.
 pub(super) fn words(question: &str) -> Vec<Word> {
     let mut words = Vec::new();
@@ -54,6 +59,21 @@ pub(super) fn words(question: &str) -> Vec<Word> {
             .filter(|(name, said)| name.starts_with(char::is_alphabetic) && version(said).is_some())
         {
             words.extend([name, said].map(|part| Word::new(part.to_lowercase(), part.to_owned())));
+            continue;
+        }
+        // `service=web env=production`
+        if let Some((name, said)) =
+            piece.split_once('=').filter(|(name, _)| LABELS.contains(&&*name.to_lowercase()))
+        {
+            words.extend([name, said].map(|part| Word::new(part.to_lowercase(), part.to_owned())));
+            continue;
+        }
+        // `ticket 815` is `#815`.
+        let is_number = piece.len() >= 2 && piece.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number
+            && let Some(noun) = words.last_mut().filter(|word: &&mut Word| TICKETS.contains(&&*word.text))
+        {
+            *noun = Word::new(format!("#{piece}"), format!("#{piece}"));
             continue;
         }
         let lower = piece.to_lowercase().replace('’', "'");
@@ -94,7 +114,12 @@ pub(super) fn words(question: &str) -> Vec<Word> {
 
 /// The word that is meant by the way it is written in chats, and the word of the trade for a rare one.
 fn written_short(word: &str) -> Option<&'static str> {
-    const MEANT: [(&str, &str); 16] = [
+    const MEANT: [(&str, &str); 21] = [
+        ("sup", "status"),
+        ("gimme", "show"),
+        ("lemme", "let"),
+        ("&", "and"),
+        ("+", "and"),
         ("wat", "what"),
         ("rn", "now"),
         ("u", "you"),
@@ -138,7 +163,7 @@ impl Word {
     }
 
     fn is_like(&self, keyword: &str) -> bool {
-        self.text == keyword || (!self.is_known && is_slip(&self.text, keyword))
+        self.text == keyword || (!self.is_known && is_slip(&self.text, keyword) && !is_known(&self.text))
     }
 
     /// Tells whether this is one of `keywords`, perhaps with a slip. They are separated by spaces.

@@ -1,4 +1,4 @@
-//! The part of a view that a question is about: one service of it, one kind of change.
+//! The part of a view that a question is about: some services of it, one kind of change.
 
 use super::compare::fixes_and_pull_requests;
 use crate::model::releases::ChangeKind;
@@ -7,15 +7,15 @@ use crate::wire::{Changes, Comparison, Kind, Missing, MissingService, Release, R
 /// The subject of a question.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Only<'a> {
-    /// Of this service alone.
-    pub repository: Option<&'a str>,
+    /// Of these services; of all where it names none.
+    pub repositories: &'a [String],
     /// Changes of this kind alone. A fix may be of security.
     pub kind: Option<ChangeKind>,
 }
 
 impl Only<'_> {
     fn has(&self, repository: &str) -> bool {
-        self.repository.is_none_or(|wanted| wanted == repository)
+        self.repositories.is_empty() || self.repositories.iter().any(|wanted| wanted == repository)
     }
 
     fn is_of_kind(&self, change: &ReleaseChange) -> bool {
@@ -34,13 +34,16 @@ impl Only<'_> {
         }
     }
 
-    /// Leaves what runs of the service.
+    /// Leaves what runs of the services.
     pub fn running(&self, running: &mut Running) {
         running.services.retain(|service| self.has(service.repository.as_str()));
         running.failing.retain(|attempt| self.has(attempt.repository.as_str()));
+        if !self.repositories.is_empty() {
+            running.bypass.clear();
+        }
     }
 
-    /// Leaves what the service lacks, of the kind.
+    /// Leaves what the services lack, of the kind.
     pub fn missing(&self, missing: &mut Missing) {
         missing.services.retain(|service| self.has(service.repository.as_str()));
         missing.absent.retain(|service| self.has(service.repository.as_str()));
@@ -51,7 +54,7 @@ impl Only<'_> {
         missing.up_to_date = missing.services.iter().all(|service: &MissingService| service.up_to_date);
     }
 
-    /// Leaves what changed of the service, of the kind.
+    /// Leaves what changed of the services, of the kind.
     pub fn changes(&self, changes: &mut Changes) {
         for deployment in &mut changes.deployments {
             deployment.changes.retain(|change| self.has(change.repository.as_str()));
@@ -59,9 +62,9 @@ impl Only<'_> {
         changes.deployments.retain(|deployment| !deployment.changes.is_empty());
         let is_back = |kind: &Kind| *kind == Kind::Rollback;
         let mut rollbacks = changes.deployments.iter().flat_map(|it| &it.changes).map(|change| &change.kind);
-        changes.rollbacks = match self.repository {
-            Some(_) => rollbacks.by_ref().filter(|kind| is_back(kind)).count(),
-            None => changes.rollbacks,
+        changes.rollbacks = match self.repositories {
+            [] => changes.rollbacks,
+            _ => rollbacks.by_ref().filter(|kind| is_back(kind)).count(),
         };
         for releases in [&mut changes.releases, &mut changes.reverted] {
             releases.retain(|release| self.has(release.repository.as_str()));
@@ -70,7 +73,7 @@ impl Only<'_> {
         (changes.fixes, changes.pull_requests) = fixes_and_pull_requests(&changes.releases);
     }
 
-    /// Leaves the service of both sides.
+    /// Leaves the services of both sides.
     pub fn comparison(&self, comparison: &mut Comparison) {
         comparison.services.retain(|service| self.has(service.repository.as_str()));
     }

@@ -35,3 +35,8 @@ pub use found::{Band, Found, Hit, Matched, Place, Text, Way};
 pub use index::Index;
 pub(super) use picks::is_same_title;
 pub(super) use words::version;
+
+/// Tells whether a word is English or of the trade, as far as the lists of this room know: it is no slip of another.
+pub(super) fn is_known(word: &str) -> bool {
+    thesaurus::Thesaurus::get().words().contains(word) || stems::is_irregular(word)
+}

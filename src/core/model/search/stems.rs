@@ -23,6 +23,11 @@ static FORMS: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
     pairs.flat_map(|(word, forms)| forms.split_whitespace().map(move |form| (form, word.trim()))).collect()
 });
 
+/// Tells whether a word is a form that no rule of endings finds.
+pub(super) fn is_irregular(word: &str) -> bool {
+    FORMS.contains_key(word)
+}
+
 /// The stem of a word in lower case. Words with digits are names and stay as they are.
 pub(super) fn stem(word: &str) -> String {
     let word = FORMS.get(word).copied().unwrap_or(word);

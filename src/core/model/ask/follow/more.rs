@@ -29,8 +29,8 @@ impl Said<'_> {
         (asked.intent, asked.focus, asked.environment) = (Intent::Search, None, None);
         asked.environments.clear();
         if let Some(Meant { repository, version }) = &asked.meant {
-            (asked.repository, asked.version, asked.description) =
-                (Some(repository.clone()), Some(version.clone()), None);
+            (asked.repositories, asked.version, asked.description) =
+                (vec![repository.clone()], Some(version.clone()), None);
         }
         asked
     }
@@ -42,7 +42,7 @@ impl Said<'_> {
         };
         let mut asked = Asked { intent, focus: Some(Focus::Who), ..self.instead(own, false) };
         if let Some(Meant { repository, .. }) = &asked.meant {
-            asked.repository = Some(repository.clone());
+            asked.repositories = vec![repository.clone()];
             (asked.version, asked.description) = (None, None);
         }
         asked
@@ -56,6 +56,23 @@ impl Said<'_> {
             asked.take_meant();
         }
         asked
+    }
+
+    /// What runs now of the service that was spoken of, or of the place.
+    pub(super) fn now(&self, own: Asked) -> Asked {
+        let mut asked = self.instead(own, false);
+        asked.name_the_meant();
+        Asked {
+            intent: Intent::Running,
+            focus: None,
+            kind: None,
+            version: None,
+            description: None,
+            range: None,
+            at: None,
+            meant: None,
+            ..asked
+        }
     }
 
     pub(super) fn when(&self, own: Asked) -> Asked {
@@ -78,9 +95,9 @@ impl Said<'_> {
             return asked;
         }
         if let Some(Meant { repository, version }) = asked.meant.take() {
-            (asked.repository, asked.version, asked.description) = (Some(repository), Some(version), None);
+            (asked.repositories, asked.version, asked.description) = (vec![repository], Some(version), None);
         }
-        let versions = world.repositories.iter().find(|it| Some(it.name) == asked.repository.as_deref());
+        let versions = world.repositories.iter().find(|it| Some(it.name) == asked.repository());
         let versions = versions.map_or(&[][..], |it| &it.versions);
         let place = versions.iter().position(|version| Some(*version) == asked.version.as_deref());
         let keeps = matches!(asked.intent, Intent::Search | Intent::Deploy | Intent::Verify);
@@ -90,7 +107,7 @@ impl Said<'_> {
             }
             _ if asked.environment.is_some()
                 && asked.intent != Intent::Rollbacks
-                && asked.repository.is_some() =>
+                && asked.repository().is_some() =>
             {
                 (asked.intent, asked.focus) = (Intent::History, Some(Focus::Before));
                 (asked.version, asked.description) = (None, None);

@@ -42,13 +42,13 @@ impl Said<'_> {
             match back.what {
                 Open::Environment if before.intent == Intent::Compare => asked.environments.push(choice),
                 Open::Environment => asked.environment = Some(choice),
-                Open::Repository | Open::Release => asked.repository = Some(choice),
+                Open::Repository | Open::Release => asked.repositories = vec![choice],
                 // Words tell a name from a time.
                 Open::Name | Open::Time => {}
             }
         } else if let Some(Candidate { description, repository }) = before.candidates.get(place).cloned() {
             asked.description = Some(description);
-            (asked.repository, asked.version, asked.meant) = (Some(repository), None, None);
+            (asked.repositories, asked.version, asked.meant) = (vec![repository], None, None);
         }
         asked
     }

@@ -5,7 +5,9 @@ use super::{
     is_of,
 };
 use crate::model::ask::frame;
+use crate::model::ask::names;
 use crate::model::ask::question::{Asked, Focus, Intent, Meant, Open};
+use crate::model::ask::words::Word;
 
 impl Said<'_> {
     /// The question before with what `own` names in place of what it named; and with what it describes, if it `can_describe`.
@@ -13,10 +15,7 @@ impl Said<'_> {
         let before = self.before;
         let mut asked = Asked { is_declined: false, ..before.clone() };
         let was_asked = before.ask_back.as_ref().map(|back| back.what);
-        let described = self.described().filter(|said| {
-            let is_said = |word| ![FILLER, SHIPPED, LEADS, LOSS].iter().any(|list| is_of(word, list));
-            can_describe && said.to_lowercase().split(' ').any(is_said)
-        });
+        let described = self.described().filter(|said| can_describe && says_something(said));
         if let Some(environment) = &own.environment {
             match (before.intent, before.environments.first()) {
                 (Intent::Compare, Some(first)) => {
@@ -31,23 +30,23 @@ impl Said<'_> {
             // An unknown name stands in place of a known one.
             asked.environment = None;
             asked.environments.truncate(usize::from(before.intent == Intent::Compare));
-        } else if found.unknown.is_some() && self.is_about_names() && own.repository.is_none() {
-            (asked.repository, asked.version, asked.meant) = (None, None, None);
+        } else if found.unknown.is_some() && self.is_about_names() && own.repositories.is_empty() {
+            (asked.repositories, asked.version, asked.meant) = (Vec::new(), None, None);
             asked.environments.truncate(if before.intent == Intent::Compare { 1 } else { usize::MAX });
         }
         if own.environments.len() > 1 {
             asked.environments = own.environments;
             asked.environment = None;
         }
-        if let Some(repository) = own.repository {
+        if !own.repositories.is_empty() {
             let is_the_answer =
-                was_asked == Some(Open::Repository) || Some(&repository) == before.repository.as_ref();
+                was_asked == Some(Open::Repository) || own.repositories == before.repositories;
             asked.version = own.version.clone().or(asked.version.filter(|_| is_the_answer));
-            asked.repository = Some(repository);
+            asked.repositories = own.repositories;
             asked.meant = None;
         } else if let Some(described) = described {
             asked.description = Some(described);
-            (asked.repository, asked.version, asked.meant) = (None, None, None);
+            (asked.repositories, asked.version, asked.meant) = (Vec::new(), None, None);
             if !crate::model::ask::describes(asked.intent) {
                 asked.intent = Intent::Verify;
             }
@@ -56,8 +55,8 @@ impl Said<'_> {
             (asked.version, asked.description, asked.meant) = (own.version, None, None);
         } else if before.intent == Intent::Deploy && self.says("latest newest") {
             // The newest release of the same.
-            let meant = asked.meant.take().map(|meant| meant.repository);
-            asked.repository = asked.repository.or(meant);
+            asked.name_the_meant();
+            asked.meant = None;
             (asked.version, asked.description, asked.focus) = (None, None, None);
         }
         asked.token = own.token.or(asked.token);
@@ -67,7 +66,12 @@ impl Said<'_> {
         let names_a_place = own.environment.is_some() || self.says(THERE);
         let is_asked =
             self.reading.words.first().is_some_and(|word| is_of(&word.text, "is was are does did has"));
-        if before.intent == Intent::Search && names_a_place || (before.intent == Intent::Deploy && is_asked) {
+        let is_of_it = before.meant.is_some() && self.says(IT) && !self.says("changed changes change");
+        let is_one = is_asked && is_of_it && matches!(before.intent, Intent::Changes | Intent::Missing);
+        if is_one
+            || before.intent == Intent::Search && names_a_place
+            || (before.intent == Intent::Deploy && is_asked)
+        {
             asked.intent = if asked.has_change() { Intent::Verify } else { Intent::Running };
             asked.take_meant();
         }
@@ -103,14 +107,15 @@ impl Said<'_> {
 
     /// A change that is looked for in what was spoken of: `is #20 in it`, `does that contain the fix`.
     pub(super) fn in_the_subject(&self, asked: Asked) -> Asked {
-        let is_open = asked.repository.is_none() && asked.version.is_none() && asked.environments.is_empty();
+        let is_open =
+            asked.repositories.is_empty() && asked.version.is_none() && asked.environments.is_empty();
         let is_of_a_change = asked.intent == Intent::Verify && asked.description.is_some();
         if !(is_open && is_of_a_change && self.points_inside()) {
             return asked;
         }
-        let meant = self.before.meant.as_ref().map(|meant| &meant.repository);
-        let repository = self.before.repository.as_ref().or(meant).cloned();
-        Asked { repository, ..asked }
+        let mut of_it = self.before.clone();
+        of_it.name_the_meant();
+        Asked { repositories: of_it.repositories, ..asked }
     }
 
     /// `in it`, `of that release`, `does it contain`; not `make it to production`, nor `that fix`.
@@ -135,10 +140,20 @@ impl Said<'_> {
             asked.description = None;
         }
         let has_subject =
-            asked.repository.is_some() || asked.description.is_some() || asked.version.is_some();
+            !asked.repositories.is_empty() || asked.description.is_some() || asked.version.is_some();
+        // `deploy the newest`: of what was spoken of.
+        if asked.intent == Intent::Deploy && !has_subject && self.says("newest latest") {
+            asked.repositories.clone_from(&before.repositories);
+            asked.meant.clone_from(&before.meant);
+            asked.name_the_meant();
+            asked.meant = None;
+        }
+        // `then deploy to staging`: a wish without an object is for what was spoken of.
+        let is_wish_alone = asked.intent == Intent::Deploy && !has_subject && before.has_change();
+        let has_subject = has_subject || !asked.repositories.is_empty();
         // `is there anything newer?`
-        let is_of_one = asked.intent == Intent::Missing && self.says("newer newest latest");
-        let points = (self.says(IT) || is_of_one || is_the_fix) && !has_subject;
+        let is_of_one = asked.intent == Intent::Missing && self.says("newer newest latest later");
+        let points = (self.says(IT) || is_of_one || is_the_fix || is_wish_alone) && !has_subject;
         let is_asked = self.rest().0.first().is_some_and(|word| is_of(word, "is was are does did has have"));
         if points
             && before.has_change()
@@ -155,14 +170,15 @@ impl Said<'_> {
         // `update it`: to the latest.
         let is_updated = self.rest().0.first().is_some_and(|word| is_of(word, "update upgrade"))
             || is_wished && self.says("date");
-        if points && is_updated && before.repository.is_some() {
+        let is_of_both = self.reading.found.repositories.is_empty() && !asked.repositories.is_empty();
+        if is_updated && (points && !before.repositories.is_empty() || is_of_both) {
             let environment = asked.environment.clone().or_else(|| before.environment.clone());
-            let repository = before.repository.clone();
+            let repositories = asked.subjects_or(before);
             return Asked {
                 intent: Intent::Deploy,
                 focus: None,
                 environment,
-                repository,
+                repositories,
                 description: None,
                 ..asked
             };
@@ -192,17 +208,17 @@ impl Said<'_> {
             && self.says("latest newest")
             && is_open
             && before.names_place()
-            && before.repository.is_none()
+            && before.repositories.is_empty()
         {
             asked.intent = Intent::Missing;
         }
         // `which one does it have?`
         let is_one =
             self.says("which what") && self.says("one version") && self.says("have has there run runs");
-        if is_one && !has_subject && before.names_place() && before.repository.is_some() && is_open {
+        if is_one && !has_subject && before.names_place() && !before.repositories.is_empty() && is_open {
             (asked.intent, asked.focus) = (Intent::Running, None);
             asked.environment = asked.environment.or_else(|| before.environment.clone());
-            asked.repository.clone_from(&before.repository);
+            asked.repositories.clone_from(&before.repositories);
             return asked;
         }
         // `what's the latest?`
@@ -210,10 +226,10 @@ impl Said<'_> {
             && asked.environment.is_none()
             && self.says("latest newest")
             && is_open
-            && before.repository.is_some()
+            && !before.repositories.is_empty()
         {
             (asked.intent, asked.focus) = (Intent::Search, Some(Focus::Latest));
-            asked.repository.clone_from(&before.repository);
+            asked.repositories.clone_from(&before.repositories);
             return asked;
         }
         let own_place = asked.names_place();
@@ -226,10 +242,10 @@ impl Said<'_> {
             let place =
                 place.filter(|place| asked.environments.len() == 1 && !asked.environments.contains(place));
             place.into_iter().for_each(|place| asked.environments.insert(0, place));
-            asked.repository = asked.repository.or_else(|| before.repository.clone());
+            asked.repositories = asked.subjects_or(before);
         } else if asked.focus == Some(Focus::Rollback) && points {
             asked.environment = asked.environment.or(place);
-        } else if asked.environment.is_none() && ((stays && !is_of_all) || self.says(THERE)) {
+        } else if !own_place && ((stays && !is_of_all) || self.says(THERE)) {
             asked.environment = place;
         } else if asked.intent == Intent::Deploy
             && asked.environment.is_none()
@@ -242,11 +258,11 @@ impl Said<'_> {
         }
         // `what would an update bring?`
         if asked.intent == Intent::Missing && before.intent == Intent::Missing && !has_subject && !own_place {
-            asked.repository.clone_from(&before.repository);
+            asked.repositories.clone_from(&before.repositories);
         }
         // `which version is there?`
         if asked.intent == Intent::Running && !has_subject && self.says("version") && !is_of_all {
-            asked.repository = asked.repository.or_else(|| before.repository.clone());
+            asked.repositories = asked.subjects_or(before);
         }
         // `make a new one`, `create a token for it`
         let makes = self.says("make create generate issue add") && self.says("new another one");
@@ -263,9 +279,30 @@ impl Said<'_> {
     }
 }
 
+/// Tells whether a description has a word that is neither of a question nor of the trade: `same time` says nothing.
+pub(super) fn says_something(description: &str) -> bool {
+    let is_said = |word: &str| {
+        let is_listed = [FILLER, SHIPPED, LEADS, LOSS].iter().any(|list| is_of(word, list));
+        !is_listed && !names::is_plain(&Word::new(word.to_owned(), word.to_owned()))
+    };
+    description.to_lowercase().split(' ').any(is_said)
+}
+
 impl Asked {
     pub(super) fn names_place(&self) -> bool {
         self.environment.is_some() || !self.environments.is_empty()
+    }
+
+    /// Its services, or where it names none those of `before`.
+    pub(super) fn subjects_or(&self, before: &Self) -> Vec<String> {
+        if self.repositories.is_empty() { before.repositories.clone() } else { self.repositories.clone() }
+    }
+
+    /// Without a service that was said, that of the release that was found.
+    pub(super) fn name_the_meant(&mut self) {
+        if self.repositories.is_empty() {
+            self.repositories.extend(self.meant.as_ref().map(|meant| meant.repository.clone()));
+        }
     }
 
     /// Tells whether it is about a change or a release.
@@ -279,14 +316,14 @@ impl Asked {
             && self.version.is_none()
             && let Some(Meant { repository, version }) = self.meant.clone()
         {
-            (self.repository, self.version) = (Some(repository), Some(version));
+            (self.repositories, self.version) = (vec![repository], Some(version));
         }
     }
 
     /// The meaning of `it` after `before`: the release that was found, or what was described.
     fn take_subject(&mut self, before: &Self) {
         self.meant.clone_from(&before.meant);
-        self.repository.clone_from(&before.repository);
+        self.repositories.clone_from(&before.repositories);
         match self.intent {
             Intent::Verify => {
                 self.version.clone_from(&before.version);
@@ -295,12 +332,11 @@ impl Asked {
             }
             // Back to what ran before it, whatever it was.
             Intent::Deploy if self.focus == Some(Focus::Rollback) => {
-                let meant = before.meant.as_ref().map(|meant| meant.repository.clone());
-                self.repository = self.repository.take().or(meant);
+                self.name_the_meant();
             }
             Intent::Search | Intent::Deploy => match &before.meant {
                 Some(Meant { repository, version }) => {
-                    (self.repository, self.version) = (Some(repository.clone()), Some(version.clone()));
+                    (self.repositories, self.version) = (vec![repository.clone()], Some(version.clone()));
                 }
                 None => {
                     self.version.clone_from(&before.version);
@@ -308,14 +344,15 @@ impl Asked {
                 }
             },
             Intent::History
-                if before.description.is_some() && before.repository.is_none() && before.meant.is_none() =>
+                if before.description.is_some()
+                    && before.repositories.is_empty()
+                    && before.meant.is_none() =>
             {
                 self.intent = Intent::Verify;
                 self.description.clone_from(&before.description);
             }
             _ => {
-                let meant = before.meant.as_ref().map(|meant| meant.repository.clone());
-                self.repository = self.repository.take().or(meant);
+                self.name_the_meant();
             }
         }
     }

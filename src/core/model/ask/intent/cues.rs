@@ -86,7 +86,8 @@ impl Cues<'_> {
     }
 
     pub(super) fn is_yes_or_no(&self) -> bool {
-        self.begins("is are was were did do does has have had") || self.says("whether if")
+        self.begins("is are was were did do does has have had confirm verify check")
+            || self.says("whether if")
     }
 
     pub(super) fn describes(&self) -> bool {

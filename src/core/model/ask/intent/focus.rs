@@ -9,10 +9,10 @@ const ENUMERATES: &str = "what which list show me us all the our of are is there
     how many name names named call called please give get tell every about a see can i environments envs environment env \
     landfall here currently now and for";
 /// Words for something that goes wrong, or does not.
-const TROUBLE: &str = "broken broke failing fail fails failed failure failures error errors problem problems wrong unhealthy healthy \
+const TROUBLE: &str = "stable unstable broken broke failing fail fails failed failure failures error errors problem problems wrong unhealthy healthy \
     health stuck trouble troubles issues outage down fine alright shape green red crashing refused hanging alerts alert cannot cant off odd weird strange imagepullbackoff errimagepull backoff crashloopbackoff denied";
 /// Words that stand around those and say nothing else.
-const AROUND_TROUBLE: &str = "pull pulls pulled pulling rollout rollouts service services going goes go image images moment still nothing \
+const AROUND_TROUBLE: &str = "pod pods container containers workload workloads node nodes pull pulls pulled pulling rollout rollouts service services going goes go image images moment still nothing \
     good bad order alerts ok okay every each environments envs place where anywhere everywhere";
 /// Verbs of those who deploy, and the nouns for what they did.
 const DEPLOYED: &str = "deployed deploy deploys deployment deployments shipped released rolled pushed put promoted installed \
@@ -55,7 +55,7 @@ pub(super) fn kind(cues: &Cues<'_>) -> Option<ChangeKind> {
 
 impl Cues<'_> {
     pub(super) fn lists_environments(&self) -> bool {
-        let names_none = !self.has_place() && self.found.repository.is_none() && self.found.version.is_none();
+        let names_none = !self.has_place() && !self.found.names_service() && self.found.version.is_none();
         let is_of_names = |text: &str| ENUMERATES.split_whitespace().any(|word| word == text);
         self.says("environments envs environment env")
             && (self.says("environments envs") || self.says("list many"))
@@ -93,7 +93,7 @@ impl Cues<'_> {
             || (self.says("latest newest") && self.says_only(&["newest latest"]));
         says_latest
             && of_releases
-            && self.found.repository.is_some()
+            && self.found.names_service()
             && self.found.version.is_none()
             && !self.has_place()
             && !self.has_time()
@@ -112,7 +112,7 @@ impl Cues<'_> {
     /// `what would I lose if I rolled web back`: of a rollback that did not happen.
     pub(super) fn weighs_a_rollback(&self) -> bool {
         let is_thought = self.says("would if safe safely risky dangerous")
-            || (self.says("happens happen") && self.says("when"))
+            || (self.says("happens happen") && self.says("when") && !self.says("did was were"))
             || (self.says("lose losing") && !self.says("did"))
             || self.says("target candidate")
             || (self.says("lost") && self.says("will be when"));

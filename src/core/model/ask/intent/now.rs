@@ -2,8 +2,12 @@
 
 use super::cues::{Cues, Timed};
 use super::past::{CHANGED, MOVED};
+use crate::model::ask::names::is_plain;
 use crate::model::ask::words::is_frame;
 
+/// Words for what lacks something, or what is lacking.
+const LACKING: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer later gain gains outstanding blocking holding backlog forgot forgotten coming upcoming \
+    skip skips skipped drift drifted";
 /// Phrases that ask for environments.
 const PLACES: &[&str] = &[
     "which environment",
@@ -33,7 +37,11 @@ impl Cues<'_> {
             return false;
         }
         let begins = self.begins("compare diff differences difference");
+        // `is web up to date in production and staging`
+        let is_current =
+            self.phrases(&["up to date", "up-to-date", "out of date"]) || self.says("outdated uptodate");
         let is_of_each = self.has_number()
+            || self.is_yes_or_no() && is_current && !says
             || self.is_about_rollbacks()
             || self.asks_when()
             || (self.is_yes_or_no()
@@ -89,10 +97,6 @@ impl Cues<'_> {
             "do i need",
             "updates available",
             "left to",
-            "need an update",
-            "needs an update",
-            "need updating",
-            "needs updating",
             "to update",
             "to upgrade",
             "updates are available",
@@ -110,8 +114,11 @@ impl Cues<'_> {
             "to be rolled out",
             "yet to be",
             "yet to",
+            "what is not",
+            "what are not",
+            "which are not",
         ]);
-        let words = self.says("behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer gain gains outstanding backlog forgot forgotten coming upcoming skip skips skipped drift drifted");
+        let words = self.says(LACKING);
         // `has production got all the fixes`
         let is_whole = self.is_yes_or_no()
             && (self.says("every everything") && self.says("got have received")
@@ -119,6 +126,9 @@ impl Cues<'_> {
                     && self.says("fixes features changes releases")
                     && (self.says("got have received") || self.has_place()));
         let needs = self.begins("what which") && self.says("need needs") && self.has_place();
+        let needs = needs
+            || self.says("need needs requires due")
+                && self.says("update updates updating upgrade upgrades upgrading bump bumping");
         let negated = self.begins("what which") && self.says("hasnt doesnt isnt havent arent not");
         let latest = (self.is_yes_or_no() || self.begins("how"))
             && (self.says("latest newest current actual") || self.phrases(&["last version", "last release"]))
@@ -126,21 +136,30 @@ impl Cues<'_> {
         // `what would production get from it`, `why is it so old`: of a place or a service, and of no change.
         let would = (self.says("would") || self.begins("what which") && self.says("will"))
             && !self.goes_back()
-            && (self.says("get gain receive bring")
+            && !self.begins("how")
+            && (self.says("get gain receive bring come contain include")
                 || (self.says("deploy deployed") && self.says("everything all")));
         // `what could we release to production`
         let may = self.begins("what which")
-            && self.says("could can")
+            && self.says("could can should shall must")
             && self.says("release ship deploy promote")
             && self.found.version.is_none()
-            && self.found.repository.is_none()
+            && !self.found.names_service()
             && !self.has_number();
+        let can_be_updated = self.begins("could can should must")
+            && self.phrases(&["be updated", "be upgraded"])
+            && self.found.version.is_none();
+        // `which fixes do we get if we update`
+        let can_be_updated = can_be_updated
+            || self.says("if when by from")
+                && self.says("update updating upgrade upgrading")
+                && self.says("get gain receive bring brings win");
         let is_newer = self.is_yes_or_no()
             && !self.has_time()
             && self.says("new news")
             && self.says("version versions releases updates");
         const OF_AGE: &str = "old older software version versions release releases";
-        let is_old = self.says("old older") && !self.describes_more(OF_AGE);
+        let is_old = self.says("old older") && !self.describes_more(OF_AGE) && !self.asks_for_an_age();
         // `what is in the next web release for production`
         let is_next = self.begins("what which")
             && self.says("next")
@@ -157,14 +176,25 @@ impl Cues<'_> {
         let is_told = !self.begins("what which show list any anything how")
             && self.says("fix patch")
             && !self.says("fixes");
-        let about_a_change = (of_places || is_told || self.is_yes_or_no())
-            && (self.has_number() || self.says("fix patch"))
-            && self.describes()
-            && !self.says("any");
+        // `has the stale badge been fixed`: said of what a change is about, and of no place.
+        let is_attribute = self.is_yes_or_no()
+            && self.words.windows(3).any(|three| {
+                ["the", "a", "an", "our", "that", "this"].contains(&&*three[0].text)
+                    && three[1].is_any(LACKING)
+                    && !three[2].taken
+                    && !is_frame(&three[2].text)
+                    && !is_plain(&three[2])
+            });
+        let about_a_change = is_attribute
+            || (of_places || is_told || self.is_yes_or_no())
+                && (self.has_number() || self.says("fix patch"))
+                && self.describes()
+                && !self.says("any");
         (phrases
             || words
             || may
             || is_newer
+            || can_be_updated
             || is_whole
             || negated
             || latest
@@ -188,6 +218,7 @@ impl Cues<'_> {
             ]);
         let version = self.found.version.is_some() && (self.is_yes_or_no() || self.is_a_release_somewhere());
         let may = self.begins("can could") && self.says("customers users people everyone clients partners");
+        let where_live = self.begins("where") && self.is_said_to_be_live();
         let where_fixed = self.says("where") && self.says("fixed fix") && !self.begins("where");
         let when = (self.begins("when") || self.phrases(&["since when", "how long has", "how long is"]))
             && self.describes();
@@ -208,6 +239,7 @@ impl Cues<'_> {
             || ((asked
                 || may
                 || where_fixed
+                || where_live
                 || orders
                 || when
                 || (statement && fix)
@@ -215,12 +247,14 @@ impl Cues<'_> {
                 && self.describes())
     }
 
+    /// `where is the dark theme live`
+    pub(super) fn is_said_to_be_live(&self) -> bool {
+        self.says("live deployed shipped") && self.describes()
+    }
+
     /// `prod on web v1.2.0?`
     fn is_a_release_somewhere(&self) -> bool {
-        self.found.repository.is_some()
-            && self.has_place()
-            && !self.asks()
-            && self.says_only(&["yet already"])
+        self.found.names_service() && self.has_place() && !self.asks() && self.says_only(&["yet already"])
     }
 
     pub(super) fn asks_for_a_list(&self) -> bool {
@@ -236,11 +270,16 @@ impl Cues<'_> {
             "is currently",
             "was deployed in",
             "was deployed on",
-        ]) && self.begins("what which show");
-        let where_is = self.begins("where") && self.found.repository.is_some() && !self.describes();
+        ]) && self.begins("what which show list tell give");
+        let deployed = deployed
+            || self.begins("what which")
+                && self.says("have has")
+                && self.says("deployed installed")
+                && !self.has_time();
+        let where_is = self.begins("where") && self.found.names_service() && !self.describes();
         // `is portal deployed in qa` asks for a service, and for no change of it.
         let is_there = self.begins("is are does do")
-            && self.found.repository.is_some()
+            && self.found.names_service()
             && !self.describes()
             && !self.has_time()
             && !self.begins_with_what_changed();
@@ -289,7 +328,7 @@ impl Cues<'_> {
         let lists = self.begins("what whats which show list status state how give tell describe overview current rundown run-down snapshot inventory");
         let known = !self.found.environments.is_empty();
         let unknown = self.found.unclear_environment.is_some();
-        let where_is = self.begins("where") && self.found.repository.is_some();
+        let where_is = self.begins("where") && self.found.names_service();
         let is_whole = known
             && self.says("overview inventory rundown run-down snapshot inside")
             && self.says_only(&["overview inventory rundown run-down snapshot inside"]);

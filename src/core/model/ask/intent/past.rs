@@ -21,7 +21,8 @@ impl Cues<'_> {
             "roll backs",
             "taken back",
             "backed out",
-        ]) || (self.says("roll rolled rolling") && self.says("back"));
+        ]) || (self.says("roll rolled rolling") && self.says("back"))
+            || (self.begins("why when who did was were has have") && self.goes_back());
         let about_a_change = self.is_yes_or_no()
             && (self.has_number() || (self.says("fix feature change patch") && !self.says("any")));
         let undoes = self.is_yes_or_no() && self.says("undo") && self.says("anything something");
@@ -51,36 +52,43 @@ impl Cues<'_> {
         ]);
         let which = which || (self.begins("which what") && self.says("version release build"));
         let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed come came touch touches mention mentions affect affects");
-        let where_it_runs = self.begins("where")
-            && self.found.repository.is_some()
-            && !self.describes()
-            && !self.has_number();
-        let seeks = !where_it_runs
-            && (self.begins("find search look lookup where") && !self.says("run runs running"))
-            || (self.begins("show give tell list get")
-                && self.says("release version")
-                && of_a_change
-                && self.describes())
-            || (self.begins("who") && of_a_change)
-            || self.phrases(&[
-                "search for",
-                "look for",
-                "looking for",
-                "release notes",
-                "changelog",
-                "what changed in v",
-            ]);
+        let where_it_runs =
+            self.begins("where") && self.found.names_service() && !self.describes() && !self.has_number();
+        let is_of_a_state = where_it_runs || self.begins("where") && self.is_said_to_be_live();
+        let seeks =
+            !is_of_a_state && self.begins("find search look lookup where") && !self.says("run runs running")
+                || (self.begins("show give tell list get")
+                    && self.says("release version")
+                    && of_a_change
+                    && self.describes())
+                || (self.begins("who") && of_a_change)
+                || self.phrases(&[
+                    "search for",
+                    "look for",
+                    "looking for",
+                    "release notes",
+                    "changelog",
+                    "what changed in v",
+                ]);
         // `diff web v1.0.0 v1.1.0`
         let in_release = self.found.version.is_some()
             && !self.says("environment environments env envs")
             && self.found.environments.is_empty()
             && !self.is_yes_or_no()
             && !self.says("running runs run");
-        let is_of_a_change = self.found.repository.is_none() && self.says("fix patch feature change bug");
+        let is_of_a_change = !self.found.names_service() && self.says("fix patch feature change bug");
         let where_is = self.begins("where")
             && (self.has_number() || self.describes())
+            && !self.is_said_to_be_live()
             && (is_of_a_change || !self.says("running runs run"));
         let nowhere = self.found.environments.is_empty();
+        // `which changes are about orders`
+        let is_about = self.begins("what which show list")
+            && self.says("changes fixes features releases change fix feature release")
+            && self.says("about regarding concerning mention mentions touch touches")
+            && self.describes()
+            && !self.has_time()
+            && nowhere;
         // `what is the cache change?`
         let is_shown = self.phrases(&["what is the", "what was the"])
             && self.says("change fix feature patch")
@@ -93,16 +101,17 @@ impl Cues<'_> {
         // `what version has crm in production`
         let is_of_a_name = !self.found.environments.is_empty() && self.found.unknown.is_some();
         // `which version of web do they have in production`
-        let is_of_a_state = self.has_place()
-            && self.found.repository.is_some()
+        let is_had = self.has_place()
+            && self.found.names_service()
             && self.says("have has")
             && !self.says("fix fixed fixes fixing contains contained contain includes included introduced added solved first");
         let of_seen = self.says("versions") && self.says("seen had") && !self.found.environments.is_empty();
         is_shown
+            || is_about
             || (is_there && self.describes())
             || (which
                 && !of_seen
-                && !is_of_a_state
+                && !is_had
                 && !is_of_a_name
                 && (of_a_change || in_which)
                 && self.describes())
@@ -113,10 +122,10 @@ impl Cues<'_> {
 
     pub(super) fn asks_when(&self) -> bool {
         // `which versions of web did we have in production`
-        let of_old = self.says("versions") && self.says("did had seen") && self.found.repository.is_some();
+        let of_old = self.says("versions") && self.says("did had seen been") && self.found.names_service();
         // `the releases of web`, `which releases of web have been in production so far`
         let lists_releases = self.says("releases")
-            && self.found.repository.is_some()
+            && self.found.names_service()
             && (!self.has_place() || self.says("been ran had"))
             && self.says_only(&["list show give which what all of releases far"]);
         let lists_releases = lists_releases
@@ -124,9 +133,9 @@ impl Cues<'_> {
                 && self.says("last latest")
                 && self.says("release")
                 && self.has_place()
-                && self.found.repository.is_none()
+                && !self.found.names_service()
                 && self.says_only(&["last latest release"]);
-        let history = self.says("history timeline deployments rollouts deploys")
+        let history = self.says("history timeline deployments rollouts deploys frequency")
             || lists_releases
             || of_old
             || self.phrases(LOGS)
@@ -153,18 +162,27 @@ impl Cues<'_> {
                 "last release",
                 "how many times",
                 "since when",
+                "what time",
                 "how long has",
                 "recent deployments",
                 "latest deployment",
             ]);
         // `when did the VAT fix reach production` is about the fix.
-        let about_a_change = self.found.repository.is_none() && self.describes() && !history;
-        (history && !self.describes_a_fix()) || (when && !about_a_change)
+        let about_a_change = !self.found.names_service() && self.describes() && !history;
+        let dated = self.asks_for_an_age()
+            || self.says("date dates") && self.says("deployment deployments deploy deploys");
+        (history && !self.describes_a_fix()) || (dated && self.has_place()) || (when && !about_a_change)
+    }
+
+    /// `how old is the deployment of web`
+    pub(super) fn asks_for_an_age(&self) -> bool {
+        self.begins("how") && self.says("old") && self.says("deployment deploy rollout")
     }
 
     /// `which version was there before this one`, `the previous version of web`
     pub(super) fn asks_what_was_before(&self) -> bool {
-        let previous = self.says("previous prior former") && self.says("version release image build");
+        let previous = self.says("previous prior former preceded precedes preceding predecessor")
+            && self.says("version release image build");
         let before = self.phrases(&[
             "before this",
             "before that",
@@ -180,7 +198,7 @@ impl Cues<'_> {
             && self.begins("what which")
             && self.says("was were did had ran")
             && !self.has_time();
-        (previous || before || was) && self.found.version.is_none() && self.found.repository.is_some()
+        (previous || before || was) && self.found.version.is_none() && self.found.names_service()
     }
 
     pub(super) fn describes_a_fix(&self) -> bool {
@@ -199,8 +217,8 @@ impl Cues<'_> {
     pub(super) fn asks_what_changed(&self) -> bool {
         let changed = self.says(CHANGED)
             || (self.has_time() && self.says(MOVED))
-            || self.says("happen news deploy rolled delivered improvements bugfixes added summary summarize summarise recap digest")
-            || self.phrases(&["go out", "went out", "go live", "went live", "got deployed", "been up", "going on", "gone on", "been happening"]);
+            || self.says("happen news report reports weekly daily deploy rolled delivered improvements bugfixes added summary summarize summarise recap") || self.says("digest") && !self.found.names_service()
+            || self.phrases(&["go out", "went out", "got fixed", "was fixed", "were fixed", "go live", "went live", "got deployed", "been up", "going on", "gone on", "been happening"]);
         let released = self.has_time() && self.says("release releases");
         let by_time = self.has_time() && (self.has_place() || !self.says_more());
         let runs = self.says("running runs run ran");

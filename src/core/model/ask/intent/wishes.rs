@@ -2,7 +2,8 @@
 
 use super::cues::Cues;
 use super::past::LOGS;
-use crate::model::ask::words::Word;
+use crate::model::ask::names::is_plain;
+use crate::model::ask::words::{Word, is_frame};
 
 /// Words of a wish.
 const WANTS: [&str; 8] =
@@ -55,7 +56,8 @@ impl Cues<'_> {
             || self.phrases(&["with you", "are you", "about you", "do you like"])
             || !makes && self.wishes("open")
             || self.says("kubeconfig ssh root")
-            || self.wishes("write compose sing draw paint translate recommend cook play order book approve merge close assign comment email schedule")
+            || self.wishes("send") && !self.has_place() && !self.found.names_service()
+            || !self.is_yes_or_no() && self.wishes("write compose sing draw paint translate recommend cook play order book approve merge close assign comment email schedule")
     }
 
     /// Matters that monitoring knows and pulls do not tell.
@@ -104,8 +106,7 @@ impl Cues<'_> {
     }
 
     pub(super) fn is_about_tokens(&self) -> bool {
-        let may_pull =
-            self.begins("who") && self.says("pull pulls access") && self.found.repository.is_none();
+        let may_pull = self.begins("who") && self.says("pull pulls access") && !self.found.names_service();
         let is_local = self.is_yes_or_no() && self.says("pull pulled") && self.says("laptop laptops locally");
         let of_a_change =
             self.is_yes_or_no() && self.says("fix patch bug feature") && self.found.token.is_none();
@@ -120,7 +121,12 @@ impl Cues<'_> {
     }
 
     pub(super) fn wants_a_deploy(&self) -> bool {
-        const VERBS: &str = "deploy ship promote release rollout install upgrade downgrade push redeploy";
+        // `why did we go back to v1.2.0` asks for what was.
+        if self.begins("why when who did was were") {
+            return false;
+        }
+        const VERBS: &str =
+            "restore reinstate deploy ship promote release rollout install upgrade downgrade push redeploy";
         const MOVES: &str = "get put bring move";
         let moves = !self.found.environments.is_empty()
             && self.says("to into onto on in")
@@ -128,7 +134,7 @@ impl Cues<'_> {
         let would = !self.says("everything all")
             && self.says("deploy deploying deployed")
             && self.says("if would happens")
-            && (self.found.repository.is_some() || self.found.version.is_some() || self.has_number())
+            && (self.found.names_service() || self.found.version.is_some() || self.has_number())
             && self.found.environments.len() == 1;
         let polite = !self.says("notes changelog summary")
             && self.begins("can could would will i we lets help how")
@@ -153,6 +159,9 @@ impl Cues<'_> {
                 "lets",
                 "how do",
                 "how can",
+                "how would",
+                "how could",
+                "how should",
                 "help me",
                 "can we",
                 "can i",
@@ -160,19 +169,19 @@ impl Cues<'_> {
             ]);
         let is_log = self.phrases(LOGS);
         let orders = !is_log
-            && (self.begins("deploy ship promote install upgrade downgrade push redeploy")
+            && (self.begins("restore reinstate deploy ship promote install upgrade downgrade push redeploy")
                 && (self.says(VERBS) || !self.found.environments.is_empty()))
             || (moves
                 && (self.begins("put get bring move bump send apply set switch copy")
                     || self.wishes("bring put move copy")))
             || (self.found.version.is_some() && self.wishes("update bump set switch move"));
-        let is_named = self.found.version.is_some() || self.found.repository.is_some();
+        let is_named = self.found.version.is_some() || self.found.names_service();
         let is_aimed = self.says("to into onto") || (is_named && self.says("in on"));
         let of_a_change = self.says("the a my our") && self.says("fix feature change patch");
         let imperative =
             self.begins("release rollout") && (is_aimed || of_a_change) && !self.says("notes note");
         let is_of_this =
-            self.says("back out") || self.found.repository.is_some() || self.has_place() || self.says("fix");
+            self.says("back out") || self.found.names_service() || self.has_place() || self.says("fix");
         let rolls = (self.begins("rollback revert undo")
             || self.wishes("rollback revert undo")
             || (is_of_this && (self.begins("roll") || self.wishes("roll")))
@@ -180,19 +189,16 @@ impl Cues<'_> {
             && !self.says("rollbacks history status count log");
         // `rollback in staging yesterday?` asks.
         let rolls =
-            rolls && !(self.has_time() && self.found.repository.is_none() && self.found.version.is_none());
+            rolls && !(self.has_time() && !self.found.names_service() && self.found.version.is_none());
         let is_back =
-            self.phrase("back to") && !self.asks() && self.found.repository.is_some() && self.has_place();
+            self.phrase("back to") && !self.asks() && self.found.names_service() && self.has_place();
         let rolls = is_back || rolls || (self.found.version.is_some() && self.wishes("back switch"));
         let plans = self.wishes("prepare plan draft start trigger perform simulate make create execute do")
             && self.says("deploy deployment rollback rollout release upgrade downgrade promotion");
         let plans = plans
             || (self.wishes("prepare plan") && self.goes_back())
-            || (self.says("plan")
-                && self.says("deploying deploy rollout")
-                && self.found.repository.is_some());
-        let takes =
-            self.found.destination.is_some() && self.found.repository.is_some() && self.wishes("take");
+            || (self.says("plan") && self.says("deploying deploy rollout") && self.found.names_service());
+        let takes = self.found.destination.is_some() && self.found.names_service() && self.wishes("take");
         let meant = self.found.version.is_some() || self.has_number();
         let which = meant
             && (self.phrases(&["to deploy", "to ship", "to release", "to promote"])
@@ -213,6 +219,11 @@ impl Cues<'_> {
             || (self.begins("i we id wed need want")
                 && wants
                 && (self.says("fix feature change patch")
+                    || self.describes()
+                        && self
+                            .words
+                            .iter()
+                            .all(|word| word.taken || is_frame(&word.text) || !is_plain(word))
                     || self.words.first().is_some_and(|word| word.is_any("need want")) && self.describes())
                 && !self.says("token tokens environment env")
                 && self.says("in on to into")

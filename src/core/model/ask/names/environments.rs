@@ -30,17 +30,9 @@ const FORMS: [&str; 13] = [
 /// Words before the name of an environment.
 const BEFORE: &str = "in on to from for at of into onto against within across inside";
 
-/// `staging/production` are two words where both are environments.
-pub(super) fn split(words: &mut Vec<Word>, world: &World<'_>) {
-    let is_environment = |part: &str| which_environment(part, (false, false), false, world).len() == 1;
-    for at in (0..words.len()).rev() {
-        let parts: Vec<&str> = words[at].text.split('/').collect();
-        if parts.len() > 1 && parts.iter().all(|part| is_environment(part)) {
-            let parts: Vec<Word> =
-                parts.into_iter().map(|part| Word::new(part.to_owned(), part.to_owned())).collect();
-            words.splice(at..=at, parts);
-        }
-    }
+/// Tells whether a word alone names an environment.
+pub(super) fn is_named(word: &str, world: &World<'_>) -> bool {
+    which_environment(word, (false, false), false, world).len() == 1
 }
 
 /// Takes the environments that are named.

@@ -25,7 +25,12 @@ pub(in crate::model::ask) struct Found {
     pub(in crate::model::ask) environments: Vec<String>,
     /// The one behind `to`.
     pub(in crate::model::ask) destination: Option<String>,
-    pub(in crate::model::ask) repository: Option<String>,
+    /// Repositories in their order.
+    pub(in crate::model::ask) repositories: Vec<String>,
+    /// A name in one list with them that nobody knows.
+    pub(in crate::model::ask) unknown_beside: Option<String>,
+    /// The words of the list that names them.
+    pub(in crate::model::ask) listed: Option<std::ops::Range<usize>>,
     pub(in crate::model::ask) version: Option<String>,
     /// The place of the version, where nothing but that names the repository.
     pub(in crate::model::ask) inferred_at: Option<usize>,
@@ -44,6 +49,13 @@ pub(in crate::model::ask) struct Found {
     pub(in crate::model::ask) unknown_repository: Option<String>,
     /// Words in the place of an environment's or a service's name that are none of the known ones.
     pub(in crate::model::ask) unknown: Option<String>,
+}
+
+impl Found {
+    /// Tells whether a service is named.
+    pub(in crate::model::ask) fn names_service(&self) -> bool {
+        !self.repositories.is_empty()
+    }
 }
 
 #[derive(Debug)]

@@ -58,7 +58,7 @@ impl Found {
             self.unknown = None;
         }
         if self.inferred_at.take().is_some() {
-            self.repository = None;
+            self.repositories.clear();
         }
     }
 }
@@ -76,6 +76,23 @@ pub(super) fn unknown(words: &mut [Word]) -> Option<String> {
         first += length.max(1);
     }
     None
+}
+
+/// The place of a name that a list of services has in front or behind, and nobody knows.
+pub(super) fn beside(words: &[Word], list: &std::ops::Range<usize>) -> Option<usize> {
+    let joins = |at: usize| words.get(at).is_some_and(|word| is_of(word, "and or nor plus"));
+    let is_alone = |at: usize| {
+        let is_end = |word: Option<&Word>| {
+            word.is_none_or(|word| word.taken || is_plain(word) && !is_of(word, CHANGES))
+        };
+        is_name(&words[at]) && is_end(words.get(at + 1))
+    };
+    let behind = joins(list.end).then_some(list.end + 1).filter(|&at| at < words.len() && is_alone(at));
+    behind.or_else(|| {
+        let before = list.start.checked_sub(2).filter(|&at| joins(at + 1) && is_name(&words[at]))?;
+        let lead = before.checked_sub(1).map(|at| &words[at]);
+        lead.is_none_or(|word| !word.taken && is_plain(word)).then_some(before)
+    })
 }
 
 fn is_of(word: &Word, list: &str) -> bool {
@@ -107,7 +124,7 @@ pub(super) fn place(path: &str) -> Option<&str> {
 }
 
 /// Tells whether a word is of the frame of a question, or speaks of this trade.
-pub(super) fn is_plain(word: &Word) -> bool {
+pub(in crate::model::ask) fn is_plain(word: &Word) -> bool {
     is_frame(&word.text) || [NAMELESS, BEFORE, BETWEEN, ABOUT, HEADS].iter().any(|list| is_of(word, list))
 }
 

@@ -25,12 +25,16 @@ pub(super) fn take(words: &mut [Word], world: &World<'_>, found: &mut Found) {
         let having: Vec<_> = world
             .repositories
             .iter()
-            .filter(|repository| found.repository.as_ref().is_none_or(|name| name == repository.name))
+            .filter(|repository| {
+                !found.names_service() || found.repositories.iter().any(|name| name == repository.name)
+            })
             .filter_map(|repository| Some((repository.name, *repository.versions.iter().find(is_meant)?)))
             .collect();
         if let [(repository, known)] = having[..] {
-            found.inferred_at = found.repository.is_none().then_some(at);
-            found.repository = Some(repository.to_owned());
+            if !found.names_service() {
+                found.inferred_at = Some(at);
+                found.repositories.push(repository.to_owned());
+            }
             found.version = Some(known.to_owned());
         } else {
             found.version =

@@ -99,3 +99,66 @@ fn an_interruption_ends_no_conversation() {
         ],
     );
 }
+
+#[test]
+fn a_list_of_services_is_one_subject() {
+    check(&[
+        ("are till and stock-api up to date in dev?", "missing env=dev repo=shop/till+shop/stock-api"),
+        (
+            "compare till, stock-api & stock-web in dev and staging",
+            "compare envs=dev+staging repo=shop/till+shop/stock-api+shop/stock-web",
+        ),
+        (
+            "is the drawer fix live for till or stock-web",
+            "verify repo=shop/till+shop/stock-web about=drawer fix",
+        ),
+        ("till/stock-api in dev", "running env=dev repo=shop/till+shop/stock-api"),
+        ("dev/till", "running env=dev repo=shop/till"),
+        ("deploy till and stock-web to dev", "deploy env=dev repo=shop/till+shop/stock-web"),
+        // A name that nobody knows is never left out, nor a version given to another service.
+        ("are till and foo up to date in dev", "missing env=dev repo=shop/till ?=Repository:3"),
+        ("are foo and till up to date in dev", "missing env=dev repo=shop/till ?=Repository:3"),
+        (
+            "deploy till v1.1.0 and stock-web v5.1.0 to dev",
+            "deploy env=dev repo=shop/till+shop/stock-web version=v5.1.0 ?=Release:2",
+        ),
+        // What goes on behind a name describes a change.
+        ("is the till and drawer fix in dev", "verify env=dev repo=shop/till about=drawer fix"),
+    ]);
+    check_with(
+        converse,
+        &[
+            (
+                "till in dev > and stock-web? > both in staging",
+                "running env=staging repo=shop/till+shop/stock-web",
+            ),
+            ("till in dev > is it up to date in dev and staging", "missing envs=dev+staging repo=shop/till"),
+            ("are till and stock-api up to date in dev > and what runs in staging", "running env=staging"),
+        ],
+    );
+}
+
+#[test]
+fn a_known_word_is_no_slip_of_a_cue() {
+    check(&[
+        ("has the drawer jam been taken care of in dev?", "verify env=dev about=drawer jam been taken care"),
+        ("is the stale badge gone in dev", "verify env=dev about=stale badge"),
+    ]);
+}
+
+#[test]
+fn chatter_describes_no_change() {
+    check_with(
+        converse,
+        &[
+            ("is the drawer fix in dev > staging neither, i guess?", "verify env=staging about=drawer fix"),
+            ("what is dev missing > nothing for staging either?", "missing env=staging"),
+            ("what changed in dev > hold on, anything on staging at the same time?", "changes env=staging"),
+            ("compare dev and staging > swap dev for production", "compare envs=production+staging"),
+            ("compare dev and staging > which has the newer till", "compare envs=dev+staging repo=shop/till"),
+            ("till history in dev > what is it now", "running env=dev repo=shop/till"),
+            ("what changed in dev > and the rollbacks?", "rollbacks env=dev"),
+            ("what runs in dev > and the east one?", "running env=prod-us-east"),
+        ],
+    );
+}
