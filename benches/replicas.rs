@@ -135,6 +135,7 @@ fn replica(nats: &Nats, dir: &std::path::Path, index: usize) -> Log {
         credentials_file: None,
         ca_file: None,
         replica: format!("r-{index}"),
+        is_edge: false,
     };
     Log::share(&dir.join(format!("replica-{index}")), Rules::default(), &settings).expect("a replica")
 }

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 7] = [
     &["http"],
     &["operations", "v1"],
     &["ask"],
-    &["mcp", "pages", "webhooks"],
+    &["edge", "mcp", "pages", "webhooks"],
     &["router"],
     &["listener"],
 ];

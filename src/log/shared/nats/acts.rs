@@ -117,10 +117,10 @@ impl Link {
     /// or the same with the domain and the account's hash before the stream, and a token behind.
     fn delivered(&self, message: &Message) -> Option<(Entry, u64)> {
         let parts: Vec<_> = message.reply.as_deref()?.split('.').collect();
-        let (sequence, stamp, pending) = match *parts {
-            ["$JS", "ACK", _, _, _, sequence, _, stamp, pending]
-            | ["$JS", "ACK", _, _, _, _, _, sequence, _, stamp, pending, ..] => (sequence, stamp, pending),
-            _ => return None,
+        let (["$JS", "ACK", _, _, _, sequence, _, stamp, pending]
+        | ["$JS", "ACK", _, _, _, _, _, sequence, _, stamp, pending, ..]) = *parts
+        else {
+            return None;
         };
         let subject = self.subjects.delivered(message);
         let (sequence, stamp) = (sequence.parse().ok()?, stamp.parse().ok()?);

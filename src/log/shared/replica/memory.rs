@@ -61,7 +61,7 @@ impl Memory {
     pub(in crate::log) fn read_acts(&self, from: u64, behind: u64) -> Batch {
         let head = self.head().saturating_sub(behind) as usize;
         let known = self.messages[..head].iter().filter(|(subject, _)| subject.is_of_acts());
-        let head = known.clone().last().map_or(0, |(_, entry)| entry.sequence);
+        let head = known.clone().next_back().map_or(0, |(_, entry)| entry.sequence);
         let entries = known.map(|(_, entry)| entry).filter(|entry| entry.sequence >= from);
         Batch { entries: entries.take(READ_MAX).cloned().collect(), head }
     }
