@@ -126,7 +126,7 @@ pub(super) fn ask(bytes: &[u8]) {
         );
     }
     let is_repository = |name: &String| world.repositories.iter().any(|known| known.name == *name);
-    assert!(asked.repository.iter().all(is_repository), "{asked:?}");
+    assert!(asked.repositories.iter().all(is_repository), "{asked:?}");
     assert!(asked.description.iter().all(|text| text.len() <= question.len().min(2_048)), "{asked:?}");
     assert!(asked.range.iter().all(|range| range.from <= range.to), "{asked:?}");
     assert!(asked.at.is_none_or(|at| at <= now), "{asked:?}");
