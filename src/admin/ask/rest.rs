@@ -150,7 +150,7 @@ impl From<Told> for Answered {
             environment: asked.environment.clone(),
             environments: asked.environments.clone(),
             repository: asked.repository().map(str::to_owned),
-            repositories: asked.repositories.clone(),
+            repositories: if asked.repositories.len() > 1 { asked.repositories.clone() } else { Vec::new() },
             version: asked.version.clone(),
             at: asked.at,
             from: asked.range.map(|range| range.from),

@@ -1,4 +1,5 @@
-//! A question of several services or changes: what one answer cannot tell of all of them is asked of each in turn.
+//! A question of several services or changes: what one answer cannot tell of all of them is asked of each in turn. It and
+//! `answers.rs` import each other: an answer to several is made of answers to each.
 
 use serde_json::{Value, json};
 

@@ -32,7 +32,7 @@ pub struct Answered {
     /// The repository that it names, or means, where that is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// The repositories that it names, in their order.
+    /// The repositories that it names, in their order, where those are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,
     /// The version that it names, or means.

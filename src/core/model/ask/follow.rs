@@ -266,7 +266,7 @@ impl Said<'_> {
             return Turn::Instead;
         }
         // `anything on staging at the same time?`
-        let says_nothing = own.description.as_deref().is_some_and(|said| !put::says_something(said));
+        let says_nothing = own.description.as_deref().is_some_and(|said| !Self::says_something(said));
         if is_new && says_nothing && own.intent == Intent::Verify && own.repositories.is_empty() {
             return Turn::Instead;
         }

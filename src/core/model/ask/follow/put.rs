@@ -10,12 +10,21 @@ use crate::model::ask::question::{Asked, Focus, Intent, Meant, Open};
 use crate::model::ask::words::Word;
 
 impl Said<'_> {
+    /// Tells whether a description has a word that is neither of a question nor of the trade: `same time` says nothing.
+    pub(super) fn says_something(description: &str) -> bool {
+        let is_said = |word: &str| {
+            let is_listed = [FILLER, SHIPPED, LEADS, LOSS].iter().any(|list| is_of(word, list));
+            !is_listed && !names::is_plain(&Word::new(word.to_owned(), word.to_owned()))
+        };
+        description.to_lowercase().split(' ').any(is_said)
+    }
+
     /// The question before with what `own` names in place of what it named; and with what it describes, if it `can_describe`.
     pub(super) fn instead(&self, own: Asked, can_describe: bool) -> Asked {
         let before = self.before;
         let mut asked = Asked { is_declined: false, ..before.clone() };
         let was_asked = before.ask_back.as_ref().map(|back| back.what);
-        let described = self.described().filter(|said| can_describe && says_something(said));
+        let described = self.described().filter(|said| can_describe && Self::says_something(said));
         if let Some(environment) = &own.environment {
             match (before.intent, before.environments.first()) {
                 (Intent::Compare, Some(first)) => {
@@ -277,15 +286,6 @@ impl Said<'_> {
         }
         asked
     }
-}
-
-/// Tells whether a description has a word that is neither of a question nor of the trade: `same time` says nothing.
-pub(super) fn says_something(description: &str) -> bool {
-    let is_said = |word: &str| {
-        let is_listed = [FILLER, SHIPPED, LEADS, LOSS].iter().any(|list| is_of(word, list));
-        !is_listed && !names::is_plain(&Word::new(word.to_owned(), word.to_owned()))
-    };
-    description.to_lowercase().split(' ').any(is_said)
 }
 
 impl Asked {
