@@ -18,7 +18,7 @@ use crate::replicas::{SURELY_IN_TIME, answer, have_all, made, replica};
 use crate::rig::fake::Fake;
 use crate::rig::http::{Answer, Client};
 use crate::rig::images::{Format, Image, Recipe};
-use crate::rig::landfall::{Landfall, Token};
+use crate::rig::landfall::{Landfall, Setup, Token};
 use crate::rig::nats::Nats;
 use crate::rig::skip::need;
 use crate::rig::until;
@@ -280,7 +280,7 @@ async fn an_upgrade_of_one_replica_after_the_other_fails_no_pull() {
                 None => setup,
             }
         })
-        .map(|setup| setup.start())
+        .map(Setup::start)
         .into();
     made(&replicas[0], "production").await;
     let token = replicas[0].token("production").await;
@@ -293,7 +293,7 @@ async fn an_upgrade_of_one_replica_after_the_other_fails_no_pull() {
         service.ready.lock().retain(|it| it != leaving.proxy());
         let (ended, setup) = leaving.stop();
         assert!(ended.success(), "{ended}");
-        let back = setup.as_it_is().start();
+        let back = setup.started_by_this().start();
         until("the replica is ready", async || {
             let asked = back.admin(Method::GET, "/readyz", None).await;
             (asked.status == 200).then_some(())

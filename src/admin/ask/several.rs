@@ -90,7 +90,7 @@ fn parts(text: &str) -> Vec<String> {
         let is_digits = !said.is_empty() && said.bytes().all(|byte| byte.is_ascii_digit());
         if is_digits && has_number { format!("#{said}") } else { said }
     };
-    words.split(|word| joins(&word)).map(part).filter(|part| !part.is_empty()).collect()
+    words.split(|word| joins(word)).map(part).filter(|part| !part.is_empty()).collect()
 }
 
 /// A point ends a sentence where a space follows: `v1.2.0` and `team/web.api` have none behind theirs.

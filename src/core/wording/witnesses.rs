@@ -47,7 +47,10 @@ mod tests {
         let begins = witness("us-1", WitnessPhase::Beginning, 1);
         let silent = witness("us-2", WitnessPhase::Silent, 86_400);
         assert_eq!(told(&[]), "");
-        assert_eq!(told(&[one.clone()]), "Watched by eu-1, which has seen everything until 8 s ago.");
+        assert_eq!(
+            told(std::slice::from_ref(&one)),
+            "Watched by eu-1, which has seen everything until 8 s ago."
+        );
         let all = told(&[one, two, begins, silent]);
         let expected = "Watched by eu-1, eu-2, which have seen everything until 1 min ago. Not everything was told yet by us-1: \
             nothing is confirmed until then. Silent: us-2 since 2026-03-01 06:00 UTC. Pulls alone tell until the agent reports again.";

@@ -133,7 +133,7 @@ impl Setup {
     }
 
     /// Has the program serve that is tested.
-    pub fn as_it_is(mut self) -> Self {
+    pub fn started_by_this(mut self) -> Self {
         self.program = None;
         self
     }

@@ -30,7 +30,7 @@ pub(super) fn unseen_revisions(
             by_service.entry(&found.repository).or_default().push(found);
         }
     }
-    let unseen = by_service.into_iter().flat_map(|(_, found)| unseen(state, tracked, found, now));
+    let unseen = by_service.into_values().flat_map(|found| unseen(state, tracked, found, now));
     let mut unseen: Vec<&Found> = unseen.collect();
     unseen.sort_by(|one, other| other.cmp(one));
     let left_out = unseen.len().saturating_sub(limit) as u64;
