@@ -7,6 +7,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -37,8 +38,26 @@ const FLAGS: [&str; 9] = [
 pub struct Browser {
     client: Client,
     session: String,
+    _program: Program,
     _driver: Process,
     _dir: TempDir,
+}
+
+/// The browser's process. chromedriver leaves it behind where nobody ends the session, as a test does not that fails.
+struct Program {
+    pid: Option<Pid>,
+    /// The flag that names its profile: no other process has it.
+    profile: String,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let Some(pid) = self.pid else { return };
+        let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        if String::from_utf8_lossy(&line).contains(&self.profile) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
 }
 
 impl Browser {
@@ -72,7 +91,9 @@ impl Browser {
         } } });
         let made = ask(&client, Method::POST, "/session", &wanted).await;
         let session = made["sessionId"].as_str().unwrap_or_else(|| panic!("{made}\n{}", driver.log()));
-        Self { client, session: session.to_owned(), _driver: driver, _dir: dir }
+        let pid = made["capabilities"]["goog:processID"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+        let program = Program { pid: pid.and_then(Pid::from_raw), profile };
+        Self { client, session: session.to_owned(), _program: program, _driver: driver, _dir: dir }
     }
 
     async fn command(&self, path: &str, body: Value) -> Value {
