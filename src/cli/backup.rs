@@ -202,7 +202,7 @@ impl<'a> Partial<'a> {
 impl Drop for Partial<'_> {
     fn drop(&mut self) {
         if !self.is_kept {
-            // If it cannot be removed, the next one takes it over.
+            // The next backup takes it over where it cannot be removed.
             let _ = std::fs::remove_file(&self.path);
         }
     }

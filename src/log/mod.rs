@@ -253,7 +253,7 @@ impl Log {
     /// Waits until [`Log::view`] shows everything that was in the log when this was called, whichever replica wrote it: a moment,
     /// two seconds at most. Where the log is this process's alone, or is behind the others, it returns at once.
     pub async fn catch_up(&self) {
-        // What is there then has to do; answers say until when it is complete.
+        // After that, callers go on with the view that there is: answers say until when it is complete.
         let _ = tokio::time::timeout(CATCH_UP_MAX, self.recorder.look()).await;
     }
 

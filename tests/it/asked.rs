@@ -180,7 +180,7 @@ async fn a_question_of_several_services_is_answered_for_each() {
             assert_eq!(answer["repository"], Value::Null, "{question}");
         }
     }
-    // What one answer is about stays unsaid: nothing is planned for one of them alone.
+    // An answer for one of them alone would hide the other, so nothing is planned.
     let first = ask(&server, "is the login fix live for payment and web in production").await;
     let next = json!({"question": "deploy it to staging", "conversation": first["conversation"]});
     let answer = server.post("/api/v1/ask", next).await.json();

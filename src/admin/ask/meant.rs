@@ -36,7 +36,7 @@ pub(super) fn of(asked: &Asked, data: &Value) -> Option<Meant> {
             let [service] = <[_; 1]>::try_from(running.services).ok()?;
             Some(Meant { repository: service.repository.to_string(), version: service.version? })
         }
-        // What was taken back.
+        // The release that was taken back.
         Intent::Rollbacks => {
             let changes = Changes::deserialize(data).ok()?;
             let steps = changes.deployments.into_iter().flat_map(|it| it.changes);

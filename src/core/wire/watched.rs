@@ -34,7 +34,7 @@ pub struct RunningWorkload {
 pub struct WitnessSeen {
     /// Its name: that of its cluster or host.
     pub name: Arc<str>,
-    /// Whether what it says is believed.
+    /// Its state: only the reports of one that is `alive` are believed.
     pub state: WitnessPhase,
     /// Time when it reported last.
     pub heard_at: Time,

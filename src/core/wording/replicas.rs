@@ -2,7 +2,7 @@
 
 use crate::wire::ReplicaView;
 
-/// What it has of the log: an edge has the changes alone, under numbers of its own.
+/// The part of the log that it has: an edge has the changes alone, under numbers of its own.
 pub fn applied(replica: &ReplicaView) -> String {
     match (replica.role.as_str(), replica.applied) {
         ("edge", 1) => "1 change".to_owned(),

@@ -1,6 +1,6 @@
-//! Looks: those who want to see everything that was in the stream when they asked, whichever replica wrote it.
+//! Requests that wait for a view with everything that was in the stream when they came, whichever replica wrote it.
 //!
-//! One question to the stream is for all who wait by then; those who come while it is under way wait for the next one.
+//! One question to the stream serves all that wait by then; requests that come while it is under way wait for the next one.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,18 +10,18 @@ use crate::log::engine::Shown;
 /// Longest wait: a stream that goes back may never have so much again.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// Those who look, in the order in which they came.
+/// The requests that wait, in the order in which they came.
 #[derive(Default)]
 pub(super) struct Looks {
     waiting: Vec<Shown>,
-    /// Those of whom the stream is asked now.
+    /// The requests for which the stream is being asked.
     asked: Option<Vec<Shown>>,
-    /// Those who wait until so much is followed, by that and since when.
+    /// The requests that wait until a sequence number is followed: that number, the time of the stream's answer, and the requests.
     following: VecDeque<(u64, Instant, Vec<Shown>)>,
 }
 
 impl Looks {
-    /// One more.
+    /// Adds a request.
     pub(super) fn add(&mut self, shown: Shown) {
         self.waiting.push(shown);
     }
@@ -35,14 +35,15 @@ impl Looks {
         asks
     }
 
-    /// Takes what the stream answered at `now`; without an answer nobody waits for more than there is.
+    /// Takes the stream's answer at `now`: its last sequence number. Without an answer, the requests are served with what there is.
     pub(super) fn told(&mut self, now: Instant, last: Option<u64>) {
         if let Some(asked) = self.asked.take() {
             self.following.push_back((last.unwrap_or(0), now, asked));
         }
     }
 
-    /// Takes those off who have waited for long enough, where everything up to `sequence` is followed.
+    /// Takes off the requests that can be served at `now`, when everything up to `sequence` is followed; also those that waited for
+    /// [`WAIT_MAX`].
     pub(super) fn shown(&mut self, now: Instant, sequence: u64) -> Vec<Shown> {
         let mut shown = Vec::new();
         let is_over = |(last, since, _): &(u64, Instant, _)| *last <= sequence || now >= *since + WAIT_MAX;

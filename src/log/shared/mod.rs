@@ -14,7 +14,7 @@
 //! | `runner.rs`, `runner/` | the thread that does what the core says; its word on itself; times of events |
 //! | `outbox.rs` | this replica's own events, until the stream surely has them |
 //! | `keeper.rs` | what was followed, in the database; and taking it back |
-//! | `looks.rs` | those who want to see everything that the stream has |
+//! | `looks.rs` | requests that wait for everything that the stream has |
 //! | `beat.rs` | what replicas say of themselves |
 //! | `stamps.rs` | times of events beside the stream's |
 //! | `stream.rs`, `nats.rs`, `nats/` | the stream, for the runner; NATS JetStream as one |

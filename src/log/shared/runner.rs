@@ -50,7 +50,7 @@ pub(super) enum Parcel {
     /// The outbox has more.
     Wake,
     Act(Asked),
-    /// Somebody wants to see everything that the stream has now.
+    /// A request waits for everything that the stream has now.
     Look(Shown),
     /// The last sequence number, if the stream told it.
     Head(Option<u64>),
@@ -128,7 +128,7 @@ pub(super) struct Runner {
     /// The number up to which the outbox is to forget.
     pub(super) forget: u64,
     pub(super) name: String,
-    /// Those who want to see everything that the stream has.
+    /// Requests that wait for everything that the stream has.
     pub(super) looks: Looks,
     pub(super) role: Role,
     /// A wake-up is on its way here.
@@ -209,7 +209,7 @@ impl Runner {
         due.chain(self.beat_at).chain([self.replica.due(now)]).min().unwrap_or(now)
     }
 
-    /// Asks for those who look, and shows what they wait for.
+    /// Asks the stream for its last sequence number where requests wait, and serves those that can be served.
     fn look(&mut self, now: Instant) {
         if self.looks.asks() {
             let sender = self.sender.clone();

@@ -367,7 +367,7 @@ async fn an_edge_has_the_directory_and_ships_its_own_and_nothing_else() {
     until(async || is_known(&edge, "production")).await;
     assert_eq!(history(&edge), [created("production")], "nobody's observations");
     assert_eq!(edge.append(created("staging")).await, Err(AppendError::Away), "an edge makes no act");
-    // What the stream loses is there again, at the edge too, and what the edge shipped is there once.
+    // Lost messages come back, also those of the edge, and each of its events is there once.
     for round in 1..4 {
         servers.cut(servers.head());
         record(&edge, 1_000 * round..1_000 * round + 50).await;

@@ -97,7 +97,7 @@ enum Turn {
     Other,
     /// The same once more.
     Again,
-    /// What runs now of what was spoken of, after a question about what was.
+    /// The current state of the service that was spoken of, after a question about the past.
     Now,
     Everywhere,
     /// One kind of change of the answer before.

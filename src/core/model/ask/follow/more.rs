@@ -58,7 +58,7 @@ impl Said<'_> {
         asked
     }
 
-    /// What runs now of the service that was spoken of, or of the place.
+    /// The current state of the service that was spoken of, or of the environment.
     pub(super) fn now(&self, own: Asked) -> Asked {
         let mut asked = self.instead(own, false);
         asked.name_the_meant();

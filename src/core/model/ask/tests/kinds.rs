@@ -122,7 +122,7 @@ fn a_list_of_services_is_one_subject() {
             "deploy till v1.1.0 and stock-web v5.1.0 to dev",
             "deploy env=dev repo=shop/till+shop/stock-web version=v5.1.0 ?=Release:2",
         ),
-        // What goes on behind a name describes a change.
+        // Further words behind a name describe a change.
         ("is the till and drawer fix in dev", "verify env=dev repo=shop/till about=drawer fix"),
     ]);
     check_with(

@@ -58,7 +58,7 @@ fn containers_that_go_on_to_end_on_their_nodes_are_no_way_back() {
         format!("{}{}{}", ends("e g", "1.1", 4, 12), ends("f", "1.2", 6, 12), ends("h", "1.0", 1, 12));
     let expected = "initial 1.0 settled\n upgrade 1.1 settled\n upgrade 1.2 settled\n upgrade 1.3 settled";
     check(&format!("{first}{second}{loops}"), "12:00:00", &format!("{expected}\n now 1.3 settled"));
-    // If nodes that had moved ask for it too, it is one.
+    // It is one where nodes that had moved ask for it too.
     let back = format!("{first}{second}{loops} 10:01:00 a b c check 1.2 every 5s");
     check(&back, "12:00:00", &format!("{expected}\n rollback 1.2 settled without 1.3\n now 1.2 settled"));
 }
