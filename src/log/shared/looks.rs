@@ -43,7 +43,7 @@ impl Looks {
     }
 
     /// Takes off the requests that can be served at `now`, when everything up to `sequence` is followed; also those that waited for
-    /// [`WAIT_MAX`].
+    /// two seconds.
     pub(super) fn shown(&mut self, now: Instant, sequence: u64) -> Vec<Shown> {
         let mut shown = Vec::new();
         let is_over = |(last, since, _): &(u64, Instant, _)| *last <= sequence || now >= *since + WAIT_MAX;
