@@ -1,5 +1,6 @@
-//! The walls within the two crates: which room may import from which, and what the model may not know (ARCHITECTURE.md, "The
-//! map"). The compiler holds the one between them: the core is a crate that knows neither the program nor its libraries.
+//! The walls within the three crates: which room may import from which, and what the model may not know (ARCHITECTURE.md, "The
+//! map"). The compiler holds those between them: the core knows neither I/O nor its libraries, and the data plane does not
+//! know the control plane.
 
 mod cycles;
 mod imports;
@@ -10,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 use cycles::{Module, cycles};
 use imports::{code, names, room, rooms};
+
+/// The crates of the workspace besides the program: folders of `src/`.
+const MEMBERS: [&str; 2] = ["core", "dataplane"];
 
 /// The rooms that each room may import from, besides those of the model (see [`MODEL`]). A room that is not here may import
 /// from none.
@@ -239,15 +243,10 @@ fn is_test(name: &str) -> bool {
         _ => (root.join("src"), &path[..]),
     };
     let text = |end: usize| {
-        let file = folder.join(path[..end].join("/"));
-        let in_core = folder.join("core").join(path[..end].join("/"));
-        let candidates = [
-            file.with_extension("rs"),
-            file.join("mod.rs"),
-            in_core.with_extension("rs"),
-            in_core.join("mod.rs"),
-        ];
-        candidates.iter().find_map(|file| fs::read_to_string(file).ok())
+        let crates = [""].into_iter().chain(MEMBERS);
+        let files = crates.map(|member| folder.join(member).join(path[..end].join("/")));
+        let candidates = files.flat_map(|file| [file.with_extension("rs"), file.join("mod.rs")]);
+        candidates.filter_map(|file| fs::read_to_string(file).ok()).next()
     };
     let found = (1..=path.len()).rev().find_map(|end| Some((end, text(end)?)));
     found.is_some_and(|(end, text)| {
@@ -264,12 +263,12 @@ fn the_map_matches_the_folders() {
     let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|name| name.contains('/')).collect();
     let missing: Vec<_> = named
         .iter()
-        .filter(|name| !["", "src", "src/core"].iter().any(|base| root.join(base).join(name).exists()))
+        .filter(|name| !["", "src", "src/core", "src/dataplane"].iter().any(|base| root.join(base).join(name).exists()))
         // Within a folder that its row names: `rig/`.
         .filter(|name| name.starts_with("src/") || name.starts_with("tests/"))
         .collect();
     assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
-    for parent in ["src", "src/core", "src/core/model", "tests"] {
+    for parent in ["src", "src/core", "src/core/model", "src/dataplane", "tests"] {
         for entry in fs::read_dir(root.join(parent)).unwrap() {
             let entry = entry.unwrap();
             let folder = format!("{parent}/{}/", entry.file_name().display());
@@ -309,10 +308,11 @@ fn is_of_tests(path: &str) -> bool {
     path.split(['/', '.']).any(|part| matches!(part, "tests" | "fuzz" | "simulation"))
 }
 
-/// The module of a file: `log/journal.rs` and `log/mod.rs` are `log::journal` and `log`. The modules of the core are known
-/// by their names everywhere.
+/// The module of a file: `log/journal.rs` and `log/mod.rs` are `log::journal` and `log`. The modules of the other crates are
+/// known by their names everywhere.
 fn module_of(path: &str) -> Vec<String> {
-    let path = path.trim_start_matches("core/").trim_end_matches(".rs").trim_end_matches("/mod");
+    let in_member = MEMBERS.iter().find_map(|member| path.strip_prefix(member)?.strip_prefix('/'));
+    let path = in_member.unwrap_or(path).trim_end_matches(".rs").trim_end_matches("/mod");
     path.split('/').filter(|name| *name != "lib").map(str::to_owned).collect()
 }
 

@@ -229,7 +229,7 @@ mod tests {
         let frame = frame();
         let hex: String =
             frame.bytes[..frame.events_end()].iter().map(|byte| format!("{byte:02x}")).collect();
-        let golden = include_str!("../../tests/golden/journal-v1.txt");
+        let golden = include_str!("../../../tests/golden/journal-v1.txt");
         assert_eq!(
             golden.lines().nth(1),
             Some(format!("frame {hex}").as_str()),

@@ -24,7 +24,7 @@ fn sample() -> Vec<u8> {
 
 /// The bytes that the first version wrote.
 fn golden() -> Vec<u8> {
-    let line = include_str!("../../../tests/golden/backup-v1.txt").trim_end();
+    let line = include_str!("../../../../tests/golden/backup-v1.txt").trim_end();
     let hex = line.strip_prefix("backup ").unwrap();
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }

@@ -198,7 +198,7 @@ fn the_header_is_what_it_was_and_others_are_refused() {
     drop(open(dir.path()).unwrap());
     let whole = journal_of(dir.path());
     let hex: String = whole[..HEADER_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
-    let golden = include_str!("../../../../tests/golden/journal-v1.txt");
+    let golden = include_str!("../../../../../tests/golden/journal-v1.txt");
     assert_eq!(Some(format!("header {hex}").as_str()), golden.lines().next());
 
     let of_version_2 = [&header(2, PAGES)[..], &whole[PAGE_BYTES..]].concat();

@@ -84,7 +84,7 @@ mod tests {
     fn the_bytes_of_layout_4_are_what_they_were() {
         let written =
             format!("event {}\nhead {}\n", hex(&sealed(42, b"an event's bytes")), hex(&HEAD.encode()));
-        let golden = include_str!("../../../../tests/golden/database-v4.txt");
+        let golden = include_str!("../../../../../tests/golden/database-v4.txt");
         assert_eq!(written, golden, "the bytes changed: that is a new layout of the database");
     }
 

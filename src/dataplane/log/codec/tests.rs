@@ -22,7 +22,7 @@ fn what_is_written_is_pinned() {
             format!("{name} {}\n", hex(&buffer))
         })
         .collect();
-    let golden = include_str!("../../../tests/golden/events-v4.txt");
+    let golden = include_str!("../../../../tests/golden/events-v4.txt");
     assert!(
         written == golden,
         "the bytes changed: that is a new version, with a golden file of its own; new variants are new lines:\n{written}"
