@@ -1,8 +1,9 @@
 //! Three replicas of one log over three NATS servers: events shipped and folded, and how long an answer waits beside a log
-//! that is not shared, on the same disk in one run. Prints; asserts nothing but that everything arrives.
+//! that is not shared, on the same disk in one run; then how long one waits while two of the servers are away. Prints; asserts
+//! nothing but that everything arrives.
 //!
 //!     cargo bench --bench replicas                    # needs nats-server in the PATH
-//!     LANDFALL_BENCH_EVENTS=1000000 LANDFALL_BENCH_RATE=20000 cargo bench --bench replicas
+//!     LANDFALL_BENCH_EVENTS=1000000 LANDFALL_BENCH_RATE=20000 LANDFALL_BENCH_AWAY_S=300 cargo bench --bench replicas
 
 #[path = "observed/head.rs"]
 mod head;
@@ -17,6 +18,7 @@ mod rig {
     pub mod tls;
 }
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use landfall::clock;
@@ -31,6 +33,10 @@ use rig::nats::Nats;
 
 const EVENTS_DEFAULT: u64 = 300_000;
 const RATE_DEFAULT: u64 = 20_000;
+/// Seconds without the stream's quorum, and as many with it before.
+const AWAY_DEFAULT: u64 = 60;
+/// Events a second before and without the quorum, at all replicas together.
+const AWAY_RATE: u64 = 1_000;
 const REPLICAS: usize = 3;
 /// Pause between two bursts of a writer: its events of that time come together, as those of a crowd do.
 const TICK: Duration = Duration::from_millis(10);
@@ -42,31 +48,21 @@ async fn main() {
     let rate = setting("LANDFALL_BENCH_RATE", RATE_DEFAULT);
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     // Panics where nats-server is not in the PATH.
-    let nats = Nats::start(REPLICAS);
+    let mut nats = Nats::start(REPLICAS);
     let alone = Log::open(&dir.path().join("alone"), Rules::default()).expect("a log");
     create(&alone).await;
-    let waits = record(&alone, 0, events / REPLICAS as u64, rate / REPLICAS as u64).await;
+    let share = events / REPLICAS as u64;
+    let waits = record(&alone, 0, 0..share, rate / REPLICAS as u64).await;
     println!("alone, {} events/s: an answer waits {}", rate / REPLICAS as u64, told(waits));
     alone.close();
 
     let replicas: Vec<Log> = (0..REPLICAS).map(|index| replica(&nats, dir.path(), index)).collect();
     create(&replicas[0]).await;
     let began = Instant::now();
-    let writers = replicas.iter().cloned().enumerate().map(|(index, log)| {
-        tokio::spawn(async move {
-            record(&log, index as u64, events / REPLICAS as u64, rate / REPLICAS as u64).await
-        })
-    });
-    let mut waits = Vec::new();
-    for writer in writers.collect::<Vec<_>>() {
-        waits.extend(writer.await.expect("a writer"));
-    }
+    let waits = all_record(&replicas, 0..share, rate).await;
     let recorded = began.elapsed();
-    let total = events / REPLICAS as u64 * REPLICAS as u64;
-    while replicas.iter().any(|log| log.view().applied <= total) {
-        assert!(began.elapsed() < LONG, "not everything arrives");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let total = share * REPLICAS as u64;
+    all_have(&replicas, 1 + total).await;
     let folded = began.elapsed();
     let speed = |took: Duration| total as f64 / took.as_secs_f64();
     println!("three replicas, {rate} events/s wanted: an answer waits {}", told(waits));
@@ -83,7 +79,41 @@ async fn main() {
     }
     println!("a new replica had {total} events after {:.1?}", began.elapsed());
     new.close();
+
+    let seconds = setting("LANDFALL_BENCH_AWAY_S", AWAY_DEFAULT);
+    let more = AWAY_RATE / REPLICAS as u64 * seconds;
+    let waits = all_record(&replicas, share..share + more, AWAY_RATE).await;
+    println!("{seconds} s at {AWAY_RATE} events/s: an answer waits {}", told(waits));
+    (1..REPLICAS).for_each(|server| nats.kill(server));
+    let waits = all_record(&replicas, share + more..share + 2 * more, AWAY_RATE).await;
+    println!("{seconds} s without the stream's quorum: an answer waits {}", told(waits));
+    (1..REPLICAS).for_each(|server| nats.start_server(server));
+    let began = Instant::now();
+    all_have(&replicas, 1 + total + 2 * more * REPLICAS as u64).await;
+    println!("everything was everywhere {:.1?} after the servers' return", began.elapsed());
     replicas.into_iter().for_each(Log::close);
+}
+
+/// Records these events at each replica, at this rate together, and returns how long each waited, in microseconds.
+async fn all_record(replicas: &[Log], numbers: Range<u64>, rate: u64) -> Vec<u128> {
+    let writers = replicas.iter().cloned().enumerate().map(|(index, log)| {
+        let numbers = numbers.clone();
+        tokio::spawn(async move { record(&log, index as u64, numbers, rate / REPLICAS as u64).await })
+    });
+    let mut waits = Vec::new();
+    for writer in writers.collect::<Vec<_>>() {
+        waits.extend(writer.await.expect("a writer"));
+    }
+    waits
+}
+
+/// Waits until every replica has folded so many events.
+async fn all_have(replicas: &[Log], events: u64) {
+    let began = Instant::now();
+    while replicas.iter().any(|log| log.view().applied < events) {
+        assert!(began.elapsed() < LONG, "not everything arrives");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -104,13 +134,13 @@ async fn create(log: &Log) {
 }
 
 /// Records events at this rate, and returns how long each waited to be durable, in microseconds.
-async fn record(log: &Log, writer: u64, events: u64, rate: u64) -> Vec<u128> {
+async fn record(log: &Log, writer: u64, numbers: Range<u64>, rate: u64) -> Vec<u128> {
     let began = Instant::now();
-    let (mut waits, mut sent) = (Vec::new(), 0);
-    while sent < events {
-        let due = (began.elapsed().as_secs_f64() * rate as f64) as u64;
+    let (mut waits, mut sent) = (Vec::new(), numbers.start);
+    while sent < numbers.end {
+        let due = numbers.start + (began.elapsed().as_secs_f64() * rate as f64) as u64;
         let receipts: Vec<_> =
-            (sent..due.min(events)).map(|number| log.record(observation(writer, number))).collect();
+            (sent..due.min(numbers.end)).map(|number| log.record(observation(writer, number))).collect();
         sent += receipts.len() as u64;
         let asked = Instant::now();
         for receipt in receipts {

@@ -58,7 +58,8 @@ impl Drop for Running<'_> {
 
 #[test]
 fn every_target_has_seeds_and_the_other_way_round() {
-    let folders = fs::read_dir(CORPUS).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let folders =
+        fs::read_dir(CORPUS).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let targets = TARGETS.iter().map(|(name, _)| (*name).to_owned());
     assert_eq!(folders.collect::<BTreeSet<_>>(), targets.collect());
     assert!(TARGETS.iter().all(|(name, _)| !seeds(name).is_empty()));
