@@ -98,6 +98,15 @@ impl<'a> Moment<'a> {
         Ok(questions::missing(self.state(), self.name(env)?, self.at()))
     }
 
+    /// Tells which images must not be deleted from the registry: those of one repository, where one is named.
+    ///
+    /// # Errors
+    /// There is no such repository, or there are several.
+    pub fn retain(&self, repository: Option<&str>) -> Result<wire::Retained, Refused> {
+        let repository = repository.map(|name| self.repository(name)).transpose()?;
+        Ok(questions::retain(self.state(), repository.as_ref(), self.at()))
+    }
+
     /// Tells whether the change that `text` describes is live in `env`. Wants a moment whose changes can be searched.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ pub mod release;
 pub mod replay;
 pub mod replicas;
 pub mod restore;
+pub mod retain;
 pub mod salvage;
 pub mod serve;
 #[cfg(feature = "shared")]
@@ -99,6 +100,8 @@ enum Command {
     Release(Remote<release::ReleaseArgs>),
     /// Show the replicas of a log that several servers share, and how far each is
     Replicas(Remote<replicas::ReplicasArgs>),
+    /// Show which images must not be deleted from the registry, and why
+    Retain(Remote<retain::RetainArgs>),
     /// Print every recorded pull as JSON Lines, in log order; `landfall replay` reads them
     Export(Remote<export::ExportArgs>),
     /// Take a backup of a running server; `landfall restore` makes a log of it
@@ -147,6 +150,7 @@ impl Cli {
             Command::Mcp(remote) => remote.command.run(Client::new(remote.client)?).await,
             Command::Release(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replicas(remote) => remote.command.run(&Client::new(remote.client)?).await,
+            Command::Retain(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Replay(args) => Ok(replay::run(&args)?),
             Command::Backup(remote) => remote.command.run(&Client::new(remote.client)?).await,
             Command::Restore(args) => args.run(),

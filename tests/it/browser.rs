@@ -151,6 +151,7 @@ pub async fn pages(demo: &Demo) -> Vec<(&'static str, String)> {
         ("days", "/insights?environment=production&from=7d&to=today".to_owned()),
         ("activity", "/activity".to_owned()),
         ("replicas", "/replicas".to_owned()),
+        ("retain", "/retain".to_owned()),
         ("past", format!("/environments/production?at={}", landfall::clock::now())),
         ("refusal", "/environments/none".to_owned()),
     ]

@@ -50,6 +50,7 @@ async fn nothing_is_shown_before_the_login() {
         "/insights",
         "/activity",
         "/replicas",
+        "/retain",
     ];
     for path in paths {
         let answer = see(&server, path, "landfall_session=lfs_guess").await;

@@ -66,6 +66,7 @@ mod registries;
 mod releases;
 mod renamed;
 mod replicas;
+mod retain;
 mod rig;
 mod short_names;
 mod sightings;

@@ -26,6 +26,7 @@ mod plan;
 mod regions;
 mod releases;
 mod replicas;
+mod retain;
 mod router;
 mod search;
 mod sentence;

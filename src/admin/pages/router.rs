@@ -12,7 +12,7 @@ use super::page::guarded;
 use super::visitor::Visitor;
 use super::{
     activity, ask, compare, deployment, environment, home, insights, login, pins, plan, releases, replicas,
-    search, service, settings, tokens,
+    retain, search, service, settings, tokens,
 };
 use crate::admin::ask::Asking;
 use crate::admin::state::App;
@@ -43,6 +43,7 @@ pub(in crate::admin) fn router(app: &App, asking: Asking) -> Router<App> {
         .route("/insights", get(insights::show))
         .route("/activity", get(activity::show))
         .route("/replicas", get(replicas::show))
+        .route("/retain", get(retain::show))
         .route_layer(from_extractor_with_state::<Visitor, App>(app.clone()));
     let asks = ask::router(app, asking, pages.clone());
     Router::new()

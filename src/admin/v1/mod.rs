@@ -45,6 +45,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(route!(questions::deployment))
         .routes(route!(questions::evidence))
         .routes(route!(questions::missing))
+        .routes(route!(questions::retain))
         .routes(route!(questions::history))
         .routes(route!(questions::changes))
         .routes(route!(questions::compare))

@@ -92,6 +92,22 @@ pub(super) async fn missing(
     Ok(Json(moment.missing(params.get("env"))?))
 }
 
+/// Tells which images must not be deleted from the registry, and why: those that run, that a rollback would ask for, that were
+/// pulled within 30 days.
+#[utoipa::path(get, path = "/retain", tag = "questions", operation_id = "retain",
+    params(
+        ("repository" = Option<Repository>, Query, description = "Those of this repository alone; the end of its name is enough where it fits no other"),
+        ("at" = Option<Time>, Query, description = "As of when: RFC 3339, a date, `yesterday`, or how long ago, e.g. `2h`; now unless told"),
+    ))]
+pub(super) async fn retain(
+    State(answers): State<Arc<Answers>>,
+    uri: Uri,
+) -> Result<Json<wire::Retained>, Problem> {
+    let query = Fields::from_query(&uri, &["repository", "at"])?;
+    let moment = answers.as_of(None, query.time("at")?).await?;
+    Ok(Json(moment.retain(query.text("repository")?)?))
+}
+
 /// Tells the history of one service, the newest change first.
 #[utoipa::path(get, path = "/environments/{env}/history", tag = "questions", operation_id = "history",
     params(

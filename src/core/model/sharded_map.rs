@@ -50,7 +50,11 @@ impl<K: ShardKey, V: Clone> ShardedMap<K, V> {
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.parts.iter().flat_map(|part| part.values())
+        self.iter().map(|(_, value)| value)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.parts.iter().flat_map(|part| part.iter())
     }
 
     pub(crate) fn len(&self) -> usize {

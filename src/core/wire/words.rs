@@ -121,6 +121,17 @@ words! {
         /// To a release that cannot be compared.
         Changed = "changed",
     }
+    /// Reason to keep an image in the registry.
+    RetainKind {
+        /// It runs, or is what a service comes back with that runs nothing just now.
+        Running = "running",
+        /// It runs beside another: a canary, a rollout under way.
+        Mixed = "mixed",
+        /// It ran before: a rollback would ask for it.
+        RollbackTarget = "rollback_target",
+        /// It was pulled within the last 30 days.
+        PulledRecently = "pulled_recently",
+    }
     /// Confidence in an answer.
     Confidence {
         /// Rolling out, or a single pull is all the evidence.

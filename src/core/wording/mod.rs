@@ -13,6 +13,7 @@ mod fleet;
 mod listed;
 mod named;
 mod replicas;
+mod retain;
 mod revisions;
 mod search;
 mod seen;
@@ -36,6 +37,7 @@ pub use fleet::{
 pub use listed::counted;
 pub use named::{changes_of, comparison_of, missing_of, rollbacks_of, running_of};
 pub use replicas::{applied, lag};
+pub use retain::{kept_because, retained};
 pub use revisions::{REVISIONS, older_revisions, revision};
 pub use search::{alike, registered_later, searched, verified};
 pub use seen::{age, as_last_seen, deploy_seen, refused};

@@ -23,6 +23,7 @@ pub mod evidence;
 mod family;
 mod history;
 mod images;
+pub mod lately;
 mod lineage;
 mod lines;
 mod local;

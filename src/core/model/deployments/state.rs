@@ -18,6 +18,7 @@ use crate::model::time::{Span, Time};
 
 use super::content::{Contents, Unread};
 use super::environment::{EnvironmentState, Gap};
+use super::lately::PulledLately;
 use super::rule::Rules;
 
 /// The result of the fold so far. A clone is cheap: what did not change is shared.
@@ -35,6 +36,8 @@ pub struct State {
     is_governed: bool,
     /// Former names of environments.
     former: FormerNames,
+    /// Images that were pulled lately.
+    lately: PulledLately,
     /// The log's own time: every time that is kept here is on its line, but for those of the catalogue.
     time: LogTime,
     /// Time since which evidence of others may be missing: set by the caller, and no part of the fold.
@@ -199,6 +202,16 @@ impl State {
     /// The environment with this name, if it pulled or was created.
     pub fn environment(&self, name: &EnvironmentName) -> Option<&EnvironmentState> {
         self.environments.get(name).map(Arc::as_ref)
+    }
+
+    /// The images that were pulled lately, by anybody.
+    pub fn lately(&self) -> &PulledLately {
+        &self.lately
+    }
+
+    /// The name of today of an environment that was called `name` at some time.
+    pub fn today<'a>(&'a self, name: &'a EnvironmentName) -> &'a EnvironmentName {
+        self.former.today(name)
     }
 
     /// Tells whether a repository is known: some environment pulled from it, or the catalogue has it.

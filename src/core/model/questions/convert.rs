@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::retain::Reason;
 use super::states::{Confidence, Kind, Phase, Standing};
 use crate::model::deployments::State;
 use crate::model::deployments::attempts::Attempt;
@@ -17,6 +18,7 @@ in_words! {
     Phase => Phase { RollingOut, Settled, Mixed, Aborted, Removed, ScaledToZero }
     Kind => Kind { Initial, Upgrade, Rollback, Restore, Rebuild, Changed }
     Confidence => Confidence { Tentative, Likely, Confirmed }
+    Reason => RetainKind { Running, Mixed, RollbackTarget, PulledRecently }
     EvidenceSource => EvidenceSource { Pull, Sighting }
     Standing => Standing { Live, RollingOut, PartlyLive, NotLive, RolledBack, NoSuchChange, Unknown }
     Grade => Grade { Check, Pull, Transfer, Running }

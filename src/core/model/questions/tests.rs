@@ -5,6 +5,7 @@ mod cluster;
 mod look;
 mod measures;
 mod pods;
+mod retain;
 mod silent;
 mod troubles;
 mod withdrawn;

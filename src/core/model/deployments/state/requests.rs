@@ -8,7 +8,7 @@ use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::environment::Gap;
 use crate::model::deployments::pull::{answered_digest, answered_manifest};
 use crate::model::deployments::service::{Service, Setting};
-use crate::model::event::{EnvironmentName, Excess, LeftOut, Object, Observation};
+use crate::model::event::{EnvironmentName, Excess, LeftOut, Object, Observation, TokenKind};
 use crate::model::oci::{Reference, Repository};
 use crate::model::time::Time;
 
@@ -30,6 +30,12 @@ impl State {
         if observation.token.is_unproven() {
             self.add_refusals(observation, at, 1);
             return self.complete_due_pulls();
+        }
+        // A scanner goes through everything that there is: nothing needs an image because one asked for it.
+        if let Some(digest) = answered_manifest(observation)
+            && observation.token_kind != TokenKind::Scanner
+        {
+            self.lately.note(&observation.environment, &observation.repository, &digest, at);
         }
         if self.is_of_artifact(observation) {
             self.artifact_request(observation);
