@@ -112,7 +112,7 @@ async fn pods(hub: &Hub) -> Result<u64, Failure> {
 /// Whether the hub tells that this Deployment runs that image.
 async fn tells(hub: &Hub, deployment: &str, digest: &str) -> Result<bool, Failure> {
     let workloads = workloads(hub).await?;
-    let of_it = workloads.iter().filter(|it| it["name"] == deployment);
+    let of_it = workloads.iter().filter(|it| it["workload"] == format!("deployment/{deployment}"));
     let mut images = of_it.flat_map(|it| it["images"].as_array().cloned().unwrap_or_default());
     Ok(images.any(|image| image["digest"] == digest && image["running"].as_u64() > Some(0)))
 }

@@ -56,7 +56,7 @@ pub(super) async fn show(State(answers): State<Arc<Answers>>, visitor: Visitor, 
     let content = RetainPage {
         chrome: visitor.chrome("releases"),
         said: retained(&kept),
-        repositories: choices(all.into_iter(), wanted),
+        repositories: choices(all, wanted),
         images: kept.digests.iter().take(LISTED_MAX).map(row).collect(),
         more: kept.digests.len().saturating_sub(LISTED_MAX),
     };

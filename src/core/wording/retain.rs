@@ -30,7 +30,7 @@ pub fn kept_because(image: &RetainedImage) -> String {
     for reason in &image.reasons {
         match parts.last_mut() {
             Some((kind, environments)) if **kind == reason.kind => {
-                environments.push(reason.environment.as_str())
+                environments.push(reason.environment.as_str());
             }
             _ => parts.push((&reason.kind, vec![reason.environment.as_str()])),
         }

@@ -88,11 +88,14 @@ impl Placed {
 /// Tells whether a version that only labels tell of gives way to the tag, which says another one: it is a base image's, or
 /// does not change from build to build. Images that share it show that, and so does a release that bears the tag's name.
 fn yields(line: &Line, labelled: &Release, tag: Option<&str>) -> bool {
+    if labelled.is_registered {
+        return false;
+    }
     let Some((tag, number)) = tag.and_then(|tag| Some((tag, Number::parse(tag)?))) else { return false };
     let is_another = || Number::parse(&labelled.version).is_none_or(|label| !number.is_part_of(&label));
     let is_shared = || labelled.all_digests().nth(1).is_some();
     let is_released = || line.with_version(tag).is_some_and(|release| release.is_registered);
-    !labelled.is_registered && is_another() && (is_shared() || is_released())
+    is_another() && (is_shared() || is_released())
 }
 
 /// The version by which people know an image: its release's, else its labels', else its tag. A label that is no number,

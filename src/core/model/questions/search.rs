@@ -19,7 +19,7 @@ pub fn search(state: &State, query: &str, found: &Found, now: Time) -> Searched 
             Some(EnvironmentStanding { name: (*name).clone(), state: state.into(), since, seen })
         });
         let stands: Vec<EnvironmentStanding> = stands.collect();
-        let matched = nowhere.matched(hit, found)?.view;
+        let matched = nowhere.matched(hit, &carried)?.view;
         Some(SearchMatch {
             release: matched.release,
             change: matched.change,

@@ -44,8 +44,11 @@ struct ServiceMatch {
 /// Tells whether what `found` means is live in `env` at `now`. The answer's `text` is empty: `wording` has it.
 pub fn verify(state: &State, env: &EnvironmentName, query: &str, found: &Found, now: Time) -> Verified {
     let standings = Standings::on(state, env, found, now);
-    let mut candidates: Vec<Candidate> =
-        found.hits.iter().filter_map(|hit| standings.matched(hit, found)).collect();
+    let mut candidates: Vec<Candidate> = found
+        .hits
+        .iter()
+        .filter_map(|hit| standings.matched(hit, &Standings::carried(state, hit, found)?))
+        .collect();
     if let Some(best) = candidates.first_mut() {
         name_deployments(state, env, now, best);
     }
@@ -173,16 +176,16 @@ impl<'a> Standings<'a> {
         running.filter_map(|(asked, carriers)| self.service(asked, carriers, carried)).collect()
     }
 
-    pub(super) fn matched(&self, hit: &Hit, found: &Found) -> Option<Candidate> {
-        let carried = Self::carried(self.state, hit, found)?;
-        let services = self.services(&carried);
+    /// A hit with what carries it, and where that stands.
+    pub(super) fn matched(&self, hit: &Hit, carried: &Carried<'_>) -> Option<Candidate> {
+        let services = self.services(carried);
         let (state, since) = together(&services);
         let Carried { change, releases: carriers, .. } = carried;
         let own = carriers.iter().copied().filter(|carrier| carrier.repository == hit.places[0].repository);
         let first = own.reduce(|first, other| self.earlier(first, other))?;
         let view = Match {
             release: ReleaseRef::from(first),
-            change: change.into(),
+            change: (*change).into(),
             score: (f64::from(hit.score) * 1000.0).round() / 1000.0,
             state: state.into(),
             since,

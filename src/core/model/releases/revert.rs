@@ -38,6 +38,8 @@ const MANNER: [&str; 8] = [
 const PARTLY: [&str; 4] = ["partially", "partial", "partly", "selectively"];
 /// Words behind them that say the same.
 const PART: [&str; 5] = ["part of ", "parts of ", "some of ", "half of ", "most of "];
+/// Beginnings of these words: a title without any is read no further, as most are.
+const STEMS: [&str; 9] = ["rev", "unm", "unr", "back", "roll", "und", "rea", "rel", "re-"];
 /// Things in front of the title itself that are taken off: a branch, a type, an area.
 const FRONTS_MAX: usize = 3;
 /// Digits of a commit.
@@ -84,6 +86,9 @@ struct Begun<'a> {
 
 /// Reads a title; nothing where it takes nothing back.
 fn revert(title: &str) -> Option<Revert<'_>> {
+    if !has_stem(title) {
+        return None;
+    }
     let title = title.trim();
     let begun = at_the_front(title).or_else(|| at_the_end(title))?;
     let quoted = begun.rest.split_once(QUOTES).and_then(|(_, inside)| inside.rsplit_once(QUOTES));
@@ -96,6 +101,20 @@ fn revert(title: &str) -> Option<Revert<'_>> {
     let is_said = begun.is_plain || quoted.is_some() || pr.is_some() || commit.is_some();
     let found = Revert { title, pr, commit, is_again: begun.is_again, is_part: begun.is_part, is_said };
     (is_said || own_number(begun.rest)).then_some(found)
+}
+
+/// Tells whether some word of a title begins with one of the stems.
+fn has_stem(title: &str) -> bool {
+    let bytes = title.as_bytes();
+    let begins = |at: usize| at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+    let is_stem = |rest: &[u8], stem: &str| {
+        rest.get(..stem.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(stem.as_bytes()))
+    };
+    (0..bytes.len()).any(|at| {
+        matches!(bytes[at] | 0x20, b'r' | b'b' | b'u')
+            && begins(at)
+            && STEMS.iter().any(|stem| is_stem(&bytes[at..], stem))
+    })
 }
 
 /// `Revert #12`, `[1.x] fix(ui): temporarily revert #12`
@@ -225,6 +244,19 @@ mod tests {
 
     /// A title, what it takes back or brings again, and its own number.
     type Case<'a> = (&'a str, Option<(&'a str, Option<u64>, bool)>, Option<u64>);
+
+    #[test]
+    fn every_word_has_a_stem_wherever_it_stands() {
+        for word in REVERT.iter().chain(&TAKE_BACK).chain(&AGAIN) {
+            let capital = word.to_uppercase();
+            for title in [word, &*capital]
+                .map(|word| [word.to_owned(), format!("[1.x] a: {word} #1"), format!("b ({word} #1)")])
+            {
+                assert!(title.iter().all(|title| has_stem(title)), "{title:?}");
+            }
+        }
+        assert!(!has_stem("Fix a broken redirect of the basket: unbounded tries"));
+    }
 
     #[test]
     fn a_part_or_a_commit_may_be_what_is_taken_back() {
