@@ -310,8 +310,7 @@ impl Said<'_> {
             return Turn::Everywhere;
         }
         // `what about the rollbacks?`, `and the history?`
-        const NOUNS: &str =
-            "history timeline deployments deploys rollouts rollbacks rollback reverts tokens missing";
+        const NOUNS: &str = "history timeline deployments deploys rollouts rollbacks rollback reverts tokens missing any show list give me all there";
         let is_of_another =
             self.before.names_place() && own.intent != self.before.intent && own.intent != Intent::Unknown;
         if is_of_another && !is_new && !core.is_empty() && all(NOUNS) {

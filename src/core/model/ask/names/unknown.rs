@@ -22,7 +22,7 @@ const HEADS: &str = "history status version versions rollbacks tokens deployment
 const NAMELESS: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased \
     undeployed unshipped newer older old gain gains outstanding coming upcoming skip skips skipped drift drifted compare compared \
     comparison difference differences differ differs different diff diffs versus vs ahead diverged same broken broke failing fail \
-    fails failed failure failures error errors problem problems wrong unhealthy healthy health stuck trouble troubles outage down \
+    fails failed failure failures error errors problem problems wrong unhealthy healthy health stuck queued awaiting trouble troubles outage down \
     fine alright crashing refused hanging alerts alert cannot off odd weird strange serving active overview current rundown run-down \
     snapshot inventory rollback rollbacks reverted reverts revert undone unrolled token tokens credential credentials secret secrets \
     expire expires expired used use using unused usage security breaking performance feature fix bug patch hotfix image images pull \
@@ -105,7 +105,7 @@ pub(in crate::model::ask) fn is_name(word: &Word) -> bool {
     let is_slip_of_one =
         || NAMELESS.split_whitespace().chain(ABOUT.split_whitespace()).any(|known| is_slip(text, known));
     let is_of_letters = text.chars().all(|c| c.is_alphanumeric() || "-._/".contains(c));
-    !(word.taken || word.is_named || word.is_known || is_plain(word))
+    !(word.taken || word.is_named || word.is_described || word.is_known || is_plain(word))
         && is_of_letters
         && text.len() >= 2
         && text.chars().any(char::is_alphabetic)

@@ -1,0 +1,70 @@
+//! The clause that describes a change: what stands behind `the change about`, `a fix for`, `search for`. Its words may be any, those
+//! of questions too, and say nothing about what is asked: `find the change about stale counts` asks for no stale service.
+
+use super::words::Word;
+
+/// Nouns of what somebody describes.
+const NOUNS: &str =
+    "change fix hotfix patch bug issue problem ticket pr mr commit request feature work story card bugfix";
+/// Nouns of several, which are asked for by their place or their time as well.
+const SEVERAL: &str = "changes fixes bugs issues problems tickets prs mrs commits requests features anything something release version build";
+/// Words between one of those and its description.
+const ABOUT: &str = "about regarding concerning";
+const FOR: &str = "for with where";
+/// Verbs that look for a change, each with the words that may follow it.
+const SEEKS: &str = "find search look lookup grep";
+const BEHIND_SEEKS: &str = "for up me us the a an any all";
+/// Nouns of what is no change: `find unused tokens`.
+const OTHERS: &str = "token tokens credentials release releases version versions deployment deployments deploys rollback rollbacks \
+    reverts environment environments env envs service services image images history timeline changes fixes features differences \
+    laptops pulls out log notes changelog secret secrets password passwords";
+/// Words that say where a change is, at the end of its description.
+const LIVE: &str = "live deployed released shipped out landed merged available reached arrived rolled made running gone there";
+/// Words that go on behind the description.
+const GOES_ON: &str = "is was are were has have had did does and then but yet already now please so";
+const PLACED: &str = "in on at to into onto for from since before after until within during over of by";
+const ARTICLES: &str = "the a an our my any that this";
+
+/// Marks the words of the clause.
+pub(super) fn mark(words: &mut [Word], has_place: bool) {
+    let Some(first) = first(words, has_place) else { return };
+    let end = (first..words.len()).find(|&at| ends(words, at)).unwrap_or(words.len());
+    words[first..end].iter_mut().for_each(|word| word.is_described = true);
+}
+
+/// The place of its first word.
+fn first(words: &[Word], has_place: bool) -> Option<usize> {
+    let is = |at: usize, list: &str| words.get(at).is_some_and(|word| is_of(word, list));
+    let behind_a_noun = (1..words.len()).find(|&at| {
+        let is_noun = is(at - 1, NOUNS);
+        (is_noun || is(at - 1, SEVERAL)) && is(at, ABOUT) || is_noun && is(at, FOR)
+    });
+    let first = behind_a_noun.map(|at| at + 1).or_else(|| {
+        let length = words.iter().skip(1).take_while(|word| is_of(word, BEHIND_SEEKS)).count();
+        let head = words.iter().rev().find(|word| !word.taken)?;
+        (!has_place && is(0, SEEKS) && !is_of(head, OTHERS)).then_some(length + 1)
+    })?;
+    let articles = words[first.min(words.len())..].iter().take_while(|word| is_of(word, ARTICLES)).count();
+    // `the fix for #12`
+    let is_named =
+        words.get(first + articles).is_none_or(|word| word.taken || word.text.starts_with(['#', '!']));
+    (!is_named).then_some(first + articles)
+}
+
+/// Tells whether the description ends before this word.
+fn ends(words: &[Word], at: usize) -> bool {
+    let is_over = |at: usize| words.get(at).is_none_or(|word| word.taken || is_of(word, GOES_ON));
+    let is_placed = |at: usize| {
+        let articles = words[at + 1..].iter().take_while(|word| is_of(word, ARTICLES)).count();
+        is_of(&words[at], PLACED) && words.get(at + 1 + articles).is_none_or(|word| word.taken)
+    };
+    let word = &words[at];
+    word.taken
+        || is_of(word, GOES_ON)
+        || is_placed(at)
+        || is_of(word, LIVE) && (is_over(at + 1) || is_of(&words[at + 1], PLACED))
+}
+
+fn is_of(word: &Word, list: &str) -> bool {
+    !word.taken && list.split_whitespace().any(|listed| listed == word.text)
+}
