@@ -248,6 +248,17 @@ fn talks_in_the_words_of_tools() {
 }
 
 #[test]
+fn questions_in_haste() {
+    reaches(include_str!("sets/thirteenth.txt"), ask_the_fleet, 0.97, 0.96);
+}
+
+#[test]
+fn talks_in_haste() {
+    reaches(include_str!("sets/talks_thirteenth.txt"), ask_the_fleet, 0.95, 0.95);
+}
+
+#[test]
 fn what_is_asked_back_or_declined() {
     reaches(include_str!("sets/careful_twelfth.txt"), ask_the_ledger, 0.97, 0.97);
+    reaches(include_str!("sets/careful_thirteenth.txt"), ask_the_fleet, 0.97, 0.97);
 }
