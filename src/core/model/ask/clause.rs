@@ -11,6 +11,10 @@ const SEVERAL: &str = "changes fixes bugs issues problems tickets prs mrs commit
 /// Words between one of those and its description.
 const ABOUT: &str = "about regarding concerning";
 const FOR: &str = "for with where";
+/// Nouns of what made a change, and verbs for what it did: `which commit broke the login`.
+const MAKERS: &str = "change fix patch pr mr commit release version build request";
+const MADE: &str = "changed changes fixed fixes introduced introduces added adds removed removes broke breaks touched touches brought brings \
+    contains improved solved solves reverted reverts renamed replaced dropped drops disabled disables enabled enables";
 /// Verbs that look for a change, each with the words that may follow it.
 const SEEKS: &str = "find search look lookup grep";
 const BEHIND_SEEKS: &str = "for up me us the a an any all";
@@ -39,7 +43,12 @@ fn first(words: &[Word], has_place: bool) -> Option<usize> {
         let is_noun = is(at - 1, NOUNS);
         (is_noun || is(at - 1, SEVERAL)) && is(at, ABOUT) || is_noun && is(at, FOR)
     });
-    let first = behind_a_noun.map(|at| at + 1).or_else(|| {
+    let behind_a_verb = (2..words.len()).find(|&at| {
+        is(0, "which what")
+            && (1..at).all(|at| is(at, MAKERS) || is(at, "pull merge that or"))
+            && is(at, MADE)
+    });
+    let first = behind_a_verb.or(behind_a_noun).map(|at| at + 1).or_else(|| {
         let length = words.iter().skip(1).take_while(|word| is_of(word, BEHIND_SEEKS)).count();
         let head = words.iter().rev().find(|word| !word.taken)?;
         (!has_place && is(0, SEEKS) && !is_of(head, OTHERS)).then_some(length + 1)

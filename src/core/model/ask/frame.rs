@@ -41,13 +41,14 @@ fn without_people(words: &[Word]) -> Vec<Word> {
     words
 }
 
-/// The place behind `close the ticket about`: what stands in front of it describes no change.
+/// The place behind `close the ticket about` and `which commit broke`: what stands in front of it describes no change.
 fn behind_about(words: &[Word]) -> usize {
     let first = words.iter().position(|word| word.is_described).unwrap_or(0);
     let lead =
         words[..first].iter().rposition(|word| !["the", "a", "an", "our", "my"].contains(&&*word.text));
-    let is_about = lead.is_some_and(|at| ["about", "regarding", "concerning"].contains(&&*words[at].text));
-    if is_about { first } else { 0 }
+    // `the fix for` is searched for with what it fixes.
+    let is_joined = lead.is_some_and(|at| ["for", "with", "where"].contains(&&*words[at].text));
+    if is_joined { 0 } else { first }
 }
 
 /// The place behind `the commit or release that fixes`.

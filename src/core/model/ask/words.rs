@@ -118,7 +118,7 @@ pub(super) fn words(question: &str) -> Vec<Word> {
 
 /// The word that is meant by the way it is written in chats, and the word of the trade for a rare one.
 fn written_short(word: &str) -> Option<&'static str> {
-    const MEANT: [(&str, &str); 36] = [
+    const MEANT: [(&str, &str); 38] = [
         ("sup", "status"),
         ("gimme", "show"),
         ("lemme", "let"),
@@ -141,6 +141,8 @@ fn written_short(word: &str) -> Option<&'static str> {
         ("svcs", "services"),
         ("thru", "through"),
         ("rn", "now"),
+        ("n", "and"),
+        ("tho", "though"),
         ("u", "you"),
         ("ur", "your"),
         ("y", "why"),

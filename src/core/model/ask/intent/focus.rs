@@ -13,7 +13,7 @@ const TROUBLE: &str = "stable unstable broken broke failing fail fails failed fa
     health stuck trouble troubles issues outage down fine alright shape green red crashing refused hanging alerts alert cannot cant off odd weird strange imagepullbackoff errimagepull backoff crashloopbackoff denied crash crashed crashes crashing crashloop crashlooping crashlooped oomkilled oom restarting flapping degraded";
 /// Words that stand around those and say nothing else.
 const AROUND_TROUBLE: &str = "pod pods container containers workload workloads node nodes pull pulls pulled pulling rollout rollouts service services going goes go image images moment still nothing \
-    good bad order alerts ok okay every each environments envs place where anywhere everywhere";
+    good bad order alerts ok okay start starting starts boot booting come coming every each environments envs place where anywhere everywhere";
 /// Verbs of those who deploy, and the nouns for what they did.
 const DEPLOYED: &str = "deployed deploy deploys deployment deployments shipped released rolled pushed put promoted installed \
     updated upgraded changed approved authorised authorized triggered started did broke rollout release deploying releasing shipping pushing touched";

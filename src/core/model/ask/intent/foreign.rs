@@ -39,7 +39,8 @@ impl Cues<'_> {
                 && self.words.get(at + 1).is_none_or(|next| next.taken || is_of(next, BEHIND))
         };
         let of_a_change = self.says(OF_CHANGES) || self.is_yes_or_no() && !self.begins("is are");
-        !of_a_change && (0..self.words.len()).any(is_head) || self.counts_something_else()
+        let measures = !of_a_change && (0..self.words.len()).any(is_head) && !self.asks_what_is_broken();
+        measures || self.counts_something_else()
     }
 
     /// `how many errors did web throw`: of all that can be counted this knows a few things.

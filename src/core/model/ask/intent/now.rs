@@ -6,7 +6,7 @@ use crate::model::ask::names::is_plain;
 use crate::model::ask::words::is_frame;
 
 /// Words for what lacks something, or what is lacking.
-const LACKING: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer later gain gains outstanding queued awaiting blocking holding backlog forgot forgotten coming upcoming \
+const LACKING: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate up2date pending unreleased undeployed unshipped newer later gain gains outstanding queued awaiting blocking holding backlog forgot forgotten coming upcoming \
     skip skips skipped drift drifted";
 /// Phrases that ask for environments.
 const PLACES: &[&str] = &[
@@ -80,6 +80,16 @@ impl Cues<'_> {
             "not yet",
             "waiting to",
             "waiting for",
+            "waiting on",
+            "have to ship",
+            "have to deploy",
+            "have to release",
+            "have to promote",
+            "have to roll",
+            "need to ship",
+            "need to release",
+            "need to promote",
+            "need to roll",
             "ready to",
             "on the latest",
             "latest version of everything",

@@ -258,7 +258,14 @@ fn talks_in_haste() {
 }
 
 #[test]
+fn questions_of_three_rounds() {
+    reaches(include_str!("sets/fourteenth.txt"), ask_the_shop, 0.97, 0.96);
+    reaches(include_str!("sets/talks_fourteenth.txt"), ask_the_ledger, 0.95, 0.95);
+}
+
+#[test]
 fn what_is_asked_back_or_declined() {
     reaches(include_str!("sets/careful_twelfth.txt"), ask_the_ledger, 0.97, 0.97);
     reaches(include_str!("sets/careful_thirteenth.txt"), ask_the_fleet, 0.97, 0.97);
+    reaches(include_str!("sets/careful_fourteenth.txt"), ask_the_shop, 0.97, 0.97);
 }
