@@ -7,7 +7,7 @@ use super::words::Word;
 const NOUNS: &str =
     "change fix hotfix patch bug issue problem ticket pr mr commit request feature work story card bugfix";
 /// Nouns of several, which are asked for by their place or their time as well.
-const SEVERAL: &str = "changes fixes bugs issues problems tickets prs mrs commits requests features anything something release version build";
+const SEVERAL: &str = "changes fixes bugs issues problems tickets prs mrs commits requests features anything something everything release version build";
 /// Words between one of those and its description.
 const ABOUT: &str = "about regarding concerning";
 const FOR: &str = "for with where";
@@ -15,6 +15,9 @@ const FOR: &str = "for with where";
 const MAKERS: &str = "change fix patch pr mr commit release version build request";
 const MADE: &str = "changed changes fixed fixes introduced introduces added adds removed removes broke breaks touched touches brought brings \
     contains improved solved solves reverted reverts renamed replaced dropped drops disabled disables enabled enables";
+/// Words in front of them.
+const ASKS: &str = "which what find search look show give tell list";
+const LEADS: &str = "which what show give tell list for up me us the a pull merge that or";
 /// Verbs that look for a change, each with the words that may follow it.
 const SEEKS: &str = "find search look lookup grep";
 const BEHIND_SEEKS: &str = "for up me us the a an any all";
@@ -29,11 +32,32 @@ const GOES_ON: &str = "is was are were has have had did does and then but yet al
 const PLACED: &str = "in on at to into onto for from since before after until within during over of by";
 const ARTICLES: &str = "the a an our my any that this";
 
+/// Words before those nouns that choose among all, and describe none.
+const OF_ALL: &str = "latest last newest next previous first second security breaking performance new old same only other most recent \
+    pull merge and or which what called named";
+/// One word alone chooses as well: `the missing fix`.
+const BEFORE_THE_NOUN_MIN: usize = 2;
+
 /// Marks the words of the clause.
 pub(super) fn mark(words: &mut [Word], has_place: bool) {
+    mark_before_the_noun(words);
     let Some(first) = first(words, has_place) else { return };
     let end = (first..words.len()).find(|&at| ends(words, at)).unwrap_or(words.len());
     words[first..end].iter_mut().for_each(|word| word.is_described = true);
+}
+
+/// `is the stale token bug fixed`: what stands between an article and the noun.
+fn mark_before_the_noun(words: &mut [Word]) {
+    let Some(noun) = words.iter().position(|word| is_of(word, NOUNS)) else { return };
+    let is_between = |word: &&Word| {
+        !(word.taken || [ARTICLES, GOES_ON, PLACED, OF_ALL].iter().any(|list| is_of(word, list)))
+    };
+    let count = words[..noun].iter().rev().take_while(is_between).count();
+    let first = noun - count;
+    let is_led = first.checked_sub(1).is_some_and(|at| is_of(&words[at], ARTICLES));
+    if is_led && count >= BEFORE_THE_NOUN_MIN {
+        words[first..noun].iter_mut().for_each(|word| word.is_described = true);
+    }
 }
 
 /// The place of its first word.
@@ -43,11 +67,10 @@ fn first(words: &[Word], has_place: bool) -> Option<usize> {
         let is_noun = is(at - 1, NOUNS);
         (is_noun || is(at - 1, SEVERAL)) && is(at, ABOUT) || is_noun && is(at, FOR)
     });
-    let behind_a_verb = (2..words.len()).find(|&at| {
-        is(0, "which what")
-            && (1..at).all(|at| is(at, MAKERS) || is(at, "pull merge that or"))
-            && is(at, MADE)
-    });
+    // `which commit broke`, `find me the pull request that touched`
+    let leads = |at: usize| is(at, MAKERS) || is(at, SEEKS) || is(at, LEADS);
+    let behind_a_verb = (2..words.len())
+        .find(|&at| is(at, MADE) && (0..at).all(leads) && is(0, ASKS) && (1..at).any(|at| is(at, MAKERS)));
     let first = behind_a_verb.or(behind_a_noun).map(|at| at + 1).or_else(|| {
         let length = words.iter().skip(1).take_while(|word| is_of(word, BEHIND_SEEKS)).count();
         let head = words.iter().rev().find(|word| !word.taken)?;

@@ -18,7 +18,7 @@ const FRAME: &str = " a an the this that these those any some our my your its is
     features fixes bugs feature bugfixes things thing stuff kind say says said mean us work works working everything \
     all anything something since before after until during between history timeline log took take takes has \
     u must meant gone touched vulnerable affected exposed somebody someone anybody looks comes arrives whats much many far long launch launched often time times ago their his her actually really even only move upgrade update updated bump apply back again \
-    users customers people everyone anyone team been solved resolved patched pls plz services service else across environments each every anywhere everywhere somewhere elsewhere ";
+    users customers people everyone anyone team been solved resolved patched pls plz services service else though anyway anyways across environments each every anywhere everywhere somewhere elsewhere ";
 
 /// A word of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ const MEASURES: &str = "cpu memory ram disk storage heap bandwidth capacity quot
     incidents incident pager oncall on-call postmortem visitors sessions revenue sales cost costs coverage test tests pipeline pipelines jobs job \
     connections threads cron temperature url ip port hostname owner owners maintainer maintainers";
 /// Words behind a noun that something is said or asked of.
-const BEHIND: &str = "of for in on at by is are was were has have had did does do per over during since right now today yesterday and or so \
+const BEHIND: &str = "of for from in on at by is are was were has have had did does do per over during since right now today yesterday and or so \
     look looks failed failing fail fails broke passed running high low up down like";
 /// Words that speak of a change, or of what runs.
 const OF_CHANGES: &str = "fix fixed fixes fixing patch patched feature change changed changes release released version versions live deployed \
@@ -35,7 +35,9 @@ impl Cues<'_> {
     /// Matters that monitoring knows and pulls do not tell.
     pub(super) fn asks_for_measures(&self) -> bool {
         let is_head = |at: usize| {
+            let is_of_code = at.checked_sub(1).is_some_and(|at| is_of(&self.words[at], "pull merge"));
             self.words[at].is_any(MEASURES)
+                && !is_of_code
                 && self.words.get(at + 1).is_none_or(|next| next.taken || is_of(next, BEHIND))
         };
         let of_a_change = self.says(OF_CHANGES) || self.is_yes_or_no() && !self.begins("is are");
@@ -61,13 +63,15 @@ impl Cues<'_> {
         let is_of_what_runs = self.says(
             "running runs run ran deployed installed live version versions release releases image images tag digest build status state",
         );
+        // A name that nobody knows is asked back, unless all that has a name is known.
+        let is_asked_back = self.found.environments.is_empty() || !self.found.names_service();
         let is_explained = |word: &Word| {
             word.taken
-                || word.is_named
+                || word.is_named && !self.found.is_unclear(word)
                 || is_frame(&word.text)
                 || is_plain(word)
                 || word.is_any(EXPLAINED)
-                || self.found.is_unclear(word)
+                || is_asked_back && self.found.is_unclear(word)
         };
         !is_of_what_runs && !self.words.iter().all(is_explained)
     }

@@ -96,7 +96,7 @@ impl Cues<'_> {
         let nowhere = self.found.environments.is_empty();
         // `which changes are about orders`
         let is_about = self.begins("what which show list")
-            && self.says("changes fixes features releases change fix feature release")
+            && self.says("changes fixes features releases change fix feature release commits commit prs pr mrs mr issues issue tickets ticket bugs bug patches patch")
             && self.says("about regarding concerning mention mentions touch touches")
             && self.describes()
             && !self.has_time()

@@ -45,8 +45,9 @@ impl Cues<'_> {
 
     /// A wish for a work of another trade.
     pub(super) fn wants_something_else(&self) -> bool {
-        let is_planned =
-            self.begins("when") && (self.says("planned scheduled") || self.phrase("next release"));
+        let is_planned = self.begins("when")
+            && (self.says("planned scheduled")
+                || self.phrases(&["next release", "next deploy", "next deployment", "next rollout"]));
         let makes = self.says("environment env token tokens");
         let is_a_setting = self.wishes("increase decrease raise lower configure edit adjust tune")
             || self.wishes("update change set")
@@ -77,7 +78,7 @@ impl Cues<'_> {
             "can i",
             "can you",
             "could you",
-        ]);
+        ]) || self.words.last().is_some_and(|word| word.is_any("how"));
         (makes && noun && (!self.asks() || how))
             || self.phrases(&["how do i connect", "how can i connect", "need a token", "need credentials"])
             || (self.begins("token credentials") && self.phrases(&["token for", "credentials for"]))

@@ -41,7 +41,7 @@ const NAMELESS: &str = "behind missing miss misses lacks lack lacking outdated s
     fixes bugs bugfixes features changelog notes note pr prs contents content work works worked business shape stand stands standing \
     sit sits sitting situation picture story use-case owner owners author authors effect effects hotfixes patches vulnerabilities \
     vulnerability cve cves lost lose gone go gets got received receive push pushed been happening night morning afternoon evening noon \
-    midnight weekend holiday start starts starting boot booting today tomorrow launch lunch lunchtime hand mind general average sprint iteration quarter fortnight delete remove destroy drop revoke purge wipe \
+    midnight weekend holiday start starts starting boot booting imagepullbackoff errimagepull crashloopbackoff crashloop crashlooping over under above below via despite except today tomorrow launch lunch lunchtime hand mind general average sprint iteration quarter fortnight delete remove destroy drop revoke purge wipe \
     erase rename kill stop restart reboot scale truncate shut succeed succeeded finish complete completed terminate disable nuke obliterate trash uninstall clear";
 
 /// Those whom a change is for: `for Android users`.
