@@ -88,7 +88,7 @@ fn is_slip(word: &str, meant: &str) -> bool {
         let root = word.strip_suffix(*ending).filter(|root| root.len() >= ROOT_CHARS_MIN);
         root.is_some_and(|root| meant.starts_with(root)) && !meant.ends_with(*ending)
     };
-    let is_another = ENDINGS.iter().any(|ending| is_made_of_it(ending));
+    let is_another = ENDINGS.iter().any(is_made_of_it);
     let begins_alike = word.as_bytes()[0] == meant.as_bytes()[0];
     !is_another && (begins_alike && osa_distance(word, meant) <= slips || is_swapped())
 }
