@@ -17,9 +17,9 @@ const NEAR_WORDS: usize = 3;
 /// Least fit, of 100, of a change that stands near the words: a long title has some word for anything.
 const NEAR_QUALITY_MIN: u8 = 36;
 /// Weights of the score: coverage, nearness of the words to each other, share of the title that is answered.
-const COVERAGE: f32 = 0.41;
-const NEARNESS: f32 = 0.27;
-const SHARE: f32 = 0.32;
+const COVERAGE: f32 = 0.45;
+const NEARNESS: f32 = 0.20;
+const SHARE: f32 = 0.35;
 /// The worth of being of the kind that a query sounds like.
 const LEANING: f32 = 1.3;
 /// Words of a title from which on synonyms count less; each time that it is 2.7 times as long, by this share …
