@@ -299,13 +299,20 @@ fn put_the_verb_first(words: &mut Vec<Word>) {
     const VERBS: &str = "is are was were has have did does do";
     const ASKING: &str = "what which who when where why how show list";
     let is_topic = words.first().is_some_and(|word| !is_of(word, VERBS) && !is_of(word, ASKING));
-    let points = |pair: &[Word]| is_of(&pair[0], VERBS) && is_of(&pair[1], "it they");
-    let Some(at) = words.windows(2).position(points).filter(|&at| is_topic && at > 1) else { return };
+    // `did it`, `did that fix`
+    let pointing = |at: usize| {
+        let is = |at: usize, list: &str| words.get(at).is_some_and(|word| is_of(word, list));
+        let is_whole = is(at + 1, "that this the") && is(at + 2, "fix change one patch bug feature");
+        let length = if is(at + 1, "it they") { 1 } else { 2 * usize::from(is_whole) };
+        (is(at, VERBS) && length > 0).then_some((at, length))
+    };
+    let found = (0..words.len()).find_map(pointing);
+    let Some((at, length)) = found.filter(|&(at, _)| is_topic && at > 1) else { return };
     // `when` or `if` in front of the verb begins a clause of its own.
     if is_of(&words[at - 1], "when where if whether since and or") {
         return;
     }
-    words.remove(at + 1);
+    words.drain(at + 1..=at + length);
     let verb = words.remove(at);
     words.insert(0, verb);
 }

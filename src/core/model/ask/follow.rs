@@ -32,7 +32,7 @@ const INSTEAD: [&[&str]; 9] = [
 /// Words that point at the question before or hold its names together.
 const FILLER: &str = "first rather in on to at of for from with the a an is are was were be it its that this these those there them they \
     then too also as well yet already now currently instead still same thing question do does did has have had one ones \
-    env environment service and or what how about please pls case true";
+    env environment service and or what how about please pls case true though";
 /// Words that say of a change that it is there.
 const SHIPPED: &str = "live deployed reached reach shipped out up released fixed available landed running arrived merged go gone get";
 /// Words that a question or an order begins with.
@@ -310,8 +310,7 @@ impl Said<'_> {
             return Turn::Everywhere;
         }
         // `what about the rollbacks?`, `and the history?`
-        const NOUNS: &str =
-            "history timeline deployments deploys rollouts rollbacks rollback reverts tokens missing";
+        const NOUNS: &str = "history timeline deployments deploys rollouts rollbacks rollback reverts tokens missing any show list give me all there";
         let is_of_another =
             self.before.names_place() && own.intent != self.before.intent && own.intent != Intent::Unknown;
         if is_of_another && !is_new && !core.is_empty() && all(NOUNS) {

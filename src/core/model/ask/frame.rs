@@ -9,8 +9,9 @@ const CUES: &str = "deploy deployed promote rollback rollbacks compare productio
 pub(super) fn description(words: &[Word]) -> Option<String> {
     let words = without_people(words);
     let words = &words[..];
-    let says = |word: &&Word| !word.taken && !is_frame(&word.text) && !word.is_any(CUES);
-    let clause = behind_a_noun(words);
+    let says =
+        |word: &&Word| !word.taken && (word.is_described || !is_frame(&word.text) && !word.is_any(CUES));
+    let clause = behind_a_noun(words).max(behind_about(words));
     let first = clause + words[clause..].iter().position(|word| says(&word))?;
     let last = words.iter().rposition(|word| says(&word))?;
     // `commit` before a commit says nothing more.
@@ -40,6 +41,16 @@ fn without_people(words: &[Word]) -> Vec<Word> {
     words
 }
 
+/// The place behind `close the ticket about` and `which commit broke`: what stands in front of it describes no change.
+fn behind_about(words: &[Word]) -> usize {
+    let first = words.iter().position(|word| word.is_described).unwrap_or(0);
+    let lead =
+        words[..first].iter().rposition(|word| !["the", "a", "an", "our", "my"].contains(&&*word.text));
+    // `the fix for` is searched for with what it fixes.
+    let is_joined = lead.is_some_and(|at| ["for", "with", "where"].contains(&&*words[at].text));
+    if is_joined { 0 } else { first }
+}
+
 /// The place behind `the commit or release that fixes`.
 fn behind_a_noun(words: &[Word]) -> usize {
     const NOUNS: &str = "commit release change version pr or and the a find which what of create make prepare deploy deployment rollout plan";
@@ -47,13 +58,9 @@ fn behind_a_noun(words: &[Word]) -> usize {
         words.iter().take_while(|word| word.taken || NOUNS.split(' ').any(|noun| noun == word.text)).count();
     let joins =
         |at: usize, list: &str| words.get(at).is_some_and(|word| list.split(' ').any(|it| it == word.text));
-    let is_clause = nouns > 0
-        && joins(nouns, "that which")
-        && joins(
-            nouns + 1,
-            "fixes fixed adds added includes included contains introduces introduced brings brought has puts gets",
-        );
-    if is_clause { nouns + 2 } else { 0 }
+    const VERBS: &str = "fixes fixed adds added includes included contains introduces introduced brings brought has puts gets";
+    let link = nouns + usize::from(joins(nouns, "that which"));
+    if nouns > 0 && joins(link, VERBS) { link + 1 } else { 0 }
 }
 
 /// The beginning of a commit.

@@ -2,6 +2,7 @@
 
 mod cues;
 mod focus;
+mod foreign;
 mod now;
 mod past;
 mod wishes;
@@ -28,7 +29,7 @@ type Rule<'a> = (Intent, fn(&Cues<'a>) -> bool);
 /// The subject of a question.
 pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, time: Timed) -> About {
     let cues = Cues { words, found, time };
-    let rules: [Rule<'a>; 20] = [
+    let rules: [Rule<'a>; 21] = [
         (Intent::Unknown, Cues::is_out_of_bounds),
         (Intent::Unknown, Cues::wants_something_else),
         (Intent::Unknown, Cues::asks_for_measures),
@@ -39,6 +40,7 @@ pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, time: Timed) -> About 
         (Intent::Deploy, Cues::weighs_a_rollback),
         (Intent::Deploy, Cues::wants_a_deploy),
         (Intent::Running, Cues::asks_what_is_broken),
+        (Intent::Verify, Cues::asks_where_a_release_runs),
         (Intent::Compare, Cues::compares),
         (Intent::Rollbacks, Cues::is_about_rollbacks),
         (Intent::Search, Cues::asks_for_the_latest),
@@ -52,8 +54,11 @@ pub(super) fn of<'a>(words: &'a [Word], found: &'a Found, time: Timed) -> About 
     ];
     let rule = rules.iter().find(|(_, fits)| fits(&cues));
     let intent = rule.map_or_else(|| cues.fallback(), |(intent, _)| *intent);
+    let focus = focus::focus(&cues, intent);
+    let is_foreign = intent == Intent::Running && focus.is_none() && cues.asks_for_another_thing();
+    let intent = if is_foreign { Intent::Unknown } else { intent };
     let has_kinds = matches!(intent, Intent::Missing | Intent::Changes | Intent::Compare);
-    About { intent, focus: focus::focus(&cues, intent), kind: focus::kind(&cues).filter(|_| has_kinds) }
+    About { intent, focus, kind: focus::kind(&cues).filter(|_| has_kinds) }
 }
 
 /// The kind of change that it names.

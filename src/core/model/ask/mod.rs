@@ -11,6 +11,7 @@
 #![doc = include_str!("README.md")]
 
 mod asides;
+mod clause;
 mod follow;
 mod frame;
 mod intent;
@@ -19,6 +20,7 @@ mod open;
 mod question;
 mod reading;
 pub mod said;
+mod slips;
 mod times;
 mod words;
 mod world;
@@ -104,7 +106,12 @@ impl Asked {
         // `is the gateway on v1.2.0`, `deploy the gateway one`: a name is no description of a change.
         let is_a_name = found.names_service()
             && (found.version.is_some() || intent == Intent::Deploy)
-            && words.iter().all(|word| word.taken || word.is_named || words::is_frame(&word.text));
+            && words.iter().all(|word| {
+                word.taken
+                    || word.is_named
+                    || words::is_frame(&word.text)
+                    || word.is_any("cluster clusters use uses using")
+            });
         let can_describe =
             !is_a_name && describes(intent) && !matches!(focus, Some(Focus::Rollback | Focus::Latest));
         let description = can_describe.then(|| Self::described(intent, words, found)).flatten();

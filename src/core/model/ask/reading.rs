@@ -1,10 +1,12 @@
 //! A question, read once: its words, with the names and the time taken out of them.
 
 use super::asides;
+use super::clause;
 use super::frame;
 use super::intent::{self, About, Timed};
 use super::names::{self, Found};
 use super::question::{Asked, Intent};
+use super::slips;
 use super::times::{self, Moment};
 use super::words::{self, Word};
 use super::world::World;
@@ -35,10 +37,12 @@ impl Reading {
         let cut =
             (0..=question.len().min(QUESTION_BYTES_MAX)).rev().find(|&at| question.is_char_boundary(at));
         let mut words = words::words(&question[..cut.unwrap_or(0)]);
+        slips::mend(&mut words, world);
         asides::leave(&mut words);
         let moment = times::take(&mut words, world);
         let mut found = names::take(&mut words, world);
         names::take_unknown_repository(&mut words, &mut found, world);
+        clause::mark(&mut words, !found.environments.is_empty());
         let is_question = question.trim_end().ends_with('?');
         let mut reading = Self { words, found, moment, unread: None, is_question };
         if moment.is_none() {

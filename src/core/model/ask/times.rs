@@ -60,7 +60,11 @@ impl Moment {
 
     /// Tells whether it is a point in time, and no stretch.
     pub(super) fn is_instant(self) -> bool {
-        matches!((self.side, self.meaning), (Side::In, Meaning::Stretch(Resolved { instant: true, .. })))
+        self.side == Side::Before
+            || matches!(
+                (self.side, self.meaning),
+                (Side::In, Meaning::Stretch(Resolved { instant: true, .. }))
+            )
     }
 
     /// Its name if it never was.

@@ -13,12 +13,12 @@ const FRAME: &str = " a an the this that these those any some our my your its is
     landed lands live deployed deploy deploys deploying deployment deployments release released releases version \
     versions ship shipped ships push pushed roll rolled rolling out up rollout available running run runs contain \
     contains contained include includes included introduce introduced added carries carry carrying up \
-    fixed fixes environment env merged made done status state happen happened change changes changed new pr mr pull \
+    fixed fixes environment env envs merged made done status state happen happened change changes changed new pr mr pull \
     request issue bring brings promote promoted put install installed yes no hey hi hello find out also too one s \
     features fixes bugs feature bugfixes things thing stuff kind say says said mean us work works working everything \
     all anything something since before after until during between history timeline log took take takes has \
-    u must meant gone touched vulnerable affected somebody someone anybody looks comes arrives whats much many far long launch launched often time times ago their his her actually really even only move upgrade update updated bump apply back again \
-    users customers people everyone anyone team been solved resolved patched pls plz services service else across environments each every anywhere everywhere somewhere elsewhere ";
+    u must meant gone touched vulnerable affected exposed somebody someone anybody looks comes arrives whats much many far long launch launched often time times ago their his her actually really even only move upgrade update updated bump apply back again \
+    users customers people everyone anyone team been solved resolved patched pls plz services service else though anyway anyways across environments each every anywhere everywhere somewhere elsewhere ";
 
 /// A word of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(super) struct Word {
     pub(super) is_known: bool,
     /// A part of a name, which may describe a change, too.
     pub(super) is_named: bool,
+    /// It belongs to the description of a change, and says nothing about what is asked.
+    pub(super) is_described: bool,
     /// Tells whether it was understood as a part of a name, a version or a time, and says nothing else.
     pub(super) taken: bool,
 }
@@ -77,7 +79,9 @@ pub(super) fn words(question: &str) -> Vec<Word> {
             continue;
         }
         let lower = piece.to_lowercase().replace('’', "'");
-        if let Some(asked) = ["what", "where", "who", "how"].iter().find(|word| lower == format!("{word}s")) {
+        if let Some(asked) = ["what", "where", "who", "how", "when", "that", "there"].iter().find(|word| {
+            lower.strip_suffix('s').map(|head| written_short(head).unwrap_or(head)) == Some(word)
+        }) {
             words.extend([asked, "is"].map(|text| Word::new(text.to_owned(), text.to_owned())));
             continue;
         }
@@ -114,14 +118,31 @@ pub(super) fn words(question: &str) -> Vec<Word> {
 
 /// The word that is meant by the way it is written in chats, and the word of the trade for a rare one.
 fn written_short(word: &str) -> Option<&'static str> {
-    const MEANT: [(&str, &str); 21] = [
+    const MEANT: [(&str, &str); 38] = [
         ("sup", "status"),
         ("gimme", "show"),
         ("lemme", "let"),
         ("&", "and"),
         ("+", "and"),
         ("wat", "what"),
+        ("wut", "what"),
+        ("wot", "what"),
+        ("teh", "the"),
+        ("adn", "and"),
+        ("abt", "about"),
+        ("bout", "about"),
+        ("b4", "before"),
+        ("w/", "with"),
+        ("cuz", "because"),
+        ("atm", "now"),
+        ("yday", "yesterday"),
+        ("hav", "have"),
+        ("svc", "service"),
+        ("svcs", "services"),
+        ("thru", "through"),
         ("rn", "now"),
+        ("n", "and"),
+        ("tho", "though"),
         ("u", "you"),
         ("ur", "your"),
         ("y", "why"),
@@ -159,7 +180,7 @@ impl Word {
     /// A word that nobody took yet.
     pub(super) fn new(text: String, written: String) -> Self {
         let is_known = KEYWORDS.contains(&text.as_str()) || is_frame(&text);
-        Self { text, written, is_known, is_named: false, taken: false }
+        Self { text, written, is_known, is_named: false, is_described: false, taken: false }
     }
 
     fn is_like(&self, keyword: &str) -> bool {
@@ -168,7 +189,7 @@ impl Word {
 
     /// Tells whether this is one of `keywords`, perhaps with a slip. They are separated by spaces.
     pub(super) fn is_any(&self, keywords: &str) -> bool {
-        !self.taken && keywords.split(' ').any(|keyword| self.is_like(keyword))
+        !self.taken && !self.is_described && keywords.split(' ').any(|keyword| self.is_like(keyword))
     }
 }
 
@@ -180,6 +201,11 @@ const KEYWORDS: [&str; 44] = [
     "there", "these", "which", "while", "shows", "rollback", "revert", "stale", "lose", "lost", "fails",
     "broken", "again", "could",
 ];
+
+/// Tells whether it is a word of questions, and no slip of another one.
+pub(super) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word)
+}
 
 /// Tells whether `word` is `meant` with a slip, or two in a long word. Short words have too many neighbours.
 pub(super) fn is_slip(word: &str, meant: &str) -> bool {

@@ -6,6 +6,7 @@
 use super::found::{Band, Way, rivals};
 use super::query::{Kind, Query};
 use super::seen::{Answer, Seen, quality};
+use super::stop::is_telling;
 
 /// From this quality on, of 1, a number is a change's own.
 const OWN_NUMBER: f32 = 1.0;
@@ -69,6 +70,9 @@ fn is_sure(query: &Query, best: &Seen, seen: &[Seen], hits: &[Vec<usize>]) -> bo
     let answers = || query.units.iter().zip(&best.answers);
     let counts = |kind: Kind| matches!(kind, Kind::Word | Kind::Version);
     let all = answers().filter(|(unit, _)| counts(unit.kind)).all(|(_, answer)| is_answered(answer));
+    // `when did the minimum happen`: a word that says something, and that the title does not say.
+    let stray = answers()
+        .any(|(unit, answer)| unit.kind == Kind::Light && !is_answered(answer) && is_telling(&unit.text));
     let whole: f32 = answers().map(|(unit, _)| unit.weight).sum();
     let own_words = |answer: &Option<Answer>| answer.is_some_and(|answer| answer.way < Way::Synonym);
     let strict: f32 = answers()
@@ -92,7 +96,7 @@ fn is_sure(query: &Query, best: &Seen, seen: &[Seen], hits: &[Vec<usize>]) -> bo
         }
         _ => exact >= 1.0,
     };
-    all && strict >= SURE_STRICT * whole && together && alone && enough
+    all && !stray && strict >= SURE_STRICT * whole && together && alone && enough
 }
 
 /// Tells whether the query has a word that neither a title nor the list of synonyms has: most likely a name.

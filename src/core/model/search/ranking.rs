@@ -21,7 +21,7 @@ const COVERAGE: f32 = 0.45;
 const NEARNESS: f32 = 0.20;
 const SHARE: f32 = 0.35;
 /// The worth of being of the kind that a query sounds like.
-const LEANING: f32 = 1.15;
+const LEANING: f32 = 1.3;
 /// Words of a title from which on synonyms count less; each time that it is 2.7 times as long, by this share …
 const LONG_WORDS: f32 = 15.0;
 const CHANCE: f32 = 0.3;

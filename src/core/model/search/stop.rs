@@ -18,6 +18,10 @@ const LIGHT: &str = " fix fixed fixes fixing bug bugs bugfix issue issues proble
     happen happens see look looks keep keeps put say says time something anything someone somebody anybody anyone \
     it's cannot because since until though although instead whether every everything nothing first last ";
 
+/// Those of them that say what happens, little as it is: a title that is surely meant says them too.
+const TELLING: &str = " happen happens see seem seems look looks say says come comes go goes going take takes gives give keep \
+    keeps put again always never first last time ";
+
 /// Words that begin a question.
 const ASKING: &str = " is are was were has have had did does do can could will would when where which what who in find \
     show search look tell check please hey hi do list give know any i we status ";
@@ -54,6 +58,11 @@ pub(super) fn class(word: &str) -> Class {
     } else {
         Class::Full
     }
+}
+
+/// Tells whether a light word says what happens, and not only that a change is talked about.
+pub(super) fn is_telling(word: &str) -> bool {
+    is_in(TELLING, word)
 }
 
 /// The part of a question that describes a change: `is the fix for X live yet?` is about `X`. `words` are lower case.

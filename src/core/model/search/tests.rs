@@ -227,6 +227,9 @@ fn what_does_not_exist_is_never_sure() {
         ("receipt printer driver dialog", Band::Perhaps, "fix(ui): receipt"),
         ("gift cards with kerberos", Band::Perhaps, "feat: pay"),
         ("Retry deletion of the ledger", Band::Perhaps, "Retry"),
+        // A word that tells what happens, and that no title says.
+        ("when did the exponential backoff happen again", Band::Perhaps, "Retry"),
+        ("gift cards never come", Band::Perhaps, "feat: pay"),
         // Nothing is near.
         ("kerberos authentication", Band::No, ""),
         ("zebra", Band::No, ""),

@@ -35,9 +35,11 @@ impl Cues<'_> {
     /// Tells whether these words follow each other.
     pub(super) fn phrase(&self, phrase: &str) -> bool {
         let wanted: Vec<&str> = phrase.split(' ').collect();
-        self.words
-            .windows(wanted.len())
-            .any(|run| run.iter().zip(&wanted).all(|(word, wanted)| !word.taken && word.text == *wanted))
+        self.words.windows(wanted.len()).any(|run| {
+            run.iter()
+                .zip(&wanted)
+                .all(|(word, wanted)| !word.taken && !word.is_described && word.text == *wanted)
+        })
     }
 
     pub(super) fn phrases(&self, phrases: &[&str]) -> bool {
@@ -64,7 +66,9 @@ impl Cues<'_> {
     /// Tells whether it says nothing but names, the frame of a question and these words.
     pub(super) fn says_only(&self, keywords: &[&str]) -> bool {
         let is_one = |word: &Word| keywords.iter().any(|some| word.is_any(some));
-        self.words.iter().all(|word| word.taken || word.is_named || is_frame(&word.text) || is_one(word))
+        self.words.iter().all(|word| {
+            !word.is_described && (word.taken || word.is_named || is_frame(&word.text) || is_one(word))
+        })
     }
 
     /// Tells whether an environment is named, be it one that is not known.

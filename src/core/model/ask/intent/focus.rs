@@ -10,10 +10,10 @@ const ENUMERATES: &str = "what which list show me us all the our of are is there
     landfall here currently now and for";
 /// Words for something that goes wrong, or does not.
 const TROUBLE: &str = "stable unstable broken broke failing fail fails failed failure failures error errors problem problems wrong unhealthy healthy \
-    health stuck trouble troubles issues outage down fine alright shape green red crashing refused hanging alerts alert cannot cant off odd weird strange imagepullbackoff errimagepull backoff crashloopbackoff denied";
+    health stuck trouble troubles issues outage down fine alright shape green red crashing refused hanging alerts alert cannot cant off odd weird strange imagepullbackoff errimagepull backoff crashloopbackoff denied crash crashed crashes crashing crashloop crashlooping crashlooped oomkilled oom restarting flapping degraded";
 /// Words that stand around those and say nothing else.
 const AROUND_TROUBLE: &str = "pod pods container containers workload workloads node nodes pull pulls pulled pulling rollout rollouts service services going goes go image images moment still nothing \
-    good bad order alerts ok okay every each environments envs place where anywhere everywhere";
+    good bad order alerts ok okay start starting starts boot booting come coming every each environments envs place where anywhere everywhere";
 /// Verbs of those who deploy, and the nouns for what they did.
 const DEPLOYED: &str = "deployed deploy deploys deployment deployments shipped released rolled pushed put promoted installed \
     updated upgraded changed approved authorised authorized triggered started did broke rollout release deploying releasing shipping pushing touched";
@@ -27,6 +27,7 @@ pub(super) fn focus(cues: &Cues<'_>, intent: Intent) -> Option<Focus> {
         Intent::History if cues.asks_what_was_before() => Some(Focus::Before),
         Intent::History | Intent::Rollbacks | Intent::Changes if cues.begins("why") => Some(Focus::Why),
         Intent::Deploy if cues.goes_back() => Some(Focus::Rollback),
+        Intent::Verify if cues.asks_where_a_release_runs() => None,
         Intent::History | Intent::Rollbacks | Intent::Changes | Intent::Verify if cues.begins_with_who() => {
             Some(Focus::Who)
         }
@@ -73,6 +74,8 @@ impl Cues<'_> {
             && self.found.version.is_none()
             && self.found.unknown.is_none()
             && !self.has_number()
+            // `what were we running when it broke at 9`
+            && !(self.has_time() && self.begins("what which") && self.says("running run ran"))
     }
 
     pub(super) fn begins_with_who(&self) -> bool {

@@ -6,7 +6,7 @@ use crate::model::ask::names::is_plain;
 use crate::model::ask::words::is_frame;
 
 /// Words for what lacks something, or what is lacking.
-const LACKING: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased undeployed unshipped newer later gain gains outstanding blocking holding backlog forgot forgotten coming upcoming \
+const LACKING: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate up2date pending unreleased undeployed unshipped newer later gain gains outstanding queued awaiting blocking holding backlog forgot forgotten coming upcoming \
     skip skips skipped drift drifted";
 /// Phrases that ask for environments.
 const PLACES: &[&str] = &[
@@ -80,6 +80,16 @@ impl Cues<'_> {
             "not yet",
             "waiting to",
             "waiting for",
+            "waiting on",
+            "have to ship",
+            "have to deploy",
+            "have to release",
+            "have to promote",
+            "have to roll",
+            "need to ship",
+            "need to release",
+            "need to promote",
+            "need to roll",
             "ready to",
             "on the latest",
             "latest version of everything",
@@ -252,6 +262,20 @@ impl Cues<'_> {
         self.says("live deployed shipped") && self.describes()
     }
 
+    /// `which environments run web v1.2.0`: asked of every place.
+    pub(super) fn asks_where_a_release_runs(&self) -> bool {
+        let is_of_places =
+            self.begins("where who") || self.says("environments envs clusters") || self.phrases(PLACES);
+        is_of_places
+            && self.found.version.is_some()
+            && self.found.names_service()
+            && !self.has_place()
+            && !self.has_time()
+            && self.says("run runs running deployed live installed use uses using has have on in is are")
+            && self.says_only(&["cluster clusters still use uses using exactly version"])
+            && !self.says("not behind lack lacks missing")
+    }
+
     /// `prod on web v1.2.0?`
     fn is_a_release_somewhere(&self) -> bool {
         self.found.names_service() && self.has_place() && !self.asks() && self.says_only(&["yet already"])
@@ -292,8 +316,15 @@ impl Cues<'_> {
             && !self.begins("where when who")
             && self.says("deployed installed live")
             && !self.has_time();
+        // `currently deployed web in qa`
+        let is_current = !self.has_time()
+            && self.says("currently current now")
+            && self.says("deployed installed live")
+            && !self.is_yes_or_no()
+            && !self.describes();
         version
             || where_is
+            || is_current
             || is_placed
             || self.begins("how") && self.says("look looks")
             || is_there

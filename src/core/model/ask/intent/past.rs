@@ -1,6 +1,7 @@
 //! Questions about what was: deployments, rollbacks, changes, and the releases that have them.
 
 use super::cues::Cues;
+use crate::model::ask::words::Word;
 
 /// Names of a history whose first word alone would be an order.
 pub(super) const LOGS: &[&str] =
@@ -45,13 +46,24 @@ impl Cues<'_> {
             "what commit",
             "which pr",
             "which change",
+            "what change",
+            "what pr",
+            "what pull",
+            "what merge",
+            "which merge",
+            "which mr",
+            "what mr",
+            "which fix",
+            "what fix",
+            "which patch",
+            "what patch",
             "which pull",
             "in which",
             "in what release",
             "in what version",
         ]);
         let which = which || (self.begins("which what") && self.says("version release build"));
-        let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved with first carries adds removed changed come came touch touches mention mentions affect affects");
+        let of_a_change = self.says("fix fixed fixes fixing has have contains contained contain includes included introduced added brought bring brings solved broke breaks reverted renamed replaced dropped with first carries adds removed changed come came touch touches mention mentions affect affects");
         let where_it_runs =
             self.begins("where") && self.found.names_service() && !self.describes() && !self.has_number();
         let is_of_a_state = where_it_runs || self.begins("where") && self.is_said_to_be_live();
@@ -84,7 +96,7 @@ impl Cues<'_> {
         let nowhere = self.found.environments.is_empty();
         // `which changes are about orders`
         let is_about = self.begins("what which show list")
-            && self.says("changes fixes features releases change fix feature release")
+            && self.says("changes fixes features releases change fix feature release commits commit prs pr mrs mr issues issue tickets ticket bugs bug patches patch")
             && self.says("about regarding concerning mention mentions touch touches")
             && self.describes()
             && !self.has_time()
@@ -146,6 +158,7 @@ impl Cues<'_> {
                 && self.says("any a there")
                 && self.says("deployment deployments")
                 && self.has_time())
+            || self.is_before_a_release()
             || self.phrases(&["have run", "has run", "ever run", "ever ran"]);
         let when = self.begins("when")
             || self.phrases(&[
@@ -172,6 +185,12 @@ impl Cues<'_> {
         let dated = self.asks_for_an_age()
             || self.says("date dates") && self.says("deployment deployments deploy deploys");
         (history && !self.describes_a_fix()) || (dated && self.has_place()) || (when && !about_a_change)
+    }
+
+    /// `what was on qa before web v1.2.0`
+    fn is_before_a_release(&self) -> bool {
+        let is_it = |pair: &[Word]| pair[0].is_any("before") && pair[1].taken;
+        self.begins("what which") && self.found.version.is_some() && self.words.windows(2).any(is_it)
     }
 
     /// `how old is the deployment of web`

@@ -45,28 +45,20 @@ impl Cues<'_> {
 
     /// A wish for a work of another trade.
     pub(super) fn wants_something_else(&self) -> bool {
-        let is_planned =
-            self.begins("when") && (self.says("planned scheduled") || self.phrase("next release"));
+        let is_planned = self.begins("when")
+            && (self.says("planned scheduled")
+                || self.phrases(&["next release", "next deploy", "next deployment", "next rollout"]));
         let makes = self.says("environment env token tokens");
         let is_a_setting = self.wishes("increase decrease raise lower configure edit adjust tune")
             || self.wishes("update change set")
                 && self.says("description color colour memory cpu replicas limit limits");
         is_planned
             || is_a_setting
-            || self.phrases(&["with you", "are you", "about you", "do you like"])
+            || self.phrases(&["with you", "are you", "about you", "do you like", "on call"])
             || !makes && self.wishes("open")
             || self.says("kubeconfig ssh root")
             || self.wishes("send") && !self.has_place() && !self.found.names_service()
             || !self.is_yes_or_no() && self.wishes("write compose sing draw paint translate recommend cook play order book approve merge close assign comment email schedule")
-    }
-
-    /// Matters that monitoring knows and pulls do not tell.
-    pub(super) fn asks_for_measures(&self) -> bool {
-        self.says("cpu memory ram disk pods replicas latency throughput traffic uptime usage logs metrics rate requests qps slow slower sla slo slas")
-            && self.begins("how what whats show give why is")
-            && !self.says(
-                "fix fixed fixes patch feature change changes changed release released version live deployed",
-            )
     }
 
     pub(super) fn makes_a_token(&self) -> bool {
@@ -86,7 +78,7 @@ impl Cues<'_> {
             "can i",
             "can you",
             "could you",
-        ]);
+        ]) || self.words.last().is_some_and(|word| word.is_any("how"));
         (makes && noun && (!self.asks() || how))
             || self.phrases(&["how do i connect", "how can i connect", "need a token", "need credentials"])
             || (self.begins("token credentials") && self.phrases(&["token for", "credentials for"]))
@@ -106,7 +98,9 @@ impl Cues<'_> {
     }
 
     pub(super) fn is_about_tokens(&self) -> bool {
-        let may_pull = self.begins("who") && self.says("pull pulls access") && !self.found.names_service();
+        let may_pull = self.begins("who")
+            && self.says("pull pulls pulled pulling access")
+            && !self.found.names_service();
         let is_local = self.is_yes_or_no() && self.says("pull pulled") && self.says("laptop laptops locally");
         let of_a_change =
             self.is_yes_or_no() && self.says("fix patch bug feature") && self.found.token.is_none();
@@ -178,8 +172,10 @@ impl Cues<'_> {
         let is_named = self.found.version.is_some() || self.found.names_service();
         let is_aimed = self.says("to into onto") || (is_named && self.says("in on"));
         let of_a_change = self.says("the a my our") && self.says("fix feature change patch");
-        let imperative =
-            self.begins("release rollout") && (is_aimed || of_a_change) && !self.says("notes note");
+        let imperative = self.begins("release rollout")
+            && (is_aimed || of_a_change)
+            && !self.says("notes note")
+            && !is_log;
         let is_of_this =
             self.says("back out") || self.found.names_service() || self.has_place() || self.says("fix");
         let rolls = (self.begins("rollback revert undo")

@@ -52,6 +52,14 @@ pub(in crate::model::ask) struct Found {
 }
 
 impl Found {
+    /// Tells whether a word may be a part of a name that is not known for certain, and is asked back.
+    pub(in crate::model::ask) fn is_unclear(&self, word: &Word) -> bool {
+        let unclear =
+            [&self.unclear_environment, &self.unclear_repository].map(|it| it.as_ref().map(|(said, _)| said));
+        let said = unclear.into_iter().flatten().chain(&self.unknown).chain(&self.unknown_beside);
+        said.flat_map(|said| said.split(' ')).any(|part| part == word.written || part == word.text)
+    }
+
     /// Tells whether a service is named.
     pub(in crate::model::ask) fn names_service(&self) -> bool {
         !self.repositories.is_empty()

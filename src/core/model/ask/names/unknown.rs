@@ -19,10 +19,10 @@ const ABOUT: &str = "deployed deploys deploy compare comparing diff back rollbac
 /// Nouns behind what they are about.
 const HEADS: &str = "history status version versions rollbacks tokens deployments timeline state";
 /// Words that speak of this trade, or of nothing in particular, and are the name of nothing.
-const NAMELESS: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate pending unreleased \
+const NAMELESS: &str = "behind missing miss misses lacks lack lacking outdated stale lag lags lagging uptodate up2date pending unreleased \
     undeployed unshipped newer older old gain gains outstanding coming upcoming skip skips skipped drift drifted compare compared \
     comparison difference differences differ differs different diff diffs versus vs ahead diverged same broken broke failing fail \
-    fails failed failure failures error errors problem problems wrong unhealthy healthy health stuck trouble troubles outage down \
+    fails failed failure failures error errors problem problems wrong unhealthy healthy health stuck queued awaiting trouble troubles outage down \
     fine alright crashing refused hanging alerts alert cannot off odd weird strange serving active overview current rundown run-down \
     snapshot inventory rollback rollbacks reverted reverts revert undone unrolled token tokens credential credentials secret secrets \
     expire expires expired used use using unused usage security breaking performance feature fix bug patch hotfix image images pull \
@@ -41,7 +41,7 @@ const NAMELESS: &str = "behind missing miss misses lacks lack lacking outdated s
     fixes bugs bugfixes features changelog notes note pr prs contents content work works worked business shape stand stands standing \
     sit sits sitting situation picture story use-case owner owners author authors effect effects hotfixes patches vulnerabilities \
     vulnerability cve cves lost lose gone go gets got received receive push pushed been happening night morning afternoon evening noon \
-    midnight weekend holiday today tomorrow launch lunch lunchtime hand mind general average sprint iteration quarter fortnight delete remove destroy drop revoke purge wipe \
+    midnight weekend holiday start starts starting boot booting imagepullbackoff errimagepull crashloopbackoff crashloop crashlooping over under above below via despite except today tomorrow launch lunch lunchtime hand mind general average sprint iteration quarter fortnight delete remove destroy drop revoke purge wipe \
     erase rename kill stop restart reboot scale truncate shut succeed succeeded finish complete completed terminate disable nuke obliterate trash uninstall clear";
 
 /// Those whom a change is for: `for Android users`.
@@ -105,7 +105,7 @@ pub(in crate::model::ask) fn is_name(word: &Word) -> bool {
     let is_slip_of_one =
         || NAMELESS.split_whitespace().chain(ABOUT.split_whitespace()).any(|known| is_slip(text, known));
     let is_of_letters = text.chars().all(|c| c.is_alphanumeric() || "-._/".contains(c));
-    !(word.taken || word.is_named || word.is_known || is_plain(word))
+    !(word.taken || word.is_named || word.is_described || word.is_known || is_plain(word))
         && is_of_letters
         && text.len() >= 2
         && text.chars().any(char::is_alphabetic)

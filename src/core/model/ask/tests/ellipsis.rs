@@ -109,3 +109,22 @@ fn two_steps_are_as_good_as_one() {
         assert_eq!(last(&format!("{first} > and {service} in {place}?")), whole);
     }
 }
+
+/// An intent alone is asked of the same place, and of the same time.
+#[test]
+fn another_intent_is_as_good_as_the_whole_question() {
+    let mut wrong = Vec::new();
+    for (place, time) in PLACES.iter().flat_map(|place| TIMES.map(|time| (place, time))) {
+        let whole = told(&ask(&format!("rollbacks in {place} {time}")));
+        for short in
+            ["rollbacks?", "and the rollbacks?", "any rollbacks?", "what about rollbacks", "and rollbacks"]
+        {
+            let said = format!("what changed in {place} {time} > {short}");
+            let short = told(&converse(&said));
+            if short != whole {
+                wrong.push(format!("{said}\n   short {short}\n   whole {whole}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -162,3 +162,70 @@ fn chatter_describes_no_change() {
         ],
     );
 }
+
+#[test]
+fn slips_in_the_words_of_questions_are_mended() {
+    check(&[
+        ("whats deployd on staging", "running env=staging"),
+        ("waht is runing in dev", "running env=dev"),
+        ("whens till last updatd in dev", "history env=dev repo=shop/till"),
+        ("depoly till v1.1.0 to dev", "deploy env=dev repo=shop/till version=v1.1.0"),
+        ("wich servies are outdatd in dev", "missing env=dev"),
+        ("comapre dev and staging", "compare envs=dev+staging"),
+        ("rolbacks in dev", "rollbacks env=dev"),
+    ]);
+}
+
+#[test]
+fn a_description_says_nothing_about_what_is_asked() {
+    check(&[
+        ("find the change about stale counts", "search about=stale counts"),
+        ("find the pr about token expiry", "search about=token expiry"),
+        ("search for missing rollbacks pages", "search about=missing rollbacks pages"),
+        ("list commits regarding the rollback dialog", "search about=rollback dialog"),
+        ("which commit broke the token refresh", "search about=token refresh"),
+        ("is the stale token bug fixed in dev", "verify env=dev about=stale token bug"),
+        ("is the fix for outdated versions live in dev", "verify env=dev about=fix for outdated versions"),
+        // What is asked for, and no description.
+        ("find unused tokens", "tokens"),
+        ("print the secret of anna-laptop", "unknown env=staging token=anna-laptop"),
+    ]);
+}
+
+#[test]
+fn a_release_is_looked_for_in_every_place() {
+    for question in [
+        "which envs run till v1.1.0",
+        "where does till v1.1.0 run",
+        "what environments are on till v1.1.0",
+        "which clusters use till v1.1.0",
+        "who still runs till v1.1.0",
+    ] {
+        assert_eq!(told(&ask(question)), "verify repo=shop/till version=v1.1.0", "{question}");
+    }
+}
+
+#[test]
+fn what_other_tools_know_is_declined() {
+    for question in [
+        "how many errors did till throw",
+        "how many visitors does till have in production",
+        "number of exceptions in till",
+        "cpu usage of till in production",
+        "till latency in production",
+        "avg response time of till",
+        "whats the memory footprint of till in production",
+        "what is the revenue of till in production",
+        "show the queue length of till",
+        "show me the logs from till",
+        "is anyone on call right now",
+        "when is the next deploy to production",
+    ] {
+        assert_eq!(ask(question).intent, Intent::Unknown, "{question}");
+    }
+    check(&[
+        ("how many changes is dev behind", "missing env=dev"),
+        ("how many rollbacks were there in dev", "rollbacks env=dev"),
+        ("is the latency fix live in dev", "verify env=dev about=latency fix"),
+    ]);
+}

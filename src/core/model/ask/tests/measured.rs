@@ -236,3 +236,37 @@ fn questions_of_the_last_round() {
 fn talks_of_the_last_round() {
     reaches(include_str!("sets/talks_eighth.txt"), ask_the_fleet, 0.95, 0.95);
 }
+
+#[test]
+fn questions_in_the_words_of_tools() {
+    reaches(include_str!("sets/twelfth.txt"), ask_the_ledger, 0.97, 0.96);
+}
+
+#[test]
+fn talks_in_the_words_of_tools() {
+    reaches(include_str!("sets/talks_twelfth.txt"), ask_the_ledger, 0.95, 0.95);
+}
+
+#[test]
+fn questions_in_haste() {
+    reaches(include_str!("sets/thirteenth.txt"), ask_the_fleet, 0.97, 0.96);
+}
+
+#[test]
+fn talks_in_haste() {
+    reaches(include_str!("sets/talks_thirteenth.txt"), ask_the_fleet, 0.95, 0.95);
+}
+
+#[test]
+fn questions_of_three_rounds() {
+    reaches(include_str!("sets/fourteenth.txt"), ask_the_shop, 0.97, 0.96);
+    // One of fifteen has a word that nobody knows.
+    reaches(include_str!("sets/talks_fourteenth.txt"), ask_the_ledger, 0.95, 0.93);
+}
+
+#[test]
+fn what_is_asked_back_or_declined() {
+    reaches(include_str!("sets/careful_twelfth.txt"), ask_the_ledger, 0.97, 0.97);
+    reaches(include_str!("sets/careful_thirteenth.txt"), ask_the_fleet, 0.97, 0.97);
+    reaches(include_str!("sets/careful_fourteenth.txt"), ask_the_shop, 0.97, 0.97);
+}

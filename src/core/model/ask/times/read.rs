@@ -47,6 +47,11 @@ pub(super) fn read(texts: &[&str], now: DateTime, placed: bool) -> Option<(Meani
         });
     }
     if let Some((from, to, length)) = period(texts, now, placed) {
+        if let Some((at, more)) =
+            clock(&texts[length..]).and_then(|(at, more)| Some((inside(from, to, at)?, more)))
+        {
+            return Some((Meaning::Stretch(instant(time(at)?)), length + more));
+        }
         return Some((Meaning::Stretch(stretch(from, to)?), length));
     }
     // A time of day alone is today's, or yesterday's if today's is still to come.
@@ -76,6 +81,14 @@ fn within(day: Date, from: i8, at: Clock) -> Option<DateTime> {
     let is_of_noon = from >= 12 && at.hour() < 12;
     let hours = if is_of_noon { 12 } else { 0 };
     day.to_datetime(at).checked_add(hours.hours()).ok()
+}
+
+/// The moment of a stretch of a day at most that has this time of day: `last night at 23:00`, `last night at 11`.
+fn inside(from: DateTime, to: DateTime, at: Clock) -> Option<DateTime> {
+    let first = from.date().to_datetime(at);
+    let later = [0, 12, 24].into_iter().filter_map(|hours| first.checked_add(hours.hours()).ok());
+    let is_short = from.checked_add(24.hours()).is_ok_and(|end| to <= end);
+    later.into_iter().find(|at| is_short && (from..to).contains(at))
 }
 
 /// A part of a day, as far as it has passed; its end may be of the next one.
