@@ -91,8 +91,9 @@ fn revert(title: &str) -> Option<Revert<'_>> {
     }
     let title = title.trim();
     let begun = at_the_front(title).or_else(|| at_the_end(title))?;
-    let quoted = begun.rest.split_once(QUOTES).and_then(|(_, inside)| inside.rsplit_once(QUOTES));
-    let title = quoted.map_or_else(|| without_own(begun.rest), |(inside, _)| inside);
+    let rest = without_pick(begun.rest);
+    let quoted = rest.split_once(QUOTES).and_then(|(_, inside)| inside.rsplit_once(QUOTES));
+    let title = quoted.map_or_else(|| without_pick(without_own(rest)), |(inside, _)| inside);
     let title = title.trim_matches([' ', ':']);
     // Of what is not quoted, any number is the one that is taken back, and none is an issue's.
     let loose = || references(title).issues.first().copied().filter(|_| quoted.is_none());
@@ -100,7 +101,7 @@ fn revert(title: &str) -> Option<Revert<'_>> {
     let commit = commit(title).filter(|_| quoted.is_none());
     let is_said = begun.is_plain || quoted.is_some() || pr.is_some() || commit.is_some();
     let found = Revert { title, pr, commit, is_again: begun.is_again, is_part: begun.is_part, is_said };
-    (is_said || own_number(begun.rest)).then_some(found)
+    (is_said || own_number(rest)).then_some(found)
 }
 
 /// Tells whether some word of a title begins with one of the stems.
@@ -125,7 +126,7 @@ fn at_the_front(title: &str) -> Option<Begun<'_>> {
 
 /// `Fix a leak otherwise (reverts #12) (#34)`
 fn at_the_end(title: &str) -> Option<Begun<'_>> {
-    let (_, inside) = without_own(title).trim_end().strip_suffix(')')?.rsplit_once('(')?;
+    let (_, inside) = without_own(without_pick(title)).trim_end().strip_suffix(')')?.rsplit_once('(')?;
     begun(inside).filter(|begun| !references(begun.rest).prs.is_empty())
 }
 
@@ -238,6 +239,20 @@ fn without_own(title: &str) -> &str {
     }
 }
 
+/// The title without `(cherry-pick #12)` at its end: that says where the change comes from, not what it takes back.
+fn without_pick(title: &str) -> &str {
+    let trimmed = title.trim_end();
+    let group = trimmed.strip_suffix(')').and_then(|open| open.rsplit_once('('));
+    let is_pick = |group: &str| {
+        let group = group.to_ascii_lowercase();
+        ["cherry", "backport", "pick"].iter().any(|word| group.starts_with(word))
+    };
+    match group {
+        Some((rest, group)) if is_pick(group) => rest.trim_end(),
+        _ => title,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,7 +298,22 @@ mod tests {
 
     #[test]
     fn titles_say_what_they_take_back_and_which_number_is_their_own() {
-        let cases: [Case<'_>; 43] = [
+        let cases: [Case<'_>; 49] = [
+            // A pick of a revert names the revert, which is not what it takes back.
+            ("Temporarily revert #12 (cherry-pick #34)", Some(("#12", Some(12), false)), None),
+            ("Revert #12 (cherry picked from commit c0ffee12)", Some(("#12", Some(12), false)), None),
+            ("Revert #12 (backport of #34) (#56)", Some(("#12", Some(12), false)), Some(56)),
+            ("Revert #12 (#34) (cherry-pick #34)", Some(("#12", Some(12), false)), None),
+            (
+                "Revert \"Fix a leak (#12)\" (cherry-pick #34)",
+                Some(("Fix a leak (#12)", Some(12), false)),
+                None,
+            ),
+            (
+                "Fix a leak otherwise (reverts #12) (cherry-pick #34)",
+                Some(("#12", Some(12), false)),
+                Some(34),
+            ),
             ("Temporarily revert #12", Some(("#12", Some(12), false)), None),
             (
                 "Temporarily revert \"Fix a leak (#12)\" (#34)",
