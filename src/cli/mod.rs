@@ -29,6 +29,7 @@ pub mod release;
 pub mod replay;
 pub mod replicas;
 pub mod restore;
+mod revocation;
 pub mod salvage;
 pub mod serve;
 #[cfg(feature = "shared")]

@@ -12,7 +12,7 @@ use crate::model::deployments::{RULES_VERSION, Rules, State};
 use crate::model::directory::Directory;
 
 /// Number of the layout that the bytes of a [`View`] have. Any change of a field of theirs raises it.
-const LAYOUT: u32 = 20;
+const LAYOUT: u32 = 21;
 
 /// The maker of a snapshot: it has to be the same for the snapshot to be of use.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

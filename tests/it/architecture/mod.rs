@@ -263,7 +263,9 @@ fn the_map_matches_the_folders() {
     let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|name| name.contains('/')).collect();
     let missing: Vec<_> = named
         .iter()
-        .filter(|name| !["", "src", "src/core", "src/dataplane"].iter().any(|base| root.join(base).join(name).exists()))
+        .filter(|name| {
+            !["", "src", "src/core", "src/dataplane"].iter().any(|base| root.join(base).join(name).exists())
+        })
         // Within a folder that its row names: `rig/`.
         .filter(|name| name.starts_with("src/") || name.starts_with("tests/"))
         .collect();

@@ -122,6 +122,7 @@ impl State {
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }
             | Action::TicketUsed { .. }
+            | Action::ReplicaForgotten { .. }
             | Action::BackupTaken => {}
         }
     }

@@ -7,13 +7,14 @@ use super::memory::{Link, Servers};
 use super::replica::{Kind, Shipment, Subject, WriterId};
 use super::stream::Stream as _;
 use super::{Role, Shared};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::deadline::Deadlines;
 use crate::log::codec;
 use crate::log::counters::Counters;
 use crate::log::late::LATENESS;
 use crate::log::tests::{created, observation, stored};
 use crate::log::{AppendError, Durability, Log, OpenError};
+use crate::model::act::{Action, Actor};
 use crate::model::deployments::Rules;
 use crate::model::event::{Event, Observation};
 use crate::model::oci::Digest;
@@ -355,6 +356,66 @@ async fn a_replica_that_is_cut_off_says_until_when_it_knows_everything() {
 }
 
 #[tokio::test]
+async fn a_replica_that_is_cut_off_is_named_until_it_has_the_change() {
+    let ([one_dir, other_dir, edge_dir], servers) = (folders(), Servers::default());
+    let (link, edge_link) = (servers.link(), servers.link());
+    let (one, other) = (open(one_dir.path(), &servers), open_over(other_dir.path(), &link));
+    let edge = open_edge(edge_dir.path(), &edge_link);
+    until(async || one.sharing().unwrap().replicas.len() == 3).await;
+    one.append(created("production")).await.unwrap();
+    assert_eq!(one.still_unconfirmed().await, [""; 0], "all of them heard of it");
+    let mut named: Vec<_> = [&other_dir, &edge_dir].map(|dir| dir.path().display().to_string()).into();
+    named.sort();
+    link.set_down(true);
+    edge_link.set_down(true);
+    one.append(created("staging")).await.unwrap();
+    assert_eq!(one.unconfirmed(), named, "at once, before anybody says how far it is");
+    edge_link.set_down(false);
+    until(async || one.unconfirmed() == [other_dir.path().display().to_string()]).await;
+    assert_eq!(one.still_unconfirmed().await.len(), 1);
+    link.set_down(false);
+    until(async || one.unconfirmed().is_empty()).await;
+    // One that ended goes on from the stream when it starts.
+    (other.close(), edge.close());
+    one.append(created("testing")).await.unwrap();
+    assert_eq!(one.still_unconfirmed().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn one_that_was_forgotten_is_not_waited_for_until_it_is_heard_again() {
+    let ([one_dir, other_dir], servers) = (folders(), Servers::default());
+    let link = servers.link();
+    let (one, other) = (open(one_dir.path(), &servers), open_over(other_dir.path(), &link));
+    let name = other_dir.path().display().to_string();
+    one.append(created("production")).await.unwrap();
+    have(&[&one, &other], 1).await;
+    until(async || one.sharing().unwrap().replicas.len() == 2).await;
+    link.set_down(true);
+    // Nobody else has these yet.
+    record(&other, 0..10).await;
+    servers.age(&name, Span::from_mins(5));
+    until(async || one.complete_until().is_some()).await;
+    let silent = one.sharing().unwrap().replicas.into_iter().find(|peer| peer.name == name).unwrap();
+    assert!(silent.is_silent && silent.silence >= Span::from_mins(5));
+    let action = Action::ReplicaForgotten { name: name.clone(), seen_at: silent.seen_at };
+    one.append(action.by(Actor::default(), clock::now())).await.unwrap();
+    let is_alone = |log: &Log| {
+        let names: Vec<_> = log.sharing().unwrap().replicas.into_iter().map(|peer| peer.name).collect();
+        let health = log.health().sharing.unwrap().replicas.len();
+        names == [one_dir.path().display().to_string()] && health == 1
+    };
+    assert!(is_alone(&one) && one.complete_until().is_none() && one.unconfirmed().is_empty());
+    one.close();
+    let one = open(one_dir.path(), &servers);
+    until(async || is_alone(&one) && one.complete_until().is_none()).await;
+    link.set_down(false);
+    // It is back, and nothing that it acknowledged is lost.
+    have(&[&one, &other], 12).await;
+    until(async || one.sharing().unwrap().replicas.len() == 2 && one.complete_until().is_none()).await;
+    assert_eq!(history(&one), history(&other));
+}
+
+#[tokio::test]
 async fn an_edge_has_the_directory_and_ships_its_own_and_nothing_else() {
     let ([one_dir, edge_dir], servers) = (folders(), Servers::default());
     let link = servers.link();
@@ -395,6 +456,48 @@ async fn an_edge_has_the_directory_and_ships_its_own_and_nothing_else() {
     let expected: Vec<_> = (0..1_000).chain(rounds).chain(5_000..5_020).map(observation).collect();
     assert_eq!(seen, expected);
     assert_eq!(history(&edge), [created("production"), created("staging")]);
+}
+
+#[tokio::test]
+async fn what_an_edge_may_not_say_is_set_aside_and_counted() {
+    let ([one_dir, other_dir, edge_dir], servers) = (folders(), Servers::default());
+    let (one, other) = (open(one_dir.path(), &servers), open(other_dir.path(), &servers));
+    let edge = open_edge(edge_dir.path(), &servers.link());
+    let name = edge_dir.path().display().to_string();
+    record(&edge, 0..10).await;
+    let (mut act, mut pull) = (Vec::new(), Vec::new());
+    codec::encode(&created("forged"), &mut act).unwrap();
+    codec::encode(&Event::Observed(observation(100)), &mut pull).unwrap();
+    let (own, foreign) = (WriterId::of(&name, [9; _]), WriterId::new(7));
+    let write = |subject, message: Vec<u8>| servers.link().append(subject, None, message, Box::new(|_| ()));
+    let ship =
+        |writer, events: Vec<Vec<u8>>| Shipment { writer, first: 1, kind: Kind::Events, events }.encode();
+    for message in [
+        b"garbage".to_vec(),
+        // An event of a later release, an act, and another one's.
+        ship(own, vec![pull.clone(), b"\xff".to_vec()]),
+        ship(own, vec![pull.clone(), act]),
+        ship(foreign, vec![pull.clone()]),
+    ] {
+        write(Subject::Edge(own), message);
+    }
+    write(Subject::Mark(own.replica()), b"garbage".to_vec());
+    write(Subject::Edge(own), ship(own, vec![pull]));
+    record(&edge, 10..20).await;
+    have(&[&one, &other], 21).await;
+    let told = |log: &Log| {
+        let sharing = log.sharing().unwrap();
+        let aside = sharing.replicas.iter().find(|peer| peer.name == name).map(|peer| peer.set_aside);
+        (sharing.set_aside, aside, sharing.trouble)
+    };
+    until(async || [&one, &other].iter().all(|log| told(log) == (5, Some(5), None))).await;
+    one.append(created("production")).await.unwrap();
+    until(async || edge.view().directory.environment("production").is_some()).await;
+    one.close();
+    let one = open(one_dir.path(), &servers);
+    until(async || told(&one) == (5, Some(5), None)).await;
+    assert!(one.view().directory.environment("forged").is_none());
+    assert_eq!(history(&one), history(&other));
 }
 
 #[tokio::test]
