@@ -1,6 +1,8 @@
 //! An edge beside a full replica over a real NATS server, where each has its own rights and no others: what passes through the edge
 //! is in the log once, and what is decided elsewhere holds at the edge.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, HeaderMap, Request};
@@ -11,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::balanced::InTurn;
-use crate::replicas::ADMIN_TOKEN;
+use crate::replicas::{ADMIN_TOKEN, made, replica};
 use crate::rig::fake::Fake;
 use crate::rig::images::{Format, Image, Recipe};
 use crate::rig::landfall::{Landfall, Setup, Token};
@@ -329,6 +331,45 @@ async fn stolen_credentials_of_an_edge_stop_nobody_and_the_edge_is_named() {
         (full.admin_get("/api/v1/replicas").await[0]["set_aside"] == written).then_some(())
     })
     .await;
+}
+
+/// The client of NATS ends its connection over such headers, before Landfall sees the message.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_are_none_stop_no_full_replica() {
+    need!("nats-server");
+    let image = Recipe::app(Format::Oci, "1.0.0").build();
+    let upstream = Fake::holding(image.clone()).await;
+    let nats = Nats::start(1);
+    let [zero, one] = ["r-0", "r-1"].map(|name| replica(name, &upstream.url(), &nats).start());
+    made(&zero, "production").await;
+    let token = zero.token("production").await;
+    answers(&one, &token, 200).await;
+    let mut raw = TcpStream::connect(("127.0.0.1", nats.port())).unwrap();
+    raw.write_all(b"CONNECT {\"verbose\":false,\"headers\":true}\r\n").unwrap();
+    for headers in ["NATS/1.0\r\nno colon here\r\n\r\n", "nothing\r\n\r\n"] {
+        for subject in
+            ["landfall.edge.edge-0.anything", "landfall.acts.mark.edge-0", "landfall-replicas.edge-0"]
+        {
+            let (head, all) = (headers.len(), headers.len() + 5);
+            write!(raw, "HPUB {subject} {head} {all}\r\n{headers}hello\r\n").unwrap();
+        }
+    }
+    raw.write_all(b"PING\r\n").unwrap();
+    let mut said = BufReader::new(raw).lines();
+    assert!(said.any(|line| line.unwrap() == "PONG"));
+    zero.client(&token).get("/v2/docker/app/manifests/v1").await.expect(200);
+    until("the pull is at the other one", async || (one.observations().await.len() == 1).then_some(())).await;
+    made(&one, "staging").await;
+    one.client(&token).get("/v2/docker/app/manifests/v1").await.expect(200);
+    until("and so is that one's", async || (zero.observations().await.len() == 2).then_some(())).await;
+    for replica in [&zero, &one] {
+        let metrics = replica.admin(Method::GET, "/metrics", None).await.expect(200).text();
+        assert!(metrics.contains("landfall_log_shared_set_aside 4"), "{metrics}");
+        until("they hear of each other", async || {
+            (replica.admin_get("/api/v1/replicas").await.as_array().unwrap().len() == 2).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@
 //! | `stamps.rs` | times of events beside the stream's |
 //! | `stream.rs`, `nats.rs`, `nats/` | the stream, for the runner; NATS JetStream as one |
 //! | `publish.rs` | a log that one server wrote, into an empty stream |
-//! | `memory.rs`, `tests.rs` | tests: a stream in memory; whole logs over it |
+//! | `memory.rs`, `tests.rs`, `tests/` | tests: a stream in memory; whole logs over it |
 
 mod beat;
 mod keeper;

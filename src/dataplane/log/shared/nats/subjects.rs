@@ -18,7 +18,7 @@ use async_nats::Message;
 use crate::log::shared::replica::{Subject, WriterId};
 
 /// The header in which a direct read tells a message's subject.
-const SUBJECT: &str = "Nats-Subject";
+pub(super) const SUBJECT: &str = "Nats-Subject";
 
 /// The subjects of one replica.
 #[derive(Debug)]
@@ -53,15 +53,19 @@ impl Subjects {
     /// brought such a header itself has two, and counts for nothing: somebody tries to pass it for another one. The server's comes last.
     pub(super) fn told(&self, message: &Message) -> Option<Subject> {
         let headers = message.headers.as_ref()?;
-        let subject = self.parse(headers.get_last(SUBJECT)?.as_str())?;
-        if headers.get_all(SUBJECT).count() == 1 { Some(subject) } else { aside(subject) }
+        self.of(headers.get_last(SUBJECT)?.as_str(), headers.get_all(SUBJECT).count() > 1)
+    }
+
+    /// The subject of a message under this one, which may have brought such a header itself.
+    pub(super) fn of(&self, text: &str, is_passed: bool) -> Option<Subject> {
+        let subject = self.parse(text)?;
+        if is_passed { subject.edge().map(Subject::Aside) } else { Some(subject) }
     }
 
     /// Likewise of a message that a consumer delivered, under its own subject.
     pub(super) fn delivered(&self, message: &Message) -> Option<Subject> {
         let is_passed = message.headers.as_ref().is_some_and(|headers| headers.get(SUBJECT).is_some());
-        let subject = self.parse(&message.subject)?;
-        if is_passed { aside(subject) } else { Some(subject) }
+        self.of(&message.subject, is_passed)
     }
 
     /// The subject of this text.
@@ -94,8 +98,12 @@ impl Subjects {
 
     /// The replica that said this beat.
     pub(super) fn teller(&self, beat: &Message) -> Option<String> {
-        let text = the_one(beat, SUBJECT)?.strip_prefix(&self.beats())?.strip_prefix('.')?;
-        Some(text.to_owned())
+        self.beating(the_one(beat, SUBJECT)?)
+    }
+
+    /// The replica whose beats stand under this subject.
+    pub(super) fn beating(&self, text: &str) -> Option<String> {
+        Some(text.strip_prefix(&self.beats())?.strip_prefix('.')?.to_owned())
     }
 
     /// The beginning of the subjects of answers to this replica.
@@ -107,11 +115,6 @@ impl Subjects {
     pub(super) fn consumer(&self) -> &str {
         &self.replica
     }
-}
-
-/// The same where nothing counts, if it is an edge's; nothing otherwise.
-fn aside(subject: Subject) -> Option<Subject> {
-    subject.edge().map(Subject::Aside)
 }
 
 /// The value of a header that the server tells; nothing where the message brought one itself, too.
