@@ -52,7 +52,7 @@ impl Link {
                 continue;
             };
             let name = self.subjects.beating(&told.subject).filter(|_| !told.is_passed()).unwrap_or_default();
-            let at = Time::from_ms(told.time.as_millisecond());
+            let at = Time::from_ms(told.stamp()?.as_millisecond());
             heard.push(Heard { at, name, bytes: told.bytes()? });
         }
         Ok(heard)

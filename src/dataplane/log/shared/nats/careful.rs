@@ -25,13 +25,18 @@ pub(super) struct Told {
     hdrs: String,
     #[serde(default)]
     data: String,
-    pub(super) time: jiff::Timestamp,
+    time: String,
 }
 
 impl Told {
     /// Its payload.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, Away> {
         STANDARD.decode(&self.data).map_err(|_| Away)
+    }
+
+    /// Time at which the stream stored it.
+    pub(super) fn stamp(&self) -> Result<jiff::Timestamp, Away> {
+        self.time.parse().map_err(|_| Away)
     }
 
     /// It brought a header that only the servers give: as the client of NATS would see it.
@@ -53,7 +58,7 @@ impl Link {
             next = told.seq + 1;
             batch.entries.push(Entry {
                 sequence: told.seq,
-                stamp: u64::try_from(told.time.as_nanosecond()).map_err(|_| Away)?,
+                stamp: u64::try_from(told.stamp()?.as_nanosecond()).map_err(|_| Away)?,
                 subject: self.subjects.of(&told.subject, told.is_passed()),
                 bytes: told.bytes()?,
             });

@@ -12,7 +12,8 @@
 //! an event only if the stream still had it some time after it took it.
 //!
 //! A message there that is not its own is of somebody who has its credentials. It says nothing of what the stream still has, so everything
-//! that the outbox has is shipped again behind it.
+//! that the outbox has is shipped again behind it. One that took the very place of a message that the stream lost is not noticed: then that
+//! is gone, where no full replica had followed it. Whoever has an edge's credentials can silence that edge anyway.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
