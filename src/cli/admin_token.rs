@@ -10,6 +10,7 @@ use super::client::Client;
 use super::error::CliError;
 use super::expiry::Expiry;
 use super::output::{Style, Table, ago, dim, plain, word};
+use super::revocation::{print_revocation, unaware};
 use crate::clock::now;
 use crate::model::act;
 use crate::model::oci::Repository;
@@ -129,11 +130,12 @@ async fn list(client: &Client) -> Result<(), CliError> {
 }
 
 async fn revoke(client: &Client, id: &str) -> Result<(), CliError> {
-    client.send(Method::DELETE, &["admin-tokens", id], &[], None).await?;
+    let answer = client.send(Method::DELETE, &["admin-tokens", id], &[], None).await?;
     if client.output.json {
-        return Ok(());
+        return print_revocation(client, &answer);
     }
-    client.output.print(
-        "The token is refused from its next request on, and whoever logged in with it is logged out.\n",
-    )
+    client.output.print(&format!(
+        "The token is refused from its next request on, and whoever logged in with it is logged out.\n{}",
+        unaware(&answer)?
+    ))
 }

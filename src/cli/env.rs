@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::client::Client;
 use super::error::CliError;
 use super::output::{Style, Table, ago, dim, plain};
+use super::revocation::{print_revocation, unaware};
 use crate::clock::now;
 use crate::model::names::EnvironmentName;
 use crate::wire::Environment;
@@ -155,7 +156,7 @@ async fn delete(client: &Client, name: &EnvironmentName, confirm: Option<String>
     let confirm = confirm.unwrap_or_default();
     let sent =
         client.send(Method::DELETE, &["environments", name.as_str()], &[("confirm", &confirm)], None).await;
-    sent.map_err(|error| match error {
+    let answer = sent.map_err(|error| match error {
         CliError::Refused { status: 409, detail } => {
             let (what, how) = detail.split_once(" To confirm").unwrap_or((&detail, ""));
             // The name of today, where `name` is a former one.
@@ -166,11 +167,12 @@ async fn delete(client: &Client, name: &EnvironmentName, confirm: Option<String>
         other => other,
     })?;
     if client.output.json {
-        return Ok(());
+        return print_revocation(client, &answer);
     }
-    client
-        .output
-        .print(&format!("The environment {confirm} is deleted; its tokens are refused from now on.\n"))
+    client.output.print(&format!(
+        "The environment {confirm} is deleted; its tokens are refused from now on.\n{}",
+        unaware(&answer)?
+    ))
 }
 
 fn about(client: &Client, environment: Environment) -> String {

@@ -30,6 +30,7 @@ pub mod replay;
 pub mod replicas;
 pub mod restore;
 pub mod retain;
+mod revocation;
 pub mod salvage;
 pub mod serve;
 #[cfg(feature = "shared")]

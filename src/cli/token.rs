@@ -1,7 +1,6 @@
 //! `landfall token`: an environment's tokens.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -12,18 +11,14 @@ use super::client::Client;
 use super::error::CliError;
 use super::expiry::Expiry;
 use super::output::{Style, Table, ago, dim, plain, word};
+use super::revocation::{print_revocation, unaware};
 use crate::clock::now;
 use crate::model::event::TokenKind;
 use crate::model::names::EnvironmentName;
 use crate::model::shell;
 use crate::model::time::Time;
-use crate::wire::{Instructions, NewToken, ReplicaView, Token};
+use crate::wire::{Instructions, NewToken, Token};
 use crate::wording::token_state;
-
-/// Time that the servers of a shared log have to hear of a change, each of which says once a second how far it is; and the pause
-/// between two looks.
-const HEARD_WITHIN: Duration = Duration::from_secs(4);
-const HEARD_PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes, lists, rotates and revokes an environment's tokens
 #[derive(Debug, Args)]
@@ -246,34 +241,14 @@ fn last_use(token: &Token, now: Time) -> String {
 }
 
 async fn revoke(client: &Client, env: &EnvironmentName, id: &str) -> Result<(), CliError> {
-    client.send(Method::DELETE, &["environments", env.as_str(), "tokens", id], &[], None).await?;
+    let path = ["environments", env.as_str(), "tokens", id];
+    let answer = client.send(Method::DELETE, &path, &[], None).await?;
     if client.output.json {
-        return Ok(());
+        return print_revocation(client, &answer);
     }
     let env = whole_name(client, env).await?;
     client.output.print(&format!(
         "The token is refused from its next request on. {env}'s others: landfall token list {env}\n{}",
-        unaware(client).await
+        unaware(&answer)?
     ))
-}
-
-/// The servers of a log that several share which have not heard of what was done just now.
-async fn unaware(client: &Client) -> String {
-    let end = Instant::now() + HEARD_WITHIN;
-    loop {
-        // An older server knows no such path, and what was done is done.
-        let answer = client.get(&["replicas"], &[]).await;
-        let replicas: Vec<ReplicaView> = answer.and_then(|answer| answer.parse()).unwrap_or_default();
-        let names: Vec<_> = ReplicaView::unaware(&replicas).iter().map(|it| it.name.as_str()).collect();
-        if names.is_empty() {
-            return String::new();
-        }
-        if Instant::now() >= end {
-            let names = client.output.paint(&names.join(", "), Style::Plain);
-            return format!(
-                "Of the servers that share the log these have not confirmed that, and take it until they hear of it: {names}\n"
-            );
-        }
-        tokio::time::sleep(HEARD_PAUSE).await;
-    }
 }

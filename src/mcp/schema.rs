@@ -74,16 +74,19 @@ fn of_field(field: &Field) -> Value {
 /// A tool's answer: its members, and which of them are lists or objects. The list of tools is read by a model each time, so it has no more of
 /// the answers than that; the API's own document describes them in full.
 pub(super) fn output(tool: &Tool, document: &Value) -> Arc<Object> {
-    let mut properties = Object::new();
+    let (mut properties, mut is_silent) = (Object::new(), false);
     for route in tool.routes {
-        let answer = answer(document, route);
+        let answers = answers(document, route);
+        is_silent |= answers.contains_key("204");
+        let good = answers.iter().find(|(status, _)| status.starts_with('2'));
+        let answer = good.map_or(Value::Null, |(_, it)| it["content"]["application/json"]["schema"].clone());
         if route.key.is_empty() {
             members(document, &answer, &mut properties);
         } else {
             properties.insert(route.key.to_owned(), typed(document, &answer));
         }
     }
-    if properties.is_empty() {
+    if properties.is_empty() || is_silent {
         properties.insert("done".to_owned(), json!({"const": true}));
     }
     Arc::new(object(json!({"type": "object", "properties": properties})))
@@ -108,16 +111,13 @@ fn typed(document: &Value, schema: &Value) -> Value {
     }
 }
 
-/// The schema of a request's answer; null where there is none.
-fn answer(document: &Value, route: &Route) -> Value {
+/// A request's answers by status; none where the document does not know it.
+fn answers(document: &Value, route: &Route) -> Object {
     let path = nameless(&format!("/api/v1/{}", route.path.split('?').next().unwrap_or_default()));
     let mut paths = document["paths"].as_object().into_iter().flatten();
     let described = paths.find(|(name, _)| nameless(name) == path);
     let operation = described.map(|(_, methods)| &methods[route.method.as_str().to_lowercase()]);
-    let mut answers =
-        operation.and_then(|operation| operation["responses"].as_object()).into_iter().flatten();
-    let good = answers.find(|(status, _)| status.starts_with('2'));
-    good.map(|(_, answer)| answer["content"]["application/json"]["schema"].clone()).unwrap_or_default()
+    operation.and_then(|operation| operation["responses"].as_object()).cloned().unwrap_or_default()
 }
 
 /// A path whose parameters have no names: those are ours on one side and the API's on the other.
@@ -150,6 +150,9 @@ mod tests {
             "paths": {
                 "/api/v1/environments": {"get": of(json!({"type": "array", "items": {"$ref": "#/components/schemas/A"}}))},
                 "/api/v1/releases/{id}": {"get": of(json!({"$ref": "#/components/schemas/A"}))},
+                "/api/v1/environments/{env}": {"delete": {"responses": {
+                    "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}, "204": {},
+                }}},
             },
             "components": {"schemas": {
                 "A": {"allOf": [{"$ref": "#/components/schemas/B"}, {"properties": {"n": {"type": ["integer", "null"]}, "l": {"type": "array", "items": {}}}}]},
@@ -161,6 +164,8 @@ mod tests {
         assert_eq!(properties("list_environments"), json!({"environments": {"type": "array"}}));
         let one = json!({"a": {}, "c": {}, "n": {}, "l": {"type": "array"}});
         assert_eq!(properties("get_release"), one);
+        let deleted = properties("delete_environment");
+        assert_eq!((&deleted["l"], &deleted["done"]), (&json!({"type": "array"}), &json!({"const": true})));
         assert_eq!(properties("revoke_token"), json!({"done": {"const": true}}));
     }
 }

@@ -84,7 +84,7 @@ pub(super) static TOOLS: [Tool; 23] = [
         },
         fields: &[ENVIRONMENT],
         routes: &[route("", Method::DELETE, "environments/{environment}?confirm={environment}")],
-        words: |_| Some("The environment is deleted, and its tokens are refused.".to_owned()),
+        words: |answer| said(answer, agent::deleted),
     },
     Tool {
         name: "list_tokens",
@@ -146,7 +146,7 @@ pub(super) static TOOLS: [Tool; 23] = [
         },
         fields: &[ENVIRONMENT, needed("id", Text, Path, "The token's id; list_tokens has it")],
         routes: &[route("", Method::DELETE, "environments/{environment}/tokens/{id}")],
-        words: |_| Some("The token is revoked: it is refused from the next request on.".to_owned()),
+        words: |answer| said(answer, agent::revoked),
     },
     Tool {
         name: "get_running",

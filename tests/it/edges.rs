@@ -1,15 +1,19 @@
 //! An edge beside a full replica over a real NATS server, where each has its own rights and no others: what passes through the edge
 //! is in the log once, and what is decided elsewhere holds at the edge.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
+use async_nats::{ConnectOptions, HeaderMap, Request};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::balanced::InTurn;
+use crate::replicas::{ADMIN_TOKEN, made, replica};
 use crate::rig::fake::Fake;
 use crate::rig::images::{Format, Image, Recipe};
 use crate::rig::landfall::{Landfall, Setup, Token};
@@ -18,7 +22,6 @@ use crate::rig::process::run;
 use crate::rig::skip::need;
 use crate::rig::until;
 
-const ADMIN_TOKEN: &str = "adm_an-edge-has-the-admin-token-of-the-replicas";
 /// Time after which a request that nobody may answer is given up.
 const UNANSWERED: Duration = Duration::from_secs(2);
 
@@ -167,6 +170,209 @@ async fn an_edge_ships_every_pull_once_and_takes_each_change_whatever_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_names_the_edge_that_hangs_on_every_surface() {
+    need!("nats-server");
+    let world = World::new().await;
+    let (full, mut edge) = (world.full().start(), world.edge().start());
+    created(&full, "production").await;
+    let mut tokens = Vec::new();
+    for _ in 0..4 {
+        tokens.push(full.token("production").await);
+    }
+    answers(&edge, tokens.last().unwrap(), 200).await;
+    let [by_command, by_api, by_page, by_tool] = &tokens[..] else { unreachable!() };
+    let path = |token: &Token| format!("/api/v1/environments/production/tokens/{}", token.id);
+    let all = InTurn::of(vec![&full]);
+    let (cookie, proof) = all.log_in().await;
+    until("the edge is heard", async || {
+        (full.admin_get("/api/v1/replicas").await.as_array().unwrap().len() == 2).then_some(())
+    })
+    .await;
+    let pid = Pid::from_child(edge.process().child());
+    kill_process(pid, Signal::STOP).unwrap();
+
+    let said = full.cli(&["token", "revoke", "production", &by_command.id]).succeeded().out;
+    assert!(said.contains("these have not confirmed that") && said.contains("edge-0"), "{said}");
+    let told = full.admin(Method::DELETE, &path(by_api), None).await.expect(200).json();
+    assert_eq!(told, json!({"unconfirmed": ["edge-0"]}));
+    let headers = [("cookie", cookie.as_str())];
+    let form = format!("/environments/production/tokens/{}/revoke", by_page.id);
+    let sent = all.send(Method::POST, &form, &headers, &format!("proof={proof}")).await.expect(303);
+    let page = all.send(Method::GET, sent.header("location").unwrap(), &headers, "").await.expect(200).text();
+    assert!(page.contains("these have not confirmed the latest change") && page.contains("edge-0"), "{page}");
+    let mut call =
+        json!({"name": "revoke_token", "arguments": {"environment": "production", "id": by_tool.id}});
+    let asked = all.call(call.clone()).await;
+    call["inputResponses"] = json!({"confirm": {"action": "accept", "content": {"confirm": true}}});
+    call["requestState"] = asked["requestState"].clone();
+    let done = all.call(call).await;
+    assert_eq!(done["structuredContent"]["unconfirmed"], json!(["edge-0"]), "{done}");
+    assert!(done["content"][0]["text"].as_str().unwrap().contains("edge-0"), "{done}");
+
+    kill_process(pid, Signal::CONT).unwrap();
+    for token in &tokens {
+        answers(&edge, token, 401).await;
+    }
+    until("it confirms", async || {
+        let again = full.admin(Method::DELETE, &path(by_api), None).await;
+        (again.status.as_u16() == 204).then_some(())
+    })
+    .await;
+    let page = all.send(Method::GET, "/replicas", &headers, "").await.expect(200).text();
+    assert!(!page.contains("have not confirmed"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_is_gone_is_forgotten_and_known_again_when_it_is_back() {
+    need!("nats-server");
+    let mut world = World::new().await;
+    let (full, edge) = (world.full().start(), world.edge().start());
+    created(&full, "production").await;
+    let token = full.token("production").await;
+    answers(&edge, &token, 200).await;
+    let names = async || {
+        let told = full.admin_get("/api/v1/replicas").await;
+        told.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    until("the edge is heard", async || (names().await == ["edge-0", "r-0"]).then_some(())).await;
+    full.cli(&["replicas", "forget", "edge-0"]).failed_with("so it is not gone");
+    full.cli(&["replicas", "forget", "nobody"]).failed_with("there is no replica `nobody`");
+    // These reach nobody else.
+    world.nats.kill(0);
+    let agents = world.pull(&edge, &token, "alone", 5).await;
+    let setup = edge.kill();
+    world.nats.start_server(0);
+    let is_incomplete = async || {
+        let running = full.admin_get("/api/v1/environments/production/running").await;
+        running["incomplete"]["complete_until"].is_string()
+    };
+    until("it is missed", async || is_incomplete().await.then_some(())).await;
+    until("it is silent for a minute, and forgotten", async || {
+        let said = full.admin(Method::DELETE, "/api/v1/replicas/edge-0", None).await;
+        (said.status.as_u16() == 204).then_some(())
+    })
+    .await;
+    assert_eq!((names().await, is_incomplete().await), (vec!["r-0".to_owned()], false));
+    let audit = full.admin_get("/api/v1/audit").await.to_string();
+    assert!(audit.contains("replica_forgotten") && audit.contains("forgot the replica edge-0"), "{audit}");
+    let _edge = setup.start();
+    has(&full, &agents).await;
+    until("it is listed again", async || (names().await == ["edge-0", "r-0"]).then_some(())).await;
+}
+
+/// Whoever stole an edge's credentials writes as much as they let him, beside the edge that is at work.
+#[tokio::test(flavor = "multi_thread")]
+async fn stolen_credentials_of_an_edge_stop_nobody_and_the_edge_is_named() {
+    need!("nats-server");
+    let mut world = World::new().await;
+    let (full, edge) = (world.full().start(), world.edge().start());
+    let other = world.setup("r-1", "full", &world.credentials[0]).start();
+    created(&full, "production").await;
+    let token = full.token("production").await;
+    answers(&edge, &token, 200).await;
+    let mut agents = world.pull(&edge, &token, "before", 5).await;
+    has(&full, &agents).await;
+    let options = ConnectOptions::with_credentials(&world.credentials[1]).unwrap();
+    let nats = options.custom_inbox_prefix("_INBOX.landfall.edge-0").connect(world.nats.url()).await.unwrap();
+    let writer = full.admin_get("/api/v1/replicas").await[0]["writer"].as_str().unwrap().to_owned();
+    let mut newer = vec![0; 90];
+    newer[..5].copy_from_slice(b"LFsh\xff");
+    let mut passed = HeaderMap::new();
+    passed.insert("Nats-Subject", "landfall.acts.act");
+    let mut written = 0;
+    for subject in [
+        format!("landfall.edge.edge-0.{writer}"),
+        "landfall.edge.edge-0.anything".to_owned(),
+        "landfall.acts.mark.edge-0".to_owned(),
+    ] {
+        for bytes in [b"garbage".to_vec(), Vec::new(), newer.clone(), vec![0xff; 200_000]] {
+            for headers in [HeaderMap::new(), passed.clone()] {
+                let sent = nats.send_request(
+                    subject.clone(),
+                    Request::new().headers(headers).payload(bytes.clone().into()),
+                );
+                let answer = sent.await.unwrap();
+                let told = String::from_utf8_lossy(&answer.payload).into_owned();
+                assert!(!told.contains("error") && told.contains("seq"), "{subject}: {told}");
+                written += 1;
+            }
+        }
+    }
+    // Everybody goes on, the edge too, with what it kept while the stream was somebody else's.
+    agents.extend(world.pull(&edge, &token, "after", 20).await);
+    let second = full.token("production").await;
+    answers(&edge, &second, 200).await;
+    answers(&other, &second, 200).await;
+    agents.extend(world.pull(&other, &second, "other", 5).await);
+    for replica in [&full, &other] {
+        has(replica, &agents).await;
+        until("it has set all of them aside", async || {
+            let told = replica.admin_get("/api/v1/replicas").await;
+            (told[0]["set_aside"] == written).then_some(())
+        })
+        .await;
+        let metrics = replica.admin(Method::GET, "/metrics", None).await.expect(200).text();
+        assert!(metrics.contains(&format!("landfall_log_shared_set_aside {written}")), "{metrics}");
+    }
+    crate::replicas::have_all(&[&full, &other], &agents).await;
+    let said = full.cli(&["replicas"]).succeeded().out;
+    assert!(said.contains(&format!("{written} messages of edge-0 were set aside")), "{said}");
+    let all = InTurn::of(vec![&other]);
+    let (cookie, _) = all.log_in().await;
+    let page = all.send(Method::GET, "/replicas", &[("cookie", &cookie)], "").await.expect(200).text();
+    assert!(page.contains(&format!("{written} messages of edge-0 were set aside")), "{page}");
+    // After a start, too; and through a stream that was away.
+    world.nats.kill(0);
+    let (full, edge) = (full.kill_and_start(), edge.kill_and_start());
+    agents.extend(world.pull(&edge, &second, "again", 5).await);
+    world.nats.start_server(0);
+    has(&full, &agents).await;
+    until("they are counted still", async || {
+        (full.admin_get("/api/v1/replicas").await[0]["set_aside"] == written).then_some(())
+    })
+    .await;
+}
+
+/// The client of NATS ends its connection over such headers, before Landfall sees the message.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_are_none_stop_no_full_replica() {
+    need!("nats-server");
+    let image = Recipe::app(Format::Oci, "1.0.0").build();
+    let upstream = Fake::holding(image.clone()).await;
+    let nats = Nats::start(1);
+    let [zero, one] = ["r-0", "r-1"].map(|name| replica(name, &upstream.url(), &nats).start());
+    made(&zero, "production").await;
+    let token = zero.token("production").await;
+    answers(&one, &token, 200).await;
+    let mut raw = TcpStream::connect(("127.0.0.1", nats.port())).unwrap();
+    raw.write_all(b"CONNECT {\"verbose\":false,\"headers\":true}\r\n").unwrap();
+    for headers in ["NATS/1.0\r\nno colon here\r\n\r\n", "nothing\r\n\r\n"] {
+        for subject in
+            ["landfall.edge.edge-0.anything", "landfall.acts.mark.edge-0", "landfall-replicas.edge-0"]
+        {
+            let (head, all) = (headers.len(), headers.len() + 5);
+            write!(raw, "HPUB {subject} {head} {all}\r\n{headers}hello\r\n").unwrap();
+        }
+    }
+    raw.write_all(b"PING\r\n").unwrap();
+    let mut said = BufReader::new(raw).lines();
+    assert!(said.any(|line| line.unwrap() == "PONG"));
+    zero.client(&token).get("/v2/docker/app/manifests/v1").await.expect(200);
+    until("the pull is at the other one", async || (one.observations().await.len() == 1).then_some(())).await;
+    made(&one, "staging").await;
+    one.client(&token).get("/v2/docker/app/manifests/v1").await.expect(200);
+    until("and so is that one's", async || (zero.observations().await.len() == 2).then_some(())).await;
+    for replica in [&zero, &one] {
+        let metrics = replica.admin(Method::GET, "/metrics", None).await.expect(200).text();
+        assert!(metrics.contains("landfall_log_shared_set_aside 4"), "{metrics}");
+        until("they hear of each other", async || {
+            (replica.admin_get("/api/v1/replicas").await.as_array().unwrap().len() == 2).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edge_leaves_questions_and_changes_to_full_replicas() {
     need!("nats-server");
     let world = World::new().await;
@@ -252,6 +458,8 @@ async fn an_edges_rights_are_for_its_own_subjects_and_the_acts_alone() {
         "landfall.acts.act",
         "landfall.acts.mark.r-0",
         "landfall.events.r-0.00000000000000000000000000000000",
+        "landfall.events.edge-0.00000000000000000000000000000000",
+        "landfall.edge.edge-1.00000000000000000000000000000000",
         "landfall.again.edge-0.00000000000000000000000000000000",
         "landfall-replicas.r-0",
         // To read what is not its own.

@@ -4,6 +4,8 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::wire::Revocation;
+
 /// 200, and this.
 pub(in crate::admin) use axum::Json;
 
@@ -46,6 +48,15 @@ pub(in crate::admin) struct Accepted<T>(pub(in crate::admin) T);
 impl<T: Serialize> IntoResponse for Accepted<T> {
     fn into_response(self) -> Response {
         (StatusCode::ACCEPTED, Json(self.0)).into_response()
+    }
+}
+
+/// 204 where every server of the log has confirmed a revocation, or 200 and those that have not.
+pub(in crate::admin) struct Revoked(pub(in crate::admin) Revocation);
+
+impl IntoResponse for Revoked {
+    fn into_response(self) -> Response {
+        if self.0.unconfirmed.is_empty() { Done.into_response() } else { Json(self.0).into_response() }
     }
 }
 

@@ -17,11 +17,12 @@ use utoipa::openapi::schema::{ArrayBuilder, Schema};
 use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::answers::{Accepted, Created, Done, Json, List, Stored};
+use super::answers::{Accepted, Created, Done, Json, List, Revoked, Stored};
 use super::caller::{Admin, Caller, Publisher, Reporter};
 use super::fields::Body;
 use super::params::Params;
 use super::problem::Problem;
+use crate::wire::Revocation;
 
 const JSON: &str = "application/json";
 
@@ -130,6 +131,13 @@ impl<T: Serialize + ToSchema> Answer for Accepted<T> {
 impl Answer for Done {
     fn describe(to: &mut Described<'_>) {
         to.answers(StatusCode::NO_CONTENT, None);
+    }
+}
+
+impl Answer for Revoked {
+    fn describe(to: &mut Described<'_>) {
+        Json::<Revocation>::describe(to);
+        Done::describe(to);
     }
 }
 

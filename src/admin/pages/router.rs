@@ -44,6 +44,7 @@ pub(in crate::admin) fn router(app: &App, asking: Asking) -> Router<App> {
         .route("/activity", get(activity::show))
         .route("/replicas", get(replicas::show))
         .route("/retain", get(retain::show))
+        .route("/replicas/{name}/forget", post(replicas::forget))
         .route_layer(from_extractor_with_state::<Visitor, App>(app.clone()));
     let asks = ask::router(app, asking, pages.clone());
     Router::new()

@@ -84,6 +84,7 @@ pub(super) async fn delete(
         let wrong = format!("nothing was deleted: to delete `{name}`, type its name, {name}, into the field");
         return Err(Problem::conflict(wrong).into());
     }
-    environments::remove(&changes, &admin, name, typed).await?;
-    Ok(to("/"))
+    let told = environments::remove(&changes, &admin, name, typed).await?;
+    // That page names the servers which take its tokens still.
+    Ok(to(if told.unconfirmed.is_empty() { "/" } else { "/replicas" }))
 }

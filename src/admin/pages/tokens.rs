@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use super::environment::Head;
 use super::page::{Page, page, to};
 use super::parts::{Badge, When};
+use super::replicas::LATEST;
 use super::visitor::{Chrome, Visitor};
 use crate::admin::http::params::Params;
 use crate::admin::http::problem::Problem;
@@ -26,12 +27,15 @@ use crate::model::event::TokenKind;
 use crate::model::secret::Secret;
 use crate::model::time::{Span, Time};
 use crate::wire::Instructions;
+use crate::wording::unconfirmed;
 
 #[derive(Template)]
 #[template(path = "tokens.html")]
 struct TokensPage {
     chrome: Chrome,
     head: Head,
+    /// Servers of the log that have not confirmed the latest change: a token that was revoked is taken there.
+    unconfirmed: Option<String>,
     tokens: Vec<TokenRow>,
     kinds: [(&'static str, &'static str); TokenKind::ALL.len()],
 }
@@ -91,6 +95,7 @@ pub(super) async fn list(State(log): State<Log>, visitor: Visitor, params: Param
         &TokensPage {
             chrome: visitor.chrome("environments"),
             head: Head::new(environment, "tokens"),
+            unconfirmed: unconfirmed(LATEST, &log.unconfirmed()),
             tokens: tokens.into_iter().map(|token| TokenRow::new(token, now)).collect(),
             kinds,
         },

@@ -6,6 +6,7 @@ use crate::clock;
 use crate::log::{AppendError, Log, View};
 use crate::model::act::{Action, Actor, TicketId, TicketKind};
 use crate::model::time::Time;
+use crate::wire::Revocation;
 
 /// Proof that somebody may make a change. Two types are one: `http::caller::Admin`, which only an admin's token or
 /// session yields, and `webhooks::signature::Signed`, which only a webhook's secret yields.
@@ -83,6 +84,11 @@ impl Changes {
     ) -> Result<(), NotWritten> {
         let appended = self.log.append(action.by(author.actor().clone(), at)).await;
         appended.map_err(|error| self.not_written(error))
+    }
+
+    /// Tells which servers of the log have not confirmed the latest change, some seconds after it at the latest.
+    pub(in crate::admin) async fn revocation(&self) -> Revocation {
+        Revocation { unconfirmed: self.log.still_unconfirmed().await }
     }
 
     /// Uses a ticket up. Everybody may do that with what is their own, a viewer too. Returns whether it was good until now,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::tokens::{check_expiry, name};
-use crate::admin::http::answers::{Created, Done, List};
+use crate::admin::http::answers::{Created, List, Revoked};
 use crate::admin::http::caller::Admin;
 use crate::admin::http::fields::Body;
 use crate::admin::http::params::Params;
@@ -144,12 +144,13 @@ fn repositories(role: Role, given: Vec<Repository>) -> Result<Vec<Repository>, P
 
 /// Revokes an admin, viewer or publisher token: it is refused from the next request on. Repeating it changes nothing.
 #[utoipa::path(delete, path = "/admin-tokens/{id}", tag = "administration", operation_id = "revoke_admin_token",
-    responses((status = 204, description = "It is revoked")))]
+    responses((status = 204, description = "It is revoked, at every server of the log"),
+        (status = 200, description = "It is revoked, and these servers of the log have not confirmed that yet")))]
 pub(super) async fn revoke(
     State(changes): State<Changes>,
     admin: Admin,
     params: Params,
-) -> Result<Done, Problem> {
+) -> Result<Revoked, Problem> {
     let id = TokenId::new(params.get("id"));
     let unknown = || Problem::not_found(format!("there is no admin token `{id}`"));
     let revoked = changes.decide(&admin, |view, _| {
@@ -160,7 +161,7 @@ pub(super) async fn revoke(
     if revoked.await? {
         tracing::info!(token = %id, "admin token revoked");
     }
-    Ok(Done)
+    Ok(Revoked(changes.revocation().await))
 }
 
 fn new_id(admins: &Admins) -> Result<TokenId, Problem> {

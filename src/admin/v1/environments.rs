@@ -5,7 +5,7 @@ use http::Uri;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::admin::http::answers::{Created, Done, Json, List};
+use crate::admin::http::answers::{Created, Json, List, Revoked};
 use crate::admin::http::caller::Admin;
 use crate::admin::http::fields::{Body, Fields, one_line};
 use crate::admin::http::params::{self, Params};
@@ -18,7 +18,7 @@ use crate::model::directory::{Directory, Environment};
 use crate::model::names::EnvironmentName;
 use crate::model::questions;
 use crate::model::time::Time;
-use crate::wire;
+use crate::wire::{self, Revocation};
 
 /// Environments at most.
 const ENVIRONMENTS_MAX: usize = 1_000;
@@ -197,16 +197,17 @@ fn check_free(directory: &Directory, name: &EnvironmentName) -> Result<(), Probl
 /// Without the right `confirm` nothing changes, and the answer says what would.
 #[utoipa::path(delete, path = "/environments/{env}", tag = "environments", operation_id = "delete_environment",
     params(("confirm" = Option<String>, Query, description = "The environment's name once more")),
-    responses((status = 204, description = "It is deleted"), (status = 409, description = "It was not confirmed")))]
+    responses((status = 204, description = "It is deleted, at every server of the log"),
+        (status = 200, description = "It is deleted, and these servers of the log have not confirmed that yet: its tokens are taken there"),
+        (status = 409, description = "It was not confirmed")))]
 pub(super) async fn delete(
     State(changes): State<Changes>,
     admin: Admin,
     params: Params,
     uri: Uri,
-) -> Result<Done, Problem> {
+) -> Result<Revoked, Problem> {
     let query = Fields::from_query(&uri, &["confirm"])?;
-    remove(&changes, &admin, params.get("env"), query.text("confirm")?).await?;
-    Ok(Done)
+    remove(&changes, &admin, params.get("env"), query.text("confirm")?).await.map(Revoked)
 }
 
 /// Deletes an environment whose name was said once more.
@@ -215,7 +216,7 @@ pub(in crate::admin) async fn remove(
     admin: &Admin,
     environment: &str,
     confirm: Option<&str>,
-) -> Result<(), Problem> {
+) -> Result<Revocation, Problem> {
     let decided = changes.decide(admin, |view, now| {
         let environment = params::exactly(&view.directory, environment)?;
         let name = environment.name.clone();
@@ -229,7 +230,7 @@ pub(in crate::admin) async fn remove(
     });
     let name = decided.await?;
     tracing::info!(environment = %name, "environment deleted");
-    Ok(())
+    Ok(changes.revocation().await)
 }
 
 /// The effects of deleting an environment, in words, before it is done.

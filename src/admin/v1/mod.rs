@@ -69,4 +69,5 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(route!(export::export))
         .routes(route!(backup::backup))
         .routes(route!(replicas::replicas))
+        .routes(route!(replicas::forget))
 }

@@ -190,6 +190,7 @@ pub(in crate::admin) fn subject(action: &Action) -> &'static str {
         | Action::DeployInterrupted { .. }
         | Action::DeployBegun { .. }
         | Action::TicketUsed { .. }
+        | Action::ReplicaForgotten { .. }
         | Action::BackupTaken => "other",
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 
 use super::instructions::instructions;
 use super::token_views::{NewToken, Rotation, TokenRequest, shown};
-use crate::admin::http::answers::{Created, Done, List};
+use crate::admin::http::answers::{Created, List, Revoked};
 use crate::admin::http::caller::Admin;
 use crate::admin::http::fields::{Body, one_line};
 use crate::admin::http::params::{self, Params};
@@ -21,7 +21,7 @@ use crate::model::directory::{Directory, Environment, Token};
 use crate::model::event::{EnvironmentName, TokenId};
 use crate::model::secret::PULL_PREFIX;
 use crate::model::time::{Span, Time};
-use crate::wire::{self, ReplacedToken};
+use crate::wire::{self, ReplacedToken, Revocation};
 
 /// Tokens of an environment at most, the revoked ones too.
 const TOKENS_MAX: usize = 10_000;
@@ -181,18 +181,23 @@ fn check_rotatable(token: &Token, now: Time) -> Result<(), Problem> {
 
 /// Revokes a token: it is refused from the next request on. Repeating it changes nothing.
 #[utoipa::path(delete, path = "/environments/{env}/tokens/{id}", tag = "environments",
-    operation_id = "revoke_token", responses((status = 204, description = "It is revoked")))]
+    operation_id = "revoke_token",
+    responses((status = 204, description = "It is revoked, at every server of the log"),
+        (status = 200, description = "It is revoked, and these servers of the log have not confirmed that yet")))]
 pub(super) async fn revoke(
     State(changes): State<Changes>,
     admin: Admin,
     params: Params,
-) -> Result<Done, Problem> {
-    end(&changes, &admin, &params).await?;
-    Ok(Done)
+) -> Result<Revoked, Problem> {
+    end(&changes, &admin, &params).await.map(Revoked)
 }
 
 /// Revokes the token that the path names.
-pub(in crate::admin) async fn end(changes: &Changes, admin: &Admin, params: &Params) -> Result<(), Problem> {
+pub(in crate::admin) async fn end(
+    changes: &Changes,
+    admin: &Admin,
+    params: &Params,
+) -> Result<Revocation, Problem> {
     let decided = changes.decide(admin, |view, _| {
         let environment = params.environment(&view.directory)?;
         let token = token(environment, params)?;
@@ -205,7 +210,7 @@ pub(in crate::admin) async fn end(changes: &Changes, admin: &Admin, params: &Par
     if is_change {
         tracing::info!(%environment, token = %id, "token revoked");
     }
-    Ok(())
+    Ok(changes.revocation().await)
 }
 
 /// The token that the path names.

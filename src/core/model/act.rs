@@ -260,6 +260,13 @@ pub enum Action {
         /// From when on it would be refused anyway.
         ends_at: Time,
     },
+    /// A server of the log that is gone for good was forgotten: answers wait for it no more, until it is heard again.
+    ReplicaForgotten {
+        /// Its name.
+        name: String,
+        /// Time of the last that was heard of it, in the stream's time: what it says later makes it known again.
+        seen_at: Time,
+    },
 }
 
 /// The number of a ticket: random, and no secret by itself.
@@ -301,6 +308,7 @@ impl Action {
             Self::DeployBegun { .. } => "deploy_begun",
             Self::TicketUsed { kind: TicketKind::Session, .. } => "logged_out",
             Self::TicketUsed { kind: TicketKind::Agreement, .. } => "agreed",
+            Self::ReplicaForgotten { .. } => "replica_forgotten",
         }
     }
 
@@ -327,6 +335,7 @@ impl Action {
             | Self::ReleaseDeleted { .. }
             | Self::ReleaseDated { .. }
             | Self::TicketUsed { .. }
+            | Self::ReplicaForgotten { .. }
             | Self::BackupTaken => None,
         }
     }
@@ -391,6 +400,9 @@ impl fmt::Display for Action {
             Self::TicketUsed { kind: TicketKind::Session, .. } => f.write_str("logged out"),
             Self::TicketUsed { kind: TicketKind::Agreement, .. } => {
                 f.write_str("agreed to what a coding agent asked for")
+            }
+            Self::ReplicaForgotten { name, seen_at } => {
+                write!(f, "forgot the replica {name}, which was last heard of at {seen_at}")
             }
             Self::BackupTaken => f.write_str("took a backup"),
             Self::ReleaseEdited(told) => write!(f, "edited {} of {}", told.version, told.repository),

@@ -5,6 +5,9 @@ use utoipa::ToSchema;
 
 use crate::model::time::Time;
 
+/// A replica that said nothing for so long may be gone for good.
+const GONE_AFTER_SECONDS: u64 = 60;
+
 /// A replica of the log, as it last said how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReplicaView {
@@ -27,6 +30,12 @@ pub struct ReplicaView {
     pub lag_seconds: u64,
     /// The time when it last said so.
     pub seen_at: Time,
+    /// Seconds since then, by the stream's clock.
+    #[serde(default)]
+    pub silence_seconds: u64,
+    /// Messages of this edge that were set aside: they cannot be read, or are not for an edge to say. Its credentials may be stolen.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub set_aside: u64,
     /// It has said nothing for a while: what it saw since may be missing in answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
@@ -35,12 +44,24 @@ pub struct ReplicaView {
     pub left: bool,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl ReplicaView {
-    /// Those of `replicas` that may not have the latest change that one of them has: they go on as if it had not been made. One that
-    /// ended goes on from the stream when it starts.
-    pub fn unaware(replicas: &[Self]) -> Vec<&Self> {
-        let latest = replicas.iter().map(|replica| replica.changes).max().unwrap_or(0);
-        let is_unaware = |replica: &&Self| !replica.left && (replica.silent || replica.changes < latest);
-        replicas.iter().filter(is_unaware).collect()
+    /// Tells whether it may be gone: forgetting one that is there would be a mistake.
+    pub fn can_be_forgotten(&self) -> bool {
+        self.silence_seconds >= GONE_AFTER_SECONDS
     }
+}
+
+/// A revocation that not every server of the log has confirmed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Revocation {
+    /// The servers that have not: they take the token until they hear of it. A server that is cut off hears nothing; where it is gone for
+    /// good, nobody pulls there.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub unconfirmed: Vec<String>,
 }

@@ -22,7 +22,7 @@ use crate::wire::{
     Verified,
 };
 
-pub use access::{environment, environments, new_token, tokens};
+pub use access::{deleted, environment, environments, new_token, revoked, tokens};
 pub use asked::asked;
 pub use deploy::deploy;
 

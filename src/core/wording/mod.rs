@@ -36,7 +36,7 @@ pub use fleet::{
 };
 pub use listed::counted;
 pub use named::{changes_of, comparison_of, missing_of, rollbacks_of, running_of};
-pub use replicas::{applied, lag};
+pub use replicas::{applied, gone_for_good, lag, set_aside, unconfirmed};
 pub use retain::{kept_because, retained};
 pub use revisions::{REVISIONS, older_revisions, revision};
 pub use search::{alike, registered_later, searched, verified};

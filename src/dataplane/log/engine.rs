@@ -355,8 +355,21 @@ pub struct Sharing {
     pub is_answered: bool,
     /// The reason why it does not share, in words.
     pub trouble: Option<String>,
+    /// The last message that it followed among the acts, by its number in the stream.
+    pub acts: u64,
+    /// Messages of edges that could not be read, or were not for an edge to say.
+    pub set_aside: u64,
     /// The last word of each replica on itself.
     pub replicas: Vec<Peer>,
+}
+
+impl Sharing {
+    /// The other replicas that have not confirmed the act under this number of the stream: they go on as if it were not there. One that
+    /// ended goes on from the stream when it starts.
+    pub(super) fn unconfirmed(&self, act: u64) -> impl Iterator<Item = &Peer> {
+        let others = self.replicas.iter().filter(|peer| peer.name != self.name);
+        others.filter(move |peer| !peer.has_left && (peer.is_silent || peer.acts < act))
+    }
 }
 
 /// A replica of a log that is shared, as it last said.
@@ -384,6 +397,10 @@ pub struct Peer {
     pub(super) lag_then: Span,
     /// Time at which it last said so, in the stream's time.
     pub seen_at: Time,
+    /// Time since then, in the stream's time.
+    pub silence: Span,
+    /// Messages of this edge that were set aside: they could not be read, or were not for it to say.
+    pub set_aside: u64,
     /// It has said nothing for a while: what it saw since may be missing.
     pub is_silent: bool,
 }

@@ -137,6 +137,11 @@ impl<F: Fn() -> Health + Send + Sync + 'static> Collector for Gauges<F> {
                 sharing.missing,
             )?;
             gauge(
+                "shared_set_aside",
+                "Messages of edges that were set aside: they cannot be read, or are not for an edge to say",
+                sharing.set_aside,
+            )?;
+            gauge(
                 "shared_lag_seconds",
                 "Seconds since this replica had followed everything and had nothing left to ship",
                 sharing.lag.as_secs(),

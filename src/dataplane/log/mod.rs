@@ -40,7 +40,7 @@ use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
@@ -78,6 +78,10 @@ use publisher::Views;
 use recorder::{Clerk, QUEUE_ENTRIES_MAX, Recorder, Writer};
 use witness_gauges::WitnessGauges;
 
+/// Time that the replicas have to confirm a change, each of which says how far it is once a second, and sooner after a change; and the
+/// pause between two looks.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(4);
+const CONFIRMED_PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait for what other replicas wrote.
 const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 /// Before the slow pass begins, so that damage of a small log is known at once.
@@ -319,14 +323,15 @@ impl Log {
 
     /// Registers the log's counters and gauges.
     pub fn register(&self, registry: &mut Registry) {
-        self.recorder.register(registry);
+        let views = self.views.clone();
+        self.recorder.register(registry, move |health| known(&views, health));
         let gauges = Box::new(WitnessGauges(self.views.clone()));
         registry.sub_registry_with_prefix("landfall_witnesses").register_collector(gauges);
     }
 
     /// The log's state.
     pub fn health(&self) -> Health {
-        self.recorder.health()
+        known(&self.views, self.recorder.health())
     }
 
     /// Time until which everything is known that the replicas of this log saw, where not all is: one of them is silent or behind,
@@ -345,9 +350,32 @@ impl Log {
         self.recorder.engine().is_behind()
     }
 
-    /// State of the sharing with other replicas; nothing where the log is not shared.
+    /// State of the sharing with other replicas; nothing where the log is not shared. Those that were forgotten are not among them.
     pub fn sharing(&self) -> Option<Sharing> {
-        self.recorder.engine().sharing()
+        let mut sharing = self.recorder.engine().sharing()?;
+        forget(&self.views, &mut sharing);
+        Some(sharing)
+    }
+
+    /// Names of the other replicas of this log that have not confirmed its latest change: they go on as if it had not been made, and
+    /// take a token that was revoked.
+    pub fn unconfirmed(&self) -> Vec<String> {
+        self.sharing().map_or_else(Vec::new, |sharing| names(sharing.unconfirmed(sharing.acts)))
+    }
+
+    /// The same of the change that is the latest one now, once each replica that says anything has confirmed it, after some seconds at
+    /// the latest.
+    pub async fn still_unconfirmed(&self) -> Vec<String> {
+        let Some(act) = self.sharing().map(|sharing| sharing.acts) else { return Vec::new() };
+        let end = Instant::now() + CONFIRMED_WITHIN;
+        loop {
+            let Some(sharing) = self.sharing() else { return Vec::new() };
+            let is_over = Instant::now() >= end || sharing.unconfirmed(act).all(|peer| peer.is_silent);
+            if is_over {
+                return names(sharing.unconfirmed(act));
+            }
+            tokio::time::sleep(CONFIRMED_PAUSE).await;
+        }
     }
 
     /// The number of observations that went out before they were durable, and of those that were lost.
@@ -366,6 +394,22 @@ impl Log {
             let _ = thread.join();
         }
     }
+}
+
+/// The log's state without the replicas that were forgotten.
+fn known(views: &Views, mut health: Health) -> Health {
+    health.sharing.iter_mut().for_each(|sharing| forget(views, sharing));
+    health
+}
+
+/// Leaves out the replicas that an administrator had forgotten, and that said nothing since.
+fn forget(views: &Views, sharing: &mut Sharing) {
+    let view = views.latest();
+    sharing.replicas.retain(|peer| !view.directory.is_forgotten(&peer.name, peer.seen_at));
+}
+
+fn names<'a>(peers: impl Iterator<Item = &'a Peer>) -> Vec<String> {
+    peers.map(|peer| peer.name.clone()).collect()
 }
 
 fn span(duration: Duration) -> Span {

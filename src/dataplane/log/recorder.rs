@@ -186,10 +186,14 @@ impl Recorder {
     }
 
     /// Registers counters and gauges.
-    pub(super) fn register(&self, registry: &mut Registry) {
+    pub(super) fn register(
+        &self,
+        registry: &mut Registry,
+        known: impl Fn(Health) -> Health + Send + Sync + 'static,
+    ) {
         self.shared.counters.register(registry);
         let shared = self.shared.clone();
-        let gauges = Gauges::new(move || shared.health());
+        let gauges = Gauges::new(move || known(shared.health()));
         registry.sub_registry_with_prefix("landfall_log").register_collector(Box::new(gauges));
     }
 

@@ -161,6 +161,7 @@ stored! {
         ReleaseDated { repository: Repository, version: String, committed_at: Vec<Time> },
         DeployBegun { id: String, environment: EnvironmentName },
         TicketUsed { kind: TicketKind, id: [u8; 16], ends_at: Time },
+        ReplicaForgotten { name: String, seen_at: Time },
     }
 
     enum act::TicketKind { Session, Agreement }

@@ -125,6 +125,9 @@ fn of_full() -> Value {
         "landfall.>",
         "landfall-replicas.>",
         "$JS.API.STREAM.INFO.landfall",
+        "$JS.API.STREAM.INFO.landfall-replicas",
+        "$JS.API.STREAM.MSG.GET.landfall",
+        "$JS.API.STREAM.MSG.GET.landfall-replicas",
         "$JS.API.STREAM.CREATE.landfall",
         "$JS.API.STREAM.CREATE.landfall-replicas",
         "$JS.API.DIRECT.GET.landfall",
@@ -136,12 +139,12 @@ fn of_full() -> Value {
 /// The rights of the edge `name`, and nothing else.
 fn of_edge(name: &str) -> Value {
     let publish = [
-        format!("landfall.events.{name}.*"),
+        format!("landfall.edge.{name}.*"),
         format!("landfall.acts.mark.{name}"),
         format!("landfall-replicas.{name}"),
         "$JS.API.STREAM.INFO.landfall".to_owned(),
         "$JS.API.DIRECT.GET.landfall.landfall.acts.>".to_owned(),
-        format!("$JS.API.DIRECT.GET.landfall.landfall.events.{name}.*"),
+        format!("$JS.API.DIRECT.GET.landfall.landfall.edge.{name}.*"),
         "$JS.API.DIRECT.GET.landfall-replicas".to_owned(),
         format!("$JS.API.CONSUMER.CREATE.landfall.{name}.landfall.acts.>"),
         format!("$JS.API.CONSUMER.MSG.NEXT.landfall.{name}"),

@@ -132,6 +132,7 @@ impl Deploys {
             | Action::ReleaseDeleted { .. }
             | Action::ReleaseDated { .. }
             | Action::TicketUsed { .. }
+            | Action::ReplicaForgotten { .. }
             | Action::BackupTaken => {}
         }
     }

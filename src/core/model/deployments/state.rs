@@ -125,6 +125,7 @@ impl State {
             | Action::DeployApplied { .. }
             | Action::DeployInterrupted { .. }
             | Action::TicketUsed { .. }
+            | Action::ReplicaForgotten { .. }
             | Action::BackupTaken => {}
         }
     }

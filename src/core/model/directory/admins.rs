@@ -105,6 +105,7 @@ impl Admins {
             | Action::DeployInterrupted { .. }
             | Action::DeployBegun { .. }
             | Action::TicketUsed { .. }
+            | Action::ReplicaForgotten { .. }
             | Action::BackupTaken => {}
         }
     }

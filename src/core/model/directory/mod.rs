@@ -3,6 +3,7 @@
 
 mod addresses;
 mod admins;
+mod forgotten;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -25,6 +26,7 @@ pub use token::{Refused, Token};
 pub use usage::{Warning, WarningKind};
 
 use addresses::Addresses;
+use forgotten::ForgottenReplicas;
 use token::UNAUTHORIZED;
 
 /// Every environment and token, as the log says. Cloning is cheap: what did not change is shared.
@@ -36,6 +38,7 @@ pub struct Directory {
     addresses: Addresses,
     former: FormerNames,
     used_tickets: Arc<UsedTickets>,
+    forgotten: Arc<ForgottenReplicas>,
 }
 
 /// An environment and its tokens.
@@ -89,6 +92,11 @@ impl Directory {
     /// Tells whether a ticket was used up. One that ended is not remembered for ever: whoever asks has looked at its end.
     pub fn is_used(&self, ticket: &TicketId) -> bool {
         self.used_tickets.has(ticket)
+    }
+
+    /// Tells whether a server of the log was forgotten, and said nothing after what was `seen_at`.
+    pub fn is_forgotten(&self, replica: &str, seen_at: Time) -> bool {
+        self.forgotten.has(replica, seen_at)
     }
 
     /// Former names of environments.
@@ -189,6 +197,9 @@ impl Directory {
             }
             Action::TicketUsed { id, ends_at, .. } => {
                 Arc::make_mut(&mut self.used_tickets).add(*id, *ends_at, at);
+            }
+            Action::ReplicaForgotten { name, seen_at } => {
+                Arc::make_mut(&mut self.forgotten).add(name, *seen_at);
             }
             Action::ReleaseAdded(_)
             | Action::ReleaseEdited(_)

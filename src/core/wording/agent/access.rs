@@ -2,7 +2,8 @@
 
 use super::{counted, lines, name, summary, word};
 use crate::model::quotes::quoted;
-use crate::wire::{Environment, Instructions, NewToken, Token};
+use crate::wire::{Environment, Instructions, NewToken, Revocation, Token};
+use crate::wording::unconfirmed;
 
 /// Environments that are told with what landed in them last; of further ones the names are.
 const TOLD_MAX: usize = 20;
@@ -43,6 +44,20 @@ pub fn tokens(all: &[Token]) -> String {
         )
     };
     format!("{}.{}", counted(all.len(), "token"), lines(all, line))
+}
+
+/// A token that was revoked, and the servers that may not know.
+pub fn revoked(told: &Revocation) -> String {
+    format!("The token is revoked: it is refused from the next request on.{}", unaware(told))
+}
+
+/// The same of an environment that was deleted.
+pub fn deleted(told: &Revocation) -> String {
+    format!("The environment is deleted, and its tokens are refused.{}", unaware(told))
+}
+
+fn unaware(told: &Revocation) -> String {
+    unconfirmed("that", &told.unconfirmed).map(|text| format!(" {text}.")).unwrap_or_default()
 }
 
 /// A new token with its secret and its commands: a client that reads only the text needs them, and they are shown once.

@@ -71,6 +71,8 @@ pub(super) fn replicas(heard: Vec<Heard>) -> Vec<Peer> {
             lag: if is_silent { lag + silence } else { lag },
             lag_then: lag,
             seen_at: heard.at,
+            silence,
+            set_aside: 0,
             is_silent,
         })
     };

@@ -8,6 +8,7 @@ use super::beat::{Beat, Heard};
 use super::replica::{Appended, Away, Batch, Entry, Look, Memory, Role, Subject};
 use super::stream::{Done, Stream};
 use crate::clock;
+use crate::model::time::Span;
 
 /// The stream's time, in nanoseconds.
 const STORED_AT: u64 = 9_000_000_000_000_000_000;
@@ -102,6 +103,13 @@ impl Servers {
     /// The stream loses its last messages, acknowledged or not.
     pub(super) fn cut(&self, count: u64) {
         self.0.lock().unwrap().stream.cut(count);
+    }
+
+    /// The last word of this replica is from so long before.
+    pub(super) fn age(&self, replica: &str, by: Span) {
+        let mut state = self.0.lock().unwrap();
+        let heard = state.beats.get_mut(replica).unwrap();
+        heard.at = heard.at - by;
     }
 
     /// The last sequence number.

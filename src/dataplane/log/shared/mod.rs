@@ -19,7 +19,7 @@
 //! | `stamps.rs` | times of events beside the stream's |
 //! | `stream.rs`, `nats.rs`, `nats/` | the stream, for the runner; NATS JetStream as one |
 //! | `publish.rs` | a log that one server wrote, into an empty stream |
-//! | `memory.rs`, `tests.rs` | tests: a stream in memory; whole logs over it |
+//! | `memory.rs`, `tests.rs`, `tests/` | tests: a stream in memory; whole logs over it |
 
 mod beat;
 mod keeper;
@@ -119,6 +119,7 @@ impl Shared {
             whole_at: Instant::now(),
             ahead: None,
             is_mending: false,
+            aside: Vec::new(),
             replicas: Vec::new(),
         };
         Ok(Self {
@@ -232,6 +233,7 @@ impl Engine for Shared {
             beat_at: Some(Instant::now()),
             owed: None,
             said_at: None,
+            aside_at: None,
             stopped_at: None,
         };
         let thread = std::thread::Builder::new().name("log-replica".to_owned()).spawn(move || runner.run());
@@ -325,7 +327,11 @@ impl Engine for Shared {
     }
 
     fn sharing(&self) -> Option<Sharing> {
-        let (report, now) = (locked(&self.report).clone(), Instant::now());
+        let (mut report, now) = (locked(&self.report).clone(), Instant::now());
+        for peer in &mut report.replicas {
+            let aside = report.aside.iter().find(|(edge, _)| edge.is_of(&peer.name));
+            peer.set_aside = aside.map_or(0, |(_, messages)| *messages);
+        }
         Some(Sharing {
             name: self.name.clone(),
             unshipped: report.recorded.saturating_sub(report.standing.shipped),
@@ -334,6 +340,8 @@ impl Engine for Shared {
             lag: report.lag(now),
             is_answered: report.is_answered(now),
             trouble: self.trouble(&report, now),
+            acts: report.standing.acts,
+            set_aside: report.aside.iter().map(|(_, messages)| messages).sum(),
             replicas: report.replicas,
         })
     }

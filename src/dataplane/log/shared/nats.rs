@@ -1,10 +1,14 @@
 //! NATS JetStream as the stream. This file and `nats/` alone know the client of NATS: `settings.rs` has the streams' settings,
-//! `subjects.rs` their subjects, `message.rs` messages that were read, and `acts.rs` reads for an edge.
+//! `subjects.rs` their subjects, `message.rs` messages that were read, `acts.rs` reads for an edge, `beats.rs` those of
+//! beats; `care.rs` and `careful.rs` read past a message that the client of NATS does not take.
 //!
 //! It uses the JetStream API's requests as they are on the wire: publish with a condition, direct reads in batches. Any
 //! server of the stream answers a read, also one that is behind; the core knows that.
 
 mod acts;
+mod beats;
+mod care;
+mod careful;
 mod message;
 mod settings;
 mod subjects;
@@ -22,8 +26,8 @@ use tokio::runtime::Runtime;
 use super::beat::Heard;
 use super::replica::{Appended, Away, Batch, Entry, Look, Role, Subject};
 use super::stream::{Done, Stream};
-use crate::model::time::Time;
-use message::{entry, number, stamp};
+use care::Care;
+use message::{entry, number};
 use subjects::Subjects;
 
 /// Longest wait for an answer: an election takes 5 to 8 s, and the core asks again.
@@ -36,8 +40,6 @@ const LOOK_PAUSE: Duration = Duration::from_secs(60);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Time that a stream that was followed may be missing until it is made anew: a server that starts does not know it yet.
 const MISSING_MAX: Duration = Duration::from_secs(15);
-/// Replicas whose beats are read.
-const BEATS_MAX: u64 = 1_024;
 /// JetStream's numbers of errors.
 const NO_STREAM: u64 = 10_059;
 const NO_CLUSTER: u64 = 10_074;
@@ -99,6 +101,8 @@ struct Link {
     subjects: Subjects,
     role: Role,
     state: Mutex<State>,
+    care: Care,
+    care_of_beats: Care,
 }
 
 /// Knowledge of the stream.
@@ -129,7 +133,8 @@ impl Nats {
         let (stream, subjects) =
             (settings.stream.clone(), Subjects::new(&settings.stream, &settings.replica));
         let (role, state) = (settings.role(), Mutex::new(State::Unknown));
-        let link = Arc::new(Link { client, stream, subjects, role, state });
+        let (care, care_of_beats) = Default::default();
+        let link = Arc::new(Link { client, stream, subjects, role, state, care, care_of_beats });
         Ok(Self { runtime: Some(runtime), link })
     }
 
@@ -258,7 +263,8 @@ impl Link {
         }
         // A server that has this one is not behind, even where it has nothing further.
         let from = look.from.min(look.known.unwrap_or(u64::MAX));
-        let mut batch = tokio::time::timeout(TIMEOUT, self.read_from(from)).await.map_err(|_| Away)??;
+        let mut batch =
+            self.care.read(timely(self.read_from(from)), timely(self.read_carefully(from))).await?;
         batch.entries.retain(|entry| entry.sequence >= look.from);
         Ok(batch)
     }
@@ -267,27 +273,6 @@ impl Link {
     async fn head(&self) -> Option<u64> {
         let info = self.ask("STREAM.INFO", &self.stream, &json!({})).await?;
         info["state"]["last_seq"].as_u64()
-    }
-
-    async fn exchange(&self, beat: Vec<u8>) -> Option<Vec<Heard>> {
-        if !self.is_good() {
-            return None;
-        }
-        let (beats, mut heard) = (self.subjects.beats(), Vec::new());
-        let said = self.client.request(self.subjects.beat(), beat.into()).await;
-        let said = said.map_err(|error| tracing::debug!(%error, "a beat was not said")).ok()?;
-        if !matches!(appended(&said.payload), Appended::Stored(_)) {
-            return None;
-        }
-        let request = json!({ "multi_last": [format!("{beats}.>")], "batch": BEATS_MAX });
-        let read = self.direct(&beats, &request, |message| {
-            let at = Time::from_ms(stamp(message)?.as_millisecond());
-            let name = self.subjects.teller(message).unwrap_or_default();
-            heard.push(Heard { at, name, bytes: message.payload.to_vec() });
-            Ok(())
-        });
-        tokio::time::timeout(TIMEOUT, read).await.ok()?.ok()?;
-        Some(heard)
     }
 
     async fn read_from(&self, from: u64) -> Result<Batch, Away> {
@@ -430,6 +415,11 @@ impl Link {
             }
         }
     }
+}
+
+/// The same, unless it takes too long.
+async fn timely<T>(read: impl Future<Output = Result<T, Away>>) -> Result<T, Away> {
+    tokio::time::timeout(TIMEOUT, read).await.map_err(|_| Away)?
 }
 
 /// The number of the error in JetStream's answer; nothing where it is none.

@@ -20,7 +20,7 @@ use super::looks::Looks;
 use super::outbox::Outbox;
 use super::replica::{
     Appended, Away, Batch, Change, Entry, Kind, Lane, Orders, Outbox as _, Place, Replica, Role, Shipment,
-    Standing, Step, Verdict,
+    Standing, Step, Subject, Verdict, WriterId,
 };
 use super::stream::Stream;
 use crate::log::codec;
@@ -44,6 +44,8 @@ const HURRIED_PAUSE: Duration = Duration::from_millis(200);
 /// Time that the end waits for shipments that are not in the stream yet, and for a stream that does not answer.
 const DRAIN: Duration = Duration::from_secs(10);
 const DRAIN_UNHEARD: Duration = Duration::from_secs(2);
+/// Pause between two words on messages that were set aside.
+const ASIDE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Something for the runner.
 pub(super) enum Parcel {
@@ -88,6 +90,8 @@ pub(super) struct Report {
     pub(super) is_mending: bool,
     /// Time that this machine's clock is ahead of the stream's, if that is too much.
     pub(super) ahead: Option<Span>,
+    /// Edges of which messages were set aside, and how many.
+    pub(super) aside: Vec<(WriterId, u64)>,
     /// The last word of each replica on itself, this one too.
     pub(super) replicas: Vec<Peer>,
 }
@@ -141,6 +145,8 @@ pub(super) struct Runner {
     pub(super) owed: Option<u64>,
     /// Time at which that was last said: all replicas fold again by it.
     pub(super) said_at: Option<Instant>,
+    /// Time at which messages that were set aside were last told.
+    pub(super) aside_at: Option<Instant>,
     /// Since when it is to end.
     pub(super) stopped_at: Option<Instant>,
 }
@@ -224,6 +230,7 @@ impl Runner {
         self.outbox.set_shipped(standing.shipped);
         let mut report = self.report();
         (report.standing, report.recorded) = (standing, self.outbox.last());
+        report.aside = self.replica.place().aside().collect();
         report.is_mending = self.replica.lost().any(|lost| matches!(lost.kind, Kind::Act { .. }));
         if report.is_answered(now)
             && standing.is_following
@@ -281,28 +288,55 @@ impl Runner {
         }
     }
 
-    /// The batch up to the first message whose events this release does not read: nothing is skipped. An act among events says
-    /// nothing: whoever may ship events need not be one who may change things.
+    /// The batch up to the first message whose events this release does not read: nothing is skipped, but for what an edge says. An
+    /// act among events says nothing: whoever may ship events need not be one who may change things.
     fn readable(&self, mut batch: Batch) -> Batch {
-        let is_read = |bytes: &[u8]| {
-            Shipment::decode(bytes).is_ok_and(|it| it.events.iter().all(|event| codec::decode(event).is_ok()))
-        };
-        let place = self.replica.place().sequence;
-        let unread = batch.entries.iter().position(|it| {
+        let (place, mut unread) = (self.replica.place().sequence, None);
+        for (at, entry) in batch.entries.iter_mut().enumerate().filter(|(_, it)| it.sequence > place) {
             // A message that is no shipment is the core's matter.
-            it.sequence > place && Shipment::decode(&it.bytes).is_ok() && !is_read(&it.bytes)
-        });
-        self.report().unread = unread.map(|at| batch.entries[at].sequence);
-        batch.entries.truncate(unread.unwrap_or(usize::MAX));
-        for entry in &mut batch.entries {
-            if let Ok(shipment) = Shipment::decode(&entry.bytes)
-                && !matches!(shipment.kind, Kind::Act { .. })
-                && shipment.events.iter().any(|event| codec::decode(event).is_ok_and(|it| it.act().is_some()))
-            {
-                entry.subject = None;
+            let Ok(shipment) = Shipment::decode(&entry.bytes) else { continue };
+            let events: Result<Vec<_>, _> =
+                shipment.events.iter().map(|event| codec::decode(event)).collect();
+            let edge = entry.subject.and_then(Subject::edge);
+            match &events {
+                Err(_) if edge.is_none() => {
+                    unread = Some(at);
+                    break;
+                }
+                Ok(_) if matches!(shipment.kind, Kind::Act { .. }) => {}
+                Ok(events) if events.iter().all(|event| event.act().is_none()) => {}
+                _ => entry.subject = edge.map(Subject::Aside),
             }
         }
+        self.report().unread = unread.map(|at| batch.entries[at].sequence);
+        batch.entries.truncate(unread.unwrap_or(usize::MAX));
         batch
+    }
+
+    /// Says whose messages were set aside, if there are any in these steps; not for each of them, for there may be many.
+    fn tell_aside(&mut self, steps: &[(Step, Vec<Vec<u8>>)]) {
+        let now = Instant::now();
+        let is_soon = self.aside_at.is_some_and(|at| now < at + ASIDE_PAUSE);
+        let place = self.replica.place();
+        let is_new = |edge: WriterId| steps.iter().any(|(step, _)| step.writer == edge);
+        let told: Vec<_> = place.aside().filter(|(edge, _)| is_new(*edge)).collect();
+        if told.is_empty() || is_soon {
+            return;
+        }
+        self.aside_at = Some(now);
+        for (edge, messages) in told {
+            let report = self.report();
+            let named = report.replicas.iter().find(|peer| edge.is_of(&peer.name));
+            let edge = named
+                .map_or_else(|| format!("{edge} (its replica's name as a number)"), |it| it.name.clone());
+            drop(report);
+            tracing::warn!(
+                edge,
+                messages,
+                "MESSAGES OF AN EDGE ARE SET ASIDE, for they cannot be read, or are not for it to say: where it runs no later release \
+                 than this, revoke its credentials in NATS"
+            );
+        }
     }
 
     fn change(&mut self, change: Change) {
@@ -313,6 +347,7 @@ impl Runner {
     }
 
     fn follow(&mut self, mut steps: Vec<(Step, Vec<Vec<u8>>)>) {
+        self.tell_aside(&steps);
         let events = steps.iter_mut().flat_map(|(step, events)| self.timed(step, events)).collect::<Vec<_>>();
         let has_acts = steps.iter().any(|(step, _)| matches!(step.kind, Kind::Act { .. }));
         let lost = encode_lost(self.replica.lost());
@@ -323,6 +358,8 @@ impl Runner {
         {
             std::thread::sleep(RETRY_PAUSE);
         }
+        // Whoever sees an act in the view asks which replicas have it.
+        self.report().standing = self.replica.standing();
         let first = steps.first().map(|(step, _)| step.first_position());
         if let Some(first) = first.filter(|_| !events.is_empty()) {
             (self.deliver)(Numbered { era: self.keeper.era(), first, events });

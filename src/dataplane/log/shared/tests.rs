@@ -1,3 +1,5 @@
+mod heard;
+
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -395,6 +397,48 @@ async fn an_edge_has_the_directory_and_ships_its_own_and_nothing_else() {
     let expected: Vec<_> = (0..1_000).chain(rounds).chain(5_000..5_020).map(observation).collect();
     assert_eq!(seen, expected);
     assert_eq!(history(&edge), [created("production"), created("staging")]);
+}
+
+#[tokio::test]
+async fn what_an_edge_may_not_say_is_set_aside_and_counted() {
+    let ([one_dir, other_dir, edge_dir], servers) = (folders(), Servers::default());
+    let (one, other) = (open(one_dir.path(), &servers), open(other_dir.path(), &servers));
+    let edge = open_edge(edge_dir.path(), &servers.link());
+    let name = edge_dir.path().display().to_string();
+    record(&edge, 0..10).await;
+    let (mut act, mut pull) = (Vec::new(), Vec::new());
+    codec::encode(&created("forged"), &mut act).unwrap();
+    codec::encode(&Event::Observed(observation(100)), &mut pull).unwrap();
+    let (own, foreign) = (WriterId::of(&name, [9; _]), WriterId::new(7));
+    let write = |subject, message: Vec<u8>| servers.link().append(subject, None, message, Box::new(|_| ()));
+    let ship =
+        |writer, events: Vec<Vec<u8>>| Shipment { writer, first: 1, kind: Kind::Events, events }.encode();
+    for message in [
+        b"garbage".to_vec(),
+        // An event of a later release, an act, and another one's.
+        ship(own, vec![pull.clone(), b"\xff".to_vec()]),
+        ship(own, vec![pull.clone(), act]),
+        ship(foreign, vec![pull.clone()]),
+    ] {
+        write(Subject::Edge(own), message);
+    }
+    write(Subject::Mark(own.replica()), b"garbage".to_vec());
+    write(Subject::Edge(own), ship(own, vec![pull]));
+    record(&edge, 10..20).await;
+    have(&[&one, &other], 21).await;
+    let told = |log: &Log| {
+        let sharing = log.sharing().unwrap();
+        let aside = sharing.replicas.iter().find(|peer| peer.name == name).map(|peer| peer.set_aside);
+        (sharing.set_aside, aside, sharing.trouble)
+    };
+    until(async || [&one, &other].iter().all(|log| told(log) == (5, Some(5), None))).await;
+    one.append(created("production")).await.unwrap();
+    until(async || edge.view().directory.environment("production").is_some()).await;
+    one.close();
+    let one = open(one_dir.path(), &servers);
+    until(async || told(&one) == (5, Some(5), None)).await;
+    assert!(one.view().directory.environment("forged").is_none());
+    assert_eq!(history(&one), history(&other));
 }
 
 #[tokio::test]

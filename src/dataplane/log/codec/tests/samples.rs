@@ -22,7 +22,7 @@ const AT: Time = Time::from_ms(1_772_431_248_032);
 
 /// Number of events, and of actions: those that the two functions below tell apart.
 pub(super) const EVENTS: usize = 9;
-pub(super) const ACTIONS: usize = 21;
+pub(super) const ACTIONS: usize = 22;
 
 /// A number for each event. A new one gets the next, and a sample.
 pub(super) fn event_place(event: &Event) -> usize {
@@ -63,6 +63,7 @@ pub(super) fn action_place(action: &Action) -> usize {
         Action::ReleaseDated { .. } => 18,
         Action::DeployBegun { .. } => 19,
         Action::TicketUsed { .. } => 20,
+        Action::ReplicaForgotten { .. } => 21,
     }
 }
 
@@ -95,6 +96,7 @@ pub(super) fn samples() -> Vec<Named> {
     for (name, kind) in [("logged-out", TicketKind::Session), ("agreed", TicketKind::Agreement)] {
         act(name, Action::TicketUsed { kind, id: [9; 16], ends_at: AT });
     }
+    act("replica-forgotten", Action::ReplicaForgotten { name: "edge-0".to_owned(), seen_at: AT });
     samples
 }
 

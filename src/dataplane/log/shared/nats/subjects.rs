@@ -4,7 +4,8 @@
 //! ```text
 //! STREAM.acts.act                    acts: full replicas
 //! STREAM.acts.mark.REPLICA           an edge's word that the stream takes something
-//! STREAM.events.REPLICA.WRITER       a replica's own events
+//! STREAM.events.REPLICA.WRITER       a full replica's own events
+//! STREAM.edge.REPLICA.WRITER         an edge's own events
 //! STREAM.again.REPLICA.WRITER        what the stream lost, of any replica: full replicas
 //! STREAM-replicas.REPLICA            a replica's beat
 //! _INBOX.STREAM.REPLICA.>            answers to a replica
@@ -17,7 +18,7 @@ use async_nats::Message;
 use crate::log::shared::replica::{Subject, WriterId};
 
 /// The header in which a direct read tells a message's subject.
-const SUBJECT: &str = "Nats-Subject";
+pub(super) const SUBJECT: &str = "Nats-Subject";
 
 /// The subjects of one replica.
 #[derive(Debug)]
@@ -36,7 +37,8 @@ impl Subjects {
         let Self { stream, replica } = self;
         match subject {
             Subject::Acts => format!("{stream}.acts.act"),
-            Subject::Mark(_) => format!("{stream}.acts.mark.{replica}"),
+            Subject::Mark(_) | Subject::Aside(_) => format!("{stream}.acts.mark.{replica}"),
+            Subject::Edge(writer) => format!("{stream}.edge.{replica}.{writer}"),
             Subject::Writer(writer) => format!("{stream}.events.{replica}.{writer}"),
             Subject::Again(writer) => format!("{stream}.again.{replica}.{writer}"),
         }
@@ -48,15 +50,22 @@ impl Subjects {
     }
 
     /// The subject of a message that was read directly, of any replica; nothing where it is none of a replica's. A message that
-    /// brought such a header itself has two, and is none: somebody tries to pass it for another one.
+    /// brought such a header itself has two, and counts for nothing: somebody tries to pass it for another one. The server's comes last.
     pub(super) fn told(&self, message: &Message) -> Option<Subject> {
-        self.parse(the_one(message, SUBJECT)?)
+        let headers = message.headers.as_ref()?;
+        self.of(headers.get_last(SUBJECT)?.as_str(), headers.get_all(SUBJECT).count() > 1)
+    }
+
+    /// The subject of a message under this one, which may have brought such a header itself.
+    pub(super) fn of(&self, text: &str, is_passed: bool) -> Option<Subject> {
+        let subject = self.parse(text)?;
+        if is_passed { subject.edge().map(Subject::Aside) } else { Some(subject) }
     }
 
     /// Likewise of a message that a consumer delivered, under its own subject.
     pub(super) fn delivered(&self, message: &Message) -> Option<Subject> {
         let is_passed = message.headers.as_ref().is_some_and(|headers| headers.get(SUBJECT).is_some());
-        if is_passed { None } else { self.parse(&message.subject) }
+        self.of(&message.subject, is_passed)
     }
 
     /// The subject of this text.
@@ -67,6 +76,10 @@ impl Subjects {
         match *rest.split('.').collect::<Vec<_>>() {
             ["acts", "act"] => Some(Subject::Acts),
             ["acts", "mark", replica] => Some(Subject::Mark(WriterId::of(replica, [0; _]))),
+            ["edge", replica, ref rest @ ..] => {
+                let own = if let [text] = rest { writer(replica, text) } else { None };
+                Some(own.map_or(Subject::Aside(WriterId::of(replica, [0; _])), Subject::Edge))
+            }
             ["events", replica, text] => writer(replica, text).map(Subject::Writer),
             ["again", replica, text] => writer(replica, text).map(Subject::Again),
             _ => None,
@@ -85,8 +98,12 @@ impl Subjects {
 
     /// The replica that said this beat.
     pub(super) fn teller(&self, beat: &Message) -> Option<String> {
-        let text = the_one(beat, SUBJECT)?.strip_prefix(&self.beats())?.strip_prefix('.')?;
-        Some(text.to_owned())
+        self.beating(the_one(beat, SUBJECT)?)
+    }
+
+    /// The replica whose beats stand under this subject.
+    pub(super) fn beating(&self, text: &str) -> Option<String> {
+        Some(text.strip_prefix(&self.beats())?.strip_prefix('.')?.to_owned())
     }
 
     /// The beginning of the subjects of answers to this replica.
@@ -115,10 +132,18 @@ mod tests {
     fn a_subject_says_who_wrote_and_a_writer_of_another_replica_is_nobodys() {
         let subjects = Subjects::new("landfall", "edge-0");
         let (own, other) = (WriterId::of("edge-0", [7; _]), WriterId::of("r-0", [7; _]));
-        for subject in [Subject::Acts, Subject::Writer(own), Subject::Again(own)] {
+        for subject in [Subject::Acts, Subject::Writer(own), Subject::Again(own), Subject::Edge(own)] {
             assert_eq!(subjects.parse(&subjects.text(subject)), Some(subject));
         }
         assert!(matches!(subjects.parse("landfall.acts.mark.edge-0"), Some(Subject::Mark(_))));
+        for text in [
+            subjects.text(Subject::Edge(other)),
+            format!("landfall.edge.edge-0.{own}.more"),
+            "landfall.edge.edge-0.garbage".to_owned(),
+            "landfall.edge.edge-0".to_owned(),
+        ] {
+            assert_eq!(subjects.parse(&text), Some(Subject::Aside(own.replica())), "{text}");
+        }
         for text in [
             subjects.text(Subject::Writer(other)),
             subjects.text(Subject::Again(other)),

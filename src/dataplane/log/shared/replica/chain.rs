@@ -10,6 +10,10 @@
 //! a wrong one. Therefore the last one counts only where it is known from this process, or goes on from what is known; otherwise,
 //! and after a start, everything that the outbox has is shipped again, and followers drop what they have. The outbox forgets
 //! an event only if the stream still had it some time after it took it.
+//!
+//! A message there that is not its own is of somebody who has its credentials. It says nothing of what the stream still has, so everything
+//! that the outbox has is shipped again behind it. One that took the very place of a message that the stream lost is not noticed: then that
+//! is gone, where no full replica had followed it. Whoever has an edge's credentials can silence that edge anyway.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -73,13 +77,18 @@ struct Last {
     sequence: u64,
     first: u64,
     last: u64,
+    /// Somebody else has this writer's credentials: it says nothing of this one's numbers.
+    is_strange: bool,
 }
 
 impl Last {
-    fn of(entry: Option<&Entry>) -> Option<Self> {
-        let Some(entry) = entry else { return Some(Self { sequence: 0, first: 1, last: 0 }) };
-        let shipment = Shipment::decode(&entry.bytes).ok()?;
-        Some(Self { sequence: entry.sequence, first: shipment.first, last: shipment.last() })
+    fn of(entry: Option<&Entry>, writer: WriterId) -> Self {
+        let sequence = entry.map_or(0, |entry| entry.sequence);
+        let shipment = entry.and_then(|entry| Shipment::decode(&entry.bytes).ok());
+        match shipment.filter(|it| Subject::Edge(writer).entitles(it)) {
+            Some(it) => Self { sequence, first: it.first, last: it.last(), is_strange: false },
+            None => Self { sequence, first: 1, last: 0, is_strange: entry.is_some() },
+        }
     }
 }
 
@@ -131,7 +140,7 @@ impl Chain {
         #[cfg(test)]
         let is_due = is_due && !(self.trusts_acks() && self.end.is_some());
         self.is_asking |= is_due;
-        is_due.then_some(Subject::Writer(self.writer))
+        is_due.then_some(Subject::Edge(self.writer))
     }
 
     /// Time of the next look; nothing while there is nothing to look for.
@@ -159,7 +168,7 @@ impl Chain {
         let expected = self.end;
         #[cfg(test)]
         let expected = expected.filter(|_| !self.trusts_acks());
-        Some(Publish { lane: Lane::Shipper, subject: Subject::Writer(self.writer), expected, shipment })
+        Some(Publish { lane: Lane::Shipper, subject: Subject::Edge(self.writer), expected, shipment })
     }
 
     /// Takes what became of the frame in flight.
@@ -184,8 +193,8 @@ impl Chain {
     /// Takes the subject's last message, as some server has it.
     pub(super) fn told(&mut self, now: Instant, answer: Result<Option<Entry>, Away>) {
         self.is_asking = false;
-        let last = answer.ok().and_then(|entry| Last::of(entry.as_ref()));
-        let Some(last) = last else { return self.pause.failed(now) };
+        let Ok(entry) = answer else { return self.pause.failed(now) };
+        let last = Last::of(entry.as_ref(), self.writer);
         self.is_copied |= last.last > self.sent;
         match self.end {
             Some(end) if end == last.sequence => {
@@ -201,6 +210,8 @@ impl Chain {
                 }
                 self.go_back(now, last);
             }
+            // Nobody can tell what of its own the stream still has before that.
+            Some(_) if last.is_strange => self.go_back(now, last),
             Some(_) => {
                 // Of this process, and nobody said so; or it stands behind a wrong one.
                 if last.first <= self.shipped + 1 {
@@ -219,7 +230,7 @@ impl Chain {
         self.shipped = known.map_or(self.forgotten, |link| link.number);
         if known.is_none() {
             self.links.clear();
-            self.hole_since = (last.last < self.forgotten).then_some(now);
+            self.hole_since = (last.last < self.forgotten && !last.is_strange).then_some(now);
         }
         (self.end, self.is_sure) = (Some(last.sequence), true);
         (self.doubt_since, self.look_at) = (None, now + LOOK_PAUSE);

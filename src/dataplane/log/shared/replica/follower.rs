@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::place::{Place, Step};
 use super::shipment::{Shipment, Unreadable};
-use super::stream::{Away, Batch, Look};
+use super::stream::{Away, Batch, Entry, Look, Subject};
 use super::trail::Trail;
 
 /// Pause before the next read where a read brought nothing: how old a view of another replica's events is at least.
@@ -264,6 +264,17 @@ impl Follower {
         Some(Change::Back { position: self.place.position, undone })
     }
 
+    /// Tells whether a message that can be read is for its writer to say, as far as its subject tells.
+    fn counts(&self, entry: &Entry, shipment: &Shipment) -> bool {
+        let counts = entry.subject.is_some_and(|subject| {
+            let has_room = || subject.edge().is_none() || !self.place.is_crowded(shipment.writer);
+            subject.entitles(shipment) && (shipment.events.is_empty() || has_room())
+        });
+        #[cfg(test)]
+        let counts = counts || self.plant.is_planted(super::plant::Plant::BelievesAnySubject);
+        counts
+    }
+
     /// Follows what comes after the last message.
     fn take(&mut self, now: Instant, batch: Batch) -> Option<Change> {
         (self.proved_at, self.halt) = (Some(self.asked_at), None);
@@ -272,17 +283,26 @@ impl Follower {
             if entry.sequence <= self.place.sequence {
                 continue;
             }
-            let shipment = match Shipment::decode(&entry.bytes) {
-                Ok(shipment) => shipment,
-                Err(why) => {
+            let edge = entry.subject.and_then(Subject::edge);
+            let shipment = match (Shipment::decode(&entry.bytes), edge) {
+                (Ok(shipment), _) if self.counts(&entry, &shipment) => shipment,
+                #[cfg(test)]
+                (Err(why), Some(_)) if self.plant.is_planted(super::plant::Plant::HaltsAtEdges) => {
+                    self.halt = Some(Halt::Message { sequence: entry.sequence, why });
+                    break;
+                }
+                (_, Some(edge)) => {
+                    let step = self.place.set_aside(entry.sequence, entry.stamp, edge);
+                    self.trail.push(step.clone());
+                    taken.push((step, Vec::new()));
+                    continue;
+                }
+                (Ok(shipment), None) => Shipment::empty(shipment.writer),
+                (Err(why), None) => {
                     self.halt = Some(Halt::Message { sequence: entry.sequence, why });
                     break;
                 }
             };
-            let is_entitled = entry.subject.is_some_and(|subject| subject.entitles(&shipment));
-            #[cfg(test)]
-            let is_entitled = is_entitled || self.plant.is_planted(super::plant::Plant::BelievesAnySubject);
-            let shipment = if is_entitled { shipment } else { Shipment::empty(shipment.writer) };
             #[cfg(test)]
             let shipment = self.plant.changed(shipment);
             #[cfg_attr(not(test), allow(unused_mut, reason = "a test plants a fault"))]
@@ -309,8 +329,7 @@ impl Follower {
 mod tests {
     use super::super::ids::WriterId;
     use super::super::memory::Memory;
-    use super::super::shipment::Kind;
-    use super::super::stream::Subject;
+    use super::super::shipment::{Condition, Kind};
     use super::*;
 
     const OWN: Subject = Subject::Writer(WriterId::new(1));
@@ -384,6 +403,42 @@ mod tests {
         stream.append(OWN, None, &message(10));
         assert_eq!(follow(&mut follower, &stream, &mut now), None);
         assert_eq!((follower.halt(), follower.place().position), (None, 10));
+    }
+
+    #[test]
+    fn a_message_of_an_edge_that_is_not_for_it_to_say_is_set_aside() {
+        let (edge, other) = (WriterId::of("edge-0", [1; _]), WriterId::of("r-0", [1; _]));
+        let events =
+            |writer, kind| Shipment { writer, first: 1, kind, events: vec![b"one".to_vec()] }.encode();
+        let act = Kind::Act { after: 0, condition: Condition::Whatever };
+        let mut newer = events(edge, Kind::Events);
+        newer[4] += 1;
+        let aside = [
+            b"garbage".to_vec(),
+            Vec::new(),
+            newer,
+            events(other, Kind::Events),
+            events(edge, act),
+            events(edge, Kind::Again { after: 0 }),
+            Shipment::empty(edge).encode(),
+        ];
+        let mut stream = Memory::default();
+        for subject in [Subject::Edge(edge), Subject::Aside(edge), Subject::Mark(edge.replica())] {
+            for bytes in &aside {
+                stream.append(subject, None, bytes);
+            }
+        }
+        stream.append(Subject::Aside(edge), None, &events(edge, Kind::Events));
+        stream.append(Subject::Edge(edge), None, &events(edge, Kind::Events));
+        let mut now = Instant::now();
+        let mut follower = Follower::new(Place::default(), Vec::new(), now);
+        follow(&mut follower, &stream, &mut now);
+        assert_eq!((follower.halt(), follower.place().sequence), (None, stream.head()));
+        // A mark says nothing, and that is for it to say.
+        let counted = 3 * aside.len() as u64 - 1 + 1;
+        assert_eq!(follower.place().aside().collect::<Vec<_>>(), [(edge.replica(), counted)]);
+        assert_eq!((follower.place().position, follower.place().progress(edge).numbers.until()), (1, 1));
+        assert!(!follower.place().writers.contains_key(&other));
     }
 
     #[test]

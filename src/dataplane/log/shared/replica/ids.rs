@@ -1,6 +1,7 @@
 //! Names of writers and of acts.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -31,6 +32,17 @@ impl WriterId {
     /// Tells whether it is one of the replica with this name.
     pub(in crate::log) fn is_of(self, name: &str) -> bool {
         self.0 >> 64 == u128::from(tag(name))
+    }
+
+    /// The replica whose writer it is: the half that says its name, and nothing else.
+    pub(in crate::log) fn replica(self) -> Self {
+        Self(self.0 >> 64 << 64)
+    }
+
+    /// All writers of the same replica, from the first to the last.
+    pub(super) fn of_same_replica(self) -> RangeInclusive<Self> {
+        let Self(first) = self.replica();
+        Self(first)..=Self(first | u128::from(u64::MAX))
     }
 
     /// The writer of this text, as [`fmt::Display`] writes it.

@@ -122,6 +122,8 @@ pub(in crate::log) struct Standing {
     /// The last message that it followed, and the last one that it heard of.
     pub(in crate::log) sequence: u64,
     pub(in crate::log) head: u64,
+    /// The last message that it followed among the acts.
+    pub(in crate::log) acts: u64,
     /// It follows the stream; otherwise it is not sure that the stream still has what it followed.
     pub(in crate::log) is_following: bool,
     /// Events of writers that are missing in what it followed, while later ones are there.
@@ -211,8 +213,10 @@ impl Replica {
             shipped,
             sequence: place.sequence,
             head: self.follower.head(),
+            acts: place.acts_sequence,
             is_following: self.follower.is_following(),
-            missing: place.writers.values().map(|progress| progress.numbers.missing()).sum(),
+            // An edge may make up numbers.
+            missing: place.writers.values().fold(0, |sum: u64, it| sum.saturating_add(it.numbers.missing())),
             halt: self.follower.halt(),
             is_copied,
         }

@@ -37,7 +37,12 @@ pub(in crate::log) struct Progress {
     pub(in crate::log) acts: u64,
     /// The last message of its own subject; 0 for none.
     pub(in crate::log) sequence: u64,
+    /// Messages of this edge that were set aside; the writer is [`WriterId::replica`] then.
+    pub(in crate::log) set_aside: u64,
 }
+
+/// Writers of one edge: each data folder that it ever had is one. Whoever has its credentials may make up any number.
+const EDGE_WRITERS_MAX: usize = 4_096;
 
 /// A message that was followed: what it brought, and how to take it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,20 +129,14 @@ impl Place {
     pub(super) fn take(&mut self, sequence: u64, stamp: u64, shipment: &Shipment) -> Step {
         let writer = shipment.writer;
         let is_act = matches!(shipment.kind, Kind::Act { .. });
-        let before = Before {
-            sequence: self.sequence,
-            stamp: self.stamp,
-            position: self.position,
-            progress: self.writers.get(&writer).cloned(),
-            last_act: self.last_act,
-            last_act_position: self.last_act_position,
-            acts_sequence: self.acts_sequence,
-        };
+        let before = self.before(writer);
+        if shipment.events.is_empty() {
+            (self.sequence, self.stamp) = (sequence, stamp);
+            return Step { sequence, stamp, writer, kind: shipment.kind, new: Vec::new(), before };
+        }
         let progress = self.writers.entry(writer).or_default();
         let new = match shipment.kind {
-            Kind::Again { after } if shipment.events.is_empty() || progress.numbers.until() < after => {
-                Vec::new()
-            }
+            Kind::Again { after } if progress.numbers.until() < after => Vec::new(),
             Kind::Events | Kind::Again { .. } => progress.numbers.take(shipment.first, shipment.last()),
             Kind::Act { after, condition } => {
                 let holds = match condition {
@@ -161,6 +160,38 @@ impl Place {
         }
         (self.sequence, self.stamp) = (sequence, stamp);
         Step { sequence, stamp, writer, kind: shipment.kind, new, before }
+    }
+
+    /// Goes on by one message of this edge that counts for nothing.
+    pub(super) fn set_aside(&mut self, sequence: u64, stamp: u64, edge: WriterId) -> Step {
+        let before = self.before(edge);
+        self.writers.entry(edge).or_default().set_aside += 1;
+        (self.sequence, self.stamp) = (sequence, stamp);
+        Step { sequence, stamp, writer: edge, kind: Kind::Again { after: 0 }, new: Vec::new(), before }
+    }
+
+    /// Tells whether an edge has made up so many writers that there is no room for this one.
+    pub(super) fn is_crowded(&self, writer: WriterId) -> bool {
+        let others = || self.writers.range(writer.of_same_replica()).count();
+        !self.writers.contains_key(&writer) && others() >= EDGE_WRITERS_MAX
+    }
+
+    /// The edges of which messages were set aside, and how many.
+    pub(in crate::log) fn aside(&self) -> impl Iterator<Item = (WriterId, u64)> {
+        let counted = self.writers.iter().filter(|(_, progress)| progress.set_aside > 0);
+        counted.map(|(edge, progress)| (*edge, progress.set_aside))
+    }
+
+    fn before(&self, writer: WriterId) -> Before {
+        Before {
+            sequence: self.sequence,
+            stamp: self.stamp,
+            position: self.position,
+            progress: self.writers.get(&writer).cloned(),
+            last_act: self.last_act,
+            last_act_position: self.last_act_position,
+            acts_sequence: self.acts_sequence,
+        }
     }
 
     /// Goes back to before the step, which is the last one that was taken.
@@ -224,6 +255,34 @@ mod tests {
             place.undo(&step);
             assert_eq!(place, was);
         }
+    }
+
+    #[test]
+    fn what_is_set_aside_is_counted_for_its_edge_and_can_be_taken_back() {
+        let (mut place, edge) = (Place::default(), WriterId::of("edge-0", [7; _]));
+        place.take(1, 1, &Shipment { writer: edge, ..events(1, 1, 2) });
+        let was = place.clone();
+        let steps = [2, 3].map(|sequence| place.set_aside(sequence, sequence, edge.replica()));
+        assert_eq!(place.aside().collect::<Vec<_>>(), [(edge.replica(), 2)]);
+        assert_eq!((place.position, place.sequence, place.progress(edge)), (2, 3, was.progress(edge)));
+        assert!(steps.iter().all(|step| step.count() == 0 && step.shipments(edge, Vec::new()).is_empty()));
+        steps.iter().rev().for_each(|step| place.undo(step));
+        assert_eq!(place, was);
+    }
+
+    #[test]
+    fn an_edge_has_room_for_so_many_writers_and_others_have_theirs() {
+        let (mut place, writer) =
+            (Place::default(), |name, number: u64| WriterId::of(name, number.to_le_bytes()));
+        for number in 1..=EDGE_WRITERS_MAX as u64 {
+            assert!(!place.is_crowded(writer("edge-0", number)));
+            place.take(number, number, &Shipment { writer: writer("edge-0", number), ..events(1, 1, 1) });
+        }
+        assert!(place.is_crowded(writer("edge-0", 0)) && !place.is_crowded(writer("edge-1", 0)));
+        assert!(!place.is_crowded(writer("edge-0", 1)), "it is there");
+        // A message without events makes none.
+        place.take(9_999, 1, &Shipment { writer: writer("edge-2", 1), ..events(1, 0, 0) });
+        assert_eq!(place.writers.len(), EDGE_WRITERS_MAX);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(super) enum Plant {
     IgnoresConditions,
     /// A follower takes what a message says for what its subject lets its writer say.
     BelievesAnySubject,
+    /// A message of an edge that cannot be read stops the follower.
+    HaltsAtEdges,
     /// An edge takes what the stream acknowledged for what it has.
     EdgeTrustsAcks,
 }

@@ -61,6 +61,7 @@ fn each_planted_fault_is_found() {
         RedeemsNothing,
         IgnoresConditions,
         BelievesAnySubject,
+        HaltsAtEdges,
         EdgeTrustsAcks,
     ] {
         let found = (1..=SEEDS_MAX).find_map(|seed| play(seed, Some(plant)).err());

@@ -16,6 +16,7 @@
 //! | has a message of a later release | stands still at it until the newer release runs |
 //! | has a message that is damaged | stands still at it, and reads it again: another server may have it whole |
 //! | has a message on a subject that does not entitle its writer to it | takes it as one that says nothing |
+//! | has any of these three on an edge's subject | sets it aside, counts it for that edge, and goes on |
 //! | lost a message between others | takes what follows, counts the hole, and fills it when the writer ships again |
 
 use super::ids::WriterId;
@@ -30,8 +31,12 @@ pub(in crate::log) enum Subject {
     Writer(WriterId),
     /// Shipments that the stream lost, made again by this writer; never on a condition.
     Again(WriterId),
+    /// The same as [`Self::Writer`] of an edge.
+    Edge(WriterId),
     /// Nothing but the word of an edge that the stream took something: among the acts for those who follow these alone.
     Mark(WriterId),
+    /// An edge's, where nothing that it says counts.
+    Aside(WriterId),
 }
 
 impl Subject {
@@ -41,12 +46,22 @@ impl Subject {
         matches!(self, Self::Acts | Self::Mark(_))
     }
 
+    /// The edge that may write there, where it is an edge's. Its credentials lie far from here, so nothing that stands there may stop
+    /// anybody: what cannot be read, or is not for it to say, is set aside, by all followers alike.
+    pub(in crate::log) fn edge(self) -> Option<WriterId> {
+        match self {
+            Self::Edge(writer) | Self::Mark(writer) | Self::Aside(writer) => Some(writer.replica()),
+            Self::Acts | Self::Writer(_) | Self::Again(_) => None,
+        }
+    }
+
     /// Tells whether what stands there may count. The stream's servers know who may write to which subject, and nothing of what a
     /// message says: so a writer that has rights for its own subject alone can say nothing for another one, and change nothing.
     pub(super) fn entitles(self, shipment: &Shipment) -> bool {
         match (self, shipment.kind) {
             (Self::Acts, Kind::Act { .. }) | (Self::Again(_), Kind::Events | Kind::Again { .. }) => true,
             (Self::Writer(writer), Kind::Events | Kind::Again { .. }) => writer == shipment.writer,
+            (Self::Edge(writer), Kind::Events) => writer == shipment.writer,
             (Self::Mark(_), Kind::Again { .. }) => shipment.events.is_empty(),
             _ => false,
         }

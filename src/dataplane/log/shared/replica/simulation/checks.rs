@@ -67,7 +67,7 @@ impl Checks {
         })
     }
 
-    /// Everything is well: all replicas have the same, and an edge the acts of it; each promise once, none of what was refused or
+    /// Everything is well: all replicas have the same, and set the same aside, and an edge has the acts of it; each promise once, none of what was refused or
     /// forged, and all in order.
     pub(super) fn at_the_end(&self, machines: &[Machine]) -> Checked {
         let log = &machines[0].log;
@@ -80,6 +80,13 @@ impl Checks {
                 format!("replicas 0 and {} differ: at {differs:?}, of {one} and {other}", machine.index)
             })?;
         }
+        let aside = |machine: &Machine| -> Vec<_> {
+            machine.replica.iter().flat_map(|it| it.place().aside()).collect()
+        };
+        let set_aside = aside(&machines[0]);
+        let mut full = machines.iter().filter(|it| it.role == Role::Full);
+        let differs = full.find(|it| aside(it) != set_aside);
+        check(differs.is_none(), || format!("another one set other messages aside than {set_aside:?}"))?;
         let forged = log.iter().find(|event| event.starts_with("forged"));
         check(forged.is_none(), || format!("{forged:?} is there"))?;
         let mut places = HashMap::new();
@@ -93,6 +100,10 @@ impl Checks {
             })?;
         }
         for promised in &self.promised {
+            // Somebody writes to that edge's own subject with its credentials, so a place there says nothing of what the stream lost.
+            if promised.starts_with("e3-") && self.lost.contains(promised) {
+                continue;
+            }
             check(places.contains_key(promised), || format!("`{promised}` was promised and is gone"))?;
         }
         self.check_order(log)?;

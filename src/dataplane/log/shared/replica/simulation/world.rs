@@ -324,24 +324,42 @@ impl World {
         self.machines[index].acts.push(Waiting { name, seen });
     }
 
-    /// Whoever has the edge's rights, and those of another one, writes as much as they let him: another's events, and an act.
+    /// Whoever has the edge's credentials, or those of another one, writes as much as they let him: another's events, an act, what is
+    /// no message at all, and what a later release may say; under his own writers, and between the edge's own messages.
     fn forge(&mut self) {
         self.made += 1;
         let forger = WriterId::new(u128::from(MACHINES) + 1);
-        let (writer, first) = (self.machines[0].writer(), self.machines[0].outbox.last() + 1);
+        let (other, edge) = (self.machines[0].writer(), self.machines[FULL as usize].writer());
+        let first = self.machines[0].outbox.last() + 1;
         let act = Kind::Act { after: 0, condition: Condition::Whatever };
+        let again = Kind::Again { after: 0 };
         let name = format!("forged-{}", self.made).into_bytes();
-        for (writer, first, kind) in [(writer, first, Kind::Events), (writer, 1 << 48, act), (forger, 1, act)]
-        {
-            let shipment = Shipment { writer, first, kind, events: vec![name.clone()] };
-            for subject in [Subject::Writer(forger), Subject::Mark(forger)] {
-                self.stream.append(subject, None, &shipment.encode());
+        let forged =
+            |writer, first, kind| Shipment { writer, first, kind, events: vec![name.clone()] }.encode();
+        let mut newer = forged(forger, 1, Kind::Events);
+        newer[4] += 1;
+        let mut broken = forged(forger, 1, Kind::Events);
+        broken.truncate(self.chance.below(80) as usize);
+        let all = [
+            forged(other, first, Kind::Events),
+            forged(other, first, again),
+            forged(other, 1 << 48, act),
+            forged(forger, 1, act),
+            newer,
+            broken,
+        ];
+        for bytes in all {
+            for subject in [Subject::Edge(forger), Subject::Edge(edge), Subject::Mark(forger)] {
+                if self.chance.one_in(2) {
+                    self.stream.append(subject, None, &bytes);
+                }
             }
         }
     }
 
-    /// Ends all trouble.
+    /// Ends all trouble, but for one last word of whoever has the edge's credentials.
     fn heal(&mut self) {
+        self.forge();
         self.is_well = true;
         self.stalled_until = self.now;
         self.unlinked_until.fill(self.now);
