@@ -2,17 +2,26 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::answers::sentence;
 use super::client::Client;
 use super::error::CliError;
-use super::output::{Style, Table, ago, dim, plain};
+use super::output::{Output, Style, Table, ago, dim, plain};
 use super::times;
 use crate::clock::now;
 use crate::model::time::Time;
 use crate::wire::Retained;
 use crate::wording;
+
+/// Forms of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table for people.
+    Text,
+    /// The API's answer; the same as `--json`.
+    Json,
+}
 
 /// Shows which images must not be deleted from the registry, and why
 #[derive(Debug, Args)]
@@ -23,6 +32,9 @@ pub struct RetainArgs {
     /// As of this time, e.g. 2026-03-02T06:00:48Z, 2026-03-02, yesterday, 2h
     #[arg(long, value_name = "TIME", value_parser = times::at)]
     at: Option<Time>,
+    /// The form of the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 impl RetainArgs {
@@ -36,8 +48,8 @@ impl RetainArgs {
         let query: Vec<(&str, &str)> =
             query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let answer = client.get(&["retain"], &query).await?;
-        if client.output.json {
-            client.output.print(&answer.as_json())?;
+        if client.output.json || self.format == Format::Json {
+            Output { json: true, ..client.output }.print(&answer.as_json())?;
         } else {
             client.output.print(&describe(client, &answer.parse()?, self.at))?;
         }

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::retain::Reason;
-use super::states::{Confidence, Kind, Phase, Standing};
+use super::states::{Confidence, Kind, Phase, Reason, Standing};
 use crate::model::deployments::State;
 use crate::model::deployments::attempts::Attempt;
 use crate::model::deployments::correction::{Assumption, Finding};

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::image::image;
 use super::incomplete::incomplete;
 use super::service::{ServiceAt, services_at};
+use super::states::Reason;
 use crate::model::deployments::lately::LATELY;
 use crate::model::deployments::past::Outcome;
 use crate::model::deployments::rollouts::Rollouts;
@@ -21,15 +22,6 @@ use crate::wire::{RetainReason, Retained, RetainedGap, RetainedImage};
 /// Most images of a service before the current one that are kept for rollbacks: Kubernetes remembers as many revisions of a
 /// Deployment.
 pub const ROLLBACK_TARGETS: usize = 10;
-
-/// A reason to keep an image, the best founded first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reason {
-    Running,
-    Mixed,
-    RollbackTarget,
-    PulledRecently,
-}
 
 /// An image that is kept.
 #[derive(Default)]

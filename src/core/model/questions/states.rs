@@ -1,4 +1,4 @@
-//! Kinds of deployments, their progress, and the confidence in them.
+//! Kinds of deployments, their progress, the confidence in them, and the reasons to keep an image.
 
 /// Progress of a deployment, from the most settled state to the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,4 +62,17 @@ pub enum Standing {
     NoSuchChange,
     /// Nothing certain can be said.
     Unknown,
+}
+
+/// A reason to keep an image, the best founded first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reason {
+    /// It runs, or comes back with a service that runs nothing just now.
+    Running,
+    /// It runs beside another.
+    Mixed,
+    /// A rollback would ask for it.
+    RollbackTarget,
+    /// It was pulled lately.
+    PulledRecently,
 }
