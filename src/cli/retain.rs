@@ -49,7 +49,7 @@ impl RetainArgs {
             query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let answer = client.get(&["retain"], &query).await?;
         if client.output.json || self.format == Format::Json {
-            Output { json: true, ..client.output }.print(&answer.as_json())?;
+            Output::detect(true).print(&answer.as_json())?;
         } else {
             client.output.print(&describe(client, &answer.parse()?, self.at))?;
         }

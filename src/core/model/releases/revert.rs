@@ -309,11 +309,7 @@ mod tests {
                 Some(("Fix a leak (#12)", Some(12), false)),
                 None,
             ),
-            (
-                "Fix a leak otherwise (reverts #12) (cherry-pick #34)",
-                Some(("#12", Some(12), false)),
-                Some(34),
-            ),
+            ("Fix a leak otherwise (reverts #12) (cherry-pick #34)", Some(("#12", Some(12), false)), None),
             ("Temporarily revert #12", Some(("#12", Some(12), false)), None),
             (
                 "Temporarily revert \"Fix a leak (#12)\" (#34)",
