@@ -98,7 +98,8 @@ pub(super) async fn missing(
     params(
         ("repository" = Option<Repository>, Query, description = "Those of this repository alone; the end of its name is enough where it fits no other"),
         ("at" = Option<Time>, Query, description = "As of when: RFC 3339, a date, `yesterday`, or how long ago, e.g. `2h`; now unless told"),
-    ))]
+    ),
+    responses((status = 404, description = "No repository that is known has this name")))]
 pub(super) async fn retain(
     State(answers): State<Arc<Answers>>,
     uri: Uri,
