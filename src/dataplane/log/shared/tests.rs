@@ -438,6 +438,7 @@ async fn what_an_edge_may_not_say_is_set_aside_and_counted() {
     let one = open(one_dir.path(), &servers);
     until(async || told(&one) == (5, Some(5), None)).await;
     assert!(one.view().directory.environment("forged").is_none());
+    have(&[&one, &other], 22).await;
     assert_eq!(history(&one), history(&other));
 }
 
