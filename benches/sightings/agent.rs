@@ -109,7 +109,7 @@ async fn pods(hub: &Hub) -> Result<u64, Failure> {
     Ok(images.filter_map(|image| image["running"].as_u64()).sum())
 }
 
-/// Whether the hub tells that this Deployment runs that image.
+/// Tells whether the hub says that this Deployment runs that image.
 async fn tells(hub: &Hub, deployment: &str, digest: &str) -> Result<bool, Failure> {
     let workloads = workloads(hub).await?;
     let of_it = workloads.iter().filter(|it| it["workload"] == format!("deployment/{deployment}"));

@@ -260,7 +260,7 @@ async fn an_edge_that_is_gone_is_forgotten_and_known_again_when_it_is_back() {
     until("it is listed again", async || (names().await == ["edge-0", "r-0"]).then_some(())).await;
 }
 
-/// Whoever stole an edge's credentials writes as much as they let him, beside the edge that is at work.
+/// A thief with an edge's credentials writes as much as they allow, beside the edge that is at work.
 #[tokio::test(flavor = "multi_thread")]
 async fn stolen_credentials_of_an_edge_stop_nobody_and_the_edge_is_named() {
     need!("nats-server");

@@ -23,7 +23,7 @@ pub(in crate::admin) async fn replicas(
 
 /// Forgets a replica that is gone for good: it is listed no more, and answers and alerts wait for it no more.
 ///
-/// What it saw and never shipped stays unknown. One that is heard again is listed again, and ships what it has.
+/// Pulls that it never shipped stay unknown. One that is heard again is listed again, and ships what it has.
 #[utoipa::path(delete, path = "/replicas/{name}", tag = "operations", operation_id = "forget_replica",
     responses((status = 204, description = "It is forgotten"),
         (status = 409, description = "It was heard within the last minute")))]

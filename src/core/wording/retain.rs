@@ -35,7 +35,7 @@ pub fn kept_because(image: &RetainedImage) -> String {
             _ => parts.push((&reason.kind, vec![reason.environment.as_str()])),
         }
     }
-    // What was pulled lately runs, more often than not: that is reason enough.
+    // Most images that were pulled lately run: that is reason enough.
     let is_founded = parts.iter().any(|(kind, _)| **kind != RetainKind::PulledRecently);
     parts.retain(|(kind, _)| !is_founded || **kind != RetainKind::PulledRecently);
     let said: Vec<String> =

@@ -95,9 +95,10 @@ fn revert(title: &str) -> Option<Revert<'_>> {
     let quoted = rest.split_once(QUOTES).and_then(|(_, inside)| inside.rsplit_once(QUOTES));
     let title = quoted.map_or_else(|| without_pick(without_own(rest)), |(inside, _)| inside);
     let title = title.trim_matches([' ', ':']);
-    // Of what is not quoted, any number is the one that is taken back, and none is an issue's.
+    // Of what is not quoted, the number that stands first is the one that is taken back, else any, and none is an issue's.
+    let first = first_number(title).filter(|_| quoted.is_none());
     let loose = || references(title).issues.first().copied().filter(|_| quoted.is_none());
-    let pr = own_request(title).or_else(loose);
+    let pr = first.or_else(|| own_request(title)).or_else(loose);
     let commit = commit(title).filter(|_| quoted.is_none());
     let is_said = begun.is_plain || quoted.is_some() || pr.is_some() || commit.is_some();
     let found = Revert { title, pr, commit, is_again: begun.is_again, is_part: begun.is_part, is_said };
@@ -118,6 +119,16 @@ fn has_stem(title: &str) -> bool {
     })
 }
 
+/// The number that a text begins with: `#12`, `PR #12, for now`.
+fn first_number(text: &str) -> Option<u64> {
+    let mut words = text.split_whitespace().skip_while(|word| {
+        ["pr", "mr", "pull", "merge", "request"].iter().any(|filler| word.eq_ignore_ascii_case(filler))
+    });
+    let word = words.next()?.trim_end_matches([',', ':', ';']);
+    let found = if is_reference(word) { references(word) } else { return None };
+    found.prs.into_iter().chain(found.issues).next()
+}
+
 /// `Revert #12`, `[1.x] fix(ui): temporarily revert #12`
 fn at_the_front(title: &str) -> Option<Begun<'_>> {
     let fronts = std::iter::successors(Some(title), |title| without_front(title));
@@ -126,7 +137,7 @@ fn at_the_front(title: &str) -> Option<Begun<'_>> {
 
 /// `Fix a leak otherwise (reverts #12) (#34)`
 fn at_the_end(title: &str) -> Option<Begun<'_>> {
-    let (_, inside) = without_own(without_pick(title)).trim_end().strip_suffix(')')?.rsplit_once('(')?;
+    let (_, inside) = group_at_the_end(without_own(without_pick(title)), ['(', ')'])?;
     begun(inside).filter(|begun| !references(begun.rest).prs.is_empty())
 }
 
@@ -231,23 +242,24 @@ fn without_foreign(title: &str) -> Cow<'_, str> {
 
 /// The title without the request that stands in brackets at its end, outside of what it quotes.
 fn without_own(title: &str) -> &str {
-    let trimmed = title.trim_end();
-    let own = trimmed.strip_suffix(')').and_then(|open| open.rsplit_once('('));
-    match own {
+    match group_at_the_end(title, ['(', ')']) {
         Some((rest, group)) if is_reference(group) => rest,
         _ => title,
     }
 }
 
+/// The brackets that a title ends with: the text in front of them, and that inside.
+fn group_at_the_end(title: &str, [open, close]: [char; 2]) -> Option<(&str, &str)> {
+    title.trim_end().strip_suffix(close)?.rsplit_once(open)
+}
+
 /// The title without `(cherry-pick #12)` at its end: that says where the change comes from, not what it takes back.
 fn without_pick(title: &str) -> &str {
-    let trimmed = title.trim_end();
-    let group = trimmed.strip_suffix(')').and_then(|open| open.rsplit_once('('));
     let is_pick = |group: &str| {
         let group = group.to_ascii_lowercase();
         ["cherry", "backport", "pick"].iter().any(|word| group.starts_with(word))
     };
-    match group {
+    match group_at_the_end(title, ['(', ')']).or_else(|| group_at_the_end(title, ['[', ']'])) {
         Some((rest, group)) if is_pick(group) => rest.trim_end(),
         _ => title,
     }
@@ -298,7 +310,16 @@ mod tests {
 
     #[test]
     fn titles_say_what_they_take_back_and_which_number_is_their_own() {
-        let cases: [Case<'_>; 49] = [
+        let cases: [Case<'_>; 54] = [
+            ("Revert #12 [backport of #34]", Some(("#12", Some(12), false)), None),
+            ("Revert fix login [cherry-pick #34]", Some(("fix login", None, false)), None),
+            (
+                "Revert PR #12, cherry-pick of #34",
+                Some(("PR #12, cherry-pick of #34", Some(12), false)),
+                None,
+            ),
+            ("[backport #34] Revert #12", Some(("#12", Some(12), false)), None),
+            ("Back out #12: backport of #34", Some(("#12: backport of #34", Some(12), false)), None),
             // A pick of a revert names the revert, which is not what it takes back.
             ("Temporarily revert #12 (cherry-pick #34)", Some(("#12", Some(12), false)), None),
             ("Revert #12 (cherry picked from commit c0ffee12)", Some(("#12", Some(12), false)), None),

@@ -358,7 +358,7 @@ impl Runner {
         {
             std::thread::sleep(RETRY_PAUSE);
         }
-        // Whoever sees an act in the view asks which replicas have it.
+        // A caller that sees an act in the view asks which replicas have it.
         self.report().standing = self.replica.standing();
         let first = steps.first().map(|(step, _)| step.first_position());
         if let Some(first) = first.filter(|_| !events.is_empty()) {

@@ -186,7 +186,7 @@ fn a_description_says_nothing_about_what_is_asked() {
         ("which commit broke the token refresh", "search about=token refresh"),
         ("is the stale token bug fixed in dev", "verify env=dev about=stale token bug"),
         ("is the fix for outdated versions live in dev", "verify env=dev about=fix for outdated versions"),
-        // What is asked for, and no description.
+        // The thing that is asked for, and no description.
         ("find unused tokens", "tokens"),
         ("print the secret of anna-laptop", "unknown env=staging token=anna-laptop"),
     ]);

@@ -324,7 +324,7 @@ impl World {
         self.machines[index].acts.push(Waiting { name, seen });
     }
 
-    /// Whoever has the edge's credentials, or those of another one, writes as much as they let him: another's events, an act, what is
+    /// A thief with the edge's credentials, or with those of another one, writes as much as they allow: another's events, an act, what is
     /// no message at all, and what a later release may say; under his own writers, and between the edge's own messages.
     fn forge(&mut self) {
         self.made += 1;
