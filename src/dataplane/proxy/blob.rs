@@ -72,17 +72,22 @@ impl Proxy {
         }
     }
 
-    /// Requests a blob. An answer whose length contradicts the verified length or its own `Content-Range` is
+    /// Requests a blob. An answer whose length contradicts the verified length, the digest or its own `Content-Range` is
     /// another request's late answer or corrupt. Then the blob is requested once more, over a new connection.
     async fn request_blob(&self, blob: &BlobRequest) -> Result<Response<UpstreamBody>, Refusal> {
         let BlobRequest { target, request, digest, plan: VerificationPlan { length, .. }, .. } = blob;
         let length = *length;
+        let wrong_length = |response: &Response<UpstreamBody>| {
+            let of_nothing =
+                || (request.method == Method::GET).then(|| empty_instead(response, digest)).flatten();
+            wrong_length(response, length).or_else(of_nothing)
+        };
         let first = self.send_upstream(target, request).await?;
-        let Some(other) = wrong_length(&first, length) else { return Ok(first) };
+        let Some(other) = wrong_length(&first) else { return Ok(first) };
         tracing::warn!(repository = target.name(), %digest, length, other, "a blob's answer has the wrong length; requesting it again");
         first.into_body().distrust();
         let second = self.send_upstream(target, &request.on_new_connection()).await?;
-        let Some(other) = wrong_length(&second, length) else { return Ok(second) };
+        let Some(other) = wrong_length(&second) else { return Ok(second) };
         self.counters.digest_mismatches.inc();
         tracing::error!(repository = target.name(), %digest, length, other, "the upstream's blob has the wrong length");
         let message = "the upstream registry's blob has the wrong length";
@@ -218,6 +223,13 @@ fn wrong_length<B>(response: &Response<B>, length: Option<u64>) -> Option<u64> {
     }
 }
 
+/// Returns the length of an answer without content whose digest is not that of nothing. Its body has no byte at which a
+/// transfer could still fail, so a client would take it for the whole blob.
+fn empty_instead<B>(response: &Response<B>, digest: &Digest) -> Option<u64> {
+    let is_whole = response.status() == StatusCode::OK && !response.headers().contains_key(CONTENT_ENCODING);
+    declared_length(response.headers()).filter(|length| is_whole && *length == 0 && !digest.fits(&[]))
+}
+
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -242,6 +254,25 @@ mod tests {
     use super::*;
 
     type Lines<'a> = &'a [(&'static str, &'a str)];
+
+    #[test]
+    fn nothing_is_no_blob_but_the_one_of_nothing() {
+        for (content, status, lines, expected) in [
+            (&b"a blob"[..], 200, &[("content-length", "0")][..], Some(0)),
+            (b"", 200, &[("content-length", "0")], None),
+            (b"a blob", 200, &[("content-length", "6")], None),
+            (b"a blob", 200, &[], None),
+            (b"a blob", 200, &[("content-length", "0"), ("content-encoding", "gzip")], None),
+            (b"a blob", 204, &[("content-length", "0")], None),
+        ] {
+            let mut response = Response::builder().status(status);
+            for (name, value) in lines {
+                response = response.header(*name, *value);
+            }
+            let response = response.body(()).unwrap();
+            assert_eq!(empty_instead(&response, &Digest::of(content)), expected, "{status} {lines:?}");
+        }
+    }
 
     #[test]
     fn a_length_that_cannot_be_the_blobs_is_seen() {
